@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The words that every other file is written in: sized integers, addresses that the compiler keeps
+ * apart, bit fields named as a datasheet names them, and the errors that set-up code returns.
+ * Pure: it includes only freestanding headers. Read next: arch/mmio.h.
+ */
+#ifndef ARCH_TYPES_H
+#define ARCH_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define static_assert _Static_assert
+
+/* An address as the CPU's page tables hold it. Never dereferenced: see paging.h for the way to a
+ * pointer. */
+typedef struct {
+    uint64_t v;
+} paddr_t;
+
+/* An address as a card sees it. It never equals the physical address behind it, so that a mix-up
+ * fails in the first test. */
+typedef struct {
+    uint64_t v;
+} iova_t;
+
+/* Numbers in the order of the wire. */
+typedef struct {
+    uint16_t v;
+} be16_t;
+typedef struct {
+    uint32_t v;
+} be32_t;
+
+static inline uint16_t be16_get(be16_t x)
+{
+    return __builtin_bswap16(x.v);
+}
+static inline be16_t be16_of(uint16_t x)
+{
+    return (be16_t){__builtin_bswap16(x)};
+}
+static inline uint32_t be32_get(be32_t x)
+{
+    return __builtin_bswap32(x.v);
+}
+static inline be32_t be32_of(uint32_t x)
+{
+    return (be32_t){__builtin_bswap32(x)};
+}
+
+#define BIT(n) (1u << (n))
+#define BIT64(n) (1ull << (n))
+
+/* FIELD(hi, lo): the mask of bits hi..lo of a 32-bit register, both inclusive. */
+#define FIELD(hi, lo) ((0xFFFFFFFFu >> (31 - (hi))) & (0xFFFFFFFFu << (lo)))
+/* The value v placed into the field, and the field of the word w as a number. */
+#define FIELD_PUT(field, v) (((uint32_t)(v) * ((field) & (0u - (field)))) & (field))
+#define FIELD_GET(field, w) (((w) & (field)) / ((field) & (0u - (field))))
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define ALIGN_UP(x, a) (((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
+
+#define CACHE_LINE_BYTES 64u
+#define PAGE_BYTES 4096u
+
+/* What set-up code returns, after it has logged one line that says what was expected and read. */
+enum err {
+    OK = 0,
+    ERR_TIMEOUT,     /* a wait reached its limit */
+    ERR_NO_DEVICE,   /* nothing there, or its registers read all ones */
+    ERR_UNSUPPORTED, /* there, but not a kind that we know */
+    ERR_BAD_VALUE,   /* firmware, card or operator gave a value that cannot be right */
+    ERR_NO_MEMORY,
+    ERR_BUSY, /* a semaphore or resource is held by somebody else */
+};
+#define MUST_CHECK __attribute__((warn_unused_result))
+
+#endif

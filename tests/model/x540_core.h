@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The X540 as a stranger's driver sees it: a pure C model of one port (one PCI function) of the
+ * card. It has its own register table, written from the facts about the card and never from the
+ * driver in this project, and it knows nothing of who uses it: host tests, fuzzers and benchmarks
+ * call it in process, tests/model/x540_qemu.c joins it to QEMU.
+ *
+ * The core reaches the world through four callbacks and is handed the time; it has no globals, no
+ * threads and no clock of its own, so the same calls give the same bytes every time. It allocates
+ * only in x540_create. No call recurses into the caller except through the four callbacks, and no
+ * input of any kind (register writes, descriptors, frames) makes it crash, loop without end or
+ * touch memory that is not its own.
+ */
+#ifndef MODEL_X540_CORE_H
+#define MODEL_X540_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct x540; /* one port */
+
+#define X540_BAR0_BYTES 0x200000u /* 2 MiB: registers in the first 128 KiB, flash behind them */
+#define X540_MSIX_VECTORS 64u
+#define X540_INTX 0xFFFFu         /* the vector number that stands for the legacy line (or MSI) */
+#define X540_FRAME_MAX 16384u     /* the largest frame, CRC not included, in either direction */
+
+/* The four callbacks. opaque is handed back unchanged. */
+struct x540_env {
+    void *opaque;
+    /* Read or write len bytes of the host's memory at the bus address. false: refused (no such
+     * memory, or the IOMMU said no); for a read the buffer's content is then undefined. */
+    bool (*dma_read)(void *opaque, uint64_t addr, void *to, uint32_t len);
+    bool (*dma_write)(void *opaque, uint64_t addr, const void *from, uint32_t len);
+    /* MSI-X: vector 0..63 and asserted = true, one message each call. Legacy line or MSI:
+     * vector X540_INTX, called at each change of level. */
+    void (*interrupt)(void *opaque, uint32_t vector, bool asserted);
+    /* One frame leaves on the wire, len bytes without CRC, padded to 60 where the card pads.
+     * false: the wire cannot take it now; the core keeps it and tries again in x540_run. */
+    bool (*frame_out)(void *opaque, const uint8_t *frame, uint32_t len);
+};
+
+enum x540_kind {
+    X540_AT2,  /* 8086:1528 */
+    X540_AT1,  /* 8086:1560 */
+    X540_82599, /* 8086:10FB, as far as the facts say that it differs */
+    X540_X550,  /* 8086:1563, likewise */
+};
+
+struct x540_config {
+    enum x540_kind kind;
+    uint8_t mac[6];     /* what the NVM holds and RAL0/RAH0 show after reset */
+    uint8_t lan_id;     /* STATUS.LAN_ID, 0 or 1 */
+    bool link_at_start; /* a cable is plugged in; autonegotiation still takes its time */
+    /* Times of the model; 0 takes the default in brackets. The card's true times are longer
+     * (autonegotiation takes seconds), which only costs patience in tests. */
+    uint64_t reset_ns;  /* CTRL.RST to self-clear and registers answering again [1 ms] */
+    uint64_t enable_ns; /* RXDCTL/TXDCTL.ENABLE to read back [10 us] */
+    uint64_t link_ns;   /* cable or autonegotiation restart to link up [10 ms] */
+};
+
+/* A new port after power-on, or NULL without memory or on a bad configuration. The environment is
+ * copied. Time starts at 0. */
+struct x540 *x540_create(const struct x540_config *config, const struct x540_env *env);
+void x540_destroy(struct x540 *card);
+
+/* A PCI function-level or bus reset: everything but the NVM's content and the cable. */
+void x540_pci_reset(struct x540 *card);
+
+/* Tell the core what time it is; never goes back. Everything that was due by then happens, inside
+ * this call: resets end, queues come alive, moderation timers fire. Then work that waits for the
+ * outside (frames that frame_out or the ring could not take) is tried again. */
+void x540_run(struct x540 *card, uint64_t now_ns);
+/* When x540_run should next be called at the latest; UINT64_MAX: only a register access or frame
+ * changes anything. */
+uint64_t x540_next_event_ns(const struct x540 *card);
+
+/* A register access as the bus makes it: offset into BAR0, 4 bytes aligned is what the card
+ * answers. Other sizes and places are reported as a broken rule and read all ones / are ignored. */
+uint64_t x540_read(struct x540 *card, uint32_t offset, uint32_t bytes);
+void x540_write(struct x540 *card, uint32_t offset, uint64_t value, uint32_t bytes);
+
+/* What the PCI glue must tell and ask, because these bits live in configuration space. */
+void x540_set_bus_master(struct x540 *card, bool enabled); /* command bit 2; off: no DMA, no MSI */
+void x540_set_msix_enabled(struct x540 *card, bool enabled);
+bool x540_transactions_pending(const struct x540 *card);   /* Device Status bit 5 */
+
+/* The wire. A frame arrives: len bytes without CRC (0..X540_FRAME_MAX). The MAC filters and counts
+ * it like the card; what does not fit is lost and counted like on the card. The frame is copied. */
+void x540_frame_in(struct x540 *card, const uint8_t *frame, uint32_t len);
+/* A frame that arrives damaged. */
+enum x540_damage { X540_BAD_CRC, X540_BAD_SYMBOL, X540_BAD_LENGTH };
+void x540_frame_in_damaged(struct x540 *card, const uint8_t *frame, uint32_t len,
+                           enum x540_damage how);
+/* false while the card would lose a frame that came now for want of descriptors or of packet
+ * buffer: a simulated wire may wait for true instead, as a paused sender would. */
+bool x540_has_room(const struct x540 *card);
+/* Plug the cable in or out (the PHY notices, LINKS, EICR.LSC and the MDIO registers follow). */
+void x540_set_cable(struct x540 *card, bool plugged);
+bool x540_link_is_up(const struct x540 *card);
+
+/* ---- Rules. Everything that the facts make a driver do is a rule with a name; a driver that
+ * breaks one is told on, once a place, and the card then does what the card would do. ---- */
+struct x540_complaint {
+    const char *rule; /* stable short name, e.g. "mtqc-needs-arbdis": list in x540_rules.h */
+    char text[160];   /* what happened: register, value, what was expected */
+    uint64_t count;   /* times seen */
+    uint64_t first_ns;
+};
+/* Complaint i (0..n-1, oldest first), or NULL when there are no more. Pointers stay valid until
+ * x540_destroy; counts move. */
+const struct x540_complaint *x540_complaint(const struct x540 *card, uint32_t i);
+void x540_forget_complaints(struct x540 *card);
+
+/* ---- The card breaks its promises (evil mode), one at a time, from now on until set to 0.
+ * arg: what each needs, usually "every n-th time". Grows by need. ---- */
+enum x540_evil {
+    X540_EVIL_RX_LENGTH,      /* received descriptors claim a length of arg bytes */
+    X540_EVIL_RX_NO_EOP,      /* every arg-th received descriptor lacks EOP */
+    X540_EVIL_RX_ERROR,       /* every arg-th received descriptor carries RXE */
+    X540_EVIL_RX_OUT_OF_ORDER, /* every arg-th write-back is made one late: DD out of order */
+    X540_EVIL_HEAD_JUMP,      /* head write-back holds arg instead of the head */
+    X540_EVIL_HEAD_STUCK,     /* no head write-back any more (frames still leave) */
+    X540_EVIL_TX_STUCK,       /* transmit makes no progress at all */
+    X540_EVIL_ALL_ONES,       /* every register reads 0xFFFFFFFF (surprise removal); no DMA */
+    X540_EVIL_SEMAPHORE_STUCK, /* SMBI always reads taken */
+    X540_EVIL_RESET_STUCK,    /* CTRL.RST never clears */
+    X540_EVIL_MASTER_STUCK,   /* STATUS.GIO never drops; transactions stay pending */
+    X540_EVIL_ENABLE_STUCK,   /* RXDCTL/TXDCTL.ENABLE never reads back */
+    X540_EVIL_MDIO_STUCK,     /* MSCA.MDI_COMMAND never clears */
+    X540_EVIL_EERD_STUCK,     /* EERD.DONE never sets */
+    X540_EVIL_DMAIDONE_STUCK, /* RDRXCTL.DMAIDONE never sets */
+    X540_EVIL_EEC_STUCK,      /* EEC.ARD never sets */
+    X540_EVIL_NVM_CHECKSUM,   /* the NVM image has a wrong checksum (from the next reset on) */
+    X540_EVIL_BAD_MAC,        /* RAL0/RAH0 are all zero after the next reset */
+    X540_EVIL_IRQ_STORM,      /* each x540_run asserts every enabled vector */
+    X540_EVIL_IRQ_SILENT,     /* no interrupt is ever sent */
+    X540_EVIL_LINK_LIES,      /* LINKS says up though no cable is there */
+    X540_EVIL_COUNT
+};
+void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg);
+
+/* ---- For tests: the true numbers, which no register read changes. ---- */
+struct x540_truth {
+    uint64_t frames_in, bytes_in;             /* given to x540_frame_in */
+    uint64_t frames_to_host, bytes_to_host;   /* written back with EOP */
+    uint64_t frames_out, bytes_out;           /* taken by frame_out */
+    uint64_t dropped_filter, dropped_missed, dropped_no_descriptor, dropped_error;
+    uint64_t dropped_link_down, dropped_rx_off, dropped_oversize, dropped_undersize;
+    uint64_t dma_refused, interrupts;
+};
+struct x540_truth x540_truth(const struct x540 *card);
+
+/* ---- The register table, for comparing it with a driver's (tests only). ---- */
+struct x540_register {
+    const char *name;
+    uint32_t offset, stride, count;
+    uint32_t rw_mask;    /* bits that software may write and read back */
+    uint32_t rc, w1c;    /* bits cleared by reading; by writing 1 */
+    uint32_t reset;      /* value after reset */
+};
+const struct x540_register *x540_registers(uint32_t *count);
+
+#endif
