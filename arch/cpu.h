@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Single instructions that C has no words for. See arch/mmio.h for what the host build finds
+ * instead.
+ */
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include "arch/types.h"
+
+static inline uint64_t cpu_tsc(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+/* One round of a loop that waits for a device or another CPU. */
+static inline void cpu_pause(void)
+{
+    __asm__ volatile("pause" ::: "memory");
+}
+static inline void cpu_halt(void)
+{
+    __asm__ volatile("hlt" ::: "memory");
+}
+static inline void cpu_interrupts_off(void)
+{
+    __asm__ volatile("cli" ::: "memory");
+}
+static inline void cpu_interrupts_on(void)
+{
+    __asm__ volatile("sti" ::: "memory");
+}
+struct cpuid {
+    uint32_t eax, ebx, ecx, edx;
+};
+static inline struct cpuid cpu_id(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid r;
+    __asm__ volatile("cpuid"
+                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                     : "a"(leaf), "c"(subleaf));
+    return r;
+}
+static inline uint64_t cpu_msr_read(uint32_t msr)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+    return (uint64_t)high << 32 | low;
+}
+static inline void cpu_msr_write(uint32_t msr, uint64_t value)
+{
+    __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
+}
+static inline void cpu_flush_page(const void *page)
+{
+    __asm__ volatile("invlpg (%0)" ::"r"(page) : "memory");
+}
+static inline void cpu_flush_line(const void *line)
+{
+    __asm__ volatile("clflush (%0)" ::"r"(line) : "memory");
+}
+static inline void cpu_fence(void)
+{
+    __asm__ volatile("mfence" ::: "memory");
+}
+static inline uint64_t cpu_cr0_read(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%cr0, %0" : "=r"(v));
+    return v;
+}
+static inline void cpu_cr0_write(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%cr0" ::"r"(v) : "memory");
+}
+static inline uint64_t cpu_cr2_read(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%cr2, %0" : "=r"(v));
+    return v;
+}
+static inline uint64_t cpu_cr3_read(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%cr3, %0" : "=r"(v));
+    return v;
+}
+static inline void cpu_cr3_write(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%cr3" ::"r"(v) : "memory");
+}
+static inline uint64_t cpu_cr4_read(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%cr4, %0" : "=r"(v));
+    return v;
+}
+static inline void cpu_cr4_write(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%cr4" ::"r"(v) : "memory");
+}
+
+#endif
