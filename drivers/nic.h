@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What net may see of a network card: ports, lanes and side queues. A driver fills in a struct port
+ * and starts and stops queues; everything per frame is in net/lane.h and needs no driver.
+ *
+ * A lane is one receive queue of a port and one transmit queue of a port (the same or another), on
+ * one ring of legacy descriptors and one row of buffers that both queues share. Slot i is
+ *
+ *     given to Rx -> Rx done (DD) -> handled in place -> given to Tx -> Tx done -> given to Rx
+ *     by RDT         by the card     by the core         by TDT         by the card (head word)
+ *
+ * and its descriptor's address points at buffer i for ever; turning a received frame into a sent
+ * one is a single 8-byte store. Three positions run free in 64 bits and are masked at use:
+ * done <= next <= done + LANE_SLOTS - 1.
+ */
+#ifndef DRIVERS_NIC_H
+#define DRIVERS_NIC_H
+
+#include "arch/mmio.h"
+#include "arch/types.h"
+#include "drivers/drops.h"
+#include "kernel/dma.h"
+
+#define PORTS_MAX 8u
+#define LANE_SLOTS 512u
+#define SLOT_BYTES 2048u
+#define LANE_BURST 32u /* frames between two writes of the tail; LANE_SLOTS is a multiple */
+#define SIDE_SLOTS 64u
+#define FRAME_MIN 17u  /* the card cannot send a shorter one */
+#define FRAME_MAX 1514u
+#define WIRE_MIN 60u   /* what the card pads a shorter frame to, CRC not counted */
+
+/* A legacy descriptor, either direction; see drivers/x540/desc.h for the bits of `word`. */
+struct descriptor {
+    uint64_t address;
+    uint64_t word;
+};
+static_assert(sizeof(struct descriptor) == 16, "descriptor size");
+
+struct port;
+struct netif;
+
+/* Counters of one lane; written by its owner core alone, read by anybody. Frames that went out of a
+ * lane are not counted one by one: sent = received - consumed - drops - held. */
+struct lane_counters {
+    uint64_t rx_bytes, tx_bytes;
+    uint64_t consumed;          /* taken by this machine: ARP, echo replies, copies to a side queue */
+    uint64_t polls, empty_polls;
+    uint64_t head_bad;          /* head words that lay outside what was sent; ignored */
+    uint64_t lost_sent_bytes;   /* bytes counted as sent whose frames a reset then dropped */
+    uint64_t drops[DROP_COUNT];
+};
+
+struct lane {
+    /* What every burst reads; one cache line. */
+    struct descriptor *ring;
+    uint8_t *frames;       /* slot i at frames + i * SLOT_BYTES */
+    const uint32_t *head;  /* written by the output card: index of the next slot it will send */
+    mmio_t rdt, tdt;       /* the two tail registers */
+    uint64_t next;         /* next slot to look at */
+    uint64_t done;         /* next slot that the output card has not finished */
+    struct port *in, *out; /* equal for an echo */
+
+    struct lane_counters count __attribute__((aligned(CACHE_LINE_BYTES)));
+
+    /* Slow state. */
+    uint64_t origin;            /* next at the last (re)start: frames received before it are final */
+    uint16_t rx_queue, tx_queue;
+    bool is_running;            /* both queues live; else nothing of it may be polled */
+    bool is_draining;           /* output unusable: frames are received, counted and dropped */
+    uint64_t stuck_since_ns;    /* 0: output moves or has nothing to do */
+    uint64_t stuck_done;        /* done when that began */
+    struct dma_buf ring_buf, frames_buf, head_buf;
+};
+
+/* A small transmit ring of a port for one core: what did not come in by a lane that leads there. */
+struct side {
+    struct descriptor *ring;
+    uint8_t *frames;
+    const uint32_t *head;
+    mmio_t tdt;
+    uint64_t next, done;
+    uint64_t generated;     /* frames made here and handed to it, sent or dropped */
+    uint64_t tx_bytes;
+    uint64_t head_bad;
+    uint64_t drops[DROP_COUNT];
+    uint16_t tx_queue;
+    bool is_running;
+    struct dma_buf ring_buf, frames_buf, head_buf;
+};
+
+/* The card's own statistics, summed since start, Linux's names. */
+struct port_counters {
+    uint64_t rx_packets, rx_bytes;     /* good frames that reached a queue */
+    uint64_t tx_packets, tx_bytes;     /* frames put on the wire */
+    uint64_t rx_dropped;               /* queue had no descriptor */
+    uint64_t rx_missed_errors;         /* packet buffer was full */
+    uint64_t rx_crc_errors;
+    uint64_t rx_length_errors;         /* undersize, oversize, fragment, jabber, length field */
+    uint64_t rx_over_errors;           /* of these: longer than the port takes */
+    uint64_t rx_errors;                /* all receive errors */
+};
+
+/* What a driver does for its port. Owner core of the port's lanes, or boot CPU; never per frame.
+ * Each returns OK or an error after one log line. */
+struct port_ops {
+    /* Start queue q on a ring of n legacy descriptors, all given to software at first (empty). For
+     * transmit, the card writes its head index to *head, 4 bytes on a 16-byte boundary. The tail
+     * register is handed back. The queue must be stopped. */
+    enum err (*rx_start)(struct port *port, unsigned q, iova_t ring, uint32_t n, mmio_t *tail);
+    enum err (*tx_start)(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
+                         mmio_t *tail);
+    /* Stop it; when this returns OK the card touches its memory no more. */
+    enum err (*rx_stop)(struct port *port, unsigned q);
+    enum err (*tx_stop)(struct port *port, unsigned q);
+    /* Look at link state and card health: updates link_is_up, speed_mbps, is_gone. Cheap enough for
+     * ten times a second. */
+    void (*poll_link)(struct port *port);
+    /* Add the card's counters (which clear on read) to port->count. */
+    void (*poll_counters)(struct port *port);
+    /* Take every frame that comes (true), or only ours, broadcast and multicast (false). */
+    void (*set_promiscuous)(struct port *port, bool everything);
+    /* Reset the card and bring it to where probe left it; all queues are then stopped. */
+    enum err (*reset)(struct port *port);
+};
+
+struct port {
+    unsigned index;          /* N of portN */
+    const char *driver;      /* "x540" */
+    const char *model;       /* "X540-AT2" */
+    char pci[16];            /* "0000:01:00.0" */
+    uint8_t mac[6];
+    bool link_is_up;
+    bool is_gone;            /* its registers read all ones */
+    bool is_down;            /* out of service after a failure or by command */
+    uint32_t speed_mbps;     /* 0 while the link is down */
+    uint32_t link_changes;
+    uint32_t resets;
+    struct port_counters count;
+    const struct port_ops *ops;
+    void *driver_state;
+    struct dma_domain *domain; /* what the card may touch; NULL: not confined */
+    struct netif *netif;       /* addresses and neighbours, net's own; NULL on a port without */
+    struct side side;          /* the side queue (of core 0) */
+};
+
+/* The ports found, 0..n-1, in PCI order. Filled by drivers_start, never changed after. */
+extern struct port ports[PORTS_MAX];
+extern unsigned ports_n;
+
+#endif
