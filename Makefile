@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Targets only. How each thing is made stands beside it: boot/rules.mk (the image), tests/model/*.mk
+# (the X540 model and its shared object for QEMU), tests/unit, tests/fuzz and tests/bench/rules.mk.
+# `make help` lists the targets; the comment after each target's name is its help.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PYTHON := /usr/bin/python3
+CC := gcc
+CLANG := clang
+
+FUZZ_SECONDS ?= 10
+
+IMAGE := build/ferrule.elf
+MODEL_SO := build/x540.so
+
+# The fragments. Each file may be absent in a part of the tree's history; a goal that needs it then
+# fails by its name.
+-include boot/rules.mk
+-include tests/model/rules.mk
+-include tests/model/qemu.mk
+-include tests/unit/rules.mk
+-include tests/fuzz/rules.mk
+-include tests/bench/rules.mk
+
+.PHONY: all iso test unit system fuzz bench lint help clean
+
+all: $(IMAGE) $(MODEL_SO) ## build the image and the X540 model for the installed QEMU
+
+iso: build/ferrule.iso ## build the ISO that boots on BIOS and UEFI
+
+test: ## run every test; the last line counts them
+	@+$(PYTHON) tests/tools/check.py lint unit fuzz system
+
+unit: ## host unit tests, with address and undefined-behaviour sanitizers
+	@+$(PYTHON) tests/tools/check.py unit
+
+system: ## the image under QEMU, driven as a person and a wire would
+	@+$(PYTHON) tests/tools/check.py system
+
+fuzz: ## each fuzzer for FUZZ_SECONDS (10); crashes are kept in build/fuzz/crashes
+	@+$(PYTHON) tests/tools/check.py --fuzz-seconds $(FUZZ_SECONDS) fuzz
+
+bench: ## instructions a packet of the loops that ship
+
+lint: ## layers, licence lines, documented commands and boot keys
+	@+$(PYTHON) tests/tools/check.py lint
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r t h; do \
+	    printf '  make %-9s %s\n' "$$t" "$$h"; done
+
+clean: ## remove everything that was built
+	rm -rf build

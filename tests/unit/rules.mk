@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Host unit tests: every tests/unit/test_*.c becomes build/unit/test_*, linked with the sources that
+# a comment in its first lines names (it may go on over lines):
+#
+#     /* links: net/arp.c net/csum.c tests/host/machine.c $(MODEL) */
+#
+# Objects are shared between tests. -Itests/host comes first, so that hardware headers are the fakes.
+
+MODEL := $(filter-out tests/model/x540_qemu.c,$(wildcard tests/model/*.c))
+
+HOST_WARN := -Wall -Wextra -Werror
+HOST_INC := -Itests/host -I.
+UNIT_CFLAGS := -std=gnu11 -g -O1 -fno-omit-frame-pointer $(HOST_WARN) $(HOST_INC) \
+    -fsanitize=address,undefined -fno-sanitize-recover=all -MMD -MP
+
+# $(call links_of,FILE): the words of its links comment, $(MODEL) replaced.
+links_of = $(subst $$(MODEL),$(MODEL),$(shell \
+    sed -n '1,40{/links:/,/\*\//p}' $(1) | sed 's/^.*links://;s/\*\/.*//;s/^ *\*//'))
+
+UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=build/unit/%)
+
+build/unit/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+
+define unit_program
+build/unit/$(1): $(patsubst %.c,build/unit/obj/%.o,tests/unit/$(1).c $(call links_of,tests/unit/$(1).c))
+	$$(CC) -fsanitize=address,undefined -o $$@ $$^ -lcmocka -lm
+endef
+$(foreach t,$(UNIT_SRCS:tests/unit/%.c=%),$(eval $(call unit_program,$(t))))
+
+.PHONY: unit-programs
+unit-programs: $(UNIT_BINS)
+.SECONDARY:
+
+-include $(shell find build/unit/obj -name '*.d' 2>/dev/null)
