@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The 16550 serial line, polled: alive from the first line of C, silent where there is no UART.
+ * Every wait is bounded, so a missing or stuck UART costs time once and never hangs the machine.
+ */
+#ifndef ARCH_SERIAL_H
+#define ARCH_SERIAL_H
+
+#include "arch/types.h"
+
+#define SERIAL_COM1 0x3F8
+#define SERIAL_COM2 0x2F8
+#define SERIAL_COM3 0x3E8
+#define SERIAL_COM4 0x2E8
+
+/* Use the UART at this I/O port from now on: 8N1, FIFO on, interrupts off. baud: 1..115200, a
+ * divisor of 115200. Boot CPU. ERR_NO_DEVICE: no UART answers there; output is then thrown away
+ * and input never comes. ERR_BAD_VALUE: no such baud rate; the line is left as it was. */
+enum err serial_init(uint16_t port, uint32_t baud) MUST_CHECK;
+
+/* True once serial_init has found a UART. */
+bool serial_is_there(void);
+
+/* Send n bytes; a newline goes out as CR LF. Waits for the transmitter, but at most a few
+ * milliseconds a byte: what a stuck line does not take is lost, and later calls do not wait again
+ * until it moves. One CPU at a time. */
+void serial_write(const char *text, size_t n);
+
+/* The next byte that came in, or -1 if there is none. Never waits. One CPU at a time. */
+int serial_read(void);
+
+#endif
