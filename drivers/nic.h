@@ -95,17 +95,18 @@ struct port_counters {
     uint64_t rx_dropped;               /* queue had no descriptor */
     uint64_t rx_missed_errors;         /* packet buffer was full */
     uint64_t rx_crc_errors;
+    uint64_t rx_frame_errors;          /* bad symbols inside a frame */
     uint64_t rx_length_errors;         /* undersize, oversize, fragment, jabber, length field */
     uint64_t rx_over_errors;           /* of these: longer than the port takes */
-    uint64_t rx_errors;                /* all receive errors */
+    uint64_t rx_errors;                /* crc + frame + length */
 };
 
 /* What a driver does for its port. Owner core of the port's lanes, or boot CPU; never per frame.
  * Each returns OK or an error after one log line. */
 struct port_ops {
-    /* Start queue q on a ring of n legacy descriptors, all given to software at first (empty). For
-     * transmit, the card writes its head index to *head, 4 bytes on a 16-byte boundary. The tail
-     * register is handed back. The queue must be stopped. */
+    /* Start the stopped queue q on a ring of n legacy descriptors, at index 0. Receive: descriptors
+     * 0..n-2 belong to the card at once. Transmit: none does, and the card writes its head index to
+     * `head`, 4 bytes on a 16-byte boundary. The tail register is handed back. */
     enum err (*rx_start)(struct port *port, unsigned q, iova_t ring, uint32_t n, mmio_t *tail);
     enum err (*tx_start)(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
                          mmio_t *tail);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The NVM: words of 16 bits, read one at a time through EERD under the NVM lock. The card loads
+ * itself from it at reset, so all that a driver needs to know is whether it is sound.
+ */
+#include "drivers/x540/x540.h"
+#include "drivers/x540/regs.h"
+#include "kernel/log.h"
+
+enum {
+    EERD_LIMIT_US = 500000,
+    NVM_CHECKSUM_WORD = 0x3F,
+    NVM_POINTER_FIRST = 0x03,
+    NVM_POINTER_LAST = 0x0E,
+    NVM_POINTER_PHY = 0x04,   /* these two sections are left out of the sum */
+    NVM_POINTER_OPTION_ROM = 0x05,
+    NVM_SUM = 0xBABA,
+    NVM_WORDS_MAX = 0x4000,   /* EERD.ADDR has 14 bits */
+    NVM_SECTION_MAX = 0x1000, /* words; a longer one is damage, not a section */
+};
+
+static enum err read_word(struct x540 *card, uint32_t address, uint16_t *word)
+{
+    mmio_write32(card->regs, EERD, FIELD_PUT(EERD_ADDR, address) | EERD_START);
+    enum err err = x540_wait(card, EERD, EERD_DONE, EERD_DONE, EERD_LIMIT_US, "EERD.DONE");
+    if (!err)
+        *word = (uint16_t)FIELD_GET(EERD_DATA, mmio_read32(card->regs, EERD));
+    return err;
+}
+
+/* Words 0..0x3E, and the sections that words 0x03..0x0E point to (first word: length). */
+static enum err sum_words(struct x540 *card, uint16_t *sum, uint16_t *stored)
+{
+    enum err err = OK;
+    uint16_t pointer[NVM_POINTER_LAST + 1] = {0};
+
+    *sum = 0;
+    for (uint32_t i = 0; i < NVM_CHECKSUM_WORD && !err; i++) {
+        uint16_t word = 0;
+        err = read_word(card, i, &word);
+        *sum = (uint16_t)(*sum + word);
+        if (i >= NVM_POINTER_FIRST && i <= NVM_POINTER_LAST)
+            pointer[i] = word;
+    }
+    for (uint32_t i = NVM_POINTER_FIRST; i <= NVM_POINTER_LAST && !err; i++) {
+        uint16_t length = 0;
+
+        if (i == NVM_POINTER_PHY || i == NVM_POINTER_OPTION_ROM)
+            continue;
+        if (pointer[i] == 0 || pointer[i] >= NVM_WORDS_MAX) /* 0xFFFF among them: no section */
+            continue;
+        err = read_word(card, pointer[i], &length);
+        if (err || length == 0 || length > NVM_SECTION_MAX ||
+            pointer[i] + length >= NVM_WORDS_MAX)
+            continue;
+        for (uint32_t w = 1; w <= length && !err; w++) {
+            uint16_t word = 0;
+            err = read_word(card, pointer[i] + w, &word);
+            *sum = (uint16_t)(*sum + word);
+        }
+    }
+    return err ? err : read_word(card, NVM_CHECKSUM_WORD, stored);
+}
+
+enum err x540_nvm_check(struct x540 *card)
+{
+    uint16_t sum = 0, stored = 0;
+
+    if (!card->family->has_eerd) {
+        log_debug("x540 p%u: NVM checksum is the firmware's business on this card",
+                  card->port->index);
+        return OK;
+    }
+    enum err err = x540_lock(card, SW_FW_SYNC_EEP);
+    if (err)
+        return err;
+    err = sum_words(card, &sum, &stored);
+    x540_unlock(card, SW_FW_SYNC_EEP);
+    if (err)
+        return err;
+    if ((uint16_t)(sum + stored) != NVM_SUM) {
+        log_error("x540 p%u: NVM checksum word 0x3F is 0x%04x, 0x%04x expected: the card's "
+                  "settings cannot be trusted",
+                  card->port->index, stored, (uint16_t)(NVM_SUM - sum));
+        return ERR_BAD_VALUE;
+    }
+    return OK;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The card's counters. Each clears when it is read and sticks at all ones when full, so they are
+ * collected every second: the fastest of them, bytes, has 36 bits.
+ */
+#include "drivers/x540/x540.h"
+#include "drivers/x540/regs.h"
+
+enum { QUEUE_COUNTERS = 16 };
+
+/* Counters that are simply added to one or two of ours. */
+static const struct {
+    uint32_t offset;
+    uint16_t to, also; /* offsets in struct port_counters; 0xFFFF: none */
+} simple[] = {
+#define TO(field) offsetof(struct port_counters, field)
+#define NONE 0xFFFF
+    {CRCERRS, TO(rx_crc_errors), NONE},
+    {ILLERRC, TO(rx_frame_errors), NONE},
+    {ERRBC, TO(rx_frame_errors), NONE},
+    {RLEC, TO(rx_length_errors), NONE},
+    {RUC, TO(rx_length_errors), NONE},
+    {RFC, TO(rx_length_errors), NONE},
+    {ROC, TO(rx_length_errors), TO(rx_over_errors)},
+    {RJC, TO(rx_length_errors), TO(rx_over_errors)},
+    {GPTC, TO(tx_packets), NONE},
+};
+
+static void add(struct port_counters *count, uint16_t where, uint64_t n)
+{
+    if (where != NONE)
+        *(uint64_t *)((char *)count + where) += n;
+}
+
+void x540_stats_init(struct x540 *card)
+{
+    struct port_counters kept = card->port->count;
+
+    /* Receive queue q and transmit queue q count in counter q mod 16. */
+    for (uint32_t n = 0; n < 32; n++) {
+        uint32_t map = 0;
+        for (uint32_t b = 0; b < 4; b++)
+            map |= ((4 * n + b) % QUEUE_COUNTERS) << (8 * b);
+        mmio_write32(card->regs, RQSMR(n), map);
+        mmio_write32(card->regs, TQSM(n), map);
+    }
+    x540_poll_counters(card->port); /* reading clears them */
+    card->port->count = kept;
+}
+
+/* 36-bit byte counters hold low and high, and reading high clears both: low first. */
+static uint64_t read_bytes(struct x540 *card, uint32_t low, uint32_t high)
+{
+    uint64_t bytes = mmio_read32(card->regs, low);
+    return bytes | (uint64_t)(mmio_read32(card->regs, high) & 0xF) << 32;
+}
+
+void x540_poll_counters(struct port *port)
+{
+    struct x540 *card = port->driver_state;
+    struct port_counters *count = &port->count;
+
+    if (port->is_gone || mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu)
+        return; /* what a removed card "reads" must not be added up */
+
+    for (size_t i = 0; i < ARRAY_SIZE(simple); i++) {
+        uint32_t n = mmio_read32(card->regs, simple[i].offset);
+        add(count, simple[i].to, n);
+        add(count, simple[i].also, n);
+    }
+    for (uint32_t i = 0; i < QUEUE_COUNTERS; i++) {
+        /* Not GPRC: on the 82599 it counts missed frames too. */
+        count->rx_packets += mmio_read32(card->regs, QPRC(i));
+        count->rx_bytes += read_bytes(card, QBRC_L(i), QBRC_H(i));
+        count->rx_dropped += mmio_read32(card->regs, QPRDC(i));
+    }
+    for (uint32_t i = 0; i < 8; i++)
+        count->rx_missed_errors += mmio_read32(card->regs, MPC(i));
+    count->rx_errors = count->rx_crc_errors + count->rx_frame_errors + count->rx_length_errors;
+    count->tx_bytes += read_bytes(card, GOTCL, GOTCH);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Transmit: the path as a whole and single queues. The frames themselves are handled in net/lane.h.
+ */
+#include "drivers/x540/x540.h"
+#include "drivers/x540/regs.h"
+#include "kernel/log.h"
+
+enum {
+    ENABLE_LIMIT_US = 10000,
+    TX_BUFFER_KB = 160,    /* all of it, in one traffic class */
+    TX_LARGEST_KB = 10,    /* room kept for the largest frame */
+    TX_REQUESTS = 0xFFF,   /* outstanding bytes, as many as there can be */
+    /* Descriptor prefetch: when fewer than PTHRESH are on the chip and at least HTHRESH wait. Linux
+     * keeps to 32 because more can hang; the chip holds 40. Write-back never batches (WTHRESH 0),
+     * as head write-back demands. */
+    PREFETCH = 32,
+    PREFETCH_LEAST = 4,
+};
+
+enum err x540_tx_init(struct x540 *card)
+{
+    mmio_t regs = card->regs;
+
+    /* One traffic class, 64 queues; the arbiter stands still while MTQC changes. */
+    x540_change(card, RTTDCS, 0, RTTDCS_ARBDIS);
+    mmio_write32(regs, MTQC, 0);
+    x540_change(card, RTTDCS, RTTDCS_ARBDIS, 0);
+
+    x540_change(card, DTXMXSZRQ, DTXMXSZRQ_MAX_BYTES, FIELD_PUT(DTXMXSZRQ_MAX_BYTES, TX_REQUESTS));
+    for (uint32_t i = 0; i < 8; i++) {
+        uint32_t kb = i == 0 ? TX_BUFFER_KB : 0;
+        mmio_write32(regs, TXPBSIZE(i), FIELD_PUT(TXPBSIZE_SIZE, kb));
+        mmio_write32(regs, TXPBTHRESH(i),
+                     FIELD_PUT(TXPBTHRESH_THRESH, kb ? kb - TX_LARGEST_KB : 0));
+    }
+    /* A write-back that overtakes another would move the head backwards: strict order. */
+    for (uint32_t q = 0; q < 128; q++) {
+        x540_change(card, DCA_TXCTRL(q), DCA_TXCTRL_DESC_WRO, 0);
+        mmio_write32(regs, RTTDQSEL, FIELD_PUT(RTTDQSEL_TXDQ_IDX, q));
+        mmio_write32(regs, RTTDT1C, 0);  /* no credits: no sharing by weight */
+        mmio_write32(regs, RTTBCNRC, 0); /* no rate limit */
+    }
+    x540_change(card, DMATXCTL, 0, DMATXCTL_TE);
+    return OK;
+}
+
+enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
+                       mmio_t *tail)
+{
+    struct x540 *card = port->driver_state;
+    mmio_t regs = card->regs;
+
+    mmio_write32(regs, TDBAL(q), (uint32_t)ring.v);
+    mmio_write32(regs, TDBAH(q), (uint32_t)(ring.v >> 32));
+    mmio_write32(regs, TDLEN(q), n * 16);
+    mmio_write32(regs, TDH(q), 0);
+    mmio_write32(regs, TDT(q), 0);
+    mmio_write32(regs, TDWBAH(q), (uint32_t)(head.v >> 32));
+    mmio_write32(regs, TDWBAL(q), (uint32_t)head.v | TDWBAL_HEAD_WB_ENABLE);
+    uint32_t thresholds = FIELD_PUT(TXDCTL_PTHRESH, PREFETCH) |
+                          FIELD_PUT(TXDCTL_HTHRESH, PREFETCH_LEAST) | FIELD_PUT(TXDCTL_WTHRESH, 0);
+    x540_change(card, TXDCTL(q),
+                TXDCTL_PTHRESH | TXDCTL_HTHRESH | TXDCTL_WTHRESH | TXDCTL_SWFLSH,
+                thresholds | TXDCTL_ENABLE);
+    enum err err = x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, TXDCTL_ENABLE, ENABLE_LIMIT_US,
+                             "TXDCTL.ENABLE");
+    *tail = mmio_at(regs, TDT(q));
+    return err;
+}
+
+enum err x540_tx_stop(struct port *port, unsigned q)
+{
+    struct x540 *card = port->driver_state;
+
+    /* What is still queued goes out first, unless there is no link to go out by. */
+    if (port->link_is_up) {
+        uint32_t tail = mmio_read32(card->regs, TDT(q));
+        enum err err = x540_wait(card, TDH(q), 0xFFFFFFFFu, tail, ENABLE_LIMIT_US, "TDH");
+        if (err)
+            log_warn("x540 p%u: queue %u is stopped with frames in it, TDT is %u",
+                     port->index, q, tail);
+    }
+    x540_change(card, TXDCTL(q), TXDCTL_ENABLE, 0);
+    return x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, ENABLE_LIMIT_US, "TXDCTL.ENABLE");
+}

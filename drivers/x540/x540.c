@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The X540 from power-on to ready, in the order that the datasheet of the family demands: quiesce,
+ * reset, wait for the card to load itself, memories, filters, statistics, receive, transmit, PHY.
+ * By hand, with the model:
+ *
+ *     qemu-system-x86_64 -M q35 -nographic -kernel build/ferrule.elf -plugin build/x540.so \
+ *         -netdev user,id=n0 -device x540,netdev=n0
+ *
+ * Read next: link.c, rx.c, tx.c, then net/lane.h for what happens to a frame.
+ */
+#include "drivers/x540/x540.h"
+#include "arch/cpu.h"
+#include "arch/tsc.h"
+#include "drivers/x540/regs.h"
+#include "kernel/log.h"
+
+enum {
+    INTEL = 0x8086,
+    BAR_REGISTERS = 0,
+    REGISTERS_BYTES = 0x20000, /* of BAR0; flash lies behind them */
+    QUEUES = 128,
+    QUEUES_SETTLE_US = 2000,
+    MASTER_LIMIT_US = 80000,  /* 800 polls, 100 us apart */
+    LOOPBACK_FLUSH_US = 3000, /* the flush of a card with requests that never completed */
+    BUFFERS_CLEAR_US = 20,
+    RESET_FIRST_LOOK_US = 1000,
+    RESET_LIMIT_US = 10000,
+    AUTO_READ_LIMIT_US = 1000000,
+    DMA_IDLE_LIMIT_US = 1000000,
+    PAUSE_HEADROOM_BYTES = 0x6000,
+};
+
+static const struct x540_family x540_at2 = {"X540-AT2",  384,  100, true, true, true,
+                                            PHY_ID_X540, 0xFFFFFFF0u};
+static const struct x540_family x540_at1 = {"X540-AT1",  384,  100, true, true, true,
+                                            PHY_ID_X540, 0xFFFFFFF0u};
+static const struct x540_family i82599 = {"82599", 512, 50, false, false, true, 0, 0};
+static const struct x540_family x550 = {"X550",      384,  100, true, true, false,
+                                        PHY_ID_X550, 0xFFFFFFF0u};
+
+static const struct {
+    uint16_t device_id;
+    const struct x540_family *family;
+} ids[] = {
+    {0x1528, &x540_at2}, {0x1560, &x540_at1}, {0x10FB, &i82599}, {0x154D, &i82599},
+    {0x1557, &i82599},   {0x1563, &x550},     {0x15D1, &x550},
+};
+
+const struct x540_family *x540_match(const struct pci_dev *pci)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+        if (pci->vendor_id == INTEL && pci->device_id == ids[i].device_id)
+            return ids[i].family;
+    return NULL;
+}
+
+void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t set)
+{
+    mmio_write32(card->regs, offset, (mmio_read32(card->regs, offset) & ~clear) | set);
+}
+
+enum err x540_wait(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
+                   uint32_t limit_us, const char *name)
+{
+    uint64_t end_ns = tsc_now_ns() + (uint64_t)limit_us * 1000;
+    bool is_last = false;
+
+    for (;;) {
+        uint32_t value = mmio_read32(card->regs, offset);
+        if (value != 0xFFFFFFFFu && (value & mask) == want)
+            return OK;
+        if (is_last) {
+            log_error("x540 p%u: %s (0x%05x) reads 0x%08x after %u us, 0x%08x of 0x%08x expected",
+                      card->port->index, name, offset, value, limit_us, want, mask);
+            return ERR_TIMEOUT;
+        }
+        is_last = tsc_now_ns() >= end_ns; /* one more look, should we have been held up */
+        tsc_wait_us(1);
+    }
+}
+
+static void interrupts_off(struct x540 *card)
+{
+    mmio_write32(card->regs, EIMC, 0xFFFFFFFFu);
+    mmio_write32(card->regs, EIMC_EX(0), 0xFFFFFFFFu);
+    mmio_write32(card->regs, EIMC_EX(1), 0xFFFFFFFFu);
+    (void)mmio_read32(card->regs, EICR); /* clears every cause */
+}
+
+static void stop(struct x540 *card)
+{
+    /* Pool loopback is off while RXEN falls. Nobody here uses it, so it stays off. */
+    x540_change(card, PFDTXGSWC, PFDTXGSWC_VT_LBEN, 0);
+    x540_change(card, RXCTRL, RXCTRL_RXEN, 0);
+    card->receive_is_on = false;
+    interrupts_off(card);
+    for (uint32_t q = 0; q < QUEUES; q++) {
+        mmio_write32(card->regs, TXDCTL(q), TXDCTL_SWFLSH);
+        x540_change(card, RXDCTL(q), RXDCTL_ENABLE, RXDCTL_SWFLSH);
+    }
+    tsc_wait_us(QUEUES_SETTLE_US);
+}
+
+/* Stop the card's requests to memory. *resets is how many resets are due: two where some request
+ * never completed, because the first one then leaves it in the pipe. */
+static enum err quiesce(struct x540 *card, unsigned *resets)
+{
+    *resets = 1;
+    x540_change(card, CTRL, 0, CTRL_GIO_DIS);
+    if (x540_wait(card, STATUS, STATUS_GIO, 0, MASTER_LIMIT_US, "STATUS.GIO") == OK)
+        return OK;
+    if (mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu)
+        return ERR_NO_DEVICE;
+
+    *resets = 2;
+    uint64_t end_ns = tsc_now_ns() + MASTER_LIMIT_US * 1000ull;
+    while (pci_read16(&card->pci, PCI_DEVICE_STATUS) & PCI_DEVICE_STATUS_PENDING) {
+        if (tsc_now_ns() >= end_ns) {
+            log_warn("x540 p%u: PCIe Device Status 0x%04x: transactions still pending",
+                     card->port->index, pci_read16(&card->pci, PCI_DEVICE_STATUS));
+            break; /* flushed below as well as can be */
+        }
+        tsc_wait_us(100);
+    }
+    uint32_t hlreg0 = mmio_read32(card->regs, HLREG0);
+    uint32_t gcr_ext = mmio_read32(card->regs, GCR_EXT);
+    mmio_write32(card->regs, HLREG0, hlreg0 | HLREG0_LPBK);
+    tsc_wait_us(LOOPBACK_FLUSH_US);
+    mmio_write32(card->regs, GCR_EXT, gcr_ext | GCR_EXT_BUFFERS_CLEAR);
+    tsc_wait_us(BUFFERS_CLEAR_US);
+    mmio_write32(card->regs, HLREG0, hlreg0);
+    mmio_write32(card->regs, GCR_EXT, gcr_ext);
+    return OK;
+}
+
+static enum err reset_once(struct x540 *card)
+{
+    uint32_t reset = CTRL_RST;
+
+    /* 82599 without a link: the MAC has to be taken along. */
+    if (!card->family->has_copper_phy && !(mmio_read32(card->regs, LINKS) & LINKS_UP))
+        reset |= CTRL_LNK_RST;
+    /* The PHY must not be in the middle of somebody's MDIO cycle. */
+    enum err err = x540_lock(card, x540_phy_lock(card));
+    if (err)
+        return err;
+    x540_change(card, CTRL, 0, reset);
+    tsc_wait_us(RESET_FIRST_LOOK_US);
+    err = x540_wait(card, CTRL, CTRL_RST | CTRL_LNK_RST, 0, RESET_LIMIT_US, "CTRL.RST");
+    x540_unlock(card, x540_phy_lock(card));
+    if (!err)
+        tsc_wait_us(card->family->reset_ms * 1000);
+    return err;
+}
+
+/* The card loads its settings, its address and its firmware from the NVM. */
+static enum err wait_for_load(struct x540 *card)
+{
+    enum err err = x540_wait(card, EEC, EEC_ARD, EEC_ARD, AUTO_READ_LIMIT_US, "EEC.ARD");
+    if (err)
+        return err;
+    uint32_t eec = mmio_read32(card->regs, EEC);
+    if (!(eec & EEC_PRES)) {
+        log_error("x540 p%u: EEC reads 0x%08x: no valid NVM (PRES 0)", card->port->index, eec);
+        return ERR_BAD_VALUE;
+    }
+    uint32_t fwsm = mmio_read32(card->regs, FWSM);
+    if (fwsm & FWSM_EXT_ERR_IND) {
+        log_error("x540 p%u: FWSM reads 0x%08x: firmware reports error %u", card->port->index, fwsm,
+                  FIELD_GET(FWSM_EXT_ERR_IND, fwsm));
+        return ERR_BAD_VALUE;
+    }
+    return x540_wait(card, RDRXCTL, RDRXCTL_DMAIDONE, RDRXCTL_DMAIDONE, DMA_IDLE_LIMIT_US,
+                     "RDRXCTL.DMAIDONE");
+}
+
+static enum err read_mac(struct x540 *card)
+{
+    uint32_t low = mmio_read32(card->regs, RAL(0)), high = mmio_read32(card->regs, RAH(0));
+    uint8_t *mac = card->port->mac;
+    bool is_zero = low == 0 && FIELD_GET(RAH_RAH, high) == 0;
+
+    for (unsigned i = 0; i < 6; i++)
+        mac[i] = (uint8_t)(i < 4 ? low >> (8 * i) : high >> (8 * (i - 4)));
+    if (is_zero || (mac[0] & 1) || !(high & RAH_AV)) { /* all ones is multicast too */
+        log_error("x540 p%u: RAL0 0x%08x RAH0 0x%08x: no usable address", card->port->index, low,
+                  high);
+        return ERR_BAD_VALUE;
+    }
+    return OK;
+}
+
+/* One traffic class has the whole receive buffer; no pause frames, either way. */
+static void packet_buffer(struct x540 *card)
+{
+    uint32_t kb = card->family->rx_buffer_kb;
+
+    for (uint32_t i = 0; i < 8; i++) {
+        mmio_write32(card->regs, RXPBSIZE(i), FIELD_PUT(RXPBSIZE_SIZE, i == 0 ? kb : 0));
+        mmio_write32(card->regs, FCRTL(i), 0);
+        /* The threshold counts even with pause off: the card stops filling above it. */
+        mmio_write32(card->regs, FCRTH(i), i == 0 ? kb * 1024 - PAUSE_HEADROOM_BYTES : 0);
+    }
+    for (uint32_t i = 0; i < 4; i++)
+        mmio_write32(card->regs, FCTTV(i), 0);
+    mmio_write32(card->regs, FCRTV, 0);
+    mmio_write32(card->regs, FCCFG, 0);
+    x540_change(card, MFLCN, MFLCN_DPF | MFLCN_RPFCE | MFLCN_RFCE, 0);
+}
+
+/* Tables that hold noise after power-on. Entry 0 of RAL/RAH is the card's own address. */
+static void clear_tables(struct x540 *card)
+{
+    mmio_t regs = card->regs;
+
+    for (uint32_t i = 1; i < 128; i++) {
+        mmio_write32(regs, RAL(i), 0);
+        mmio_write32(regs, RAH(i), 0);
+    }
+    for (uint32_t i = 0; i < 256; i++)
+        mmio_write32(regs, MPSAR(i), i == 0 ? 1 : 0); /* our address: pool 0 */
+    for (uint32_t i = 0; i < 128; i++) {
+        mmio_write32(regs, MTA(i), 0);
+        mmio_write32(regs, UTA(i), 0);
+        mmio_write32(regs, VFTA(i), 0);
+        mmio_write32(regs, VLVFB(i), 0);
+        x540_change(card, FTQF(i), FTQF_QUEUE_ENABLE, 0);
+    }
+    for (uint32_t i = 0; i < 64; i++)
+        mmio_write32(regs, VLVF(i), 0);
+}
+
+static enum err bring_up(struct x540 *card)
+{
+    unsigned resets = 0;
+    enum err err;
+
+    stop(card);
+    err = quiesce(card, &resets);
+    for (unsigned i = 0; i < resets && !err; i++)
+        err = reset_once(card);
+    if (err)
+        return err;
+    interrupts_off(card); /* reset has unmasked nothing, but causes may have come in */
+    err = wait_for_load(card);
+    if (err)
+        return err;
+    err = read_mac(card);
+    if (err)
+        return err;
+    packet_buffer(card);
+    clear_tables(card);
+    x540_stats_init(card);
+    x540_change(card, CTRL_EXT, 0, CTRL_EXT_NS_DIS | CTRL_EXT_RO_DIS | CTRL_EXT_DRV_LOAD);
+    mmio_write32(card->regs, DCA_CTRL, DCA_CTRL_DCA_DISABLE);
+    x540_rx_init(card);
+    err = x540_tx_init(card);
+    if (err)
+        return err;
+    return x540_phy_start(card);
+}
+
+static enum err reset(struct port *port)
+{
+    struct x540 *card = port->driver_state;
+
+    x540_poll_counters(port); /* a reset clears them */
+    port->resets++;
+    port->link_is_up = false;
+    port->speed_mbps = 0;
+    return bring_up(card);
+}
+
+static const struct port_ops x540_ops = {
+    .rx_start = x540_rx_start,
+    .tx_start = x540_tx_start,
+    .rx_stop = x540_rx_stop,
+    .tx_stop = x540_tx_stop,
+    .poll_link = x540_poll_link,
+    .poll_counters = x540_poll_counters,
+    .set_promiscuous = x540_set_promiscuous,
+    .reset = reset,
+};
+
+enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port)
+{
+    uint64_t bytes = 0;
+
+    *card = (struct x540){.port = port, .pci = *pci, .family = x540_match(pci),
+                          .phy_address = X540_NO_PHY};
+    port->driver = "x540";
+    port->model = card->family->name;
+    port->ops = &x540_ops;
+    port->driver_state = card;
+
+    enum err err = pci_map_bar(pci, BAR_REGISTERS, &card->regs, &bytes);
+    if (err)
+        return err;
+    if (bytes < REGISTERS_BYTES) {
+        log_error("x540 p%u: BAR0 has 0x%llx bytes, at least 0x%x expected", port->index,
+                  (unsigned long long)bytes, REGISTERS_BYTES);
+        return ERR_BAD_VALUE;
+    }
+    pci_command(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF, 0);
+    uint32_t status = mmio_read32(card->regs, STATUS);
+    if (status == 0xFFFFFFFFu) {
+        log_error("x540 p%u: STATUS reads 0xffffffff: the card does not answer", port->index);
+        port->is_gone = true;
+        return ERR_NO_DEVICE;
+    }
+    card->lan_id = FIELD_GET(STATUS_LAN_ID, status) & 1;
+    x540_lock_break(card);
+    err = bring_up(card);
+    if (!err)
+        err = x540_nvm_check(card);
+    if (err)
+        pci_command(pci, 0, PCI_COMMAND_MASTER); /* what we do not drive must not write memory */
+    return err;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The driver's own view of one X540 port. Nobody outside this folder includes it but
+ * drivers/drivers.c, which finds the cards. Start reading at x540.c.
+ */
+#ifndef DRIVERS_X540_X540_H
+#define DRIVERS_X540_X540_H
+
+#include "arch/mmio.h"
+#include "arch/types.h"
+#include "drivers/nic.h"
+#include "kernel/pci.h"
+
+/* What differs between the members of the family, facts only where one is known to differ. */
+struct x540_family {
+    const char *name;
+    uint32_t rx_buffer_kb;   /* receive packet buffer in all */
+    uint32_t reset_ms;       /* quiet time after reset */
+    bool has_copper_phy;     /* 10GBASE-T behind MDIO; else the link comes up by itself */
+    bool has_regsmp;         /* second half of the semaphore: REGSMP (else SWESMBI) */
+    bool has_eerd;           /* NVM words are read by EERD (X550 asks its firmware) */
+    uint32_t phy_id;         /* what MMD 1 registers 2 and 3 say, revision left out */
+    uint32_t phy_id_mask;
+};
+
+#define X540_NO_PHY 32u
+
+struct x540 {
+    struct port *port;
+    struct pci_dev pci;
+    mmio_t regs;
+    const struct x540_family *family;
+    unsigned lan_id;       /* which of the card's two ports this is */
+    unsigned phy_address;  /* on MDIO, 0..31, or X540_NO_PHY */
+    bool receive_is_on;    /* RXCTRL.RXEN */
+    bool is_promiscuous;
+};
+
+/* Is this PCI function one of ours? NULL, or what it is. */
+const struct x540_family *x540_match(const struct pci_dev *pci);
+/* Map, reset and bring up the function and fill in *port: link not waited for, no queue started.
+ * Boot CPU. Takes bus mastering on: call it only once an IOMMU, if any, confines the card. */
+enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port) MUST_CHECK;
+
+/* ---- between the files of this folder ---- */
+
+/* Wait until (register & mask) == want, at most limit_us. A register that reads all ones counts as
+ * not there. On time-out: one log line with what it read, and ERR_TIMEOUT. `name` is printed. */
+enum err x540_wait(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
+                   uint32_t limit_us, const char *name) MUST_CHECK;
+/* Read, change the named bits, write. */
+void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t set);
+
+/* lock.c: what the software of both ports and the firmware share. `locks` are SW_FW_SYNC bits. */
+enum err x540_lock(struct x540 *card, uint32_t locks) MUST_CHECK;
+void x540_unlock(struct x540 *card, uint32_t locks);
+void x540_lock_break(struct x540 *card); /* once at probe: what a dead driver left taken */
+uint32_t x540_phy_lock(const struct x540 *card);
+/* nvm.c */
+enum err x540_nvm_check(struct x540 *card) MUST_CHECK;
+/* link.c */
+enum err x540_phy_start(struct x540 *card) MUST_CHECK;
+void x540_poll_link(struct port *port);
+/* rx.c, tx.c */
+void x540_rx_init(struct x540 *card);
+enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, mmio_t *tail);
+enum err x540_rx_stop(struct port *port, unsigned q);
+enum err x540_rx_pause(struct x540 *card) MUST_CHECK; /* the whole receive path, for FCTRL */
+void x540_rx_resume(struct x540 *card);
+void x540_set_promiscuous(struct port *port, bool everything);
+enum err x540_tx_init(struct x540 *card) MUST_CHECK;
+enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
+                       mmio_t *tail);
+enum err x540_tx_stop(struct port *port, unsigned q);
+/* stats.c */
+void x540_stats_init(struct x540 *card);
+void x540_poll_counters(struct port *port);
+
+#endif
