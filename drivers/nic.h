@@ -39,36 +39,37 @@ static_assert(sizeof(struct descriptor) == 16, "descriptor size");
 struct port;
 struct netif;
 
-/* Counters of one lane; written by its owner core alone, read by anybody. Frames that went out of a
- * lane are not counted one by one: sent = received - consumed - drops - held. */
+/* Counters of one lane; written by its owner core alone, read by anybody. */
 struct lane_counters {
-    uint64_t rx_bytes, tx_bytes;
-    uint64_t consumed;          /* taken by this machine: ARP, echo replies, copies to a side queue */
+    uint64_t rx_bytes;
+    uint64_t tx_frames, tx_bytes; /* handed to the output card; what is then lost is a drop too */
+    uint64_t consumed;            /* taken by this machine: ARP, replies to our pings, ... */
     uint64_t polls, empty_polls;
-    uint64_t head_bad;          /* head words that lay outside what was sent; ignored */
-    uint64_t lost_sent_bytes;   /* bytes counted as sent whose frames a reset then dropped */
+    uint64_t head_bad;            /* head words outside what was sent; ignored */
+    uint64_t tx_lost;             /* of tx_frames: counted as drops when a lane was reset */
     uint64_t drops[DROP_COUNT];
 };
 
 struct lane {
     /* What every burst reads; one cache line. */
     struct descriptor *ring;
-    uint8_t *frames;       /* slot i at frames + i * SLOT_BYTES */
-    const uint32_t *head;  /* written by the output card: index of the next slot it will send */
-    mmio_t rdt, tdt;       /* the two tail registers */
-    uint64_t next;         /* next slot to look at */
-    uint64_t done;         /* next slot that the output card has not finished */
-    struct port *in, *out; /* equal for an echo */
+    uint8_t *frames;      /* slot i at frames + i * SLOT_BYTES */
+    const uint32_t *head; /* written by the output card: index of the next slot it will send */
+    mmio_t rdt, tdt;      /* the two tail registers */
+    uint64_t next;        /* next slot to look at */
+    uint64_t done;        /* next slot that the output card has not finished */
+    struct netif *netif;  /* of the input port; what the application's handler reads */
 
     struct lane_counters count __attribute__((aligned(CACHE_LINE_BYTES)));
 
     /* Slow state. */
-    uint64_t origin;            /* next at the last (re)start: frames received before it are final */
+    struct port *in, *out; /* equal for an echo */
+    uint64_t received_before; /* frames of earlier runs: next starts at 0 in each */
     uint16_t rx_queue, tx_queue;
-    bool is_running;            /* both queues live; else nothing of it may be polled */
-    bool is_draining;           /* output unusable: frames are received, counted and dropped */
-    uint64_t stuck_since_ns;    /* 0: output moves or has nothing to do */
-    uint64_t stuck_done;        /* done when that began */
+    bool is_running;  /* both queues live (or, draining, the receive queue alone) */
+    bool is_draining; /* no output: frames are received, counted and dropped */
+    uint64_t moved_ns; /* when `done` last moved or had nothing to do */
+    uint64_t moved_done;
     struct dma_buf ring_buf, frames_buf, head_buf;
 };
 
@@ -78,8 +79,9 @@ struct side {
     uint8_t *frames;
     const uint32_t *head;
     mmio_t tdt;
-    uint64_t next, done;
-    uint64_t generated;     /* frames made here and handed to it, sent or dropped */
+    uint64_t next, done;    /* run free; done <= next <= done + SIDE_SLOTS - 1 */
+    uint64_t sent_before;   /* frames of earlier runs that went out */
+    uint64_t generated;     /* frames made here: sent, held or dropped */
     uint64_t tx_bytes;
     uint64_t head_bad;
     uint64_t drops[DROP_COUNT];

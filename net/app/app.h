@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What an application is: one struct app in a file of its own here, found by the linker. The boot
+ * line's app= chooses one by name.
+ */
+#ifndef NET_APP_APP_H
+#define NET_APP_APP_H
+
+#include "net/lane.h"
+
+struct app {
+    const char *name;
+    const char *help;    /* one line */
+    lane_poll *poll;     /* made by LANE_LOOP */
+    /* Where frames of this port go; NULL: it gets no lane. */
+    struct port *(*output)(struct port *in);
+    bool takes_everything; /* ports are promiscuous */
+};
+
+#define APP(symbol)                                                                                \
+    const struct app app_##symbol __attribute__((used, section("apps"), aligned(8)))
+
+/* The collected table: linker.ld keeps it between these two. */
+extern const struct app apps_start[], apps_end[];
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * app=forward: what comes in by a port leaves by its partner, unchanged. Ports go in pairs, 0 with
+ * 1, 2 with 3; a port without a partner answers to nobody and takes nothing.
+ */
+#include "net/app/app.h"
+#include "net/lane.h"
+
+static inline uint32_t forward_frame(struct lane *lane, uint8_t *frame, uint32_t length)
+{
+    (void)lane;
+    (void)frame;
+    return length;
+}
+
+LANE_LOOP(forward_poll, forward_frame)
+
+static struct port *forward_output(struct port *in)
+{
+    unsigned partner = in->index ^ 1;
+
+    return partner < ports_n ? &ports[partner] : NULL;
+}
+
+APP(forward) = {
+    .name = "forward",
+    .help = "port 0 to port 1 and back, every frame as it came",
+    .poll = forward_poll,
+    .output = forward_output,
+    .takes_everything = true,
+};

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The whole data path. LANE_LOOP makes an application's loop from a function that handles one frame
+ * in place and says how many bytes to send; everything else about a lane is in net/lane.c, and what
+ * a lane is stands in drivers/nic.h.
+ *
+ * What the card wrote is read once and bounded before it is used: the descriptor's word by one
+ * mask and one compare (done, whole, no error, length 17..2047), the head word by the window of
+ * what was sent. Nothing that the card can write holds a pointer that we follow.
+ */
+#ifndef NET_LANE_H
+#define NET_LANE_H
+
+#include "drivers/nic.h"
+#include "drivers/x540/desc.h"
+
+#define LANES_MAX PORTS_MAX
+
+/* One lane a port, on core 0; lanes[i].in is &ports[i] where lane i is in use. */
+extern struct lane lanes[LANES_MAX];
+extern unsigned lanes_n;
+
+/* ---- Per frame ---- */
+
+/* A received descriptor's word under this mask must be RX_WHOLE plus a length of FRAME_MIN to
+ * SLOT_BYTES - 1; all of that is one subtraction and one unsigned compare. */
+#define RX_CHECKED (RX_DD | RX_EOP | RX_RXE | RX_LENGTH)
+#define RX_WHOLE (RX_DD | RX_EOP)
+#define RX_LENGTH_SPAN (SLOT_BYTES - 1 - FRAME_MIN)
+
+/* What a frame handler is: it may change the frame's bytes, and returns how many of them to send
+ * (FRAME_MIN..SLOT_BYTES - 1) or 0. Whoever returns 0 has counted the frame: consumed, or dropped
+ * under a name. */
+typedef uint32_t lane_handler(struct lane *lane, uint8_t *frame, uint32_t length);
+
+static inline uint32_t lane_drop(struct lane *lane, enum drop why)
+{
+    lane->count.drops[why]++;
+    return 0;
+}
+
+/* A descriptor that failed the check: name its fault, count it, let the slot pass unsent. */
+void lane_refuse(struct lane *lane, struct descriptor *slot, uint64_t checked);
+
+/* What one burst adds up, in registers. Kept as differences from the common case (a good frame is
+ * sent as long as it came), because those cost nothing where they are known to be zero. */
+struct burst_sum {
+    uint64_t excess;   /* lengths of good frames, FRAME_MIN left out of each */
+    uint64_t shrunk;   /* bytes received and not sent, of good frames */
+    uint64_t unsent;   /* good frames that were not sent */
+    uint64_t refused;  /* descriptors that failed the check */
+};
+
+/* The card's word becomes ours: the only load and the only store of a descriptor per frame. */
+static inline __attribute__((always_inline)) void
+lane_step(struct lane *lane, struct descriptor *slot, uint8_t *frame, lane_handler *handle,
+          struct burst_sum *sum)
+{
+    uint64_t excess = (dma_load64(&slot->word) & RX_CHECKED) - (RX_WHOLE + FRAME_MIN);
+
+    if (__builtin_expect(excess > RX_LENGTH_SPAN, 0)) {
+        lane_refuse(lane, slot, excess + (RX_WHOLE + FRAME_MIN));
+        sum->refused++;
+        return;
+    }
+    uint32_t length = (uint32_t)excess + FRAME_MIN;
+    uint32_t out = handle(lane, frame, length);
+    sum->excess += excess;
+    sum->shrunk += length - out;
+    sum->unsent += out == 0;
+    /* Length 0 sends nothing and keeps the order: the slot comes back by the same way. */
+    dma_store64(&slot->word, out + (TX_EOP | TX_IFCS));
+}
+
+static inline __attribute__((always_inline)) bool slot_is_done(const struct descriptor *slot)
+{
+    const uint32_t *high = (const uint32_t *)&slot->word + 1; /* DD alone: half a word will do */
+    return dma_load32(high) & (uint32_t)(RX_DD >> 32);
+}
+
+/* ---- Per burst ---- */
+
+/* The output card's word, bounded: how many slots it has finished since the last look. A word
+ * outside the window of what was sent is counted and ignored. */
+static inline __attribute__((always_inline)) void lane_collect(struct lane *lane)
+{
+    uint32_t finished = (dma_load32(lane->head) - (uint32_t)lane->done) & (LANE_SLOTS - 1);
+
+    if (finished == 0)
+        return;
+    if (__builtin_expect(finished > lane->next - lane->done, 0)) {
+        lane->count.head_bad++;
+        return;
+    }
+    lane->done += finished;
+    /* One slot stays with us for ever: a tail that met the head would mean an empty ring. */
+    mmio_write32(lane->rdt, 0, (uint32_t)(lane->done - 1) & (LANE_SLOTS - 1));
+}
+
+/* Handle what has come in, at most LANE_BURST frames and never across a multiple of LANE_BURST, so
+ * that slots follow each other in memory. Returns how many. Owner core only; lane is running. */
+static inline __attribute__((always_inline)) uint32_t lane_burst(struct lane *lane,
+                                                                 lane_handler *handle)
+{
+    uint32_t first = (uint32_t)lane->next & (LANE_SLOTS - 1);
+    struct descriptor *slot = lane->ring + first;
+    struct descriptor *end = lane->ring + (first | (LANE_BURST - 1)) + 1;
+    uint8_t *frame = lane->frames + (size_t)first * SLOT_BYTES;
+    struct burst_sum sum = {0};
+
+    /* The card writes back in order: where the fourth is done, so are the three before it. If not,
+     * the check of the single word says so. */
+    while (slot < end - 3 && slot_is_done(slot + 3)) {
+        lane_step(lane, slot + 0, frame + 0 * SLOT_BYTES, handle, &sum);
+        lane_step(lane, slot + 1, frame + 1 * SLOT_BYTES, handle, &sum);
+        lane_step(lane, slot + 2, frame + 2 * SLOT_BYTES, handle, &sum);
+        lane_step(lane, slot + 3, frame + 3 * SLOT_BYTES, handle, &sum);
+        slot += 4;
+        frame += 4 * SLOT_BYTES;
+    }
+    while (slot != end && slot_is_done(slot)) {
+        lane_step(lane, slot, frame, handle, &sum);
+        slot++;
+        frame += SLOT_BYTES;
+    }
+
+    uint32_t n = (uint32_t)(slot - (lane->ring + first));
+    if (n != 0) {
+        slot[-1].word |= TX_RS; /* report the head once this one is out */
+        lane->next += n;
+        uint64_t rx_bytes = sum.excess + (n - sum.refused) * FRAME_MIN;
+        lane->count.rx_bytes += rx_bytes;
+        lane->count.tx_bytes += rx_bytes - sum.shrunk;
+        lane->count.tx_frames += n - sum.refused - sum.unsent;
+        mmio_write32(lane->tdt, 0, (uint32_t)lane->next & (LANE_SLOTS - 1));
+    }
+    lane_collect(lane);
+    return n;
+}
+
+/* Make an application's loop: `name(lane)` handles one burst with `handler` compiled into it. */
+#define LANE_LOOP(name, handler)                                                                   \
+    uint32_t name(struct lane *lane)                                                               \
+    {                                                                                              \
+        return lane_burst(lane, handler);                                                          \
+    }
+typedef uint32_t lane_poll(struct lane *lane);
+
+/* ---- Slow: in net/lane.c ---- */
+
+/* Take memory for the lane, show it to the cards (buffers: in writes, out reads; ring: in both, out
+ * reads; head word: out writes), start both queues. Boot CPU. */
+enum err lane_open(struct lane *lane, struct port *in, struct port *out) MUST_CHECK;
+/* The same for a port's side queue. */
+enum err side_open(struct port *port) MUST_CHECK;
+
+/* Copy `length` (FRAME_MIN..FRAME_MAX) bytes to the port's side queue and send them. Never waits;
+ * the caller keeps the frame. Owner core only. false: dropped and counted. The frame counts as
+ * generated either way. */
+bool side_send(struct port *port, const uint8_t *frame, uint32_t length);
+
+/* Look after lanes and side queues: link changes, lanes whose output is stuck, counters of the
+ * cards. Owner core, between bursts, at most ten times a second. */
+void lanes_service(uint64_t now_ns);
+/* Receive on a draining lane (its output has no link): frames are counted and dropped. */
+uint32_t lane_drain(struct lane *lane);
+/* Reset the port's card and restart every lane and side queue that touches it; what was in their
+ * hands is counted as drops. The port stays down if the card does not come back. */
+enum err port_restart(struct port *port);
+
+/* The ledger's view of a lane; exact when the owner core is not in a burst. */
+struct lane_ledger {
+    uint64_t received; /* frames taken from the card */
+    uint64_t sent;     /* frames that the output card has finished */
+    uint64_t held;     /* frames handed to the output card and not finished */
+    uint64_t waiting;  /* frames that the input card has written and nobody has looked at */
+    uint64_t consumed, dropped;
+};
+struct lane_ledger lane_ledger(const struct lane *lane);
+struct side_ledger {
+    uint64_t generated, sent, held, dropped;
+};
+struct side_ledger side_ledger(const struct side *side);
+
+#endif
