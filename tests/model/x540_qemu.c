@@ -1,0 +1,799 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Joins the X540 model (x540_core.h) to a stock QEMU: a PCI Express device type "x540" that is
+ * loaded into the distribution's own qemu-system-x86_64 as a TCG plugin,
+ *
+ *     qemu-system-x86_64 -M q35 … -plugin build/x540.so -netdev …,id=n0 -device x540,netdev=n0
+ *
+ * Everything that the card does lives in the core. Here is only what belongs to the slot it sits
+ * in: configuration space, BARs, MSI-X, MSI and INTx, DMA through the bus (so that a vIOMMU
+ * stands between), the clock, and QEMU's network on the far side of the wire. This is the one
+ * file that includes QEMU's headers, which is why it carries QEMU's licence.
+ *
+ * Properties: netdev, mac, model (at2 at1 82599 x550), link-ms reset-us enable-us (the core's
+ * times), lan-id, pad (short frames arrive padded to 60, as a sender's MAC does; on),
+ * backpressure (a frame that finds no room waits in QEMU, as if the sender were paused, instead of
+ * being lost; on). At run time, by qom-set: evil "name:arg" (several joined by +; "none" ends all)
+ * and damage "crc:n", "symbol:n" or "length:n" (the next n frames arrive damaged); by qom-get:
+ * complaints (a JSON array) and truth (a JSON object).
+ *
+ * Built by qemu_build.py, which also says how QEMU's headers are had. QEMU 7.2 and 10.0 and later.
+ */
+#include "qemu/osdep.h"
+#include "qemu/cutils.h"
+#include "qemu/qemu-plugin.h"
+#include "qemu/error-report.h"
+#include "qemu/module.h"
+#include "qemu/timer.h"
+#include "qapi/error.h"
+#include "qapi/qapi-types-control.h"
+#if QEMU_VERSION_MAJOR >= 8
+#include "hw/pci/pci_device.h"
+#else
+#include "hw/pci/pci.h"
+#endif
+#include "hw/pci/msi.h"
+#include "hw/pci/msix.h"
+#include "hw/pci/pcie.h"
+#if QEMU_VERSION_MAJOR > 10 || (QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR >= 2)
+#include "hw/core/qdev-properties.h"
+#else
+#include "hw/qdev-properties.h"
+#endif
+#include "migration/vmstate.h"
+#include "net/net.h"
+
+#include "x540_core.h"
+
+/* What changed between the versions that we bridge: facts from the headers themselves. */
+#if QEMU_VERSION_MAJOR > 10 || (QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR >= 1)
+#define CLASS_CONST const /* class_init's data and a type's interfaces */
+#else
+#define CLASS_CONST
+#endif
+#if QEMU_VERSION_MAJOR >= 10
+#define PROPERTY_CONST const
+#define PROPERTY_END /* arrays of properties have no last mark any more */
+#else
+#define PROPERTY_CONST
+#define PROPERTY_END DEFINE_PROP_END_OF_LIST(),
+#endif
+
+#define TYPE_X540 "x540"
+OBJECT_DECLARE_SIMPLE_TYPE(X540State, X540)
+
+/* Where things stand in configuration space, as public dumps of the card show them. */
+enum {
+    CAP_PM = 0x40,
+    CAP_MSI = 0x50,
+    CAP_MSIX = 0x70,
+    CAP_PCIE = 0xA0,
+    CAP_AER = 0x100,
+    CAP_ARI = 0x150,
+    BAR_REGISTERS = 0,
+    BAR_MSIX = 4,
+    BAR_MSIX_BYTES = 0x4000,
+    MSIX_TABLE = 0x0000,
+    MSIX_PBA = 0x2000,
+    FRAME_SHORTEST = 60, /* without CRC */
+};
+
+struct X540State {
+    PCIDevice parent_obj;
+    MemoryRegion registers, msix;
+    NICState *nic;
+    NICConf conf;
+    QEMUTimer *timer;
+    struct x540 *card;
+
+    char *model;
+    uint32_t link_ms, reset_us, enable_us;
+    uint8_t lan_id;
+    bool pad, backpressure;
+
+    bool busy;            /* the core is running: nothing may enter it a second time */
+    bool reentry_told;
+    bool wire_is_full;    /* QEMU holds one frame of ours that the far side could not take */
+    bool frames_wait;     /* the far side holds frames that we could not take */
+    bool line;            /* the level of INTx as the core wants it */
+    int64_t armed_ns;     /* what the timer is set to; INT64_MAX: it is off */
+    uint32_t complaints_told;
+    uint64_t evil[X540_EVIL_COUNT];
+    enum x540_damage damage;
+    uint64_t damage_left;
+    uint64_t oversize;    /* frames longer than any wire carries, lost before the core */
+};
+
+static const struct kind {
+    const char *name;
+    enum x540_kind kind;
+    uint16_t device_id;
+    uint32_t bar_bytes;
+    uint16_t link_speed, link_width; /* as the PCIe capability encodes them */
+} kinds[] = {
+    {"at2", X540_AT2, 0x1528, X540_BAR0_BYTES, 2, 8},
+    {"at1", X540_AT1, 0x1560, X540_BAR0_BYTES, 2, 8},
+    {"82599", X540_82599, 0x10FB, 0x80000, 2, 8},
+    {"x550", X540_X550, 0x1563, X540_BAR0_BYTES, 3, 4},
+};
+
+static const char *const evil_names[X540_EVIL_COUNT] = {
+    [X540_EVIL_RX_LENGTH] = "rx-length",
+    [X540_EVIL_RX_NO_EOP] = "rx-no-eop",
+    [X540_EVIL_RX_ERROR] = "rx-error",
+    [X540_EVIL_RX_OUT_OF_ORDER] = "rx-out-of-order",
+    [X540_EVIL_HEAD_JUMP] = "head-jump",
+    [X540_EVIL_HEAD_STUCK] = "head-stuck",
+    [X540_EVIL_TX_STUCK] = "tx-stuck",
+    [X540_EVIL_ALL_ONES] = "all-ones",
+    [X540_EVIL_SEMAPHORE_STUCK] = "semaphore-stuck",
+    [X540_EVIL_RESET_STUCK] = "reset-stuck",
+    [X540_EVIL_MASTER_STUCK] = "master-stuck",
+    [X540_EVIL_ENABLE_STUCK] = "enable-stuck",
+    [X540_EVIL_MDIO_STUCK] = "mdio-stuck",
+    [X540_EVIL_EERD_STUCK] = "eerd-stuck",
+    [X540_EVIL_DMAIDONE_STUCK] = "dmaidone-stuck",
+    [X540_EVIL_EEC_STUCK] = "eec-stuck",
+    [X540_EVIL_NVM_CHECKSUM] = "nvm-checksum",
+    [X540_EVIL_BAD_MAC] = "bad-mac",
+    [X540_EVIL_IRQ_STORM] = "irq-storm",
+    [X540_EVIL_IRQ_SILENT] = "irq-silent",
+    [X540_EVIL_LINK_LIES] = "link-lies",
+};
+
+/* ---- Going into the core and coming out again ---- */
+
+static const char *x540_name(X540State *s)
+{
+    NetClientState *wire = s->conf.peers.ncs[0];
+
+    return wire ? wire->name : DEVICE(s)->id ? DEVICE(s)->id : "?";
+}
+
+/* Every call into the core stands between these two. Entering tells it the time. False: the core
+ * is running already (a ring that points at the card's own registers leads here); it was not
+ * entered, and x540_leave must not be called. */
+static bool x540_enter(X540State *s)
+{
+    if (s->busy || !s->card) {
+        if (s->busy && !s->reentry_told) {
+            s->reentry_told = true;
+            error_report("x540 %s: rule dma-into-own-bar: DMA of this card reached its registers",
+                         x540_name(s));
+        }
+        return false;
+    }
+    s->busy = true;
+    x540_run(s->card, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+    return true;
+}
+
+static void x540_leave(X540State *s)
+{
+    const struct x540_complaint *complaint;
+    uint64_t next_ns = x540_next_event_ns(s->card);
+    int64_t due_ns = next_ns > INT64_MAX ? INT64_MAX : (int64_t)next_ns;
+
+    if (due_ns != s->armed_ns) {
+        s->armed_ns = due_ns;
+        if (due_ns == INT64_MAX) {
+            timer_del(s->timer);
+        } else {
+            timer_mod_ns(s->timer, due_ns);
+        }
+    }
+    while ((complaint = x540_complaint(s->card, s->complaints_told))) {
+        error_report("x540 %s: rule %s: %s", x540_name(s), complaint->rule, complaint->text);
+        s->complaints_told++;
+    }
+    s->busy = false;
+    if (s->frames_wait && x540_has_room(s->card)) {
+        s->frames_wait = false;
+        qemu_flush_queued_packets(qemu_get_queue(s->nic));
+    }
+}
+
+static void x540_timer(void *opaque)
+{
+    X540State *s = opaque;
+
+    s->armed_ns = INT64_MAX;
+    if (x540_enter(s)) {
+        x540_leave(s);
+    }
+}
+
+static uint64_t x540_mmio_read(void *opaque, hwaddr addr, unsigned size)
+{
+    X540State *s = opaque;
+    uint64_t value = UINT64_MAX;
+
+    if (x540_enter(s)) {
+        value = x540_read(s->card, addr, size);
+        x540_leave(s);
+    }
+    return value;
+}
+
+static void x540_mmio_write(void *opaque, hwaddr addr, uint64_t value, unsigned size)
+{
+    X540State *s = opaque;
+
+    if (x540_enter(s)) {
+        x540_write(s->card, addr, value, size);
+        x540_leave(s);
+    }
+}
+
+/* Every size and place is handed on as it came: what is wrong about it the core knows. */
+static const MemoryRegionOps x540_mmio = {
+    .read = x540_mmio_read,
+    .write = x540_mmio_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = {.min_access_size = 1, .max_access_size = 8, .unaligned = true},
+    .impl = {.min_access_size = 1, .max_access_size = 8, .unaligned = true},
+};
+
+/* ---- What the core asks for ---- */
+
+static bool x540_dma_read(void *opaque, uint64_t addr, void *to, uint32_t len)
+{
+    return pci_dma_read(PCI_DEVICE(opaque), addr, to, len) == MEMTX_OK;
+}
+
+static bool x540_dma_write(void *opaque, uint64_t addr, const void *from, uint32_t len)
+{
+    return pci_dma_write(PCI_DEVICE(opaque), addr, from, len) == MEMTX_OK;
+}
+
+static void x540_interrupt(void *opaque, uint32_t vector, bool asserted)
+{
+    X540State *s = opaque;
+    PCIDevice *pci = PCI_DEVICE(s);
+
+    if (vector != X540_INTX) {
+        if (msix_enabled(pci) && vector < X540_MSIX_VECTORS) {
+            msix_notify(pci, vector);
+        }
+        return;
+    }
+    s->line = asserted;
+    if (msi_enabled(pci)) {
+        if (asserted) {
+            msi_notify(pci, 0);
+        }
+    } else {
+        pci_set_irq(pci, asserted && !msix_enabled(pci));
+    }
+}
+
+/* The far side has taken the frame that QEMU held for us. */
+static void x540_frame_sent(NetClientState *nc, ssize_t len)
+{
+    X540State *s = qemu_get_nic_opaque(nc);
+
+    s->wire_is_full = false;
+    if (s->busy) {
+        timer_mod_ns(s->timer, s->armed_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+    } else if (x540_enter(s)) {
+        x540_leave(s);
+    }
+}
+
+static bool x540_frame_out(void *opaque, const uint8_t *frame, uint32_t len)
+{
+    X540State *s = opaque;
+
+    if (s->wire_is_full) {
+        return false;
+    }
+    /* 0: QEMU has copied the frame and calls x540_frame_sent when it is gone. */
+    if (qemu_send_packet_async(qemu_get_queue(s->nic), frame, len, x540_frame_sent) == 0) {
+        s->wire_is_full = true;
+    }
+    return true;
+}
+
+/* ---- The wire ---- */
+
+static bool x540_can_receive(NetClientState *nc)
+{
+    X540State *s = qemu_get_nic_opaque(nc);
+
+    if (s->busy || (s->backpressure && !x540_has_room(s->card))) {
+        s->frames_wait = true;
+        return false;
+    }
+    return true;
+}
+
+static ssize_t x540_receive(NetClientState *nc, const uint8_t *frame, size_t len)
+{
+    X540State *s = qemu_get_nic_opaque(nc);
+    uint8_t padded[FRAME_SHORTEST] = {0};
+
+    if (!x540_can_receive(nc)) {
+        return 0; /* QEMU keeps it until x540_leave asks for it */
+    }
+    if (len > X540_FRAME_MAX) {
+        s->oversize++;
+        return len;
+    }
+    if (!x540_enter(s)) {
+        return 0;
+    }
+    if (s->damage_left > 0) {
+        s->damage_left--;
+        x540_frame_in_damaged(s->card, frame, len, s->damage);
+    } else if (s->pad && len < FRAME_SHORTEST) {
+        memcpy(padded, frame, len);
+        x540_frame_in(s->card, padded, FRAME_SHORTEST);
+    } else {
+        x540_frame_in(s->card, frame, len);
+    }
+    x540_leave(s);
+    return len;
+}
+
+static void x540_link_status_changed(NetClientState *nc)
+{
+    X540State *s = qemu_get_nic_opaque(nc);
+
+    if (x540_enter(s)) {
+        x540_set_cable(s->card, !nc->link_down);
+        x540_leave(s);
+    }
+}
+
+static NetClientInfo x540_net = {
+    .type = NET_CLIENT_DRIVER_NIC,
+    .size = sizeof(NICState),
+    .can_receive = x540_can_receive,
+    .receive = x540_receive,
+    .link_status_changed = x540_link_status_changed,
+};
+
+/* ---- Configuration space ---- */
+
+static uint32_t x540_config_read(PCIDevice *pci, uint32_t addr, int len)
+{
+    X540State *s = X540(pci);
+    uint8_t *status = pci->config + CAP_PCIE + PCI_EXP_DEVSTA;
+
+    if (ranges_overlap(addr, len, CAP_PCIE + PCI_EXP_DEVSTA, 2)) {
+        pci_word_test_and_clear_mask(status, PCI_EXP_DEVSTA_TRPND);
+        if (x540_transactions_pending(s->card)) {
+            pci_word_test_and_set_mask(status, PCI_EXP_DEVSTA_TRPND);
+        }
+    }
+    return pci_default_read_config(pci, addr, len);
+}
+
+/* Tell the core the bits of configuration space that it must know. */
+static void x540_config_changed(X540State *s)
+{
+    PCIDevice *pci = PCI_DEVICE(s);
+
+    if (x540_enter(s)) {
+        x540_set_bus_master(s->card, pci_get_word(pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER);
+        x540_set_msix_enabled(s->card, msix_enabled(pci));
+        x540_leave(s);
+    }
+}
+
+static void x540_config_write(PCIDevice *pci, uint32_t addr, uint32_t value, int len)
+{
+    X540State *s = X540(pci);
+
+    pci_default_write_config(pci, addr, value, len);
+    pcie_aer_write_config(pci, addr, value, len);
+    x540_config_changed(s);
+    /* May reset the function and with it all of the above. */
+    pcie_cap_flr_write_config(pci, addr, value, len);
+}
+
+static bool x540_add_capabilities(X540State *s, const struct kind *kind, Error **errp)
+{
+    PCIDevice *pci = PCI_DEVICE(s);
+    uint32_t link = kind->link_width << 4 | kind->link_speed;
+
+    if (pci_add_capability(pci, PCI_CAP_ID_PM, CAP_PM, PCI_PM_SIZEOF, errp) < 0) {
+        return false;
+    }
+    pci_set_word(pci->config + CAP_PM + PCI_PM_PMC, 3 | PCI_PM_CAP_DSI);
+    pci_set_word(pci->config + CAP_PM + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET);
+    pci_set_word(pci->wmask + CAP_PM + PCI_PM_CTRL,
+                 PCI_PM_CTRL_STATE_MASK | PCI_PM_CTRL_PME_ENABLE);
+    pci_set_word(pci->w1cmask + CAP_PM + PCI_PM_CTRL, PCI_PM_CTRL_PME_STATUS);
+
+    if (msi_init(pci, CAP_MSI, 1, true, true, errp) < 0 ||
+        msix_init(pci, X540_MSIX_VECTORS, &s->msix, BAR_MSIX, MSIX_TABLE, &s->msix, BAR_MSIX,
+                  MSIX_PBA, CAP_MSIX, errp) < 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < X540_MSIX_VECTORS; i++) {
+        msix_vector_use(pci, i);
+    }
+    if (pcie_endpoint_cap_init(pci, CAP_PCIE) < 0) {
+        error_setg(errp, "x540: no room for the PCI Express capability");
+        return false;
+    }
+    pci_set_long(pci->config + CAP_PCIE + PCI_EXP_LNKCAP, link);
+    pci_set_word(pci->config + CAP_PCIE + PCI_EXP_LNKSTA, link);
+    pcie_cap_deverr_init(pci);
+    pcie_cap_flr_init(pci);
+    if (pcie_aer_init(pci, PCI_ERR_VER, CAP_AER, PCI_ERR_SIZEOF, errp) < 0) {
+        return false;
+    }
+#if QEMU_VERSION_MAJOR >= 9 || (QEMU_VERSION_MAJOR == 8 && QEMU_VERSION_MINOR >= 1)
+    pcie_ari_init(pci, CAP_ARI);
+#else
+    pcie_ari_init(pci, CAP_ARI, PCI_FUNC(pci->devfn) == 0 &&
+                                        (pci->cap_present & QEMU_PCI_CAP_MULTIFUNCTION) ? 1 : 0);
+#endif
+    return true;
+}
+
+/* ---- Birth, reset, death ---- */
+
+static const struct kind *x540_kind_named(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        if (strcmp(kinds[i].name, name ? name : "at2") == 0) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
+
+static void x540_pci_exit(PCIDevice *pci)
+{
+    X540State *s = X540(pci);
+
+    if (s->nic) {
+        qemu_del_nic(s->nic);
+    }
+    if (s->timer) {
+        timer_free(s->timer);
+    }
+    pcie_aer_exit(pci);
+    if (pci->exp.exp_cap) {
+        pcie_cap_exit(pci);
+    }
+    msix_unuse_all_vectors(pci);
+    msix_uninit(pci, &s->msix, &s->msix);
+    msi_uninit(pci);
+    x540_destroy(s->card);
+    s->card = NULL;
+}
+
+static void x540_realize(PCIDevice *pci, Error **errp)
+{
+    X540State *s = X540(pci);
+    const struct kind *kind = x540_kind_named(s->model);
+    const struct x540_env env = {s, x540_dma_read, x540_dma_write, x540_interrupt, x540_frame_out};
+    struct x540_config config = {
+        .lan_id = s->lan_id == UINT8_MAX ? PCI_FUNC(pci->devfn) & 1 : s->lan_id,
+        .link_at_start = s->conf.peers.ncs[0] && !s->conf.peers.ncs[0]->link_down,
+        .reset_ns = s->reset_us * 1000ull,
+        .enable_ns = s->enable_us * 1000ull,
+        .link_ns = s->link_ms * 1000000ull,
+    };
+
+    if (!kind) {
+        error_setg(errp, "x540: no model '%s': at2, at1, 82599 or x550", s->model);
+        return;
+    }
+    if (!pci_bus_is_express(pci_get_bus(pci))) {
+        error_setg(errp, "x540: needs a PCI Express bus: start QEMU with -M q35");
+        return;
+    }
+    qemu_macaddr_default_if_unset(&s->conf.macaddr);
+    memcpy(config.mac, s->conf.macaddr.a, sizeof(config.mac));
+    config.kind = kind->kind;
+    s->card = x540_create(&config, &env);
+    if (!s->card) {
+        error_setg(errp, "x540: the model refused its configuration");
+        return;
+    }
+    for (uint32_t i = 0; i < X540_EVIL_COUNT; i++) {
+        if (s->evil[i]) {
+            x540_set_evil(s->card, i, s->evil[i]);
+        }
+    }
+
+    pci_config_set_device_id(pci->config, kind->device_id);
+    pci->config[PCI_CACHE_LINE_SIZE] = 0x10;
+    pci->config[PCI_INTERRUPT_PIN] = 1 + (PCI_FUNC(pci->devfn) & 3);
+    memory_region_init_io(&s->registers, OBJECT(s), &x540_mmio, s, "x540-registers",
+                          kind->bar_bytes);
+    memory_region_init(&s->msix, OBJECT(s), "x540-msix", BAR_MSIX_BYTES);
+    pci_register_bar(pci, BAR_REGISTERS,
+                     PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH, &s->registers);
+    pci_register_bar(pci, BAR_MSIX, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+                     &s->msix);
+    if (!x540_add_capabilities(s, kind, errp)) {
+        x540_pci_exit(pci);
+        return;
+    }
+    s->timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, x540_timer, s);
+    s->armed_ns = INT64_MAX;
+    s->nic = qemu_new_nic(&x540_net, &s->conf, TYPE_X540, DEVICE(s)->id,
+#ifdef X540_NIC_HAS_GUARD
+                          &DEVICE(s)->mem_reentrancy_guard,
+#endif
+                          s);
+    qemu_format_nic_info_str(qemu_get_queue(s->nic), s->conf.macaddr.a);
+    if (x540_enter(s)) {
+        x540_leave(s);
+    }
+}
+
+/* A system, bus or function-level reset. PCI's own part (command register, MSI-X) follows. */
+#if QEMU_VERSION_MAJOR >= 10
+static void x540_reset_hold(Object *obj, ResetType type)
+#else
+static void x540_reset_hold(Object *obj)
+#endif
+{
+    X540State *s = X540(obj);
+
+    if (x540_enter(s)) {
+        x540_pci_reset(s->card);
+        x540_set_bus_master(s->card, false);
+        x540_set_msix_enabled(s->card, false);
+        x540_leave(s);
+    }
+    if (s->line) {
+        s->line = false;
+        pci_set_irq(PCI_DEVICE(s), 0);
+    }
+}
+
+/* ---- Properties that tests set and read while the guest runs ---- */
+
+static char *x540_get_evil(Object *obj, Error **errp)
+{
+    X540State *s = X540(obj);
+    GString *text = g_string_new("");
+
+    for (uint32_t i = 0; i < X540_EVIL_COUNT; i++) {
+        if (s->evil[i]) {
+            g_string_append_printf(text, "%s%s:%" PRIu64, text->len ? "+" : "", evil_names[i],
+                                   s->evil[i]);
+        }
+    }
+    return g_string_free(text, FALSE);
+}
+
+static void x540_apply_evil(X540State *s, uint32_t what, uint64_t arg)
+{
+    s->evil[what] = arg;
+    if (s->card && x540_enter(s)) {
+        x540_set_evil(s->card, what, arg);
+        x540_leave(s);
+    }
+}
+
+/* One "name" or "name:arg"; arg defaults to 1. */
+static bool x540_set_one_evil(X540State *s, const char *text, Error **errp)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ":", 2);
+    uint64_t arg = 1;
+
+    if (strcmp(text, "none") == 0) {
+        for (uint32_t i = 0; i < X540_EVIL_COUNT; i++) {
+            x540_apply_evil(s, i, 0);
+        }
+        return true;
+    }
+    if (parts[0] && parts[1] && qemu_strtou64(parts[1], NULL, 0, &arg) < 0) {
+        error_setg(errp, "x540: evil '%s': '%s' is no number", text, parts[1]);
+        return false;
+    }
+    for (uint32_t i = 0; i < X540_EVIL_COUNT; i++) {
+        if (parts[0] && strcmp(parts[0], evil_names[i]) == 0) {
+            x540_apply_evil(s, i, arg);
+            return true;
+        }
+    }
+    error_setg(errp, "x540: no evil is named '%s'", text);
+    return false;
+}
+
+static void x540_set_evil_text(Object *obj, const char *value, Error **errp)
+{
+    g_auto(GStrv) parts = g_strsplit(value, "+", -1);
+
+    for (char **part = parts; *part && x540_set_one_evil(X540(obj), *part, errp); part++) {
+    }
+}
+
+static const char *const damage_names[] = {
+    [X540_BAD_CRC] = "crc",
+    [X540_BAD_SYMBOL] = "symbol",
+    [X540_BAD_LENGTH] = "length",
+};
+
+static char *x540_get_damage(Object *obj, Error **errp)
+{
+    X540State *s = X540(obj);
+
+    return g_strdup_printf("%s:%" PRIu64, damage_names[s->damage], s->damage_left);
+}
+
+static void x540_set_damage(Object *obj, const char *value, Error **errp)
+{
+    X540State *s = X540(obj);
+    g_auto(GStrv) parts = g_strsplit(value, ":", 2);
+    uint64_t n = 1;
+
+    if (!parts[0] || (parts[1] && qemu_strtou64(parts[1], NULL, 0, &n) < 0)) {
+        error_setg(errp, "x540: damage '%s' is not kind:number", value);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(damage_names); i++) {
+        if (strcmp(parts[0], damage_names[i]) == 0) {
+            s->damage = i;
+            s->damage_left = n;
+            return;
+        }
+    }
+    error_setg(errp, "x540: no damage is named '%s': crc, symbol or length", parts[0]);
+}
+
+static void x540_json_text(GString *out, const char *text)
+{
+    g_string_append_c(out, '"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') {
+            g_string_append_c(out, '\\');
+        }
+        g_string_append_c(out, (unsigned char)*text < ' ' ? ' ' : *text);
+    }
+    g_string_append_c(out, '"');
+}
+
+static char *x540_get_complaints(Object *obj, Error **errp)
+{
+    X540State *s = X540(obj);
+    GString *out = g_string_new("[");
+    const struct x540_complaint *complaint;
+
+    for (uint32_t i = 0; s->card && (complaint = x540_complaint(s->card, i)); i++) {
+        g_string_append(out, i ? ",{\"rule\":" : "{\"rule\":");
+        x540_json_text(out, complaint->rule);
+        g_string_append(out, ",\"text\":");
+        x540_json_text(out, complaint->text);
+        g_string_append_printf(out, ",\"count\":%" PRIu64 ",\"first_ns\":%" PRIu64 "}",
+                               complaint->count, complaint->first_ns);
+    }
+    g_string_append_c(out, ']');
+    return g_string_free(out, FALSE);
+}
+
+/* Writing anything (by custom "") forgets all complaints: a test begins with a clean sheet. */
+static void x540_set_complaints(Object *obj, const char *value, Error **errp)
+{
+    X540State *s = X540(obj);
+
+    if (s->card) {
+        x540_forget_complaints(s->card);
+        s->complaints_told = 0;
+        s->reentry_told = false;
+    }
+}
+
+static char *x540_get_truth(Object *obj, Error **errp)
+{
+    X540State *s = X540(obj);
+    struct x540_truth t = {0};
+    GString *out = g_string_new("{");
+
+    if (s->card) {
+        t = x540_truth(s->card);
+    }
+#define TRUTH(field) g_string_append_printf(out, "\"" #field "\":%" PRIu64 ",", t.field)
+    TRUTH(frames_in);
+    TRUTH(bytes_in);
+    TRUTH(frames_to_host);
+    TRUTH(bytes_to_host);
+    TRUTH(frames_out);
+    TRUTH(bytes_out);
+    TRUTH(dropped_filter);
+    TRUTH(dropped_missed);
+    TRUTH(dropped_no_descriptor);
+    TRUTH(dropped_error);
+    TRUTH(dropped_link_down);
+    TRUTH(dropped_rx_off);
+    TRUTH(dropped_oversize);
+    TRUTH(dropped_undersize);
+    TRUTH(dma_refused);
+    TRUTH(interrupts);
+#undef TRUTH
+    g_string_append_printf(out, "\"oversize_before_card\":%" PRIu64 ",\"link_is_up\":%s}",
+                           s->oversize, s->card && x540_link_is_up(s->card) ? "true" : "false");
+    return g_string_free(out, FALSE);
+}
+
+/* ---- The type, and the plugin that registers it ---- */
+
+static PROPERTY_CONST Property x540_properties[] = {
+    DEFINE_NIC_PROPERTIES(X540State, conf),
+    DEFINE_PROP_STRING("model", X540State, model),
+    DEFINE_PROP_UINT32("link-ms", X540State, link_ms, 0),
+    DEFINE_PROP_UINT32("reset-us", X540State, reset_us, 0),
+    DEFINE_PROP_UINT32("enable-us", X540State, enable_us, 0),
+    DEFINE_PROP_UINT8("lan-id", X540State, lan_id, UINT8_MAX),
+    DEFINE_PROP_BOOL("pad", X540State, pad, true),
+    DEFINE_PROP_BOOL("backpressure", X540State, backpressure, true),
+    PROPERTY_END
+};
+
+static const VMStateDescription x540_vmstate = {
+    .name = TYPE_X540,
+    .unmigratable = 1,
+};
+
+static void x540_class_init(ObjectClass *class, CLASS_CONST void *data)
+{
+    DeviceClass *device = DEVICE_CLASS(class);
+    PCIDeviceClass *pci = PCI_DEVICE_CLASS(class);
+
+    pci->realize = x540_realize;
+    pci->exit = x540_pci_exit;
+    pci->config_read = x540_config_read;
+    pci->config_write = x540_config_write;
+    pci->vendor_id = PCI_VENDOR_ID_INTEL;
+    pci->device_id = 0x1528;
+    pci->revision = 1;
+    pci->class_id = PCI_CLASS_NETWORK_ETHERNET;
+    pci->subsystem_vendor_id = PCI_VENDOR_ID_INTEL;
+    pci->subsystem_id = 1;
+    RESETTABLE_CLASS(class)->phases.hold = x540_reset_hold;
+    device->desc = "Intel X540 10 Gb/s Ethernet, modelled";
+    device->vmsd = &x540_vmstate;
+    set_bit(DEVICE_CATEGORY_NETWORK, device->categories);
+    device_class_set_props(device, x540_properties);
+    object_class_property_add_str(class, "evil", x540_get_evil, x540_set_evil_text);
+    object_class_property_add_str(class, "damage", x540_get_damage, x540_set_damage);
+    object_class_property_add_str(class, "complaints", x540_get_complaints, x540_set_complaints);
+    object_class_property_add_str(class, "truth", x540_get_truth, NULL);
+}
+
+static CLASS_CONST InterfaceInfo x540_interfaces[] = {{INTERFACE_PCIE_DEVICE}, {}};
+
+static const TypeInfo x540_type = {
+    .name = TYPE_X540,
+    .parent = TYPE_PCI_DEVICE,
+    .instance_size = sizeof(X540State),
+    .class_init = x540_class_init,
+    .interfaces = x540_interfaces,
+};
+
+QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
+
+/* QEMU's inner interfaces move even inside one release of a distribution, so this object fits one
+ * build of QEMU only. It is asked by name, and once more by the size of what we build upon: headers
+ * that were generated with a different configuration would corrupt memory silently. */
+VersionInfo *qmp_query_version(Error **errp);
+
+QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
+                                           char **argv)
+{
+    const char *package = qmp_query_version(NULL)->package;
+    size_t parent_bytes;
+
+    if (strcmp(package, X540_QEMU_PACKAGE) != 0) {
+        fprintf(stderr, "x540.so: built for QEMU '%s', this is '%s': build it again\n",
+                X540_QEMU_PACKAGE, package);
+        return -1;
+    }
+    parent_bytes = object_type_get_instance_size(TYPE_PCI_DEVICE);
+    if (parent_bytes != sizeof(PCIDevice)) {
+        fprintf(stderr, "x540.so: a PCIDevice has %zu bytes here, %zu in the headers used\n",
+                parent_bytes, sizeof(PCIDevice));
+        return -1;
+    }
+    type_register_static(&x540_type);
+    return 0;
+}
