@@ -25,13 +25,30 @@ MODEL_SO := build/x540.so
 -include tests/fuzz/rules.mk
 -include tests/bench/rules.mk
 
-.PHONY: all iso test unit system fuzz bench lint help clean
+.PHONY: all iso run demo qemu qemu-gdb test unit system fuzz bench lint help setup clean
 
 all: $(IMAGE) $(MODEL_SO) ## build the image and the X540 model for the installed QEMU
 
 iso: build/ferrule.iso ## build the ISO that boots on BIOS and UEFI
 
-test: ## run every test; the last line counts them
+run: ## install what is missing, build, boot two ports under QEMU with the console here
+	@tests/tools/setup.sh run
+	@+$(MAKE) --no-print-directory -s all
+	@$(PYTHON) tests/tools/run.py
+
+demo: ## live traffic through app=forward, and the ledger moving
+	@tests/tools/setup.sh run
+	@+$(MAKE) --no-print-directory -s all
+	@$(PYTHON) tests/tools/demo.py
+
+qemu: all ## boot with the boot line in APP and more of QEMU's options in QEMU_ARGS
+	@$(PYTHON) tests/tools/run.py --plain
+
+qemu-gdb: all ## the same, waiting for gdb on a socket in build/
+	@$(PYTHON) tests/tools/run.py --plain --gdb
+
+test: ## install what is missing, then run every test; the last line counts them
+	@tests/tools/setup.sh test
 	@+$(PYTHON) tests/tools/check.py lint unit fuzz system
 
 unit: ## host unit tests, with address and undefined-behaviour sanitizers
@@ -47,6 +64,9 @@ bench: ## instructions a packet of the loops that ship
 
 lint: ## layers, licence lines, documented commands and boot keys
 	@+$(PYTHON) tests/tools/check.py lint
+
+setup: ## install what the tests need, through apt
+	@tests/tools/setup.sh test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r t h; do \
