@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Fixtures of the system tests. `boot` starts a machine and, when the test is over, stops it and
+fails the test if the card's model complained about a broken rule. What each run showed is in
+build/logs/system/<test>/: the command, the console, what QEMU wrote; after a failure also a
+capture of each wire."""
+import os
+import re
+
+import pytest
+
+import captures
+from machine import IMAGE, MODEL, ROOT, Machine, Wire
+
+LOGS = f"{ROOT}/build/logs/system"
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    setattr(item, f"report_{call.when}", outcome.get_result())
+
+
+def pytest_sessionstart(session):
+    for path in (IMAGE, MODEL):
+        if not os.path.exists(path):
+            pytest.exit(f"{os.path.relpath(path, ROOT)} is not there: run make all", 4)
+
+
+@pytest.fixture
+def folder(request):
+    """Where this test's logs go; what an earlier run left there is removed."""
+    path = f"{LOGS}/" + re.sub(r"[^A-Za-z0-9_.-]+", "_", request.node.name)
+    if os.path.isdir(path):
+        for name in os.listdir(path):
+            if os.path.isfile(f"{path}/{name}"):
+                os.unlink(f"{path}/{name}")
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+@pytest.fixture
+def boot(request, folder):
+    """boot(append, wires, …) -> Machine with a prompt and, unless links=False, its links up. wires
+    is a number of Wires or a list of what Machine takes. complaints=False: the test asks the model
+    for trouble, so its complaints are no failure."""
+    started = []
+
+    def start(append="", wires=2, *, links=True, prompt=True, complaints=True, **options):
+        wires = [Wire() for _ in range(wires)] if isinstance(wires, int) else wires
+        machine = Machine(folder if not started else f"{folder}/{len(started)}", append, wires,
+                          **options)
+        started.append((machine, complaints))
+        if prompt:
+            machine.prompt()
+            if links:
+                machine.wait_links()
+        return machine
+
+    yield start
+
+    report = getattr(request.node, "report_call", None)
+    complained = []
+    for machine, complaints_count in started:
+        machine.stop()
+        if complaints_count:
+            complained += machine.complaints()
+        if report is None or report.failed or complained:
+            for i, wire in enumerate(machine.wires):
+                if isinstance(wire, Wire):
+                    captures.write_pcap(f"{machine.folder}/port{i}.pcap", wire.log)
+    assert not complained, "the model of the card complains: " + "; ".join(complained)
+
+
+def balanced(machine):
+    """The ledger, after checking that it balances by its own arithmetic as well as by its word."""
+    ledger = machine.ledger()
+    lost = sum(ledger["drops"].values())
+    assert ledger["balanced"] is True, ledger
+    assert ledger["received"] + ledger["generated"] == \
+        ledger["sent"] + ledger["consumed"] + lost + ledger["held"], ledger
+    return ledger
