@@ -2,6 +2,9 @@
  * The console's commands: a table that the linker collects, so that each layer brings its own.
  *
  *     COMMAND("show ports", "[-j]", "ports, links and counters", show_ports);
+ *
+ * Pure. The table is read by kernel/shell.c, which finds a command by the unique beginnings of its
+ * words; a command that waits (ping) fills in a job and returns COMMAND_WAITS.
  */
 #ifndef KERNEL_COMMAND_H
 #define KERNEL_COMMAND_H
@@ -13,24 +16,51 @@ struct out {
     void (*write)(void *opaque, const char *text, size_t bytes);
     void *opaque;
 };
-void out_printf(const struct out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* One call of a command: the words after its name. */
+/* Formatted text, see kernel/fmt.h for what it knows; of one call at most OUT_PRINTF_MAX bytes are
+ * written. */
+#define OUT_PRINTF_MAX 255u
+void out_printf(const struct out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Text as it is. */
+void out_text(const struct out *out, const char *text);
+
+/* What running a command, or polling its job, comes to. */
+enum command_result {
+    COMMAND_DONE,
+    COMMAND_FAILED, /* a message has been printed; a `run` script stops */
+    COMMAND_WAITS,  /* call->job is filled in and owns the console until its poll returns another */
+};
+
+/* A command that waits for something. It keeps its state itself; only one job exists at a time. */
+struct job {
+    /* Called between bursts, again and again; each call returns within a millisecond or so. With
+     * is_interrupted (Ctrl-C) it must end now: what it returns is then no longer asked. */
+    enum command_result (*poll)(struct job *job, bool is_interrupted);
+    const struct out *out; /* as in the call; set by the shell */
+    bool json;
+};
+
+/* One call of a command: the words after its name. They live until run returns. */
 struct call {
     const struct out *out;
     unsigned argc;
     const char *const *argv;
     bool json; /* -j was given (and is not among argv): one JSON object a line and nothing else */
+    struct job *job;
 };
 
 struct command {
-    const char *name;   /* one or more words: "show ports" */
-    const char *usage;  /* what may follow, "" for nothing */
-    const char *help;   /* one line, below 50 characters */
-    /* 0: done. Else a message has been printed, and a `run` script stops. Core 0, between bursts;
-     * must return within a millisecond or so. A command that waits (ping) sets up a job instead. */
-    int (*run)(const struct call *call);
+    const char *name;  /* one or more words with one space between: "show ports" */
+    const char *usage; /* what may follow, "" for nothing; the shell refuses -j without "[-j]" in it,
+                        * and words where nothing or only [-j] stands */
+    const char *help;  /* one line, below 50 characters */
+    /* Core 0, between bursts; must return within a millisecond or so. */
+    enum command_result (*run)(const struct call *call);
 };
+
+/* Print why a command failed, as one line or with -j as {"error": "..."}. Returns COMMAND_FAILED. */
+enum command_result command_fail(const struct call *call, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #define COMMAND(name_, usage_, help_, run_)                                                        \
     static const struct command command_##run_                                                     \
