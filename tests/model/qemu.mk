@@ -6,7 +6,7 @@ QEMU_PACKAGE_FILE := build/qemu-package
 
 build/x540.so: $(wildcard tests/model/*.c tests/model/*.h) tests/model/qemu_build.py \
                $(QEMU_PACKAGE_FILE)
-	@python3 tests/model/qemu_build.py --out $@
+	@$(or $(PYTHON),python3) tests/model/qemu_build.py --out $@
 
 $(QEMU_PACKAGE_FILE): FORCE
 	@mkdir -p $(@D)

@@ -4,10 +4,8 @@
 
 QEMU's inner interfaces move even inside one release of Debian, so the object is built from the
 headers of exactly the installed package and says so to QEMU, which refuses any other pair. The
-headers come from the matching source package, through apt, from where this machine's own apt
-configuration has its Debian packages from: the entries for binaries are read, deb-src ones are
-derived from them into a private list, and nothing outside the build folder is changed. Works as
-root and as an ordinary user. About 20 seconds the first time, then only compiling.
+headers come from the matching source package, through apt (tests/tools/debian.py says how; nothing
+outside the build folder is changed). About 20 seconds the first time, then only compiling.
 
     qemu_build.py                          what make calls: build/x540.so for /usr/bin's QEMU
     qemu_build.py --qemu DIR/usr/bin/qemu-system-x86_64 --source qemu=1:10.0.2+ds-2 --out FILE
@@ -25,6 +23,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "tests/tools"))
+from debian import Apt, Failure, run  # noqa: E402
 
 # config-host.h as far as the headers ask. With these every structure that the model shares with
 # QEMU has the size that a full configuration gives it; CONFIG_INT128 alone moves 24 bytes.
@@ -44,23 +44,6 @@ CONFIG = """\
 KEEP = ("include", "linux-headers", "tcg/i386", "VERSION")
 
 
-class Failure(Exception):
-    """Carries the one line that the user reads."""
-
-
-def run(command, **more):
-    """Run and return standard output; a failure becomes one line with the last words of stderr."""
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              errors="replace", **more)
-    except FileNotFoundError:
-        raise Failure(f"{command[0]} is not installed") from None
-    if done.returncode != 0:
-        words = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["no message"]
-        raise Failure(f"{' '.join(map(str, command[:3]))} …: {words[-1]}")
-    return done.stdout
-
-
 def installed_source(package):
     """("qemu", "1:7.2+dfsg-7+deb12u18"): the source that the installed binary was built from."""
     try:
@@ -78,101 +61,6 @@ def package_string(qemu):
     return found.group(1)
 
 
-# ---- apt, with lists and caches of our own ----
-
-def apt_setting(name):
-    text = run(["apt-config", "shell", "VALUE", name])
-    return text.split("'")[1] if "'" in text else ""
-
-
-def source_entries():
-    """The machine's enabled binary entries, each turned into deb-src: (suffix, text) pairs, one for
-    each one-line entry and each deb822 stanza."""
-    files = [Path(apt_setting("Dir::Etc::sourcelist/f"))]
-    parts = Path(apt_setting("Dir::Etc::sourceparts/d"))
-    if parts.is_dir():
-        files += sorted(p for p in parts.iterdir() if p.suffix in (".list", ".sources"))
-    for path in files:
-        try:
-            text = path.read_text()
-        except OSError:
-            continue
-        if path.suffix == ".sources":
-            for stanza in re.split(r"\n\s*\n", text):
-                lines = [line for line in stanza.splitlines() if not line.startswith("#")]
-                fields = {line.split(":", 1)[0].strip().lower(): line.split(":", 1)[1].strip()
-                          for line in lines if ":" in line and not line[0].isspace()}
-                if "deb" not in fields.get("types", "").split():
-                    continue
-                if fields.get("enabled", "yes").lower() in ("no", "false", "off", "0", "without"):
-                    continue
-                body = [line for line in lines if not re.match(r"(?i)(types|architectures):", line)]
-                yield ".sources", "\n".join(["Types: deb-src"] + body) + "\n"
-        else:
-            for line in text.splitlines():
-                found = re.match(r"\s*deb\s+(\[[^]]*\]\s+)?(\S+\s+\S+.*?)(#.*)?$", line)
-                if found:
-                    options = re.sub(r"\barch[+-]?=\S+", "", found.group(1) or "").strip()
-                    options = "" if re.fullmatch(r"\[\s*\]", options) else options
-                    yield ".list", f"deb-src {options} {found.group(2).strip()}\n"
-
-
-def where_offered(package):
-    """[(uri, suite)] of the archives that offer the package, as far as apt's lists know."""
-    try:
-        lines = run(["apt-cache", "madison", package]).splitlines()
-    except Failure:
-        return []
-    places = [line.split("|")[-1].split() for line in lines]
-    return [(words[0].rstrip("/"), words[1].split("/")[0]) for words in places if len(words) > 1]
-
-
-class Apt:
-    """apt-get with private lists and caches below a folder of the build."""
-
-    def __init__(self, folder, package):
-        self.folder = folder
-        for name in ("lists/partial", "cache/archives/partial", "sources.d"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        for old in (folder / "sources.d").iterdir():
-            old.unlink()
-        entries = list(source_entries())
-        if not entries:
-            raise Failure("apt has no enabled 'deb' entry, so there is nowhere to take source from")
-        places = where_offered(package)
-        chosen = [entry for entry in entries
-                  if any(uri in entry[1] and suite in entry[1] for uri, suite in places)]
-        for i, (suffix, text) in enumerate(chosen or entries):
-            (folder / "sources.d" / f"entry{i}{suffix}").write_text(text)
-        self.options = [
-            "-o", "Dir::Etc::sourcelist=/dev/null",
-            "-o", f"Dir::Etc::sourceparts={folder / 'sources.d'}",
-            "-o", f"Dir::State::lists={folder / 'lists'}",
-            "-o", f"Dir::Cache={folder / 'cache'}",
-            "-o", "APT::Sandbox::User=" + ("root" if os.geteuid() == 0 else ""),
-            "-o", "Acquire::Languages=none", "-o", "Acquire::Retries=2",
-        ]
-
-    def download_source(self, name, version):
-        """The path of the .dsc, everything it names beside it."""
-        update = subprocess.run(["apt-get", *self.options, "update"], capture_output=True,
-                                text=True, errors="replace")
-        offered = subprocess.run(["apt-cache", *self.options, "showsrc", "--only-source", name],
-                                 capture_output=True, text=True).stdout
-        versions = re.findall(r"^Version: (\S+)", offered, re.MULTILINE)
-        if not versions:
-            words = [line for line in update.stderr.splitlines() if line.startswith(("E:", "W:"))]
-            raise Failure(f"the apt sources offer no deb-src with {name}"
-                          + (f": {words[0]}" if words else ""))
-        if version not in versions:
-            raise Failure(f"source {name} {version} is no longer offered (there is "
-                          f"{', '.join(versions)}): apt-get install qemu-system-x86 brings the "
-                          "binary up to date")
-        run(["apt-get", *self.options, "source", "--download-only", f"{name}={version}"],
-            cwd=self.folder)
-        return self.folder / f"{name}_{version.split(':')[-1]}.dsc"
-
-
 # ---- QEMU's headers ----
 
 def make_headers(build, name, version, package):
@@ -185,7 +73,7 @@ def make_headers(build, name, version, package):
     shutil.rmtree(work, ignore_errors=True)
     tree = work / "tree"
     print(f"x540.so: fetching the headers of {name} {version} (once)", flush=True)
-    dsc = Apt(work.resolve(), package).download_source(name, version)
+    dsc = Apt(work, "deb-src", package).source(name, version)
     run(["dpkg-source", "--no-check", "-x", str(dsc), str(tree)])
     generated = target / "generated"
     generated.mkdir(parents=True)
