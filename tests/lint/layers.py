@@ -1,0 +1,82 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Who may include whom: arch <- kernel <- drivers <- net <- net/app, and what a pure file is.
+
+Classes, each with what its files may include:
+    P  pure: freestanding headers and other P headers; no volatile, no asm
+    A  P and arch/
+    K  A, boot/ and kernel/
+    D  K, drivers/*.h and its own folder
+    N  P, kernel/, drivers/*.h and net/ (net/app/ only from net/app/)
+"""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../tools")
+import tap  # noqa: E402
+
+FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h", "stdalign.h",
+                "stdnoreturn.h", "float.h", "iso646.h"}
+PURE = re.compile(r"""
+    arch/(types\.h|vtd_table\.[ch])
+  | boot/(bootinfo|cmdline)\.[ch]
+  | kernel/(acpi|fmt|str|parse|words|shell|json|out|command|counter|hist|ring)\.[ch]
+  | drivers/(drops\.h|x540/(regs|desc)\.h)
+  | net/(eth|arp|ip|icmp|udp|csum|bpf)\.[ch]
+""", re.X)
+
+
+def class_of(path):
+    if PURE.fullmatch(path):
+        return "P"
+    return {"arch": "A", "boot": "K", "kernel": "K", "drivers": "D", "net": "N"}[path.split("/")[0]]
+
+
+def may_include(path, header):
+    kind, folder = class_of(path), os.path.dirname(path)
+    if class_of(header) == "P":
+        return True
+    top = header.split("/")[0]
+    if top == "arch":
+        return kind in "AKD"
+    if top in ("kernel", "boot"):
+        return kind in "KDN"
+    if top == "drivers":
+        in_own = os.path.dirname(header) == folder
+        return (kind in "DN" and os.path.dirname(header) == "drivers") or (kind == "D" and in_own)
+    return kind == "N" and (not header.startswith("net/app/") or folder == "net/app")
+
+
+def main():
+    report = tap.Report()
+    sources = tap.files(r"(arch|boot|kernel|drivers|net)/.*\.[ch]")
+    direction, rooted, system, hardware = [], [], [], []
+    for path in sources:
+        text = tap.read(path)
+        for i, line in enumerate(text.splitlines(), 1):
+            quoted = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+            angled = re.match(r"\s*#\s*include\s+<([^>]+)>", line)
+            if quoted:
+                header = quoted[1]
+                if not re.match(r"(arch|boot|kernel|drivers|net)/", header):
+                    rooted.append(f'{path}:{i}: "{header}" does not start at the top folder')
+                elif not may_include(path, header):
+                    direction.append(f"{path}:{i}: class {class_of(path)} includes {header} "
+                                     f"(class {class_of(header)})")
+            elif angled and angled[1] not in FREESTANDING:
+                system.append(f"{path}:{i}: <{angled[1]}> is not a freestanding header")
+        if class_of(path) == "P" or not path.startswith("arch/"):
+            for i, line in enumerate(tap.code_of(text).splitlines(), 1):
+                word = re.search(r"\b(volatile|asm|__asm__)\b", line)
+                if word:
+                    hardware.append(f"{path}:{i}: {word[1]} outside arch/")
+    report.check("includes are rooted", rooted)
+    report.check("includes point to the same layer or to the left", direction)
+    report.check("only freestanding system headers", system)
+    report.check("volatile and asm only in arch/", hardware)
+    report.end()
+
+
+if __name__ == "__main__":
+    main()

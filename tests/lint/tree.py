@@ -1,0 +1,63 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What holds for every file: a licence line first, names and sizes as the house style has them,
+nothing of one machine, no unfinished ends."""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../tools")
+import tap  # noqa: E402
+
+TOP = {"Makefile", "boot", "arch", "kernel", "drivers", "net", "tests", "linker.ld", "README.md",
+       "LICENSE"}
+CODE = r".*\.(c|h|asm|S|py|sh|mk|ld|cfg)|Makefile|\.ci/run"
+LINES_MAX = 800
+BSD, GPL = "SPDX-License-Identifier: BSD-2-Clause", "SPDX-License-Identifier: GPL-2.0-or-later"
+GPL_FILES = {"tests/model/x540_qemu.c"}
+# In pieces, so that this file does not hold what it looks for.
+MACHINE = re.compile("/(" + "work|root|home/[a-z]" + ")/|/tmp/" + "bash|(ht|f)" + r"tps?://[a-z0-9.]")
+UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b|not (yet )?implemen" + "ted")
+
+
+def main():
+    report = tap.Report()
+    everything = [p for p in tap.files() if not p.startswith("tests/data/")]
+    code = [p for p in everything if re.fullmatch(CODE, p)]
+    text = {p: tap.read(p) for p in code}
+    in_c = [p for p in code if re.search(r"\.[ch]$", p)]
+    plain = [p for p in everything if not re.search(r"\.(bin|pcap|pcapng|png)$|/corpus/", p)]
+
+    def licence(path):
+        wanted = GPL if path in GPL_FILES else BSD
+        return any(wanted in line for line in text[path].splitlines()[:2])
+
+    def lines(paths, pattern):
+        return [f"{p}:{i}: {line.strip()[:80]}" for p in paths
+                for i, line in enumerate(tap.read(p).splitlines(), 1) if pattern.search(line)]
+
+    report.check("the top folder holds what the design names",
+                 sorted({p.split("/")[0] for p in everything
+                         if p.split("/")[0] not in TOP and not p.startswith(".")}))
+    report.check("a licence line stands first in each file", [p for p in code if not licence(p)])
+    report.check(f"no file is longer than {LINES_MAX} lines",
+                 [f"{p}: {n} lines" for p in code if (n := text[p].count("\n")) > LINES_MAX])
+    report.check("files are named after what they hold",
+                 [p for p in everything
+                  if re.match(r"(.*_)?(utils?|common|misc|helpers?)\.", os.path.basename(p))])
+    report.check("no path of one machine and no address in code",
+                 lines([p for p in plain if not p.endswith(".md")], MACHINE))
+    report.check("nothing is left for later", lines(plain, UNFINISHED))
+    report.check("no white space ends a line, no tab in C",
+                 lines(code, re.compile(r"[ \t]$")) + lines(in_c, re.compile(r"\t")))
+    report.check("no line of C is longer than 100 columns", lines(in_c, re.compile(r".{101}")))
+    report.check("every file ends with a line end",
+                 [p for p in code if text[p] and not text[p].endswith("\n")])
+    report.check("scripts that are started can be started",
+                 [p for p in code if text[p].startswith("#!")
+                  and not os.access(f"{tap.ROOT}/{p}", os.X_OK)])
+    report.end()
+
+
+if __name__ == "__main__":
+    main()
