@@ -12,9 +12,10 @@ run="gcc libc6-dev make nasm qemu-system-x86 dpkg-dev xz-utils python3 pkg-confi
 
 # libcmocka: unit tests. clang and its runtime: fuzzers. valgrind: `make bench`. grub, xorriso,
 # mtools: the ISO; ovmf: UEFI. iproute2, iputils-ping, ethtool, iperf3: Linux hosts on both sides of
-# the forwarder. scapy: the independent packet maker.
+# the forwarder. busybox: a Linux guest that drives the model. scapy: the independent packet maker.
 test="libcmocka-dev clang llvm libclang-rt-dev valgrind grub-common grub-pc-bin grub-efi-amd64-bin
-    xorriso mtools ovmf iproute2 iputils-ping ethtool iperf3 python3-pytest python3-scapy"
+    xorriso mtools ovmf iproute2 iputils-ping ethtool iperf3 busybox-static python3-pytest
+    python3-scapy"
 
 case "${1:-}" in
 run) wanted="$run" ;;
