@@ -7,9 +7,6 @@ headers of exactly the installed package and says so to QEMU, which refuses any 
 headers come from the matching source package, through apt (tests/tools/debian.py says how; nothing
 outside the build folder is changed). About 20 seconds the first time, then only compiling.
 
-    qemu_build.py                          what make calls: build/x540.so for /usr/bin's QEMU
-    qemu_build.py --qemu DIR/usr/bin/qemu-system-x86_64 --source qemu=1:10.0.2+ds-2 --out FILE
-                                           for a QEMU unpacked elsewhere
 Read next: x540_qemu.c, which is what is compiled here.
 """
 
@@ -136,19 +133,15 @@ def run_compiler(command):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    arguments.add_argument("--qemu", help="the QEMU to build for [qemu-system-x86_64 of PATH]")
-    arguments.add_argument("--source", help="its source package, name=version [asked of dpkg]")
-    arguments.add_argument("--package", default="qemu-system-x86", help="its binary package")
     arguments.add_argument("--out", type=Path, default=ROOT / "build/x540.so")
     given = arguments.parse_args()
-    qemu = given.qemu or shutil.which("qemu-system-x86_64")
+    qemu = shutil.which("qemu-system-x86_64")
     try:
         if not qemu:
             raise Failure("qemu-system-x86_64 is not installed: apt-get install qemu-system-x86")
-        name, version = (given.source.split("=", 1) if given.source
-                         else installed_source(given.package))
+        name, version = installed_source("qemu-system-x86")
         package = package_string(qemu)
-        headers = make_headers(ROOT / "build", name, version, given.package)
+        headers = make_headers(ROOT / "build", name, version, "qemu-system-x86")
         given.out.parent.mkdir(parents=True, exist_ok=True)
         build_object(headers, package, given.out)
     except Failure as failure:

@@ -172,9 +172,6 @@ class Apt:
         raise self._say(f"the apt sources offer no {package}")
 
     def binary(self, package):
-        """Download a binary package. Returns its path."""
-        before = set(self.folder.glob("*.deb"))
+        """Download a binary package, named as apt-get takes it. Returns its path."""
         run(["apt-get", *self._options, "download", package], cwd=self.folder)
-        found = [p for p in self.folder.glob(f"{package}_*.deb")] or \
-            list(set(self.folder.glob("*.deb")) - before)
-        return found[0]
+        return max(self.folder.glob(f"{package.split('=')[0]}_*.deb"), key=os.path.getmtime)
