@@ -218,10 +218,11 @@ def run_pytest(tally, suite, folder, timeout_s):
 
 
 def run_system(tally, _options):
-    build_log = log_path("system", "build")
-    if make("all", build_log) != 0 or make("iso", build_log + ".iso") != 0:
-        tally.fail("system", "the image or the model for QEMU does not build", build_log)
-        return
+    for target, what in (("all", "the image or the model for QEMU"), ("iso", "the ISO")):
+        build_log = log_path("system", f"build-{target}")
+        if make(target, build_log) != 0:
+            tally.fail("system", f"{what} does not build", build_log)
+            return
     run_pytest(tally, "system", "tests/qemu", SYSTEM_TIMEOUT_S)
 
 
