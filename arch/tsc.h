@@ -6,15 +6,27 @@
 
 #include "arch/types.h"
 
-/* Find out how fast the TSC runs, from a CPUID leaf or else against a platform clock. Boot CPU,
- * once, before anything below. ERR_TIMEOUT: no clock moved; a guess of 2 GHz is then in force. */
+/* Remember this moment as entry, and take the TSC's rate from a CPUID leaf if one states it. Boot
+ * CPU, first of all. */
+void tsc_start(void);
+/* Offer the ACPI PM timer as a clock to calibrate against. is_32_bit: else it has 24 bits. */
+void tsc_offer_pm_timer(uint16_t port, bool is_32_bit);
+/* Find out how fast the TSC runs, unless tsc_start already has: against the PM timer if offered,
+ * else PIT channel 2. Takes a few milliseconds. Boot CPU, once, before anything below.
+ * ERR_TIMEOUT: no clock moved; a guess of 2 GHz is then in force. */
 enum err tsc_calibrate(void) MUST_CHECK;
-/* Ticks a second, as calibrated; never 0. */
+/* Is the rate known, or is it the guess? */
+bool tsc_is_known(void);
+/* What it was taken from: "CPUID leaf 15h", "ACPI PM timer"... */
+const char *tsc_source(void);
+
+/* Ticks a second; never 0. */
 uint64_t tsc_hz(void);
-/* Nanoseconds since tsc_calibrate; never goes back on one CPU. Any CPU, any time. */
+/* Nanoseconds since tsc_start; never goes back on one CPU. Any CPU, any time. */
 uint64_t tsc_now_ns(void);
-/* A count of nanoseconds as TSC ticks, for loops that compare raw stamps. */
+/* A count of nanoseconds as TSC ticks, and back, for loops that compare raw stamps. */
 uint64_t tsc_ticks(uint64_t ns);
+uint64_t tsc_ns(uint64_t ticks);
 /* Wait at least this long. Not for the data path. */
 void tsc_wait_us(uint32_t us);
 

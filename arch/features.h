@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What this CPU can do, asked once.
+ */
+#ifndef ARCH_FEATURES_H
+#define ARCH_FEATURES_H
+
+#include "arch/types.h"
+
+struct features {
+    char brand[49]; /* as CPUID prints it, trimmed; or the vendor's 12 letters */
+    unsigned physical_bits;
+    bool has_pages_1g, has_global_pages, has_pat;
+    bool has_smep, has_smap, has_umip;
+    bool has_x2apic, has_rdrand, has_invariant_tsc, has_hypervisor;
+    bool has_la57; /* 5-level paging exists; it is off, see boot/entry.asm */
+};
+
+/* Ask CPUID. Boot CPU, once; then features() is valid on any CPU. */
+void features_init(void);
+const struct features *features(void);
+
+/* Switch on what protects: WP, SMEP, SMAP, UMIP, global pages; and give page attributes their
+ * architectural meaning (PAT). Each CPU, once, with final page tables in use. */
+void features_enable(void);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The bounds of the image, as linker.ld sets them. Virtual addresses, except the two _paddr.
+ */
+#ifndef ARCH_IMAGE_H
+#define ARCH_IMAGE_H
+
+#include "arch/types.h"
+
+extern const uint8_t image_start_paddr[], image_end_paddr[]; /* the addresses are the values */
+extern const uint8_t image_text_start[], image_text_end[];
+extern const uint8_t image_rodata_start[], image_rodata_end[];
+extern uint8_t image_data_start[], image_end[];
+
+/* Data that is written during start and never again: kernel/main.c calls paging_seal when the
+ * machine is up, and a write is a page fault from then on. */
+#define SEALED __attribute__((section(".sealed")))
+extern uint8_t image_sealed_start[], image_sealed_end[];
+
+/* Each stack: guard page, bottom, top. */
+extern uint8_t stack_boot_guard[], stack_boot_bottom[], stack_boot_top[];
+extern uint8_t stack_fault_guard[], stack_fault_bottom[], stack_fault_top[];
+extern uint8_t stack_nmi_guard[], stack_nmi_bottom[], stack_nmi_top[];
+extern uint8_t stack_check_guard[], stack_check_bottom[], stack_check_top[];
+
+#endif

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Four-level page tables, built once at boot. A table's own page is reached through the physmap, by
+ * the first tables of boot/entry.asm until paging_switch and by these ones after.
+ *
+ * Invariants, checked where an entry is written: nothing is writable and executable; a present entry
+ * is never overwritten, except by paging_seal, which only takes the right to write away.
+ */
+#include "arch/cpu.h"
+#include "arch/features.h"
+#include "arch/image.h"
+#include "arch/paging.h"
+
+/* An entry (Intel SDM volume 3, section 4.5). */
+#define PTE_PRESENT BIT64(0)
+#define PTE_WRITE BIT64(1)
+#define PTE_UNCACHED (BIT64(3) | BIT64(4)) /* PWT and PCD: entry 3 of the PAT, UC at reset */
+#define PTE_LARGE BIT64(7)                 /* in a PDPT or PD: a page and not a table */
+#define PTE_GLOBAL BIT64(8)
+#define PTE_ADDRESS 0x000FFFFFFFFFF000ull
+#define PTE_NO_EXECUTE BIT64(63)
+
+#define LEVELS 4
+#define ENTRIES 512u
+
+static paddr_t (*source)(void);
+static paddr_t root;
+static uint64_t device_next = DEVICE_BASE;
+
+/* Bytes that one entry of a table at this level covers; level 1 holds 4 KiB pages. */
+static uint64_t entry_bytes(unsigned level)
+{
+    return 1ull << (12 + 9 * (level - 1));
+}
+
+static unsigned entry_index(uint64_t va, unsigned level)
+{
+    return va / entry_bytes(level) % ENTRIES;
+}
+
+static bool is_canonical(uint64_t va)
+{
+    return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+}
+
+static uint64_t *table_of(uint64_t entry)
+{
+    return paging_pointer((paddr_t){entry & PTE_ADDRESS});
+}
+
+enum err paging_init(paddr_t (*take_page)(void))
+{
+    source = take_page;
+    root = source();
+    return root.v ? OK : ERR_NO_MEMORY;
+}
+
+/* The table below *entry, made if there is none; NULL if a page lies there or memory is short. */
+static uint64_t *table_below(uint64_t *entry, enum err *why)
+{
+    if (!(*entry & PTE_PRESENT)) {
+        paddr_t page = source();
+        if (!page.v) {
+            *why = ERR_NO_MEMORY;
+            return NULL;
+        }
+        /* Rights are set in the leaves only; above them everything is allowed. */
+        *entry = page.v | PTE_PRESENT | PTE_WRITE;
+    } else if (*entry & PTE_LARGE) {
+        *why = ERR_BUSY;
+        return NULL;
+    }
+    return table_of(*entry);
+}
+
+/* The level whose page is the largest that starts at va and paddr and is not longer than bytes. */
+static unsigned level_for(uint64_t va, uint64_t paddr, uint64_t bytes)
+{
+    for (unsigned level = features()->has_pages_1g ? 3 : 2; level > 1; level--) {
+        uint64_t size = entry_bytes(level);
+        if ((va | paddr) % size == 0 && bytes >= size)
+            return level;
+    }
+    return 1;
+}
+
+static enum err map_page(uint64_t va, uint64_t paddr, unsigned page_level, uint64_t flags)
+{
+    enum err why = OK;
+    uint64_t *table = paging_pointer(root);
+    for (unsigned level = LEVELS; level > page_level; level--) {
+        table = table_below(&table[entry_index(va, level)], &why);
+        if (!table)
+            return why;
+    }
+    uint64_t *leaf = &table[entry_index(va, page_level)];
+    if (*leaf & PTE_PRESENT)
+        return ERR_BUSY;
+    *leaf = paddr | flags | (page_level > 1 ? PTE_LARGE : 0);
+    return OK;
+}
+
+enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
+{
+    if ((va | paddr.v | bytes) % PAGE_BYTES != 0 || bytes == 0 || va + (bytes - 1) < va ||
+        !is_canonical(va) || !is_canonical(va + (bytes - 1)) ||
+        (paddr.v + (bytes - 1)) & ~(PTE_ADDRESS | (PAGE_BYTES - 1)) ||
+        ((rights & PAGING_WRITE) && (rights & PAGING_EXECUTE)))
+        return ERR_BAD_VALUE;
+
+    uint64_t flags = PTE_PRESENT;
+    if (rights & PAGING_WRITE)
+        flags |= PTE_WRITE;
+    if (!(rights & PAGING_EXECUTE))
+        flags |= PTE_NO_EXECUTE;
+    if (rights & PAGING_DEVICE)
+        flags |= PTE_UNCACHED;
+    if (features()->has_global_pages)
+        flags |= PTE_GLOBAL;
+
+    for (uint64_t done = 0; done < bytes;) {
+        unsigned level = level_for(va + done, paddr.v + done, bytes - done);
+        enum err e = map_page(va + done, paddr.v + done, level, flags);
+        if (e != OK)
+            return e;
+        done += entry_bytes(level);
+    }
+    return OK;
+}
+
+static enum err map_part(const uint8_t *start, const uint8_t *end, unsigned rights)
+{
+    return start == end ? OK
+                        : paging_map((uintptr_t)start, paging_image_paddr(start),
+                                     (size_t)(end - start), rights);
+}
+
+enum err paging_map_image(void)
+{
+    const struct {
+        const uint8_t *start, *end;
+        unsigned rights;
+    } parts[] = {
+        {image_text_start, image_text_end, PAGING_EXECUTE},
+        {image_rodata_start, image_rodata_end, PAGING_READ},
+        {image_data_start, stack_boot_guard, PAGING_WRITE},
+        {stack_boot_bottom, stack_boot_top, PAGING_WRITE},
+        {stack_fault_bottom, stack_fault_top, PAGING_WRITE},
+        {stack_nmi_bottom, stack_nmi_top, PAGING_WRITE},
+        {stack_check_bottom, stack_check_top, PAGING_WRITE},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        enum err e = map_part(parts[i].start, parts[i].end, parts[i].rights);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+void paging_switch(void)
+{
+    cpu_cr3_write(root.v);
+}
+
+/* The leaf entry for va, or the first absent one on the way; *level says of which level. */
+static uint64_t *entry_for(uint64_t va, unsigned *level)
+{
+    uint64_t *table = paging_pointer(root);
+    for (*level = LEVELS;; --*level) {
+        uint64_t *entry = &table[entry_index(va, *level)];
+        if (!(*entry & PTE_PRESENT) || *level == 1 || (*entry & PTE_LARGE))
+            return entry;
+        table = table_of(*entry);
+    }
+}
+
+void paging_seal(void)
+{
+    for (uint8_t *page = image_sealed_start; page < image_sealed_end; page += PAGE_BYTES) {
+        unsigned level;
+        *entry_for((uintptr_t)page, &level) &= ~PTE_WRITE;
+        cpu_flush_page(page);
+    }
+}
+
+struct paging_entry paging_look(uint64_t va)
+{
+    if (!is_canonical(va) || !root.v)
+        return (struct paging_entry){0};
+    unsigned level;
+    uint64_t entry = *entry_for(va, &level);
+    if (!(entry & PTE_PRESENT))
+        return (struct paging_entry){.page_bytes = entry_bytes(level)};
+    uint64_t size = entry_bytes(level);
+    return (struct paging_entry){
+        .paddr = (entry & PTE_ADDRESS & ~(size - 1)) + va % size,
+        .page_bytes = size,
+        .is_present = true,
+        .is_writable = entry & PTE_WRITE,
+        .is_executable = !(entry & PTE_NO_EXECUTE),
+        .is_uncached = (entry & PTE_UNCACHED) == PTE_UNCACHED,
+    };
+}
+
+void paging_walk(void (*visit)(void *context, uint64_t va, uint64_t bytes,
+                               const struct paging_entry *first),
+                 void *context)
+{
+    if (!root.v)
+        return;
+    const uint64_t lower_end = BIT64(47), upper_start = 0 - BIT64(47);
+    struct paging_entry run = {0};
+    uint64_t run_va = 0, run_bytes = 0, va = 0;
+    do {
+        struct paging_entry here = paging_look(va);
+        bool goes_on = run_bytes && here.is_present && va == run_va + run_bytes &&
+                       here.is_writable == run.is_writable &&
+                       here.is_executable == run.is_executable &&
+                       here.is_uncached == run.is_uncached;
+        if (run_bytes && !goes_on) {
+            visit(context, run_va, run_bytes, &run);
+            run_bytes = 0;
+        }
+        if (here.is_present && !run_bytes) {
+            run = here;
+            run_va = va;
+        }
+        if (here.is_present)
+            run_bytes += here.page_bytes;
+        va += here.page_bytes;
+        if (va == lower_end)
+            va = upper_start;
+    } while (va != 0);
+    if (run_bytes)
+        visit(context, run_va, run_bytes, &run);
+}
+
+/* Is any page of [paddr, paddr + bytes) mapped in the physmap? */
+static bool is_in_physmap(uint64_t paddr, uint64_t bytes)
+{
+    for (uint64_t at = paddr; at < paddr + bytes && at < PHYSMAP_BYTES;) {
+        struct paging_entry e = paging_look(PHYSMAP_BASE + at);
+        if (e.is_present)
+            return true;
+        at = (at | (e.page_bytes - 1)) + 1;
+    }
+    return false;
+}
+
+enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out)
+{
+    uint64_t inside = paddr.v % PAGE_BYTES;
+    uint64_t start = paddr.v - inside;
+    if (bytes == 0 || bytes > DEVICE_BYTES || paddr.v > PTE_ADDRESS ||
+        paddr.v + bytes > PTE_ADDRESS + PAGE_BYTES)
+        return ERR_BAD_VALUE;
+    uint64_t pages = ALIGN_UP(inside + bytes, PAGE_BYTES);
+    if (is_in_physmap(start, pages))
+        return ERR_BUSY;
+
+    /* The same place inside a large page as in physical memory, so that large pages fit. */
+    uint64_t large = entry_bytes(pages >= entry_bytes(3) ? 3 : 2);
+    uint64_t va = device_next;
+    if (pages >= large)
+        va = ALIGN_UP(va - start % large, large) + start % large;
+    if (va + pages + PAGE_BYTES > DEVICE_BASE + DEVICE_BYTES)
+        return ERR_NO_MEMORY;
+    device_next = va + pages + PAGE_BYTES; /* a hole catches a register offset that is too large */
+    enum err e = paging_map(va, (paddr_t){start}, pages, PAGING_WRITE | PAGING_DEVICE);
+    if (e == OK)
+        out->base = va + inside;
+    return e;
+}
+
+const void *paging_map_firmware(paddr_t paddr, uint64_t bytes)
+{
+    if (bytes == 0 || paddr.v >= PHYSMAP_BYTES || bytes > PHYSMAP_BYTES - paddr.v)
+        return NULL;
+    uint64_t end = ALIGN_UP(paddr.v + bytes, PAGE_BYTES);
+    for (uint64_t at = paddr.v & ~(uint64_t)(PAGE_BYTES - 1); at < end;) {
+        struct paging_entry e = paging_look(PHYSMAP_BASE + at);
+        if (!e.is_present) {
+            if (paging_map(PHYSMAP_BASE + at, (paddr_t){at}, PAGE_BYTES, PAGING_READ) != OK)
+                return NULL;
+            e.page_bytes = PAGE_BYTES;
+        }
+        at = (at | (e.page_bytes - 1)) + 1;
+    }
+    return paging_pointer(paddr);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The CPU's page tables. One address space for ever; the map is drawn in arch/README.md:
+ *
+ *     0                        never mapped: a null pointer, or a paddr_t used as one, faults
+ *     PHYSMAP_BASE + paddr     RAM, read-write, never executable, the image left out;
+ *                              firmware's tables, read-only, where paging_map_firmware put them
+ *     DEVICE_BASE              registers of devices, uncached, a hole behind each block
+ *     KERNEL_BASE + paddr      the image: text R-X, rodata R--, data RW-, holes under the stacks
+ */
+#ifndef ARCH_PAGING_H
+#define ARCH_PAGING_H
+
+#include "arch/mmio.h"
+#include "arch/types.h"
+
+#define PHYSMAP_BASE 0xFFFF800000000000ull
+#define PHYSMAP_BYTES (64ull << 40)
+#define DEVICE_BASE 0xFFFFC00000000000ull
+#define DEVICE_BYTES (16ull << 40)
+#define KERNEL_BASE 0xFFFFFFFF80000000ull
+/* What boot/entry.asm has mapped at PHYSMAP_BASE until paging_switch. */
+#define PAGING_FIRST_BYTES (4ull << 30)
+
+static_assert((PHYSMAP_BASE >> 39 & 511) == 256, "PHYSMAP_SLOT in boot/layout.inc");
+
+/* The way from an address in RAM to a pointer and back. Valid only for RAM that is mapped. */
+static inline void *paging_pointer(paddr_t p)
+{
+    return (void *)(PHYSMAP_BASE + p.v);
+}
+static inline paddr_t paging_paddr(const void *pointer)
+{
+    return (paddr_t){(uintptr_t)pointer - PHYSMAP_BASE};
+}
+/* The same for an object inside the image. */
+static inline paddr_t paging_image_paddr(const void *object)
+{
+    return (paddr_t){(uintptr_t)object - KERNEL_BASE};
+}
+
+enum paging_rights {
+    PAGING_READ = 0,
+    PAGING_WRITE = 1,
+    PAGING_EXECUTE = 2, /* never together with WRITE */
+    PAGING_DEVICE = 4,  /* uncached */
+};
+
+/* Start an empty set of tables. take_page gives one zeroed page that PHYSMAP_BASE reaches at that
+ * time, or {0} when memory is short; it is kept for every later call here. Boot CPU, once. */
+enum err paging_init(paddr_t (*take_page)(void)) MUST_CHECK;
+
+/* Add [paddr, paddr + bytes) at va in the largest pages that fit; all three multiples of 4 KiB.
+ * ERR_BUSY: something is mapped there (what came before it stays). ERR_BAD_VALUE: not aligned, not
+ * canonical, or writable and executable. ERR_NO_MEMORY. Boot CPU. */
+enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights) MUST_CHECK;
+
+/* Map the image as linker.ld lays it out: each segment with its rights, no stack guards. */
+enum err paging_map_image(void) MUST_CHECK;
+
+/* Use the tables from now on, on this CPU. The first ones of boot/entry.asm are gone. */
+void paging_switch(void);
+
+/* Make SEALED data (arch/image.h) read-only. Boot CPU, when the machine is up. */
+void paging_seal(void);
+
+/* Map registers uncached, after paging_switch; any paddr, any length. Freely many times: each call
+ * makes a mapping of its own. ERR_BAD_VALUE: the range is empty or wraps. ERR_BUSY: it touches RAM
+ * that we use. */
+enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out) MUST_CHECK;
+
+/* A view of what firmware left in memory, read-only, after paging_switch; NULL if it cannot be
+ * mapped. Pages that are RAM of ours are seen where they are. */
+const void *paging_map_firmware(paddr_t paddr, uint64_t bytes);
+
+/* What the tables say about an address. */
+struct paging_entry {
+    uint64_t paddr;      /* of the byte asked for */
+    uint64_t page_bytes; /* size of the page, or of the hole that the missing entry leaves */
+    bool is_present, is_writable, is_executable, is_uncached;
+};
+/* Walk the live tables; safe with any address, on any CPU, in any trap. */
+struct paging_entry paging_look(uint64_t va);
+
+/* Call visit for each run of pages that adjoin and have equal rights, in order of address. */
+void paging_walk(void (*visit)(void *context, uint64_t va, uint64_t bytes,
+                               const struct paging_entry *first),
+                 void *context);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * A 16550 UART through I/O ports, as every PC and every emulator has at least one.
+ */
+#include "arch/cpu.h"
+#include "arch/port.h"
+#include "arch/serial.h"
+
+/* Registers, as offsets from the port. */
+#define THR 0 /* WO  byte to send */
+#define RBR 0 /* RO  byte received */
+#define DLL 0 /* RW  divisor, while LCR_DLAB */
+#define IER 1 /* RW  interrupt enables */
+#define DLM 1 /* RW  divisor, high byte, while LCR_DLAB */
+#define IIR 2 /* RO */
+#define IIR_FIFO 0xC0 /* both set: a 16550A or later, with a FIFO that works */
+#define FCR 2 /* WO */
+#define FCR_ENABLE_CLEAR 0x07
+#define LCR 3 /* RW */
+#define LCR_8N1 0x03
+#define LCR_DLAB 0x80
+#define MCR 4 /* RW */
+#define MCR_DTR_RTS_OUT2 0x0B /* OUT2 gates the interrupt line on PCs */
+#define LSR 5 /* RO */
+#define LSR_DATA_READY BIT(0)
+#define LSR_THR_EMPTY BIT(5)
+#define LSR_ALL_SENT BIT(6)
+#define SCR 7 /* RW  no function: shows whether anybody is there */
+
+#define BAUD_MAX 115200u
+/* A byte takes 87 us at 115200 baud and 8.7 ms at 1200; a port read takes about a microsecond. */
+#define WAIT_READS 50000u
+
+static uint16_t uart; /* 0: none */
+static bool is_stuck; /* the last wait ran out */
+static unsigned fifo; /* bytes that the transmitter takes once it is empty: 16, or 1 */
+static unsigned room; /* of them, those left before LSR must be read again */
+
+static bool is_answering(uint16_t port)
+{
+    static const uint8_t patterns[] = {0x5A, 0xA5};
+    for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+        port_out8(port + SCR, patterns[i]);
+        if (port_in8(port + SCR) != patterns[i])
+            return false;
+    }
+    return port_in8(port + LSR) != 0xFF;
+}
+
+/* Wait for LSR to show `bit`. Once stuck, look only once a byte, until the transmitter moves. */
+static bool has_drained(uint8_t bit)
+{
+    for (uint32_t i = is_stuck ? 1 : WAIT_READS; i > 0; i--) {
+        if (port_in8(uart + LSR) & bit) {
+            is_stuck = false;
+            return true;
+        }
+        cpu_pause();
+    }
+    is_stuck = true;
+    return false;
+}
+
+enum err serial_init(uint16_t port, uint32_t baud)
+{
+    if (baud == 0 || baud > BAUD_MAX || BAUD_MAX % baud != 0)
+        return ERR_BAD_VALUE;
+    if (uart)
+        has_drained(LSR_ALL_SENT); /* what was written before is not cut off */
+    uart = 0;
+    is_stuck = false;
+    room = 0;
+    if (!is_answering(port))
+        return ERR_NO_DEVICE;
+    uint32_t divisor = BAUD_MAX / baud;
+    port_out8(port + IER, 0);
+    port_out8(port + LCR, LCR_DLAB);
+    port_out8(port + DLL, (uint8_t)divisor);
+    port_out8(port + DLM, (uint8_t)(divisor >> 8));
+    port_out8(port + LCR, LCR_8N1);
+    port_out8(port + FCR, FCR_ENABLE_CLEAR);
+    fifo = (port_in8(port + IIR) & IIR_FIFO) == IIR_FIFO ? 16 : 1;
+    port_out8(port + MCR, MCR_DTR_RTS_OUT2);
+    uart = port;
+    return OK;
+}
+
+bool serial_is_there(void)
+{
+    return uart != 0;
+}
+
+static void send(char c)
+{
+    if (room == 0) {
+        if (!has_drained(LSR_THR_EMPTY))
+            return;
+        room = fifo;
+    }
+    room--;
+    port_out8(uart + THR, (uint8_t)c);
+}
+
+void serial_write(const char *text, size_t n)
+{
+    if (!uart)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '\n')
+            send('\r');
+        send(text[i]);
+    }
+}
+
+int serial_read(void)
+{
+    if (!uart || !(port_in8(uart + LSR) & LSR_DATA_READY))
+        return -1;
+    return port_in8(uart + RBR);
+}

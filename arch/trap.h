@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Exceptions and interrupts: what the CPU was doing when one came.
+ */
+#ifndef ARCH_TRAP_H
+#define ARCH_TRAP_H
+
+#include "arch/types.h"
+
+/* As vectors.asm pushes it. */
+struct trap_frame {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    uint64_t vector, error_code;
+    uint64_t rip, cs, rflags, rsp, ss; /* pushed by the CPU */
+};
+static_assert(sizeof(struct trap_frame) == 22 * 8, "as vectors.asm pushes it");
+
+#define TRAP_EXCEPTIONS 32 /* vectors below are the CPU's own */
+#define TRAP_NMI 2
+#define TRAP_DOUBLE_FAULT 8
+#define TRAP_PAGE_FAULT 14
+#define TRAP_MACHINE_CHECK 18
+
+/* The name of an exception ("page fault"), never NULL. */
+const char *trap_name(uint64_t vector);
+
+/* The error code in words, into buf: "write to a page that is not present". Empty for exceptions
+ * that have none. */
+void trap_explain(const struct trap_frame *frame, char *buf, size_t n);
+
+/* The upcall, for every vector, on the stack it came on with interrupts off. Returning resumes.
+ * Implemented in kernel/panic.c. */
+void trap_dispatch(struct trap_frame *frame);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The TSC's rate, from the best source there is. Every wait is bounded twice: by the clock that is
+ * watched and by a count of reads, so that a clock that stands still costs milliseconds.
+ */
+#include "arch/cpu.h"
+#include "arch/port.h"
+#include "arch/tsc.h"
+
+#define GUESS_HZ 2000000000ull
+#define NS_PER_S 1000000000ull
+
+/* CPUID 15h: TSC = crystal * ebx / eax; 16h: base frequency in MHz; 40000010h: TSC in kHz (KVM and
+ * VMware tell their guests so). */
+#define LEAF_CRYSTAL 0x15
+#define LEAF_MHZ 0x16
+#define LEAF_HYPERVISOR 0x40000000
+#define LEAF_HYPERVISOR_TSC 0x40000010
+
+#define PM_HZ 3579545u
+#define PM_WINDOW 17898u /* ticks: 5 ms, so that one tick of error is 60 ppm */
+
+#define PIT_HZ 1193182u
+#define PIT_WINDOW 11932u /* ticks: 10 ms */
+#define PIT_CHANNEL_2 0x42
+#define PIT_COMMAND 0x43
+#define PIT_CHANNEL_2_LOW_HIGH_MODE_0 0xB0
+#define PORT_61 0x61
+#define PORT_61_GATE 0x01
+#define PORT_61_SPEAKER 0x02
+#define PORT_61_OUTPUT 0x20
+
+/* A port read takes at least some 100 ns on any machine, so this is over 20 ms. */
+#define READS_MAX 200000u
+
+static uint64_t entry_tsc;
+static uint64_t hz = GUESS_HZ;
+static const char *source; /* NULL while hz is the guess */
+static uint16_t pm_port;
+static uint32_t pm_mask;
+
+static void found(uint64_t rate, const char *where)
+{
+    /* Slower than 100 MHz or faster than 20 GHz is no TSC, whoever says so. */
+    if (rate < 100000000ull || rate > 20000000000ull)
+        return;
+    hz = rate;
+    source = where;
+}
+
+static void ask_cpuid(void)
+{
+    uint32_t max = cpu_id(0, 0).eax;
+    if (max >= LEAF_CRYSTAL) {
+        struct cpuid r = cpu_id(LEAF_CRYSTAL, 0);
+        if (r.eax && r.ebx && r.ecx)
+            found((uint64_t)r.ecx * r.ebx / r.eax, "CPUID leaf 15h");
+        /* Skylake and Kaby Lake state the ratio but no crystal; the TSC then runs at the base
+         * frequency, which leaf 16h gives. */
+        else if (r.eax && r.ebx && max >= LEAF_MHZ)
+            found(cpu_id(LEAF_MHZ, 0).eax * 1000000ull, "CPUID leaf 16h");
+    }
+    bool has_hypervisor = cpu_id(1, 0).ecx & BIT(31);
+    if (!source && has_hypervisor && cpu_id(LEAF_HYPERVISOR, 0).eax >= LEAF_HYPERVISOR_TSC &&
+        cpu_id(LEAF_HYPERVISOR, 0).eax <= LEAF_HYPERVISOR + 0xFFFF)
+        found(cpu_id(LEAF_HYPERVISOR_TSC, 0).eax * 1000ull, "CPUID leaf 40000010h");
+}
+
+void tsc_start(void)
+{
+    entry_tsc = cpu_tsc();
+    ask_cpuid();
+}
+
+void tsc_offer_pm_timer(uint16_t port, bool is_32_bit)
+{
+    pm_port = port;
+    pm_mask = is_32_bit ? 0xFFFFFFFFu : 0x00FFFFFFu;
+}
+
+/* The TSC and the PM timer at one moment: of a few tries the one in which the port read took least,
+ * since an interruption in between would put the two apart. */
+static void read_together(uint64_t *tsc, uint32_t *pm)
+{
+    uint64_t best = ~0ull;
+    for (unsigned i = 0; i < 5; i++) {
+        uint64_t before = cpu_tsc();
+        uint32_t clock = port_in32(pm_port) & pm_mask;
+        uint64_t took = cpu_tsc() - before;
+        if (took < best) {
+            best = took;
+            *tsc = before + took / 2;
+            *pm = clock;
+        }
+    }
+}
+
+static void against_pm_timer(void)
+{
+    uint64_t tsc_before, tsc_after;
+    uint32_t pm_before, pm_after;
+    read_together(&tsc_before, &pm_before);
+    for (uint32_t i = 0; ((port_in32(pm_port) - pm_before) & pm_mask) < PM_WINDOW; i++) {
+        if (i == READS_MAX)
+            return;
+        cpu_pause();
+    }
+    read_together(&tsc_after, &pm_after);
+    uint32_t ticks = (pm_after - pm_before) & pm_mask;
+    found((tsc_after - tsc_before) * PM_HZ / ticks, "ACPI PM timer");
+}
+
+static void against_pit(void)
+{
+    /* Channel 2 in mode 0 counts once from PIT_WINDOW to 0 while its gate is up, then its output,
+     * readable in port 61h, rises. The speaker stays off. */
+    uint8_t saved = port_in8(PORT_61);
+    port_out8(PORT_61, (saved & ~PORT_61_SPEAKER) | PORT_61_GATE);
+    port_out8(PIT_COMMAND, PIT_CHANNEL_2_LOW_HIGH_MODE_0);
+    port_out8(PIT_CHANNEL_2, PIT_WINDOW & 0xFF);
+    port_out8(PIT_CHANNEL_2, PIT_WINDOW >> 8);
+    uint64_t before = cpu_tsc();
+    uint32_t i = 0;
+    while (!(port_in8(PORT_61) & PORT_61_OUTPUT) && i < READS_MAX) {
+        cpu_pause();
+        i++;
+    }
+    uint64_t took = cpu_tsc() - before;
+    port_out8(PORT_61, saved);
+    /* An output that is up at once never counted: no PIT. */
+    if (i > 0 && i < READS_MAX)
+        found(took * PIT_HZ / PIT_WINDOW, "PIT");
+}
+
+enum err tsc_calibrate(void)
+{
+    if (!source && pm_port)
+        against_pm_timer();
+    if (!source)
+        against_pit();
+    return source ? OK : ERR_TIMEOUT;
+}
+
+bool tsc_is_known(void)
+{
+    return source != NULL;
+}
+
+const char *tsc_source(void)
+{
+    return source ? source : "a guess";
+}
+
+uint64_t tsc_hz(void)
+{
+    return hz;
+}
+
+uint64_t tsc_ns(uint64_t ticks)
+{
+    return ticks / hz * NS_PER_S + ticks % hz * NS_PER_S / hz;
+}
+
+uint64_t tsc_now_ns(void)
+{
+    return tsc_ns(cpu_tsc() - entry_tsc);
+}
+
+uint64_t tsc_ticks(uint64_t ns)
+{
+    return ns / NS_PER_S * hz + ns % NS_PER_S * hz / NS_PER_S;
+}
+
+void tsc_wait_us(uint32_t us)
+{
+    uint64_t start = cpu_tsc(), ticks = tsc_ticks(us * 1000ull);
+    while (cpu_tsc() - start < ticks)
+        cpu_pause();
+}

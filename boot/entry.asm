@@ -1,0 +1,201 @@
+; SPDX-License-Identifier: BSD-2-Clause
+; From the loader's 32-bit protected mode to kmain in long mode, in the higher half.
+;
+; In:  eax = multiboot2's magic number or anything (PVH), ebx = physical address of the boot
+;      information, paging off, flat segments, interrupts off.
+; Out: kmain(eax, ebx) on stack_boot, with first page tables that arch/paging.c soon replaces:
+;
+;      0                    first 4 GiB of physical memory, because this file runs there
+;      PHYSMAP_BASE         the same 4 GiB, where the boot information is read
+;      KERNEL_BASE          first 1 GiB, the image
+;
+; Everything that C needs and cannot do itself happens here: checks that the CPU can run the image
+; (a line on COM1 and a halt if not), NX on, the stack protector's canary set.
+; Read next: kernel/main.c.
+
+%include "boot/layout.inc"
+
+CR0_PE      equ 1 << 0
+CR0_WP      equ 1 << 16
+CR0_PG      equ 1 << 31
+CR0_ET      equ 1 << 4
+CR0_NE      equ 1 << 5
+CR4_PAE     equ 1 << 5
+MSR_EFER    equ 0xC0000080
+EFER_LME    equ 1 << 8
+EFER_NXE    equ 1 << 11
+EFLAGS_ID   equ 1 << 21
+CPUID_LM    equ 29                      ; leaf 80000001h, edx
+CPUID_NX    equ 20
+
+PTE_PRESENT equ 1 << 0
+PTE_WRITE   equ 1 << 1
+PTE_LARGE   equ 1 << 7
+
+COM1        equ 0x3F8
+COM_LSR     equ COM1 + 5
+LSR_THRE    equ 1 << 5
+
+%define PHYS(symbol) ((symbol) - KERNEL_BASE)
+
+extern kmain
+extern stack_boot_top
+extern __stack_chk_guard
+global entry32
+
+; The first page tables. The loader has zeroed them, as it zeroes every byte of .bss.
+section .bss nobits alloc write noexec align=4096
+first_pml4:     resb 4096
+first_pdpt_low: resb 4096               ; shared by address 0 and PHYSMAP_BASE
+first_pdpt_top: resb 4096
+first_pds:      resb 4096 * 4           ; 4 GiB in 2 MiB pages
+
+section .boot.text progbits alloc exec nowrite align=16
+bits 32
+entry32:
+    cli
+    cld
+    mov esp, PHYS(stack_boot_top)
+    mov edi, eax                        ; kmain's two arguments, out of cpuid's way
+    mov esi, ebx
+
+    ; Is there cpuid? Without it bit 21 of eflags cannot be changed.
+    pushfd
+    pop eax
+    mov ecx, eax
+    xor eax, EFLAGS_ID
+    push eax
+    popfd
+    pushfd
+    pop eax
+    cmp eax, ecx
+    mov ebp, no_long_mode
+    je refuse
+
+    mov eax, 0x80000000
+    cpuid
+    cmp eax, 0x80000001
+    jb refuse
+    mov eax, 0x80000001
+    cpuid
+    bt edx, CPUID_LM
+    jnc refuse
+    mov ebp, no_nx
+    bt edx, CPUID_NX
+    jnc refuse
+
+    ; 2048 entries of 2 MiB cover 4 GiB.
+    mov eax, PTE_PRESENT | PTE_WRITE | PTE_LARGE
+    mov ebx, PHYS(first_pds)
+    mov ecx, 2048
+.fill:
+    mov [ebx], eax
+    add eax, 0x200000
+    add ebx, 8
+    loop .fill
+
+    mov dword [PHYS(first_pdpt_low) + 0 * 8], PHYS(first_pds) + 0 * 4096 + PTE_PRESENT + PTE_WRITE
+    mov dword [PHYS(first_pdpt_low) + 1 * 8], PHYS(first_pds) + 1 * 4096 + PTE_PRESENT + PTE_WRITE
+    mov dword [PHYS(first_pdpt_low) + 2 * 8], PHYS(first_pds) + 2 * 4096 + PTE_PRESENT + PTE_WRITE
+    mov dword [PHYS(first_pdpt_low) + 3 * 8], PHYS(first_pds) + 3 * 4096 + PTE_PRESENT + PTE_WRITE
+    mov dword [PHYS(first_pdpt_top) + 510 * 8], PHYS(first_pds) + PTE_PRESENT + PTE_WRITE
+    mov dword [PHYS(first_pml4) + 0 * 8], PHYS(first_pdpt_low) + PTE_PRESENT + PTE_WRITE
+    mov dword [PHYS(first_pml4) + PHYSMAP_SLOT * 8], PHYS(first_pdpt_low) + PTE_PRESENT + PTE_WRITE
+    mov dword [PHYS(first_pml4) + 511 * 8], PHYS(first_pdpt_top) + PTE_PRESENT + PTE_WRITE
+
+    ; CR4 is written whole: a loader that left 5-level paging (LA57) switched on is undone here,
+    ; which is possible only now, while paging is off.
+    mov eax, CR4_PAE
+    mov cr4, eax
+    mov eax, PHYS(first_pml4)
+    mov cr3, eax
+    mov ecx, MSR_EFER
+    rdmsr
+    or eax, EFER_LME | EFER_NXE
+    wrmsr
+    mov eax, CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE
+    mov cr0, eax
+    lgdt [first_gdt_register]
+    jmp 0x08:entry64
+
+; ebp = a line to print. Every wait is bounded: a machine without COM1 halts in silence.
+refuse:
+    mov dx, COM1 + 3                    ; 115200 8N1: the loader may have left the line as at reset
+    mov al, 0x80
+    out dx, al
+    mov dx, COM1
+    mov al, 1
+    out dx, al
+    mov dx, COM1 + 1
+    mov al, 0
+    out dx, al
+    mov dx, COM1 + 3
+    mov al, 0x03
+    out dx, al
+.next:
+    mov bl, [ebp]
+    inc ebp
+    test bl, bl
+    jz .stop
+    mov dx, COM_LSR
+    mov ecx, 100000
+.wait:
+    in al, dx
+    test al, LSR_THRE
+    loopz .wait
+    mov dx, COM1
+    mov al, bl
+    out dx, al
+    jmp .next
+.stop:
+    hlt
+    jmp .stop
+
+no_long_mode: db "ferrule: this CPU has no 64-bit mode; it needs one. Halted.", 13, 10, 0
+no_nx:        db "ferrule: this CPU cannot mark pages non-executable (NX); it must. Halted.", 13, 10, 0
+
+align 8
+first_gdt:
+    dq 0
+    dq 0x00AF9A000000FFFF               ; 08  64-bit code
+    dq 0x00CF92000000FFFF               ; 10  data
+first_gdt_end:
+first_gdt_register:
+    dw first_gdt_end - first_gdt - 1
+    dd first_gdt
+
+bits 64
+entry64:
+    mov rax, entry_high
+    jmp rax
+
+section .text progbits alloc exec nowrite align=16
+entry_high:
+    mov ax, 0x10
+    mov ds, ax
+    mov es, ax
+    mov ss, ax
+    xor eax, eax
+    mov fs, ax
+    mov gs, ax
+    mov rsp, stack_boot_top
+    mov edi, edi                        ; upper halves are undefined after the mode switch
+    mov esi, esi
+
+    ; The canary: unequal from boot to boot is enough against an overflow, which is what it is for.
+    ; Its lowest byte is 0, so that an overflowing string stops before it.
+    rdtsc
+    shl rdx, 32
+    or rax, rdx
+    mov rcx, 0x9E3779B97F4A7C15         ; 2^64 / golden ratio: spreads the low bits upward
+    mul rcx
+    xor rax, rdx
+    xor al, al
+    mov [rel __stack_chk_guard], rax
+
+    xor ebp, ebp                        ; ends the backtrace
+    call kmain
+.stop:
+    cli
+    hlt
+    jmp .stop
