@@ -18,9 +18,17 @@ struct dma_buf {
 /* What a card may do with a piece. */
 enum dma_rights { DMA_READ = 1, DMA_WRITE = 2, DMA_READ_WRITE = 3 };
 
-/* The pages that one card may touch; made by whoever brings up the IOMMU. NULL stands for a card
- * that no IOMMU confines: grants then cost and change nothing. */
-struct dma_domain;
+/* The pages that one card may touch; made by whoever brings up the IOMMU, as the first member of a
+ * struct of its own. NULL stands for a card that no IOMMU confines: grants then cost and change
+ * nothing. */
+struct dma_domain {
+    enum err (*map)(struct dma_domain *domain, iova_t iova, paddr_t paddr, size_t bytes,
+                    enum dma_rights rights);
+};
+
+/* An IOMMU is on: pieces taken from now on have an iova of their own, never their physical address.
+ * Until then iova = physical address. Boot CPU, before the first dma_alloc. */
+void dma_translate(void);
 
 /* Take `bytes` (any number; rounded up to pages) of zeroed arena memory, aligned to `align` bytes
  * (a power of two, at least PAGE_BYTES, at most 2 MiB). Boot CPU, before the loops start.
@@ -30,5 +38,8 @@ enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out) MUST_CHECK;
 /* Let the card of `domain` do `rights` to the piece. Before start only; grants never change. */
 enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf, enum dma_rights rights)
     MUST_CHECK;
+
+/* Bytes taken so far, for `show memory`. */
+uint64_t dma_taken_bytes(void);
 
 #endif

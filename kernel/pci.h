@@ -10,6 +10,7 @@
 #define PCI_VENDOR 0x00
 #define PCI_DEVICE 0x02
 #define PCI_COMMAND 0x04
+#define PCI_COMMAND_IO BIT(0)
 #define PCI_COMMAND_MEMORY BIT(1)
 #define PCI_COMMAND_MASTER BIT(2)
 #define PCI_COMMAND_INTX_OFF BIT(10)
@@ -40,6 +41,14 @@ void pci_init(const struct pci_ecam *ecam);
 /* Call visit for each function that answers, in bus order; bounded by the bus numbers there are. */
 void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *context);
 
+/* Switch bus mastering off in every function, bridges included, and count what is there. Boot CPU,
+ * after pci_init, before any driver. */
+struct pci_found {
+    unsigned functions, bridges, masters; /* masters: had bus mastering on */
+    bool by_ecam;
+};
+struct pci_found pci_silence(void);
+
 /* Configuration space; offset 0..4095 by ECAM, 0..255 by ports (reads beyond give all ones). */
 uint8_t pci_read8(const struct pci_dev *dev, uint32_t offset);
 uint16_t pci_read16(const struct pci_dev *dev, uint32_t offset);
@@ -54,7 +63,8 @@ uint32_t pci_capability(const struct pci_dev *dev, uint8_t id);
  * ERR_BAD_VALUE: an I/O BAR, size 0, or no address assigned, after one log line. */
 enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_t *bytes) MUST_CHECK;
 
-/* Set and clear bits of the command register. */
+/* Set and clear bits of the command register. Setting PCI_COMMAND_MASTER sets it in the bridges above
+ * as well, which would otherwise hold back what the function sends. */
 void pci_command(const struct pci_dev *dev, uint16_t set, uint16_t clear);
 
 #endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The boot line. The table of known keys comes first: a new key is one row here, one row in
+ * boot/README.md, and a typed getter where it is used.
+ */
+#include "boot/cmdline.h"
+#include "kernel/fmt.h"
+#include "kernel/str.h"
+
+static const struct cmdline_key keys[] = {
+    /* name, kind, may repeat, words, what it does */
+    {"app", CMDLINE_TEXT, false, NULL, "application to run on the ports"},
+    {"port#.ip", CMDLINE_PREFIX, false, NULL, "address and prefix of a port"},
+    {"port#.gw", CMDLINE_IPV4, false, NULL, "default gateway behind a port"},
+    {"route", CMDLINE_ROUTE, true, NULL, "prefix,gateway"},
+    {"cpus", CMDLINE_COUNT, false, NULL, "use at most so many cores"},
+    {"poll", CMDLINE_ENUM, false, "always|adaptive", "never sleep, or sleep when idle"},
+    {"iommu", CMDLINE_ENUM, false, "require|on|off", "confine the cards behind VT-d"},
+    {"console", CMDLINE_CONSOLE, false, NULL, "serial line and baud rate"},
+    {"loglevel", CMDLINE_ENUM, false, "error|warn|info|debug", "lines to print"},
+    {"panic", CMDLINE_ENUM, false, "halt|reboot|exit", "what follows a panic"},
+    {"run", CMDLINE_TEXT, false, NULL, "console commands to run at start, between semicolons"},
+    {"selftest", CMDLINE_TEXT, false, NULL, "break one protection on purpose; see kernel/selftest.c"},
+};
+
+/* A key farther than this from every known one gets no suggestion. */
+#define DISTANCE_MAX 3
+
+const struct cmdline_key *cmdline_key(unsigned i)
+{
+    return i < ARRAY_SIZE(keys) ? &keys[i] : NULL;
+}
+
+/* Does a key as given fit the name in the table, where '#' is a number 0..31? */
+static bool key_fits(const char *name, const char *given)
+{
+    for (; *name; name++) {
+        if (*name == '#') {
+            const char *start = given;
+            unsigned n = 0;
+            while (*given >= '0' && *given <= '9' && given - start < 2)
+                n = n * 10 + (unsigned)(*given++ - '0');
+            if (given == start || n > 31 || (*start == '0' && given - start > 1))
+                return false;
+        } else if (*name != *given++) {
+            return false;
+        }
+    }
+    return *given == 0;
+}
+
+static const struct cmdline_key *key_find(const char *given)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (key_fits(keys[i].name, given))
+            return &keys[i];
+    return NULL;
+}
+
+/* A key's name with every '#' as '0', and a given key with every number as '0': what remains to be
+ * compared is the spelling. */
+static void spell(char *to, size_t n, const char *key)
+{
+    size_t len = 0;
+    for (bool in_number = false; *key && len + 1 < n; key++) {
+        bool is_digit = *key == '#' || (*key >= '0' && *key <= '9');
+        if (!is_digit || !in_number)
+            to[len++] = is_digit ? '0' : *key;
+        in_number = is_digit;
+    }
+    to[len] = 0;
+}
+
+static const char *key_nearest(const char *given)
+{
+    char a[32], b[32];
+    spell(a, sizeof a, given);
+    const char *best = NULL;
+    unsigned best_distance = DISTANCE_MAX + 1;
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        spell(b, sizeof b, keys[i].name);
+        unsigned distance = parse_distance(a, b);
+        /* Three letters that all differ are not a spelling mistake. */
+        if (distance < best_distance && distance < MAX(strlen(a), strlen(b))) {
+            best = keys[i].name;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Cut the word that starts at *at out of c->text, quotes and backslashes resolved in place; *at ends
+ * behind it. The first '=' outside of a value splits it. */
+static struct cmdline_param take_word(struct cmdline *c, char **at)
+{
+    char *from = *at, *to = *at;
+    struct cmdline_param p = {.key = to};
+    bool in_quotes = false;
+    for (; *from && (in_quotes || !is_blank(*from)); from++) {
+        if (*from == '\\' && (from[1] == '"' || from[1] == '\\' || from[1] == '\'')) {
+            *to++ = *++from;
+        } else if (*from == '"') {
+            in_quotes = !in_quotes;
+        } else if (*from == '=' && !p.value) {
+            *to++ = 0;
+            p.value = to;
+        } else {
+            *to++ = *from;
+        }
+    }
+    c->quote_is_open |= in_quotes;
+    *at = *from ? from + 1 : from; /* before the NUL below: to may stand on *from */
+    *to = 0;
+    return p;
+}
+
+void cmdline_parse(struct cmdline *c, const char *line, size_t max)
+{
+    memset(c, 0, sizeof *c);
+    size_t len = strnlen(line, max);
+    if (len >= sizeof c->text) {
+        len = sizeof c->text - 1;
+        c->is_cut = true;
+    }
+    memcpy(c->text, line, len);
+    char *at = c->text;
+    for (;;) {
+        while (is_blank(*at))
+            at++;
+        if (!*at)
+            return;
+        if (c->n == CMDLINE_PARAMS_MAX) {
+            c->is_cut = true;
+            return;
+        }
+        c->params[c->n++] = take_word(c, &at);
+    }
+}
+
+static bool is_route(const char *value)
+{
+    char prefix[20];
+    const char *comma = strchr(value, ',');
+    struct ipv4_prefix p;
+    be32_t gateway;
+    if (!comma || (size_t)(comma - value) >= sizeof prefix)
+        return false;
+    memcpy(prefix, value, (size_t)(comma - value));
+    prefix[comma - value] = 0;
+    return parse_prefix(prefix, &p) && parse_ipv4(comma + 1, &gateway);
+}
+
+static bool is_console(const char *value)
+{
+    uint64_t baud = 115200;
+    if (!str_starts(value, "ttyS") || value[4] < '0' || value[4] > '3')
+        return false;
+    if (value[5] == 0)
+        return true;
+    return value[5] == ',' && parse_u64(value + 6, &baud) && baud > 0 && 115200 % baud == 0;
+}
+
+static bool value_fits(const struct cmdline_key *key, const char *value)
+{
+    uint64_t number;
+    unsigned position;
+    be32_t address;
+    struct ipv4_prefix prefix;
+    switch (key->kind) {
+    case CMDLINE_COUNT:
+        return parse_u64(value, &number);
+    case CMDLINE_ENUM:
+        return parse_enum(value, key->words, &position);
+    case CMDLINE_IPV4:
+        return parse_ipv4(value, &address);
+    case CMDLINE_PREFIX:
+        return parse_prefix(value, &prefix);
+    case CMDLINE_ROUTE:
+        return is_route(value);
+    case CMDLINE_CONSOLE:
+        return is_console(value);
+    case CMDLINE_TEXT:
+        break;
+    }
+    return true;
+}
+
+static const char *kind_wanted(const struct cmdline_key *key)
+{
+    switch (key->kind) {
+    case CMDLINE_COUNT:
+        return "a number";
+    case CMDLINE_ENUM:
+        return key->words;
+    case CMDLINE_IPV4:
+        return "an address such as 192.0.2.1";
+    case CMDLINE_PREFIX:
+        return "an address such as 192.0.2.1/24";
+    case CMDLINE_ROUTE:
+        return "prefix,gateway such as 10.0.0.0/8,192.0.2.254";
+    case CMDLINE_CONSOLE:
+        return "ttyS0 to ttyS3, with ,baud if not 115200";
+    case CMDLINE_TEXT:
+        break;
+    }
+    return "a value";
+}
+
+/* One complaint about parameter i into text; false if there is none. */
+static bool judge_param(const struct cmdline *c, unsigned i, char *text, size_t n)
+{
+    const struct cmdline_param *p = &c->params[i];
+    const struct cmdline_key *key = key_find(p->key);
+    if (!key) {
+        const char *nearest = key_nearest(p->key);
+        fmt_print(text, n, "unknown key \"%.40s\"", p->key);
+        if (nearest)
+            fmt_append(text, n, "; did you mean \"%s\"?", nearest);
+        return true;
+    }
+    if (!p->value) {
+        fmt_print(text, n, "%s has no value; it wants %s", p->key, kind_wanted(key));
+        return true;
+    }
+    if (!value_fits(key, p->value)) {
+        fmt_print(text, n, "%s=%.60s is not understood; it wants %s", p->key, p->value,
+                  kind_wanted(key));
+        return true;
+    }
+    for (unsigned later = i + 1; !key->repeats && later < c->n; later++)
+        if (str_equal(c->params[later].key, p->key)) {
+            fmt_print(text, n, "%s=%.60s is overridden by a later %s=", p->key, p->value, p->key);
+            return true;
+        }
+    return false;
+}
+
+unsigned cmdline_judge(const struct cmdline *c, void (*say)(void *context, const char *text),
+                       void *context)
+{
+    unsigned n = 0;
+    char text[192];
+    for (unsigned i = 0; i < c->n; i++)
+        if (judge_param(c, i, text, sizeof text)) {
+            say(context, text);
+            n++;
+        }
+    if (c->quote_is_open) {
+        say(context, "a quote is never closed; its value ends with the line");
+        n++;
+    }
+    if (c->is_cut) {
+        fmt_print(text, sizeof text, "too long (at most %u bytes and %u words); the rest is ignored",
+                  CMDLINE_BYTES_MAX - 1, CMDLINE_PARAMS_MAX);
+        say(context, text);
+        n++;
+    }
+    return n;
+}
+
+const char *cmdline_next(const struct cmdline *c, const char *key, unsigned *cursor)
+{
+    while (*cursor < c->n) {
+        const struct cmdline_param *p = &c->params[(*cursor)++];
+        if (p->value && str_equal(p->key, key))
+            return p->value;
+    }
+    return NULL;
+}
+
+const char *cmdline_get(const struct cmdline *c, const char *key)
+{
+    const char *last = NULL;
+    unsigned cursor = 0;
+    for (const char *v; (v = cmdline_next(c, key, &cursor)) != NULL;)
+        last = v;
+    return last;
+}
+
+bool cmdline_u64(const struct cmdline *c, const char *key, uint64_t *out)
+{
+    const char *value = cmdline_get(c, key);
+    return value && parse_u64(value, out);
+}
+
+bool cmdline_ipv4(const struct cmdline *c, const char *key, be32_t *out)
+{
+    const char *value = cmdline_get(c, key);
+    return value && parse_ipv4(value, out);
+}
+
+bool cmdline_prefix(const struct cmdline *c, const char *key, struct ipv4_prefix *out)
+{
+    const char *value = cmdline_get(c, key);
+    return value && parse_prefix(value, out);
+}
+
+bool cmdline_enum(const struct cmdline *c, const char *key, unsigned *out)
+{
+    const char *value = cmdline_get(c, key);
+    const struct cmdline_key *known = key_find(key);
+    return value && known && known->words && parse_enum(value, known->words, out);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The arena. Pieces come straight from the kernel's memory, which never takes anything back; what
+ * makes them an arena is the second set of addresses, under which cards see them.
+ */
+#include "arch/paging.h"
+#include "kernel/dma.h"
+#include "kernel/log.h"
+#include "kernel/memory.h"
+
+#define ALIGN_MAX (2u << 20)
+
+/* Cards' addresses start here under an IOMMU: within the 39 bits that the smallest tables cover,
+ * far from the interrupt addresses at FEE00000h, and above what most machines have as RAM, so that a
+ * physical address given to a card by mistake is not one that it may use. */
+#define IOVA_FIRST (UINT64_C(1) << 38)
+#define IOVA_END (UINT64_C(1) << 39)
+
+static bool is_translated;
+static uint64_t iova_next = IOVA_FIRST;
+static uint64_t taken_bytes;
+
+void dma_translate(void)
+{
+    is_translated = true;
+}
+
+static bool iova_take(paddr_t paddr, size_t bytes, size_t align, iova_t *out)
+{
+    if (!is_translated) {
+        out->v = paddr.v;
+        return true;
+    }
+    uint64_t at = ALIGN_UP(iova_next, (uint64_t)align);
+    if (at == paddr.v) /* RAM reaches this far here */
+        at += ALIGN_MAX;
+    if (at + bytes > IOVA_END)
+        return false;
+    iova_next = at + bytes + PAGE_BYTES; /* a hole, so that running off the end of a piece faults */
+    out->v = at;
+    return true;
+}
+
+enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
+{
+    *out = (struct dma_buf){0};
+    if (bytes == 0 || align < PAGE_BYTES || align > ALIGN_MAX || (align & (align - 1)) != 0) {
+        log_error("dma: %zu bytes aligned to %zu cannot be given", bytes, align);
+        return ERR_BAD_VALUE;
+    }
+    bytes = ALIGN_UP(bytes, (size_t)PAGE_BYTES);
+    void *va = memory_take(bytes, align);
+    if (!va) {
+        log_error("dma: no %zu KiB aligned to %zu KiB left; %lu KiB are free in all", bytes / 1024,
+                  align / 1024, memory_free_bytes() / 1024);
+        return ERR_NO_MEMORY;
+    }
+    iova_t iova;
+    if (!iova_take(paging_paddr(va), bytes, align, &iova)) {
+        log_error("dma: no card addresses left below 0x%lx", IOVA_END);
+        return ERR_NO_MEMORY;
+    }
+    taken_bytes += bytes;
+    *out = (struct dma_buf){va, iova, bytes};
+    return OK;
+}
+
+enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf, enum dma_rights rights)
+{
+    if (!domain)
+        return OK;
+    return domain->map(domain, buf->iova, paging_paddr(buf->va), buf->bytes, rights);
+}
+
+uint64_t dma_taken_bytes(void)
+{
+    return taken_bytes;
+}

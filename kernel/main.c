@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Bring-up, from the loader's hand-over to the loop. kmain at the end of this file is the contents
+ * page: each line of it is one step, and each step prints one line with what it found and how long
+ * it took. Read next: the step that interests you, then kernel/start.h for what comes after.
+ */
+#include "arch/cpu.h"
+#include "arch/features.h"
+#include "arch/gdt.h"
+#include "arch/idt.h"
+#include "arch/paging.h"
+#include "arch/serial.h"
+#include "arch/tsc.h"
+#include "boot/bootinfo.h"
+#include "boot/cmdline.h"
+#include "kernel/acpi.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/memory.h"
+#include "kernel/panic.h"
+#include "kernel/pci.h"
+#include "kernel/power.h"
+#include "kernel/selftest.h"
+#include "kernel/start.h"
+#include "kernel/str.h"
+
+static struct bootinfo info;
+static struct cmdline line;
+static struct acpi acpi;
+
+/* What a step has to say; empty: its line has been printed already. */
+struct found {
+    char text[LOG_LINE_BYTES];
+};
+#define FOUND(...) fmt_print(found->text, sizeof found->text, __VA_ARGS__)
+
+static void step(const char *name, void (*run)(struct found *found))
+{
+    struct found found = {.text = ""};
+    uint64_t start = cpu_tsc();
+    run(&found);
+    uint64_t took = cpu_tsc() - start;
+    if (!found.text[0])
+        return;
+    if (tsc_is_known())
+        log_info("%-7s %s (%lu us)", name, found.text, tsc_ns(took) / 1000);
+    else
+        log_info("%-7s %s (%lu k cycles)", name, found.text, took / 1000);
+}
+
+/* --- what the loader said --- */
+
+static uint32_t entry_eax, entry_ebx;
+
+/* Memory as boot/entry.asm's first tables show it. */
+static const void *look_early(uint64_t paddr, size_t bytes)
+{
+    if (paddr >= PAGING_FIRST_BYTES || bytes > PAGING_FIRST_BYTES - paddr)
+        return NULL;
+    return paging_pointer((paddr_t){paddr});
+}
+
+static void boot_information(struct found *found)
+{
+    if (!bootinfo_read(entry_eax, entry_ebx, look_early, &info))
+        panic("neither multiboot2 nor PVH brought us here: eax 0x%08x, ebx 0x%08x%s%s", entry_eax,
+              entry_ebx, info.damage ? "; " : "", info.damage ? info.damage : "");
+    if (info.damage)
+        log_warn("boot: %s", info.damage);
+    FOUND("%s, loader \"%s\", %u memory ranges, %u modules", bootinfo_path_name(info.path),
+          info.loader, info.n_ranges, info.n_modules);
+}
+
+static void say_boot_line(void *context, const char *text)
+{
+    (void)context;
+    log_warn("boot line: %s", text);
+}
+
+static void boot_line(struct found *found)
+{
+    cmdline_parse(&line, info.line, sizeof info.line);
+    line.is_cut |= info.line_is_cut;
+
+    unsigned choice;
+    if (cmdline_enum(&line, "loglevel", &choice))
+        log_set_level((enum log_level)choice);
+    if (cmdline_enum(&line, "panic", &choice))
+        panic_set_end((enum panic_end)choice);
+    unsigned complaints = cmdline_judge(&line, say_boot_line, NULL);
+    FOUND("%u words, %u not understood", line.n, complaints);
+}
+
+/* --- the console: COM1 from the first line on, another one if the boot line says so --- */
+
+static void serial_line(struct found *found)
+{
+    static const uint16_t ports[] = {SERIAL_COM1, SERIAL_COM2, SERIAL_COM3, SERIAL_COM4};
+    const char *wanted = cmdline_get(&line, "console");
+    uint64_t n = 0, baud = 115200;
+    if (wanted && str_starts(wanted, "ttyS") && wanted[4] >= '0' && wanted[4] <= '3') {
+        n = (uint64_t)(wanted[4] - '0');
+        if (wanted[5] == ',' && !parse_u64(wanted + 6, &baud))
+            baud = 115200;
+        if (serial_init(ports[n], (uint32_t)MIN(baud, UINT32_MAX)) == ERR_BAD_VALUE)
+            baud = 115200;
+    }
+    FOUND("ttyS%lu at port 0x%x, %lu baud%s", n, ports[n], baud,
+          serial_is_there() ? "" : ": nobody there");
+}
+
+/* --- the CPU and its memory --- */
+
+static void cpu(struct found *found)
+{
+    const struct features *f = features();
+    FOUND("%s, %u address bits,%s%s%s%s%s NX WP", f->brand, f->physical_bits,
+          f->has_pages_1g ? " 1G pages" : "", f->has_smep ? " SMEP" : "",
+          f->has_smap ? " SMAP" : "", f->has_umip ? " UMIP" : "", f->has_x2apic ? " x2APIC" : "");
+}
+
+static void memory(struct found *found)
+{
+    enum err e = memory_init(&info, found->text, sizeof found->text);
+    if (e == ERR_BAD_VALUE)
+        panic("memory: the loader's map has no usable RAM (%u ranges)", info.n_ranges);
+    if (e != OK)
+        panic("memory: %lu KiB of RAM do not hold the page tables", memory_ram_bytes() / 1024);
+}
+
+static void traps(struct found *found)
+{
+    gdt_init();
+    idt_init();
+    FOUND("256 vectors; double fault, NMI and machine check on stacks of their own");
+}
+
+/* --- the platform --- */
+
+static const void *look_firmware(uint64_t paddr, size_t bytes)
+{
+    return paging_map_firmware((paddr_t){paddr}, bytes);
+}
+
+static void say_firmware(const char *text)
+{
+    log_warn("acpi: %s", text);
+}
+
+/* Our own copy of the root pointer, from whoever knows it. */
+static bool rsdp_get(uint8_t rsdp[ACPI_RSDP_BYTES], const char **where)
+{
+    *where = "the loader";
+    if (info.rsdp_bytes) {
+        memset(rsdp, 0, ACPI_RSDP_BYTES);
+        memcpy(rsdp, info.rsdp, info.rsdp_bytes);
+        return true;
+    }
+    const void *told = info.rsdp_paddr ? look_firmware(info.rsdp_paddr, ACPI_RSDP_BYTES) : NULL;
+    if (told) {
+        memcpy(rsdp, told, ACPI_RSDP_BYTES);
+        if (acpi_is_rsdp(rsdp, ACPI_RSDP_BYTES))
+            return true;
+    }
+    *where = "BIOS memory";
+    return acpi_find_rsdp(&acpi, rsdp);
+}
+
+static void acpi_tables(struct found *found)
+{
+    acpi = (struct acpi){.look = look_firmware, .say = say_firmware};
+    uint8_t rsdp[ACPI_RSDP_BYTES];
+    const char *where;
+    if (!rsdp_get(rsdp, &where) || !acpi_open(&acpi, rsdp, sizeof rsdp)) {
+        log_warn("acpi: no root pointer; without tables: PCI by ports, no poweroff, one CPU");
+        return;
+    }
+    FOUND("%s at 0x%lx, found through %s", acpi.root_is_xsdt ? "XSDT" : "RSDT", acpi.root_paddr,
+          where);
+}
+
+static void power(struct found *found)
+{
+    struct acpi_fadt fadt;
+    struct acpi_table table = acpi_find(&acpi, "FACP", 0);
+    if (!acpi_fadt_read(&table, &fadt)) {
+        power_init(NULL);
+        return;
+    }
+    struct acpi_table dsdt = acpi_table_at(&acpi, fadt.dsdt_paddr, "DSDT");
+    if (dsdt.bytes)
+        acpi_s5_find(&dsdt, &fadt);
+    power_init(&fadt);
+    if (fadt.pm_timer)
+        tsc_offer_pm_timer(fadt.pm_timer, fadt.pm_timer_is_32_bit);
+    char off[48] = "no way off is known";
+    if (fadt.has_s5)
+        fmt_print(off, sizeof off, "S5 is sleep type %u at port 0x%x", fadt.s5_type_a,
+                  fadt.pm1a_control);
+    FOUND("%s, PM timer at port 0x%x", off, fadt.pm_timer);
+}
+
+static void clock(struct found *found)
+{
+    if (tsc_calibrate() != OK)
+        log_warn("clock: no timer moved; the TSC is taken to run at 2 GHz, times are guesses");
+    FOUND("TSC at %lu.%03lu MHz by %s", tsc_hz() / 1000000, tsc_hz() / 1000 % 1000, tsc_source());
+}
+
+static void pci(struct found *found)
+{
+    struct acpi_table table = acpi_find(&acpi, "MCFG", 0);
+    struct acpi_mcfg entry;
+    struct pci_ecam ecam;
+    const struct pci_ecam *chosen = NULL;
+    for (unsigned i = 0; !chosen && acpi_mcfg_entry(&table, i, &entry); i++) {
+        ecam = (struct pci_ecam){{entry.base}, entry.segment, entry.first_bus, entry.last_bus};
+        if (entry.base == 0)
+            log_warn("pci: entry %u of ACPI's MCFG cannot be right; not used", i);
+        else if (entry.segment == 0)
+            chosen = &ecam;
+    }
+    pci_init(chosen);
+    struct pci_found all = pci_silence();
+    FOUND("%u functions (%u bridges) by %s; bus mastering switched off in %u", all.functions,
+          all.bridges, all.by_ecam ? "ECAM" : "ports", all.masters);
+}
+
+_Noreturn void kmain(uint32_t eax, uint32_t ebx);
+_Noreturn void kmain(uint32_t eax, uint32_t ebx)
+{
+    entry_eax = eax;
+    entry_ebx = ebx;
+    tsc_start();
+    if (serial_init(SERIAL_COM1, 115200) != OK) {
+        /* No console: serial_write keeps quiet, the log keeps the lines. */
+    }
+    log_info("ferrule");
+    features_init();
+
+    step("traps", traps);
+    step("boot", boot_information);
+    step("line", boot_line);
+    step("serial", serial_line);
+    step("cpu", cpu);
+    step("memory", memory);
+    step("acpi", acpi_tables);
+    step("power", power);
+    step("clock", clock);
+    step("pci", pci);
+    paging_seal();
+
+    const char *deed = cmdline_get(&line, "selftest");
+    if (deed)
+        selftest_run(deed);
+    log_info("up      %lu us after entry, %lu KiB of memory free", tsc_now_ns() / 1000,
+             memory_free_bytes() / 1024);
+
+    drivers_start(&line);
+    net_start(&line);
+    net_run();
+}

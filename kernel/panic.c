@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Exceptions and panics in words. Everything here may run on a broken machine: it takes no lock and
+ * no memory, follows no pointer that it has not looked up in the page tables, and if it faults
+ * itself, says so in one line and stops.
+ */
+#include "arch/cpu.h"
+#include "arch/image.h"
+#include "arch/paging.h"
+#include "arch/serial.h"
+#include "arch/trap.h"
+#include "kernel/fmt.h"
+#include "kernel/ksym.h"
+#include "kernel/log.h"
+#include "kernel/panic.h"
+#include "kernel/power.h"
+#include "kernel/str.h"
+
+#define BACKTRACE_MAX 24
+#define LOG_LINES 12
+
+static enum panic_end end_wanted = PANIC_HALT;
+static bool is_panicking;
+
+void panic_set_end(enum panic_end end)
+{
+    end_wanted = end;
+}
+
+/* Straight to the serial line: the log and its sink may be what broke. */
+static void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void print(const char *fmt, ...)
+{
+    char text[160];
+    va_list args;
+    va_start(args, fmt);
+    size_t n = fmt_vprint(text, sizeof text, fmt, args);
+    va_end(args);
+    serial_write(text, n);
+}
+
+static void print_bytes(void *context, const char *text, size_t n)
+{
+    (void)context;
+    serial_write(text, n);
+}
+
+static void print_code(const char *before, uint64_t address)
+{
+    uint64_t offset;
+    const char *name = ksym_find(address, &offset);
+    if (name)
+        print("%s0x%016lx %s+0x%lx\n", before, address, name, offset);
+    else
+        print("%s0x%016lx\n", before, address);
+}
+
+/* Is this 16-byte frame (saved rbp, return address) readable? */
+static bool is_frame(uint64_t rbp)
+{
+    return rbp % 8 == 0 && paging_look(rbp).is_present && paging_look(rbp + 15).is_present;
+}
+
+static void print_backtrace(uint64_t rbp)
+{
+    for (unsigned i = 0; i < BACKTRACE_MAX && rbp && is_frame(rbp); i++) {
+        const uint64_t *frame = (const uint64_t *)rbp;
+        uint64_t offset;
+        if (!ksym_find(frame[1], &offset))
+            break;
+        print_code("  ", frame[1]);
+        if (frame[0] <= rbp) /* stacks grow down, so callers lie above */
+            break;
+        rbp = frame[0];
+    }
+}
+
+static bool is_between(uint64_t a, const void *start, const void *end)
+{
+    return a >= (uintptr_t)start && a < (uintptr_t)end;
+}
+
+/* What lies at an address, in words. */
+static const char *place(uint64_t a)
+{
+    if (a < PAGE_BYTES)
+        return "the null page";
+    if (is_between(a, stack_boot_guard, stack_boot_bottom))
+        return "the guard page of the boot stack: stack overflow";
+    if (is_between(a, stack_fault_guard, stack_fault_bottom) ||
+        is_between(a, stack_nmi_guard, stack_nmi_bottom) ||
+        is_between(a, stack_check_guard, stack_check_bottom))
+        return "the guard page of an exception stack: stack overflow";
+    if (is_between(a, image_text_start, image_text_end))
+        return "code of the image";
+    if (is_between(a, image_rodata_start, image_rodata_end))
+        return "constants of the image";
+    if (is_between(a, image_sealed_start, image_sealed_end))
+        return "data sealed after start";
+    if (is_between(a, image_data_start, image_end))
+        return "data of the image";
+    if (a >= PHYSMAP_BASE && a < PHYSMAP_BASE + PHYSMAP_BYTES)
+        return "the map of physical memory";
+    if (a >= DEVICE_BASE && a < DEVICE_BASE + DEVICE_BYTES)
+        return "the window of device registers";
+    if (a < 1ull << 47)
+        return "the lower half, which is never mapped; is it a physical address?";
+    return "no known place";
+}
+
+static void print_address(uint64_t a)
+{
+    struct paging_entry e = paging_look(a);
+    print("address 0x%016lx: %s; ", a, place(a));
+    if (e.is_present)
+        print("mapped r%c%c to 0x%lx, page of %lu KiB\n", e.is_writable ? 'w' : '-',
+              e.is_executable ? 'x' : '-', e.paddr, e.page_bytes / 1024);
+    else
+        print("not mapped\n");
+}
+
+static void print_registers(const struct trap_frame *f)
+{
+    print("rax %016lx rbx %016lx rcx %016lx\n", f->rax, f->rbx, f->rcx);
+    print("rdx %016lx rsi %016lx rdi %016lx\n", f->rdx, f->rsi, f->rdi);
+    print("rbp %016lx rsp %016lx r8  %016lx\n", f->rbp, f->rsp, f->r8);
+    print("r9  %016lx r10 %016lx r11 %016lx\n", f->r9, f->r10, f->r11);
+    print("r12 %016lx r13 %016lx r14 %016lx\n", f->r12, f->r13, f->r14);
+    print("r15 %016lx rip %016lx rflags %08lx\n", f->r15, f->rip, f->rflags);
+    print("cr0 %016lx cr3 %016lx cr4 %016lx\n", cpu_cr0_read(), cpu_cr3_read(), cpu_cr4_read());
+}
+
+static _Noreturn void end(void)
+{
+    print("last log lines:\n");
+    log_tail(LOG_LINES, print_bytes, NULL);
+    switch (end_wanted) {
+    case PANIC_REBOOT:
+        print("panic=reboot\n");
+        power_reboot();
+    case PANIC_EXIT:
+        print("panic=exit\n");
+        power_exit(PANIC_EXIT_CODE);
+    case PANIC_HALT:
+        break;
+    }
+    print("halted\n");
+    power_halt();
+}
+
+/* A second panic inside the first, on whatever is left. */
+static void stop_if_panicking(const char *what, uint64_t rip)
+{
+    if (!is_panicking) {
+        is_panicking = true;
+        return;
+    }
+    print("\npanic inside a panic: %s at 0x%lx; halted\n", what, rip);
+    if (end_wanted == PANIC_EXIT)
+        power_exit(PANIC_EXIT_CODE);
+    power_halt();
+}
+
+_Noreturn void panic(const char *fmt, ...)
+{
+    cpu_interrupts_off();
+    uint64_t caller = (uintptr_t)__builtin_return_address(0);
+    stop_if_panicking(fmt, caller);
+    char text[160];
+    va_list args;
+    va_start(args, fmt);
+    fmt_vprint(text, sizeof text, fmt, args);
+    va_end(args);
+    print("\nPANIC: %s\nbacktrace:\n", text);
+    print_backtrace((uintptr_t)__builtin_frame_address(0));
+    end();
+}
+
+void trap_dispatch(struct trap_frame *f)
+{
+    if (f->vector >= TRAP_EXCEPTIONS)
+        return; /* nothing is routed: a stray interrupt of a PIC that firmware left unmasked */
+    uint64_t cr2 = cpu_cr2_read();
+    stop_if_panicking(trap_name(f->vector), f->rip);
+    char why[96];
+    trap_explain(f, why, sizeof why);
+    print("\nPANIC: %s%s%s (vector %lu, error code 0x%lx)\n", trap_name(f->vector),
+          why[0] ? ": " : "", why, f->vector, f->error_code);
+    if (f->vector == TRAP_PAGE_FAULT)
+        print_address(cr2);
+    /* A push onto a guard page cannot deliver its page fault either. */
+    if (f->vector == TRAP_DOUBLE_FAULT)
+        print_address(f->rsp - 8);
+    print_code("at ", f->rip);
+    print_registers(f);
+    print("backtrace:\n");
+    print_code("  ", f->rip);
+    print_backtrace(f->rbp);
+    end();
+}
+
+/* Called by code that the compiler adds to functions with arrays. */
+_Noreturn void __stack_chk_fail(void);
+uint64_t __stack_chk_guard; /* set by boot/entry.asm before any C runs */
+
+_Noreturn void __stack_chk_fail(void)
+{
+    panic("a stack canary was overwritten: a buffer overflow in the function named below");
+}

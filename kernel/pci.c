@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * PCI configuration space, by ECAM where ACPI names its window and by the two old ports elsewhere.
+ * PCI Local Bus specification 3.0, chapter 6; PCI Express Base specification, section 7.2.2.
+ */
+#include "arch/paging.h"
+#include "arch/port.h"
+#include "kernel/log.h"
+#include "kernel/pci.h"
+
+#define CONFIG_ADDRESS 0xCF8
+#define CONFIG_ADDRESS_ENABLE BIT(31)
+#define CONFIG_DATA 0xCFC
+
+#define NOBODY 0xFFFF /* vendor id where no function answers */
+#define REVISION_CLASS 0x08
+#define HEADER_TYPE 0x0E
+#define HEADER_IS_MULTI 0x80
+#define HEADER_LAYOUT 0x7F
+#define LAYOUT_DEVICE 0
+#define LAYOUT_BRIDGE 1
+#define BAR(n) (0x10u + 4 * (n))
+#define BAR_IS_IO BIT(0)
+#define BAR_TYPE FIELD(2, 1)
+#define BAR_TYPE_64_BIT 2
+#define BAR_MEMORY_FLAGS 0xFu
+#define BRIDGE_SECONDARY 0x19
+#define BRIDGE_SUBORDINATE 0x1A
+#define STATUS_HAS_CAPABILITIES BIT(4)
+#define CAPABILITIES 0x34
+#define CAPABILITY_STEPS_MAX 48
+#define CONFIG_BYTES_OLD 256u
+#define CONFIG_BYTES_ECAM 4096u
+
+static mmio_t window; /* base 0: the two ports */
+static uint16_t segment;
+static uint8_t first_bus, last_bus = 255;
+
+void pci_init(const struct pci_ecam *ecam)
+{
+    window = (mmio_t){0};
+    segment = 0;
+    first_bus = 0;
+    last_bus = 255;
+    if (!ecam)
+        return;
+    paddr_t base = {ecam->base.v + ((uint64_t)ecam->first_bus << 20)};
+    uint64_t bytes = (uint64_t)(ecam->last_bus - ecam->first_bus + 1) << 20;
+    enum err e = paging_map_device(base, bytes, &window);
+    if (e != OK) {
+        window = (mmio_t){0};
+        log_warn("pci: the ECAM window at 0x%lx cannot be mapped (%s); using ports CF8h and CFCh",
+                 base.v, e == ERR_BUSY ? "it is RAM" : "no room");
+        return;
+    }
+    segment = ecam->segment;
+    first_bus = ecam->first_bus;
+    last_bus = ecam->last_bus;
+}
+
+/* --- configuration space --- */
+
+static bool is_reachable(const struct pci_dev *dev, uint32_t offset, uint32_t bytes)
+{
+    uint32_t limit = dev->ecam.base ? CONFIG_BYTES_ECAM : CONFIG_BYTES_OLD;
+    return offset % bytes == 0 && offset < limit;
+}
+
+/* Point the data port at the 32-bit word that holds offset; returns the port of the byte itself. */
+static uint16_t select(const struct pci_dev *dev, uint32_t offset)
+{
+    port_out32(CONFIG_ADDRESS, CONFIG_ADDRESS_ENABLE | (uint32_t)dev->bus << 16 |
+                                   (uint32_t)dev->device << 11 | (uint32_t)dev->function << 8 |
+                                   (offset & 0xFC));
+    return (uint16_t)(CONFIG_DATA + (offset & 3));
+}
+
+uint8_t pci_read8(const struct pci_dev *dev, uint32_t offset)
+{
+    if (!is_reachable(dev, offset, 1))
+        return 0xFF;
+    return dev->ecam.base ? mmio_read8(dev->ecam, offset) : port_in8(select(dev, offset));
+}
+
+uint16_t pci_read16(const struct pci_dev *dev, uint32_t offset)
+{
+    if (!is_reachable(dev, offset, 2))
+        return 0xFFFF;
+    return dev->ecam.base ? mmio_read16(dev->ecam, offset) : port_in16(select(dev, offset));
+}
+
+uint32_t pci_read32(const struct pci_dev *dev, uint32_t offset)
+{
+    if (!is_reachable(dev, offset, 4))
+        return 0xFFFFFFFF;
+    return dev->ecam.base ? mmio_read32(dev->ecam, offset) : port_in32(select(dev, offset));
+}
+
+void pci_write16(const struct pci_dev *dev, uint32_t offset, uint16_t value)
+{
+    if (!is_reachable(dev, offset, 2))
+        return;
+    if (dev->ecam.base)
+        mmio_write16(dev->ecam, offset, value);
+    else
+        port_out16(select(dev, offset), value);
+}
+
+void pci_write32(const struct pci_dev *dev, uint32_t offset, uint32_t value)
+{
+    if (!is_reachable(dev, offset, 4))
+        return;
+    if (dev->ecam.base)
+        mmio_write32(dev->ecam, offset, value);
+    else
+        port_out32(select(dev, offset), value);
+}
+
+/* --- finding functions --- */
+
+static struct pci_dev at(unsigned bus, unsigned device, unsigned function)
+{
+    struct pci_dev dev = {
+        .segment = segment,
+        .bus = (uint8_t)bus,
+        .device = (uint8_t)device,
+        .function = (uint8_t)function,
+    };
+    if (window.base)
+        dev.ecam = mmio_at(window, (bus - first_bus) << 20 | device << 15 | function << 12);
+    return dev;
+}
+
+/* Fill in what the function says about itself; false if none answers. */
+static bool identify(struct pci_dev *dev)
+{
+    uint32_t id = pci_read32(dev, PCI_VENDOR);
+    if ((id & 0xFFFF) == NOBODY || id == 0)
+        return false;
+    uint32_t class = pci_read32(dev, REVISION_CLASS);
+    dev->vendor_id = (uint16_t)id;
+    dev->device_id = (uint16_t)(id >> 16);
+    dev->class_code = (uint8_t)(class >> 24);
+    dev->subclass = (uint8_t)(class >> 16);
+    dev->revision = (uint8_t)class;
+    dev->header_type = pci_read8(dev, HEADER_TYPE);
+    return true;
+}
+
+static bool is_bridge(const struct pci_dev *dev)
+{
+    return (dev->header_type & HEADER_LAYOUT) == LAYOUT_BRIDGE;
+}
+
+void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *context)
+{
+    /* Every bus, not only those behind bridges: a server has a root bus for each socket, and only
+     * ACPI's bytecode would say which. */
+    for (unsigned bus = first_bus; bus <= last_bus; bus++)
+        for (unsigned device = 0; device < 32; device++)
+            for (unsigned function = 0; function < 8; function++) {
+                struct pci_dev dev = at(bus, device, function);
+                bool is_there = identify(&dev);
+                if (is_there)
+                    visit(&dev, context);
+                if (function == 0 && !(is_there && (dev.header_type & HEADER_IS_MULTI)))
+                    break;
+            }
+}
+
+static void silence(const struct pci_dev *dev, void *context)
+{
+    struct pci_found *found = context;
+    found->functions++;
+    found->bridges += is_bridge(dev);
+    if (pci_read16(dev, PCI_COMMAND) & PCI_COMMAND_MASTER) {
+        found->masters++;
+        pci_command(dev, 0, PCI_COMMAND_MASTER);
+    }
+}
+
+struct pci_found pci_silence(void)
+{
+    struct pci_found found = {.by_ecam = window.base != 0};
+    pci_scan(silence, &found);
+    return found;
+}
+
+uint32_t pci_capability(const struct pci_dev *dev, uint8_t id)
+{
+    if (!(pci_read16(dev, PCI_STATUS) & STATUS_HAS_CAPABILITIES))
+        return 0;
+    uint32_t offset = pci_read8(dev, CAPABILITIES) & ~3u;
+    for (unsigned step = 0; step < CAPABILITY_STEPS_MAX && offset >= 0x40; step++) {
+        uint16_t head = pci_read16(dev, offset);
+        if ((head & 0xFF) == id)
+            return offset;
+        offset = head >> 8 & ~3u;
+    }
+    return 0;
+}
+
+/* --- memory and bus mastering --- */
+
+/* Ones written to a BAR read back as ones where its address can be set. Returns the size, 0 if there
+ * is none. The function must not decode meanwhile. */
+static uint64_t bar_size(const struct pci_dev *dev, unsigned n, bool is_64_bit)
+{
+    uint32_t low = pci_read32(dev, BAR(n));
+    pci_write32(dev, BAR(n), 0xFFFFFFFF);
+    uint64_t mask = pci_read32(dev, BAR(n)) & ~BAR_MEMORY_FLAGS;
+    pci_write32(dev, BAR(n), low);
+    if (is_64_bit) {
+        uint32_t high = pci_read32(dev, BAR(n + 1));
+        pci_write32(dev, BAR(n + 1), 0xFFFFFFFF);
+        mask |= (uint64_t)pci_read32(dev, BAR(n + 1)) << 32;
+        pci_write32(dev, BAR(n + 1), high);
+    } else if (mask) {
+        mask |= 0xFFFFFFFF00000000ull;
+    }
+    return mask & (0 - mask); /* the lowest address bit that can be set */
+}
+
+enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_t *bytes)
+{
+    uint32_t low = pci_read32(dev, BAR(n));
+    bool is_64_bit = FIELD_GET(BAR_TYPE, low) == BAR_TYPE_64_BIT;
+    if ((dev->header_type & HEADER_LAYOUT) != LAYOUT_DEVICE || n > 5 || (is_64_bit && n > 4) ||
+        (low & BAR_IS_IO)) {
+        log_error("pci %02x:%02x.%u: BAR%u reads 0x%08x, not a memory BAR of a device", dev->bus,
+                  dev->device, dev->function, n, low);
+        return ERR_BAD_VALUE;
+    }
+    uint64_t address = low & ~BAR_MEMORY_FLAGS;
+    if (is_64_bit)
+        address |= (uint64_t)pci_read32(dev, BAR(n + 1)) << 32;
+
+    uint16_t command = pci_read16(dev, PCI_COMMAND);
+    pci_write16(dev, PCI_COMMAND, command & (uint16_t)~(PCI_COMMAND_MEMORY | PCI_COMMAND_IO));
+    uint64_t size = bar_size(dev, n, is_64_bit);
+    pci_write16(dev, PCI_COMMAND, command);
+
+    if (size == 0 || address == 0) {
+        log_error("pci %02x:%02x.%u: BAR%u has size 0x%lx and address 0x%lx, assigned by nobody",
+                  dev->bus, dev->device, dev->function, n, size, address);
+        return ERR_BAD_VALUE;
+    }
+    enum err e = paging_map_device((paddr_t){address}, size, out);
+    if (e != OK) {
+        log_error("pci %02x:%02x.%u: BAR%u at 0x%lx, 0x%lx bytes, cannot be mapped%s", dev->bus,
+                  dev->device, dev->function, n, address, size,
+                  e == ERR_BUSY ? ": RAM is there" : "");
+        return e;
+    }
+    *bytes = size;
+    return OK;
+}
+
+/* Let bridges pass on what this function sends. */
+static void open_if_above(const struct pci_dev *bridge, void *context)
+{
+    const struct pci_dev *dev = context;
+    if (is_bridge(bridge) && bridge->bus < dev->bus &&
+        pci_read8(bridge, BRIDGE_SECONDARY) <= dev->bus &&
+        pci_read8(bridge, BRIDGE_SUBORDINATE) >= dev->bus) {
+        uint16_t command = pci_read16(bridge, PCI_COMMAND);
+        pci_write16(bridge, PCI_COMMAND, command | PCI_COMMAND_MASTER);
+    }
+}
+
+void pci_command(const struct pci_dev *dev, uint16_t set, uint16_t clear)
+{
+    if ((set & PCI_COMMAND_MASTER) && dev->bus != first_bus) {
+        struct pci_dev copy = *dev;
+        pci_scan(open_if_above, &copy);
+    }
+    uint16_t command = pci_read16(dev, PCI_COMMAND);
+    pci_write16(dev, PCI_COMMAND, (uint16_t)((command & ~clear) | set));
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Leaving. Each way is tried, given a bounded time, and followed by the next.
+ */
+#include "arch/cpu.h"
+#include "arch/port.h"
+#include "arch/tsc.h"
+#include "kernel/acpi.h"
+#include "kernel/log.h"
+#include "kernel/power.h"
+
+/* ACPI specification 6.4, section 4.8.3.2: PM1 control. */
+#define PM1_SCI_ENABLE BIT(0)
+#define PM1_SLEEP_TYPE(type) ((type) << 10)
+#define PM1_SLEEP_TYPE_MASK FIELD(12, 10)
+#define PM1_SLEEP_ENABLE BIT(13)
+
+#define DEBUG_EXIT_PORT 0xF4
+#define RESET_CONTROL 0xCF9
+#define RESET_CONTROL_HARD 0x02
+#define RESET_CONTROL_FULL 0x0E
+#define KEYBOARD_COMMAND 0x64
+#define KEYBOARD_FULL BIT(1) /* the controller has not yet taken the last byte */
+#define KEYBOARD_PULSE_RESET 0xFE
+
+static struct acpi_fadt power;
+
+void power_init(const struct acpi_fadt *fadt)
+{
+    power = fadt ? *fadt : (struct acpi_fadt){0};
+}
+
+/* Firmware hands the sleep registers over only when asked. */
+static void acpi_mode_enter(void)
+{
+    if (!power.smi_port || !power.acpi_enable || (port_in16(power.pm1a_control) & PM1_SCI_ENABLE))
+        return;
+    port_out8(power.smi_port, power.acpi_enable);
+    for (unsigned ms = 0; ms < 300 && !(port_in16(power.pm1a_control) & PM1_SCI_ENABLE); ms++)
+        tsc_wait_us(1000);
+}
+
+static void sleep_write(uint16_t port, uint8_t type)
+{
+    uint16_t kept = port_in16(port) & (uint16_t)~(PM1_SLEEP_TYPE_MASK | PM1_SLEEP_ENABLE);
+    port_out16(port, (uint16_t)(kept | PM1_SLEEP_TYPE(type)));
+    port_out16(port, (uint16_t)(kept | PM1_SLEEP_TYPE(type) | PM1_SLEEP_ENABLE));
+}
+
+_Noreturn void power_halt(void)
+{
+    for (;;) {
+        cpu_interrupts_off();
+        cpu_halt();
+    }
+}
+
+_Noreturn void power_off(void)
+{
+    cpu_interrupts_off();
+    if (power.has_s5 && power.pm1a_control) {
+        acpi_mode_enter();
+        sleep_write(power.pm1a_control, power.s5_type_a);
+        if (power.pm1b_control)
+            sleep_write(power.pm1b_control, power.s5_type_b);
+        tsc_wait_us(1000000);
+        log_error("poweroff: wrote sleep type %u to port 0x%x, and the machine is still on; halted",
+                  power.s5_type_a, power.pm1a_control);
+    } else {
+        log_error("poweroff: ACPI does not say how; halted, it is safe to switch off");
+    }
+    power_halt();
+}
+
+static _Noreturn void triple_fault(void)
+{
+    struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) none = {0, 0};
+    __asm__ volatile("lidt %0\n\tint3" ::"m"(none));
+    power_halt();
+}
+
+_Noreturn void power_reboot(void)
+{
+    cpu_interrupts_off();
+    if (power.reset_space == ACPI_IO && power.reset_address && power.reset_address <= 0xFFFF) {
+        port_out8((uint16_t)power.reset_address, power.reset_value);
+        tsc_wait_us(50000);
+    }
+    port_out8(RESET_CONTROL, RESET_CONTROL_HARD);
+    port_out8(RESET_CONTROL, RESET_CONTROL_FULL);
+    tsc_wait_us(50000);
+    for (unsigned i = 0; i < 1000 && (port_in8(KEYBOARD_COMMAND) & KEYBOARD_FULL); i++)
+        tsc_wait_us(10);
+    port_out8(KEYBOARD_COMMAND, KEYBOARD_PULSE_RESET);
+    tsc_wait_us(50000);
+    triple_fault();
+}
+
+_Noreturn void power_exit(uint8_t code)
+{
+    cpu_interrupts_off();
+    port_out8(DEBUG_EXIT_PORT, code);
+    log_error("exit: no isa-debug-exit device at port 0x%x; halted", DEBUG_EXIT_PORT);
+    power_halt();
+}
