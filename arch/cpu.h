@@ -100,5 +100,14 @@ static inline void cpu_cr4_write(uint64_t v)
 {
     __asm__ volatile("mov %0, %%cr4" ::"r"(v) : "memory");
 }
+/* Fault with no way to handle it: the CPU resets the machine. */
+static inline void cpu_triple_fault(void)
+{
+    const struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) none = {0, 0};
+    __asm__ volatile("lidt %0\n\tint3" ::"m"(none));
+}
 
 #endif

@@ -7,17 +7,17 @@
 #include "arch/image.h"
 #include "kernel/str.h"
 
-#define CR0_EM BIT64(2)
-#define CR0_TS BIT64(3) /* an FPU or SSE instruction faults; the image has none */
-#define CR0_WP BIT64(16)
-#define CR0_NW BIT64(29)
-#define CR0_CD BIT64(30)
-#define CR4_PGE BIT64(7)
-#define CR4_MCE BIT64(6)
-#define CR4_UMIP BIT64(11)
-#define CR4_SMEP BIT64(20)
-#define CR4_SMAP BIT64(21)
-#define MSR_PAT 0x277
+#define CR0_EM       BIT64(2)
+#define CR0_TS       BIT64(3) /* an FPU or SSE instruction faults; the image has none */
+#define CR0_WP       BIT64(16)
+#define CR0_NW       BIT64(29)
+#define CR0_CD       BIT64(30)
+#define CR4_PGE      BIT64(7)
+#define CR4_MCE      BIT64(6)
+#define CR4_UMIP     BIT64(11)
+#define CR4_SMEP     BIT64(20)
+#define CR4_SMAP     BIT64(21)
+#define MSR_PAT      0x277
 #define PAT_AT_RESET 0x0007040600070406ull /* PAT entries 0..7: WB WT UC- UC WB WT UC- UC */
 
 static SEALED struct features found;

@@ -23,8 +23,8 @@ struct table_register {
 static_assert(sizeof(struct table_register) == 10, "as lgdt reads it");
 
 #define SEGMENT_CODE_64 0x00AF9B000000FFFFull /* present, ring 0, execute/read, accessed, L */
-#define SEGMENT_DATA 0x00CF93000000FFFFull    /* present, ring 0, read/write, accessed */
-#define TSS_AVAILABLE 0x89ull                 /* present, 64-bit TSS */
+#define SEGMENT_DATA    0x00CF93000000FFFFull /* present, ring 0, read/write, accessed */
+#define TSS_AVAILABLE   0x89ull               /* present, 64-bit TSS */
 
 static SEALED struct tss tss;
 static SEALED uint64_t gdt[5];

@@ -8,7 +8,7 @@
 
 #define GDT_CODE 0x08
 #define GDT_DATA 0x10
-#define GDT_TSS 0x18
+#define GDT_TSS  0x18
 
 /* Interrupt stack table numbers: an exception that may come when the stack itself is bad. */
 enum ist { IST_NONE, IST_DOUBLE_FAULT, IST_NMI, IST_MACHINE_CHECK };

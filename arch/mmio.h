@@ -8,7 +8,8 @@
 
 #include "arch/types.h"
 
-/* A block of device registers, mapped uncached. Only paging.c and the functions here look inside. */
+/* A block of device registers, mapped uncached. Only paging.c and the functions here look inside.
+ */
 typedef struct {
     uintptr_t base;
 } mmio_t;
@@ -44,7 +45,8 @@ static inline void mmio_write16(mmio_t regs, uint32_t offset, uint16_t value)
     *(volatile uint16_t *)(regs.base + offset) = value;
 }
 /* Stores to write-back memory that come before this one in the program are visible to the device
- * before it sees the register change: x86 keeps stores in order, the clobber keeps the compiler's. */
+ * before it sees the register change: x86 keeps stores in order, the clobber keeps the compiler's.
+ */
 static inline void mmio_write32(mmio_t regs, uint32_t offset, uint32_t value)
 {
     __asm__ volatile("" ::: "memory");

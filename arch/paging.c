@@ -2,8 +2,8 @@
  * Four-level page tables, built once at boot. A table's own page is reached through the physmap, by
  * the first tables of boot/entry.asm until paging_switch and by these ones after.
  *
- * Invariants, checked where an entry is written: nothing is writable and executable; a present entry
- * is never overwritten, except by paging_seal, which only takes the right to write away.
+ * Invariants, checked where an entry is written: nothing is writable and executable; a present
+ * entry is never overwritten, except by paging_seal, which only takes the right to write away.
  */
 #include "arch/cpu.h"
 #include "arch/features.h"
@@ -11,16 +11,16 @@
 #include "arch/paging.h"
 
 /* An entry (Intel SDM volume 3, section 4.5). */
-#define PTE_PRESENT BIT64(0)
-#define PTE_WRITE BIT64(1)
-#define PTE_UNCACHED (BIT64(3) | BIT64(4)) /* PWT and PCD: entry 3 of the PAT, UC at reset */
-#define PTE_LARGE BIT64(7)                 /* in a PDPT or PD: a page and not a table */
-#define PTE_GLOBAL BIT64(8)
-#define PTE_ADDRESS 0x000FFFFFFFFFF000ull
+#define PTE_PRESENT    BIT64(0)
+#define PTE_WRITE      BIT64(1)
+#define PTE_UNCACHED   (BIT64(3) | BIT64(4)) /* PWT and PCD: entry 3 of the PAT, UC at reset */
+#define PTE_LARGE      BIT64(7)              /* in a PDPT or PD: a page and not a table */
+#define PTE_GLOBAL     BIT64(8)
+#define PTE_ADDRESS    0x000FFFFFFFFFF000ull
 #define PTE_NO_EXECUTE BIT64(63)
 
-#define LEVELS 4
-#define ENTRIES 512u
+#define LEVELS         4
+#define ENTRIES        512u
 
 static paddr_t (*source)(void);
 static paddr_t root;

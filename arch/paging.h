@@ -13,11 +13,11 @@
 #include "arch/mmio.h"
 #include "arch/types.h"
 
-#define PHYSMAP_BASE 0xFFFF800000000000ull
+#define PHYSMAP_BASE  0xFFFF800000000000ull
 #define PHYSMAP_BYTES (64ull << 40)
-#define DEVICE_BASE 0xFFFFC00000000000ull
-#define DEVICE_BYTES (16ull << 40)
-#define KERNEL_BASE 0xFFFFFFFF80000000ull
+#define DEVICE_BASE   0xFFFFC00000000000ull
+#define DEVICE_BYTES  (16ull << 40)
+#define KERNEL_BASE   0xFFFFFFFF80000000ull
 /* What boot/entry.asm has mapped at PHYSMAP_BASE until paging_switch. */
 #define PAGING_FIRST_BYTES (4ull << 30)
 

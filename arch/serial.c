@@ -6,27 +6,27 @@
 #include "arch/serial.h"
 
 /* Registers, as offsets from the port. */
-#define THR 0 /* WO  byte to send */
-#define RBR 0 /* RO  byte received */
-#define DLL 0 /* RW  divisor, while LCR_DLAB */
-#define IER 1 /* RW  interrupt enables */
-#define DLM 1 /* RW  divisor, high byte, while LCR_DLAB */
-#define IIR 2 /* RO */
-#define IIR_FIFO 0xC0 /* both set: a 16550A or later, with a FIFO that works */
-#define FCR 2 /* WO */
+#define THR              0    /* WO  byte to send */
+#define RBR              0    /* RO  byte received */
+#define DLL              0    /* RW  divisor, while LCR_DLAB */
+#define IER              1    /* RW  interrupt enables */
+#define DLM              1    /* RW  divisor, high byte, while LCR_DLAB */
+#define IIR              2    /* RO */
+#define IIR_FIFO         0xC0 /* both set: a 16550A or later, with a FIFO that works */
+#define FCR              2    /* WO */
 #define FCR_ENABLE_CLEAR 0x07
-#define LCR 3 /* RW */
-#define LCR_8N1 0x03
-#define LCR_DLAB 0x80
-#define MCR 4 /* RW */
+#define LCR              3 /* RW */
+#define LCR_8N1          0x03
+#define LCR_DLAB         0x80
+#define MCR              4    /* RW */
 #define MCR_DTR_RTS_OUT2 0x0B /* OUT2 gates the interrupt line on PCs */
-#define LSR 5 /* RO */
-#define LSR_DATA_READY BIT(0)
-#define LSR_THR_EMPTY BIT(5)
-#define LSR_ALL_SENT BIT(6)
-#define SCR 7 /* RW  no function: shows whether anybody is there */
+#define LSR              5    /* RO */
+#define LSR_DATA_READY   BIT(0)
+#define LSR_THR_EMPTY    BIT(5)
+#define LSR_ALL_SENT     BIT(6)
+#define SCR              7 /* RW  no function: shows whether anybody is there */
 
-#define BAUD_MAX 115200u
+#define BAUD_MAX         115200u
 /* A byte takes 87 us at 115200 baud and 8.7 ms at 1200; a port read takes about a microsecond. */
 #define WAIT_READS 50000u
 
@@ -109,6 +109,24 @@ void serial_write(const char *text, size_t n)
             send('\r');
         send(text[i]);
     }
+}
+
+size_t serial_offer(const char *text, size_t n)
+{
+    if (!uart)
+        return n;
+    if (room < fifo && (port_in8(uart + LSR) & LSR_THR_EMPTY))
+        room = fifo;
+    size_t done = 0;
+    for (; done < n; done++) {
+        unsigned needed = text[done] == '\n' && fifo > 1 ? 2 : 1;
+        if (room < needed)
+            break;
+        if (text[done] == '\n')
+            send('\r');
+        send(text[done]);
+    }
+    return done;
 }
 
 int serial_read(void)

@@ -25,6 +25,11 @@ bool serial_is_there(void);
  * until it moves. One CPU at a time. */
 void serial_write(const char *text, size_t n);
 
+/* Send as many of the n bytes as the UART takes at once (a newline needs room for two) and return
+ * how many that was; 0 while it is busy. Never waits. Without a UART all of them are taken and
+ * thrown away. One CPU at a time. */
+size_t serial_offer(const char *text, size_t n);
+
 /* The next byte that came in, or -1 if there is none. Never waits. One CPU at a time. */
 int serial_read(void);
 

@@ -5,16 +5,16 @@
 #include "kernel/fmt.h"
 
 /* Error code of a page fault (Intel SDM volume 3, section 4.7). */
-#define PF_PRESENT BIT(0)
-#define PF_WRITE BIT(1)
+#define PF_PRESENT  BIT(0)
+#define PF_WRITE    BIT(1)
 #define PF_RESERVED BIT(3)
-#define PF_FETCH BIT(4)
+#define PF_FETCH    BIT(4)
 
 /* Error code of a fault that names a segment or a gate (section 6.13). */
 #define SEL_EXTERNAL BIT(0)
-#define SEL_IDT BIT(1)
-#define SEL_LDT BIT(2)
-#define SEL_INDEX FIELD(15, 3)
+#define SEL_IDT      BIT(1)
+#define SEL_LDT      BIT(2)
+#define SEL_INDEX    FIELD(15, 3)
 
 static const char *const names[TRAP_EXCEPTIONS] = {
     [0] = "divide error",

@@ -14,10 +14,10 @@ struct trap_frame {
 };
 static_assert(sizeof(struct trap_frame) == 22 * 8, "as vectors.asm pushes it");
 
-#define TRAP_EXCEPTIONS 32 /* vectors below are the CPU's own */
-#define TRAP_NMI 2
-#define TRAP_DOUBLE_FAULT 8
-#define TRAP_PAGE_FAULT 14
+#define TRAP_EXCEPTIONS    32 /* vectors below are the CPU's own */
+#define TRAP_NMI           2
+#define TRAP_DOUBLE_FAULT  8
+#define TRAP_PAGE_FAULT    14
 #define TRAP_MACHINE_CHECK 18
 
 /* The name of an exception ("page fault"), never NULL. */

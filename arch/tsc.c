@@ -11,23 +11,23 @@
 
 /* CPUID 15h: TSC = crystal * ebx / eax; 16h: base frequency in MHz; 40000010h: TSC in kHz (KVM and
  * VMware tell their guests so). */
-#define LEAF_CRYSTAL 0x15
-#define LEAF_MHZ 0x16
-#define LEAF_HYPERVISOR 0x40000000
-#define LEAF_HYPERVISOR_TSC 0x40000010
+#define LEAF_CRYSTAL                  0x15
+#define LEAF_MHZ                      0x16
+#define LEAF_HYPERVISOR               0x40000000
+#define LEAF_HYPERVISOR_TSC           0x40000010
 
-#define PM_HZ 3579545u
-#define PM_WINDOW 17898u /* ticks: 5 ms, so that one tick of error is 60 ppm */
+#define PM_HZ                         3579545u
+#define PM_WINDOW                     17898u /* ticks: 5 ms, so that one tick of error is 60 ppm */
 
-#define PIT_HZ 1193182u
-#define PIT_WINDOW 11932u /* ticks: 10 ms */
-#define PIT_CHANNEL_2 0x42
-#define PIT_COMMAND 0x43
+#define PIT_HZ                        1193182u
+#define PIT_WINDOW                    11932u /* ticks: 10 ms */
+#define PIT_CHANNEL_2                 0x42
+#define PIT_COMMAND                   0x43
 #define PIT_CHANNEL_2_LOW_HIGH_MODE_0 0xB0
-#define PORT_61 0x61
-#define PORT_61_GATE 0x01
-#define PORT_61_SPEAKER 0x02
-#define PORT_61_OUTPUT 0x20
+#define PORT_61                       0x61
+#define PORT_61_GATE                  0x01
+#define PORT_61_SPEAKER               0x02
+#define PORT_61_OUTPUT                0x20
 
 /* A port read takes at least some 100 ns on any machine, so this is over 20 ms. */
 #define READS_MAX 200000u

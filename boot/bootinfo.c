@@ -6,9 +6,9 @@
 #include "kernel/str.h"
 
 /* The most that a loader may tell; more is damage. */
-#define MULTIBOOT2_BYTES_MAX (1u << 20)
+#define MULTIBOOT2_BYTES_MAX   (1u << 20)
 
-#define PVH_MAGIC 0x336EC578u
+#define PVH_MAGIC              0x336EC578u
 #define PVH_VERSION_MEMORY_MAP 1 /* from this version on the memory map is there */
 
 struct pvh_start_info {

@@ -40,7 +40,7 @@ struct boot_framebuffer {
     uint8_t red_at, red_bits, green_at, green_bits, blue_at, blue_bits; /* type 1 */
 };
 
-#define BOOTINFO_RANGES_MAX 256
+#define BOOTINFO_RANGES_MAX  256
 #define BOOTINFO_MODULES_MAX 16
 
 struct bootinfo {
@@ -52,10 +52,10 @@ struct bootinfo {
     unsigned n_ranges;
     struct boot_module modules[BOOTINFO_MODULES_MAX];
     unsigned n_modules;
-    unsigned n_lost;      /* ranges and modules that did not fit */
-    uint64_t rsdp_paddr;  /* 0: not told */
-    uint8_t rsdp[36];     /* multiboot2 carries a copy instead of an address */
-    uint32_t rsdp_bytes;  /* of the copy; 0: none */
+    unsigned n_lost;     /* ranges and modules that did not fit */
+    uint64_t rsdp_paddr; /* 0: not told */
+    uint8_t rsdp[36];    /* multiboot2 carries a copy instead of an address */
+    uint32_t rsdp_bytes; /* of the copy; 0: none */
     struct boot_framebuffer framebuffer;
     const char *damage; /* the first thing that was wrong, in words; NULL: all was well */
 };

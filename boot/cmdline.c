@@ -19,7 +19,8 @@ static const struct cmdline_key keys[] = {
     {"loglevel", CMDLINE_ENUM, false, "error|warn|info|debug", "lines to print"},
     {"panic", CMDLINE_ENUM, false, "halt|reboot|exit", "what follows a panic"},
     {"run", CMDLINE_TEXT, false, NULL, "console commands to run at start, between semicolons"},
-    {"selftest", CMDLINE_TEXT, false, NULL, "break one protection on purpose; see kernel/selftest.c"},
+    {"selftest", CMDLINE_TEXT, false, NULL,
+     "break one protection on purpose; see kernel/selftest.c"},
 };
 
 /* A key farther than this from every known one gets no suggestion. */
@@ -93,8 +94,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Cut the word that starts at *at out of c->text, quotes and backslashes resolved in place; *at ends
- * behind it. The first '=' outside of a value splits it. */
+/* Cut the word that starts at *at out of c->text, quotes and backslashes resolved in place; *at
+ * ends behind it. The first '=' outside of a value splits it. */
 static struct cmdline_param take_word(struct cmdline *c, char **at)
 {
     char *from = *at, *to = *at;
@@ -254,7 +255,8 @@ unsigned cmdline_judge(const struct cmdline *c, void (*say)(void *context, const
         n++;
     }
     if (c->is_cut) {
-        fmt_print(text, sizeof text, "too long (at most %u bytes and %u words); the rest is ignored",
+        fmt_print(text, sizeof text,
+                  "too long (at most %u bytes and %u words); the rest is ignored",
                   CMDLINE_BYTES_MAX - 1, CMDLINE_PARAMS_MAX);
         say(context, text);
         n++;

@@ -10,7 +10,7 @@
 #include "arch/types.h"
 #include "kernel/parse.h"
 
-#define CMDLINE_BYTES_MAX 2048
+#define CMDLINE_BYTES_MAX  2048
 #define CMDLINE_PARAMS_MAX 96
 
 struct cmdline_param {
@@ -22,7 +22,7 @@ struct cmdline {
     char text[CMDLINE_BYTES_MAX]; /* our copy, cut into words */
     struct cmdline_param params[CMDLINE_PARAMS_MAX];
     unsigned n;
-    bool is_cut;       /* longer than text, or more words than params: the rest is not there */
+    bool is_cut;        /* longer than text, or more words than params: the rest is not there */
     bool quote_is_open; /* the last quote was never closed; it is taken to end with the line */
 };
 
@@ -58,7 +58,7 @@ enum cmdline_kind {
     CMDLINE_CONSOLE, /* ttyS0..ttyS3, optionally ,baud */
 };
 struct cmdline_key {
-    const char *name;  /* '#' stands for a number 0..31, as in port#.ip */
+    const char *name; /* '#' stands for a number 0..31, as in port#.ip */
     enum cmdline_kind kind;
     bool repeats;      /* may be given more than once */
     const char *words; /* CMDLINE_ENUM: "a|b|c"; else NULL */

@@ -6,21 +6,21 @@
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 
-#define RSDP_BYTES_V0 20u
-#define RSDP_REVISION 15
-#define RSDP_RSDT 16
-#define RSDP_LENGTH 20
-#define RSDP_XSDT 24
+#define RSDP_BYTES_V0     20u
+#define RSDP_REVISION     15
+#define RSDP_RSDT         16
+#define RSDP_LENGTH       20
+#define RSDP_XSDT         24
 
-#define HEADER_LENGTH 4
+#define HEADER_LENGTH     4
 
 #define BIOS_EBDA_SEGMENT 0x40E /* real-mode segment of the extended BIOS data area */
-#define BIOS_EBDA_BYTES 1024u
-#define BIOS_AREA 0xE0000u
-#define BIOS_AREA_BYTES 0x20000u
+#define BIOS_EBDA_BYTES   1024u
+#define BIOS_AREA         0xE0000u
+#define BIOS_AREA_BYTES   0x20000u
 
-#define MCFG_ENTRIES 44u
-#define MCFG_ENTRY_BYTES 16u
+#define MCFG_ENTRIES      44u
+#define MCFG_ENTRY_BYTES  16u
 
 static uint8_t sum(const uint8_t *p, size_t n)
 {
@@ -214,23 +214,23 @@ bool acpi_mcfg_entry(const struct acpi_table *mcfg, unsigned i, struct acpi_mcfg
 
 /* --- FADT --- */
 
-#define FADT_DSDT 40
-#define FADT_SMI_COMMAND 48
-#define FADT_ACPI_ENABLE 52
-#define FADT_PM1A_CONTROL 64
-#define FADT_PM1B_CONTROL 68
-#define FADT_PM_TIMER 76
-#define FADT_PM_TIMER_LENGTH 91
-#define FADT_FLAGS 112
+#define FADT_DSDT               40
+#define FADT_SMI_COMMAND        48
+#define FADT_ACPI_ENABLE        52
+#define FADT_PM1A_CONTROL       64
+#define FADT_PM1B_CONTROL       68
+#define FADT_PM_TIMER           76
+#define FADT_PM_TIMER_LENGTH    91
+#define FADT_FLAGS              112
 #define FADT_FLAGS_TIMER_32_BIT BIT(8)
-#define FADT_FLAGS_RESET BIT(10)
-#define FADT_BYTES_V1 116u
-#define FADT_RESET 116 /* generic address, then the value */
-#define FADT_RESET_VALUE 128
-#define FADT_X_DSDT 140
-#define FADT_X_PM1A_CONTROL 172
-#define FADT_X_PM1B_CONTROL 184
-#define FADT_X_PM_TIMER 208
+#define FADT_FLAGS_RESET        BIT(10)
+#define FADT_BYTES_V1           116u
+#define FADT_RESET              116 /* generic address, then the value */
+#define FADT_RESET_VALUE        128
+#define FADT_X_DSDT             140
+#define FADT_X_PM1A_CONTROL     172
+#define FADT_X_PM1B_CONTROL     184
+#define FADT_X_PM_TIMER         208
 
 /* Generic address: u8 space, u8 bits, u8 offset, u8 access size, u64 address. */
 #define GAS_BYTES 12u
@@ -277,14 +277,14 @@ bool acpi_fadt_read(const struct acpi_table *fadt, struct acpi_fadt *out)
 
 /* --- \_S5: Name (\_S5, Package {a, b, ...}), found as bytes --- */
 
-#define AML_ZERO 0x00
-#define AML_ONE 0x01
-#define AML_NAME 0x08
-#define AML_BYTE 0x0A
-#define AML_WORD 0x0B
-#define AML_DWORD 0x0C
+#define AML_ZERO    0x00
+#define AML_ONE     0x01
+#define AML_NAME    0x08
+#define AML_BYTE    0x0A
+#define AML_WORD    0x0B
+#define AML_DWORD   0x0C
 #define AML_PACKAGE 0x12
-#define AML_ROOT '\\'
+#define AML_ROOT    '\\'
 
 /* A small integer constant at *p; *p ends behind it. SLP_TYP has three bits. */
 static bool aml_integer(const uint8_t **p, const uint8_t *end, uint8_t *out)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * ACPI tables, read and never executed. Firmware lies: every length is checked against what remains,
- * no step of zero is taken, a table whose checksum is wrong is named once and not used.
+ * ACPI tables, read and never executed. Firmware lies: every length is checked against what
+ * remains, no step of zero is taken, a table whose checksum is wrong is named once and not used.
  * Pure: the caller lends its eyes (look) and its voice (say). Read next: kernel/main.c.
  */
 #ifndef KERNEL_ACPI_H
@@ -8,13 +8,14 @@
 
 #include "arch/types.h"
 
-#define ACPI_HEADER_BYTES 36u
-#define ACPI_RSDP_BYTES 36u      /* of version 2; version 0 has 20 */
+#define ACPI_HEADER_BYTES    36u
+#define ACPI_RSDP_BYTES      36u        /* of version 2; version 0 has 20 */
 #define ACPI_TABLE_BYTES_MAX (4u << 20) /* no real table is longer; DSDTs reach some 500 KiB */
-#define ACPI_TABLES_MAX 512u     /* entries of the XSDT that are looked at */
+#define ACPI_TABLES_MAX      512u       /* entries of the XSDT that are looked at */
 
 struct acpi {
-    /* Set by the caller: bytes of physical memory at paddr, or NULL; and one line for the operator. */
+    /* Set by the caller: bytes of physical memory at paddr, or NULL; and one line for the operator.
+     */
     const void *(*look)(uint64_t paddr, size_t bytes);
     void (*say)(const char *text);
     /* Set by acpi_open. */
@@ -56,7 +57,7 @@ struct acpi_entry {
 };
 struct acpi_walk {
     const uint8_t *at, *end;
-    bool is_wide; /* 16-bit type and length */
+    bool is_wide;   /* 16-bit type and length */
     bool is_broken; /* stopped at a length that cannot be right; what came before is distrusted */
 };
 /* Start at `offset` of the table. An offset beyond the end gives a broken walk without entries. */
@@ -100,7 +101,7 @@ struct acpi_fadt {
     uint16_t pm1a_control, pm1b_control; /* I/O ports; 0: none */
     uint16_t pm_timer;                   /* I/O port; 0: none */
     bool pm_timer_is_32_bit;
-    uint8_t reset_space; /* enum acpi_space */
+    uint8_t reset_space;    /* enum acpi_space */
     uint64_t reset_address; /* 0: none */
     uint8_t reset_value;
     bool has_s5;

@@ -10,10 +10,10 @@
 #define ALIGN_MAX (2u << 20)
 
 /* Cards' addresses start here under an IOMMU: within the 39 bits that the smallest tables cover,
- * far from the interrupt addresses at FEE00000h, and above what most machines have as RAM, so that a
- * physical address given to a card by mistake is not one that it may use. */
+ * far from the interrupt addresses at FEE00000h, and above what most machines have as RAM, so that
+ * a physical address given to a card by mistake is not one that it may use. */
 #define IOVA_FIRST (UINT64_C(1) << 38)
-#define IOVA_END (UINT64_C(1) << 39)
+#define IOVA_END   (UINT64_C(1) << 39)
 
 static bool is_translated;
 static uint64_t iova_next = IOVA_FIRST;

@@ -36,8 +36,8 @@ void dma_translate(void);
 enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out) MUST_CHECK;
 
 /* Let the card of `domain` do `rights` to the piece. Before start only; grants never change. */
-enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf, enum dma_rights rights)
-    MUST_CHECK;
+enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf,
+                   enum dma_rights rights) MUST_CHECK;
 
 /* Bytes taken so far, for `show memory`. */
 uint64_t dma_taken_bytes(void);

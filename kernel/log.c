@@ -65,8 +65,7 @@ void log_set_sink(void (*write)(const char *text, size_t n))
     sink = write ? write : serial_write;
 }
 
-void log_tail(unsigned max, void (*visit)(void *context, const char *text, size_t n),
-              void *context)
+void log_tail(unsigned max, void (*visit)(void *context, const char *text, size_t n), void *context)
 {
     /* Back over max + 1 newlines: the one that ends the last line comes first. */
     uint64_t oldest = ring_end > RING_BYTES ? ring_end - RING_BYTES : 0;

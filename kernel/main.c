@@ -13,6 +13,7 @@
 #include "boot/bootinfo.h"
 #include "boot/cmdline.h"
 #include "kernel/acpi.h"
+#include "kernel/console.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
@@ -257,5 +258,6 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
 
     drivers_start(&line);
     net_start(&line);
+    console_start(&line);
     net_run();
 }

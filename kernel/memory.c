@@ -12,14 +12,14 @@
 #include "kernel/pmem.h"
 #include "kernel/str.h"
 
-#define MIB (UINT64_C(1) << 20)
+#define MIB     (UINT64_C(1) << 20)
 #define LOW_END MIB
 /* Interrupt vectors, BIOS data, and what firmware is known to scribble on. */
 #define LOW_KEPT 0x10000u
 
-static struct pmem ram;  /* all of it, the image left out: what the physmap holds */
+static struct pmem ram;   /* all of it, the image left out: what the physmap holds */
 static struct pmem spare; /* of that, what nobody has taken, above 1 MiB */
-static struct pmem low;  /* the same below 1 MiB */
+static struct pmem low;   /* the same below 1 MiB */
 static uint64_t reach = PAGING_FIRST_BYTES; /* physmap addresses below it can be used now */
 static uint64_t ram_bytes;
 
@@ -30,7 +30,8 @@ static uint64_t ram_find(const struct bootinfo *info)
     uint64_t beyond = 0;
     for (unsigned i = 0; i < info->n_ranges; i++) {
         const struct boot_range *r = &info->ranges[i];
-        uint64_t last = r->start + (r->bytes - 1); /* bootinfo has seen to it that this is >= start */
+        uint64_t last =
+            r->start + (r->bytes - 1); /* bootinfo has seen to it that this is >= start */
         if (r->type != BOOT_MEMORY_USABLE)
             continue;
         if (last >= limit) {

@@ -16,7 +16,7 @@
 #include "kernel/str.h"
 
 #define BACKTRACE_MAX 24
-#define LOG_LINES 12
+#define LOG_LINES     12
 
 static enum panic_end end_wanted = PANIC_HALT;
 static bool is_panicking;
@@ -131,6 +131,7 @@ static void print_registers(const struct trap_frame *f)
 
 static _Noreturn void end(void)
 {
+    log_set_sink(NULL); /* the console's may be what broke */
     print("last log lines:\n");
     log_tail(LOG_LINES, print_bytes, NULL);
     switch (end_wanted) {

@@ -129,7 +129,8 @@ bool parse_enum(const char *word, const char *words, unsigned *out)
 
 unsigned parse_distance(const char *a, const char *b)
 {
-    /* Levenshtein, one row at a time: row[j] is the distance of a's first i letters to b's first j. */
+    /* Levenshtein, one row at a time: row[j] is the distance of a's first i letters to b's first j.
+     */
     size_t a_len = strnlen(a, WORD_MAX), b_len = strnlen(b, WORD_MAX);
     uint8_t row[WORD_MAX + 1];
     for (size_t j = 0; j <= b_len; j++)

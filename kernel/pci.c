@@ -7,29 +7,29 @@
 #include "kernel/log.h"
 #include "kernel/pci.h"
 
-#define CONFIG_ADDRESS 0xCF8
-#define CONFIG_ADDRESS_ENABLE BIT(31)
-#define CONFIG_DATA 0xCFC
+#define CONFIG_ADDRESS          0xCF8
+#define CONFIG_ADDRESS_ENABLE   BIT(31)
+#define CONFIG_DATA             0xCFC
 
-#define NOBODY 0xFFFF /* vendor id where no function answers */
-#define REVISION_CLASS 0x08
-#define HEADER_TYPE 0x0E
-#define HEADER_IS_MULTI 0x80
-#define HEADER_LAYOUT 0x7F
-#define LAYOUT_DEVICE 0
-#define LAYOUT_BRIDGE 1
-#define BAR(n) (0x10u + 4 * (n))
-#define BAR_IS_IO BIT(0)
-#define BAR_TYPE FIELD(2, 1)
-#define BAR_TYPE_64_BIT 2
-#define BAR_MEMORY_FLAGS 0xFu
-#define BRIDGE_SECONDARY 0x19
-#define BRIDGE_SUBORDINATE 0x1A
+#define NOBODY                  0xFFFF /* vendor id where no function answers */
+#define REVISION_CLASS          0x08
+#define HEADER_TYPE             0x0E
+#define HEADER_IS_MULTI         0x80
+#define HEADER_LAYOUT           0x7F
+#define LAYOUT_DEVICE           0
+#define LAYOUT_BRIDGE           1
+#define BAR(n)                  (0x10u + 4 * (n))
+#define BAR_IS_IO               BIT(0)
+#define BAR_TYPE                FIELD(2, 1)
+#define BAR_TYPE_64_BIT         2
+#define BAR_MEMORY_FLAGS        0xFu
+#define BRIDGE_SECONDARY        0x19
+#define BRIDGE_SUBORDINATE      0x1A
 #define STATUS_HAS_CAPABILITIES BIT(4)
-#define CAPABILITIES 0x34
-#define CAPABILITY_STEPS_MAX 48
-#define CONFIG_BYTES_OLD 256u
-#define CONFIG_BYTES_ECAM 4096u
+#define CAPABILITIES            0x34
+#define CAPABILITY_STEPS_MAX    48
+#define CONFIG_BYTES_OLD        256u
+#define CONFIG_BYTES_ECAM       4096u
 
 static mmio_t window; /* base 0: the two ports */
 static uint16_t segment;
@@ -141,7 +141,7 @@ static bool identify(struct pci_dev *dev)
     dev->device_id = (uint16_t)(id >> 16);
     dev->class_code = (uint8_t)(class >> 24);
     dev->subclass = (uint8_t)(class >> 16);
-    dev->revision = (uint8_t)class;
+    dev->revision = (uint8_t) class;
     dev->header_type = pci_read8(dev, HEADER_TYPE);
     return true;
 }
@@ -201,8 +201,8 @@ uint32_t pci_capability(const struct pci_dev *dev, uint8_t id)
 
 /* --- memory and bus mastering --- */
 
-/* Ones written to a BAR read back as ones where its address can be set. Returns the size, 0 if there
- * is none. The function must not decode meanwhile. */
+/* Ones written to a BAR read back as ones where its address can be set. Returns the size, 0 if
+ * there is none. The function must not decode meanwhile. */
 static uint64_t bar_size(const struct pci_dev *dev, unsigned n, bool is_64_bit)
 {
     uint32_t low = pci_read32(dev, BAR(n));
@@ -235,7 +235,7 @@ enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_
         address |= (uint64_t)pci_read32(dev, BAR(n + 1)) << 32;
 
     uint16_t command = pci_read16(dev, PCI_COMMAND);
-    pci_write16(dev, PCI_COMMAND, command & (uint16_t)~(PCI_COMMAND_MEMORY | PCI_COMMAND_IO));
+    pci_write16(dev, PCI_COMMAND, command & (uint16_t) ~(PCI_COMMAND_MEMORY | PCI_COMMAND_IO));
     uint64_t size = bar_size(dev, n, is_64_bit);
     pci_write16(dev, PCI_COMMAND, command);
 

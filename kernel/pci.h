@@ -7,18 +7,18 @@
 #include "arch/mmio.h"
 #include "arch/types.h"
 
-#define PCI_VENDOR 0x00
-#define PCI_DEVICE 0x02
-#define PCI_COMMAND 0x04
-#define PCI_COMMAND_IO BIT(0)
-#define PCI_COMMAND_MEMORY BIT(1)
-#define PCI_COMMAND_MASTER BIT(2)
+#define PCI_VENDOR           0x00
+#define PCI_DEVICE           0x02
+#define PCI_COMMAND          0x04
+#define PCI_COMMAND_IO       BIT(0)
+#define PCI_COMMAND_MEMORY   BIT(1)
+#define PCI_COMMAND_MASTER   BIT(2)
 #define PCI_COMMAND_INTX_OFF BIT(10)
-#define PCI_STATUS 0x06
-#define PCI_CAP_PM 0x01
-#define PCI_CAP_MSI 0x05
-#define PCI_CAP_EXPRESS 0x10
-#define PCI_CAP_MSIX 0x11
+#define PCI_STATUS           0x06
+#define PCI_CAP_PM           0x01
+#define PCI_CAP_MSI          0x05
+#define PCI_CAP_EXPRESS      0x10
+#define PCI_CAP_MSIX         0x11
 
 /* One function. Copy freely; it holds no state but where it is. */
 struct pci_dev {
@@ -61,10 +61,11 @@ uint32_t pci_capability(const struct pci_dev *dev, uint8_t id);
 
 /* Map memory BAR n (0..5, the low half of a 64-bit one) uncached. Sizes it with decoding off.
  * ERR_BAD_VALUE: an I/O BAR, size 0, or no address assigned, after one log line. */
-enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_t *bytes) MUST_CHECK;
+enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out,
+                     uint64_t *bytes) MUST_CHECK;
 
-/* Set and clear bits of the command register. Setting PCI_COMMAND_MASTER sets it in the bridges above
- * as well, which would otherwise hold back what the function sends. */
+/* Set and clear bits of the command register. Setting PCI_COMMAND_MASTER sets it in the bridges
+ * above as well, which would otherwise hold back what the function sends. */
 void pci_command(const struct pci_dev *dev, uint16_t set, uint16_t clear);
 
 #endif

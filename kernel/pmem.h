@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Sets of physical memory, as sorted ranges: what firmware's map says is RAM, less what is taken.
- * Taking is for boot only; nothing is given back. Pure. Read next: kernel/memory.h, the one set that
- * the kernel lives from.
+ * Taking is for boot only; nothing is given back. Pure. Read next: kernel/memory.h, the one set
+ * that the kernel lives from.
  */
 #ifndef KERNEL_PMEM_H
 #define KERNEL_PMEM_H

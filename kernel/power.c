@@ -9,17 +9,17 @@
 #include "kernel/power.h"
 
 /* ACPI specification 6.4, section 4.8.3.2: PM1 control. */
-#define PM1_SCI_ENABLE BIT(0)
+#define PM1_SCI_ENABLE       BIT(0)
 #define PM1_SLEEP_TYPE(type) ((type) << 10)
-#define PM1_SLEEP_TYPE_MASK FIELD(12, 10)
-#define PM1_SLEEP_ENABLE BIT(13)
+#define PM1_SLEEP_TYPE_MASK  FIELD(12, 10)
+#define PM1_SLEEP_ENABLE     BIT(13)
 
-#define DEBUG_EXIT_PORT 0xF4
-#define RESET_CONTROL 0xCF9
-#define RESET_CONTROL_HARD 0x02
-#define RESET_CONTROL_FULL 0x0E
-#define KEYBOARD_COMMAND 0x64
-#define KEYBOARD_FULL BIT(1) /* the controller has not yet taken the last byte */
+#define DEBUG_EXIT_PORT      0xF4
+#define RESET_CONTROL        0xCF9
+#define RESET_CONTROL_HARD   0x02
+#define RESET_CONTROL_FULL   0x0E
+#define KEYBOARD_COMMAND     0x64
+#define KEYBOARD_FULL        BIT(1) /* the controller has not yet taken the last byte */
 #define KEYBOARD_PULSE_RESET 0xFE
 
 static struct acpi_fadt power;
@@ -41,7 +41,7 @@ static void acpi_mode_enter(void)
 
 static void sleep_write(uint16_t port, uint8_t type)
 {
-    uint16_t kept = port_in16(port) & (uint16_t)~(PM1_SLEEP_TYPE_MASK | PM1_SLEEP_ENABLE);
+    uint16_t kept = port_in16(port) & (uint16_t) ~(PM1_SLEEP_TYPE_MASK | PM1_SLEEP_ENABLE);
     port_out16(port, (uint16_t)(kept | PM1_SLEEP_TYPE(type)));
     port_out16(port, (uint16_t)(kept | PM1_SLEEP_TYPE(type) | PM1_SLEEP_ENABLE));
 }
@@ -71,16 +71,6 @@ _Noreturn void power_off(void)
     power_halt();
 }
 
-static _Noreturn void triple_fault(void)
-{
-    struct {
-        uint16_t limit;
-        uint64_t base;
-    } __attribute__((packed)) none = {0, 0};
-    __asm__ volatile("lidt %0\n\tint3" ::"m"(none));
-    power_halt();
-}
-
 _Noreturn void power_reboot(void)
 {
     cpu_interrupts_off();
@@ -95,7 +85,8 @@ _Noreturn void power_reboot(void)
         tsc_wait_us(10);
     port_out8(KEYBOARD_COMMAND, KEYBOARD_PULSE_RESET);
     tsc_wait_us(50000);
-    triple_fault();
+    cpu_triple_fault();
+    power_halt();
 }
 
 _Noreturn void power_exit(uint8_t code)

@@ -2,7 +2,7 @@
  * One deed a protection. Each must end in a panic that names it; a deed that returns is a
  * protection that is not there.
  */
-#include "arch/cpu.h"
+#include "arch/deeds.h"
 #include "arch/image.h"
 #include "arch/paging.h"
 #include "kernel/fmt.h"
@@ -12,106 +12,76 @@
 #include "kernel/selftest.h"
 #include "kernel/str.h"
 
-#define CODE_RET 0xC3
+#define CODE_RET     0xC3
+#define PHYSICAL_RAM 0x200000 /* any paddr_t, used as a pointer */
 
-/* Addresses that the compiler must not reason about. */
-static uint8_t *hidden(const void *p)
+static void write_to(const void *p)
 {
-    uintptr_t v = (uintptr_t)p;
-    __asm__ volatile("" : "+r"(v));
-    return (uint8_t *)v;
+    deed_write((uintptr_t)p, CODE_RET);
 }
 
-static void store(const void *p)
+/* Put code there, then run it. */
+static void run_at(void *p)
 {
-    *hidden(p) = CODE_RET;
-    __asm__ volatile("" ::: "memory");
-}
-
-static void run_at(const void *p)
-{
-    void (*f)(void) = (void (*)(void))(uintptr_t)hidden(p);
-    f();
+    write_to(p);
+    deed_run((uintptr_t)p);
 }
 
 static void read_null(void)
 {
-    __asm__ volatile("" ::"r"(*hidden(NULL)));
+    deed_read(0);
 }
 static void read_physical(void)
 {
-    __asm__ volatile("" ::"r"(*hidden((const void *)0x200000)));
+    deed_read(PHYSICAL_RAM);
 }
 static void write_text(void)
 {
-    store((const void *)(uintptr_t)selftest_run);
+    write_to(image_text_start);
 }
 static void write_rodata(void)
 {
-    store(image_rodata_start);
+    write_to(image_rodata_start);
 }
 static void write_sealed(void)
 {
-    store(image_sealed_start);
+    write_to(image_sealed_start);
 }
 static void write_image_by_physmap(void)
 {
-    store(paging_pointer(paging_image_paddr(image_text_start)));
+    write_to(paging_pointer(paging_image_paddr(image_text_start)));
 }
 static void run_data(void)
 {
     static uint8_t code[16];
-    store(code);
     run_at(code);
 }
 static void run_heap(void)
 {
     void *page = memory_take(PAGE_BYTES, PAGE_BYTES);
     CHECK(page);
-    store(page);
     run_at(page);
 }
 static void run_stack(void)
 {
     uint8_t code[16];
-    store(code);
     run_at(code);
-}
-
-/* Deeper until the guard page; the compiler may not make a loop of it. */
-static __attribute__((noinline)) unsigned deeper(unsigned depth)
-{
-    uint8_t room[256];
-    store(room);
-    return depth == 0 ? 0 : deeper(depth - 1) + *hidden(room);
 }
 static void overflow_stack(void)
 {
-    deeper(1000000);
+    deed_use_stack(1 << 20);
 }
 
-static __attribute__((noinline)) void smash(size_t n)
+static __attribute__((noinline)) void write_array(size_t n)
 {
     char room[16];
-    memset(hidden(room), 'A', n);
+    memset(room, 'A', n);
 }
 static void smash_canary(void)
 {
-    smash(48);
+    write_array(48);
 }
 
-static void invalid_opcode(void)
-{
-    __asm__ volatile("ud2");
-}
-static void divide(void)
-{
-    __asm__ volatile("divl %0" ::"r"(0), "a"(1), "d"(0));
-}
-static void run_sse(void)
-{
-    __asm__ volatile("xorps %xmm0, %xmm0");
-}
 static void broken_claim(void)
 {
     CHECK(1 + 1 == 3);
@@ -132,9 +102,9 @@ static const struct {
     {"run-stack", run_stack},
     {"stack", overflow_stack},
     {"canary", smash_canary},
-    {"opcode", invalid_opcode},
-    {"divide", divide},
-    {"sse", run_sse},
+    {"opcode", deed_invalid_opcode},
+    {"divide", deed_divide_by_zero},
+    {"sse", deed_use_sse},
     {"check", broken_claim},
 };
 

@@ -3,9 +3,8 @@
  * real ones, being strong symbols, take their place.
  */
 #include "arch/cpu.h"
-#include "arch/serial.h"
+#include "kernel/console.h"
 #include "kernel/log.h"
-#include "kernel/power.h"
 #include "kernel/start.h"
 
 __attribute__((weak)) void drivers_start(const struct cmdline *line)
@@ -21,13 +20,8 @@ __attribute__((weak)) void net_start(const struct cmdline *line)
 
 __attribute__((weak)) _Noreturn void net_run(void)
 {
-    log_info("net: this image has no applications; p switches the machine off, r restarts it");
     for (;;) {
-        int c = serial_read();
-        if (c == 'p')
-            power_off();
-        if (c == 'r')
-            power_reboot();
+        console_poll();
         cpu_pause();
     }
 }

@@ -1,24 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Memory and string functions. Copies go by 8-byte words and then bytes, with the CPU's string
- * instructions: the image has no vector registers, and these are fast on every CPU since 2008.
- * Nothing on the data path calls them for more than a header.
+ * Memory and string functions. The image has no vector registers, so copies go by 8-byte words,
+ * four at a time, whatever the alignment: x86 does not mind. Built with
+ * -fno-tree-loop-distribute-patterns, or the compiler would make calls of these loops again.
  */
 #include "kernel/str.h"
 
+/* A word at any address, of bytes of any type. */
+typedef uint64_t __attribute__((may_alias, aligned(1))) any_word;
+
+#define WORD sizeof(any_word)
+
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
-    void *d = to;
-    size_t words = n / 8;
-    __asm__ volatile("rep movsq" : "+D"(d), "+S"(from), "+c"(words)::"memory");
-    n %= 8;
-    __asm__ volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(n)::"memory");
+    uint8_t *d = to;
+    const uint8_t *s = from;
+    for (; n >= 4 * WORD; n -= 4 * WORD, d += 4 * WORD, s += 4 * WORD) {
+        const any_word *w = (const any_word *)s;
+        uint64_t a = w[0], b = w[1], c = w[2], e = w[3];
+        any_word *v = (any_word *)d;
+        v[0] = a;
+        v[1] = b;
+        v[2] = c;
+        v[3] = e;
+    }
+    for (; n >= WORD; n -= WORD, d += WORD, s += WORD)
+        *(any_word *)d = *(const any_word *)s;
+    while (n-- > 0)
+        *d++ = *s++;
     return to;
 }
 
 void *memmove(void *to, const void *from, size_t n)
 {
     if ((uintptr_t)to - (uintptr_t)from >= n)
-        return memcpy(to, from, n); /* `to` is not inside `from`: forward is safe */
+        return memcpy(to, from, n); /* `to` does not start inside `from`: forward is safe */
     uint8_t *d = to;
     const uint8_t *s = from;
     while (n-- > 0)
@@ -28,12 +43,15 @@ void *memmove(void *to, const void *from, size_t n)
 
 void *memset(void *to, int byte, size_t n)
 {
-    void *d = to;
-    uint64_t pattern = 0x0101010101010101ull * (uint8_t)byte;
-    size_t words = n / 8;
-    __asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(pattern) : "memory");
-    n %= 8;
-    __asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(pattern) : "memory");
+    uint8_t *d = to;
+    uint64_t pattern = 0x0101010101010101u * (uint8_t)byte;
+    for (; n >= 8 * WORD; n -= 8 * WORD, d += 8 * WORD) {
+        any_word *v = (any_word *)d;
+        v[0] = v[1] = v[2] = v[3] = pattern;
+        v[4] = v[5] = v[6] = v[7] = pattern;
+    }
+    while (n-- > 0)
+        *d++ = (uint8_t)byte;
     return to;
 }
 
@@ -48,10 +66,7 @@ int memcmp(const void *a, const void *b, size_t n)
 
 size_t strlen(const char *s)
 {
-    size_t n = 0;
-    while (s[n])
-        n++;
-    return n;
+    return strnlen(s, SIZE_MAX);
 }
 
 size_t strnlen(const char *s, size_t max)
