@@ -777,30 +777,22 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
  * that were generated with a different configuration would corrupt memory silently. */
 VersionInfo *qmp_query_version(Error **errp);
 
-/* How a registered type (TypeImpl, private to qom/object.c) begins in all versions. Only 7.2 has a
- * function that gives the size; the name, read first, shows that this is still the layout. */
-struct type_start {
-    const char *name;
-    size_t class_bytes, instance_bytes;
-};
-
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
                                            char **argv)
 {
     const char *package = qmp_query_version(NULL)->package;
-    struct type_start *parent;
+    /* So does each type begin: name, class size, instance size. Only 7.2 has a function for it. */
+    const size_t *parent = (const size_t *)object_class_by_name(TYPE_PCI_DEVICE)->type;
 
     if (strcmp(package, X540_QEMU_PACKAGE) != 0) {
         fprintf(stderr, "x540.so: built for QEMU '%s', this is '%s': build it again\n",
                 X540_QEMU_PACKAGE, package);
         return -1;
     }
-    parent = (struct type_start *)object_class_by_name(TYPE_PCI_DEVICE)->type;
-    if (strcmp(parent->name, TYPE_PCI_DEVICE) != 0 ||
-        parent->class_bytes != sizeof(PCIDeviceClass) ||
-        parent->instance_bytes != sizeof(PCIDevice)) {
+    if (strcmp((const char *)parent[0], TYPE_PCI_DEVICE) != 0 ||
+        parent[1] != sizeof(PCIDeviceClass) || parent[2] != sizeof(PCIDevice)) {
         fprintf(stderr, "x540.so: a PCIDevice has %zu bytes here, %zu in the headers used\n",
-                parent->instance_bytes, sizeof(PCIDevice));
+                parent[2], sizeof(PCIDevice));
         return -1;
     }
     type_register_static(&x540_type);
