@@ -23,16 +23,21 @@
     X(arp_bad, "ARP malformed or not for Ethernet and IPv4")                                       \
     X(ip_header, "IPv4 version, header length or total length wrong")                              \
     X(ip_checksum, "IPv4 header checksum wrong")                                                   \
+    X(ip_option, "IPv4 option malformed, or a source route")                                       \
     X(ip_fragment, "IPv4 fragment")                                                                \
     X(ip_source, "IPv4 source that may not be answered (broadcast, multicast, loopback, ours)")    \
     X(ip_not_ours, "IPv4 destination is not ours")                                                 \
+    X(ip_broadcast, "IPv4 broadcast or multicast, which nobody here takes")                        \
+    X(ip_link_group, "IPv4 for one host inside a frame for many")                                  \
     X(ip_protocol, "IPv4 protocol that nobody here takes")                                         \
     X(icmp_bad, "ICMP too short, checksum wrong or type that nobody here takes")                   \
+    X(icmp_unasked, "ICMP reply or error about nothing that was sent here")                        \
     X(udp_length, "UDP length wrong")                                                              \
     X(udp_checksum, "UDP checksum wrong")                                                          \
-    X(udp_no_port, "UDP port that nobody here listens on")
+    X(udp_no_port, "UDP port that nobody here listens on")                                         \
+    X(udp_loop, "UDP source port whose owner would answer the answer, without end")
 
 #define DROP_ENUM(name, text) DROP_##name,
-enum drop { DROP_LIST(DROP_ENUM) DROP_COUNT };
+enum drop { DROP_LIST(DROP_ENUM) DROP_COUNT, DROP_NONE = DROP_COUNT };
 
 #endif

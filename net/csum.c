@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The Internet checksum; see csum.h. The sum does not depend on the order of bytes within words as
+ * long as the result is read in the same order (RFC 1071, section 2 (B)), so eight bytes are added
+ * at a time as they lie, and the result is swapped once.
+ */
+#include "net/csum.h"
+
+#include "kernel/str.h"
+
+uint32_t csum_bytes(const uint8_t *p, uint32_t n)
+{
+    uint64_t sum = 0, word;
+
+    for (; n >= 8; n -= 8, p += 8) {
+        memcpy(&word, p, 8);
+        sum += word;
+        sum += sum < word; /* the carry goes round */
+    }
+    if (n > 0) {
+        word = 0;
+        memcpy(&word, p, n); /* the bytes that are missing count as zero */
+        sum += word;
+        sum += sum < word;
+    }
+    sum = (sum >> 32) + (sum & 0xFFFFFFFF);
+    sum = (sum >> 16 & 0xFFFF) + (sum & 0xFFFF) + (sum >> 32);
+    sum = (sum >> 16) + (sum & 0xFFFF);
+    sum = (sum >> 16) + (sum & 0xFFFF);
+    return __builtin_bswap16((uint16_t)sum);
+}

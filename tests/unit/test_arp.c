@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * net/arp.c: the packet cut at each byte and each field wrong by one; requests with back-off, up to
+ * failure and hold-off; replies asked for and not; doubt; ageing; the table when it is full.
+ *
+ * links: net/arp.c net/csum.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "net/arp.h"
+#include "tests/unit/frames.h"
+
+#define SECOND 1000000000ull
+static const uint8_t mac_a[6] = PEER_MAC, mac_b[6] = "\x02\x00\x00\x00\x00\x0B";
+
+static struct arp_cache cache;
+static uint8_t frame[2048];
+static struct arp_packet packet;
+
+static int start(void **state)
+{
+    (void)state;
+    memset(&cache, 0, sizeof(cache));
+    make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP);
+    return 0;
+}
+
+static bool parse(size_t n)
+{
+    uint8_t *exact = malloc(n > 0 ? n : 1);
+    memcpy(exact, frame + 14, n);
+    bool result = arp_parse(exact, (uint32_t)n, &packet);
+    free(exact);
+    return result;
+}
+
+static void parse__good_packet__reads_every_field(void **state)
+{
+    (void)state;
+    make_arp(frame, 2, US_MAC, PEER_MAC, PEER_IP, US_MAC, US_IP);
+    assert_true(parse(28));
+    assert_int_equal(packet.op, ARP_REPLY);
+    assert_memory_equal(packet.sender_mac, PEER_MAC, 6);
+    assert_memory_equal(packet.target_mac, US_MAC, 6);
+    assert_int_equal(packet.sender_ip, PEER_IP);
+    assert_int_equal(packet.target_ip, US_IP);
+}
+
+static void parse__cut_at_each_byte__is_refused(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 28; n++)
+        assert_false(parse(n));
+    assert_true(parse(28));
+    assert_true(parse(46));
+}
+
+static void parse__each_fixed_byte_wrong__is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 8; i++) {
+        uint8_t was = frame[14 + i];
+        for (unsigned v = 0; v < 256; v++) {
+            frame[14 + i] = (uint8_t)v;
+            bool is_reply = i == 7 && v == 2;
+            assert_int_equal(parse(28), v == was || is_reply);
+        }
+        frame[14 + i] = was;
+    }
+}
+
+static void parse__senders_that_no_host_can_be__are_refused(void **state)
+{
+    (void)state;
+    static const uint32_t bad[] = {IP(127, 0, 0, 1), IP(224, 0, 0, 1), IP(0, 0, 0, 1),
+                                   IP(255, 255, 255, 255), IP(240, 0, 0, 0)};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        put32(frame + 28, bad[i]);
+        assert_false(parse(28));
+    }
+    put32(frame + 28, 0); /* a probe */
+    assert_true(parse(28));
+    memset(frame + 22, 0, 6);
+    assert_false(parse(28));
+    memset(frame + 22, 0xFF, 6);
+    assert_false(parse(28));
+    memcpy(frame + 22, "\x01\x00\x5E\x00\x00\x01", 6);
+    assert_false(parse(28));
+}
+
+static void build__any_packet__is_what_parse_reads(void **state)
+{
+    struct arp_packet made = {.op = ARP_REPLY, .sender_ip = US_IP, .target_ip = PEER_IP};
+    (void)state;
+    memcpy(made.sender_mac, US_MAC, 6);
+    memcpy(made.target_mac, PEER_MAC, 6);
+    memset(frame, 0xEE, sizeof(frame));
+    assert_int_equal(arp_build(frame, mac_a, &made), 60);
+    assert_null(fault_of(frame, 60));
+    assert_memory_equal(frame, PEER_MAC, 6);
+    assert_true(parse(28));
+    assert_memory_equal(&packet, &made, sizeof(made));
+    assert_int_equal(frame[60], 0xEE);
+}
+
+/* ---- Neighbours ---- */
+
+static bool lookup(uint32_t ip, uint64_t now, uint8_t *mac)
+{
+    bool has_failed;
+    return arp_lookup(&cache, ip, now, mac, &has_failed);
+}
+static bool failed(uint32_t ip, uint64_t now)
+{
+    uint8_t mac[6];
+    bool has_failed;
+    return !arp_lookup(&cache, ip, now, mac, &has_failed) && has_failed;
+}
+static bool due(uint64_t now, uint32_t want)
+{
+    uint32_t ip = 0;
+    bool is_due = arp_due(&cache, now, &ip);
+    if (is_due)
+        assert_int_equal(ip, want);
+    return is_due;
+}
+static void learn(uint32_t ip, const uint8_t *mac, uint64_t now)
+{
+    uint8_t got[6];
+    assert_false(lookup(ip, now, got));
+    assert_true(due(now, ip));
+    assert_true(arp_answer(&cache, ip, mac, now));
+}
+
+static void lookup__unknown__asks_with_back_off_then_gives_up_for_a_while(void **state)
+{
+    uint8_t mac[6];
+    const uint64_t t = 100 * SECOND;
+    (void)state;
+    assert_false(due(t, 0)); /* nothing is asked that nobody looked up */
+    assert_false(lookup(PEER_IP, t, mac));
+    assert_true(due(t, PEER_IP));
+    assert_false(due(t, 0));
+    assert_false(lookup(PEER_IP, t, mac)); /* looking again asks no sooner */
+    assert_false(due(t + SECOND - 1, 0));
+    assert_true(due(t + SECOND, PEER_IP));
+    assert_false(due(t + 3 * SECOND - 1, 0));
+    assert_true(due(t + 3 * SECOND, PEER_IP));
+    assert_false(failed(PEER_IP, t + 7 * SECOND - 1));
+    assert_false(due(t + 7 * SECOND - 1, 0));
+    assert_false(due(t + 7 * SECOND, 0));
+    assert_true(failed(PEER_IP, t + 7 * SECOND));
+    assert_false(arp_answer(&cache, PEER_IP, mac_a, t + 8 * SECOND)); /* too late: not asked now */
+    assert_true(failed(PEER_IP, t + 12 * SECOND - 1));
+    assert_false(failed(PEER_IP, t + 12 * SECOND)); /* the hold-off is over */
+    assert_true(due(t + 12 * SECOND, PEER_IP));
+    assert_int_equal(cache.requests, 4);
+}
+
+static void answer__asked_for__is_taken_once(void **state)
+{
+    uint8_t mac[6];
+    (void)state;
+    assert_false(lookup(PEER_IP, 5, mac));
+    assert_false(arp_answer(&cache, PEER_IP, mac_b, 5)); /* before the request went out */
+    assert_true(due(5, PEER_IP));
+    assert_true(arp_answer(&cache, PEER_IP, mac_a, 6));
+    assert_false(arp_answer(&cache, PEER_IP, mac_b, 7)); /* the second one to answer */
+    assert_true(lookup(PEER_IP, 8, mac));
+    assert_memory_equal(mac, mac_a, 6);
+    assert_int_equal(cache.replies, 1);
+    assert_int_equal(cache.unasked, 2);
+}
+
+static void answer__unasked__makes_no_entry(void **state)
+{
+    uint8_t mac[6];
+    (void)state;
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_false(arp_answer(&cache, PEER_IP + i, mac_a, i));
+    for (unsigned i = 0; i < ARP_ENTRIES; i++)
+        assert_int_equal(cache.entries[i].state, ARP_FREE);
+    assert_false(lookup(PEER_IP, 2000, mac));
+    assert_int_equal(cache.unasked, 1000);
+}
+
+static void doubt__another_address_claimed__asks_again_and_keeps_the_old_meanwhile(void **state)
+{
+    uint8_t mac[6];
+    uint64_t t = 50 * SECOND;
+    (void)state;
+    learn(PEER_IP, mac_a, t);
+    arp_doubt(&cache, PEER_IP, mac_a, t); /* says what we know */
+    assert_false(due(t, 0));
+    arp_doubt(&cache, PEER_IP, mac_b, t);
+    assert_true(lookup(PEER_IP, t, mac));
+    assert_memory_equal(mac, mac_a, 6);
+    assert_true(due(t, PEER_IP));
+    arp_doubt(&cache, PEER_IP, mac_b, t); /* one round at a time */
+    assert_false(due(t, 0));
+    assert_true(arp_answer(&cache, PEER_IP, mac_a, t + 1)); /* the owner still answers */
+    arp_doubt(&cache, PEER_IP, mac_b, t + ARP_DOUBT_GAP_NS - 1);
+    assert_false(due(t + ARP_DOUBT_GAP_NS - 1, 0));                         /* not so soon again */
+    assert_false(arp_answer(&cache, PEER_IP, mac_b, t + ARP_DOUBT_GAP_NS)); /* causes doubt only */
+    assert_true(due(t + ARP_DOUBT_GAP_NS, PEER_IP));
+    assert_true(arp_answer(&cache, PEER_IP, mac_b, t + ARP_DOUBT_GAP_NS + 1)); /* it moved */
+    assert_true(lookup(PEER_IP, t + ARP_DOUBT_GAP_NS + 2, mac));
+    assert_memory_equal(mac, mac_b, 6);
+}
+
+static void age__used_when_old__is_asked_again_while_in_use(void **state)
+{
+    uint8_t mac[6];
+    uint64_t t = 50 * SECOND;
+    (void)state;
+    learn(PEER_IP, mac_a, t);
+    assert_true(lookup(PEER_IP, t + ARP_FRESH_NS, mac));
+    assert_false(due(t + ARP_FRESH_NS, 0));
+    assert_false(due(t + ARP_FRESH_NS + 1, 0)); /* not used: not asked for */
+    t += ARP_FRESH_NS + 1;
+    assert_true(lookup(PEER_IP, t, mac));
+    assert_true(due(t, PEER_IP));
+    assert_true(lookup(PEER_IP, t, mac));
+    assert_false(due(t, 0));
+    assert_true(arp_answer(&cache, PEER_IP, mac_a, t));
+    assert_false(due(t + SECOND, 0));
+    /* No answer this time: it fails. */
+    t += ARP_FRESH_NS + 1;
+    assert_true(lookup(PEER_IP, t, mac));
+    assert_true(due(t, PEER_IP) && due(t + SECOND, PEER_IP) && due(t + 3 * SECOND, PEER_IP));
+    assert_true(lookup(PEER_IP, t + 4 * SECOND, mac));
+    assert_false(due(t + 7 * SECOND, 0));
+    assert_true(failed(PEER_IP, t + 7 * SECOND));
+}
+
+static void age__too_old__is_not_used_meanwhile(void **state)
+{
+    uint8_t mac[6];
+    uint64_t t = 50 * SECOND;
+    (void)state;
+    learn(PEER_IP, mac_a, t);
+    assert_true(lookup(PEER_IP, t + ARP_KEPT_NS, mac));
+    assert_true(arp_due(&cache, t + ARP_KEPT_NS, &(uint32_t){0}));
+    assert_false(lookup(PEER_IP, t + ARP_KEPT_NS + 1, mac));
+    assert_false(due(t + ARP_KEPT_NS + 1, 0)); /* the round under way goes on */
+    assert_true(arp_answer(&cache, PEER_IP, mac_b, t + ARP_KEPT_NS + 2));
+    assert_true(lookup(PEER_IP, t + ARP_KEPT_NS + 3, mac));
+    assert_memory_equal(mac, mac_b, 6);
+    t += 3 * ARP_KEPT_NS;
+    assert_false(lookup(PEER_IP, t, mac));
+    assert_true(due(t, PEER_IP));
+}
+
+static void table__full_of_known__replaces_the_one_unused_longest(void **state)
+{
+    uint8_t mac[6];
+    (void)state;
+    for (uint32_t i = 0; i < ARP_ENTRIES; i++)
+        learn(PEER_IP + i, mac_a, 1000 + i);
+    assert_true(lookup(PEER_IP, 2000, mac)); /* now the second is the oldest */
+    learn(IP(10, 0, 0, 1), mac_b, 2001);
+    for (uint32_t i = 0; i < ARP_ENTRIES; i++)
+        if (i != 1)
+            assert_true(lookup(PEER_IP + i, 2002, mac));
+    assert_true(lookup(IP(10, 0, 0, 1), 2002, mac));
+    assert_false(lookup(PEER_IP + 1, 2003, mac));
+}
+
+static void table__scanned_by_look_ups__keeps_room_for_the_known(void **state)
+{
+    uint8_t mac[6];
+    uint32_t ip;
+    (void)state;
+    for (uint32_t i = 0; i < ARP_ENTRIES - ARP_ASKING_MAX; i++)
+        learn(PEER_IP + i, mac_a, 1000);
+    for (uint32_t i = 0; i < 5000; i++) {
+        assert_false(lookup(IP(10, 0, 0, 0) + i, 2000 + i * SECOND / 10, mac));
+        while (arp_due(&cache, 2000 + i * SECOND / 10, &ip))
+            ;
+    }
+    assert_true(cache.full > 0);
+    for (uint32_t i = 0; i < ARP_ENTRIES - ARP_ASKING_MAX; i++) {
+        bool is_there = false;
+        for (unsigned k = 0; k < ARP_ENTRIES; k++)
+            is_there |= cache.entries[k].state == ARP_KNOWN && cache.entries[k].ip == PEER_IP + i;
+        assert_true(is_there);
+    }
+    /* Requests stay bounded too: at most one a second for each that waits. */
+    assert_true(cache.requests < 500 * ARP_ASKING_MAX);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, start)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(parse__good_packet__reads_every_field),
+        TEST(parse__cut_at_each_byte__is_refused),
+        TEST(parse__each_fixed_byte_wrong__is_refused),
+        TEST(parse__senders_that_no_host_can_be__are_refused),
+        TEST(build__any_packet__is_what_parse_reads),
+        TEST(lookup__unknown__asks_with_back_off_then_gives_up_for_a_while),
+        TEST(answer__asked_for__is_taken_once),
+        TEST(answer__unasked__makes_no_entry),
+        TEST(doubt__another_address_claimed__asks_again_and_keeps_the_old_meanwhile),
+        TEST(age__used_when_old__is_asked_again_while_in_use),
+        TEST(age__too_old__is_not_used_meanwhile),
+        TEST(table__full_of_known__replaces_the_one_unused_longest),
+        TEST(table__scanned_by_look_ups__keeps_room_for_the_known),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * net/icmp.c: every type and code, messages cut at each byte, checksums, quotes in errors cut at
+ * each byte and about others; the turn from echo to reply for every checksum, and of zeroes alone;
+ * the echo it builds.
+ *
+ * links: net/icmp.c net/csum.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "net/icmp.h"
+#include "tests/unit/frames.h"
+
+static struct icmp_view view;
+
+static enum icmp_kind parse(const uint8_t *p, size_t n)
+{
+    uint8_t *exact = malloc(n > 0 ? n : 1);
+    memcpy(exact, p, n);
+    enum icmp_kind kind = icmp_parse(exact, (uint32_t)n, US_IP, &view);
+    free(exact);
+    return kind;
+}
+
+static void sum(uint8_t *p, size_t n)
+{
+    put16(p + 2, 0);
+    put16(p + 2, 0xFFFF ^ slow_sum(p, n, 0));
+}
+
+/* An error of this type that quotes an echo of ours with `options` bytes of IP options. */
+static size_t make_error(uint8_t *p, unsigned type, unsigned code, unsigned options)
+{
+    memset(p, 0, 8);
+    p[0] = (uint8_t)type;
+    p[1] = (uint8_t)code;
+    uint8_t *q = p + 8;
+    memset(q, 1, 20 + options);
+    q[0] = (uint8_t)(0x45 + options / 4);
+    q[9] = 1;
+    put32(q + 12, US_IP);
+    put32(q + 16, PEER_IP);
+    uint8_t *inner = q + 20 + options;
+    memcpy(inner, "\x08\x00\x00\x00\x12\x34\x00\x07", 8);
+    sum(p, 36 + options);
+    return 36 + options;
+}
+
+static void parse__each_type_and_code__is_of_its_kind(void **state)
+{
+    (void)state;
+    for (unsigned type = 0; type < 256; type++) {
+        for (unsigned code = 0; code < 256; code += code < 17 ? 1 : 34) {
+            uint8_t p[64];
+            size_t n = make_error(p, type, code, 0);
+            enum icmp_kind want = ICMP_IS_BAD;
+            if (type == 3 || type == 4 || type == 5 || type == 11 || type == 12)
+                want = ICMP_IS_ERROR_ABOUT_ECHO;
+            else if (type == 8 && code == 0)
+                want = ICMP_IS_ECHO;
+            else if (type == 0 && code == 0)
+                want = ICMP_IS_REPLY;
+            assert_int_equal(parse(p, n), want);
+            if (want != ICMP_IS_BAD)
+                assert_true(view.type == type && view.code == code);
+        }
+    }
+}
+
+static void parse__echo_cut_at_each_byte__needs_eight(void **state)
+{
+    uint8_t p[8] = {8, 0, 0, 0, 0xAB, 0xCD, 0x12, 0x34};
+    (void)state;
+    for (size_t n = 0; n < 8; n++) {
+        uint8_t q[8];
+        memcpy(q, p, 8);
+        if (n >= 4)
+            sum(q, n);
+        assert_int_equal(parse(q, n), ICMP_IS_BAD);
+    }
+    sum(p, 8);
+    assert_int_equal(parse(p, 8), ICMP_IS_ECHO);
+    assert_int_equal(view.id, 0xABCD);
+    assert_int_equal(view.sequence, 0x1234);
+}
+
+static void parse__any_bit_flipped__breaks_the_checksum(void **state)
+{
+    uint8_t p[33] = {0, 0, 0, 0, 1, 2, 3, 4, 5};
+    (void)state;
+    sum(p, 33);
+    for (unsigned bit = 0; bit < 33 * 8; bit++) {
+        p[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_int_equal(parse(p, 33), ICMP_IS_BAD);
+        p[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    assert_int_equal(parse(p, 33), ICMP_IS_REPLY);
+}
+
+static void error__quote_cut_at_each_byte__needs_header_and_eight(void **state)
+{
+    (void)state;
+    for (unsigned options = 0; options <= 40; options += 4) {
+        uint8_t p[128];
+        size_t whole = make_error(p, 3, 1, options);
+        for (size_t n = 8; n < whole; n++) {
+            sum(p, n);
+            assert_int_equal(parse(p, n), ICMP_IS_BAD);
+        }
+        sum(p, whole);
+        assert_int_equal(parse(p, whole), ICMP_IS_ERROR_ABOUT_ECHO);
+        assert_int_equal(view.id, 0x1234);
+        assert_int_equal(view.sequence, 7);
+        assert_int_equal(view.about_dst, PEER_IP);
+    }
+}
+
+static void error__quote_of_something_else__is_not_about_our_echo(void **state)
+{
+    uint8_t p[64];
+    size_t n;
+    (void)state;
+    for (unsigned v = 0; v < 256; v++) {
+        n = make_error(p, 11, 0, 0);
+        p[8] = (uint8_t)v; /* version and header length */
+        sum(p, n);
+        assert_int_equal(parse(p, n), v == 0x45 ? ICMP_IS_ERROR_ABOUT_ECHO : ICMP_IS_BAD);
+        n = make_error(p, 11, 0, 0);
+        p[8 + 9] = (uint8_t)v; /* protocol */
+        sum(p, n);
+        assert_int_equal(parse(p, n), v == 1 ? ICMP_IS_ERROR_ABOUT_ECHO : ICMP_IS_ERROR);
+        n = make_error(p, 11, 0, 0);
+        p[8 + 20] = (uint8_t)v; /* type of the quoted message */
+        sum(p, n);
+        assert_int_equal(parse(p, n), v == 8 ? ICMP_IS_ERROR_ABOUT_ECHO : ICMP_IS_ERROR);
+    }
+    n = make_error(p, 11, 0, 0);
+    p[8 + 15] ^= 1; /* from another host than us */
+    sum(p, n);
+    assert_int_equal(parse(p, n), ICMP_IS_ERROR);
+}
+
+static void reply__made_of_an_echo_with_any_checksum__has_the_right_one(void **state)
+{
+    (void)state;
+    for (unsigned v = 0; v < 65536; v++) {
+        uint8_t p[12] = {8, 0, 0, 0, 0, 1, 0, 2, (uint8_t)(v >> 8), (uint8_t)v, 9, 9};
+        sum(p, 12);
+        icmp_echo_to_reply(p);
+        assert_int_equal(p[0], 0);
+        assert_int_equal(slow_sum(p, 12, 0), 0xFFFF);
+    }
+}
+
+static void reply__of_zeroes_alone__has_a_checksum_of_ones(void **state)
+{
+    (void)state;
+    for (size_t n = 8; n < 80; n++) {
+        uint8_t p[80] = {8};
+        sum(p, n);
+        icmp_echo_to_reply(p);
+        assert_int_equal(get16(p + 2), 0xFFFF);
+        assert_int_equal(parse(p, n), ICMP_IS_REPLY);
+    }
+}
+
+static void build__any_size__is_an_echo(void **state)
+{
+    (void)state;
+    for (uint32_t n = 0; n <= 1472; n += n < 20 ? 1 : 121) {
+        uint8_t p[1480];
+        assert_int_equal(icmp_build_echo(p, 0xFFFF, 0x8000, n), n + 8);
+        assert_int_equal(parse(p, n + 8), ICMP_IS_ECHO);
+        assert_true(view.id == 0xFFFF && view.sequence == 0x8000);
+        for (uint32_t i = 0; i < n; i++)
+            assert_int_equal(p[8 + i], (uint8_t)i);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parse__each_type_and_code__is_of_its_kind),
+        cmocka_unit_test(parse__echo_cut_at_each_byte__needs_eight),
+        cmocka_unit_test(parse__any_bit_flipped__breaks_the_checksum),
+        cmocka_unit_test(error__quote_cut_at_each_byte__needs_header_and_eight),
+        cmocka_unit_test(error__quote_of_something_else__is_not_about_our_echo),
+        cmocka_unit_test(reply__made_of_an_echo_with_any_checksum__has_the_right_one),
+        cmocka_unit_test(reply__of_zeroes_alone__has_a_checksum_of_ones),
+        cmocka_unit_test(build__any_size__is_an_echo),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,756 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * net/netif.c, the stack of one port as the wire sees it: configuration and its refusals; who is
+ * answered and who is not, at each layer; each frame cut at each byte and with each byte changed;
+ * ARP conflicts and announcements; our own pings and what comes back; the frames of
+ * tests/data/pcap. Whatever comes in is counted once: answered, consumed or one drop; an answer is
+ * always a right frame; nothing behind a frame's end has a say.
+ *
+ * links: net/netif.c net/arp.c net/ip.c net/icmp.c net/udp.c net/csum.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "net/eth.h"
+#include "net/icmp.h"
+#include "net/netif.h"
+#include "tests/unit/frames.h"
+#include "tests/unit/pcap.h"
+
+#define SECOND 1000000000ull
+
+static struct netif nif;
+static uint8_t *frame;           /* ETH_BUFFER bytes on the heap, so that one beyond is caught */
+static uint8_t sent[ETH_BUFFER]; /* the frame as it went in */
+
+static const char *configure(uint32_t ip, unsigned prefix, uint32_t gateway)
+{
+    return netif_configure(&nif, (const uint8_t *)US_MAC, ip, prefix, gateway);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    memset(&nif, 0, sizeof(nif));
+    frame = malloc(ETH_BUFFER);
+    memset(frame, 0, ETH_BUFFER);
+    assert_null(configure(US_IP, 24, IP(192, 0, 2, 254)));
+    while (netif_poll(&nif, 100 * SECOND, frame) != 0)
+        ;
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    free(frame);
+    return 0;
+}
+
+static uint64_t drops_of(const struct netif *n)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        sum += n->drops[i];
+    return sum;
+}
+
+/* Give it the frame twice, with different bytes behind its end: both must come to the same. */
+static uint32_t input(size_t n)
+{
+    struct netif before = nif;
+    memcpy(sent, frame, n);
+    memset(frame + n, 0xA5, ETH_BUFFER - n);
+    uint32_t first = netif_input(&nif, frame, (uint32_t)n);
+    struct netif after = nif;
+    uint8_t answer[ETH_BUFFER];
+    memcpy(answer, frame, first);
+
+    nif = before;
+    memcpy(frame, sent, n);
+    memset(frame + n, 0x5A, ETH_BUFFER - n);
+    assert_int_equal(netif_input(&nif, frame, (uint32_t)n), first);
+    assert_memory_equal(frame, answer, first);
+    assert_memory_equal(&nif, &after, sizeof(nif));
+
+    assert_int_equal((nif.answered - before.answered) + (nif.consumed - before.consumed) +
+                         (drops_of(&nif) - drops_of(&before)),
+                     1);
+    assert_int_equal(nif.answered - before.answered, first != 0);
+    if (first != 0) {
+        assert_true(first <= MAX(n, ETH_MAX));
+        const char *fault = fault_of(frame, first);
+        if (fault != NULL)
+            fail_msg("answer has a wrong %s", fault);
+    }
+    return first;
+}
+
+static void dropped(size_t n, enum drop why)
+{
+    uint64_t before = nif.drops[why];
+    assert_int_equal(input(n), 0);
+    assert_int_equal(nif.drops[why], before + 1);
+}
+
+static void consumed(size_t n)
+{
+    uint64_t before = nif.consumed;
+    assert_int_equal(input(n), 0);
+    assert_int_equal(nif.consumed, before + 1);
+}
+
+/* ---- Configuration ---- */
+
+static void configure__each_mistake__is_named_and_changes_nothing(void **state)
+{
+    static const struct {
+        uint32_t ip;
+        unsigned prefix;
+        uint32_t gateway;
+        bool is_good;
+    } rows[] = {
+        {US_IP, 24, 0, true},
+        {US_IP, 0, 0, false},
+        {US_IP, 1, 0, true},
+        {US_IP, 32, 0, true},
+        {US_IP, 33, 0, false},
+        {IP(192, 0, 2, 0), 24, 0, false},
+        {IP(192, 0, 2, 255), 24, 0, false},
+        {IP(192, 0, 2, 254), 24, 0, true},
+        {IP(192, 0, 2, 0), 31, 0, true},
+        {IP(192, 0, 2, 1), 31, IP(192, 0, 2, 0), true},
+        {IP(192, 0, 2, 255), 32, 0, true},
+        {IP(192, 0, 2, 4), 30, 0, false},
+        {IP(192, 0, 2, 5), 30, IP(192, 0, 2, 6), true},
+        {IP(192, 0, 2, 7), 30, 0, false},
+        {0, 24, 0, false},
+        {IP(0, 0, 0, 1), 24, 0, false},
+        {IP(127, 0, 0, 1), 8, 0, false},
+        {IP(224, 0, 0, 5), 24, 0, false},
+        {IP(255, 255, 255, 255), 32, 0, false},
+        {US_IP, 24, US_IP, false},
+        {US_IP, 24, IP(192, 0, 2, 0), false},
+        {US_IP, 24, IP(192, 0, 2, 255), false},
+        {US_IP, 24, IP(192, 0, 3, 1), false},
+        {US_IP, 24, IP(192, 0, 2, 254), true},
+        {US_IP, 32, IP(192, 0, 2, 254), false},
+        {IP(126, 0, 0, 1), 1, IP(127, 0, 0, 1), false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        assert_null(configure(IP(10, 0, 0, 1), 8, IP(10, 0, 0, 2)));
+        const char *why = configure(rows[i].ip, rows[i].prefix, rows[i].gateway);
+        if ((why == NULL) != rows[i].is_good)
+            fail_msg("row %zu: %s", i, why != NULL ? why : "taken");
+        assert_int_equal(nif.ip, rows[i].is_good ? rows[i].ip : IP(10, 0, 0, 1));
+        assert_int_equal(be32_get(nif.ip_wire), nif.ip);
+        assert_int_equal(nif.gateway, rows[i].is_good ? rows[i].gateway : IP(10, 0, 0, 2));
+    }
+    assert_non_null(netif_configure(&nif, (const uint8_t *)ALL_MAC, US_IP, 24, 0));
+    assert_non_null(netif_configure(&nif, (const uint8_t *)"\0\0\0\0\0\0", US_IP, 24, 0));
+}
+
+static void input__without_an_address__drops_all(void **state)
+{
+    (void)state;
+    memset(&nif, 0, sizeof(nif));
+    dropped(make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", 0), DROP_eth_other);
+    dropped(make_icmp(frame, 8, 1, 1, 0, 56), DROP_eth_other);
+    assert_int_equal(netif_poll(&nif, SECOND, frame), 0);
+    uint8_t mac[6];
+    assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_NO_ROUTE);
+}
+
+/* ---- Ethernet ---- */
+
+static void ethernet__each_length__is_safe_and_counted(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n <= ETH_BUFFER; n++) {
+        memset(frame, 0, ETH_BUFFER);
+        memcpy(frame, US_MAC PEER_MAC, 12);
+        dropped(n, DROP_eth_other);
+    }
+    assert_int_equal(netif_input(&nif, frame, ETH_BUFFER + 1), 0);
+    assert_int_equal(nif.drops[DROP_eth_other], ETH_BUFFER + 2);
+}
+
+static void ethernet__each_type__only_ipv4_and_arp_are_taken(void **state)
+{
+    (void)state;
+    for (unsigned type = 0; type < 65536; type++) {
+        size_t n = make_icmp(frame, 8, 1, 1, 0, 56);
+        put16(frame + 12, type);
+        if (type == 0x0800)
+            assert_int_not_equal(input(n), 0);
+        else
+            dropped(n, type == 0x0806 ? DROP_arp_bad : DROP_eth_other);
+    }
+}
+
+static void ethernet__others_and_groups__are_not_answered(void **state)
+{
+    (void)state;
+    size_t n = make_icmp(frame, 8, 1, 1, 0, 56);
+    memcpy(frame, "\x02\x00\x00\x00\x00\x03", 6);
+    dropped(n, DROP_eth_other);
+    make_icmp(frame, 8, 1, 1, 0, 56);
+    memcpy(frame, ALL_MAC, 6);
+    dropped(n, DROP_ip_link_group);
+    make_icmp(frame, 8, 1, 1, 0, 56);
+    memcpy(frame, "\x01\x00\x5E\x00\x00\x01", 6);
+    dropped(n, DROP_ip_link_group);
+    make_icmp(frame, 8, 1, 1, 0, 56);
+    memcpy(frame + 6, ALL_MAC, 6);
+    dropped(n, DROP_eth_other);
+    make_icmp(frame, 8, 1, 1, 0, 56);
+    memcpy(frame + 6, "\x01\x00\x5E\x00\x00\x01", 6);
+    dropped(n, DROP_eth_other);
+    make_arp(frame, 1, "\x01\x00\x5E\x00\x00\x01", PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP);
+    dropped(60, DROP_eth_other);
+}
+
+/* ---- ARP ---- */
+
+static void arp__request_for_us__is_answered(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        /* By broadcast, to us alone, and as a probe (sender 0). */
+        make_arp(frame, 1, i == 1 ? US_MAC : ALL_MAC, PEER_MAC, i == 2 ? 0 : PEER_IP,
+                 "\0\0\0\0\0\0", US_IP);
+        assert_int_equal(input(60), 60);
+        assert_memory_equal(frame, PEER_MAC, 6);
+        assert_int_equal(get16(frame + 20), 2);
+        assert_memory_equal(frame + 32, PEER_MAC, 6);
+        assert_int_equal(get32(frame + 38), i == 2 ? 0 : PEER_IP);
+    }
+    for (unsigned i = 0; i < ARP_ENTRIES; i++)
+        assert_int_equal(nif.arp.entries[i].state, ARP_FREE);
+    /* As short as a card may hand it over. */
+    make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP);
+    assert_int_equal(input(42), 60);
+    make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP);
+    dropped(41, DROP_arp_bad);
+}
+
+static void arp__for_others__is_consumed(void **state)
+{
+    (void)state;
+    for (unsigned bit = 0; bit < 32; bit++)
+        consumed(make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP ^ 1u << bit));
+}
+
+static void arp__each_byte_changed__is_never_answered_wrongly(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < 60; at++) {
+        for (unsigned v = 0; v < 256; v += v < 3 || v > 252 ? 1 : 10) {
+            size_t n = make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP);
+            if (frame[at] == v)
+                continue;
+            frame[at] = (uint8_t)v;
+            bool is_answered = input(n) != 0;
+            /* Bytes that may differ in a good request: Ethernet source, the sender, the target's
+             * MAC address, padding. All others decide. */
+            bool is_free = (at >= 6 && at < 12) || (at >= 22 && at < 38) || at >= 42;
+            assert_true(!is_answered || is_free);
+            if (at >= 42)
+                assert_true(is_answered);
+        }
+    }
+}
+
+static void arp__somebody_with_our_address__is_noticed_and_defended_now_and_then(void **state)
+{
+    (void)state;
+    uint64_t t = 200 * SECOND;
+    assert_int_equal(netif_poll(&nif, t, frame), 60); /* the second announcement, by now due */
+    assert_int_equal(netif_poll(&nif, t, frame), 0);
+    consumed(make_arp(frame, 1, ALL_MAC, PEER_MAC, US_IP, "\0\0\0\0\0\0", US_IP));
+    assert_int_equal(nif.conflicts, 1);
+    assert_memory_equal(nif.conflict_mac, PEER_MAC, 6);
+    assert_int_equal(netif_poll(&nif, t, frame), 60);
+    assert_null(fault_of(frame, 60));
+    assert_memory_equal(frame, ALL_MAC, 6);
+    assert_int_equal(get16(frame + 20), 1);
+    assert_int_equal(get32(frame + 38), US_IP);
+    assert_int_equal(netif_poll(&nif, t, frame), 0);
+    /* Again at once, by reply: counted, not defended. Ten seconds later: defended. */
+    consumed(make_arp(frame, 2, US_MAC, PEER_MAC, US_IP, US_MAC, US_IP));
+    assert_int_equal(netif_poll(&nif, t + NETIF_DEFEND_GAP_NS - 1, frame), 0);
+    assert_int_equal(nif.conflicts, 2);
+    assert_int_equal(netif_poll(&nif, t + NETIF_DEFEND_GAP_NS, frame), 0);
+    consumed(make_arp(frame, 2, US_MAC, PEER_MAC, US_IP, US_MAC, US_IP));
+    assert_int_equal(netif_poll(&nif, t + NETIF_DEFEND_GAP_NS, frame), 60);
+    /* Our own announcement coming back is no conflict. */
+    consumed(make_arp(frame, 1, ALL_MAC, US_MAC, US_IP, "\0\0\0\0\0\0", US_IP));
+    assert_int_equal(nif.conflicts, 3);
+}
+
+static void announce__link_up__twice_two_seconds_apart(void **state)
+{
+    (void)state;
+    uint64_t t = 300 * SECOND;
+    while (netif_poll(&nif, t, frame) != 0)
+        ;
+    netif_link_up(&nif);
+    assert_int_equal(netif_poll(&nif, t, frame), 60);
+    assert_int_equal(get32(frame + 38), US_IP);
+    assert_int_equal(netif_poll(&nif, t + 2 * SECOND - 1, frame), 0);
+    assert_int_equal(netif_poll(&nif, t + 2 * SECOND, frame), 60);
+    assert_int_equal(netif_poll(&nif, t + 100 * SECOND, frame), 0);
+}
+
+static void resolve__neighbour_gateway_or_nowhere(void **state)
+{
+    (void)state;
+    uint8_t mac[6];
+    const uint32_t far = IP(198, 51, 100, 9), gateway = IP(192, 0, 2, 254);
+    uint64_t t = 400 * SECOND;
+    while (netif_poll(&nif, t, frame) != 0)
+        ;
+    assert_int_equal(netif_resolve(&nif, far, mac), NETIF_ASKING);
+    assert_int_equal(netif_poll(&nif, t, frame), 60);
+    assert_null(fault_of(frame, 60));
+    assert_int_equal(get32(frame + 38), gateway);
+    /* Poison does not help: from another than the one asked for. */
+    consumed(make_arp(frame, 2, US_MAC, "\x02\x00\x00\x00\x00\x66", PEER_IP, US_MAC, US_IP));
+    assert_int_equal(netif_resolve(&nif, far, mac), NETIF_ASKING);
+    consumed(make_arp(frame, 2, US_MAC, PEER_MAC, gateway, US_MAC, US_IP));
+    assert_int_equal(netif_resolve(&nif, far, mac), NETIF_READY);
+    assert_memory_equal(mac, PEER_MAC, 6);
+    consumed(make_arp(frame, 2, US_MAC, "\x02\x00\x00\x00\x00\x66", gateway, US_MAC, US_IP));
+    assert_int_equal(netif_resolve(&nif, far, mac), NETIF_READY);
+    assert_memory_equal(mac, PEER_MAC, 6);
+
+    assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_ASKING);
+    for (uint64_t s = 0; s <= 10; s++)
+        while (netif_poll(&nif, t + s * SECOND, frame) != 0)
+            ;
+    assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_NO_ANSWER);
+
+    static const uint32_t nowhere[] = {0,
+                                       US_IP,
+                                       IP(192, 0, 2, 0),
+                                       IP(192, 0, 2, 255),
+                                       IP(255, 255, 255, 255),
+                                       IP(224, 0, 0, 1),
+                                       IP(127, 0, 0, 1)};
+    for (size_t i = 0; i < ARRAY_SIZE(nowhere); i++)
+        assert_int_equal(netif_resolve(&nif, nowhere[i], mac), NETIF_NO_ROUTE);
+    assert_null(configure(US_IP, 24, 0));
+    assert_int_equal(netif_resolve(&nif, far, mac), NETIF_NO_ROUTE);
+    assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_ASKING);
+}
+
+/* ---- IPv4 ---- */
+
+static void ip__sources_that_may_not_be_answered__are_dropped(void **state)
+{
+    static const uint32_t bad[] = {0,
+                                   IP(0, 1, 2, 3),
+                                   IP(127, 0, 0, 1),
+                                   IP(224, 0, 0, 1),
+                                   IP(239, 255, 255, 255),
+                                   IP(240, 0, 0, 1),
+                                   IP(255, 255, 255, 255),
+                                   US_IP,
+                                   IP(192, 0, 2, 0),
+                                   IP(192, 0, 2, 255)};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        size_t n = make_icmp(frame, 8, 1, 1, 0, 56);
+        put32(frame + 26, bad[i]);
+        fix_ip(frame);
+        dropped(n, DROP_ip_source);
+        n = make_udp(frame, 5000, 7, 0, 10);
+        put32(frame + 26, bad[i]);
+        fix_ip(frame);
+        fix_payload(frame, 2048);
+        dropped(n, DROP_ip_source);
+    }
+}
+
+static void ip__destinations_not_ours__are_dropped_by_kind(void **state)
+{
+    static const uint32_t groups[] = {IP(255, 255, 255, 255), IP(224, 0, 0, 1),
+                                      IP(239, 255, 255, 255), IP(192, 0, 2, 0), IP(192, 0, 2, 255)};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+        for (unsigned link = 0; link < 2; link++) {
+            size_t n = make_icmp(frame, 8, 1, 1, 0, 56);
+            put32(frame + 30, groups[i]);
+            fix_ip(frame);
+            memcpy(frame, link ? ALL_MAC : US_MAC, 6);
+            dropped(n, DROP_ip_broadcast);
+        }
+    }
+    for (unsigned bit = 0; bit < 32; bit++) {
+        size_t n = make_icmp(frame, 8, 1, 1, 0, 56);
+        put32(frame + 30, US_IP ^ 1u << bit);
+        fix_ip(frame);
+        uint64_t before = nif.drops[DROP_ip_broadcast];
+        assert_int_equal(input(n), 0);
+        /* One bit away are 192.0.2.0, the net's own address, and 224.0.2.1, a group. */
+        assert_int_equal(nif.drops[DROP_ip_broadcast] - before, bit == 0 || bit == 29);
+    }
+    assert_int_equal(nif.drops[DROP_ip_not_ours], 30);
+}
+
+static void ip__each_protocol__only_icmp_and_udp_are_taken(void **state)
+{
+    (void)state;
+    for (unsigned p = 0; p < 256; p++) {
+        size_t n = make_icmp(frame, 8, 1, 1, 0, 56);
+        frame[23] = (uint8_t)p;
+        fix_ip(frame);
+        if (p == 1)
+            assert_int_not_equal(input(n), 0);
+        else
+            dropped(n, p == 17 ? DROP_udp_length : DROP_ip_protocol);
+    }
+}
+
+static void ip__fragments__are_dropped(void **state)
+{
+    (void)state;
+    for (unsigned bit = 0; bit < 16; bit++) {
+        size_t n = make_icmp(frame, 8, 1, 1, 0, 56);
+        put16(frame + 20, 1u << bit);
+        fix_ip(frame);
+        if (bit < 14)
+            dropped(n, DROP_ip_fragment);
+        else
+            assert_int_not_equal(input(n), 0);
+    }
+}
+
+/* ---- ICMP ---- */
+
+static void echo__each_size_and_options__comes_back_whole(void **state)
+{
+    (void)state;
+    for (unsigned options = 0; options <= 40; options += 4) {
+        for (size_t data = 0; data + options <= 2048 - 42; data += data < 70 ? 1 : 97) {
+            size_t n = make_icmp(frame, 8, 0xABCD, 0x0102, options, data);
+            if (data % 3 == 0)
+                n = MAX(n, 60u); /* padded, as a wire does */
+            uint32_t got = input(n);
+            assert_int_equal(got, MAX(42 + data, 60u));
+            assert_memory_equal(frame, PEER_MAC, 6);
+            assert_int_equal(get32(frame + 30), PEER_IP);
+            assert_int_equal(frame[15], 0x10); /* type of service as it came */
+            assert_int_equal(get16(frame + 16), 28 + data);
+            assert_int_equal(frame[34], 0);
+            assert_memory_equal(frame + 38, sent + 38 + options, 4 + data);
+        }
+    }
+}
+
+static void echo__cut_at_each_byte__is_not_answered(void **state)
+{
+    (void)state;
+    size_t whole = make_icmp(frame, 8, 1, 1, 0, 56);
+    for (size_t n = 0; n < whole; n++) {
+        make_icmp(frame, 8, 1, 1, 0, 56);
+        assert_int_equal(input(n), 0);
+    }
+    /* Cut as the IP header knows it: the ICMP checksum no longer fits, or nothing is left. */
+    for (unsigned total = 20; total < 84; total++) {
+        make_icmp(frame, 8, 1, 1, 0, 56);
+        put16(frame + 16, total);
+        fix_ip(frame);
+        dropped(whole, DROP_icmp_bad);
+    }
+}
+
+static void echo__each_byte_changed__is_answered_only_where_it_must(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < 98; at++) {
+        for (unsigned v = 0; v < 256; v += v < 3 || v > 252 ? 1 : 10) {
+            size_t n = make_icmp(frame, 8, 1, 1, 0, 56);
+            if (frame[at] == v)
+                continue;
+            frame[at] = (uint8_t)v;
+            bool is_answered = input(n) != 0;
+            bool is_free = at >= 6 && at < 12; /* who asks, as Ethernet knows it */
+            assert_true(!is_answered || is_free);
+        }
+    }
+}
+
+/* Three fields of the headers at once, each at its limits, checksums made right again. */
+static void headers__fields_at_their_limits_together__are_safe_and_counted(void **state)
+{
+    static const struct {
+        uint8_t at, bytes;
+    } fields[] = {{14, 1}, {15, 1}, {16, 2}, {20, 2}, {22, 1}, {23, 1}, {26, 4}, {30, 4},
+                  {34, 1}, {35, 1}, {34, 2}, {36, 2}, {38, 2}, {40, 2}, {42, 1}, {46, 4}};
+    static const uint32_t limits[] = {
+        0,    1,    7,    8,      19,     20,     27,         28,         0x45,  0x4F,
+        0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, US_IP, US_IP + 1};
+    (void)state;
+    for (unsigned kind = 0; kind < 2; kind++)
+        for (size_t a = 0; a < ARRAY_SIZE(fields); a++)
+            for (size_t b = a; b < ARRAY_SIZE(fields); b++)
+                for (size_t x = 0; x < ARRAY_SIZE(limits); x++)
+                    for (size_t y = 0; y < ARRAY_SIZE(limits); y++) {
+                        size_t n = kind ? make_udp(frame, 4000, 7, 4, 30)
+                                        : make_icmp(frame, 8, 1, 1, 4, 30);
+                        const size_t at[2] = {a, b}, limit[2] = {x, y};
+                        for (unsigned i = 0; i < 2; i++) {
+                            uint8_t word[4];
+                            put32(word, limits[limit[i]]);
+                            memcpy(frame + fields[at[i]].at, word + 4 - fields[at[i]].bytes,
+                                   fields[at[i]].bytes);
+                        }
+                        fix_payload(frame, n);
+                        fix_ip(frame);
+                        input(n);
+                    }
+    assert_true(nif.answered > 0);
+    for (unsigned i = DROP_ip_header; i < DROP_COUNT; i++)
+        if (i != DROP_ip_checksum && i != DROP_icmp_unasked && i != DROP_ip_link_group &&
+            i != DROP_udp_checksum)
+            assert_true(nif.drops[i] > 0);
+}
+
+/* ---- UDP ---- */
+
+static void udp__echo__answers_each_size_with_both_checksums(void **state)
+{
+    (void)state;
+    for (unsigned options = 0; options <= 40; options += 20) {
+        for (size_t data = 0; data + options <= 2048 - 42; data += data < 70 ? 1 : 97) {
+            size_t n = make_udp(frame, 0xC001, 7, options, data);
+            if (data % 2)
+                put16(frame + 40 + options, 0); /* sent without a checksum */
+            assert_int_equal(input(n), MAX(42 + data, 60u));
+            assert_int_equal(get16(frame + 34), 7);
+            assert_int_equal(get16(frame + 36), 0xC001);
+            assert_memory_equal(frame + 42, sent + 42 + options, data);
+        }
+    }
+}
+
+static void udp__data_behind_its_length__does_not_come_back(void **state)
+{
+    (void)state;
+    size_t n = make_udp(frame, 0xC001, 7, 0, 40);
+    put16(frame + 38, 8 + 10);
+    fix_payload(frame, 2048);
+    assert_int_equal(input(n), 60);
+    assert_int_equal(get16(frame + 16), 20 + 8 + 10);
+}
+
+static void udp__ports__answer_consume_or_drop(void **state)
+{
+    static const uint16_t loops[] = {0, 7, 9, 13, 17, 19, 37};
+    (void)state;
+    consumed(make_udp(frame, 4000, 9, 0, 5));
+    dropped(make_udp(frame, 4000, 53, 0, 5), DROP_udp_no_port);
+    dropped(make_udp(frame, 4000, 0, 0, 5), DROP_udp_no_port);
+    for (size_t i = 0; i < ARRAY_SIZE(loops); i++)
+        dropped(make_udp(frame, loops[i], 7, 0, 5), DROP_udp_loop);
+    size_t n = make_udp(frame, 4000, 7, 0, 5);
+    frame[46] ^= 1;
+    dropped(n, DROP_udp_checksum);
+}
+
+static uint32_t answer_bytes;
+static uint32_t fill(void *context, struct udp_datagram *d)
+{
+    assert_ptr_equal(context, &answer_bytes);
+    assert_true(d->room >= d->data_bytes && d->room >= 1472);
+    assert_int_equal(d->src, PEER_IP);
+    if (answer_bytes != UDP_SILENT)
+        memset(d->data, 0xCC, MIN(answer_bytes, d->room));
+    return answer_bytes;
+}
+
+static void bind__service__gets_what_comes_and_answers_up_to_its_room(void **state)
+{
+    (void)state;
+    assert_false(netif_bind(&nif, 0, fill, NULL));
+    assert_false(netif_bind(&nif, 7, fill, NULL)); /* bound already */
+    assert_true(netif_bind(&nif, 862, fill, &answer_bytes));
+    for (answer_bytes = 0; answer_bytes <= 1472; answer_bytes += 92)
+        assert_int_equal(input(make_udp(frame, 4000, 862, 0, 3)), MAX(42 + answer_bytes, 60u));
+    answer_bytes = 1473;
+    dropped(make_udp(frame, 4000, 862, 0, 3), DROP_udp_length);
+    answer_bytes = UDP_SILENT;
+    consumed(make_udp(frame, 4000, 862, 0, 3));
+    assert_true(netif_bind(&nif, 862, NULL, NULL));
+    dropped(make_udp(frame, 4000, 862, 0, 3), DROP_udp_no_port);
+    for (uint16_t i = 0; i < NETIF_BINDINGS - 2; i++)
+        assert_true(netif_bind(&nif, 1000 + i, fill, NULL));
+    assert_false(netif_bind(&nif, 2000, fill, NULL)); /* full */
+    assert_true(netif_bind(&nif, 2000, NULL, NULL));
+    assert_null(configure(US_IP, 25, 0)); /* bindings stay */
+    dropped(make_udp(frame, 4000, 862, 0, 3), DROP_udp_no_port);
+}
+
+/* ---- Our own pings ---- */
+
+static uint64_t now_is_77(void)
+{
+    return 77;
+}
+
+/* Turn the echo that we made into what the peer would send back. */
+static void peer_answers(uint8_t *f)
+{
+    memcpy(f, US_MAC, 6);
+    memcpy(f + 6, PEER_MAC, 6);
+    put32(f + 26, PEER_IP);
+    put32(f + 30, US_IP);
+    f[34] = 0;
+    fix_ip(f);
+    fix_payload(f, ETH_BUFFER);
+}
+
+static void ping__each_size__is_a_right_frame_and_its_reply_is_taken_once(void **state)
+{
+    (void)state;
+    nif.clock = now_is_77;
+    for (uint32_t data = 0; data <= NETIF_PING_DATA_MAX + 1; data += data < 30 ? 1 : 103) {
+        uint32_t n = netif_ping(&nif, frame, (const uint8_t *)PEER_MAC, PEER_IP, 0x1234, 5, data);
+        assert_int_equal(n, MAX(42 + MIN(data, NETIF_PING_DATA_MAX), 60u));
+        assert_null(fault_of(frame, n));
+        assert_memory_equal(frame, PEER_MAC, 6);
+        assert_int_equal(get32(frame + 30), PEER_IP);
+        peer_answers(frame);
+        uint8_t reply[ETH_BUFFER];
+        memcpy(reply, frame, n);
+        nif.ping.extra = 0;
+        consumed(n);
+        assert_int_equal(nif.ping.event, PING_REPLY);
+        assert_int_equal(nif.ping.event_ns, 77);
+        assert_int_equal(nif.ping.data_bytes, data);
+        assert_int_equal(nif.ping.from, PEER_IP);
+        assert_int_equal(nif.ping.ttl, 64);
+        memcpy(frame, reply, n);
+        consumed(n); /* the same again */
+        assert_int_equal(nif.ping.extra, 1);
+    }
+    assert_int_equal(nif.ping.event, PING_REPLY);
+}
+
+static void ping__replies_to_nothing_of_ours__are_dropped(void **state)
+{
+    (void)state;
+    dropped(make_icmp(frame, 0, 0x1234, 5, 0, 56), DROP_icmp_unasked); /* no ping is out */
+    netif_ping(&nif, frame, (const uint8_t *)PEER_MAC, PEER_IP, 0x1234, 5, 56);
+    dropped(make_icmp(frame, 0, 0x1235, 5, 0, 56), DROP_icmp_unasked);
+    size_t n = make_icmp(frame, 0, 0x1234, 5, 0, 56);
+    put32(frame + 26, PEER_IP + 1);
+    fix_ip(frame);
+    dropped(n, DROP_icmp_unasked);
+    consumed(make_icmp(frame, 0, 0x1234, 4, 0, 56)); /* late: to an earlier one */
+    assert_int_equal(nif.ping.event, PING_NOTHING);
+    assert_int_equal(nif.ping.extra, 1);
+}
+
+static void ping__error_about_it__is_reported_with_its_code(void **state)
+{
+    (void)state;
+    uint32_t n = netif_ping(&nif, frame, (const uint8_t *)PEER_MAC, PEER_IP, 0x1234, 5, 56);
+    uint8_t quote[28];
+    memcpy(quote, frame + 14, 28);
+    (void)n;
+    memcpy(frame + 42, quote, 28);
+    memset(frame + 34, 0, 8);
+    frame[34] = 3;
+    frame[35] = 1;
+    n = (uint32_t)make_ip(frame, 1, IP(192, 0, 2, 254), US_IP, 0, 36);
+    consumed(n);
+    assert_int_equal(nif.ping.event, PING_ERROR);
+    assert_int_equal(nif.ping.type, 3);
+    assert_int_equal(nif.ping.code, 1);
+    assert_int_equal(nif.ping.from, IP(192, 0, 2, 254));
+    /* About somebody else's: not ours to look at. */
+    memset(frame + 34, 0, 8);
+    frame[34] = 11;
+    memcpy(frame + 42, quote, 28);
+    put32(frame + 42 + 12, PEER_IP);
+    n = (uint32_t)make_ip(frame, 1, IP(192, 0, 2, 254), US_IP, 0, 36);
+    dropped(n, DROP_icmp_unasked);
+}
+
+/* ---- Frames that nobody here made ---- */
+
+static void give(void *context, const char *file, const uint8_t *bytes, size_t n)
+{
+    (void)context;
+    (void)file;
+    if (n > ETH_BUFFER)
+        return;
+    memcpy(frame, bytes, n);
+    input(n);
+    /* The same as if it were for us, with checksums made right. */
+    memcpy(frame, bytes, n);
+    if (n < 34)
+        return;
+    memcpy(frame, US_MAC, 6);
+    frame[6] &= 0xFE;
+    if (get16(frame + 12) == 0x0806 && n >= 42)
+        put32(frame + 38, US_IP);
+    if (get16(frame + 12) == 0x0800) {
+        put32(frame + 30, US_IP);
+        if (n >= 14u + (frame[14] & 15u) * 4) {
+            fix_payload(frame, n);
+            fix_ip(frame);
+        }
+    }
+    input(n);
+}
+
+static void captures__every_frame__is_safe_and_counted(void **state)
+{
+    (void)state;
+    unsigned n = pcap_folder("tests/data/pcap/tcpdump", give, NULL) +
+                 pcap_folder("tests/data/pcap/lwip-fuzz-seeds", give, NULL);
+    print_message("%u frames\n", n);
+    assert_true(n > 100);
+    assert_true(nif.answered > 0 && nif.consumed > 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(configure__each_mistake__is_named_and_changes_nothing),
+        TEST(input__without_an_address__drops_all),
+        TEST(ethernet__each_length__is_safe_and_counted),
+        TEST(ethernet__each_type__only_ipv4_and_arp_are_taken),
+        TEST(ethernet__others_and_groups__are_not_answered),
+        TEST(arp__request_for_us__is_answered),
+        TEST(arp__for_others__is_consumed),
+        TEST(arp__each_byte_changed__is_never_answered_wrongly),
+        TEST(arp__somebody_with_our_address__is_noticed_and_defended_now_and_then),
+        TEST(announce__link_up__twice_two_seconds_apart),
+        TEST(resolve__neighbour_gateway_or_nowhere),
+        TEST(ip__sources_that_may_not_be_answered__are_dropped),
+        TEST(ip__destinations_not_ours__are_dropped_by_kind),
+        TEST(ip__each_protocol__only_icmp_and_udp_are_taken),
+        TEST(ip__fragments__are_dropped),
+        TEST(echo__each_size_and_options__comes_back_whole),
+        TEST(echo__cut_at_each_byte__is_not_answered),
+        TEST(echo__each_byte_changed__is_answered_only_where_it_must),
+        TEST(headers__fields_at_their_limits_together__are_safe_and_counted),
+        TEST(udp__echo__answers_each_size_with_both_checksums),
+        TEST(udp__data_behind_its_length__does_not_come_back),
+        TEST(udp__ports__answer_consume_or_drop),
+        TEST(bind__service__gets_what_comes_and_answers_up_to_its_room),
+        TEST(ping__each_size__is_a_right_frame_and_its_reply_is_taken_once),
+        TEST(ping__replies_to_nothing_of_ours__are_dropped),
+        TEST(ping__error_about_it__is_reported_with_its_code),
+        TEST(captures__every_frame__is_safe_and_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
