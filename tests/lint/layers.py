@@ -23,7 +23,7 @@ PURE = re.compile(r"""
   | boot/(bootinfo|cmdline)\.[ch]
   | kernel/(acpi|fmt|pmem|str|parse|words|shell|json|out|command|counter|hist|ring)\.[ch]
   | drivers/(drops\.h|x540/(regs|desc)\.h)
-  | net/(eth|arp|ip|icmp|udp|csum|bpf)\.[ch]
+  | net/(eth|arp|ip|icmp|udp|csum|netif|bpf)\.[ch]
 """, re.X)
 
 
