@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The shell fed any bytes: the first is the pace (bytes typed between two polls), the second says
+ * whether what follows is a run= script first. The line stays within its bounds, work always ends,
+ * and the terminal sees nothing but text and the sequences it knows.
+ *
+ * links: kernel/shell.c kernel/words.c kernel/json.c kernel/out.c kernel/fmt.c
+ */
+#include "kernel/json.h"
+#include "kernel/shell.h"
+#include "tests/unit/terminal.h"
+
+static struct terminal terminal;
+static const struct out out = {terminal_write, &terminal};
+
+static enum command_result say(const struct call *call)
+{
+    struct json j;
+    json_begin(&j, call->out);
+    for (unsigned i = 0; i < call->argc; i++)
+        json_string(&j, "word", call->argv[i]);
+    json_line(&j);
+    return call->argc > 3 ? command_fail(call, "%s", call->argv[0]) : COMMAND_DONE;
+}
+
+static unsigned left;
+static enum command_result wait_poll(struct job *job, bool is_interrupted)
+{
+    (void)job;
+    (void)is_interrupted;
+    return left-- > 0 ? COMMAND_WAITS : COMMAND_DONE;
+}
+static enum command_result wait(const struct call *call)
+{
+    left = call->argc * 3;
+    call->job->poll = wait_poll;
+    return COMMAND_WAITS;
+}
+
+static const struct command table[] = {
+    {"say", "[words] [-j]", "say", say}, {"show ports", "[-j]", "ports", say},
+    {"show portly", "", "portly", say},  {"wait", "[words]", "wait", wait},
+    {"set", "key value", "set", say},    {"set port up", "", "up", say},
+};
+static const struct commands commands = {table, table + ARRAY_SIZE(table)};
+
+static void demand(bool is_true, const char *what)
+{
+    if (!is_true)
+        terminal_fail(what, 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct shell sh;
+    if (size < 2)
+        return 0;
+    unsigned pace = data[0] % 32 + 1;
+    bool has_script = data[1] & 1;
+    data += 2;
+    size -= 2;
+
+    terminal_clear(&terminal);
+    shell_init(&sh, &commands, &out, "ferrule> ");
+    if (has_script) {
+        char script[512];
+        size_t n = MIN(size, sizeof(script) - 1);
+        memcpy(script, data, n);
+        script[n] = 0;
+        shell_start(&sh, script);
+    } else {
+        shell_start(&sh, NULL);
+    }
+    for (size_t i = 0; i < size; i++) {
+        shell_feed(&sh, data[i]);
+        if (i % pace == 0)
+            shell_poll(&sh);
+        demand(sh.len <= SHELL_LINE_MAX && sh.cursor <= sh.len && sh.line[sh.len] == 0, "line");
+        demand(shell_room(&sh) <= SHELL_AHEAD, "type-ahead");
+    }
+    unsigned polls = 0;
+    while (shell_poll(&sh))
+        demand(++polls < 100000, "work without end");
+    terminal_clear(&terminal);
+    return 0;
+}

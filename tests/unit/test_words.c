@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * kernel/words.c: splitting with quotes and at the limits; finding the end of a command; unique
+ * beginnings, whole words before longer ones, unknown, ambiguous and incomplete names; completion;
+ * the sorted list within 80 columns; what a usage text allows.
+ *
+ * links: kernel/words.c kernel/out.c kernel/json.c kernel/fmt.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "kernel/words.h"
+
+static enum command_result nothing(const struct call *call)
+{
+    (void)call;
+    return COMMAND_DONE;
+}
+
+/* Not sorted, as the linker leaves it. */
+static const struct command table[] = {
+    {"show ports", "[-j]", "ports", nothing},
+    {"ping", "<address> [count]", "ping", nothing},
+    {"show port", "<n> [-j]", "one port", nothing},
+    {"set", "key value", "set", nothing},
+    {"set port up", "", "up", nothing},
+    {"help", "[words]", "help", nothing},
+    {"show arp", "[-j]", "arp", nothing},
+    {"poweroff", "", "off", nothing},
+};
+static const struct commands commands = {table, table + ARRAY_SIZE(table)};
+
+static char text[4096];
+static size_t used;
+static void keep(void *opaque, const char *bytes, size_t n)
+{
+    (void)opaque;
+    assert_true(used + n < sizeof(text));
+    memcpy(text + used, bytes, n);
+    text[used += n] = 0;
+}
+static const struct out out = {keep, NULL};
+
+static void split_is(const char *line, enum words_result result, unsigned n, const char *a,
+                     const char *b)
+{
+    struct words w;
+    assert_int_equal(words_split(&w, line, strlen(line)), result);
+    assert_int_equal(w.n, n);
+    if (n > 0)
+        assert_string_equal(w.word[0], a);
+    if (n > 1)
+        assert_string_equal(w.word[1], b);
+}
+
+static void split__spaces_and_quotes__gives_words(void **state)
+{
+    (void)state;
+    split_is("", WORDS_OK, 0, NULL, NULL);
+    split_is("    ", WORDS_OK, 0, NULL, NULL);
+    split_is("a", WORDS_OK, 1, "a", NULL);
+    split_is("  a   b  ", WORDS_OK, 2, "a", "b");
+    split_is("\"a b\" c", WORDS_OK, 2, "a b", "c");
+    split_is("'a \"b' c", WORDS_OK, 2, "a \"b", "c");
+    split_is("\"it's\" x", WORDS_OK, 2, "it's", "x");
+    split_is("x=\"1 2\"'3 4'5 y", WORDS_OK, 2, "x=1 23 45", "y");
+    split_is("'' \"\"", WORDS_OK, 2, "", "");
+    split_is("a 'b c", WORDS_QUOTE, 2, "a", "b c");
+    split_is("a \"", WORDS_QUOTE, 2, "a", "");
+}
+
+static void split__longest_line_and_most_words__fits_and_no_more(void **state)
+{
+    struct words w;
+    char line[WORDS_LINE_MAX + 2];
+    (void)state;
+    memset(line, 'x', sizeof(line));
+    assert_int_equal(words_split(&w, line, WORDS_LINE_MAX), WORDS_OK);
+    assert_int_equal(strlen(w.word[0]), WORDS_LINE_MAX);
+    assert_int_equal(words_split(&w, line, WORDS_LINE_MAX + 1), WORDS_TOO_MANY);
+    for (unsigned i = 1; i < sizeof(line); i += 2)
+        line[i] = ' ';
+    assert_int_equal(words_split(&w, line, WORDS_MAX * 2 - 1), WORDS_OK);
+    assert_int_equal(w.n, WORDS_MAX);
+    assert_int_equal(words_split(&w, line, WORDS_MAX * 2 + 1), WORDS_TOO_MANY);
+    /* Densest line: single letters, so that every second byte becomes a NUL. */
+    assert_int_equal(words_split(&w, line, WORDS_LINE_MAX), WORDS_TOO_MANY);
+}
+
+static void semicolon__in_quotes__is_no_end(void **state)
+{
+    (void)state;
+    assert_int_equal(words_until_semicolon(""), 0);
+    assert_int_equal(words_until_semicolon(";a"), 0);
+    assert_int_equal(words_until_semicolon("ab;c"), 2);
+    assert_int_equal(words_until_semicolon("a';'b;c"), 5);
+    assert_int_equal(words_until_semicolon("a\"';\";c"), 5);
+    assert_int_equal(words_until_semicolon("a';"), 3);
+}
+
+static void match_is(enum match_result result, const char *name, unsigned words, const char *a,
+                     const char *b, const char *c)
+{
+    const char *argv[] = {a, b, c};
+    unsigned argc = (a != NULL) + (b != NULL) + (c != NULL);
+    struct match m = words_match(&commands, argc, argv);
+    assert_int_equal(m.result, result);
+    assert_int_equal(m.words, words);
+    if (name != NULL)
+        assert_string_equal(m.command->name, name);
+    else
+        assert_null(m.command);
+}
+
+static void match__unique_beginnings__finds_the_command(void **state)
+{
+    (void)state;
+    match_is(MATCH_OK, "show arp", 2, "show", "arp", NULL);
+    match_is(MATCH_OK, "show arp", 2, "sh", "a", "more");
+    match_is(MATCH_OK, "help", 1, "h", NULL, NULL);
+    match_is(MATCH_OK, "ping", 1, "pi", "192.0.2.1", "3");
+    /* A whole word wins over a longer one. */
+    match_is(MATCH_OK, "show port", 2, "sh", "port", "0");
+    match_is(MATCH_OK, "show ports", 2, "sh", "ports", NULL);
+}
+
+static void match__command_that_begins_others__takes_what_follows_as_arguments(void **state)
+{
+    (void)state;
+    match_is(MATCH_OK, "set", 1, "set", NULL, NULL);
+    match_is(MATCH_OK, "set", 1, "set", "key", "value");
+    match_is(MATCH_OK, "set", 1, "set", "p", NULL);
+    match_is(MATCH_OK, "set port up", 3, "set", "p", "u");
+}
+
+static void match__no_command__says_which_way(void **state)
+{
+    (void)state;
+    match_is(MATCH_INCOMPLETE, NULL, 0, NULL, NULL, NULL);
+    match_is(MATCH_INCOMPLETE, NULL, 1, "show", NULL, NULL);
+    match_is(MATCH_UNKNOWN, NULL, 0, "x", NULL, NULL);
+    match_is(MATCH_UNKNOWN, NULL, 0, "showx", "ports", NULL);
+    match_is(MATCH_UNKNOWN, NULL, 1, "show", "x", NULL);
+    match_is(MATCH_UNKNOWN, NULL, 1, "show", "portss", NULL);
+    match_is(MATCH_AMBIGUOUS, NULL, 0, "s", "ports", NULL);
+    match_is(MATCH_AMBIGUOUS, NULL, 0, "p", NULL, NULL);
+    match_is(MATCH_AMBIGUOUS, NULL, 1, "show", "p", NULL);
+    match_is(MATCH_AMBIGUOUS, NULL, 0, "", NULL, NULL);
+}
+
+static void match__empty_table__knows_nothing(void **state)
+{
+    const struct commands none = {table, table};
+    const char *argv[] = {"help"};
+    (void)state;
+    assert_int_equal(words_match(&none, 1, argv).result, MATCH_UNKNOWN);
+    assert_int_equal(words_complete(&none, 0, argv, "h").n, 0);
+    assert_int_equal(words_list(&none, &out, 0, argv), 0);
+}
+
+static void complete_is(unsigned argc, const char *before, const char *partial, unsigned n,
+                        const char *letters)
+{
+    struct choice choice = words_complete(&commands, argc, &before, partial);
+    assert_int_equal(choice.n, n);
+    if (n == 0)
+        return;
+    assert_int_equal(choice.bytes, strlen(letters));
+    assert_memory_equal(choice.letters, letters, choice.bytes);
+}
+
+static void complete__some_letters__gives_what_all_choices_share(void **state)
+{
+    (void)state;
+    complete_is(0, NULL, "", 5, "");
+    complete_is(0, NULL, "s", 2, "s");
+    complete_is(0, NULL, "sh", 1, "show");
+    complete_is(0, NULL, "p", 2, "p");
+    complete_is(0, NULL, "po", 1, "poweroff");
+    complete_is(0, NULL, "x", 0, NULL);
+    complete_is(1, "sh", "p", 2, "port");
+    complete_is(1, "sh", "ports", 1, "ports");
+    complete_is(1, "sh", "", 3, "");
+    complete_is(1, "s", "", 0, NULL);
+    complete_is(1, "help", "", 0, NULL);
+}
+
+static void list__no_words__is_sorted_whole_and_narrow(void **state)
+{
+    static const char *const names[] = {"help",        "ping",     "poweroff",  "set",
+                                        "set port up", "show arp", "show port", "show ports"};
+    (void)state;
+    used = 0;
+    assert_int_equal(words_list(&commands, &out, 0, NULL), 8);
+    char *line = text;
+    for (unsigned i = 0; i < 8; i++) {
+        char *end = strchr(line, '\n');
+        assert_non_null(end);
+        assert_true(end - line < 80);
+        assert_memory_equal(line, "  ", 2);
+        assert_memory_equal(line + 2, names[i], strlen(names[i]));
+        assert_int_equal(line[2 + strlen(names[i])], ' ');
+        line = end + 1;
+    }
+    assert_int_equal(*line, 0);
+}
+
+static void list__some_words__keeps_what_they_begin(void **state)
+{
+    const char *argv[] = {"s", "po"};
+    const char *args[] = {"ping", "192.0.2.1", "x"};
+    (void)state;
+    used = 0;
+    assert_int_equal(words_list(&commands, &out, 2, argv), 4); /* set takes words of any kind */
+    assert_int_equal(words_list(&commands, &out, 3, args), 1);
+    assert_int_equal(words_list(&commands, &out, 1, (const char *[]){"zz"}), 0);
+}
+
+static void usage__each_form__is_understood(void **state)
+{
+    (void)state;
+    assert_false(usage_has_json(""));
+    assert_true(usage_has_json("[-j]"));
+    assert_true(usage_has_json("[count] [-j]"));
+    assert_false(usage_has_json("[count]"));
+    assert_false(usage_has_words(""));
+    assert_false(usage_has_words("[-j]"));
+    assert_true(usage_has_words("[count] [-j]"));
+    assert_true(usage_has_words("<a>"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(split__spaces_and_quotes__gives_words),
+        cmocka_unit_test(split__longest_line_and_most_words__fits_and_no_more),
+        cmocka_unit_test(semicolon__in_quotes__is_no_end),
+        cmocka_unit_test(match__unique_beginnings__finds_the_command),
+        cmocka_unit_test(match__command_that_begins_others__takes_what_follows_as_arguments),
+        cmocka_unit_test(match__no_command__says_which_way),
+        cmocka_unit_test(match__empty_table__knows_nothing),
+        cmocka_unit_test(complete__some_letters__gives_what_all_choices_share),
+        cmocka_unit_test(list__no_words__is_sorted_whole_and_narrow),
+        cmocka_unit_test(list__some_words__keeps_what_they_begin),
+        cmocka_unit_test(usage__each_form__is_understood),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
