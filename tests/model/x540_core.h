@@ -102,6 +102,7 @@ bool x540_link_is_up(const struct x540 *card);
  * breaks one is told on, once a place, and the card then does what the card would do. ---- */
 struct x540_complaint {
     const char *rule; /* stable short name, e.g. "mtqc-needs-arbdis": list in x540_rules.h */
+    bool error;       /* no driver may do it; false: advice, a real driver somewhere lives with it */
     char text[160];   /* what happened: register, value, what was expected */
     uint64_t count;   /* times seen */
     uint64_t first_ns;
@@ -156,8 +157,17 @@ struct x540_register {
     uint32_t offset, stride, count;
     uint32_t rw_mask;    /* bits that software may write and read back */
     uint32_t rc, w1c;    /* bits cleared by reading; by writing 1 */
-    uint32_t reset;      /* value after reset */
+    uint32_t reset;      /* value after reset; where elements differ, that of element 0 */
+    uint8_t section;     /* of the facts about the card */
+    uint8_t behaviour;   /* for the model itself */
 };
 const struct x540_register *x540_registers(uint32_t *count);
+/* Second addresses at which a register of the table answers too. */
+struct x540_alias {
+    const char *name;
+    uint32_t offset, stride;       /* here */
+    uint32_t of, of_stride, count; /* is what stands there */
+};
+const struct x540_alias *x540_aliases(uint32_t *count);
 
 #endif

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The X540 model for the host: objects that tests, fuzzers and benchmarks link.
+#   $(MODEL_OBJS)      -O2
+#   $(MODEL_SAN_OBJS)  with ASan and UBSan
+# make model, make model-test (its own unit tests), make model-fuzz (60 s under libFuzzer).
+
+MODEL_SRCS := $(addprefix tests/model/,x540_core.c x540_reset.c x540_regs.c x540_rules.c \
+	x540_sem.c x540_nvm.c x540_phy.c x540_intr.c x540_stats.c x540_rxq.c x540_rx.c x540_parse.c \
+	x540_filter.c x540_rss.c x540_fdir.c x540_txq.c x540_tx.c x540_offload.c x540_evil.c)
+MODEL_HDRS := $(wildcard tests/model/x540_*.h)
+MODEL_OBJS := $(MODEL_SRCS:tests/model/%.c=build/model/%.o)
+MODEL_SAN_OBJS := $(MODEL_SRCS:tests/model/%.c=build/model/san/%.o)
+
+MODEL_CC ?= gcc
+MODEL_CFLAGS := -std=c11 -Wall -Wextra -Werror -fPIC -I.
+MODEL_SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+
+build/model/%.o: tests/model/%.c $(MODEL_HDRS)
+	@mkdir -p $(@D)
+	$(MODEL_CC) $(MODEL_CFLAGS) -O2 -g -c -o $@ $<
+
+build/model/san/%.o: tests/model/%.c $(MODEL_HDRS)
+	@mkdir -p $(@D)
+	$(MODEL_CC) $(MODEL_CFLAGS) $(MODEL_SAN) -c -o $@ $<
+
+MODEL_TESTS := $(patsubst tests/unit/%.c,build/model/%,$(wildcard tests/unit/test_model_*.c))
+
+build/model/test_model_%: tests/unit/test_model_%.c tests/unit/model_bench.h $(MODEL_SAN_OBJS)
+	$(MODEL_CC) $(MODEL_CFLAGS) $(MODEL_SAN) -o $@ $< $(MODEL_SAN_OBJS) -lcmocka
+
+.PHONY: model model-test
+model: $(MODEL_OBJS) $(MODEL_SAN_OBJS)
+
+model-test: $(MODEL_TESTS)
+	@for test in $(MODEL_TESTS); do ./$$test || exit 1; done

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Evil mode: which promises the card breaks. What each does stands where the promise is kept; here
+ * is only the switch, and what must happen at once when it is thrown.
+ */
+#include "x540_internal.h"
+
+void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg)
+{
+    if ((unsigned)what >= X540_EVIL_COUNT)
+        return;
+    card->evil[what] = arg;
+    if (what == X540_EVIL_RX_OUT_OF_ORDER && !arg)
+        x540_rx_flush_held(card);
+    if (arg)
+        return;
+    /* A promise kept again: what was stuck goes on. */
+    if (what == X540_EVIL_RESET_STUCK && card->in_reset && card->due[EV_RESET] == NEVER)
+        x540_plan(card, EV_RESET, card->config.reset_ns);
+    if (what == X540_EVIL_MDIO_STUCK && (REG(card, MSCA) & MSCA_MDI_COMMAND))
+        x540_plan(card, EV_MDIO, 0);
+    if (what == X540_EVIL_EERD_STUCK && ((REG(card, EERD) | REG(card, EEWR)) & EE_START))
+        x540_plan(card, EV_NVM, 0);
+    if (what == X540_EVIL_MASTER_STUCK)
+        x540_gio_changed(card);
+    if (what == X540_EVIL_TX_STUCK)
+        x540_tx_run(card);
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Power-on, software reset, master disable: what the registers hold when a driver first sees them,
+ * what survives a reset, and which promises a driver must have kept before it asks for one.
+ */
+#include <string.h>
+
+#include "x540_internal.h"
+
+uint32_t x540_junk(uint32_t seed)
+{
+    seed = (seed ^ 61) ^ (seed >> 16);
+    seed *= 9;
+    seed ^= seed >> 4;
+    seed *= 0x27D4EB2Du;
+    return seed ^ (seed >> 15);
+}
+
+/* What a software reset leaves alone: memories of the filters (undefined only at power-on),
+ * statistics, the semaphores and everything that belongs to firmware, NVM and PCIe. */
+static bool survives_reset(const struct x540_register *row)
+{
+    switch (row->behaviour) {
+    case B_TABLE:
+    case B_STAT:
+    case B_STAT_LOW:
+    case B_STAT_HIGH:
+    case B_SWSM:
+    case B_SWFW_SYNC:
+    case B_EEC:
+    case B_HICR:
+    case B_FLEX_MNG:
+    case B_RSS:
+        return row->offset != MRQC;
+    }
+    return row->offset >= 0x10000 && row->offset < 0x12000 && row->offset != GCR_EXT;
+}
+
+/* Undefined after power-on, so that a driver that does not write them is seen to be wrong. */
+static void fill_tables(struct x540 *card)
+{
+    uint32_t rows;
+    const struct x540_register *table = x540_registers(&rows);
+
+    for (uint32_t r = 0; r < rows; r++)
+        for (uint32_t i = 0; i < table[r].count && table[r].behaviour == B_TABLE; i++) {
+            uint32_t offset = table[r].offset + i * table[r].stride;
+            REG(card, offset) = x540_junk(offset) & table[r].rw_mask;
+        }
+    for (uint32_t n = 1; n < QUEUES; n++) {
+        REG(card, RAL + 8 * n) = x540_junk(n);
+        REG(card, RAH + 8 * n) = x540_junk(n) & 0xFFFF;
+    }
+    memset(card->touched, 0, sizeof(card->touched));
+}
+
+/* The value of the 5-tuple filters after any reset is undefined. Every fourth is on and looks for
+ * an address pair that nobody uses, so that only a test which goes for it sees the difference. */
+static void fill_ftqf(struct x540 *card)
+{
+    for (uint32_t n = 0; n < QUEUES; n++) {
+        uint32_t junk = x540_junk(0x5EED + n);
+
+        REG(card, SAQF + 4 * n) = junk | 0xF0;
+        REG(card, DAQF + 4 * n) = ~junk | 0xF0;
+        REG(card, SDPQF + 4 * n) = x540_junk(junk);
+        REG(card, L34T_IMIR + 4 * n) = (junk & L34T_RX_QUEUE) | L34T_SIZE_BP;
+        REG(card, FTQF + 4 * n) = (junk & (FTQF_PRIORITY | 0x3F00)) | 3u | FTQF_M_SPORT |
+                                  FTQF_M_DPORT | FTQF_M_PROTO | FTQF_POOL_MASK |
+                                  (n % 4 == 3 ? FTQF_ENABLE : 0);
+        card->touched[(FTQF + 4 * n) >> 5] &= (uint8_t) ~(1u << (n & 7));
+    }
+}
+
+static void default_registers(struct x540 *card, bool power_on)
+{
+    uint32_t rows;
+    const struct x540_register *table = x540_registers(&rows);
+
+    for (uint32_t r = 0; r < rows; r++) {
+        if (!power_on && survives_reset(&table[r]))
+            continue;
+        for (uint32_t i = 0; i < table[r].count; i++)
+            REG(card, table[r].offset + i * table[r].stride) = table[r].reset;
+    }
+    /* Of the packet buffers only the first has a size. */
+    for (uint32_t n = 1; n < 8; n++) {
+        REG(card, RXPBSIZE + 4 * n) = 0;
+        REG(card, TXPBSIZE + 4 * n) = 0;
+        REG(card, TXPBTHRESH + 4 * n) = 0;
+    }
+    if (card->config.kind == X540_82599)
+        REG(card, RXPBSIZE) = 0x200 << 10;
+    fill_ftqf(card);
+}
+
+/* Everything that stops at once when a reset begins. */
+static void stop_everything(struct x540 *card)
+{
+    for (int e = 0; e < EV_COUNT; e++)
+        if (e != EV_FLASH && e != EV_FIRMWARE)
+            x540_plan_never(card, (enum event)e);
+    x540_rx_reset(card);
+    x540_tx_reset(card);
+    x540_intr_reset(card);
+    x540_fdir_reset(card);
+    memset(card->rate_cleared, 0, sizeof(card->rate_cleared));
+    memset(card->rttdt1c, 0, sizeof(card->rttdt1c));
+    memset(card->rttbcnrc, 0, sizeof(card->rttbcnrc));
+    card->gio_off = false;
+    card->resets++;
+    card->ard_polled = card->dmaidone_polled = card->drv_load_checked = false;
+    card->rss_stale = true;
+}
+
+void x540_power_on(struct x540 *card)
+{
+    card->in_reset = false;
+    card->smbi = card->regsmp = false;
+    stop_everything(card);
+    memset(card->reg, 0, sizeof(card->reg));
+    default_registers(card, true);
+    fill_tables(card);
+    x540_stats_power_on(card);
+    x540_rx_buffer_size(card);
+    x540_filter_classify_changed(card);
+    x540_phy_power_on(card);
+    x540_load_done(card); /* the machine's firmware took seconds to get here */
+    x540_link_restart(card);
+}
+
+void x540_pci_reset(struct x540 *card)
+{
+    bool level = card->level;
+
+    card->bus_master = card->msix_enabled = false;
+    x540_power_on(card);
+    if (level)
+        card->env.interrupt(card->env.opaque, X540_INTX, false);
+}
+
+uint32_t x540_status(const struct x540 *card)
+{
+    return (uint32_t)card->config.lan_id << 2 | (card->link_up ? BIT(7) : 0) |
+           (card->gio_off ? 0 : STATUS_GIO);
+}
+
+static void check_reset_rules(struct x540 *card)
+{
+    uint32_t n;
+
+    if (card->vector_mask || card->other_mask)
+        x540_complain(card, RULE_RESET_INTERRUPTS_ON,
+                      "CTRL.RST with EIMS 0x%08x, EIMS_EX 0x%08x%08x: mask all first",
+                      card->other_mask, (unsigned)(card->vector_mask >> 32),
+                      (unsigned)card->vector_mask);
+    if (REG(card, RXCTRL) & RXCTRL_RXEN)
+        x540_complain(card, RULE_RESET_RUNNING, "CTRL.RST with RXCTRL.RXEN = 1");
+    for (n = 0; n < QUEUES; n++) {
+        if (card->rxq[n].state == QUEUE_ON || card->rxq[n].state == QUEUE_STARTING)
+            x540_complain(card, RULE_RESET_RUNNING, "CTRL.RST with RXDCTL[%u].ENABLE = 1", n);
+        if (card->txq[n].state == QUEUE_ON || card->txq[n].state == QUEUE_STARTING)
+            x540_complain(card, RULE_RESET_RUNNING, "CTRL.RST with TXDCTL[%u].ENABLE = 1", n);
+    }
+    if (!card->gio_off && !card->evil[X540_EVIL_MASTER_STUCK])
+        x540_complain(card, RULE_RESET_MASTER,
+                      "CTRL.RST with CTRL.GIO_DIS = %u and STATUS.GIO = 1: expected 0",
+                      REG(card, CTRL) & CTRL_GIO_DIS ? 1 : 0);
+    if (card->config.kind != X540_82599 && !x540_holds_phy(card))
+        x540_complain(card, RULE_RESET_SEMAPHORE, "CTRL.RST with SW_FW_SYNC = 0x%08x: PHY%u not held",
+                      REG(card, SWFW_SYNC), card->config.lan_id);
+}
+
+void x540_ctrl_write(struct x540 *card, uint32_t value)
+{
+    uint32_t old = REG(card, CTRL);
+
+    if (card->in_reset)
+        return;
+    if (value & (CTRL_RST | CTRL_LNK_RST)) {
+        check_reset_rules(card);
+        stop_everything(card);
+        default_registers(card, false);
+        card->loaded = false;
+        REG(card, RDRXCTL) &= ~RDRXCTL_DMAIDONE;
+        REG(card, CTRL) = value & (CTRL_RST | CTRL_LNK_RST);
+        x540_rx_buffer_size(card);
+        x540_filter_classify_changed(card);
+        x540_link_restart(card);
+        card->in_reset = true;
+        if (!card->evil[X540_EVIL_RESET_STUCK])
+            x540_plan(card, EV_RESET, card->config.reset_ns);
+        return;
+    }
+    REG(card, CTRL) = value & CTRL_GIO_DIS;
+    if ((old ^ value) & CTRL_GIO_DIS) {
+        if (value & CTRL_GIO_DIS)
+            x540_plan(card, EV_GIO, card->config.enable_ns);
+        else
+            x540_gio_changed(card);
+    }
+}
+
+void x540_gio_changed(struct x540 *card)
+{
+    x540_plan_never(card, EV_GIO);
+    card->gio_off = (REG(card, CTRL) & CTRL_GIO_DIS) && !card->evil[X540_EVIL_MASTER_STUCK];
+    if (!card->gio_off) {
+        x540_rx_drain(card);
+        x540_tx_run(card);
+    }
+}
+
+void x540_reset_done(struct x540 *card)
+{
+    card->in_reset = false;
+    REG(card, CTRL) = 0;
+    x540_plan(card, EV_LOAD, card->config.reset_ns / 10 + 1);
+}
+
+/* The NVM's auto-load is through and the DMA memories are ready. */
+void x540_load_done(struct x540 *card)
+{
+    const uint8_t *mac = card->config.mac;
+
+    card->loaded = true;
+    x540_nvm_load(card);
+    REG(card, RDRXCTL) |= RDRXCTL_DMAIDONE;
+    REG(card, RAL) = (uint32_t)mac[0] | (uint32_t)mac[1] << 8 | (uint32_t)mac[2] << 16 |
+                     (uint32_t)mac[3] << 24;
+    REG(card, RAH) = (uint32_t)mac[4] | (uint32_t)mac[5] << 8 | RAH_AV;
+    if (card->evil[X540_EVIL_BAD_MAC])
+        REG(card, RAL) = REG(card, RAH) = 0;
+    for (uint32_t n = 0; n < QUEUES; n++)
+        x540_filter_rar_changed(card, n);
+}

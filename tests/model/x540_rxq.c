@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Receive queues as the driver sets them up: rings, enable and disable, tails; and the rules that
+ * are looked at when receive has been opened. Read next: x540_rx.c.
+ */
+#include <string.h>
+
+#include "x540_internal.h"
+
+#define RX_CHECK_NS 50000000ull /* a driver that still sets up loopback then is forgiven */
+
+void x540_rx_buffer_size(struct x540 *card)
+{
+    uint32_t kb = 0, all = card->config.kind == X540_82599 ? 512 : 384, fdir;
+
+    for (uint32_t n = 0; n < 8; n++)
+        kb += GET(PBSIZE_KB, REG(card, RXPBSIZE + 4 * n));
+    fdir = GET(FDIRCTRL_PBALLOC, REG(card, FDIRCTRL));
+    all -= fdir ? 32u << fdir : 0;
+    card->rx_buffer_bytes = (kb < all ? kb : all) * 1024;
+}
+
+uint32_t x540_rxq_available(const struct rx_queue *queue)
+{
+    return queue->tail >= queue->head ? queue->tail - queue->head
+                                      : queue->size - queue->head + queue->tail;
+}
+
+/* ---- On and off ---- */
+
+static void plan_moves(struct x540 *card)
+{
+    uint64_t first = NEVER;
+
+    for (uint32_t n = 0; n < QUEUES; n++)
+        if (bit_test(card->rxq_moving, n) && card->rxq[n].due < first)
+            first = card->rxq[n].due;
+    if (first != NEVER)
+        x540_plan_at(card, EV_RXQ, first);
+}
+
+static void move(struct x540 *card, uint32_t n, enum queue_state to)
+{
+    struct rx_queue *queue = &card->rxq[n];
+
+    queue->state = (uint8_t)to;
+    queue->due = card->now + card->config.enable_ns;
+    queue->cached = 0;
+    bit_put(card->rxq_moving, n, true);
+    bit_put(card->rx_dry, n, false);
+    if (queue->due < card->due[EV_RXQ])
+        x540_plan_at(card, EV_RXQ, queue->due);
+}
+
+static void check_ring(struct x540 *card, uint32_t n)
+{
+    struct rx_queue *queue = &card->rxq[n];
+    uint32_t srrctl = REG(card, SRRCTL(n)), type = GET(SRRCTL_DESCTYPE, srrctl);
+    uint32_t kb = GET(SRRCTL_BSIZEPKT, srrctl);
+
+    if (!card->loaded)
+        x540_complain(card, RULE_DMA_NOT_READY, "RXDCTL[%u].ENABLE with RDRXCTL.DMAIDONE = 0", n);
+    if (!card->bus_master)
+        x540_complain(card, RULE_BUS_MASTER_OFF, "RXDCTL[%u].ENABLE with bus mastering off", n);
+    if (!queue->size) {
+        x540_complain(card, RULE_RING_EMPTY, "RXDCTL[%u].ENABLE with RDLEN = 0x%08x", n,
+                      queue->raw_length);
+        return;
+    }
+    if (queue->raw_base & 127)
+        x540_complain(card, RULE_RING_BASE, "RDBAL[%u] = 0x%08x: not 128-byte aligned", n,
+                      queue->raw_base);
+    if ((queue->raw_length & 127) || queue->raw_length > RING_MAX * 16)
+        x540_complain(card, RULE_RING_LENGTH,
+                      "RDLEN[%u] = 0x%08x: expected a multiple of 128, at most 0x%x", n,
+                      queue->raw_length, RING_MAX * 16);
+    if (kb < 1 || kb > 16)
+        x540_complain(card, RULE_RX_BUFFER_SIZE, "SRRCTL[%u] = 0x%08x: BSIZEPKT %u, expected 1..16",
+                      n, srrctl, kb);
+    if (type == 2 || type == 5)
+        x540_complain(card, RULE_RX_HEADER_SPLIT, "SRRCTL[%u] = 0x%08x: DESCTYPE %u", n, srrctl,
+                      type);
+    else if (type > 1)
+        x540_complain(card, RULE_RX_DESC_TYPE, "SRRCTL[%u] = 0x%08x: DESCTYPE %u", n, srrctl, type);
+    if (REG(card, RDT(n)) != queue->head)
+        x540_complain(card, RULE_TAIL_STALE, "RXDCTL[%u].ENABLE with RDH = %u, RDT = %u", n,
+                      queue->head, REG(card, RDT(n)));
+    if (REG(card, DCA_RXCTRL(n)) & DCA_RXCTRL_MBZ)
+        x540_complain(card, RULE_DCA_RXCTRL_B12, "DCA_RXCTRL[%u] = 0x%08x: bit 12 is 1", n,
+                      REG(card, DCA_RXCTRL(n)));
+}
+
+static void set_limit(struct rx_queue *queue, uint32_t rxdctl)
+{
+    queue->strip_vlan = rxdctl & RXDCTL_VME;
+    queue->max_bytes = rxdctl & RXDCTL_RLPML_EN ? GET(RXDCTL_RLPML, rxdctl) : 0;
+}
+
+static void start(struct x540 *card, uint32_t n)
+{
+    struct rx_queue *queue = &card->rxq[n];
+    uint32_t srrctl = REG(card, SRRCTL(n)), kb = GET(SRRCTL_BSIZEPKT, srrctl);
+
+    queue->size = (REG(card, RDLEN(n)) & ~127u) / 16;
+    if (queue->size > RING_MAX)
+        queue->size = RING_MAX;
+    check_ring(card, n);
+    queue->base = (uint64_t)REG(card, RDBAH(n)) << 32 | REG(card, RDBAL(n));
+    if (queue->size) {
+        queue->head %= queue->size;
+        queue->tail = REG(card, RDT(n)) % queue->size;
+    } else {
+        queue->head = queue->tail = 0;
+    }
+    queue->buffer_bytes = (kb ? kb : 1) * 1024;
+    queue->advanced = GET(SRRCTL_DESCTYPE, srrctl) != 0;
+    queue->drop = srrctl & SRRCTL_DROP_EN;
+    queue->hung = queue->was_filled = false;
+    move(card, n, QUEUE_STARTING);
+}
+
+void x540_rxq_moved(struct x540 *card)
+{
+    for (uint32_t n = 0; n < QUEUES; n++) {
+        struct rx_queue *queue = &card->rxq[n];
+
+        if (!bit_test(card->rxq_moving, n) || queue->due > card->now)
+            continue;
+        bit_put(card->rxq_moving, n, false);
+        if (queue->state == QUEUE_STARTING && !card->evil[X540_EVIL_ENABLE_STUCK]) {
+            queue->state = QUEUE_ON;
+            REG(card, RXDCTL(n)) |= RXDCTL_ENABLE;
+        } else if (queue->state == QUEUE_STOPPING) {
+            queue->state = QUEUE_OFF;
+            REG(card, RXDCTL(n)) &= ~RXDCTL_ENABLE;
+        }
+    }
+    plan_moves(card);
+    x540_rx_drain(card);
+}
+
+static void rxdctl_write(struct x540 *card, uint32_t n, uint32_t value)
+{
+    struct rx_queue *queue = &card->rxq[n];
+    bool on = queue->state == QUEUE_ON || queue->state == QUEUE_STARTING;
+    uint32_t enable = REG(card, RXDCTL(n)) & RXDCTL_ENABLE;
+
+    REG(card, RXDCTL(n)) = (value & (RXDCTL_RLPML | RXDCTL_RLPML_EN | RXDCTL_SWFLSH | RXDCTL_VME)) |
+                           enable;
+    set_limit(queue, value);
+    if (value & RXDCTL_ENABLE) {
+        if (!on)
+            start(card, n);
+    } else if (on) {
+        move(card, n, QUEUE_STOPPING);
+    }
+}
+
+/* ---- Registers of a ring ---- */
+
+static bool is_on(const struct rx_queue *queue)
+{
+    return queue->state == QUEUE_ON || queue->state == QUEUE_STARTING;
+}
+
+static void ring_write(struct x540 *card, uint32_t offset, uint32_t value)
+{
+    struct rx_queue *queue = &card->rxq[rx_queue_of(offset)];
+    char name[32];
+
+    if (is_on(queue)) {
+        x540_complain(card, RULE_RING_CHANGED, "%s = 0x%08x while the queue is enabled",
+                      x540_register_name(card, offset, name), value);
+        return;
+    }
+    switch (offset & 0x3F) {
+    case 0x00:
+        queue->raw_base = value;
+        REG(card, offset) = value & ~127u;
+        break;
+    case 0x04:
+        REG(card, offset) = value;
+        break;
+    default:
+        queue->raw_length = value;
+        REG(card, offset) = value & 0xFFF80;
+        break;
+    }
+}
+
+static void tail_write(struct x540 *card, uint32_t offset, uint32_t value)
+{
+    uint32_t n = rx_queue_of(offset);
+    struct rx_queue *queue = &card->rxq[n];
+
+    if (queue->state == QUEUE_ON && queue->size) {
+        if (value >= queue->size) {
+            x540_complain(card, RULE_TAIL_RANGE, "RDT[%u] = %u: the ring has %u descriptors", n,
+                          value, queue->size);
+            return;
+        }
+        if (!card->bus_master)
+            x540_complain(card, RULE_BUS_MASTER_OFF, "RDT[%u] = %u with bus mastering off", n,
+                          value);
+        queue->tail = value;
+        REG(card, offset) = value;
+        queue->was_filled = true;
+        bit_put(card->rx_dry, n, false);
+        if (card->rx_store_frames)
+            x540_rx_drain(card);
+        return;
+    }
+    if (is_on(queue) && !queue->size) { /* no ring: a register and nothing more */
+        REG(card, offset) = value & 0xFFFF;
+        return;
+    }
+    if (value == queue->head) {
+        REG(card, offset) = value;
+        return;
+    }
+    if (queue->state == QUEUE_STARTING)
+        x540_complain(card, RULE_TAIL_EARLY, "RDT[%u] = %u before RXDCTL.ENABLE reads 1", n, value);
+    else
+        x540_complain(card, RULE_TAIL_DISABLED, "RDT[%u] = %u while the queue is off", n, value);
+}
+
+static void head_write(struct x540 *card, uint32_t offset, uint32_t value)
+{
+    uint32_t n = rx_queue_of(offset);
+
+    if (is_on(&card->rxq[n]))
+        x540_complain(card, RULE_HEAD_WRITTEN, "RDH[%u] = %u while the queue is enabled", n, value);
+    else
+        card->rxq[n].head = value & 0xFFFF;
+}
+
+static void srrctl_write(struct x540 *card, uint32_t offset, uint32_t value)
+{
+    uint32_t n = rx_queue_of(offset);
+    struct rx_queue *queue = &card->rxq[n];
+
+    if (is_on(queue)) {
+        if ((REG(card, offset) ^ value) & (SRRCTL_BSIZEPKT | SRRCTL_DESCTYPE))
+            x540_complain(card, RULE_RING_CHANGED,
+                          "SRRCTL[%u] = 0x%08x (was 0x%08x) while the queue is enabled", n, value,
+                          REG(card, offset));
+        queue->drop = value & SRRCTL_DROP_EN;
+        if (!queue->drop)
+            bit_put(card->rx_dry, n, false);
+    }
+    REG(card, offset) = value & 0x1FC03F1F;
+}
+
+/* ---- Opening receive ---- */
+
+static bool was_written(const struct x540 *card, uint32_t offset)
+{
+    return card->touched[offset >> 5] >> (offset >> 2 & 7) & 1;
+}
+
+static void check_tables(struct x540 *card)
+{
+    uint32_t rows, offset;
+    const struct x540_register *table = x540_registers(&rows);
+    char name[32];
+
+    for (uint32_t r = 0; r < rows; r++)
+        for (uint32_t i = 0; i < table[r].count && table[r].behaviour == B_TABLE; i++)
+            if (!was_written(card, table[r].offset + i * table[r].stride))
+                x540_complain(card, RULE_TABLE_JUNK, "%s never written since power-on: undefined",
+                              x540_register_name(card, table[r].offset + i * table[r].stride,
+                                                 name));
+    for (uint32_t n = 1; n < QUEUES; n++)
+        if (!was_written(card, RAL + 8 * n) || !was_written(card, RAH + 8 * n))
+            x540_complain(card, RULE_TABLE_JUNK, "RAL[%u], RAH[%u] never written since power-on", n,
+                          n);
+    for (uint32_t n = 0; n < QUEUES; n++)
+        if (!was_written(card, FTQF + 4 * n))
+            x540_complain(card, RULE_FTQF_JUNK, "FTQF[%u] = 0x%08x, not written since the reset", n,
+                          REG(card, FTQF + 4 * n));
+    if (!x540_stats_cleared(card, &offset))
+        x540_complain(card, RULE_STATS_JUNK, "%s never read since power-on",
+                      x540_register_name(card, offset, name));
+}
+
+static void check_buffers(struct x540 *card)
+{
+    uint32_t kb = 0, all = card->config.kind == X540_82599 ? 512 : 384;
+    uint32_t fdir = GET(FDIRCTRL_PBALLOC, REG(card, FDIRCTRL)), fcrth = REG(card, FCRTH);
+
+    fdir = fdir ? 32u << fdir : 0;
+    for (uint32_t n = 0; n < 8; n++)
+        kb += GET(PBSIZE_KB, REG(card, RXPBSIZE + 4 * n));
+    if (kb + fdir > all || !GET(PBSIZE_KB, REG(card, RXPBSIZE)))
+        x540_complain(card, RULE_RXPBSIZE_TOTAL,
+                      "RXPBSIZE sum %u KB, [0] %u KB, flow director %u KB: the card has %u KB", kb,
+                      GET(PBSIZE_KB, REG(card, RXPBSIZE)), fdir, all);
+    fcrth &= 0x7FFE0;
+    if (!fcrth || fcrth >= kb * 1024)
+        x540_complain(card, RULE_FCRTH, "FCRTH[0] = 0x%08x with %u KB of packet buffer",
+                      REG(card, FCRTH), kb);
+}
+
+/* The set-up that the facts ask for before the first frame. Looked at once for each opening. */
+void x540_rx_check(struct x540 *card)
+{
+    uint32_t hlreg0 = REG(card, HLREG0), rdrxctl = REG(card, RDRXCTL);
+    uint32_t wanted = RDRXCTL_RSCACKC | RDRXCTL_FCOE_WRFIX;
+
+    if (card->rx_checked || !(REG(card, RXCTRL) & RXCTRL_RXEN) || (hlreg0 & HLREG0_LPBK))
+        return;
+    card->rx_checked = true;
+    x540_plan_never(card, EV_RX_CHECK);
+    if (!(hlreg0 & HLREG0_RXCRCSTRP) != !(rdrxctl & RDRXCTL_CRCSTRIP))
+        x540_complain(card, RULE_CRC_STRIP, "HLREG0 = 0x%08x, RDRXCTL = 0x%08x: strip bits differ",
+                      hlreg0, rdrxctl);
+    if ((rdrxctl & (wanted | RDRXCTL_RSCFRSTSIZE)) != wanted)
+        x540_complain(card, RULE_RDRXCTL_BITS,
+                      "RDRXCTL = 0x%08x: expected RSCACKC = FCOE_WRFIX = 1, RSCFRSTSIZE = 0",
+                      rdrxctl);
+    if (!(REG(card, CTRL_EXT) & CTRL_EXT_NS_DIS))
+        x540_complain(card, RULE_NS_DIS, "CTRL_EXT = 0x%08x: NS_DIS is 0", REG(card, CTRL_EXT));
+    if (!(REG(card, RFCTL) & RFCTL_RSC_DIS))
+        x540_complain(card, RULE_RSC_ON, "RFCTL = 0x%08x: RSC_DIS is 0", REG(card, RFCTL));
+    if (GET(GPIE_VTMODE, REG(card, GPIE)) != GET(GCR_EXT_VT_MODE, REG(card, GCR_EXT)))
+        x540_complain(card, RULE_VT_MODE, "GPIE = 0x%08x, GCR_EXT = 0x%08x: VT modes differ",
+                      REG(card, GPIE), REG(card, GCR_EXT));
+    if (!(REG(card, RAH) & RAH_AV) && !(REG(card, FCTRL) & FCTRL_UPE))
+        x540_complain(card, RULE_NO_ADDRESS, "RAH0 = 0x%08x: no valid address, no promiscuity",
+                      REG(card, RAH));
+    if (!card->ard_polled)
+        x540_complain(card, RULE_ARD_NOT_POLLED, "receive opened; EEC.ARD never seen as 1");
+    if (!card->dmaidone_polled)
+        x540_complain(card, RULE_DMAIDONE_NOT_POLLED,
+                      "receive opened; RDRXCTL.DMAIDONE never seen as 1");
+    check_buffers(card);
+    check_tables(card);
+}
+
+static void rxctrl_write(struct x540 *card, uint32_t value)
+{
+    bool was = REG(card, RXCTRL) & RXCTRL_RXEN, is = value & RXCTRL_RXEN;
+
+    REG(card, RXCTRL) = value & RXCTRL_RXEN;
+    if (is && !was) {
+        if (!card->loaded)
+            x540_complain(card, RULE_DMA_NOT_READY, "RXCTRL.RXEN with RDRXCTL.DMAIDONE = 0");
+        card->rx_checked = false;
+        x540_plan(card, EV_RX_CHECK, RX_CHECK_NS);
+    } else if (!is) {
+        x540_plan_never(card, EV_RX_CHECK);
+    }
+}
+
+void x540_rx_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uint32_t value)
+{
+    switch (behaviour) {
+    case B_RDT:
+        tail_write(card, offset, value);
+        break;
+    case B_RX_RING:
+        ring_write(card, offset, value);
+        break;
+    case B_RDH:
+        head_write(card, offset, value);
+        break;
+    case B_RXDCTL:
+        rxdctl_write(card, rx_queue_of(offset), value);
+        break;
+    case B_SRRCTL:
+        srrctl_write(card, offset, value);
+        break;
+    case B_RXCTRL:
+        rxctrl_write(card, value);
+        break;
+    default: /* FCTRL */
+        if (((REG(card, FCTRL) ^ value) & FCTRL_BAM) && (REG(card, RXCTRL) & RXCTRL_RXEN))
+            x540_complain(card, RULE_BAM_RXEN, "FCTRL = 0x%08x changes BAM while RXEN = 1", value);
+        REG(card, FCTRL) = value & (FCTRL_SBP | FCTRL_MPE | FCTRL_UPE | FCTRL_BAM);
+        break;
+    }
+}
+
+void x540_rx_reset(struct x540 *card)
+{
+    for (uint32_t n = 0; n < QUEUES; n++)
+        memset(&card->rxq[n], 0, offsetof(struct rx_queue, cache));
+    memset(card->rx_dry, 0, sizeof(card->rx_dry));
+    memset(card->rxq_moving, 0, sizeof(card->rxq_moving));
+    card->rx_store_head = card->rx_store_tail = 0;
+    card->rx_store_frames = card->rx_store_used = 0;
+    card->rx_checked = false;
+    card->held_back = false;
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Transmit queues as the driver sets them up: rings, enable and disable, tails, and the rules of
+ * that. Read next: x540_tx.c.
+ */
+#include <string.h>
+
+#include "x540_internal.h"
+
+static bool is_on(const struct tx_queue *queue)
+{
+    return queue->state == QUEUE_ON || queue->state == QUEUE_STARTING;
+}
+
+static void plan_moves(struct x540 *card)
+{
+    uint64_t first = NEVER;
+
+    for (uint32_t n = 0; n < QUEUES; n++)
+        if (bit_test(card->txq_moving, n) && card->txq[n].due < first)
+            first = card->txq[n].due;
+    if (first != NEVER)
+        x540_plan_at(card, EV_TXQ, first);
+}
+
+static void move(struct x540 *card, uint32_t n, enum queue_state to)
+{
+    struct tx_queue *queue = &card->txq[n];
+
+    queue->state = (uint8_t)to;
+    queue->due = card->now + card->config.enable_ns;
+    bit_put(card->txq_moving, n, true);
+    bit_put(card->tx_work, n, false);
+    if (queue->due < card->due[EV_TXQ])
+        x540_plan_at(card, EV_TXQ, queue->due);
+}
+
+/* ---- Rules at enable ---- */
+
+static void check_ring(struct x540 *card, uint32_t n)
+{
+    struct tx_queue *queue = &card->txq[n];
+
+    if (!card->loaded)
+        x540_complain(card, RULE_DMA_NOT_READY, "TXDCTL[%u].ENABLE with RDRXCTL.DMAIDONE = 0", n);
+    if (!card->bus_master)
+        x540_complain(card, RULE_BUS_MASTER_OFF, "TXDCTL[%u].ENABLE with bus mastering off", n);
+    if (!queue->size) {
+        x540_complain(card, RULE_RING_EMPTY, "TXDCTL[%u].ENABLE with TDLEN = 0x%08x", n,
+                      queue->raw_length);
+        return;
+    }
+    if (queue->raw_base & 127)
+        x540_complain(card, RULE_RING_BASE, "TDBAL[%u] = 0x%08x: not 128-byte aligned", n,
+                      queue->raw_base);
+    if ((queue->raw_length & 127) || queue->raw_length > RING_MAX * 16)
+        x540_complain(card, RULE_RING_LENGTH,
+                      "TDLEN[%u] = 0x%08x: expected a multiple of 128, at most 0x%x", n,
+                      queue->raw_length, RING_MAX * 16);
+    if (REG(card, TDT(n)) != queue->head)
+        x540_complain(card, RULE_TAIL_STALE, "TXDCTL[%u].ENABLE with TDH = %u, TDT = %u", n,
+                      queue->head, REG(card, TDT(n)));
+}
+
+static void check_report(struct x540 *card, uint32_t n, uint32_t txdctl)
+{
+    uint32_t tdwbal = REG(card, TDWBAL(n)), wthresh = GET(TXDCTL_WTHRESH, txdctl);
+
+    if (GET(TXDCTL_PTHRESH, txdctl) + wthresh > 40)
+        x540_complain(card, RULE_TX_THRESHOLDS, "TXDCTL[%u] = 0x%08x: PTHRESH + WTHRESH > 40", n,
+                      txdctl);
+    if (REG(card, DCA_TXCTRL(n)) & DCA_TXCTRL_DESC_WRO) {
+        if (tdwbal & TDWBAL_ENABLE)
+            x540_complain(card, RULE_HEAD_WB_ORDER,
+                          "TDWBAL[%u] = 0x%08x with DCA_TXCTRL = 0x%08x: bit 11 must be 0", n,
+                          tdwbal, REG(card, DCA_TXCTRL(n)));
+        else
+            x540_complain(card, RULE_DCA_TXCTRL_B11, "DCA_TXCTRL[%u] = 0x%08x: bit 11 is 1", n,
+                          REG(card, DCA_TXCTRL(n)));
+    }
+    if (!(tdwbal & TDWBAL_ENABLE))
+        return;
+    if (tdwbal & 0xC)
+        x540_complain(card, RULE_HEAD_WB_ALIGN, "TDWBAL[%u] = 0x%08x: not 16-byte aligned", n,
+                      tdwbal);
+    if (wthresh)
+        x540_complain(card, RULE_HEAD_WB_WTHRESH,
+                      "TXDCTL[%u] = 0x%08x: WTHRESH %u with head write-back", n, txdctl, wthresh);
+}
+
+static void check_buffers(struct x540 *card)
+{
+    uint32_t kb = 0, first = GET(PBSIZE_KB, REG(card, TXPBSIZE));
+
+    for (uint32_t i = 0; i < 8; i++)
+        kb += GET(PBSIZE_KB, REG(card, TXPBSIZE + 4 * i));
+    if (kb > 160 || !first)
+        x540_complain(card, RULE_TXPBSIZE_TOTAL, "TXPBSIZE sum %u KB, [0] %u KB: the card has 160",
+                      kb, first);
+    else if (first >= 10 && (REG(card, TXPBTHRESH) & 0x3FF) != first - 10)
+        x540_complain(card, RULE_TXPBTHRESH, "TXPBTHRESH[0] = %u with TXPBSIZE[0] = %u KB",
+                      REG(card, TXPBTHRESH), first);
+    if (!(REG(card, MTQC) & 1) && (REG(card, DTXMXSZRQ) & 0xFFF) != 0xFFF)
+        x540_complain(card, RULE_DTXMXSZRQ, "DTXMXSZRQ = 0x%03x without DCB: expected 0xFFF",
+                      REG(card, DTXMXSZRQ));
+    if (~card->rate_cleared[0] | ~card->rate_cleared[1])
+        x540_complain(card, RULE_RATE_LIMITER, "a queue is enabled; rate limiters not cleared");
+}
+
+/* ---- On and off ---- */
+
+static void start(struct x540 *card, uint32_t n, uint32_t txdctl)
+{
+    struct tx_queue *queue = &card->txq[n];
+    uint32_t tdwbal = REG(card, TDWBAL(n));
+
+    if (!(REG(card, DMATXCTL) & DMATXCTL_TE)) {
+        x540_complain(card, RULE_TX_TE_FIRST, "TXDCTL[%u] = 0x%08x with DMATXCTL = 0x%08x: TE is 0",
+                      n, txdctl, REG(card, DMATXCTL));
+        return; /* and the queue does not start */
+    }
+    queue->size = (REG(card, TDLEN(n)) & ~127u) / 16;
+    if (queue->size > RING_MAX)
+        queue->size = RING_MAX;
+    check_ring(card, n);
+    check_report(card, n, txdctl);
+    check_buffers(card);
+    queue->base = (uint64_t)REG(card, TDBAH(n)) << 32 | REG(card, TDBAL(n));
+    if (queue->size) {
+        queue->head %= queue->size;
+        queue->tail = REG(card, TDT(n)) % queue->size;
+    } else {
+        queue->head = queue->tail = 0;
+    }
+    queue->head_mode = tdwbal & TDWBAL_ENABLE;
+    queue->head_ok = !(tdwbal & 0xC);
+    queue->head_at = (uint64_t)REG(card, TDWBAH(n)) << 32 | (tdwbal & ~3u);
+    queue->hung = false;
+    queue->since_report = queue->segments_sent = 0;
+    queue->context[0].valid = queue->context[1].valid = false;
+    move(card, n, QUEUE_STARTING);
+}
+
+void x540_txq_moved(struct x540 *card)
+{
+    for (uint32_t n = 0; n < QUEUES; n++) {
+        struct tx_queue *queue = &card->txq[n];
+
+        if (!bit_test(card->txq_moving, n) || queue->due > card->now)
+            continue;
+        bit_put(card->txq_moving, n, false);
+        if (queue->state == QUEUE_STARTING && !card->evil[X540_EVIL_ENABLE_STUCK]) {
+            queue->state = QUEUE_ON;
+            REG(card, TXDCTL(n)) |= TXDCTL_ENABLE;
+            bit_put(card->tx_work, n, queue->head != queue->tail);
+        } else if (queue->state == QUEUE_STOPPING) {
+            queue->state = QUEUE_OFF;
+            REG(card, TXDCTL(n)) &= ~TXDCTL_ENABLE;
+        }
+    }
+    plan_moves(card);
+}
+
+static void txdctl_write(struct x540 *card, uint32_t n, uint32_t value)
+{
+    struct tx_queue *queue = &card->txq[n];
+    uint32_t enable = REG(card, TXDCTL(n)) & TXDCTL_ENABLE;
+
+    REG(card, TXDCTL(n)) = (value & 0x047F7F7F) | enable;
+    if (value & TXDCTL_ENABLE) {
+        if (!is_on(queue))
+            start(card, n, value);
+    } else if (is_on(queue)) {
+        if (queue->head != queue->tail)
+            x540_complain(card, RULE_TX_DISABLE_BUSY,
+                          "TXDCTL[%u].ENABLE cleared with TDH = %u, TDT = %u", n, queue->head,
+                          queue->tail);
+        move(card, n, QUEUE_STOPPING);
+    }
+}
+
+/* ---- Registers ---- */
+
+static void ring_write(struct x540 *card, uint32_t offset, uint32_t value)
+{
+    struct tx_queue *queue = &card->txq[tx_queue_of(offset)];
+    char name[32];
+
+    if (is_on(queue)) {
+        x540_complain(card, RULE_RING_CHANGED, "%s = 0x%08x while the queue is enabled",
+                      x540_register_name(card, offset, name), value);
+        return;
+    }
+    switch (offset & 0x3F) {
+    case 0x00:
+        queue->raw_base = value;
+        value &= ~127u;
+        break;
+    case 0x08:
+        queue->raw_length = value;
+        value &= 0xFFF80;
+        break;
+    case 0x38:
+        value &= ~2u;
+        break;
+    }
+    REG(card, offset) = value;
+}
+
+static void tail_write(struct x540 *card, uint32_t offset, uint32_t value)
+{
+    uint32_t n = tx_queue_of(offset);
+    struct tx_queue *queue = &card->txq[n];
+
+    if (queue->state == QUEUE_ON && queue->size) {
+        if (value >= queue->size) {
+            x540_complain(card, RULE_TAIL_RANGE, "TDT[%u] = %u: the ring has %u descriptors", n,
+                          value, queue->size);
+            return;
+        }
+        if (!card->bus_master)
+            x540_complain(card, RULE_BUS_MASTER_OFF, "TDT[%u] = %u with bus mastering off", n,
+                          value);
+        if (REG(card, RTTDCS) & RTTDCS_ARBDIS)
+            x540_complain(card, RULE_ARBDIS_LEFT, "TDT[%u] = %u with RTTDCS.ARBDIS = 1", n, value);
+        if (!(REG(card, CTRL_EXT) & CTRL_EXT_DRV_LOAD))
+            x540_complain(card, RULE_DRV_LOAD, "TDT[%u] = %u with CTRL_EXT = 0x%08x: DRV_LOAD is 0",
+                          n, value, REG(card, CTRL_EXT));
+        queue->tail = value;
+        REG(card, offset) = value;
+        if (queue->head != value) {
+            bit_put(card->tx_work, n, true);
+            x540_tx_queue_run(card, n);
+        }
+        return;
+    }
+    if (is_on(queue) && !queue->size) {
+        REG(card, offset) = value & 0xFFFF;
+        return;
+    }
+    if (value == queue->head) {
+        REG(card, offset) = value;
+        return;
+    }
+    if (queue->state == QUEUE_STARTING)
+        x540_complain(card, RULE_TAIL_EARLY, "TDT[%u] = %u before TXDCTL.ENABLE reads 1", n, value);
+    else
+        x540_complain(card, RULE_TAIL_DISABLED, "TDT[%u] = %u while the queue is off", n, value);
+}
+
+static void head_write(struct x540 *card, uint32_t offset, uint32_t value)
+{
+    uint32_t n = tx_queue_of(offset);
+
+    if (is_on(&card->txq[n]))
+        x540_complain(card, RULE_HEAD_WRITTEN, "TDH[%u] = %u while the queue is enabled", n, value);
+    else
+        card->txq[n].head = value & 0xFFFF;
+}
+
+void x540_tx_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uint32_t value)
+{
+    switch (behaviour) {
+    case B_TDT:
+        tail_write(card, offset, value);
+        break;
+    case B_TX_RING:
+        ring_write(card, offset, value);
+        break;
+    case B_TDH:
+        head_write(card, offset, value);
+        break;
+    case B_TXDCTL:
+        txdctl_write(card, tx_queue_of(offset), value);
+        break;
+    case B_MTQC:
+        if (REG(card, RTTDCS) & RTTDCS_ARBDIS)
+            REG(card, MTQC) = value & 0xF;
+        else
+            x540_complain(card, RULE_MTQC_ARBDIS,
+                          "MTQC = 0x%08x with RTTDCS = 0x%08x: ARBDIS is 0, write ignored", value,
+                          REG(card, RTTDCS));
+        break;
+    default: /* DMATXCTL */
+        REG(card, DMATXCTL) = value & 0xFFFF0029;
+        x540_tx_run(card);
+        break;
+    }
+}
+
+void x540_tx_reset(struct x540 *card)
+{
+    memset(card->txq, 0, sizeof(card->txq));
+    memset(card->tx_work, 0, sizeof(card->tx_work));
+    memset(card->txq_moving, 0, sizeof(card->txq_moving));
+    card->tx_turn = 0;
+}
