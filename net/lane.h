@@ -21,16 +21,26 @@ extern unsigned lanes_n;
 
 /* ---- Per frame ---- */
 
-/* A received descriptor's word under this mask must be RX_WHOLE plus a length of FRAME_MIN to
- * SLOT_BYTES - 1; all of that is one subtraction and one unsigned compare. */
+/* What a received descriptor's word must be to be a frame: done, whole, without error, and of
+ * FRAME_MIN to SLOT_BYTES - 1 bytes. All of it is one subtraction and one unsigned compare. */
 #define RX_CHECKED (RX_DD | RX_EOP | RX_RXE | RX_LENGTH)
 #define RX_WHOLE (RX_DD | RX_EOP)
-#define RX_LENGTH_SPAN (SLOT_BYTES - 1 - FRAME_MIN)
 
-/* What a frame handler is: it may change the frame's bytes, and returns how many of them to send
- * (FRAME_MIN..SLOT_BYTES - 1) or 0. Whoever returns 0 has counted the frame: consumed, or dropped
- * under a name. */
-typedef uint32_t lane_handler(struct lane *lane, uint8_t *frame, uint32_t length);
+/* An application's two handlers. The fast one is compiled into the loop: it may change the frame's
+ * bytes and answers true to send it as long as it came, or false, having changed nothing, to hand
+ * it to the slow one. */
+typedef bool lane_fast(const struct lane *lane, uint8_t *frame, uint32_t length);
+/* The slow one may do anything to the frame within SLOT_BYTES and returns how many bytes to send
+ * (FRAME_MIN..FRAME_MAX), or 0 after it has counted the frame: consumed, or dropped by name. */
+typedef uint32_t lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);
+
+/* Which frames the fast handler gets: those whose words also have these status bits so. */
+struct lane_shape {
+    lane_fast *fast;
+    lane_slow *slow;
+    uint64_t status_checked, status_wanted; /* RX_ bits besides RX_CHECKED and RX_WHOLE */
+    uint32_t length_least;                  /* at least FRAME_MIN */
+};
 
 static inline uint32_t lane_drop(struct lane *lane, enum drop why)
 {
@@ -38,37 +48,33 @@ static inline uint32_t lane_drop(struct lane *lane, enum drop why)
     return 0;
 }
 
-/* A descriptor that failed the check: name its fault, count it, let the slot pass unsent. */
-void lane_refuse(struct lane *lane, struct descriptor *slot, uint64_t checked);
+/* The way out of the loop for every frame that is not fast, and for every descriptor that is no
+ * frame: finds out which, and counts all of it. `checked` is the word under the masks. */
+void lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow);
 
-/* What one burst adds up, in registers. Kept as differences from the common case (a good frame is
- * sent as long as it came), because those cost nothing where they are known to be zero. */
+/* What one burst adds up in registers; frames that went aside are in the lane's counters already. */
 struct burst_sum {
-    uint64_t excess;   /* lengths of good frames, FRAME_MIN left out of each */
-    uint64_t shrunk;   /* bytes received and not sent, of good frames */
-    uint64_t unsent;   /* good frames that were not sent */
-    uint64_t refused;  /* descriptors that failed the check */
+    uint64_t excess; /* lengths of the fast frames, length_least left out of each */
+    uint32_t aside;
 };
 
 /* The card's word becomes ours: the only load and the only store of a descriptor per frame. */
 static inline __attribute__((always_inline)) void
-lane_step(struct lane *lane, struct descriptor *slot, uint8_t *frame, lane_handler *handle,
+lane_step(struct lane *lane, struct descriptor *slot, uint8_t *frame, struct lane_shape shape,
           struct burst_sum *sum)
 {
-    uint64_t excess = (dma_load64(&slot->word) & RX_CHECKED) - (RX_WHOLE + FRAME_MIN);
+    const uint64_t wanted = (RX_WHOLE | shape.status_wanted) + shape.length_least;
+    uint64_t excess = (dma_load64(&slot->word) & (RX_CHECKED | shape.status_checked)) - wanted;
+    uint32_t length = (uint32_t)excess + shape.length_least;
 
-    if (__builtin_expect(excess > RX_LENGTH_SPAN, 0)) {
-        lane_refuse(lane, slot, excess + (RX_WHOLE + FRAME_MIN));
-        sum->refused++;
+    if (__builtin_expect(excess > SLOT_BYTES - 1 - shape.length_least, 0) ||
+        __builtin_expect(!shape.fast(lane, frame, length), 0)) {
+        lane_aside(lane, slot, excess + wanted, shape.slow);
+        sum->aside++;
         return;
     }
-    uint32_t length = (uint32_t)excess + FRAME_MIN;
-    uint32_t out = handle(lane, frame, length);
     sum->excess += excess;
-    sum->shrunk += length - out;
-    sum->unsent += out == 0;
-    /* Length 0 sends nothing and keeps the order: the slot comes back by the same way. */
-    dma_store64(&slot->word, out + (TX_EOP | TX_IFCS));
+    dma_store64(&slot->word, excess + (shape.length_least + (TX_EOP | TX_IFCS)));
 }
 
 static inline __attribute__((always_inline)) bool slot_is_done(const struct descriptor *slot)
@@ -99,7 +105,7 @@ static inline __attribute__((always_inline)) void lane_collect(struct lane *lane
 /* Handle what has come in, at most LANE_BURST frames and never across a multiple of LANE_BURST, so
  * that slots follow each other in memory. Returns how many. Owner core only; lane is running. */
 static inline __attribute__((always_inline)) uint32_t lane_burst(struct lane *lane,
-                                                                 lane_handler *handle)
+                                                                 struct lane_shape shape)
 {
     uint32_t first = (uint32_t)lane->next & (LANE_SLOTS - 1);
     struct descriptor *slot = lane->ring + first;
@@ -110,15 +116,15 @@ static inline __attribute__((always_inline)) uint32_t lane_burst(struct lane *la
     /* The card writes back in order: where the fourth is done, so are the three before it. If not,
      * the check of the single word says so. */
     while (slot < end - 3 && slot_is_done(slot + 3)) {
-        lane_step(lane, slot + 0, frame + 0 * SLOT_BYTES, handle, &sum);
-        lane_step(lane, slot + 1, frame + 1 * SLOT_BYTES, handle, &sum);
-        lane_step(lane, slot + 2, frame + 2 * SLOT_BYTES, handle, &sum);
-        lane_step(lane, slot + 3, frame + 3 * SLOT_BYTES, handle, &sum);
+        lane_step(lane, slot + 0, frame + 0 * SLOT_BYTES, shape, &sum);
+        lane_step(lane, slot + 1, frame + 1 * SLOT_BYTES, shape, &sum);
+        lane_step(lane, slot + 2, frame + 2 * SLOT_BYTES, shape, &sum);
+        lane_step(lane, slot + 3, frame + 3 * SLOT_BYTES, shape, &sum);
         slot += 4;
         frame += 4 * SLOT_BYTES;
     }
     while (slot != end && slot_is_done(slot)) {
-        lane_step(lane, slot, frame, handle, &sum);
+        lane_step(lane, slot, frame, shape, &sum);
         slot++;
         frame += SLOT_BYTES;
     }
@@ -127,21 +133,21 @@ static inline __attribute__((always_inline)) uint32_t lane_burst(struct lane *la
     if (n != 0) {
         slot[-1].word |= TX_RS; /* report the head once this one is out */
         lane->next += n;
-        uint64_t rx_bytes = sum.excess + (n - sum.refused) * FRAME_MIN;
-        lane->count.rx_bytes += rx_bytes;
-        lane->count.tx_bytes += rx_bytes - sum.shrunk;
-        lane->count.tx_frames += n - sum.refused - sum.unsent;
+        uint64_t bytes = sum.excess + (uint64_t)(n - sum.aside) * shape.length_least;
+        lane->count.rx_bytes += bytes;
+        lane->count.tx_bytes += bytes;
+        lane->count.tx_frames += n - sum.aside;
         mmio_write32(lane->tdt, 0, (uint32_t)lane->next & (LANE_SLOTS - 1));
     }
     lane_collect(lane);
     return n;
 }
 
-/* Make an application's loop: `name(lane)` handles one burst with `handler` compiled into it. */
-#define LANE_LOOP(name, handler)                                                                   \
+/* Make an application's loop: `name(lane)` handles one burst, with the shape compiled into it. */
+#define LANE_LOOP(name, ...)                                                                       \
     uint32_t name(struct lane *lane)                                                               \
     {                                                                                              \
-        return lane_burst(lane, handler);                                                          \
+        return lane_burst(lane, (struct lane_shape){__VA_ARGS__});                                 \
     }
 typedef uint32_t lane_poll(struct lane *lane);
 

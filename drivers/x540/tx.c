@@ -68,18 +68,21 @@ enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, i
     return err;
 }
 
-enum err x540_tx_stop(struct port *port, unsigned q)
+enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head)
 {
     struct x540 *card = port->driver_state;
 
     /* What is still queued goes out first, unless there is no link to go out by. */
     if (port->link_is_up) {
         uint32_t tail = mmio_read32(card->regs, TDT(q));
-        enum err err = x540_wait(card, TDH(q), 0xFFFFFFFFu, tail, ENABLE_LIMIT_US, "TDH");
-        if (err)
-            log_warn("x540 p%u: queue %u is stopped with frames in it, TDT is %u",
-                     port->index, q, tail);
+        if (x540_wait(card, TDH(q), 0xFFFFFFFFu, tail, ENABLE_LIMIT_US, "TDH"))
+            log_warn("x540 p%u: transmit queue %u is stopped with frames in it", port->index, q);
     }
     x540_change(card, TXDCTL(q), TXDCTL_ENABLE, 0);
-    return x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, ENABLE_LIMIT_US, "TXDCTL.ENABLE");
+    enum err err =
+        x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, ENABLE_LIMIT_US, "TXDCTL.ENABLE");
+    uint32_t stopped_at = mmio_read32(card->regs, TDH(q));
+    if (stopped_at != 0xFFFFFFFFu)
+        *head = stopped_at;
+    return err;
 }

@@ -70,7 +70,7 @@ void x540_set_promiscuous(struct port *port, bool everything);
 enum err x540_tx_init(struct x540 *card) MUST_CHECK;
 enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
                        mmio_t *tail);
-enum err x540_tx_stop(struct port *port, unsigned q);
+enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head);
 /* stats.c */
 void x540_stats_init(struct x540 *card);
 void x540_poll_counters(struct port *port);

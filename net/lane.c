@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The slow half of a lane: opening, starting, stopping, what goes aside, and the side queue. The
+ * rule for every way through here: a frame that was counted as received or generated ends as sent,
+ * consumed or a named drop.
+ */
+#include "net/lane.h"
+#include "arch/tsc.h"
+#include "kernel/log.h"
+#include "kernel/str.h"
+
+enum {
+    HEAD_BYTES = 16,            /* a head word's own 16-byte cell */
+    STUCK_NS = 1000000000,      /* an output with a link that moves nothing for so long is stuck */
+    COUNTERS_NS = 1000000000,   /* between two collections of the cards' counters */
+};
+
+struct lane lanes[LANES_MAX];
+unsigned lanes_n;
+
+/* ---- Frames that go aside ---- */
+
+static void refuse(struct lane *lane, uint64_t checked)
+{
+    uint32_t length = (uint32_t)(checked & RX_LENGTH);
+    enum drop why = DROP_rx_length;
+
+    if (!(checked & RX_DD))
+        why = DROP_rx_not_done;
+    else if (checked & RX_RXE)
+        why = DROP_rx_error;
+    else if (!(checked & RX_EOP))
+        why = DROP_rx_split;
+    lane->count.rx_bytes += length;
+    lane->count.drops[why]++;
+}
+
+void lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow)
+{
+    uint32_t out = 0;
+
+    if ((checked & RX_CHECKED) - (RX_WHOLE + FRAME_MIN) > SLOT_BYTES - 1 - FRAME_MIN) {
+        refuse(lane, checked);
+    } else {
+        uint32_t length = (uint32_t)(checked & RX_LENGTH);
+        lane->count.rx_bytes += length;
+        out = slow(lane, lane->frames + (size_t)(slot - lane->ring) * SLOT_BYTES, length);
+        if (out > FRAME_MAX || (out != 0 && out < FRAME_MIN))
+            out = lane_drop(lane, DROP_side_length);
+    }
+    if (out != 0) {
+        lane->count.tx_frames++;
+        lane->count.tx_bytes += out;
+    }
+    /* Length 0 sends nothing and keeps the order: the slot comes back by the same way. */
+    dma_store64(&slot->word, out | TX_EOP | TX_IFCS);
+}
+
+/* ---- What is where ---- */
+
+static uint64_t held(const struct lane *lane)
+{
+    uint64_t n = 0;
+
+    for (uint64_t i = lane->done; i != lane->next; i++)
+        n += (dma_load64(&lane->ring[i & (LANE_SLOTS - 1)].word) & TX_LENGTH) != 0;
+    return n;
+}
+
+static uint64_t waiting(const struct lane *lane)
+{
+    uint64_t n = 0;
+
+    while (n < LANE_SLOTS - 1 - (lane->next - lane->done) &&
+           slot_is_done(&lane->ring[(lane->next + n) & (LANE_SLOTS - 1)]))
+        n++;
+    return n;
+}
+
+struct lane_ledger lane_ledger(const struct lane *lane)
+{
+    struct lane_ledger l = {
+        .received = lane->received_before + lane->next,
+        .held = lane->is_running ? held(lane) : 0,
+        .waiting = lane->is_running ? waiting(lane) : 0,
+        .consumed = lane->count.consumed,
+    };
+
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        l.dropped += lane->count.drops[i];
+    l.sent = lane->count.tx_frames - lane->count.tx_lost - l.held;
+    return l;
+}
+
+struct side_ledger side_ledger(const struct side *side)
+{
+    struct side_ledger l = {
+        .generated = side->generated,
+        .sent = side->sent_before + side->done,
+        .held = side->next - side->done,
+    };
+
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        l.dropped += side->drops[i];
+    return l;
+}
+
+/* ---- Starting and stopping a lane ---- */
+
+/* Give every slot its buffer and to software; both positions to 0. */
+static void clear_ring(struct lane *lane)
+{
+    for (uint32_t i = 0; i < LANE_SLOTS; i++) {
+        lane->ring[i].address = lane->frames_buf.iova.v + (uint64_t)i * SLOT_BYTES;
+        lane->ring[i].word = 0;
+    }
+    memset(lane->head_buf.va, 0, HEAD_BYTES);
+    lane->next = 0;
+    lane->done = 0;
+    lane->moved_done = 0;
+    lane->moved_ns = tsc_now_ns();
+}
+
+/* Start the queues of a stopped lane: both, or only receive where the output has no link. */
+static void lane_start(struct lane *lane)
+{
+    struct port *in = lane->in, *out = lane->out;
+    enum err err = OK;
+
+    if (in->is_down || in->is_gone)
+        return;
+    clear_ring(lane);
+    lane->is_draining = !out->link_is_up || out->is_down || out->is_gone;
+    if (!lane->is_draining)
+        err = out->ops->tx_start(out, lane->tx_queue, lane->ring_buf.iova, LANE_SLOTS,
+                                 lane->head_buf.iova, &lane->tdt);
+    if (!err)
+        err = in->ops->rx_start(in, lane->rx_queue, lane->ring_buf.iova, LANE_SLOTS, &lane->rdt);
+    lane->is_running = !err;
+    if (err)
+        log_error("lane port%u -> port%u did not start; its port is left alone until `start`",
+                  in->index, out->index);
+}
+
+/* Stop its queues and settle what they held. True if both stopped as they should. */
+static bool lane_stop(struct lane *lane, enum drop why)
+{
+    uint32_t head = (uint32_t)lane->done & (LANE_SLOTS - 1);
+    bool is_clean = true;
+
+    if (!lane->is_running)
+        return true;
+    if (lane->in->ops->rx_stop(lane->in, lane->rx_queue) != OK)
+        is_clean = false;
+    if (!lane->is_draining) {
+        if (lane->out->ops->tx_stop(lane->out, lane->tx_queue, &head) != OK)
+            is_clean = false;
+        uint32_t finished = (head - (uint32_t)lane->done) & (LANE_SLOTS - 1);
+        if (finished <= lane->next - lane->done)
+            lane->done += finished;
+        else
+            lane->count.head_bad++;
+    }
+    /* Handed over and not sent; then received and never looked at. */
+    uint64_t lost = held(lane);
+    lane->count.tx_lost += lost;
+    lane->count.drops[why] += lost;
+    lost = waiting(lane);
+    lane->count.drops[why] += lost;
+    lane->received_before += lane->next + lost;
+    lane->next = 0;
+    lane->done = 0;
+    lane->is_running = false;
+    return is_clean;
+}
+
+uint32_t lane_drain(struct lane *lane)
+{
+    uint32_t n = 0;
+
+    while (n < LANE_BURST && slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)])) {
+        struct descriptor *slot = &lane->ring[lane->next & (LANE_SLOTS - 1)];
+        uint64_t checked = dma_load64(&slot->word) & RX_CHECKED;
+
+        if (checked - (RX_WHOLE + FRAME_MIN) > SLOT_BYTES - 1 - FRAME_MIN) {
+            refuse(lane, checked);
+        } else {
+            lane->count.rx_bytes += checked & RX_LENGTH;
+            lane->count.drops[DROP_tx_no_link]++;
+        }
+        dma_store64(&slot->word, 0);
+        lane->next++;
+        n++;
+    }
+    if (n != 0) {
+        lane->done = lane->next;
+        mmio_write32(lane->rdt, 0, (uint32_t)(lane->done - 1) & (LANE_SLOTS - 1));
+    }
+    return n;
+}
+
+static enum err take(size_t bytes, struct dma_buf *buf)
+{
+    return dma_alloc(bytes, PAGE_BYTES, buf);
+}
+
+enum err lane_open(struct lane *lane, struct port *in, struct port *out)
+{
+    enum err err = take(LANE_SLOTS * sizeof(struct descriptor), &lane->ring_buf);
+    if (!err)
+        err = take((size_t)LANE_SLOTS * SLOT_BYTES, &lane->frames_buf);
+    if (!err)
+        err = take(HEAD_BYTES, &lane->head_buf);
+    /* The receiver writes buffers and rings; the sender reads them; the head word is written. */
+    if (!err)
+        err = dma_grant(in->domain, &lane->ring_buf, DMA_READ_WRITE);
+    if (!err)
+        err = dma_grant(in->domain, &lane->frames_buf, DMA_WRITE);
+    if (!err)
+        err = dma_grant(out->domain, &lane->ring_buf, DMA_READ);
+    if (!err)
+        err = dma_grant(out->domain, &lane->frames_buf, DMA_READ);
+    if (!err)
+        err = dma_grant(out->domain, &lane->head_buf, DMA_WRITE);
+    if (err)
+        return err;
+    lane->ring = lane->ring_buf.va;
+    lane->frames = lane->frames_buf.va;
+    lane->head = lane->head_buf.va;
+    lane->in = in;
+    lane->out = out;
+    lane->netif = in->netif;
+    lane_start(lane);
+    return lane->is_running ? OK : ERR_TIMEOUT;
+}
+
+/* ---- Side queues ---- */
+
+static void side_start(struct port *port)
+{
+    struct side *side = &port->side;
+
+    for (uint32_t i = 0; i < SIDE_SLOTS; i++) {
+        side->ring[i].address = side->frames_buf.iova.v + (uint64_t)i * SLOT_BYTES;
+        side->ring[i].word = 0;
+    }
+    memset(side->head_buf.va, 0, HEAD_BYTES);
+    side->next = 0;
+    side->done = 0;
+    side->is_running = port->link_is_up && !port->is_down && !port->is_gone &&
+                       port->ops->tx_start(port, side->tx_queue, side->ring_buf.iova, SIDE_SLOTS,
+                                           side->head_buf.iova, &side->tdt) == OK;
+}
+
+static void side_collect(struct side *side, uint32_t head)
+{
+    uint32_t finished = (head - (uint32_t)side->done) & (SIDE_SLOTS - 1);
+
+    if (finished <= side->next - side->done)
+        side->done += finished;
+    else
+        side->head_bad++;
+}
+
+static bool side_stop(struct port *port, enum drop why)
+{
+    struct side *side = &port->side;
+    uint32_t head = (uint32_t)side->done & (SIDE_SLOTS - 1);
+
+    if (!side->is_running)
+        return true;
+    bool is_clean = port->ops->tx_stop(port, side->tx_queue, &head) == OK;
+    side_collect(side, head);
+    side->drops[why] += side->next - side->done;
+    side->sent_before += side->done;
+    side->next = 0;
+    side->done = 0;
+    side->is_running = false;
+    return is_clean;
+}
+
+enum err side_open(struct port *port)
+{
+    struct side *side = &port->side;
+    enum err err = take(SIDE_SLOTS * sizeof(struct descriptor), &side->ring_buf);
+
+    if (!err)
+        err = take((size_t)SIDE_SLOTS * SLOT_BYTES, &side->frames_buf);
+    if (!err)
+        err = take(HEAD_BYTES, &side->head_buf);
+    if (!err)
+        err = dma_grant(port->domain, &side->ring_buf, DMA_READ);
+    if (!err)
+        err = dma_grant(port->domain, &side->frames_buf, DMA_READ);
+    if (!err)
+        err = dma_grant(port->domain, &side->head_buf, DMA_WRITE);
+    if (err)
+        return err;
+    side->ring = side->ring_buf.va;
+    side->frames = side->frames_buf.va;
+    side->head = side->head_buf.va;
+    side_start(port);
+    return OK;
+}
+
+bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
+{
+    struct side *side = &port->side;
+
+    side->generated++;
+    if (length < FRAME_MIN || length > FRAME_MAX) {
+        side->drops[DROP_side_length]++;
+        return false;
+    }
+    if (!side->is_running) {
+        side->drops[DROP_tx_no_link]++;
+        return false;
+    }
+    side_collect(side, dma_load32(side->head));
+    if (side->next - side->done == SIDE_SLOTS - 1) {
+        side->drops[DROP_side_full]++;
+        return false;
+    }
+    uint32_t i = (uint32_t)side->next & (SIDE_SLOTS - 1);
+    memcpy(side->frames + (size_t)i * SLOT_BYTES, frame, length);
+    dma_store64(&side->ring[i].word, length | TX_EOP | TX_IFCS | TX_RS);
+    side->tx_bytes += length;
+    side->next++;
+    mmio_write32(side->tdt, 0, (uint32_t)side->next & (SIDE_SLOTS - 1));
+    return true;
+}
+
+/* ---- Looking after all of it ---- */
+
+static bool touches(const struct lane *lane, const struct port *port)
+{
+    return lane->in == port || lane->out == port;
+}
+
+static enum err restart(struct port *port, enum drop why)
+{
+    for (unsigned i = 0; i < lanes_n; i++)
+        if (touches(&lanes[i], port))
+            (void)lane_stop(&lanes[i], why); /* what did not stop is reset now */
+    (void)side_stop(port, why);
+    enum err err = port->is_gone ? ERR_NO_DEVICE : port->ops->reset(port);
+    port->is_down = err != OK;
+    if (err)
+        log_error("port%u: out of service: reset failed", port->index);
+    for (unsigned i = 0; i < lanes_n; i++)
+        if (touches(&lanes[i], port))
+            lane_start(&lanes[i]);
+    side_start(port);
+    return err;
+}
+
+enum err port_restart(struct port *port)
+{
+    return restart(port, DROP_port_reset);
+}
+
+static bool is_usable(const struct port *port)
+{
+    return port->link_is_up && !port->is_down && !port->is_gone;
+}
+
+/* A lane follows its output: with a link it sends, without one it drains. */
+static void follow_link(struct lane *lane)
+{
+    if (lane->in->is_gone || lane->in->is_down) {
+        (void)lane_stop(lane, DROP_port_reset);
+        return;
+    }
+    if (lane->is_running && lane->is_draining == !is_usable(lane->out))
+        return;
+    if (lane_stop(lane, DROP_tx_no_link))
+        lane_start(lane);
+    else
+        (void)restart(lane->out, DROP_tx_no_link);
+}
+
+static void follow_output(struct lane *lane, uint64_t now_ns)
+{
+    if (!lane->is_running || lane->is_draining)
+        return;
+    if (lane->done != lane->moved_done || lane->done == lane->next) {
+        lane->moved_done = lane->done;
+        lane->moved_ns = now_ns;
+    } else if (now_ns - lane->moved_ns > STUCK_NS) {
+        log_error("port%u: transmit queue %u has sent nothing for %u ms (head %u, tail %u): reset",
+                  lane->out->index, lane->tx_queue, (uint32_t)((now_ns - lane->moved_ns) / 1000000),
+                  (uint32_t)lane->done & (LANE_SLOTS - 1), (uint32_t)lane->next & (LANE_SLOTS - 1));
+        (void)restart(lane->out, DROP_tx_stuck);
+    }
+}
+
+void lanes_service(uint64_t now_ns)
+{
+    static uint64_t counters_ns;
+    bool is_time_to_count = now_ns - counters_ns >= COUNTERS_NS;
+
+    if (is_time_to_count)
+        counters_ns = now_ns;
+    for (unsigned i = 0; i < ports_n; i++) {
+        struct port *port = &ports[i];
+
+        port->ops->poll_link(port);
+        if (is_time_to_count)
+            port->ops->poll_counters(port);
+        if (port->side.ring && port->side.is_running != is_usable(port)) {
+            if (port->side.is_running && !side_stop(port, DROP_tx_no_link))
+                (void)restart(port, DROP_tx_no_link);
+            else if (is_usable(port))
+                side_start(port);
+        }
+    }
+    for (unsigned i = 0; i < lanes_n; i++) {
+        follow_link(&lanes[i]);
+        follow_output(&lanes[i], now_ns);
+    }
+}
