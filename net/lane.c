@@ -136,24 +136,27 @@ static void lane_start(struct lane *lane)
     if (!err)
         err = in->ops->rx_start(in, lane->rx_queue, lane->ring_buf.iova, LANE_SLOTS, &lane->rdt);
     lane->is_running = !err;
-    if (err)
-        log_error("lane port%u -> port%u did not start; its port is left alone until `start`",
-                  in->index, out->index);
+    if (err) {
+        in->is_down = true; /* not tried again by itself: a dead card would fill the log */
+        log_error("port%u: out of service: its lane to port%u did not start", in->index,
+                  out->index);
+    }
 }
 
-/* Stop its queues and settle what they held. True if both stopped as they should. */
-static bool lane_stop(struct lane *lane, enum drop why)
+/* Stop its queues and settle what they held. NULL, or the port whose queue did not stop: only a
+ * reset can then keep the card from the lane's memory. */
+static struct port *lane_stop(struct lane *lane, enum drop why)
 {
     uint32_t head = (uint32_t)lane->done & (LANE_SLOTS - 1);
-    bool is_clean = true;
+    struct port *stuck = NULL;
 
     if (!lane->is_running)
-        return true;
+        return NULL;
     if (lane->in->ops->rx_stop(lane->in, lane->rx_queue) != OK)
-        is_clean = false;
+        stuck = lane->in;
     if (!lane->is_draining) {
         if (lane->out->ops->tx_stop(lane->out, lane->tx_queue, &head) != OK)
-            is_clean = false;
+            stuck = lane->out;
         uint32_t finished = (head - (uint32_t)lane->done) & (LANE_SLOTS - 1);
         if (finished <= lane->next - lane->done)
             lane->done += finished;
@@ -170,7 +173,7 @@ static bool lane_stop(struct lane *lane, enum drop why)
     lane->next = 0;
     lane->done = 0;
     lane->is_running = false;
-    return is_clean;
+    return stuck;
 }
 
 uint32_t lane_drain(struct lane *lane)
@@ -372,10 +375,11 @@ static void follow_link(struct lane *lane)
     }
     if (lane->is_running && lane->is_draining == !is_usable(lane->out))
         return;
-    if (lane_stop(lane, DROP_tx_no_link))
-        lane_start(lane);
+    struct port *stuck = lane_stop(lane, DROP_tx_no_link);
+    if (stuck)
+        (void)restart(stuck, DROP_tx_no_link);
     else
-        (void)restart(lane->out, DROP_tx_no_link);
+        lane_start(lane);
 }
 
 static void follow_output(struct lane *lane, uint64_t now_ns)

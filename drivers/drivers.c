@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Finding the cards: every PCI function is offered to every driver (there is one), in PCI order,
+ * and each that comes up is the next port.
+ */
+#include "drivers/nic.h"
+#include "drivers/x540/x540.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/start.h"
+
+struct port ports[PORTS_MAX];
+unsigned ports_n;
+
+static struct x540 cards[PORTS_MAX];
+
+static void offer(const struct pci_dev *pci, void *context)
+{
+    unsigned *beyond = context;
+
+    if (!x540_match(pci))
+        return;
+    if (ports_n == PORTS_MAX) {
+        (*beyond)++;
+        return;
+    }
+    struct port *port = &ports[ports_n];
+    *port = (struct port){.index = ports_n};
+    fmt_print(port->pci, sizeof(port->pci), "%04x:%02x:%02x.%u", pci->segment, pci->bus,
+              pci->device, pci->function);
+    enum err err = x540_probe(pci, &cards[ports_n], port);
+    if (err) {
+        log_error("%s: card not used", port->pci);
+        return;
+    }
+    log_info("port%u: %s %s at %s, %pM", port->index, port->driver, port->model, port->pci,
+             port->mac);
+    ports_n++;
+}
+
+void drivers_start(const struct cmdline *line)
+{
+    unsigned beyond = 0;
+
+    (void)line;
+    pci_scan(offer, &beyond);
+    if (beyond)
+        log_warn("%u more ports found than the %u that fit; they are left alone", beyond,
+                 PORTS_MAX);
+    if (ports_n == 0)
+        log_warn("no port: no X540, 82599 or X550 was found that works");
+}
