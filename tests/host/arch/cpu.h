@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The host's stand-in for arch/cpu.h: what drivers and net use of it. A pause lets the machine's
+ * time go on.
+ */
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include "arch/types.h"
+
+uint64_t machine_now_ns(void);
+void machine_wait_ns(uint64_t ns);
+
+static inline uint64_t cpu_tsc(void)
+{
+    return machine_now_ns(); /* a TSC of 1 GHz */
+}
+static inline void cpu_pause(void)
+{
+    machine_wait_ns(100);
+}
+
+#endif

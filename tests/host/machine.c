@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * See machine.h. Registers of card i lie at REGISTERS + i GiB in an address space of their own, so
+ * that code which mistook them for pointers would crash. IOVAs are pointers moved by a constant,
+ * so that a mix-up is refused.
+ */
+#include "tests/host/machine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/cpu.h"
+#include "arch/tsc.h"
+#include "kernel/dma.h"
+#include "kernel/log.h"
+
+#define REGISTERS 0x1000000000000000ull
+#define CARD_SPAN 0x40000000ull
+#define IOVA_SHIFT 0x0010000000000000ull
+
+enum {
+    READ_NS = 250, /* what a register read costs on PCIe, about */
+    WRITE_NS = 20,
+    PIECES_MAX = 256,
+    GRANTS_MAX = 512,
+    LOG_MAX = 4096,
+    LOG_BYTES = 256,
+};
+
+struct dma_domain {
+    int unused;
+};
+
+static struct piece {
+    uint8_t *va;
+    size_t bytes;
+} pieces[PIECES_MAX];
+static struct grant {
+    struct dma_domain *domain;
+    uint64_t iova;
+    size_t bytes;
+    unsigned rights;
+} grants[GRANTS_MAX];
+static unsigned pieces_n, grants_n;
+static struct dma_domain domains[MACHINE_CARDS];
+static uint64_t now_ns;
+static char log_lines[LOG_MAX][LOG_BYTES];
+static unsigned log_n;
+static bool is_running_models;
+
+struct machine_card machine_cards[MACHINE_CARDS];
+unsigned machine_cards_n;
+
+/* ---- Time ---- */
+
+uint64_t machine_now_ns(void)
+{
+    return now_ns;
+}
+
+void machine_wait_ns(uint64_t ns)
+{
+    uint64_t end_ns = now_ns + ns;
+
+    /* A frame on its way into a card must not start the cards again from below. */
+    if (is_running_models) {
+        now_ns = end_ns;
+        return;
+    }
+    is_running_models = true;
+    for (;;) {
+        uint64_t due_ns = end_ns;
+        for (unsigned i = 0; i < machine_cards_n; i++) {
+            uint64_t t = x540_next_event_ns(machine_cards[i].model);
+            due_ns = t < due_ns ? t : due_ns;
+        }
+        now_ns = due_ns > now_ns ? due_ns : now_ns;
+        for (unsigned i = 0; i < machine_cards_n; i++)
+            x540_run(machine_cards[i].model, now_ns);
+        if (now_ns >= end_ns)
+            break;
+    }
+    is_running_models = false;
+}
+
+enum err tsc_calibrate(void)
+{
+    return OK;
+}
+uint64_t tsc_hz(void)
+{
+    return 1000000000;
+}
+uint64_t tsc_now_ns(void)
+{
+    machine_wait_ns(20);
+    return now_ns;
+}
+uint64_t tsc_ticks(uint64_t ns)
+{
+    return ns;
+}
+void tsc_wait_us(uint32_t us)
+{
+    machine_wait_ns(us * 1000ull);
+}
+
+/* ---- Registers ---- */
+
+static struct machine_card *card_at(uintptr_t address, uint32_t *offset)
+{
+    uint64_t i = (address - REGISTERS) / CARD_SPAN;
+
+    if (address < REGISTERS || i >= machine_cards_n) {
+        fprintf(stderr, "machine: register access outside every card: %#lx\n", address);
+        abort();
+    }
+    *offset = (uint32_t)((address - REGISTERS) % CARD_SPAN);
+    return &machine_cards[i];
+}
+
+uint64_t machine_read(uintptr_t address, uint32_t bytes)
+{
+    uint32_t offset;
+    struct machine_card *card = card_at(address, &offset);
+
+    machine_wait_ns(READ_NS);
+    return x540_read(card->model, offset, bytes);
+}
+
+void machine_write(uintptr_t address, uint64_t value, uint32_t bytes)
+{
+    uint32_t offset;
+    struct machine_card *card = card_at(address, &offset);
+
+    x540_write(card->model, offset, value, bytes);
+    machine_wait_ns(WRITE_NS);
+}
+
+/* ---- Memory ---- */
+
+enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
+{
+    void *va = NULL;
+
+    bytes = ALIGN_UP(bytes, (size_t)PAGE_BYTES);
+    if (pieces_n == PIECES_MAX || posix_memalign(&va, align, bytes) != 0)
+        return ERR_NO_MEMORY;
+    memset(va, 0, bytes);
+    pieces[pieces_n++] = (struct piece){va, bytes};
+    *out = (struct dma_buf){va, {(uint64_t)(uintptr_t)va + IOVA_SHIFT}, bytes};
+    return OK;
+}
+
+enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf, enum dma_rights rights)
+{
+    if (grants_n == GRANTS_MAX)
+        return ERR_NO_MEMORY;
+    grants[grants_n++] = (struct grant){domain, buf->iova.v, buf->bytes, rights};
+    return OK;
+}
+
+void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights)
+{
+    for (unsigned i = 0; i < grants_n; i++) {
+        const struct grant *g = &grants[i];
+        if (g->domain == machine_cards[card].domain && (g->rights & rights) == rights &&
+            iova >= g->iova && iova - g->iova <= g->bytes && bytes <= g->bytes - (iova - g->iova))
+            return (void *)(uintptr_t)(iova - IOVA_SHIFT);
+    }
+    return NULL;
+}
+
+static void *reach(void *opaque, uint64_t address, uint32_t bytes, unsigned rights)
+{
+    struct machine_card *card = opaque;
+    void *p = machine_dma((unsigned)(card - machine_cards), address, bytes, rights);
+
+    if (!p)
+        card->dma_refused++;
+    return p;
+}
+
+static bool dma_read(void *opaque, uint64_t address, void *to, uint32_t bytes)
+{
+    const void *p = reach(opaque, address, bytes, DMA_READ);
+    if (p)
+        memcpy(to, p, bytes);
+    return p != NULL;
+}
+
+static bool dma_write(void *opaque, uint64_t address, const void *from, uint32_t bytes)
+{
+    void *p = reach(opaque, address, bytes, DMA_WRITE);
+    if (p)
+        memcpy(p, from, bytes);
+    return p != NULL;
+}
+
+/* ---- Cards ---- */
+
+static void interrupt(void *opaque, uint32_t vector, bool asserted)
+{
+    (void)opaque, (void)vector, (void)asserted;
+}
+
+static bool frame_out(void *opaque, const uint8_t *frame, uint32_t length)
+{
+    struct machine_card *card = opaque;
+
+    if (card->wire_is_full)
+        return false;
+    card->frames_out++;
+    if (card->on_frame)
+        card->on_frame(card->opaque, frame, length);
+    return true;
+}
+
+unsigned machine_add_card(const struct x540_config *config)
+{
+    static const uint16_t ids[] = {0x1528, 0x1560, 0x10FB, 0x1563};
+    unsigned i = machine_cards_n;
+    struct machine_card *card = &machine_cards[i];
+    struct x540_config usual = {
+        .kind = X540_AT2,
+        .mac = {0x02, 0x00, 0x5E, 0x10, 0x00, (uint8_t)(i + 1)},
+        .lan_id = i & 1,
+        .link_at_start = true,
+    };
+    const struct x540_env env = {card, dma_read, dma_write, interrupt, frame_out};
+
+    if (i == MACHINE_CARDS)
+        abort();
+    if (!config)
+        config = &usual;
+    memset(card, 0, sizeof(*card));
+    card->model = x540_create(config, &env);
+    if (!card->model)
+        abort();
+    card->domain = &domains[i];
+    card->pci = (struct pci_dev){
+        .bus = 1,
+        .device = (uint8_t)i,
+        .vendor_id = 0x8086,
+        .device_id = ids[config->kind],
+        .class_code = 2,
+    };
+    machine_cards_n++;
+    machine_wait_ns(0);
+    return i;
+}
+
+void machine_frame_in(unsigned card, const uint8_t *frame, uint32_t length)
+{
+    x540_frame_in(machine_cards[card].model, frame, length);
+    machine_wait_ns(0);
+}
+
+void machine_reset(void)
+{
+    for (unsigned i = 0; i < machine_cards_n; i++)
+        x540_destroy(machine_cards[i].model);
+    for (unsigned i = 0; i < pieces_n; i++)
+        free(pieces[i].va);
+    machine_cards_n = 0;
+    pieces_n = 0;
+    grants_n = 0;
+    now_ns = 0;
+    log_n = 0;
+}
+
+/* ---- PCI ---- */
+
+static struct machine_card *slot_of(const struct pci_dev *dev)
+{
+    return &machine_cards[dev->device];
+}
+
+uint16_t pci_read16(const struct pci_dev *dev, uint32_t offset)
+{
+    switch (offset) {
+    case PCI_VENDOR:
+        return dev->vendor_id;
+    case PCI_DEVICE:
+        return dev->device_id;
+    case PCI_COMMAND:
+        return slot_of(dev)->command;
+    case 0xAA: /* PCIe Device Status */
+        return x540_transactions_pending(slot_of(dev)->model) ? BIT(5) : 0;
+    default:
+        return 0;
+    }
+}
+
+void pci_command(const struct pci_dev *dev, uint16_t set, uint16_t clear)
+{
+    struct machine_card *card = slot_of(dev);
+
+    card->command = (uint16_t)((card->command & ~clear) | set);
+    x540_set_bus_master(card->model, card->command & PCI_COMMAND_MASTER);
+}
+
+enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_t *bytes)
+{
+    if (n != 0)
+        return ERR_BAD_VALUE;
+    out->base = REGISTERS + dev->device * CARD_SPAN;
+    *bytes = X540_BAR0_BYTES;
+    return OK;
+}
+
+void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *context)
+{
+    for (unsigned i = 0; i < machine_cards_n; i++)
+        visit(&machine_cards[i].pci, context);
+}
+
+/* ---- Log and complaints ---- */
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    va_list args;
+    char *line = log_lines[log_n % LOG_MAX];
+
+    (void)level;
+    va_start(args, fmt);
+    vsnprintf(line, LOG_BYTES, fmt, args);
+    va_end(args);
+    log_n++;
+    if (getenv("FERRULE_VERBOSE"))
+        fprintf(stderr, "%12lu %s\n", now_ns, line);
+}
+
+const char *machine_log_has(const char *text)
+{
+    for (unsigned i = log_n; i > 0 && log_n - i < LOG_MAX; i--)
+        if (strstr(log_lines[(i - 1) % LOG_MAX], text))
+            return log_lines[(i - 1) % LOG_MAX];
+    return NULL;
+}
+
+unsigned machine_log_lines(void)
+{
+    return log_n;
+}
+
+unsigned machine_complaints(void)
+{
+    const struct x540_complaint *c;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < machine_cards_n; i++)
+        for (uint32_t k = 0; (c = x540_complaint(machine_cards[i].model, k)) != NULL; k++) {
+            fprintf(stderr, "card %u: rule %s broken %lu times: %s\n", i, c->rule, c->count,
+                    c->text);
+            n++;
+        }
+    return n;
+}
+
+bool machine_complains(unsigned card, const char *rule)
+{
+    const struct x540_complaint *c;
+
+    for (uint32_t k = 0; (c = x540_complaint(machine_cards[card].model, k)) != NULL; k++)
+        if (strcmp(c->rule, rule) == 0)
+            return true;
+    return false;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The machine that host tests and benchmarks run on: a clock that only moves when something waits
+ * or touches a register, memory that cards reach only through grants, and X540 models in PCI slots.
+ * It implements arch/tsc.h, kernel/dma.h, kernel/pci.h and kernel/log.h for the code under test.
+ */
+#ifndef TESTS_HOST_MACHINE_H
+#define TESTS_HOST_MACHINE_H
+
+#include "arch/mmio.h"
+#include "kernel/pci.h"
+#include "tests/model/x540_core.h"
+
+#define MACHINE_CARDS 4
+
+/* A frame that a card put on the wire. */
+struct wire_frame {
+    uint32_t length;
+    uint8_t bytes[X540_FRAME_MAX];
+};
+
+struct machine_card {
+    struct x540 *model;
+    struct pci_dev pci;
+    struct dma_domain *domain;
+    /* The far end of the wire: called for each frame if set; else frames are only counted. */
+    void (*on_frame)(void *opaque, const uint8_t *frame, uint32_t length);
+    void *opaque;
+    bool wire_is_full; /* frame_out refuses */
+    uint64_t frames_out;
+    uint64_t dma_refused; /* by a missing grant */
+    uint16_t command;     /* PCI command register */
+};
+extern struct machine_card machine_cards[MACHINE_CARDS];
+extern unsigned machine_cards_n;
+
+/* Forget everything: cards, memory, log, time. Call first in each test. */
+void machine_reset(void);
+/* Put a card into the next slot, its cable in. NULL config: an X540-AT2. Returns its number. */
+unsigned machine_add_card(const struct x540_config *config);
+/* A frame arrives at a card. */
+void machine_frame_in(unsigned card, const uint8_t *frame, uint32_t length);
+/* Let time go on. */
+void machine_wait_ns(uint64_t ns);
+uint64_t machine_now_ns(void);
+/* The address that this card would use for DMA, as the pointer that it means; NULL if the card has
+ * no grant of these rights (DMA_READ 1, DMA_WRITE 2) for all of the bytes. */
+void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights);
+
+/* Log lines so far; the newest `machine_log_has` that contains the text, or NULL. */
+const char *machine_log_has(const char *text);
+unsigned machine_log_lines(void);
+/* Complaints of error severity by all models so far, each printed to stderr. */
+unsigned machine_complaints(void);
+/* Does the model of this card complain about the rule? */
+bool machine_complains(unsigned card, const char *rule);
+
+#endif
