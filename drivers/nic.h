@@ -51,14 +51,14 @@ struct lane_counters {
 };
 
 struct lane {
-    /* What every burst reads; one cache line. */
+    /* What every burst reads. */
     struct descriptor *ring;
     uint8_t *frames;      /* slot i at frames + i * SLOT_BYTES */
     const uint32_t *head; /* written by the output card: index of the next slot it will send */
     mmio_t rdt, tdt;      /* the two tail registers */
     uint64_t next;        /* next slot to look at */
     uint64_t done;        /* next slot that the output card has not finished */
-    struct netif *netif;  /* of the input port; what the application's handler reads */
+    uint64_t app[2];      /* what the application's handler needs, put there by its start */
 
     struct lane_counters count __attribute__((aligned(CACHE_LINE_BYTES)));
 

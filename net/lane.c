@@ -208,6 +208,8 @@ static enum err take(size_t bytes, struct dma_buf *buf)
 
 enum err lane_open(struct lane *lane, struct port *in, struct port *out)
 {
+    lane->in = in;
+    lane->out = out;
     enum err err = take(LANE_SLOTS * sizeof(struct descriptor), &lane->ring_buf);
     if (!err)
         err = take((size_t)LANE_SLOTS * SLOT_BYTES, &lane->frames_buf);
@@ -224,14 +226,13 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out)
         err = dma_grant(out->domain, &lane->frames_buf, DMA_READ);
     if (!err)
         err = dma_grant(out->domain, &lane->head_buf, DMA_WRITE);
-    if (err)
+    if (err) {
+        in->is_down = true; /* it has no lane to be started */
         return err;
+    }
     lane->ring = lane->ring_buf.va;
     lane->frames = lane->frames_buf.va;
     lane->head = lane->head_buf.va;
-    lane->in = in;
-    lane->out = out;
-    lane->netif = in->netif;
     lane_start(lane);
     return lane->is_running ? OK : ERR_TIMEOUT;
 }

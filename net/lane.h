@@ -30,6 +30,7 @@ extern unsigned lanes_n;
  * bytes and answers true to send it as long as it came, or false, having changed nothing, to hand
  * it to the slow one. */
 typedef bool lane_fast(const struct lane *lane, uint8_t *frame, uint32_t length);
+#define LANE_FAST inline __attribute__((always_inline))
 /* The slow one may do anything to the frame within SLOT_BYTES and returns how many bytes to send
  * (FRAME_MIN..FRAME_MAX), or 0 after it has counted the frame: consumed, or dropped by name. */
 typedef uint32_t lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);

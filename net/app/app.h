@@ -13,6 +13,7 @@ struct app {
     lane_poll *poll;     /* made by LANE_LOOP */
     /* Where frames of this port go; NULL: it gets no lane. */
     struct port *(*output)(struct port *in);
+    void (*start)(struct lane *lane); /* fill in lane->app before it runs; may be NULL */
     bool takes_everything; /* ports are promiscuous */
 };
 

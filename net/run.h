@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The loop of core 0 and what it was started with; for console commands.
+ */
+#ifndef NET_RUN_H
+#define NET_RUN_H
+
+#include "net/app/app.h"
+
+/* The application that app= chose; never NULL after net_start. */
+const struct app *run_app(void);
+
+/* One round of the loop: a burst of every lane. Returns the number of frames. Benchmarks and host
+ * tests call it as net_run does. */
+uint32_t run_round(void);
+
+/* What else the loop does, when it is time: links, counters, the stacks' clocks. */
+void run_service(uint64_t now_ns);
+
+/* Choose an application by name. NULL: there is none of that name. */
+const struct app *run_find_app(const char *name);
+
+/* Make a lane for each port that the application has an output for, and each port's side queue.
+ * A port whose lane cannot be made costs a line. */
+void run_start_app(const struct app *app);
+
+#endif
