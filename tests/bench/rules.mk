@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The benchmark of the loops that ship, native: the same sources and optimisation as the image, with
+# tests/host instead of hardware.
+
+BENCH_CFLAGS := -std=gnu11 -g -O2 $(HOST_WARN) $(HOST_INC) -ffreestanding -mgeneral-regs-only -MMD -MP
+BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 $(HOST_WARN) $(HOST_INC) -MMD -MP
+
+BENCH_OURS := $(wildcard drivers/*.c drivers/x540/*.c net/app/*.c) \
+    net/lane.c net/run.c net/netif.c net/arp.c net/ip.c net/icmp.c net/udp.c net/csum.c \
+    boot/cmdline.c kernel/parse.c kernel/fmt.c
+BENCH_HOST := tests/bench/bench_loop.c tests/host/machine.c $(MODEL)
+
+$(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS)): build/bench/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -c -o $@ $<
+
+$(patsubst %.c,build/bench/obj/%.o,$(BENCH_HOST)): build/bench/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_MODEL_CFLAGS) -c -o $@ $<
+
+build/bench/bench_loop: $(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS) $(BENCH_HOST))
+	$(CC) -o $@ $^
+
+-include $(shell find build/bench/obj -name '*.d' 2>/dev/null)
