@@ -116,7 +116,10 @@ void x540_lock_break(struct x540 *card)
 {
     /* Reading takes a free one, so that what is dropped here is ours or a dead driver's. */
     (void)mmio_read32(card->regs, SWSM);
-    (void)mmio_read32(card->regs, SW_FW_SYNC);
+    if (card->family->has_regsmp)
+        (void)mmio_read32(card->regs, SW_FW_SYNC);
+    else
+        x540_change(card, SWSM, 0, SWSM_SWESMBI);
     x540_change(card, SW_FW_SYNC, SW_FW_SYNC_SW_ALL | SW_FW_SYNC_REGSMP, 0);
     mmio_write32(card->regs, SWSM, 0);
     tsc_wait_us(SETTLE_US);

@@ -297,22 +297,22 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
     if (err)
         return err;
     if (bytes < REGISTERS_BYTES) {
-        log_error("x540 p%u: BAR0 has 0x%llx bytes, at least 0x%x expected", port->index,
-                  (unsigned long long)bytes, REGISTERS_BYTES);
+        log_error("x540 p%u: BAR0 has 0x%lx bytes, at least 0x%x expected", port->index, bytes,
+                  REGISTERS_BYTES);
         return ERR_BAD_VALUE;
     }
     pci_command(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF, 0);
     uint32_t status = mmio_read32(card->regs, STATUS);
     if (status == 0xFFFFFFFFu) {
         log_error("x540 p%u: STATUS reads 0xffffffff: the card does not answer", port->index);
-        port->is_gone = true;
-        return ERR_NO_DEVICE;
+        err = ERR_NO_DEVICE;
+    } else {
+        card->lan_id = FIELD_GET(STATUS_LAN_ID, status) & 1;
+        x540_lock_break(card);
+        err = bring_up(card);
+        if (!err)
+            err = x540_nvm_check(card);
     }
-    card->lan_id = FIELD_GET(STATUS_LAN_ID, status) & 1;
-    x540_lock_break(card);
-    err = bring_up(card);
-    if (!err)
-        err = x540_nvm_check(card);
     if (err)
         pci_command(pci, 0, PCI_COMMAND_MASTER); /* what we do not drive must not write memory */
     return err;

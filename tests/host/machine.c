@@ -13,6 +13,7 @@
 #include "arch/cpu.h"
 #include "arch/tsc.h"
 #include "kernel/dma.h"
+#include "kernel/fmt.h"
 #include "kernel/log.h"
 
 #define REGISTERS 0x1000000000000000ull
@@ -325,7 +326,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 
     (void)level;
     va_start(args, fmt);
-    vsnprintf(line, LOG_BYTES, fmt, args);
+    fmt_vprint(line, LOG_BYTES, fmt, args);
     va_end(args);
     log_n++;
     if (getenv("FERRULE_VERBOSE"))
