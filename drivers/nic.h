@@ -24,6 +24,7 @@
 #define LANE_SLOTS 512u
 #define SLOT_BYTES 2048u
 #define LANE_BURST 32u /* frames between two writes of the tail; LANE_SLOTS is a multiple */
+#define LANE_GROUP 8u  /* frames that one look at the last of them finds done; divides LANE_BURST */
 #define SIDE_SLOTS 64u
 #define FRAME_MIN 17u  /* the card cannot send a shorter one */
 #define FRAME_MAX 1514u
@@ -50,6 +51,11 @@ struct lane_counters {
     uint64_t drops[DROP_COUNT];
 };
 
+/* What an application's fast handler needs to know, put there by its start. */
+struct lane_app {
+    uint64_t a, b;
+};
+
 struct lane {
     /* What every burst reads. */
     struct descriptor *ring;
@@ -58,7 +64,7 @@ struct lane {
     mmio_t rdt, tdt;      /* the two tail registers */
     uint64_t next;        /* next slot to look at */
     uint64_t done;        /* next slot that the output card has not finished */
-    uint64_t app[2];      /* what the application's handler needs, put there by its start */
+    struct lane_app app;
 
     struct lane_counters count __attribute__((aligned(CACHE_LINE_BYTES)));
 

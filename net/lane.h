@@ -29,7 +29,7 @@ extern unsigned lanes_n;
 /* An application's two handlers. The fast one is compiled into the loop: it may change the frame's
  * bytes and answers true to send it as long as it came, or false, having changed nothing, to hand
  * it to the slow one. */
-typedef bool lane_fast(const struct lane *lane, uint8_t *frame, uint32_t length);
+typedef bool lane_fast(struct lane_app app, uint8_t *frame, size_t length);
 #define LANE_FAST inline __attribute__((always_inline))
 /* The slow one may do anything to the frame within SLOT_BYTES and returns how many bytes to send
  * (FRAME_MIN..FRAME_MAX), or 0 after it has counted the frame: consumed, or dropped by name. */
@@ -61,15 +61,14 @@ struct burst_sum {
 
 /* The card's word becomes ours: the only load and the only store of a descriptor per frame. */
 static inline __attribute__((always_inline)) void
-lane_step(struct lane *lane, struct descriptor *slot, uint8_t *frame, struct lane_shape shape,
-          struct burst_sum *sum)
+lane_step(struct lane *lane, struct lane_app app, struct descriptor *slot, uint8_t *frame,
+          struct lane_shape shape, struct burst_sum *sum)
 {
     const uint64_t wanted = (RX_WHOLE | shape.status_wanted) + shape.length_least;
     uint64_t excess = (dma_load64(&slot->word) & (RX_CHECKED | shape.status_checked)) - wanted;
-    uint32_t length = (uint32_t)excess + shape.length_least;
 
     if (__builtin_expect(excess > SLOT_BYTES - 1 - shape.length_least, 0) ||
-        __builtin_expect(!shape.fast(lane, frame, length), 0)) {
+        __builtin_expect(!shape.fast(app, frame, excess + shape.length_least), 0)) {
         lane_aside(lane, slot, excess + wanted, shape.slow);
         sum->aside++;
         return;
@@ -113,19 +112,19 @@ static inline __attribute__((always_inline)) uint32_t lane_burst(struct lane *la
     struct descriptor *end = lane->ring + (first | (LANE_BURST - 1)) + 1;
     uint8_t *frame = lane->frames + (size_t)first * SLOT_BYTES;
     struct burst_sum sum = {0};
+    const struct lane_app app = lane->app; /* kept in registers: no frame byte can change it */
 
-    /* The card writes back in order: where the fourth is done, so are the three before it. If not,
-     * the check of the single word says so. */
-    while (slot < end - 3 && slot_is_done(slot + 3)) {
-        lane_step(lane, slot + 0, frame + 0 * SLOT_BYTES, shape, &sum);
-        lane_step(lane, slot + 1, frame + 1 * SLOT_BYTES, shape, &sum);
-        lane_step(lane, slot + 2, frame + 2 * SLOT_BYTES, shape, &sum);
-        lane_step(lane, slot + 3, frame + 3 * SLOT_BYTES, shape, &sum);
-        slot += 4;
-        frame += 4 * SLOT_BYTES;
+    /* The card writes back in order: where the last of a group is done, so are those before it. If
+     * not, the check of the single word says so. */
+    while (slot < end - (LANE_GROUP - 1) && slot_is_done(slot + (LANE_GROUP - 1))) {
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < LANE_GROUP; i++)
+            lane_step(lane, app, slot + i, frame + i * SLOT_BYTES, shape, &sum);
+        slot += LANE_GROUP;
+        frame += LANE_GROUP * SLOT_BYTES;
     }
     while (slot != end && slot_is_done(slot)) {
-        lane_step(lane, slot, frame, shape, &sum);
+        lane_step(lane, app, slot, frame, shape, &sum);
         slot++;
         frame += SLOT_BYTES;
     }

@@ -98,6 +98,8 @@ static void configure_port(const struct cmdline *line, struct port *port)
 void run_start_app(const struct app *chosen)
 {
     app = chosen;
+    if (app->prepare)
+        app->prepare();
     for (unsigned i = 0; i < ports_n; i++) {
         ports[i].ops->set_promiscuous(&ports[i], app->takes_everything);
         ports[i].ops->poll_link(&ports[i]);

@@ -11,6 +11,7 @@ struct app {
     const char *name;
     const char *help;    /* one line */
     lane_poll *poll;     /* made by LANE_LOOP */
+    void (*prepare)(void); /* once, before any of its lanes; may be NULL */
     /* Where frames of this port go; NULL: it gets no lane. */
     struct port *(*output)(struct port *in);
     void (*start)(struct lane *lane); /* fill in lane->app before it runs; may be NULL */

@@ -3,11 +3,12 @@
  * came from, turned round in place; ARP, ping and everything else is netif_input's.
  *
  * The fast way is for the plain case: a frame whose IPv4 and UDP checksums the card has found
- * right, without options, with the usual TTL of 64 and without padding. What is not plain is
+ * right, without options, with the usual TTL of 64, without padding and from a high port. What is not plain is
  * answered by the slow way, which gives the same answer from any TTL and any padding.
  */
 #include "arch/bytes.h"
 #include "net/app/app.h"
+#include "net/eth.h"
 #include "net/lane.h"
 #include "net/netif.h"
 
@@ -22,7 +23,6 @@ enum {
     AT_TARGET_PORT = 36,
     AT_UDP_LENGTH = 38,
     HEADERS = 42,
-    ETH_HEADER = 14,
     IP_HEADER = 20,
 };
 
@@ -31,20 +31,24 @@ enum {
 #define PLAIN_TTL 0x1140u      /* TTL 64, UDP */
 #define PORT_ECHO 0x0700u
 
-/* What the card has to have found: IPv4 and UDP, both checksums there and right. */
-#define CHECKSUMS_CHECKED (RX_UDPCS | RX_L4CS | RX_IPCS | RX_TCPE | RX_IPE)
-#define CHECKSUMS_GOOD (RX_UDPCS | RX_L4CS | RX_IPCS)
-
-/* lane->app: our MAC with the EtherType of IPv4 behind it, and our IPv4 address. */
-enum { OUR_MAC, OUR_IP };
-
-/* First bytes of an IPv4 address that a host can have: not 0, not loopback, not class D or E. */
-static const uint8_t is_host[256] = {[1 ... 126] = 1, [128 ... 223] = 1};
-
 static inline uint16_t wire16(uint32_t host)
 {
     return __builtin_bswap16((uint16_t)host);
 }
+
+/* What the card has to have found: IPv4 and UDP, both checksums there and right. */
+#define CHECKSUMS_CHECKED (RX_UDPCS | RX_L4CS | RX_IPCS | RX_TCPE | RX_IPE)
+#define CHECKSUMS_GOOD (RX_UDPCS | RX_L4CS | RX_IPCS)
+
+/* By the first byte of a source address: 1 where a host can have it (not 0, not loopback, not class
+ * D or E). By the last: 1 where it is neither the last byte of one of our addresses nor that of a
+ * broadcast on one of our nets; others need the slow way's closer look. */
+static const uint8_t is_host_first[256] = {[1 ... 126] = 1, [128 ... 223] = 1};
+static uint8_t is_host_last[256];
+
+/* By the length of a frame: what IPv4's total length (low half) and UDP's length (high half) must
+ * be in it, in the order of the wire. */
+static uint32_t wire_lengths[SLOT_BYTES];
 
 #define REQUIRE(condition)                                                                         \
     do {                                                                                           \
@@ -52,23 +56,24 @@ static inline uint16_t wire16(uint32_t host)
             return false;                                                                          \
     } while (0)
 
-static LANE_FAST bool echo_frame(const struct lane *lane, uint8_t *frame, uint32_t length)
+/* app.a: our MAC with the EtherType of IPv4 behind it; app.b: our IPv4 address. */
+static LANE_FAST bool echo_frame(struct lane_app app, uint8_t *frame, size_t length)
 {
-    uint16_t ip_length = wire16(length - ETH_HEADER);
-    uint16_t udp_length = wire16(length - ETH_HEADER - IP_HEADER);
+    uint32_t lengths = wire_lengths[length];
 
     REQUIRE(load32(frame + AT_TYPE) == PLAIN_IPV4);
     REQUIRE(load16(frame + AT_TTL) == PLAIN_TTL);
-    REQUIRE(load16(frame + AT_IP_LENGTH) == ip_length);
-    REQUIRE(load16(frame + AT_UDP_LENGTH) == udp_length);
-    REQUIRE(load32(frame + AT_TARGET_IP) == (uint32_t)lane->app[OUR_IP]);
+    REQUIRE(load16(frame + AT_IP_LENGTH) == (uint16_t)lengths);
+    REQUIRE(load16(frame + AT_UDP_LENGTH) == (uint16_t)(lengths >> 16));
+    REQUIRE(load32(frame + AT_TARGET_IP) == (uint32_t)app.b);
     REQUIRE(load16(frame + AT_TARGET_PORT) == PORT_ECHO);
-    REQUIRE(!(frame[0] & 1)); /* broadcast and multicast are never answered */
-    REQUIRE(is_host[frame[AT_SOURCE_IP]]);
+    REQUIRE(frame[AT_PORTS] != 0);  /* from below port 256 may be a service that answers answers */
+    REQUIRE(!(frame[0] & 1));       /* broadcast and multicast are never answered */
+    REQUIRE(is_host_first[frame[AT_SOURCE_IP]] & is_host_last[frame[AT_SOURCE_IP + 3]]);
 
     /* Turned round, neither checksum changes: both are sums of the same words. */
     store64(frame, load64(frame + AT_SOURCE_MAC)); /* two bytes too many: ours, written next */
-    store64(frame + AT_SOURCE_MAC, lane->app[OUR_MAC]);
+    store64(frame + AT_SOURCE_MAC, app.a);
     uint64_t addresses = load64(frame + AT_SOURCE_IP);
     store64(frame + AT_SOURCE_IP, addresses << 32 | addresses >> 32);
     uint32_t udp_ports = load32(frame + AT_PORTS);
@@ -90,19 +95,38 @@ static struct port *echo_output(struct port *in)
     return in->netif ? in : NULL;
 }
 
+/* Before any lane runs: the tables, which all lanes share and none writes. */
+static void echo_prepare(void)
+{
+    for (uint32_t length = HEADERS; length < SLOT_BYTES; length++)
+        wire_lengths[length] = wire16(length - ETH_BYTES) |
+                               (uint32_t)wire16(length - ETH_BYTES - IP_HEADER) << 16;
+    for (unsigned i = 0; i < 256; i++)
+        is_host_last[i] = 1;
+    for (unsigned i = 0; i < ports_n; i++) {
+        const struct netif *nif = ports[i].netif;
+        if (!nif)
+            continue;
+        is_host_last[nif->ip & 0xFF] = 0;
+        is_host_last[(nif->ip | ~nif->mask) & 0xFF] = 0;
+        is_host_last[nif->ip & nif->mask & 0xFF] = 0; /* the net itself, once a broadcast too */
+    }
+}
+
 static void echo_start(struct lane *lane)
 {
     const uint8_t *mac = lane->in->mac;
     uint8_t our_mac[8] = {mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], 0x08, 0x00};
 
-    lane->app[OUR_MAC] = load64(our_mac);
-    lane->app[OUR_IP] = lane->in->netif->ip_wire.v;
+    lane->app.a = load64(our_mac);
+    lane->app.b = lane->in->netif->ip_wire.v;
 }
 
 APP(echo) = {
     .name = "echo",
     .help = "answer UDP port 7, ping and ARP on every port that has an address",
     .poll = echo_poll,
+    .prepare = echo_prepare,
     .output = echo_output,
     .start = echo_start,
 };
