@@ -119,8 +119,9 @@ struct port_ops {
     enum err (*tx_start)(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
                          mmio_t *tail);
     /* Stop it; when this returns OK the card touches its memory no more. Transmit: what is queued
-     * goes out first if the link is up, at most for 10 ms; *head is then the index of the first
-     * descriptor that did not (left as it was if the card does not say). */
+     * goes out first, at most for 10 ms; where it does not, nothing is stopped, the result is
+     * ERR_BUSY, and only a reset helps. *head becomes the index of the first descriptor that did
+     * not go out (left as it was if the card does not say). */
     enum err (*rx_stop)(struct port *port, unsigned q);
     enum err (*tx_stop)(struct port *port, unsigned q, uint32_t *head);
     /* Look at link state and card health: updates link_is_up, speed_mbps, is_gone. Cheap enough for

@@ -236,6 +236,38 @@
 #define RQSMR(n) (0x02300 + 0x4 * (n))  /* n < 32 */
 #define TQSM(n) (0x08600 + 0x4 * (n))   /* n < 32 */
 
+/* Every statistic that there is, first and last offset and step: read once at init, all of them,
+ * because what one of them holds before that is anybody's. */
+#define STATISTICS(X)                                                                              \
+    X(0x04000, 0x04008, 4)  /* CRCERRS ILLERRC ERRBC */                                            \
+    X(0x04010, 0x04010, 4)  /* MSPDC */                                                            \
+    X(0x04034, 0x04038, 4)  /* MLFC MRFC */                                                        \
+    X(0x04040, 0x04040, 4)  /* RLEC */                                                             \
+    X(0x08780, 0x08780, 4)  /* SSVPC */                                                            \
+    X(0x03F60, 0x03F60, 4)  /* LXONTXC */                                                          \
+    X(0x03F68, 0x03F68, 4)  /* LXOFFTXC */                                                         \
+    X(0x041A4, 0x041A8, 4)  /* LXONRXCNT LXOFFRXCNT */                                             \
+    X(0x0405C, 0x04080, 4)  /* PRC64 .. PRC1522 GPRC BPRC MPRC GPTC */                             \
+    X(0x04088, 0x04094, 4)  /* GORCL GORCH GOTCL GOTCH */                                          \
+    X(0x040A4, 0x040B8, 4)  /* RUC RFC ROC RJC MNGPRC MNGPDC */                                    \
+    X(0x0CF90, 0x0CF90, 4)  /* MNGPTC */                                                           \
+    X(0x040C0, 0x040C4, 4)  /* TORL TORH */                                                        \
+    X(0x040D0, 0x040F4, 4)  /* TPR TPT PTC64 .. PTC1522 MPTC BPTC */                               \
+    X(0x04120, 0x04120, 4)  /* XEC */                                                              \
+    X(0x041B0, 0x041B0, 4)  /* RXNFGPC */                                                          \
+    X(0x02F50, 0x02F50, 4)  /* RXDGPC */                                                           \
+    X(0x087A0, 0x087A0, 4)  /* TXDGPC */                                                           \
+    X(0x0241C, 0x0241C, 4)  /* FCOERPDC */                                                         \
+    X(0x03FA0, 0x03FBC, 4)  /* MPC */                                                              \
+    X(0x03F00, 0x03F3C, 4)  /* PXONTXC PXOFFTXC */                                                 \
+    X(0x04140, 0x0417C, 4)  /* PXONRXCNT PXOFFRXCNT */                                             \
+    X(0x01030, 0x013F0, 64) /* QPRC */                                                             \
+    X(0x01034, 0x013F4, 64) /* QBRC_L */                                                           \
+    X(0x01038, 0x013F8, 64) /* QBRC_H */                                                           \
+    X(0x01430, 0x017F0, 64) /* QPRDC */                                                            \
+    X(0x08680, 0x086BC, 4)  /* QPTC */                                                             \
+    X(0x08700, 0x0877C, 4)  /* QBTC_L QBTC_H */
+
 /* ---- PHY registers by MDIO: MMD and number ---- */
 #define PHY_PMA 1u
 #define PHY_PMA_ID_HIGH 2u

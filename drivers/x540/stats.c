@@ -33,7 +33,11 @@ static void add(struct port_counters *count, uint16_t where, uint64_t n)
 
 void x540_stats_init(struct x540 *card)
 {
-    struct port_counters kept = card->port->count;
+    static const struct {
+        uint32_t first, last, step;
+    } all[] = {
+#define RANGE(first, last, step) {first, last, step},
+        STATISTICS(RANGE)};
 
     /* Receive queue q and transmit queue q count in counter q mod 16. */
     for (uint32_t n = 0; n < 32; n++) {
@@ -43,8 +47,9 @@ void x540_stats_init(struct x540 *card)
         mmio_write32(card->regs, RQSMR(n), map);
         mmio_write32(card->regs, TQSM(n), map);
     }
-    x540_poll_counters(card->port); /* reading clears them */
-    card->port->count = kept;
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        for (uint32_t offset = all[i].first; offset <= all[i].last; offset += all[i].step)
+            (void)mmio_read32(card->regs, offset); /* reading clears it */
 }
 
 /* 36-bit byte counters hold low and high, and reading high clears both: low first. */

@@ -72,17 +72,20 @@ enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head)
 {
     struct x540 *card = port->driver_state;
 
-    /* What is still queued goes out first, unless there is no link to go out by. */
-    if (port->link_is_up) {
-        uint32_t tail = mmio_read32(card->regs, TDT(q));
-        if (x540_wait(card, TDH(q), 0xFFFFFFFFu, tail, ENABLE_LIMIT_US, "TDH"))
-            log_warn("x540 p%u: transmit queue %u is stopped with frames in it", port->index, q);
-    }
-    x540_change(card, TXDCTL(q), TXDCTL_ENABLE, 0);
-    enum err err =
-        x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, ENABLE_LIMIT_US, "TXDCTL.ENABLE");
-    uint32_t stopped_at = mmio_read32(card->regs, TDH(q));
+    /* What is still queued goes out first. Without a link it never will, and a queue must not be
+     * switched off with work in it: reference drivers then reset the card, and so does our caller. */
+    uint32_t tail = mmio_read32(card->regs, TDT(q)), stopped_at = mmio_read32(card->regs, TDH(q));
+    enum err err = OK;
+    if (stopped_at != tail && port->link_is_up)
+        err = x540_wait(card, TDH(q), 0xFFFFFFFFu, tail, ENABLE_LIMIT_US, "TDH");
+    stopped_at = mmio_read32(card->regs, TDH(q));
     if (stopped_at != 0xFFFFFFFFu)
         *head = stopped_at;
-    return err;
+    if (err || stopped_at != tail) {
+        log_warn("x540 p%u: transmit queue %u cannot be stopped: TDH is %u, TDT %u", port->index, q,
+                 stopped_at, tail);
+        return ERR_BUSY;
+    }
+    x540_change(card, TXDCTL(q), TXDCTL_ENABLE, 0);
+    return x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, ENABLE_LIMIT_US, "TXDCTL.ENABLE");
 }

@@ -29,10 +29,6 @@ enum {
     LOG_BYTES = 256,
 };
 
-struct dma_domain {
-    int unused;
-};
-
 static struct piece {
     uint8_t *va;
     size_t bytes;
