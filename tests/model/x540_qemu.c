@@ -473,7 +473,7 @@ static void x540_realize(PCIDevice *pci, Error **errp)
     const struct x540_env env = {s, x540_dma_read, x540_dma_write, x540_interrupt, x540_frame_out};
     struct x540_config config = {
         .lan_id = s->lan_id == UINT8_MAX ? PCI_FUNC(pci->devfn) & 1 : s->lan_id,
-        .link_at_start = s->conf.peers.ncs[0] && !s->conf.peers.ncs[0]->link_down,
+        .link_at_start = s->conf.peers.ncs[0], /* a stream's own link comes up only later */
         .reset_ns = s->reset_us * 1000ull,
         .enable_ns = s->enable_us * 1000ull,
         .link_ns = s->link_ms * 1000000ull,
