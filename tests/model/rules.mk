@@ -2,7 +2,8 @@
 # The X540 model for the host: objects that tests, fuzzers and benchmarks link.
 #   $(MODEL_OBJS)      -O2
 #   $(MODEL_SAN_OBJS)  with ASan and UBSan
-# make model, make model-test (its own unit tests), make model-fuzz (60 s under libFuzzer).
+# make model builds both, make model-test runs the model's own unit tests. tests/fuzz/fuzz_model.c
+# is the fuzzer.
 
 MODEL_SRCS := $(addprefix tests/model/,x540_core.c x540_reset.c x540_regs.c x540_rules.c \
 	x540_sem.c x540_nvm.c x540_phy.c x540_intr.c x540_stats.c x540_rxq.c x540_rx.c x540_parse.c \
@@ -23,13 +24,11 @@ build/model/san/%.o: tests/model/%.c $(MODEL_HDRS)
 	@mkdir -p $(@D)
 	$(MODEL_CC) $(MODEL_CFLAGS) $(MODEL_SAN) -c -o $@ $<
 
-MODEL_TESTS := $(patsubst tests/unit/%.c,build/model/%,$(wildcard tests/unit/test_model_*.c))
-
-build/model/test_model_%: tests/unit/test_model_%.c tests/unit/model_bench.h $(MODEL_SAN_OBJS)
-	$(MODEL_CC) $(MODEL_CFLAGS) $(MODEL_SAN) -o $@ $< $(MODEL_SAN_OBJS) -lcmocka
+MODEL_TESTS := $(patsubst tests/unit/%.c,build/unit/%,$(wildcard tests/unit/test_model_*.c))
 
 .PHONY: model model-test
 model: $(MODEL_OBJS) $(MODEL_SAN_OBJS)
 
+# The tests are built by tests/unit/rules.mk like all others.
 model-test: $(MODEL_TESTS)
 	@for test in $(MODEL_TESTS); do ./$$test || exit 1; done

@@ -37,6 +37,11 @@ struct x540 *x540_create(const struct x540_config *config, const struct x540_env
     card = calloc(1, sizeof(*card));
     if (!card)
         return NULL;
+    x540_fdir_create(card);
+    if (!card->fdir || !card->fdir_bucket) {
+        x540_destroy(card);
+        return NULL;
+    }
     card->config = *config;
     card->env = *env;
     if (!card->config.reset_ns)
@@ -568,6 +573,11 @@ void x540_write(struct x540 *card, uint32_t offset, uint64_t value, uint32_t byt
 
     if (card->evil[X540_EVIL_ALL_ONES] || card->in_dma)
         return; /* removed; or its own DMA was pointed at its own registers */
+    if (bytes == 8 && offset == FDIRHASH) { /* the one pair that Linux writes as one */
+        x540_write(card, FDIRHASH, (uint32_t)value, 4);
+        x540_write(card, FDIRCMD, value >> 32, 4);
+        return;
+    }
     offset = place(card, offset, bytes, "write");
     if (offset == REG_FILE_BYTES)
         return;

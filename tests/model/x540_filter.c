@@ -254,7 +254,7 @@ void x540_filter_queue(struct x540 *card, struct packet *packet)
     chosen = card->classify && classified(card, packet);
     if (!chosen && (REG(card, FDIRCTRL) & FDIRCTRL_INIT_DONE)) {
         x540_fdir_match(card, packet);
-        chosen = packet->fdir_hit;
+        chosen = packet->fdir_queued || packet->drop;
     }
     if (!chosen)
         packet->queue = (uint8_t)(default_queue(card, packet) & (QUEUES - 1));

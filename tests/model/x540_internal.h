@@ -112,17 +112,17 @@ struct packet {
     uint8_t protocol;
     /* what the filters decided */
     uint8_t queue, rss_type, etqf; /* etqf: index + 1 of the EtherType filter that matched */
-    bool low_latency, fdir_hit, drop;
-    uint8_t fdir_status;
+    bool low_latency, drop;
+    bool fdir_hit, fdir_queued, fdir_report; /* report: the id takes the place of the RSS hash */
     uint32_t hash, fdir_id;
 };
 
 struct fdir_filter {
-    bool used, drop;
-    uint8_t queue, l4type, flow;
-    uint16_t next; /* index + 1 in the bucket's chain */
-    uint16_t soft_id, vlan, flex;
-    uint32_t signature;
+    bool used, drop, queue_enabled;
+    uint8_t queue, flow; /* flow: L4TYPE, and bit 2 for IPv6 */
+    uint16_t next;       /* index + 1 in the bucket's chain */
+    uint16_t id;         /* the signature, or the driver's index of a perfect filter */
+    uint16_t vlan, flex;
     uint32_t saddr, daddr, ports;
 };
 
@@ -190,7 +190,7 @@ struct x540 {
     uint32_t rss_table[40][256];
     struct fdir_filter *fdir;
     uint16_t *fdir_bucket;
-    uint32_t fdir_free;
+    uint32_t fdir_used, fdir_turn;
 
     /* Statistics that need more than a register: 36-bit pairs, read low then high */
     uint64_t latch_low[5 + 2 * 16];
@@ -361,6 +361,7 @@ void x540_rss_hash(struct x540 *card, struct packet *packet);
 uint32_t x540_rss_queue(struct x540 *card, const struct packet *packet);
 
 /* ---- x540_fdir.c ---- */
+void x540_fdir_create(struct x540 *card); /* allocates; the caller looks at card->fdir */
 bool x540_fdir_write(struct x540 *card, uint32_t offset, uint32_t value);
 uint32_t x540_fdir_read(struct x540 *card, uint32_t offset);
 void x540_fdir_match(struct x540 *card, struct packet *packet);

@@ -156,8 +156,7 @@
     RULE(MSIX_MODE, "msix-mode-mismatch", ADVICE, "4",                                             \
          "GPIE.MSIX_MODE is set when MSI-X is enabled in configuration space, else not")           \
     RULE(FDIR_INIT, "fdir-not-initialised", ERROR, "8",                                            \
-         "FDIRCTRL.INIT_DONE is 1 before a flow director command")                                 \
-    RULE(FDIR_COMMAND, "fdir-bad-command", ERROR, "8", "FDIRCMD is 1 add, 2 remove or 3 query")
+         "FDIRCTRL.INIT_DONE is 1 before a flow director command")
 
 enum x540_rule {
 #define RULE(id, name, error, section, text) RULE_##id,

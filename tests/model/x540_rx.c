@@ -130,14 +130,14 @@ static struct descriptor advanced_done(const struct x540 *card, const struct pac
     if (!last)
         return done;
     done.q0 = packet_type(packet);
-    if (packet->fdir_status) {
-        done.q0 |= (uint64_t)packet->fdir_id << 32;
+    if (packet->fdir_report) {
+        done.q0 |= 0xF | (uint64_t)packet->fdir_id << 32;
     } else if (REG(card, RXCSUM) & RXCSUM_PCSD) {
         done.q0 |= packet->rss_type | (uint64_t)packet->hash << 32;
     } else if (flags & PK_IPV4) {
         done.q0 |= (uint64_t)load16be(packet->data + packet->l3 + 4) << 32;
     }
-    done.q1 |= BIT64(1) | (uint64_t)packet->fdir_status << 20;
+    done.q1 |= BIT64(1);
     if (packet->fdir_hit)
         done.q1 |= BIT64(2);
     if (stripped)

@@ -3,6 +3,7 @@
  * receive (length, DD, EOP, q0 untouched, padding, wrap); legacy transmit (DD, head write-back,
  * zero length, padding); a wire that refuses; a link that is down; the ring shared by Rx and Tx.
  */
+/* links: $(MODEL) */
 #include "tests/unit/model_bench.h"
 
 static void bring_up__by_the_facts__has_no_complaint(void **state)
