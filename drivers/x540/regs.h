@@ -95,7 +95,7 @@
 #define FCTTV(n) (0x03200 + 0x4 * (n))  /* n < 4 */
 #define FCRTL(n) (0x03220 + 0x4 * (n))  /* n < 8 */
 #define FCRTH(n) (0x03260 + 0x4 * (n))  /* n < 8 */
-#define FCRTH_RTH FIELD(18, 5)          /* RW  bytes, in units of 32: the byte count fits as it is */
+#define FCRTH_RTH FIELD(18, 5)          /* RW  bytes, in units of 32: fits as it is */
 #define FCRTV 0x032A0
 
 /* ---- Interrupts ---- */

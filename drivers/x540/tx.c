@@ -73,7 +73,7 @@ enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head)
     struct x540 *card = port->driver_state;
 
     /* What is still queued goes out first. Without a link it never will, and a queue must not be
-     * switched off with work in it: reference drivers then reset the card, and so does our caller. */
+     * switched off with work in it: reference drivers then reset the card, as our caller does. */
     uint32_t tail = mmio_read32(card->regs, TDT(q)), stopped_at = mmio_read32(card->regs, TDH(q));
     enum err err = OK;
     if (stopped_at != tail && port->link_is_up)

@@ -6,7 +6,7 @@ Classes, each with what its files may include:
     P  pure: freestanding headers and other P headers; no volatile, no asm
     A  P and arch/
     K  A, boot/ and kernel/
-    D  K, drivers/*.h and its own folder
+    D  K, drivers/*.h, its own folder and those below
     N  P, kernel/, drivers/*.h and net/ (net/app/ only from net/app/)
 """
 import os
@@ -19,7 +19,7 @@ import tap  # noqa: E402
 FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h", "stdalign.h",
                 "stdnoreturn.h", "float.h", "iso646.h"}
 PURE = re.compile(r"""
-    arch/(types\.h|vtd_table\.[ch])
+    arch/((types|bytes)\.h|vtd_table\.[ch])
   | boot/(bootinfo|cmdline)\.[ch]
   | kernel/(acpi|fmt|pmem|str|parse|words|shell|json|out|command|counter|hist|ring)\.[ch]
   | drivers/(drops\.h|x540/(regs|desc)\.h)
@@ -43,7 +43,7 @@ def may_include(path, header):
     if top in ("kernel", "boot"):
         return kind in "KDN"
     if top == "drivers":
-        in_own = os.path.dirname(header) == folder
+        in_own = f"{os.path.dirname(header)}/".startswith(f"{folder}/")
         return (kind in "DN" and os.path.dirname(header) == "drivers") or (kind == "D" and in_own)
     return kind == "N" and (not header.startswith("net/app/") or folder == "net/app")
 
