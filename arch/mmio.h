@@ -68,6 +68,14 @@ static inline uint32_t dma_load32(const uint32_t *word)
 {
     return *(const volatile uint32_t *)word;
 }
+/* Is one of the bits set in the word as it is now? As one instruction that tests it in place, which
+ * a compiler never makes of a volatile. */
+static inline __attribute__((always_inline)) bool dma_test32(const uint32_t *word, uint32_t bits)
+{
+    bool is_set;
+    __asm__ volatile("testl %2, %1" : "=@ccnz"(is_set) : "m"(*word), "i"(bits) : "memory");
+    return is_set;
+}
 static inline void dma_store64(uint64_t *word, uint64_t value)
 {
     *(volatile uint64_t *)word = value;

@@ -30,6 +30,9 @@ IMAGE_LDFLAGS := -nostdlib -static -T linker.ld --gc-sections -z max-page-size=4
 # The compiler must not turn the body of memset into a call of memset.
 $(IMAGE_OUT)/kernel/str.o: IMAGE_CFLAGS += -fno-tree-loop-distribute-patterns
 
+# The loops of the applications want every register; a backtrace leaves them out.
+$(IMAGE_OUT)/net/app/%.o: IMAGE_CFLAGS += -fomit-frame-pointer
+
 $(IMAGE_OUT)/%.o: %.c
 	@mkdir -p $(@D)
 	$(IMAGE_CC) $(IMAGE_CFLAGS) -MMD -MP -c -o $@ $<

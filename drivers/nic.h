@@ -9,7 +9,7 @@
  *     by RDT         by the card     by the core         by TDT         by the card (head word)
  *
  * and its descriptor's address points at buffer i for ever; turning a received frame into a sent
- * one is a single 8-byte store. Three positions run free in 64 bits and are masked at use:
+ * one is a single 8-byte store. Positions run free and are masked at use:
  * done <= next <= done + LANE_SLOTS - 1.
  */
 #ifndef DRIVERS_NIC_H
@@ -40,14 +40,16 @@ static_assert(sizeof(struct descriptor) == 16, "descriptor size");
 struct port;
 struct netif;
 
-/* Counters of one lane; written by its owner core alone, read by anybody. */
+/* Counters of one lane; written by its owner core alone, read by anybody. The common frame, received
+ * and sent as long as it came, costs one addition; the others are counted as they differ from it. */
 struct lane_counters {
+    uint64_t bursts;       /* polls that found frames */
     uint64_t rx_bytes;
-    uint64_t tx_frames, tx_bytes; /* handed to the output card; what is then lost is a drop too */
-    uint64_t consumed;            /* taken by this machine: ARP, replies to our pings, ... */
-    uint64_t polls, empty_polls;
-    uint64_t head_bad;            /* head words outside what was sent; ignored */
-    uint64_t tx_lost;             /* of tx_frames: counted as drops when a lane was reset */
+    uint64_t unsent;       /* received frames that were not handed to the output card */
+    uint64_t unsent_bytes; /* bytes received less bytes handed on; wraps where replies grow */
+    uint64_t consumed;     /* of unsent: taken by this machine (ARP, replies to our pings, ...) */
+    uint64_t head_bad;     /* head words outside what was sent; ignored */
+    uint64_t tx_lost;      /* handed to the output card, then counted as drops when a lane stopped */
     uint64_t drops[DROP_COUNT];
 };
 
@@ -57,25 +59,31 @@ struct lane_app {
 };
 
 struct lane {
-    /* What every burst reads. */
-    struct descriptor *ring;
-    uint8_t *frames;      /* slot i at frames + i * SLOT_BYTES */
-    const uint32_t *head; /* written by the output card: index of the next slot it will send */
-    mmio_t rdt, tdt;      /* the two tail registers */
-    uint64_t next;        /* next slot to look at */
-    uint64_t done;        /* next slot that the output card has not finished */
+    /* What every poll reads; one cache line. A lane that does not run is parked: slot and head then
+     * point at words that never change, so that the loop need not ask. */
+    struct descriptor *slot; /* the next one to look at */
+    const uint32_t *head;    /* written by the output card: index of the next slot it will send */
+    uint32_t head_seen;      /* its last value that made sense */
+    uint32_t done;           /* runs free: the next slot that the output card has not finished */
+    uint64_t next;           /* runs free: index of `slot` */
+    mmio_t rdt, tdt;         /* the two tail registers */
     struct lane_app app;
 
     struct lane_counters count __attribute__((aligned(CACHE_LINE_BYTES)));
 
     /* Slow state. */
-    struct port *in, *out; /* equal for an echo */
+    struct descriptor *ring;  /* on a multiple of its size */
+    uint8_t *frames;          /* slot i at frames + i * SLOT_BYTES */
+    struct port *in, *out;    /* equal for an echo */
     uint64_t received_before; /* frames of earlier runs: next starts at 0 in each */
     uint16_t rx_queue, tx_queue;
-    bool is_running;  /* both queues live (or, draining, the receive queue alone) */
-    bool is_draining; /* no output: frames are received, counted and dropped */
+    enum lane_state {
+        LANE_PARKED,   /* no queue is live */
+        LANE_RUNNING,  /* both are */
+        LANE_DRAINING, /* no output: receive is live, frames are counted and dropped */
+    } state;
     uint64_t moved_ns; /* when `done` last moved or had nothing to do */
-    uint64_t moved_done;
+    uint32_t moved_done;
     struct dma_buf ring_buf, frames_buf, head_buf;
 };
 

@@ -16,12 +16,16 @@ enum {
 
 struct lane lanes[LANES_MAX];
 unsigned lanes_n;
+unsigned lanes_draining;
+
+/* What parked lanes look at. */
+static struct descriptor parked_slot;
+static const uint32_t parked_head;
 
 /* ---- Frames that go aside ---- */
 
 static void refuse(struct lane *lane, uint64_t checked)
 {
-    uint32_t length = (uint32_t)(checked & RX_LENGTH);
     enum drop why = DROP_rx_length;
 
     if (!(checked & RX_DD))
@@ -30,27 +34,37 @@ static void refuse(struct lane *lane, uint64_t checked)
         why = DROP_rx_error;
     else if (!(checked & RX_EOP))
         why = DROP_rx_split;
-    lane->count.rx_bytes += length;
     lane->count.drops[why]++;
 }
 
-void lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow)
+static bool is_whole(uint64_t checked)
 {
-    uint32_t out = 0;
+    return (checked & RX_CHECKED) - (RX_WHOLE + FRAME_MIN) <= SLOT_BYTES - 1 - FRAME_MIN;
+}
 
-    if ((checked & RX_CHECKED) - (RX_WHOLE + FRAME_MIN) > SLOT_BYTES - 1 - FRAME_MIN) {
-        refuse(lane, checked);
-    } else {
-        uint32_t length = (uint32_t)(checked & RX_LENGTH);
-        lane->count.rx_bytes += length;
+static void count_unsent(struct lane *lane, uint32_t length)
+{
+    lane->count.unsent++;
+    lane->count.unsent_bytes += length;
+}
+
+void lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
+                uint32_t counted)
+{
+    uint32_t length = (uint32_t)(checked & RX_LENGTH), out = 0;
+
+    lane->count.rx_bytes += (uint64_t)length - counted;
+    if (is_whole(checked)) {
         out = slow(lane, lane->frames + (size_t)(slot - lane->ring) * SLOT_BYTES, length);
         if (out > FRAME_MAX || (out != 0 && out < FRAME_MIN))
             out = lane_drop(lane, DROP_side_length);
+    } else {
+        refuse(lane, checked);
     }
-    if (out != 0) {
-        lane->count.tx_frames++;
-        lane->count.tx_bytes += out;
-    }
+    if (out == 0)
+        count_unsent(lane, length);
+    else
+        lane->count.unsent_bytes += (uint64_t)length - out;
     /* Length 0 sends nothing and keeps the order: the slot comes back by the same way. */
     dma_store64(&slot->word, out | TX_EOP | TX_IFCS);
 }
@@ -61,7 +75,7 @@ static uint64_t held(const struct lane *lane)
 {
     uint64_t n = 0;
 
-    for (uint64_t i = lane->done; i != lane->next; i++)
+    for (uint32_t i = lane->done; i != (uint32_t)lane->next; i++)
         n += (dma_load64(&lane->ring[i & (LANE_SLOTS - 1)].word) & TX_LENGTH) != 0;
     return n;
 }
@@ -70,7 +84,7 @@ static uint64_t waiting(const struct lane *lane)
 {
     uint64_t n = 0;
 
-    while (n < LANE_SLOTS - 1 - (lane->next - lane->done) &&
+    while (n < LANE_SLOTS - 1 - ((uint32_t)lane->next - lane->done) &&
            slot_is_done(&lane->ring[(lane->next + n) & (LANE_SLOTS - 1)]))
         n++;
     return n;
@@ -80,14 +94,15 @@ struct lane_ledger lane_ledger(const struct lane *lane)
 {
     struct lane_ledger l = {
         .received = lane->received_before + lane->next,
-        .held = lane->is_running ? held(lane) : 0,
-        .waiting = lane->is_running ? waiting(lane) : 0,
+        .held = lane->state == LANE_RUNNING ? held(lane) : 0,
+        .waiting = lane->state != LANE_PARKED ? waiting(lane) : 0,
         .consumed = lane->count.consumed,
     };
 
     for (unsigned i = 0; i < DROP_COUNT; i++)
         l.dropped += lane->count.drops[i];
-    l.sent = lane->count.tx_frames - lane->count.tx_lost - l.held;
+    l.sent = l.received - lane->count.unsent - lane->count.tx_lost - l.held;
+    l.tx_bytes = lane->count.rx_bytes - lane->count.unsent_bytes;
     return l;
 }
 
@@ -105,6 +120,23 @@ struct side_ledger side_ledger(const struct side *side)
 }
 
 /* ---- Starting and stopping a lane ---- */
+
+static bool is_usable(const struct port *port)
+{
+    return port->link_is_up && !port->is_down && !port->is_gone;
+}
+
+static void park(struct lane *lane)
+{
+    if (lane->state == LANE_DRAINING)
+        lanes_draining--;
+    lane->state = LANE_PARKED;
+    lane->slot = &parked_slot;
+    lane->head = &parked_head;
+    lane->head_seen = parked_head;
+    lane->next = 0;
+    lane->done = 0;
+}
 
 /* Give every slot its buffer and to software; both positions to 0. */
 static void clear_ring(struct lane *lane)
@@ -124,19 +156,25 @@ static void clear_ring(struct lane *lane)
 static void lane_start(struct lane *lane)
 {
     struct port *in = lane->in, *out = lane->out;
+    bool has_output = is_usable(out);
     enum err err = OK;
 
     if (in->is_down || in->is_gone)
         return;
     clear_ring(lane);
-    lane->is_draining = !out->link_is_up || out->is_down || out->is_gone;
-    if (!lane->is_draining)
+    if (has_output)
         err = out->ops->tx_start(out, lane->tx_queue, lane->ring_buf.iova, LANE_SLOTS,
                                  lane->head_buf.iova, &lane->tdt);
     if (!err)
         err = in->ops->rx_start(in, lane->rx_queue, lane->ring_buf.iova, LANE_SLOTS, &lane->rdt);
-    lane->is_running = !err;
-    if (err) {
+    if (!err) {
+        lane->state = has_output ? LANE_RUNNING : LANE_DRAINING;
+        /* A draining lane is parked for the application's loop. */
+        lanes_draining += !has_output;
+        lane->slot = has_output ? lane->ring : &parked_slot;
+        lane->head = has_output ? lane->head_buf.va : &parked_head;
+        lane->head_seen = 0;
+    } else {
         in->is_down = true; /* not tried again by itself: a dead card would fill the log */
         log_error("port%u: out of service: its lane to port%u did not start", in->index,
                   out->index);
@@ -147,18 +185,18 @@ static void lane_start(struct lane *lane)
  * reset can then keep the card from the lane's memory. */
 static struct port *lane_stop(struct lane *lane, enum drop why)
 {
-    uint32_t head = (uint32_t)lane->done & (LANE_SLOTS - 1);
+    uint32_t head = lane->done & (LANE_SLOTS - 1);
     struct port *stuck = NULL;
 
-    if (!lane->is_running)
+    if (lane->state == LANE_PARKED)
         return NULL;
     if (lane->in->ops->rx_stop(lane->in, lane->rx_queue) != OK)
         stuck = lane->in;
-    if (!lane->is_draining) {
+    if (lane->state == LANE_RUNNING) {
         if (lane->out->ops->tx_stop(lane->out, lane->tx_queue, &head) != OK)
             stuck = lane->out;
-        uint32_t finished = (head - (uint32_t)lane->done) & (LANE_SLOTS - 1);
-        if (finished <= lane->next - lane->done)
+        uint32_t finished = (head - lane->done) & (LANE_SLOTS - 1);
+        if (finished <= (uint32_t)lane->next - lane->done)
             lane->done += finished;
         else
             lane->count.head_bad++;
@@ -168,15 +206,14 @@ static struct port *lane_stop(struct lane *lane, enum drop why)
     lane->count.tx_lost += lost;
     lane->count.drops[why] += lost;
     lost = waiting(lane);
+    lane->count.unsent += lost;
     lane->count.drops[why] += lost;
     lane->received_before += lane->next + lost;
-    lane->next = 0;
-    lane->done = 0;
-    lane->is_running = false;
+    park(lane);
     return stuck;
 }
 
-uint32_t lane_drain(struct lane *lane)
+static uint32_t drain(struct lane *lane)
 {
     uint32_t n = 0;
 
@@ -184,37 +221,44 @@ uint32_t lane_drain(struct lane *lane)
         struct descriptor *slot = &lane->ring[lane->next & (LANE_SLOTS - 1)];
         uint64_t checked = dma_load64(&slot->word) & RX_CHECKED;
 
-        if (checked - (RX_WHOLE + FRAME_MIN) > SLOT_BYTES - 1 - FRAME_MIN) {
-            refuse(lane, checked);
-        } else {
-            lane->count.rx_bytes += checked & RX_LENGTH;
+        if (is_whole(checked))
             lane->count.drops[DROP_tx_no_link]++;
-        }
+        else
+            refuse(lane, checked);
+        lane->count.rx_bytes += checked & RX_LENGTH;
+        count_unsent(lane, (uint32_t)(checked & RX_LENGTH));
         dma_store64(&slot->word, 0);
         lane->next++;
         n++;
     }
     if (n != 0) {
-        lane->done = lane->next;
-        mmio_write32(lane->rdt, 0, (uint32_t)(lane->done - 1) & (LANE_SLOTS - 1));
+        lane->done = (uint32_t)lane->next;
+        mmio_write32(lane->rdt, 0, (lane->done - 1) & (LANE_SLOTS - 1));
     }
     return n;
 }
 
-static enum err take(size_t bytes, struct dma_buf *buf)
+uint32_t lanes_drain(void)
 {
-    return dma_alloc(bytes, PAGE_BYTES, buf);
+    uint32_t n = 0;
+
+    for (unsigned i = 0; i < lanes_n; i++)
+        if (lanes[i].state == LANE_DRAINING)
+            n += drain(&lanes[i]);
+    return n;
 }
 
 enum err lane_open(struct lane *lane, struct port *in, struct port *out)
 {
     lane->in = in;
     lane->out = out;
-    enum err err = take(LANE_SLOTS * sizeof(struct descriptor), &lane->ring_buf);
+    park(lane);
+    const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
+    enum err err = dma_alloc(ring_bytes, ring_bytes, &lane->ring_buf);
     if (!err)
-        err = take((size_t)LANE_SLOTS * SLOT_BYTES, &lane->frames_buf);
+        err = dma_alloc((size_t)LANE_SLOTS * SLOT_BYTES, PAGE_BYTES, &lane->frames_buf);
     if (!err)
-        err = take(HEAD_BYTES, &lane->head_buf);
+        err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &lane->head_buf);
     /* The receiver writes buffers and rings; the sender reads them; the head word is written. */
     if (!err)
         err = dma_grant(in->domain, &lane->ring_buf, DMA_READ_WRITE);
@@ -232,9 +276,8 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out)
     }
     lane->ring = lane->ring_buf.va;
     lane->frames = lane->frames_buf.va;
-    lane->head = lane->head_buf.va;
     lane_start(lane);
-    return lane->is_running ? OK : ERR_TIMEOUT;
+    return lane->state == LANE_PARKED ? ERR_TIMEOUT : OK;
 }
 
 /* ---- Side queues ---- */
@@ -285,12 +328,12 @@ static bool side_stop(struct port *port, enum drop why)
 enum err side_open(struct port *port)
 {
     struct side *side = &port->side;
-    enum err err = take(SIDE_SLOTS * sizeof(struct descriptor), &side->ring_buf);
+    enum err err = dma_alloc(SIDE_SLOTS * sizeof(struct descriptor), PAGE_BYTES, &side->ring_buf);
 
     if (!err)
-        err = take((size_t)SIDE_SLOTS * SLOT_BYTES, &side->frames_buf);
+        err = dma_alloc((size_t)SIDE_SLOTS * SLOT_BYTES, PAGE_BYTES, &side->frames_buf);
     if (!err)
-        err = take(HEAD_BYTES, &side->head_buf);
+        err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &side->head_buf);
     if (!err)
         err = dma_grant(port->domain, &side->ring_buf, DMA_READ);
     if (!err)
@@ -362,11 +405,6 @@ enum err port_restart(struct port *port)
     return restart(port, DROP_port_reset);
 }
 
-static bool is_usable(const struct port *port)
-{
-    return port->link_is_up && !port->is_down && !port->is_gone;
-}
-
 /* A lane follows its output: with a link it sends, without one it drains. */
 static void follow_link(struct lane *lane)
 {
@@ -374,7 +412,7 @@ static void follow_link(struct lane *lane)
         (void)lane_stop(lane, DROP_port_reset);
         return;
     }
-    if (lane->is_running && lane->is_draining == !is_usable(lane->out))
+    if (lane->state == (is_usable(lane->out) ? LANE_RUNNING : LANE_DRAINING))
         return;
     struct port *stuck = lane_stop(lane, DROP_tx_no_link);
     if (stuck)
@@ -385,15 +423,15 @@ static void follow_link(struct lane *lane)
 
 static void follow_output(struct lane *lane, uint64_t now_ns)
 {
-    if (!lane->is_running || lane->is_draining)
+    if (lane->state != LANE_RUNNING)
         return;
-    if (lane->done != lane->moved_done || lane->done == lane->next) {
+    if (lane->done != lane->moved_done || lane->done == (uint32_t)lane->next) {
         lane->moved_done = lane->done;
         lane->moved_ns = now_ns;
     } else if (now_ns - lane->moved_ns > STUCK_NS) {
         log_error("port%u: transmit queue %u has sent nothing for %u ms (head %u, tail %u): reset",
                   lane->out->index, lane->tx_queue, (uint32_t)((now_ns - lane->moved_ns) / 1000000),
-                  (uint32_t)lane->done & (LANE_SLOTS - 1), (uint32_t)lane->next & (LANE_SLOTS - 1));
+                  lane->done & (LANE_SLOTS - 1), (uint32_t)lane->next & (LANE_SLOTS - 1));
         (void)restart(lane->out, DROP_tx_stuck);
     }
 }

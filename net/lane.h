@@ -19,6 +19,8 @@
 extern struct lane lanes[LANES_MAX];
 extern unsigned lanes_n;
 
+#define LANE_FAST inline __attribute__((always_inline))
+
 /* ---- Per frame ---- */
 
 /* What a received descriptor's word must be to be a frame: done, whole, without error, and of
@@ -30,7 +32,6 @@ extern unsigned lanes_n;
  * bytes and answers true to send it as long as it came, or false, having changed nothing, to hand
  * it to the slow one. */
 typedef bool lane_fast(struct lane_app app, uint8_t *frame, size_t length);
-#define LANE_FAST inline __attribute__((always_inline))
 /* The slow one may do anything to the frame within SLOT_BYTES and returns how many bytes to send
  * (FRAME_MIN..FRAME_MAX), or 0 after it has counted the frame: consumed, or dropped by name. */
 typedef uint32_t lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);
@@ -50,106 +51,120 @@ static inline uint32_t lane_drop(struct lane *lane, enum drop why)
 }
 
 /* The way out of the loop for every frame that is not fast, and for every descriptor that is no
- * frame: finds out which, and counts all of it. `checked` is the word under the masks. */
-void lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow);
-
-/* What one burst adds up in registers; frames that went aside are in the lane's counters already. */
-struct burst_sum {
-    uint64_t excess; /* lengths of the fast frames, length_least left out of each */
-    uint32_t aside;
-};
+ * frame: finds out which, and counts all of it, but for `counted` bytes of its length. `checked` is
+ * the word under the masks. */
+void lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
+                uint32_t counted);
 
 /* The card's word becomes ours: the only load and the only store of a descriptor per frame. */
-static inline __attribute__((always_inline)) void
-lane_step(struct lane *lane, struct lane_app app, struct descriptor *slot, uint8_t *frame,
-          struct lane_shape shape, struct burst_sum *sum)
+static LANE_FAST void lane_step(struct lane *lane, struct lane_app app, struct descriptor *slot,
+                                uint8_t *frame, struct lane_shape shape, uint64_t *bytes)
 {
     const uint64_t wanted = (RX_WHOLE | shape.status_wanted) + shape.length_least;
     uint64_t excess = (dma_load64(&slot->word) & (RX_CHECKED | shape.status_checked)) - wanted;
 
+    /* What follows is computed from this number, not once more from the word (an instruction). */
+    __asm__("" : "+r"(excess));
     if (__builtin_expect(excess > SLOT_BYTES - 1 - shape.length_least, 0) ||
         __builtin_expect(!shape.fast(app, frame, excess + shape.length_least), 0)) {
-        lane_aside(lane, slot, excess + wanted, shape.slow);
-        sum->aside++;
+        lane_aside(lane, slot, excess + wanted, shape.slow, shape.length_least);
         return;
     }
-    sum->excess += excess;
+    *bytes += excess; /* length_least is added for the whole burst */
     dma_store64(&slot->word, excess + (shape.length_least + (TX_EOP | TX_IFCS)));
 }
 
-static inline __attribute__((always_inline)) bool slot_is_done(const struct descriptor *slot)
+static LANE_FAST bool slot_is_done(const struct descriptor *slot)
 {
-    const uint32_t *high = (const uint32_t *)&slot->word + 1; /* DD alone: half a word will do */
-    return dma_load32(high) & (uint32_t)(RX_DD >> 32);
+    return dma_test32((const uint32_t *)&slot->word + 1, (uint32_t)(RX_DD >> 32));
 }
 
 /* ---- Per burst ---- */
 
-/* The output card's word, bounded: how many slots it has finished since the last look. A word
- * outside the window of what was sent is counted and ignored. */
-static inline __attribute__((always_inline)) void lane_collect(struct lane *lane)
+/* The output card's word has changed to `head`. Bounded: it must lie within what was sent; if not
+ * it is counted and ignored. Slots that are finished go back to the receiver. */
+static LANE_FAST void lane_collect(struct lane *lane, uint32_t head)
 {
-    uint32_t finished = (dma_load32(lane->head) - (uint32_t)lane->done) & (LANE_SLOTS - 1);
+    uint32_t finished = (head - lane->done) & (LANE_SLOTS - 1);
 
-    if (finished == 0)
-        return;
-    if (__builtin_expect(finished > lane->next - lane->done, 0)) {
+    lane->head_seen = head;
+    if (__builtin_expect(finished > (uint32_t)lane->next - lane->done, 0)) {
         lane->count.head_bad++;
         return;
     }
     lane->done += finished;
     /* One slot stays with us for ever: a tail that met the head would mean an empty ring. */
-    mmio_write32(lane->rdt, 0, (uint32_t)(lane->done - 1) & (LANE_SLOTS - 1));
+    mmio_write32(lane->rdt, 0, (lane->done - 1) & (LANE_SLOTS - 1));
 }
 
 /* Handle what has come in, at most LANE_BURST frames and never across a multiple of LANE_BURST, so
- * that slots follow each other in memory. Returns how many. Owner core only; lane is running. */
-static inline __attribute__((always_inline)) uint32_t lane_burst(struct lane *lane,
-                                                                 struct lane_shape shape)
+ * that slots follow each other in memory. Returns how many. */
+static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
 {
-    uint32_t first = (uint32_t)lane->next & (LANE_SLOTS - 1);
-    struct descriptor *slot = lane->ring + first;
-    struct descriptor *end = lane->ring + (first | (LANE_BURST - 1)) + 1;
-    uint8_t *frame = lane->frames + (size_t)first * SLOT_BYTES;
-    struct burst_sum sum = {0};
+    const size_t burst_bytes = LANE_BURST * sizeof(struct descriptor);
+    const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
+    struct descriptor *first = lane->slot, *slot = first;
+    struct descriptor *end = (struct descriptor *)(((uintptr_t)first | (burst_bytes - 1)) + 1);
+    uint8_t *frame = lane->frames + (size_t)(first - lane->ring) * SLOT_BYTES;
     const struct lane_app app = lane->app; /* kept in registers: no frame byte can change it */
+    uint64_t bytes = 0;
 
     /* The card writes back in order: where the last of a group is done, so are those before it. If
      * not, the check of the single word says so. */
     while (slot < end - (LANE_GROUP - 1) && slot_is_done(slot + (LANE_GROUP - 1))) {
 #pragma GCC unroll 8
         for (unsigned i = 0; i < LANE_GROUP; i++)
-            lane_step(lane, app, slot + i, frame + i * SLOT_BYTES, shape, &sum);
+            lane_step(lane, app, slot + i, frame + i * SLOT_BYTES, shape, &bytes);
         slot += LANE_GROUP;
         frame += LANE_GROUP * SLOT_BYTES;
     }
     while (slot != end && slot_is_done(slot)) {
-        lane_step(lane, app, slot, frame, shape, &sum);
+        lane_step(lane, app, slot, frame, shape, &bytes);
         slot++;
         frame += SLOT_BYTES;
     }
 
-    uint32_t n = (uint32_t)(slot - (lane->ring + first));
-    if (n != 0) {
-        slot[-1].word |= TX_RS; /* report the head once this one is out */
-        lane->next += n;
-        uint64_t bytes = sum.excess + (uint64_t)(n - sum.aside) * shape.length_least;
-        lane->count.rx_bytes += bytes;
-        lane->count.tx_bytes += bytes;
-        lane->count.tx_frames += n - sum.aside;
-        mmio_write32(lane->tdt, 0, (uint32_t)lane->next & (LANE_SLOTS - 1));
-    }
-    lane_collect(lane);
+    uint32_t n = (uint32_t)(slot - first);
+    if (n == 0)
+        return 0;
+    lane->count.bursts++;
+    lane->count.rx_bytes += bytes + (uint64_t)n * shape.length_least;
+    lane->next += n;
+    slot[-1].word |= TX_RS; /* report the head once this one is out */
+    uintptr_t in_ring = (uintptr_t)slot & (ring_bytes - 1);
+    lane->slot = (struct descriptor *)(((uintptr_t)first & ~(ring_bytes - 1)) | in_ring);
+    mmio_write32(lane->tdt, 0, (uint32_t)(in_ring / sizeof(struct descriptor)));
     return n;
 }
 
-/* Make an application's loop: `name(lane)` handles one burst, with the shape compiled into it. */
+/* Something has happened to a lane: frames have come in, or the output card has moved on. */
+static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
+{
+    uint32_t n = lane_burst(lane, shape);
+    uint32_t head = dma_load32(lane->head);
+
+    if (head != lane->head_seen)
+        lane_collect(lane, head);
+    return n;
+}
+
+/* Make an application's loop: `name(first, end)` looks at each lane of the row once and returns the
+ * number of frames handled. The shape is compiled into name_work, which alone needs registers to be
+ * saved: a look that finds nothing costs a few loads. Owner core only. */
 #define LANE_LOOP(name, ...)                                                                       \
-    uint32_t name(struct lane *lane)                                                               \
+    static __attribute__((noinline)) uint32_t name##_work(struct lane *lane)                       \
     {                                                                                              \
-        return lane_burst(lane, (struct lane_shape){__VA_ARGS__});                                 \
+        return lane_work(lane, (struct lane_shape){__VA_ARGS__});                                  \
+    }                                                                                              \
+    uint32_t name(struct lane *first, const struct lane *end)                                      \
+    {                                                                                              \
+        uint32_t n = 0;                                                                            \
+        for (struct lane *lane = first; lane != end; lane++)                                       \
+            if (slot_is_done(lane->slot) || dma_load32(lane->head) != lane->head_seen)             \
+                n += name##_work(lane);                                                            \
+        return n;                                                                                  \
     }
-typedef uint32_t lane_poll(struct lane *lane);
+typedef uint32_t lane_poll(struct lane *first, const struct lane *end);
 
 /* ---- Slow: in net/lane.c ---- */
 
@@ -167,19 +182,22 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length);
 /* Look after lanes and side queues: link changes, lanes whose output is stuck, counters of the
  * cards. Owner core, between bursts, at most ten times a second. */
 void lanes_service(uint64_t now_ns);
-/* Receive on a draining lane (its output has no link): frames are counted and dropped. */
-uint32_t lane_drain(struct lane *lane);
+/* Receive on every draining lane (its output has no link): frames are counted and dropped. Returns
+ * how many. lanes_draining says whether there is one. */
+uint32_t lanes_drain(void);
+extern unsigned lanes_draining;
 /* Reset the port's card and restart every lane and side queue that touches it; what was in their
  * hands is counted as drops. The port stays down if the card does not come back. */
 enum err port_restart(struct port *port);
 
 /* The ledger's view of a lane; exact when the owner core is not in a burst. */
 struct lane_ledger {
-    uint64_t received; /* frames taken from the card */
+    uint64_t received; /* frames taken from the card; the others but `waiting` add up to it */
     uint64_t sent;     /* frames that the output card has finished */
     uint64_t held;     /* frames handed to the output card and not finished */
     uint64_t waiting;  /* frames that the input card has written and nobody has looked at */
     uint64_t consumed, dropped;
+    uint64_t tx_bytes; /* handed to the output card */
 };
 struct lane_ledger lane_ledger(const struct lane *lane);
 struct side_ledger {

@@ -22,6 +22,7 @@ enum {
 static struct netif netifs[PORTS_MAX];
 static bool was_up[PORTS_MAX];
 static const struct app *app;
+static uint64_t rounds;
 
 const struct app *run_app(void)
 {
@@ -38,19 +39,17 @@ const struct app *run_find_app(const char *name)
 
 uint32_t run_round(void)
 {
-    uint32_t n = 0;
+    uint32_t n = app->poll(lanes, lanes + lanes_n);
 
-    for (unsigned i = 0; i < lanes_n; i++) {
-        struct lane *lane = &lanes[i];
-        uint32_t handled = 0;
-
-        if (lane->is_running)
-            handled = lane->is_draining ? lane_drain(lane) : app->poll(lane);
-        lane->count.polls++;
-        lane->count.empty_polls += handled == 0;
-        n += handled;
-    }
+    rounds++;
+    if (lanes_draining)
+        n += lanes_drain();
     return n;
+}
+
+uint64_t run_rounds(void)
+{
+    return rounds;
 }
 
 void run_service(uint64_t now_ns)

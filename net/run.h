@@ -13,6 +13,9 @@ const struct app *run_app(void);
  * tests call it as net_run does. */
 uint32_t run_round(void);
 
+/* How many rounds there have been; lanes count those that found something (bursts). */
+uint64_t run_rounds(void);
+
 /* What else the loop does, when it is time: links, counters, the stacks' clocks. */
 void run_service(uint64_t now_ns);
 

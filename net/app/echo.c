@@ -40,15 +40,15 @@ static inline uint16_t wire16(uint32_t host)
 #define CHECKSUMS_CHECKED (RX_UDPCS | RX_L4CS | RX_IPCS | RX_TCPE | RX_IPE)
 #define CHECKSUMS_GOOD (RX_UDPCS | RX_L4CS | RX_IPCS)
 
-/* By the first byte of a source address: 1 where a host can have it (not 0, not loopback, not class
- * D or E). By the last: 1 where it is neither the last byte of one of our addresses nor that of a
- * broadcast on one of our nets; others need the slow way's closer look. */
-static const uint8_t is_host_first[256] = {[1 ... 126] = 1, [128 ... 223] = 1};
+/* By the first byte of a source address: ones where a host can have it (not 0, not loopback, not
+ * class D or E). By the last: ones where it is neither the last byte of one of our addresses nor that
+ * of a broadcast on one of our nets; others need the slow way's closer look. */
+static const uint8_t is_host_first[256] = {[1 ... 126] = 0xFF, [128 ... 223] = 0xFF};
 static uint8_t is_host_last[256];
 
-/* By the length of a frame: what IPv4's total length (low half) and UDP's length (high half) must
- * be in it, in the order of the wire. */
-static uint32_t wire_lengths[SLOT_BYTES];
+/* By the bytes of a frame behind its headers: what IPv4's total length (low half) and UDP's length
+ * (high half) must be in it, in the order of the wire. */
+static uint32_t wire_lengths[SLOT_BYTES - HEADERS];
 
 #define REQUIRE(condition)                                                                         \
     do {                                                                                           \
@@ -59,7 +59,7 @@ static uint32_t wire_lengths[SLOT_BYTES];
 /* app.a: our MAC with the EtherType of IPv4 behind it; app.b: our IPv4 address. */
 static LANE_FAST bool echo_frame(struct lane_app app, uint8_t *frame, size_t length)
 {
-    uint32_t lengths = wire_lengths[length];
+    uint32_t lengths = wire_lengths[length - HEADERS];
 
     REQUIRE(load32(frame + AT_TYPE) == PLAIN_IPV4);
     REQUIRE(load16(frame + AT_TTL) == PLAIN_TTL);
@@ -67,9 +67,11 @@ static LANE_FAST bool echo_frame(struct lane_app app, uint8_t *frame, size_t len
     REQUIRE(load16(frame + AT_UDP_LENGTH) == (uint16_t)(lengths >> 16));
     REQUIRE(load32(frame + AT_TARGET_IP) == (uint32_t)app.b);
     REQUIRE(load16(frame + AT_TARGET_PORT) == PORT_ECHO);
-    REQUIRE(frame[AT_PORTS] != 0);  /* from below port 256 may be a service that answers answers */
-    REQUIRE(!(frame[0] & 1));       /* broadcast and multicast are never answered */
-    REQUIRE(is_host_first[frame[AT_SOURCE_IP]] & is_host_last[frame[AT_SOURCE_IP + 3]]);
+    REQUIRE(!(frame[0] & 1)); /* broadcast and multicast are never answered */
+    /* A source that is a host's, and its port not below 256: there may be a service that answers
+     * answers. The tables hold all ones or none, so that one AND asks all three. */
+    REQUIRE(is_host_first[frame[AT_SOURCE_IP]] & is_host_last[frame[AT_SOURCE_IP + 3]] &
+            frame[AT_PORTS]);
 
     /* Turned round, neither checksum changes: both are sums of the same words. */
     store64(frame, load64(frame + AT_SOURCE_MAC)); /* two bytes too many: ours, written next */
@@ -99,10 +101,10 @@ static struct port *echo_output(struct port *in)
 static void echo_prepare(void)
 {
     for (uint32_t length = HEADERS; length < SLOT_BYTES; length++)
-        wire_lengths[length] = wire16(length - ETH_BYTES) |
-                               (uint32_t)wire16(length - ETH_BYTES - IP_HEADER) << 16;
+        wire_lengths[length - HEADERS] = wire16(length - ETH_BYTES) |
+                                         (uint32_t)wire16(length - ETH_BYTES - IP_HEADER) << 16;
     for (unsigned i = 0; i < 256; i++)
-        is_host_last[i] = 1;
+        is_host_last[i] = 0xFF;
     for (unsigned i = 0; i < ports_n; i++) {
         const struct netif *nif = ports[i].netif;
         if (!nif)

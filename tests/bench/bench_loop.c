@@ -113,7 +113,7 @@ int main(int argc, char **argv)
         machine_cards[i].opaque = (void *)(uintptr_t)i;
     }
 
-    for (uint64_t i = 0; handled < frames && i < frames; i++) {
+    for (uint64_t i = 0; burst && handled < frames && i < frames; i++) {
         for (unsigned k = 0; k < burst; k++, fed++)
             for (unsigned p = 0; p < 2; p++) {
                 make_frame(p, fed, frame);

@@ -2,8 +2,9 @@
 # The benchmark of the loops that ship, native: the same sources and optimisation as the image, with
 # tests/host instead of hardware.
 
-BENCH_CFLAGS := -std=gnu11 -g -O2 $(HOST_WARN) $(HOST_INC) -ffreestanding -mgeneral-regs-only -MMD -MP
-BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 $(HOST_WARN) $(HOST_INC) -MMD -MP
+BENCH_CFLAGS := $(filter-out -mcmodel=kernel -mstack-protector-guard=global -I.,$(IMAGE_CFLAGS)) \
+    -fomit-frame-pointer $(HOST_INC) -MMD -MP
+BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 -fno-pic $(HOST_WARN) $(HOST_INC) -MMD -MP
 
 BENCH_OURS := $(wildcard drivers/*.c drivers/x540/*.c net/app/*.c) \
     net/lane.c net/run.c net/netif.c net/arp.c net/ip.c net/icmp.c net/udp.c net/csum.c \
@@ -19,6 +20,6 @@ $(patsubst %.c,build/bench/obj/%.o,$(BENCH_HOST)): build/bench/obj/%.o: %.c
 	$(CC) $(BENCH_MODEL_CFLAGS) -c -o $@ $<
 
 build/bench/bench_loop: $(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS) $(BENCH_HOST))
-	$(CC) -o $@ $^
+	$(CC) -no-pie -o $@ $^
 
 -include $(shell find build/bench/obj -name '*.d' 2>/dev/null)

@@ -135,6 +135,11 @@ void machine_write(uintptr_t address, uint64_t value, uint32_t bytes)
     machine_wait_ns(WRITE_NS);
 }
 
+void machine_write32(uintptr_t address, uint32_t value)
+{
+    machine_write(address, value, 4);
+}
+
 /* ---- Memory ---- */
 
 enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)

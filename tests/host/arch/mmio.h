@@ -18,6 +18,7 @@ static inline mmio_t mmio_at(mmio_t regs, uint32_t offset)
 
 uint64_t machine_read(uintptr_t address, uint32_t bytes);
 void machine_write(uintptr_t address, uint64_t value, uint32_t bytes);
+void machine_write32(uintptr_t address, uint32_t value);
 
 static inline uint8_t mmio_read8(mmio_t regs, uint32_t offset)
 {
@@ -45,7 +46,7 @@ static inline void mmio_write16(mmio_t regs, uint32_t offset, uint16_t value)
 }
 static inline void mmio_write32(mmio_t regs, uint32_t offset, uint32_t value)
 {
-    machine_write(regs.base + offset, value, 4);
+    machine_write32(regs.base + offset, value);
 }
 static inline void mmio_write64(mmio_t regs, uint32_t offset, uint64_t value)
 {
@@ -59,6 +60,14 @@ static inline uint64_t dma_load64(const uint64_t *word)
 static inline uint32_t dma_load32(const uint32_t *word)
 {
     return *(const volatile uint32_t *)word;
+}
+/* Is one of the bits set in the word as it is now? As one instruction that tests it in place, which
+ * a compiler never makes of a volatile. */
+static inline __attribute__((always_inline)) bool dma_test32(const uint32_t *word, uint32_t bits)
+{
+    bool is_set;
+    __asm__ volatile("testl %2, %1" : "=@ccnz"(is_set) : "m"(*word), "i"(bits) : "memory");
+    return is_set;
 }
 static inline void dma_store64(uint64_t *word, uint64_t value)
 {
