@@ -6,7 +6,7 @@
 #include "kernel/console.h"
 #include "kernel/json.h"
 #include "kernel/log.h"
-#include "kernel/pmem.h"
+#include "kernel/memory.h"
 #include "kernel/power.h"
 #include "kernel/str.h"
 #include "kernel/words.h"
@@ -17,8 +17,8 @@ static enum command_result help(const struct call *call)
     if (words_list(&commands, call->out, call->argc, call->argv) == 0)
         return command_fail(call, "no command begins so");
     if (call->argc == 0)
-        out_text(call->out, "Words may be cut short; Tab completes, ? lists, "
-                            "up recalls, ^C interrupts, ; separates.\n");
+        out_text(call->out, "Words may be cut short. Tab completes, ? lists, "
+                            "^C interrupts, ; separates.\n");
     return COMMAND_DONE;
 }
 COMMAND("help", "[words]", "this list, or the commands that begin so", help);
@@ -100,3 +100,19 @@ static enum command_result show_log(const struct call *call)
     return COMMAND_DONE;
 }
 COMMAND("show log", "[lines]", "the last lines of the log", show_log);
+
+static enum command_result show_memory(const struct call *call)
+{
+    uint64_t ram = memory_ram_bytes(), left = memory_free_bytes();
+    if (call->json) {
+        struct json j;
+        json_begin(&j, call->out);
+        json_u64(&j, "ram_bytes", ram);
+        json_u64(&j, "free_bytes", left);
+        json_line(&j);
+    } else {
+        out_printf(call->out, "%lu KiB of RAM, %lu KiB of them free\n", ram / 1024, left / 1024);
+    }
+    return COMMAND_DONE;
+}
+COMMAND("show memory", "[-j]", "how much there is, and is free", show_memory);

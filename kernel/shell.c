@@ -42,8 +42,8 @@ static void redraw(struct shell *sh)
     unsigned width = window(sh);
     if (sh->cursor < sh->shown_from)
         sh->shown_from = sh->cursor;
-    if (sh->cursor > sh->shown_from + width)
-        sh->shown_from = sh->cursor - width;
+    if (sh->cursor > sh->shown_from + width) /* by more than one, as more is likely to follow */
+        sh->shown_from = sh->cursor - width * 3 / 4;
     unsigned shown = MIN(sh->len - sh->shown_from, width);
     unsigned right_of_cursor = sh->shown_from + shown - sh->cursor;
 
