@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Commands about ports, neighbours and the ledger. All run on core 0, between bursts. Text is for
+ * people and fits 80 columns; fields of -j are what scripts rely on (names of counters: Linux's).
+ */
+#include "kernel/command.h"
+#include "kernel/fmt.h"
+#include "kernel/json.h"
+#include "net/ledger.h"
+#include "net/netif.h"
+
+/* ---- Ports ---- */
+
+static const struct {
+    const char *name;
+    size_t offset;
+} port_counters[] = {
+#define COUNTER(name)                                                                              \
+    {                                                                                              \
+#name, offsetof(struct port_counters, name)                                                \
+    }
+    COUNTER(rx_packets),     COUNTER(rx_bytes),        COUNTER(tx_packets),
+    COUNTER(tx_bytes),       COUNTER(rx_dropped),      COUNTER(rx_missed_errors),
+    COUNTER(rx_crc_errors),  COUNTER(rx_frame_errors), COUNTER(rx_length_errors),
+    COUNTER(rx_over_errors), COUNTER(rx_errors),
+#undef COUNTER
+};
+
+static uint64_t counter(const struct port *port, unsigned i)
+{
+    return *(const uint64_t *)((const char *)&port->count + port_counters[i].offset);
+}
+
+/* A number in at most `width` columns (5 or more): whole, or cut to thousands, millions ... */
+static const char *brief(char *text, size_t room, uint64_t value, int width)
+{
+    static const char units[] = " kMGTPE";
+    unsigned unit = 0;
+    for (; unit + 2 < sizeof(units); unit++) {
+        if (fmt_print(text, room, "%lu", value) + (unit > 0) <= (size_t)width)
+            break;
+        value /= 1000;
+    }
+    if (unit > 0)
+        fmt_print(text, room, "%lu%c", value, units[unit]);
+    return text;
+}
+
+static const char *link_text(const struct port *port)
+{
+    if (port->is_gone)
+        return "gone";
+    return port->link_is_up && !port->is_down ? "up" : "down";
+}
+
+static const char *speed_text(const struct port *port, char text[8])
+{
+    if (port->speed_mbps == 0)
+        return "-";
+    if (port->speed_mbps % 1000 == 0)
+        fmt_print(text, 8, "%uG", port->speed_mbps / 1000);
+    else
+        fmt_print(text, 8, "%uM", port->speed_mbps);
+    return text;
+}
+
+static void json_ports(const struct call *call)
+{
+    for (unsigned i = 0; i < ports_n; i++) {
+        const struct port *port = &ports[i];
+        struct json j;
+        char mac[18];
+        fmt_print(mac, sizeof(mac), "%pM", port->mac);
+        json_begin(&j, call->out);
+        json_u64(&j, "port", port->index);
+        json_string(&j, "driver", port->driver);
+        json_string(&j, "pci", port->pci);
+        json_string(&j, "mac", mac);
+        json_string(&j, "link", link_text(port));
+        json_u64(&j, "speed_mbps", port->speed_mbps);
+        for (unsigned k = 0; k < ARRAY_SIZE(port_counters); k++)
+            json_u64(&j, port_counters[k].name, counter(port, k));
+        json_line(&j);
+    }
+}
+
+static enum command_result show_ports(const struct call *call)
+{
+    for (unsigned i = 0; i < ports_n; i++)
+        ports[i].ops->poll_counters(&ports[i]);
+    if (call->json) {
+        json_ports(call);
+        return COMMAND_DONE;
+    }
+    if (ports_n == 0) {
+        out_text(call->out, "no ports\n");
+        return COMMAND_DONE;
+    }
+    out_text(call->out, "port  link speed mac                rx_packets  tx_packets dropped"
+                        " missed    crc\n");
+    for (unsigned i = 0; i < ports_n; i++) {
+        const struct port *port = &ports[i];
+        char speed[8], rx[24], tx[24], dropped[24], missed[24], crc[24];
+        out_printf(call->out, "port%u %-4s %-5s %pM %11s %11s %7s %6s %6s\n", port->index,
+                   link_text(port), speed_text(port, speed), port->mac,
+                   brief(rx, sizeof(rx), port->count.rx_packets, 11),
+                   brief(tx, sizeof(tx), port->count.tx_packets, 11),
+                   brief(dropped, sizeof(dropped), port->count.rx_dropped, 7),
+                   brief(missed, sizeof(missed), port->count.rx_missed_errors, 6),
+                   brief(crc, sizeof(crc), port->count.rx_crc_errors, 6));
+    }
+    return COMMAND_DONE;
+}
+COMMAND("show ports", "[-j]", "ports, their links and counters", show_ports);
+
+/* ---- The ledger ---- */
+
+static const struct {
+    const char *name, *text;
+} drop_names[] = {
+#define NAME(name, text) {#name, text},
+    DROP_LIST(NAME)
+#undef NAME
+};
+static_assert(ARRAY_SIZE(drop_names) == DROP_COUNT, "a name for each way to drop");
+
+static void json_ledger(const struct call *call, const struct ledger *ledger)
+{
+    struct json j;
+    json_begin(&j, call->out);
+    json_u64(&j, "received", ledger->received);
+    json_u64(&j, "generated", ledger->generated);
+    json_u64(&j, "sent", ledger->sent);
+    json_u64(&j, "consumed", ledger->consumed);
+    json_u64(&j, "held", ledger->held);
+    json_object(&j, "drops");
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        json_u64(&j, drop_names[i].name, ledger->drops[i]);
+    json_end(&j);
+    json_bool(&j, "balanced", ledger->is_balanced);
+    json_array(&j, "ports");
+    for (unsigned i = 0; i < ports_n; i++) {
+        struct ledger_port row = ledger_port_read(&ports[i]);
+        json_object(&j, NULL);
+        json_u64(&j, "port", ports[i].index);
+        json_u64(&j, "received", row.received);
+        json_u64(&j, "card_rx_packets", row.card_rx_packets);
+        json_u64(&j, "sent", row.sent);
+        json_u64(&j, "card_tx_packets", row.card_tx_packets);
+        json_end(&j);
+    }
+    json_line(&j);
+}
+
+static void text_ledger(const struct out *out, const struct ledger *ledger)
+{
+    out_printf(out, "received  %20lu   frames taken from the cards\n", ledger->received);
+    out_printf(out, "generated %20lu   made here\n", ledger->generated);
+    out_printf(out, "sent      %20lu   finished by the cards\n", ledger->sent);
+    out_printf(out, "consumed  %20lu   ended here, as they should\n", ledger->consumed);
+    out_printf(out, "held      %20lu   handed to a card, not finished\n", ledger->held);
+    out_printf(out, "dropped   %20lu   of these:\n", ledger->dropped);
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        if (ledger->drops[i] != 0)
+            out_printf(out, "  %-13s%15lu   %.47s\n", drop_names[i].name, ledger->drops[i],
+                       drop_names[i].text);
+    out_printf(out, "received + generated = sent + consumed + dropped + held: %s\n",
+               ledger->is_balanced ? "balanced" : "NOT BALANCED");
+
+    if (ports_n > 0)
+        out_text(out, "\nport      received: ours  the card's        sent: ours   the card's\n");
+    for (unsigned i = 0; i < ports_n; i++) {
+        struct ledger_port row = ledger_port_read(&ports[i]);
+        bool agrees = row.received == row.card_rx_packets && row.sent == row.card_tx_packets;
+        out_printf(out, "port%u %18lu %13lu %17lu %13lu  %s\n", ports[i].index, row.received,
+                   row.card_rx_packets, row.sent, row.card_tx_packets, agrees ? "agree" : "differ");
+    }
+}
+
+static enum command_result show_ledger(const struct call *call)
+{
+    for (unsigned i = 0; i < ports_n; i++)
+        ports[i].ops->poll_counters(&ports[i]);
+    struct ledger ledger = ledger_read();
+    if (call->json)
+        json_ledger(call, &ledger);
+    else
+        text_ledger(call->out, &ledger);
+    return COMMAND_DONE;
+}
+COMMAND("show ledger", "[-j]", "where every frame went, and if that adds up", show_ledger);
+
+/* ---- Neighbours ---- */
+
+static void arp_row(const struct call *call, unsigned port, uint32_t ip, const uint8_t *mac,
+                    const char *state, uint64_t age_s)
+{
+    char ip_text[16], mac_text[18] = "-";
+    be32_t ip_wire = be32_of(ip);
+    fmt_print(ip_text, sizeof(ip_text), "%pI4", &ip_wire);
+    if (mac != NULL)
+        fmt_print(mac_text, sizeof(mac_text), "%pM", mac);
+    if (call->json) {
+        struct json j;
+        json_begin(&j, call->out);
+        json_u64(&j, "port", port);
+        json_string(&j, "ip", ip_text);
+        json_string(&j, "mac", mac != NULL ? mac_text : NULL);
+        json_string(&j, "state", state);
+        json_u64(&j, "age_s", age_s);
+        json_line(&j);
+    } else {
+        out_printf(call->out, "port%-2u %-15s  %-17s  %-6s %8lu s\n", port, ip_text, mac_text,
+                   state, age_s);
+    }
+}
+
+static enum command_result show_arp(const struct call *call)
+{
+    static const char *const states[] = {"free", "asking", "known", "failed"};
+    if (!call->json)
+        out_text(call->out, "port   address          mac                state         age\n");
+    for (unsigned i = 0; i < ports_n; i++) {
+        const struct netif *nif = ports[i].netif;
+        if (nif == NULL || !nif->is_configured)
+            continue;
+        arp_row(call, ports[i].index, nif->ip, nif->mac, "ours", 0);
+        for (unsigned k = 0; k < ARP_ENTRIES; k++) {
+            const struct arp_entry *entry = &nif->arp.entries[k];
+            bool is_known = entry->state == ARP_KNOWN;
+            if (entry->state != ARP_FREE)
+                arp_row(call, ports[i].index, entry->ip, is_known ? entry->mac : NULL,
+                        states[entry->state],
+                        is_known ? (nif->now_ns - entry->known_ns) / 1000000000 : 0);
+        }
+    }
+    return COMMAND_DONE;
+}
+COMMAND("show arp", "[-j]", "our addresses and the neighbours' found by ARP", show_arp);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The ledger: every frame that came in or was made here, and what became of it.
+ *
+ *     received + generated = sent + consumed + drops + held
+ *
+ * Received, sent and held are counted by ring positions, consumed and drops where they happen, so
+ * that a frame which somebody forgot to count shows.
+ */
+#ifndef NET_LEDGER_H
+#define NET_LEDGER_H
+
+#include "drivers/nic.h"
+
+struct ledger {
+    uint64_t received;  /* frames taken from the cards */
+    uint64_t generated; /* frames made here */
+    uint64_t sent;      /* frames that the output cards have finished */
+    uint64_t consumed;  /* frames that ended here, as they should */
+    uint64_t held;      /* frames handed to an output card that has not finished them */
+    uint64_t drops[DROP_COUNT];
+    uint64_t dropped; /* their sum */
+    bool is_balanced;
+};
+
+/* All lanes, side queues and stacks together. Core 0, between bursts: then it is exact. */
+struct ledger ledger_read(void);
+
+/* What one port's card counts, beside what we count for the same wire. They agree when no frame is
+ * on its way through the card. */
+struct ledger_port {
+    uint64_t received;        /* ours: taken from this card, and those it has written since */
+    uint64_t card_rx_packets; /* the card's: good frames that reached a queue */
+    uint64_t sent;            /* ours: finished by this card */
+    uint64_t card_tx_packets;
+};
+struct ledger_port ledger_port_read(const struct port *port);
+
+#endif

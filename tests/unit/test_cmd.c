@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * net/cmd.c, net/ledger.c and net/ping.c over ports and lanes made up here: tables within 80 columns
+ * at any counter value, one JSON object a line, the fields that scripts rely on, the ledger's sums;
+ * ping with replies, without, with errors, interrupted, and each way to refuse it.
+ *
+ * links: net/cmd.c net/ledger.c net/ping.c net/netif.c net/arp.c net/ip.c net/icmp.c net/udp.c
+ *        net/csum.c kernel/shell.c kernel/words.c kernel/json.c kernel/out.c kernel/fmt.c
+ *        kernel/parse.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <ctype.h>
+
+#include "kernel/shell.h"
+#include "net/eth.h"
+#include "net/lane.h"
+#include "net/ledger.h"
+#include "net/netif.h"
+#include "net/run.h"
+#include "tests/unit/frames.h"
+#include "tests/unit/terminal.h"
+
+#define SECOND 1000000000ull
+
+/* The table, as the linker of the host collects it. */
+extern const struct command __start_commands[], __stop_commands[];
+
+/* ---- What the commands look at ---- */
+
+struct port ports[PORTS_MAX];
+unsigned ports_n;
+struct lane lanes[LANES_MAX];
+unsigned lanes_n;
+
+static struct netif netifs[2];
+static struct lane_ledger lane_rows[LANES_MAX];
+static struct side_ledger side_rows[PORTS_MAX];
+static struct app echo_app = {.name = "echo"};
+static uint64_t now_ns;
+static unsigned polled;
+
+struct lane_ledger lane_ledger(const struct lane *lane)
+{
+    return lane_rows[lane - lanes];
+}
+struct side_ledger side_ledger(const struct side *side)
+{
+    for (unsigned i = 0; i < ports_n; i++)
+        if (side == &ports[i].side)
+            return side_rows[i];
+    return (struct side_ledger){0};
+}
+const struct app *run_app(void)
+{
+    return &echo_app;
+}
+uint64_t tsc_now_ns(void)
+{
+    return now_ns;
+}
+static void poll_counters(struct port *port)
+{
+    (void)port;
+    polled++;
+}
+static const struct port_ops ops = {.poll_counters = poll_counters};
+
+/* ---- The wire: the last frame sent, and a peer that may answer ---- */
+
+static uint8_t wire[ETH_BUFFER];
+static unsigned echoes, arps;
+static bool peer_has_arp, peer_answers, wire_is_full, peer_refuses;
+
+bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
+{
+    uint8_t reply[ETH_BUFFER];
+    struct netif *nif = port->netif;
+    if (wire_is_full)
+        return false;
+    memcpy(wire, frame, length);
+    assert_null(fault_of(frame, length));
+    memcpy(reply, frame, length);
+    if (get16(frame + 12) == 0x0806 && get32(frame + 38) != US_IP) {
+        arps++;
+        if (peer_has_arp)
+            netif_input(nif, reply,
+                        (uint32_t)make_arp(reply, 2, US_MAC, PEER_MAC, get32(frame + 38), US_MAC,
+                                           US_IP));
+    } else if (get16(frame + 12) == 0x0800) {
+        echoes++;
+        if (peer_answers) {
+            memcpy(reply, US_MAC PEER_MAC, 12);
+            put32(reply + 26, get32(frame + 30));
+            put32(reply + 30, US_IP);
+            reply[34] = 0;
+            fix_payload(reply, ETH_BUFFER);
+            fix_ip(reply);
+            now_ns += 1234567;
+            netif_input(nif, reply, length);
+        } else if (peer_refuses) {
+            memset(reply + 34, 0, 8);
+            reply[34] = 3;
+            reply[35] = 1;
+            memcpy(reply + 42, frame + 14, 28);
+            netif_input(nif, reply, (uint32_t)make_ip(reply, 1, PEER_IP, US_IP, 0, 36));
+        }
+    }
+    return true;
+}
+
+/* ---- The console before it ---- */
+
+static struct terminal terminal;
+static const struct out out = {terminal_write, &terminal};
+static struct shell sh;
+static struct commands commands;
+
+static int start(void **state)
+{
+    (void)state;
+    memset(ports, 0, sizeof(ports));
+    memset(lanes, 0, sizeof(lanes));
+    memset(lane_rows, 0, sizeof(lane_rows));
+    memset(side_rows, 0, sizeof(side_rows));
+    memset(netifs, 0, sizeof(netifs));
+    now_ns = 5 * SECOND;
+    echoes = arps = polled = 0;
+    peer_has_arp = peer_answers = true;
+    wire_is_full = peer_refuses = false;
+    echo_app.takes_everything = false;
+    ports_n = lanes_n = 2;
+    for (unsigned i = 0; i < 2; i++) {
+        struct port *port = &ports[i];
+        port->index = i;
+        port->driver = "x540";
+        memcpy(port->pci, i ? "0000:02:00.1" : "0000:01:00.0", 13);
+        memcpy(port->mac, US_MAC, 6);
+        port->link_is_up = i == 0;
+        port->speed_mbps = i == 0 ? 10000 : 0;
+        port->ops = &ops;
+        lanes[i].in = lanes[i].out = port;
+    }
+    assert_null(netif_configure(&netifs[0], (const uint8_t *)US_MAC, US_IP, 24,
+                                IP(192, 0, 2, 254)));
+    netifs[0].clock = tsc_now_ns;
+    ports[0].netif = &netifs[0];
+    commands = (struct commands){__start_commands, __stop_commands};
+    terminal_clear(&terminal);
+    shell_init(&sh, &commands, &out, "> ");
+    assert_true(shell_start(&sh, NULL));
+    shell_poll(&sh);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    terminal_clear(&terminal);
+    return 0;
+}
+
+/* Type a line and let time pass until it is done; what it printed. */
+static const char *run(const char *line)
+{
+    terminal_clear(&terminal);
+    for (const char *c = line; *c != 0; c++)
+        shell_feed(&sh, (uint8_t)*c);
+    shell_feed(&sh, '\r');
+    for (unsigned i = 0; i < 1000000 && (shell_poll(&sh) || sh.has_script); i++)
+        now_ns += 1000000;
+    assert_false(sh.has_script);
+    const char *first = strchr(terminal.text, '\n');
+    return first + 1;
+}
+
+/* ---- JSON, as strictly as the grammar ---- */
+
+static const char *json_value(const char *p)
+{
+    if (*p == '{' || *p == '[') {
+        char end = *p == '{' ? '}' : ']';
+        bool is_object = *p++ == '{';
+        if (*p == end)
+            return p + 1;
+        for (;;) {
+            if (is_object) {
+                assert_int_equal(*p, '"');
+                p = json_value(p);
+                assert_int_equal(*p++, ':');
+            }
+            p = json_value(p);
+            if (*p == end)
+                return p + 1;
+            assert_int_equal(*p++, ',');
+        }
+    }
+    if (*p == '"') {
+        for (p++; *p != '"'; p++) {
+            assert_true(*p >= 0x20);
+            if (*p == '\\')
+                p++;
+        }
+        return p + 1;
+    }
+    if (isdigit((unsigned char)*p)) {
+        while (isdigit((unsigned char)*p))
+            p++;
+        return p;
+    }
+    static const char *const words[] = {"true", "false", "null"};
+    for (unsigned i = 0; i < 3; i++)
+        if (strncmp(p, words[i], strlen(words[i])) == 0)
+            return p + strlen(words[i]);
+    fail_msg("no JSON value: %.20s", p);
+    return p;
+}
+
+/* Nothing but objects, one a line; returns how many. */
+static unsigned json_lines(const char *text)
+{
+    unsigned n = 0;
+    for (; *text != 0; n++) {
+        assert_int_equal(*text, '{');
+        text = json_value(text);
+        assert_int_equal(*text++, '\n');
+    }
+    return n;
+}
+
+static void fits_80_columns(const char *text)
+{
+    while (*text != 0) {
+        const char *end = strchr(text, '\n');
+        assert_non_null(end);
+        if (end - text > 80)
+            fail_msg("wider than 80 columns: %.*s", (int)(end - text), text);
+        text = end + 1;
+    }
+}
+
+/* ---- Ports and ledger ---- */
+
+static void ports__any_counter__fits_the_table_and_stands_whole_in_json(void **state)
+{
+    static const uint64_t values[] = {0, 1, 99999, 999999, 1000000, 99999999999ull, UINT64_MAX};
+    (void)state;
+    for (size_t v = 0; v < ARRAY_SIZE(values); v++) {
+        uint64_t *counts = (uint64_t *)&ports[0].count;
+        for (size_t i = 0; i < sizeof(struct port_counters) / 8; i++)
+            counts[i] = values[v];
+        fits_80_columns(run("show ports"));
+        assert_int_equal(json_lines(run("show ports -j")), 2);
+        char want[64];
+        snprintf(want, sizeof(want), "\"rx_missed_errors\":%llu,", (unsigned long long)values[v]);
+        assert_non_null(strstr(terminal.text, want));
+    }
+    assert_int_equal(polled, 2 * 2 * ARRAY_SIZE(values));
+}
+
+static void ports__json__has_the_fields_that_scripts_rely_on(void **state)
+{
+    (void)state;
+    const char *text = run("show ports -j");
+    assert_ptr_equal(strstr(text, "{\"port\":0,\"driver\":\"x540\",\"pci\":\"0000:01:00.0\","
+                                  "\"mac\":\"02:00:00:00:00:01\",\"link\":\"up\","
+                                  "\"speed_mbps\":10000,\"rx_packets\":0,\"rx_bytes\":0,"
+                                  "\"tx_packets\":0,\"tx_bytes\":0,\"rx_dropped\":0,"
+                                  "\"rx_missed_errors\":0,\"rx_crc_errors\":0,"
+                                  "\"rx_frame_errors\":0,\"rx_length_errors\":0,"
+                                  "\"rx_over_errors\":0,\"rx_errors\":0}\n"),
+                     text);
+    assert_non_null(strstr(text, "\"link\":\"down\",\"speed_mbps\":0"));
+    ports[1].is_gone = true;
+    assert_non_null(strstr(run("show ports -j"), "\"link\":\"gone\""));
+}
+
+static void ports__none__prints_a_line_or_no_object(void **state)
+{
+    (void)state;
+    ports_n = lanes_n = 0;
+    assert_string_equal(run("show ports"), "no ports\n");
+    assert_string_equal(run("show ports -j"), "");
+    assert_int_equal(json_lines(run("show ledger -j")), 1);
+    assert_non_null(strstr(terminal.text, "\"balanced\":true,\"ports\":[]}"));
+    fits_80_columns(run("show ledger"));
+}
+
+static void ledger__lanes_sides_and_stacks__are_added(void **state)
+{
+    (void)state;
+    lane_rows[0] = (struct lane_ledger){.received = 100, .sent = 70, .held = 5, .waiting = 2};
+    lanes[0].count.consumed = 3;
+    lane_rows[0].consumed = 3;
+    lanes[0].count.drops[DROP_rx_error] = 4;
+    lane_rows[1] = (struct lane_ledger){.received = 10, .sent = 10};
+    netifs[0].consumed = 11;
+    netifs[0].drops[DROP_udp_no_port] = 7;
+    side_rows[0] = (struct side_ledger){.generated = 9, .sent = 5, .held = 1, .dropped = 3};
+    ports[0].side.drops[DROP_side_full] = 3;
+    ports[0].count.rx_packets = 102;
+    ports[0].count.tx_packets = 75;
+    struct ledger ledger = ledger_read();
+    assert_int_equal(ledger.received, 110);
+    assert_int_equal(ledger.generated, 9);
+    assert_int_equal(ledger.sent, 85);
+    assert_int_equal(ledger.consumed, 14);
+    assert_int_equal(ledger.held, 6);
+    assert_int_equal(ledger.dropped, 14);
+    assert_true(ledger.is_balanced);
+    const char *text = run("show ledger -j");
+    assert_int_equal(json_lines(text), 1);
+    assert_non_null(strstr(text, "{\"received\":110,\"generated\":9,\"sent\":85,\"consumed\":14,"
+                                 "\"held\":6,\"drops\":{\"rx_not_done\":0,"));
+    assert_non_null(strstr(text, "\"udp_no_port\":7"));
+    assert_non_null(strstr(text, "\"balanced\":true,\"ports\":[{\"port\":0,\"received\":102,"
+                                 "\"card_rx_packets\":102,\"sent\":75,\"card_tx_packets\":75}"));
+    fits_80_columns(run("show ledger"));
+    assert_non_null(strstr(terminal.text, "held: balanced\n"));
+    assert_non_null(strstr(terminal.text, "agree\n"));
+
+    netifs[0].consumed++; /* a frame too many */
+    assert_false(ledger_read().is_balanced);
+    assert_non_null(strstr(run("show ledger"), "held: NOT BALANCED\n"));
+    assert_non_null(strstr(run("show ledger -j"), "\"balanced\":false"));
+}
+
+static void ledger__largest_counters__fit_the_table(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        lanes[0].count.drops[i] = 999999999999999; /* two years at line rate */
+    memset(&lane_rows[0], 0xFF, sizeof(lane_rows[0]));
+    const char *text = run("show ledger");
+    while (*text != 0 && strncmp(text, "port", 4) != 0) { /* what the card counts takes its room */
+        const char *end = strchr(text, '\n');
+        assert_true(end - text <= 80);
+        text = end + 1;
+    }
+}
+
+static void arp__entries_of_each_state__are_listed(void **state)
+{
+    uint8_t mac[6];
+    (void)state;
+    ports[1].netif = &netifs[1]; /* not configured: not shown */
+    run("ping 192.0.2.77 1");
+    netif_resolve(&netifs[0], IP(192, 0, 2, 200), mac);
+    fits_80_columns(run("show arp"));
+    assert_non_null(strstr(terminal.text, "192.0.2.1 "));
+    assert_non_null(strstr(terminal.text, "192.0.2.77 "));
+    assert_int_equal(json_lines(run("show arp -j")), 3);
+    assert_non_null(strstr(terminal.text, "\"ip\":\"192.0.2.1\",\"mac\":\"02:00:00:00:00:01\","
+                                          "\"state\":\"ours\""));
+    assert_non_null(strstr(terminal.text, "\"ip\":\"192.0.2.77\",\"mac\":\"02:00:00:00:00:02\","
+                                          "\"state\":\"known\""));
+    assert_non_null(strstr(terminal.text, "\"ip\":\"192.0.2.200\",\"mac\":null,"
+                                          "\"state\":\"asking\""));
+}
+
+/* ---- Ping ---- */
+
+static void ping__peer_answers__prints_each_and_a_summary(void **state)
+{
+    (void)state;
+    const char *text = run("ping 192.0.2.77 3");
+    assert_non_null(strstr(text, "PING 192.0.2.77: 56 data bytes from port0\n"
+                                 "64 bytes from 192.0.2.77: icmp_seq=1 ttl=64 time="));
+    assert_non_null(strstr(text, "icmp_seq=3 "));
+    assert_non_null(strstr(text, "3 packets transmitted, 3 received, 0% packet loss\n"));
+    assert_non_null(strstr(text, "rtt min/avg/max = 1."));
+    fits_80_columns(text);
+    assert_int_equal(echoes, 3);
+    assert_int_equal(arps, 1);
+    assert_false(netifs[0].ping.is_on);
+    assert_int_equal(json_lines(run("ping 192.0.2.77 2 -j")), 3);
+    uint64_t before = now_ns;
+    run("ping 192.0.2.77");
+    assert_int_equal(echoes, 3 + 2 + 5);
+    assert_true(now_ns - before > 4 * SECOND && now_ns - before < 5 * SECOND);
+    run("ping 198.51.100.1 1"); /* by the gateway */
+    assert_int_equal(get32(wire + 30), IP(198, 51, 100, 1));
+}
+
+static void ping__nobody_answers__says_so_for_each_and_ends(void **state)
+{
+    (void)state;
+    peer_answers = false;
+    const char *text = run("ping 192.0.2.77 2; show ports");
+    assert_non_null(strstr(text, "192.0.2.77 icmp_seq=2 no answer\n"));
+    assert_non_null(strstr(text, "2 packets transmitted, 0 received, 100% packet loss\n"));
+    assert_non_null(strstr(text, "not run: show ports\n"));
+    assert_int_equal(json_lines(run("ping 192.0.2.77 2 -j")), 3);
+    peer_refuses = true;
+    text = run("ping 192.0.2.77 1");
+    assert_non_null(strstr(text, "from 192.0.2.77 icmp_seq=1 Destination Host Unreachable\n"));
+    assert_non_null(strstr(text, "1 packets transmitted, 0 received, +1 errors, 100% packet loss"));
+}
+
+static void ping__no_answer_to_arp__says_so_and_ends(void **state)
+{
+    (void)state;
+    peer_has_arp = false;
+    uint64_t before = now_ns;
+    const char *text = run("ping 192.0.2.200 3");
+    assert_non_null(strstr(text, "from 192.0.2.1 icmp_seq=3 Destination Host Unreachable\n"));
+    assert_int_equal(echoes, 0);
+    assert_true(now_ns - before < 6 * SECOND);
+    wire_is_full = true;
+    peer_has_arp = true;
+    run("ping 192.0.2.77 2");
+    wire_is_full = false;
+    assert_int_equal(echoes, 0);
+}
+
+static void ping__interrupted__sums_up_what_there_was(void **state)
+{
+    (void)state;
+    terminal_clear(&terminal);
+    for (const char *c = "ping 192.0.2.77 1000; show ports\r"; *c != 0; c++)
+        shell_feed(&sh, (uint8_t)*c);
+    for (unsigned i = 0; i < 3500; i++) {
+        shell_poll(&sh);
+        now_ns += 1000000;
+    }
+    shell_feed(&sh, 3);
+    shell_poll(&sh);
+    assert_false(sh.has_script);
+    assert_non_null(strstr(terminal.text, "^C\n--- 192.0.2.77 ping statistics ---\n"
+                                          "4 packets transmitted, 4 received, 0% packet loss\n"));
+    assert_non_null(strstr(terminal.text, "not run: show ports\n"));
+}
+
+static void ping__each_way_to_refuse_it__is_named(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(run("ping"), "ping takes an address"));
+    assert_non_null(strstr(run("ping 1.2.3.4 5 6"), "ping takes an address"));
+    assert_non_null(strstr(run("ping 192.0.2"), "192.0.2 is no IPv4 address"));
+    assert_non_null(strstr(run("ping 192.0.2.77 0"), "0 is no count from 1 to 65535"));
+    assert_non_null(strstr(run("ping 192.0.2.77 65536"), "65536 is no count"));
+    assert_non_null(strstr(run("ping 192.0.2.77 x"), "x is no count"));
+    assert_non_null(strstr(run("ping 192.0.2.1"), "192.0.2.1 is port0 itself"));
+    assert_non_null(strstr(run("ping 224.0.0.1"), "no port with an address leads to 224.0.0.1"));
+    assert_non_null(strstr(run("ping 255.255.255.255"), "no port with an address leads"));
+    ports[0].link_is_up = false;
+    assert_non_null(strstr(run("ping 192.0.2.77"), "port0 has no link"));
+    assert_null(netif_configure(&netifs[0], (const uint8_t *)US_MAC, US_IP, 24, 0));
+    assert_non_null(strstr(run("ping 198.51.100.1 -j"),
+                           "{\"error\":\"no port with an address leads to 198.51.100.1\"}\n"));
+    echo_app.takes_everything = true;
+    assert_non_null(strstr(run("ping 192.0.2.77"), "sends every frame on"));
+    assert_int_equal(echoes, 0);
+}
+
+static void commands__each__has_a_help_below_50_characters(void **state)
+{
+    (void)state;
+    unsigned n = 0;
+    for (const struct command *c = commands.first; c < commands.end; c++, n++)
+        assert_true(strlen(c->help) > 0 && strlen(c->help) < 50);
+    assert_int_equal(n, 4);
+    words_list(&commands, &out, 0, NULL);
+    fits_80_columns(terminal.text);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(ports__any_counter__fits_the_table_and_stands_whole_in_json),
+        TEST(ports__json__has_the_fields_that_scripts_rely_on),
+        TEST(ports__none__prints_a_line_or_no_object),
+        TEST(ledger__lanes_sides_and_stacks__are_added),
+        TEST(ledger__largest_counters__fit_the_table),
+        TEST(arp__entries_of_each_state__are_listed),
+        TEST(ping__peer_answers__prints_each_and_a_summary),
+        TEST(ping__nobody_answers__says_so_for_each_and_ends),
+        TEST(ping__no_answer_to_arp__says_so_and_ends),
+        TEST(ping__interrupted__sums_up_what_there_was),
+        TEST(ping__each_way_to_refuse_it__is_named),
+        TEST(commands__each__has_a_help_below_50_characters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
