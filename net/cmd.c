@@ -115,7 +115,7 @@ COMMAND("show ports", "[-j]", "ports, their links and counters", show_ports);
 /* ---- The ledger ---- */
 
 static const struct {
-    const char *name, *text;
+    char name[14], text[48]; /* as much as the table has room for */
 } drop_names[] = {
 #define NAME(name, text) {#name, text},
     DROP_LIST(NAME)
@@ -161,7 +161,7 @@ static void text_ledger(const struct out *out, const struct ledger *ledger)
     out_printf(out, "dropped   %20lu   of these:\n", ledger->dropped);
     for (unsigned i = 0; i < DROP_COUNT; i++)
         if (ledger->drops[i] != 0)
-            out_printf(out, "  %-13s%15lu   %.47s\n", drop_names[i].name, ledger->drops[i],
+            out_printf(out, "  %-13s%15lu   %s\n", drop_names[i].name, ledger->drops[i],
                        drop_names[i].text);
     out_printf(out, "received + generated = sent + consumed + dropped + held: %s\n",
                ledger->is_balanced ? "balanced" : "NOT BALANCED");

@@ -108,10 +108,17 @@ struct lane_ledger lane_ledger(const struct lane *lane)
 
 struct side_ledger side_ledger(const struct side *side)
 {
+    uint64_t queued = side->next - side->done, finished = 0;
+
+    /* The head word is taken up when the next frame is sent; look ahead, bounded in the same way. */
+    if (side->is_running)
+        finished = (dma_load32(side->head) - (uint32_t)side->done) & (SIDE_SLOTS - 1);
+    if (finished > queued)
+        finished = 0;
     struct side_ledger l = {
         .generated = side->generated,
-        .sent = side->sent_before + side->done,
-        .held = side->next - side->done,
+        .sent = side->sent_before + side->done + finished,
+        .held = queued - finished,
     };
 
     for (unsigned i = 0; i < DROP_COUNT; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/cmd.c, net/ledger.c and net/ping.c over ports and lanes made up here: tables within 80 columns
- * at any counter value, one JSON object a line, the fields that scripts rely on, the ledger's sums;
- * ping with replies, without, with errors, interrupted, and each way to refuse it.
+ * net/cmd.c, net/ledger.c and net/ping.c over ports and lanes made up here: tables within 80
+ * columns at any counter value, one JSON object a line, the fields that scripts rely on, the
+ * ledger's sums; ping with replies, without, with errors, interrupted, and each way to refuse it.
  *
  * links: net/cmd.c net/ledger.c net/ping.c net/netif.c net/arp.c net/ip.c net/icmp.c net/udp.c
  *        net/csum.c kernel/shell.c kernel/words.c kernel/json.c kernel/out.c kernel/fmt.c
@@ -85,9 +85,9 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
     if (get16(frame + 12) == 0x0806 && get32(frame + 38) != US_IP) {
         arps++;
         if (peer_has_arp)
-            netif_input(nif, reply,
-                        (uint32_t)make_arp(reply, 2, US_MAC, PEER_MAC, get32(frame + 38), US_MAC,
-                                           US_IP));
+            netif_input(
+                nif, reply,
+                (uint32_t)make_arp(reply, 2, US_MAC, PEER_MAC, get32(frame + 38), US_MAC, US_IP));
     } else if (get16(frame + 12) == 0x0800) {
         echoes++;
         if (peer_answers) {
@@ -142,8 +142,8 @@ static int start(void **state)
         port->ops = &ops;
         lanes[i].in = lanes[i].out = port;
     }
-    assert_null(netif_configure(&netifs[0], (const uint8_t *)US_MAC, US_IP, 24,
-                                IP(192, 0, 2, 254)));
+    assert_null(
+        netif_configure(&netifs[0], (const uint8_t *)US_MAC, US_IP, 24, IP(192, 0, 2, 254)));
     netifs[0].clock = tsc_now_ns;
     ports[0].netif = &netifs[0];
     commands = (struct commands){__start_commands, __stop_commands};
