@@ -61,6 +61,9 @@ fuzz: ## each fuzzer for FUZZ_SECONDS (10); crashes are kept in build/fuzz/crash
 	@+$(PYTHON) tests/tools/check.py --fuzz-seconds $(FUZZ_SECONDS) fuzz
 
 bench: ## instructions a packet of the loops that ship
+	@tests/tools/setup.sh test
+	@+$(MAKE) --no-print-directory -s build/bench/bench_loop
+	@$(PYTHON) tests/bench/count.py
 
 lint: ## layers, licence lines, documented commands and boot keys
 	@+$(PYTHON) tests/tools/check.py lint

@@ -40,8 +40,9 @@ static_assert(sizeof(struct descriptor) == 16, "descriptor size");
 struct port;
 struct netif;
 
-/* Counters of one lane; written by its owner core alone, read by anybody. The common frame, received
- * and sent as long as it came, costs one addition; the others are counted as they differ from it. */
+/* Counters of one lane; written by its owner core alone, read by anybody. The common frame,
+ * received and sent as long as it came, costs one addition; the others are counted as they differ
+ * from it. */
 struct lane_counters {
     uint64_t bursts;       /* polls that found frames */
     uint64_t rx_bytes;
@@ -49,7 +50,7 @@ struct lane_counters {
     uint64_t unsent_bytes; /* bytes received less bytes handed on; wraps where replies grow */
     uint64_t consumed;     /* of unsent: taken by this machine (ARP, replies to our pings, ...) */
     uint64_t head_bad;     /* head words outside what was sent; ignored */
-    uint64_t tx_lost;      /* handed to the output card, then counted as drops when a lane stopped */
+    uint64_t tx_lost;      /* handed to the output card, then a drop when the lane stopped */
     uint64_t drops[DROP_COUNT];
 };
 

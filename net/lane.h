@@ -10,6 +10,7 @@
 #ifndef NET_LANE_H
 #define NET_LANE_H
 
+#include "arch/cpu.h"
 #include "drivers/nic.h"
 #include "drivers/x540/desc.h"
 
@@ -61,10 +62,8 @@ static LANE_FAST void lane_step(struct lane *lane, struct lane_app app, struct d
                                 uint8_t *frame, struct lane_shape shape, uint64_t *bytes)
 {
     const uint64_t wanted = (RX_WHOLE | shape.status_wanted) + shape.length_least;
-    uint64_t excess = (dma_load64(&slot->word) & (RX_CHECKED | shape.status_checked)) - wanted;
-
-    /* What follows is computed from this number, not once more from the word (an instruction). */
-    __asm__("" : "+r"(excess));
+    uint64_t excess =
+        opaque((dma_load64(&slot->word) & (RX_CHECKED | shape.status_checked)) - wanted);
     if (__builtin_expect(excess > SLOT_BYTES - 1 - shape.length_least, 0) ||
         __builtin_expect(!shape.fast(app, frame, excess + shape.length_least), 0)) {
         lane_aside(lane, slot, excess + wanted, shape.slow, shape.length_least);

@@ -3,11 +3,11 @@
  * came from, turned round in place; ARP, ping and everything else is netif_input's.
  *
  * The fast way is for the plain case: a frame whose IPv4 and UDP checksums the card has found
- * right, without options, with the usual TTL of 64, without padding and from a high port. What is not plain is
- * answered by the slow way, which gives the same answer from any TTL and any padding.
+ * right, without options, with the usual TTL of 64, without padding and from a high port. What is
+ * not plain is answered by the slow way, which gives the same answer for any TTL and any padding.
  */
 #include "arch/bytes.h"
-#include "net/app/app.h"
+#include "net/app.h"
 #include "net/eth.h"
 #include "net/lane.h"
 #include "net/netif.h"
@@ -41,8 +41,8 @@ static inline uint16_t wire16(uint32_t host)
 #define CHECKSUMS_GOOD (RX_UDPCS | RX_L4CS | RX_IPCS)
 
 /* By the first byte of a source address: ones where a host can have it (not 0, not loopback, not
- * class D or E). By the last: ones where it is neither the last byte of one of our addresses nor that
- * of a broadcast on one of our nets; others need the slow way's closer look. */
+ * class D or E). By the last: ones where it is neither the last byte of one of our addresses nor
+ * that of a broadcast on one of our nets; others need the slow way's closer look. */
 static const uint8_t is_host_first[256] = {[1 ... 126] = 0xFF, [128 ... 223] = 0xFF};
 static uint8_t is_host_last[256];
 

@@ -48,7 +48,8 @@ static void make_frame(unsigned port, uint64_t i, uint8_t *f)
     memset(f, 0, FRAME_BYTES);
     memcpy(f, ports[port].mac, 6);
     memcpy(f + 6, "\x02\x00\x00\x00\x00\x77\x08\x00", 8);
-    memcpy(f + 14, "\x45\x00\x00\x2e\x00\x00\x40\x00\x40\x11\x00\x00\xc0\x00\x02\x00\xc0\x00\x02", 19);
+    memcpy(f + 14, "\x45\x00\x00\x2e\x00\x00\x40\x00\x40\x11\x00\x00", 12);
+    memcpy(f + 26, "\xc0\x00\x02\x00\xc0\x00\x02", 7);
     f[29] = (uint8_t)(20 + i % SOURCES);
     f[33] = (uint8_t)(1 + port);
     memcpy(f + 34, "\x0f\xa0\x00\x07\x00\x1a\x00\x00", 8);

@@ -19,4 +19,12 @@ static inline void cpu_pause(void)
     machine_wait_ns(100);
 }
 
+/* The same number, but the compiler forgets how it was made: what follows is then computed from it
+ * and not once more from the beginning. Costs nothing. */
+static inline uint64_t opaque(uint64_t v)
+{
+    __asm__("" : "+r"(v));
+    return v;
+}
+
 #endif

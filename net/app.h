@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What an application is: one struct app in a file of its own here, found by the linker. The boot
+ * What an application is: one struct app in a file of its own in net/app, found by the linker. The boot
  * line's app= chooses one by name.
  */
-#ifndef NET_APP_APP_H
-#define NET_APP_APP_H
+#ifndef NET_APP_H
+#define NET_APP_H
 
 #include "net/lane.h"
 
