@@ -73,34 +73,21 @@ static void damaged(struct bootinfo *info, const char *what)
         info->damage = what;
 }
 
-/* Copy text of at most max bytes that may lack its NUL; true if it was cut. */
-static bool copy_text(char *to, size_t to_bytes, const char *text, size_t max)
+/* Copy text of at most max bytes that may lack its NUL, as much as fits. */
+static void copy_text(char *to, size_t to_bytes, const char *text, size_t max)
 {
-    size_t n = strnlen(text, max);
-    size_t kept = MIN(n, to_bytes - 1);
-    memcpy(to, text, kept);
-    to[kept] = 0;
-    return kept < n;
+    size_t n = MIN(strnlen(text, max), to_bytes - 1);
+    memcpy(to, text, n);
+    to[n] = 0;
 }
 
-/* Copy text from physical memory whose end is not known: as much as can be seen. */
-static bool copy_text_at(char *to, size_t to_bytes, uint64_t paddr, boot_look look)
+/* Copy text from physical memory whose end is not known: as much as can be seen and fits. */
+static void copy_text_at(char *to, size_t to_bytes, uint64_t paddr, boot_look look)
 {
     size_t n = 0;
-    while (n < to_bytes) {
-        const char *c = look(paddr + n, 1);
-        if (!c)
-            break;
-        if (n == to_bytes - 1 && *c) {
-            to[n] = 0;
-            return true;
-        }
-        to[n++] = *c;
-        if (!*c)
-            return false;
-    }
-    to[MIN(n, to_bytes - 1)] = 0;
-    return n > 0; /* it ran out of sight: cut, unless there was nothing */
+    for (const char *c; n < to_bytes - 1 && (c = look(paddr + n, 1)) != NULL && *c; n++)
+        to[n] = *c;
+    to[n] = 0;
 }
 
 static void add_range(struct bootinfo *info, uint64_t start, uint64_t bytes, uint32_t type)
@@ -215,7 +202,7 @@ static void read_tag(struct bootinfo *info, uint32_t type, const uint8_t *at, ui
     size_t text_bytes = bytes - sizeof(struct tag);
     switch (type) {
     case TAG_LINE:
-        info->line_is_cut = copy_text(info->line, sizeof info->line, text, text_bytes);
+        copy_text(info->line, sizeof info->line, text, text_bytes);
         break;
     case TAG_LOADER:
         copy_text(info->loader, sizeof info->loader, text, text_bytes);
@@ -332,7 +319,7 @@ static bool read_pvh(uint32_t paddr, boot_look look, struct bootinfo *info)
     copy_text(info->loader, sizeof info->loader, "PVH", 3);
     info->rsdp_paddr = head.rsdp_paddr;
     if (head.line_paddr)
-        info->line_is_cut = copy_text_at(info->line, sizeof info->line, head.line_paddr, look);
+        copy_text_at(info->line, sizeof info->line, head.line_paddr, look);
     read_pvh_modules(info, &head, look);
     if (head.version < PVH_VERSION_MEMORY_MAP) {
         damaged(info, "PVH information of version 0 has no memory map");

@@ -46,8 +46,8 @@ struct boot_framebuffer {
 struct bootinfo {
     enum boot_path path;
     char loader[48];
-    char line[CMDLINE_BYTES_MAX]; /* the boot line, NUL-terminated */
-    bool line_is_cut;
+    /* The boot line, NUL-terminated; one byte more than cmdline.c takes, so that it sees a cut. */
+    char line[CMDLINE_BYTES_MAX + 1];
     struct boot_range ranges[BOOTINFO_RANGES_MAX];
     unsigned n_ranges;
     struct boot_module modules[BOOTINFO_MODULES_MAX];

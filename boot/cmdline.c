@@ -124,7 +124,10 @@ void cmdline_parse(struct cmdline *c, const char *line, size_t max)
     memset(c, 0, sizeof *c);
     size_t len = strnlen(line, max);
     if (len >= sizeof c->text) {
+        /* Back to a whole word: half an address is a wrong address. */
         len = sizeof c->text - 1;
+        while (len > 0 && !is_blank(line[len - 1]))
+            len--;
         c->is_cut = true;
     }
     memcpy(c->text, line, len);

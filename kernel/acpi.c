@@ -37,7 +37,7 @@ bool acpi_is_rsdp(const uint8_t *p, size_t n)
     if (p[RSDP_REVISION] < 2 || n < ACPI_RSDP_BYTES)
         return true; /* the first version's part stands on its own */
     uint32_t length = acpi_u32(p + RSDP_LENGTH);
-    return length >= ACPI_RSDP_BYTES && (length > n || sum(p, length) == 0);
+    return length >= ACPI_RSDP_BYTES && length <= n && sum(p, length) == 0;
 }
 
 /* On a 16-byte boundary somewhere in [paddr, paddr + bytes). */
@@ -340,6 +340,8 @@ static bool s5_package(const uint8_t *p, const uint8_t *end, struct acpi_fadt *o
 
 bool acpi_s5_find(const struct acpi_table *dsdt, struct acpi_fadt *out)
 {
+    if (dsdt->bytes == 0)
+        return false;
     const uint8_t *end = dsdt->at + dsdt->bytes;
     for (uint32_t i = ACPI_HEADER_BYTES + 1; i + 4 <= dsdt->bytes; i++) {
         const uint8_t *p = dsdt->at + i;

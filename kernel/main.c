@@ -80,7 +80,6 @@ static void say_boot_line(void *context, const char *text)
 static void boot_line(struct found *found)
 {
     cmdline_parse(&line, info.line, sizeof info.line);
-    line.is_cut |= info.line_is_cut;
 
     unsigned choice;
     if (cmdline_enum(&line, "loglevel", &choice))

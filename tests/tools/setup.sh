@@ -14,7 +14,7 @@ run="gcc libc6-dev make nasm qemu-system-x86 dpkg-dev xz-utils python3 pkg-confi
 # mtools: the ISO; ovmf: UEFI. iproute2, iputils-ping, ethtool, iperf3: Linux hosts on both sides of
 # the forwarder. busybox: a Linux guest that drives the model. scapy: the independent packet maker.
 test="libcmocka-dev clang llvm libclang-rt-dev valgrind grub-common grub-pc-bin grub-efi-amd64-bin
-    xorriso mtools ovmf iproute2 iputils-ping ethtool iperf3 busybox-static python3-pytest
+    acpica-tools xorriso mtools ovmf iproute2 iputils-ping ethtool iperf3 busybox-static python3-pytest
     python3-scapy"
 
 case "${1:-}" in

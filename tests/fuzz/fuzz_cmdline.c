@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The boot line from any bytes: parsing, judging and asking keep inside their memory, every word
+ * that is handed out ends inside the text, and parsing the same line twice gives the same.
+ *
+ * links: boot/cmdline.c kernel/parse.c kernel/fmt.c
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "boot/cmdline.h"
+
+static void say(void *context, const char *text)
+{
+    unsigned *n = context;
+    if (strlen(text) == 0)
+        abort();
+    ++*n;
+}
+
+static void inside(const struct cmdline *c, const char *word)
+{
+    if (word < c->text || word + strlen(word) >= c->text + sizeof c->text)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct cmdline c, again;
+    cmdline_parse(&c, (const char *)data, size);
+    unsigned n = 0;
+    if (cmdline_judge(&c, say, &n) != n)
+        abort();
+    for (unsigned i = 0; i < c.n; i++) {
+        inside(&c, c.params[i].key);
+        if (c.params[i].value)
+            inside(&c, c.params[i].value);
+    }
+    uint64_t number;
+    be32_t address;
+    struct ipv4_prefix prefix;
+    unsigned choice, cursor = 0;
+    cmdline_u64(&c, "cpus", &number);
+    cmdline_ipv4(&c, "port0.gw", &address);
+    cmdline_prefix(&c, "port0.ip", &prefix);
+    cmdline_enum(&c, "panic", &choice);
+    while (cmdline_next(&c, "route", &cursor))
+        ;
+    cmdline_parse(&again, (const char *)data, size);
+    if (c.n != again.n || memcmp(c.text, again.text, sizeof c.text) != 0)
+        abort();
+    return 0;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * boot/cmdline.c: words, quotes and escapes as the loaders pass them; typed values; what the
+ * operator is told about unknown keys, bad values, repeated keys, open quotes and cut lines.
+ *
+ * links: boot/cmdline.c kernel/parse.c kernel/fmt.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "boot/cmdline.h"
+
+static struct cmdline c;
+
+static void parse(const char *line)
+{
+    /* Exactly its bytes, without a NUL, so that a byte too many is seen. */
+    size_t n = strlen(line);
+    char *copy = malloc(n ? n : 1);
+    memcpy(copy, line, n);
+    cmdline_parse(&c, copy, n);
+    free(copy);
+}
+
+static char said[4096];
+static void say(void *context, const char *text)
+{
+    (void)context;
+    strcat(said, text);
+    strcat(said, "\n");
+}
+static const char *judge(const char *line, unsigned complaints)
+{
+    said[0] = 0;
+    parse(line);
+    assert_int_equal(cmdline_judge(&c, say, NULL), complaints);
+    return said;
+}
+
+static void words__blanks_between__are_split(void **state)
+{
+    (void)state;
+    parse("  app=forward\tcpus=2  port0.ip=192.0.2.1/24\n");
+    assert_int_equal(c.n, 3);
+    assert_string_equal(cmdline_get(&c, "app"), "forward");
+    assert_string_equal(cmdline_get(&c, "cpus"), "2");
+    assert_string_equal(cmdline_get(&c, "port0.ip"), "192.0.2.1/24");
+    assert_null(cmdline_get(&c, "port1.ip"));
+    assert_null(cmdline_get(&c, "ap"));
+    parse("");
+    assert_int_equal(c.n, 0);
+    parse("   ");
+    assert_int_equal(c.n, 0);
+}
+
+static void quotes__wherever_they_stand__keep_the_value_whole(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "app=echo run=\"show ports; poweroff\" cpus=1",
+        "app=echo \"run=show ports; poweroff\" cpus=1", /* as GRUB puts it */
+        "app=echo run=show\" ports; \"poweroff cpus=1",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        parse(lines[i]);
+        assert_int_equal(c.n, 3);
+        assert_string_equal(cmdline_get(&c, "run"), "show ports; poweroff");
+        assert_string_equal(cmdline_get(&c, "cpus"), "1");
+        assert_false(c.quote_is_open);
+    }
+}
+
+static void escapes__quotes_and_backslashes__stand_for_themselves(void **state)
+{
+    (void)state;
+    parse("run=\"say \\\"a\\\\b\\\" it\\'s\" app=a\\b cpus=3");
+    assert_string_equal(cmdline_get(&c, "run"), "say \"a\\b\" it's");
+    assert_string_equal(cmdline_get(&c, "app"), "a\\b");
+    assert_string_equal(cmdline_get(&c, "cpus"), "3");
+    parse("app=x\\");
+    assert_string_equal(cmdline_get(&c, "app"), "x\\");
+}
+
+static void equals__second_one__belongs_to_the_value(void **state)
+{
+    (void)state;
+    parse("run=a=b =x app= noise");
+    assert_string_equal(cmdline_get(&c, "run"), "a=b");
+    assert_string_equal(cmdline_get(&c, ""), "x");
+    assert_string_equal(cmdline_get(&c, "app"), "");
+    assert_null(cmdline_get(&c, "noise"));
+    assert_int_equal(c.n, 4);
+}
+
+static void keys__given_twice__last_counts_and_both_can_be_listed(void **state)
+{
+    (void)state;
+    parse("route=10.0.0.0/8,192.0.2.1 app=a route=10.1.0.0/16,192.0.2.2 app=b");
+    assert_string_equal(cmdline_get(&c, "app"), "b");
+    unsigned cursor = 0;
+    assert_string_equal(cmdline_next(&c, "route", &cursor), "10.0.0.0/8,192.0.2.1");
+    assert_string_equal(cmdline_next(&c, "route", &cursor), "10.1.0.0/16,192.0.2.2");
+    assert_null(cmdline_next(&c, "route", &cursor));
+    assert_null(cmdline_next(&c, "route", &cursor));
+}
+
+static void getters__typed__leave_the_default_where_the_value_is_bad(void **state)
+{
+    (void)state;
+    parse(
+        "cpus=4k port0.ip=192.0.2.1/24 port0.gw=192.0.2.254 panic=exit poll=sometimes port1.gw=x");
+    uint64_t cpus = 7;
+    assert_true(cmdline_u64(&c, "cpus", &cpus));
+    assert_int_equal(cpus, 4096);
+    struct ipv4_prefix p;
+    assert_true(cmdline_prefix(&c, "port0.ip", &p));
+    assert_int_equal(be32_get(p.address), 0xC0000201);
+    assert_int_equal(p.bits, 24);
+    be32_t gw = {5};
+    assert_false(cmdline_ipv4(&c, "port1.gw", &gw));
+    assert_false(cmdline_ipv4(&c, "port2.gw", &gw));
+    assert_int_equal(gw.v, 5);
+    assert_true(cmdline_ipv4(&c, "port0.gw", &gw));
+    assert_int_equal(be32_get(gw), 0xC00002FE);
+    unsigned choice = 9;
+    assert_false(cmdline_enum(&c, "poll", &choice));
+    assert_false(cmdline_enum(&c, "iommu", &choice));
+    assert_false(cmdline_enum(&c, "app", &choice));
+    assert_int_equal(choice, 9);
+    assert_true(cmdline_enum(&c, "panic", &choice));
+    assert_int_equal(choice, 2);
+}
+
+static void judge__good_line__says_nothing(void **state)
+{
+    (void)state;
+    judge("app=forward port0.ip=192.0.2.1/24 port31.gw=192.0.2.2 route=10.0.0.0/8,192.0.2.254 "
+          "route=11.0.0.0/8,192.0.2.254 cpus=4 poll=always iommu=require console=ttyS1,9600 "
+          "loglevel=debug panic=reboot run=\"help\" selftest=map",
+          0);
+    assert_string_equal(said, "");
+}
+
+static void judge__unknown_keys__name_the_nearest(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(judge("aap=x", 1), "unknown key \"aap\"; did you mean \"app\"?"));
+    assert_non_null(strstr(judge("iomu=on", 1), "did you mean \"iommu\"?"));
+    assert_non_null(strstr(judge("prot3.ip=1.2.3.4", 1), "did you mean \"port#.ip\"?"));
+    assert_non_null(strstr(judge("port0.pi=1.2.3.4", 1), "did you mean \"port#.ip\"?"));
+    assert_string_equal(judge("BOOT_IMAGE=/boot/x", 1), "unknown key \"BOOT_IMAGE\"\n");
+    assert_string_equal(judge("zzz=1", 1), "unknown key \"zzz\"\n");
+    assert_non_null(strstr(judge("=x", 1), "unknown key \"\""));
+    /* Numbers of ports: 0 to 31, written plainly. */
+    judge("port32.ip=1.2.3.4 port00.ip=1.2.3.4 port.ip=1.2.3.4 port001.ip=1.2.3.4", 4);
+}
+
+static void judge__bad_values__say_what_is_wanted(void **state)
+{
+    (void)state;
+    assert_string_equal(judge("cpus=many", 1), "cpus=many is not understood; it wants a number\n");
+    assert_string_equal(judge("panic=never", 1),
+                        "panic=never is not understood; it wants halt|reboot|exit\n");
+    assert_string_equal(judge("app", 1), "app has no value; it wants a value\n");
+    judge("port0.ip=192.0.2.1/33 port0.gw=192.0.2.1/24 cpus=", 3);
+    judge("route=10.0.0.0/8 route=10.0.0.0/8, route=,1.2.3.4 route=10.0.0.0/8,1.2.3.4,5 "
+          "route=1111111111111111111111111/8,1.2.3.4",
+          5);
+    static const char *const consoles[] = {
+        "console=ttyS4",  "console=ttyS0,0", "console=ttyS0,115201", "console=ttyS0,300",
+        "console=ttyS0x", "console=tty0",    "console=ttyS0,",       "console=ttyS",
+    };
+    for (size_t i = 0; i < sizeof consoles / sizeof consoles[0]; i++)
+        assert_non_null(strstr(judge(consoles[i], i == 3 ? 0 : 1), i == 3 ? "" : "it wants ttyS0"));
+}
+
+static void judge__repeats_quotes_and_long_lines__are_named(void **state)
+{
+    (void)state;
+    assert_string_equal(judge("app=a cpus=1 app=b", 1), "app=a is overridden by a later app=\n");
+    assert_string_equal(judge("run=\"show", 1),
+                        "a quote is never closed; its value ends with the line\n");
+    char line[3 * CMDLINE_BYTES_MAX] = "";
+    while (strlen(line) < 2 * CMDLINE_BYTES_MAX)
+        strcat(line, "route=10.0.0.0/8,192.0.2.254 ");
+    assert_non_null(strstr(judge(line, 1), "too long"));
+    assert_true(c.is_cut);
+    for (unsigned i = 0; i < c.n; i++) /* nothing is cut in the middle */
+        assert_string_equal(c.params[i].value, "10.0.0.0/8,192.0.2.254");
+    line[0] = 0;
+    for (unsigned i = 0; i < CMDLINE_PARAMS_MAX; i++)
+        strcat(line, "app ");
+    parse(line);
+    assert_false(c.is_cut);
+    strcat(line, "app");
+    parse(line);
+    assert_true(c.is_cut);
+    assert_int_equal(c.n, CMDLINE_PARAMS_MAX);
+}
+
+static void table__every_row__is_complete(void **state)
+{
+    (void)state;
+    unsigned n = 0;
+    for (const struct cmdline_key *k; (k = cmdline_key(n)) != NULL; n++) {
+        assert_true(strlen(k->name) > 0 && strlen(k->name) < 32);
+        assert_true(strlen(k->help) > 0 && strlen(k->help) < 80);
+        assert_int_equal(k->words != NULL, k->kind == CMDLINE_ENUM);
+    }
+    assert_true(n >= 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words__blanks_between__are_split),
+        cmocka_unit_test(quotes__wherever_they_stand__keep_the_value_whole),
+        cmocka_unit_test(escapes__quotes_and_backslashes__stand_for_themselves),
+        cmocka_unit_test(equals__second_one__belongs_to_the_value),
+        cmocka_unit_test(keys__given_twice__last_counts_and_both_can_be_listed),
+        cmocka_unit_test(getters__typed__leave_the_default_where_the_value_is_bad),
+        cmocka_unit_test(judge__good_line__says_nothing),
+        cmocka_unit_test(judge__unknown_keys__name_the_nearest),
+        cmocka_unit_test(judge__bad_values__say_what_is_wanted),
+        cmocka_unit_test(judge__repeats_quotes_and_long_lines__are_named),
+        cmocka_unit_test(table__every_row__is_complete),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

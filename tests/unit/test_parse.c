@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * kernel/parse.c: what is taken, what is refused (with *out untouched), and the distance of words.
+ *
+ * links: kernel/parse.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/parse.h"
+
+#define UNTOUCHED 0x5555555555555555u
+
+static void u64__good_words__give_their_value(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word;
+        uint64_t value;
+    } good[] = {
+        {"0", 0},
+        {"007", 7},
+        {"115200", 115200},
+        {"0x0", 0},
+        {"0XfF", 255},
+        {"4k", 4096},
+        {"4K", 4096},
+        {"2m", 2097152},
+        {"1G", 1073741824},
+        {"0x10k", 16384},
+        {"18446744073709551615", UINT64_MAX},
+        {"0xffffffffffffffff", UINT64_MAX},
+        {"17179869183g", 17179869183ull << 30},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        uint64_t v = UNTOUCHED;
+        assert_true(parse_u64(good[i].word, &v));
+        assert_int_equal(v, good[i].value);
+    }
+}
+
+static void u64__bad_words__are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "k",
+        "0x",
+        "x10",
+        "-1",
+        "+1",
+        " 1",
+        "1 ",
+        "1kk",
+        "1kb",
+        "1t",
+        "12a",
+        "0b1",
+        "1.5",
+        "18446744073709551616",
+        "0x10000000000000000",
+        "17179869184g",
+        "99999999999999999999999",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        uint64_t v = UNTOUCHED;
+        assert_false(parse_u64(bad[i], &v));
+        assert_int_equal(v, UNTOUCHED);
+    }
+}
+
+static void ipv4__words__are_taken_or_refused(void **state)
+{
+    (void)state;
+    be32_t a;
+    assert_true(parse_ipv4("192.0.2.1", &a));
+    assert_int_equal(be32_get(a), 0xC0000201);
+    assert_memory_equal(&a, "\xC0\x00\x02\x01", 4);
+    assert_true(parse_ipv4("0.0.0.0", &a));
+    assert_true(parse_ipv4("255.255.255.255", &a));
+    static const char *const bad[] = {
+        "",        "1",        "1.2.3",     "1.2.3.4.5", "256.1.1.1",       "1.2.3.4 ", " 1.2.3.4",
+        "1..2.3",  ".1.2.3.4", "1.2.3.",    "01.2.3.4",  "1.2.3.00",        "a.b.c.d",  "1.2.3.4/8",
+        "1,2,3,4", "1.2.3.-4", "0x1.2.3.4", "1.2.3.4k",  "4294967297.1.1.1"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        a.v = 0x55555555;
+        assert_false(parse_ipv4(bad[i], &a));
+        assert_int_equal(a.v, 0x55555555);
+    }
+}
+
+static void prefix__words__are_taken_or_refused(void **state)
+{
+    (void)state;
+    struct ipv4_prefix p;
+    assert_true(parse_prefix("192.0.2.1/24", &p));
+    assert_int_equal(be32_get(p.address), 0xC0000201);
+    assert_int_equal(p.bits, 24);
+    assert_true(parse_prefix("0.0.0.0/0", &p));
+    assert_int_equal(p.bits, 0);
+    assert_true(parse_prefix("10.0.0.1", &p));
+    assert_int_equal(p.bits, 32);
+    static const char *const bad[] = {"192.0.2.1/",    "192.0.2.1/33", "192.0.2.1/24x",
+                                      "/24",           "192.0.2.1/-1", "192.0.2/24",
+                                      "192.0.2.1//24", "192.0.2.1/024"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        p.bits = 77;
+        assert_false(parse_prefix(bad[i], &p));
+        assert_int_equal(p.bits, 77);
+    }
+}
+
+static void enum__words__only_whole_ones_fit(void **state)
+{
+    (void)state;
+    unsigned v = 77;
+    assert_true(parse_enum("halt", "halt|reboot|exit", &v));
+    assert_int_equal(v, 0);
+    assert_true(parse_enum("exit", "halt|reboot|exit", &v));
+    assert_int_equal(v, 2);
+    v = 77;
+    assert_false(parse_enum("", "halt|reboot|exit", &v));
+    assert_false(parse_enum("hal", "halt|reboot|exit", &v));
+    assert_false(parse_enum("halts", "halt|reboot|exit", &v));
+    assert_false(parse_enum("halt|reboot", "halt|reboot|exit", &v));
+    assert_false(parse_enum("Halt", "halt|reboot|exit", &v));
+    assert_int_equal(v, 77);
+}
+
+static void distance__words__is_levenshteins(void **state)
+{
+    (void)state;
+    assert_int_equal(parse_distance("", ""), 0);
+    assert_int_equal(parse_distance("abc", ""), 3);
+    assert_int_equal(parse_distance("", "abc"), 3);
+    assert_int_equal(parse_distance("kitten", "sitting"), 3);
+    assert_int_equal(parse_distance("iomu", "iommu"), 1);
+    assert_int_equal(parse_distance("prot0.ip", "port0.ip"), 2);
+    assert_int_equal(parse_distance("app", "ppa"), 2);
+    char longest[64];
+    memset(longest, 'a', 63);
+    longest[63] = 0;
+    assert_int_equal(parse_distance(longest, "b"), 31);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(u64__good_words__give_their_value),
+        cmocka_unit_test(u64__bad_words__are_refused),
+        cmocka_unit_test(ipv4__words__are_taken_or_refused),
+        cmocka_unit_test(prefix__words__are_taken_or_refused),
+        cmocka_unit_test(enum__words__only_whole_ones_fit),
+        cmocka_unit_test(distance__words__is_levenshteins),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
