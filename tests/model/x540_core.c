@@ -27,21 +27,10 @@ static void map_registers(struct x540 *card)
                 (uint16_t)((alias->of + i * alias->of_stride) >> 2);
 }
 
-struct x540 *x540_create(const struct x540_config *config, const struct x540_env *env)
+void x540_init(struct x540 *card, const struct x540_config *config, const struct x540_env *env)
 {
-    struct x540 *card;
-
-    if (!config || !env || !env->dma_read || !env->dma_write || !env->interrupt ||
-        !env->frame_out || config->lan_id > 1 || (unsigned)config->kind > X540_X550)
-        return NULL;
-    card = calloc(1, sizeof(*card));
-    if (!card)
-        return NULL;
-    x540_fdir_create(card);
-    if (!card->fdir || !card->fdir_bucket) {
-        x540_destroy(card);
-        return NULL;
-    }
+    x540_fdir_empty(card);
+    memset(card, 0, offsetof(struct x540, row));
     card->config = *config;
     card->env = *env;
     if (!card->config.reset_ns)
@@ -57,6 +46,24 @@ struct x540 *x540_create(const struct x540_config *config, const struct x540_env
     map_registers(card);
     x540_nvm_image(card);
     x540_power_on(card);
+}
+
+struct x540 *x540_create(const struct x540_config *config, const struct x540_env *env)
+{
+    struct x540 *card;
+
+    if (!config || !env || !env->dma_read || !env->dma_write || !env->interrupt ||
+        !env->frame_out || config->lan_id > 1 || (unsigned)config->kind > X540_X550)
+        return NULL;
+    card = calloc(1, sizeof(*card));
+    if (!card)
+        return NULL;
+    x540_fdir_create(card);
+    if (!card->fdir || !card->fdir_bucket) {
+        x540_destroy(card);
+        return NULL;
+    }
+    x540_init(card, config, env);
     return card;
 }
 
@@ -539,7 +546,7 @@ static void write_register(struct x540 *card, uint32_t offset, const struct x540
         break;
     case B_RAR:
         REG(card, offset) = kept;
-        x540_filter_rar_changed(card, (offset - RAL) >> 3);
+        x540_filter_rar_changed(card);
         break;
     case B_CLASSIFY:
         REG(card, offset) = kept;
@@ -592,5 +599,8 @@ void x540_write(struct x540 *card, uint32_t offset, uint64_t value, uint32_t byt
 
 struct x540_truth x540_truth(const struct x540 *card)
 {
-    return card->truth;
+    struct x540_truth truth = card->truth;
+
+    truth.frames_waiting = card->rx_store_frames;
+    return truth;
 }

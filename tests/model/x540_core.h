@@ -140,9 +140,12 @@ enum x540_evil {
 };
 void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg);
 
-/* ---- For tests: the true numbers, which no register read changes. ---- */
+/* ---- For tests: the true numbers, which no register read changes. At any time
+ * frames_in + frames_looped = frames_to_host + all dropped_* + what waits in the packet buffer. ---- */
 struct x540_truth {
     uint64_t frames_in, bytes_in;             /* given to x540_frame_in */
+    uint64_t frames_looped;                   /* sent back to the receiver by HLREG0.LPBK */
+    uint64_t frames_waiting;                  /* in the packet buffer now */
     uint64_t frames_to_host, bytes_to_host;   /* written back with EOP */
     uint64_t frames_out, bytes_out;           /* taken by frame_out */
     uint64_t dropped_filter, dropped_missed, dropped_no_descriptor, dropped_error;

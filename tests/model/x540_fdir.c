@@ -49,18 +49,13 @@ static uint32_t capacity(const struct x540 *card)
     return (perfect(card) ? 1024u << code : 4096u << code) - 2;
 }
 
-static void empty(struct x540 *card)
+void x540_fdir_empty(struct x540 *card)
 {
     if (!card->fdir_used)
         return;
     memset(card->fdir_bucket, 0, BUCKETS * sizeof(card->fdir_bucket[0]));
     memset(card->fdir, 0, FILTERS_MAX * sizeof(card->fdir[0]));
     card->fdir_used = 0;
-}
-
-void x540_fdir_reset(struct x540 *card)
-{
-    empty(card);
 }
 
 void x540_fdir_init_done(struct x540 *card)
@@ -279,7 +274,7 @@ static void command(struct x540 *card, uint32_t value)
     struct fdir_filter *filter;
 
     if (value & CMD_CLEARHT)
-        empty(card);
+        x540_fdir_empty(card);
     REG(card, FDIRCMD) = value & ~(CMD | CMD_COLLISION);
     if (!GET(CMD, value))
         return;
@@ -314,7 +309,7 @@ bool x540_fdir_write(struct x540 *card, uint32_t offset, uint32_t value)
     switch (offset) {
     case FDIRCTRL:
         REG(card, FDIRCTRL) = value & 0xFF1F7FB3;
-        empty(card);
+        x540_fdir_empty(card);
         x540_rx_buffer_size(card);
         x540_plan(card, EV_FDIR, card->config.enable_ns);
         return true;

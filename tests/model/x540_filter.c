@@ -7,10 +7,9 @@
 
 /* ---- Acceptance ---- */
 
-void x540_filter_rar_changed(struct x540 *card, uint32_t n)
+void x540_filter_rar_changed(struct x540 *card)
 {
     card->rar_count = 0;
-    (void)n;
     for (uint32_t i = 0; i < QUEUES; i++) {
         uint32_t low = REG(card, RAL + 8 * i), high = REG(card, RAH + 8 * i);
 

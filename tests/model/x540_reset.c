@@ -102,7 +102,7 @@ static void stop_everything(struct x540 *card)
     x540_rx_reset(card);
     x540_tx_reset(card);
     x540_intr_reset(card);
-    x540_fdir_reset(card);
+    x540_fdir_empty(card);
     memset(card->rate_cleared, 0, sizeof(card->rate_cleared));
     memset(card->rttdt1c, 0, sizeof(card->rttdt1c));
     memset(card->rttbcnrc, 0, sizeof(card->rttbcnrc));
@@ -230,6 +230,5 @@ void x540_load_done(struct x540 *card)
     REG(card, RAH) = (uint32_t)mac[4] | (uint32_t)mac[5] << 8 | RAH_AV;
     if (card->evil[X540_EVIL_BAD_MAC])
         REG(card, RAL) = REG(card, RAH) = 0;
-    for (uint32_t n = 0; n < QUEUES; n++)
-        x540_filter_rar_changed(card, n);
+    x540_filter_rar_changed(card);
 }

@@ -223,8 +223,10 @@ bool x540_rx_deliver(struct x540 *card, struct packet *packet)
         uint32_t part = left < room ? left : room;
         bool last = part == left;
 
-        if (!given)
-            return true; /* the queue hangs with what it has; the frame is lost in it */
+        if (!given) { /* the queue hangs, and the frame is lost in it */
+            card->truth.dropped_error++;
+            return true;
+        }
         if (given->q1 & (queue->advanced ? BIT64(0) : BIT64(32)))
             x540_complain(card, RULE_RX_DESC_DIRTY,
                           "queue %u descriptor %u given with q1 = 0x%016llx: DD is set",
@@ -317,6 +319,10 @@ static enum fate to_queue(struct x540 *card, struct packet *packet)
     struct rx_queue *queue = &card->rxq[packet->queue];
     uint32_t needed;
 
+    if (packet->drop) { /* by flow director */
+        card->truth.dropped_filter++;
+        return LOST;
+    }
     if (queue->state != QUEUE_ON)
         goto lost;
     if (queue->max_bytes && packet->len > queue->max_bytes) {
@@ -449,10 +455,6 @@ void x540_mac_receive(struct x540 *card, const uint8_t *frame, uint32_t len, uin
         return;
     }
     x540_filter_queue(card, &packet);
-    if (packet.drop) {
-        card->truth.dropped_filter++;
-        return;
-    }
     if (!card->rx_store_frames && !stopped(card)) {
         enum fate fate = to_queue(card, &packet);
 

@@ -257,6 +257,20 @@ static bool was_written(const struct x540 *card, uint32_t offset)
     return card->touched[offset >> 5] >> (offset >> 2 & 7) & 1;
 }
 
+/* One complaint a table: its first element that the driver never wrote. */
+static void check_written(struct x540 *card, uint32_t offset, uint32_t stride, uint32_t count,
+                          enum x540_rule rule)
+{
+    char name[32];
+
+    for (uint32_t i = 0; i < count; i++, offset += stride)
+        if (!was_written(card, offset)) {
+            x540_complain(card, rule, "%s = 0x%08x was never written: undefined",
+                          x540_register_name(card, offset, name), REG(card, offset));
+            return;
+        }
+}
+
 static void check_tables(struct x540 *card)
 {
     uint32_t rows, offset;
@@ -264,19 +278,11 @@ static void check_tables(struct x540 *card)
     char name[32];
 
     for (uint32_t r = 0; r < rows; r++)
-        for (uint32_t i = 0; i < table[r].count && table[r].behaviour == B_TABLE; i++)
-            if (!was_written(card, table[r].offset + i * table[r].stride))
-                x540_complain(card, RULE_TABLE_JUNK, "%s never written since power-on: undefined",
-                              x540_register_name(card, table[r].offset + i * table[r].stride,
-                                                 name));
-    for (uint32_t n = 1; n < QUEUES; n++)
-        if (!was_written(card, RAL + 8 * n) || !was_written(card, RAH + 8 * n))
-            x540_complain(card, RULE_TABLE_JUNK, "RAL[%u], RAH[%u] never written since power-on", n,
-                          n);
-    for (uint32_t n = 0; n < QUEUES; n++)
-        if (!was_written(card, FTQF + 4 * n))
-            x540_complain(card, RULE_FTQF_JUNK, "FTQF[%u] = 0x%08x, not written since the reset", n,
-                          REG(card, FTQF + 4 * n));
+        if (table[r].behaviour == B_TABLE)
+            check_written(card, table[r].offset, table[r].stride, table[r].count, RULE_TABLE_JUNK);
+    check_written(card, RAL + 8, 8, QUEUES - 1, RULE_TABLE_JUNK);
+    check_written(card, RAH + 8, 8, QUEUES - 1, RULE_TABLE_JUNK);
+    check_written(card, FTQF, 4, QUEUES, RULE_FTQF_JUNK);
     if (!x540_stats_cleared(card, &offset))
         x540_complain(card, RULE_STATS_JUNK, "%s never read since power-on",
                       x540_register_name(card, offset, name));
@@ -386,6 +392,7 @@ void x540_rx_reset(struct x540 *card)
         memset(&card->rxq[n], 0, offsetof(struct rx_queue, cache));
     memset(card->rx_dry, 0, sizeof(card->rx_dry));
     memset(card->rxq_moving, 0, sizeof(card->rxq_moving));
+    card->truth.dropped_rx_off += card->rx_store_frames;
     card->rx_store_head = card->rx_store_tail = 0;
     card->rx_store_frames = card->rx_store_used = 0;
     card->rx_checked = false;

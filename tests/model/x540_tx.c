@@ -52,6 +52,7 @@ bool x540_mac_transmit(struct x540 *card, uint32_t queue, uint8_t *frame, uint32
     }
     if (REG(card, HLREG0) & HLREG0_LPBK) {
         count_sent(card, queue, frame, len);
+        card->truth.frames_looped++;
         x540_mac_receive(card, frame, len, PK_LOOPBACK);
         return true;
     }
