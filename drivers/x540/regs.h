@@ -130,7 +130,7 @@
 #define FTQF_QUEUE_ENABLE FIELD(31, 31) /* RW  undefined at reset */
 #define VLVF(n) (0x0F100 + 0x4 * (n))   /* n < 64 */
 #define VLVFB(n) (0x0F200 + 0x4 * (n))  /* n < 128 */
-#define MRQC 0x0EC80
+#define MRQC 0x05818
 #define RDRXCTL 0x02F00
 #define RDRXCTL_CRCSTRIP FIELD(1, 1)    /* RW  must equal HLREG0.RXCRCSTRP */
 #define RDRXCTL_DMAIDONE FIELD(3, 3)    /* RO  DMA memories are ready after reset */

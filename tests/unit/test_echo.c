@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * app=echo, whole: driver, model, lane, fast and slow handler. The fast way must never answer what
+ * the stack (netif_input) would not, nor differently: each frame goes through the lane, and a copy
+ * of it to a stack of its own; what leaves the port must be what that one answered. Covers:
+ *  - every length of datagram;
+ *  - every byte of the headers at its boundary values, checksums stale or made right again;
+ *  - every pair of two bytes of the IPv4 and UDP headers at their extremes, checksums right;
+ *  - counters: what was not answered is consumed or dropped in the port's stack.
+ */
+/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
+ * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/stats.c net/lane.c net/run.c
+ * net/app/echo.c net/netif.c net/arp.c net/ip.c net/icmp.c net/udp.c net/csum.c
+ * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c $(MODEL) */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "drivers/nic.h"
+#include "kernel/console.h"
+#include "kernel/start.h"
+#include "net/netif.h"
+#include "net/run.h"
+#include "tests/host/machine.h"
+
+const struct app apps_start[1], apps_end[1];
+extern const struct app app_echo;
+void console_poll(void)
+{
+}
+
+enum { OUR_IP = 0xC0000201, HEADERS = 42, BUFFER = 2048 };
+
+static struct netif ours, reference;
+static uint8_t out[BUFFER];
+static uint32_t out_length;
+static unsigned out_n;
+
+static void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
+{
+    (void)opaque;
+    memcpy(out, frame, length);
+    out_length = length;
+    out_n++;
+}
+
+static int start(void **state)
+{
+    (void)state;
+    machine_reset();
+    memset(ports, 0, sizeof(ports));
+    memset(lanes, 0, sizeof(lanes));
+    memset(&ours, 0, sizeof(ours));
+    memset(&reference, 0, sizeof(reference));
+    ports_n = 0;
+    lanes_n = 0;
+
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    ports[0].domain = machine_cards[0].domain;
+    ports[0].netif = &ours;
+    assert_null(netif_configure(&ours, ports[0].mac, OUR_IP, 24, 0));
+    assert_null(netif_configure(&reference, ports[0].mac, OUR_IP, 24, 0));
+    run_start_app(&app_echo);
+    for (unsigned i = 0; i < 60; i++) { /* link, announcements */
+        machine_wait_ns(100000000);
+        run_service(machine_now_ns());
+        static uint8_t frame[BUFFER];
+        if (i == 5)
+            netif_link_up(&reference);
+        while (netif_poll(&reference, machine_now_ns(), frame) != 0)
+            ;
+    }
+    assert_true(ports[0].link_is_up);
+    machine_cards[0].on_frame = comes_out;
+    return 0;
+}
+
+static uint16_t fold(uint32_t sum)
+{
+    while (sum >> 16)
+        sum = (sum & 0xFFFF) + (sum >> 16);
+    return (uint16_t)~sum;
+}
+
+static uint32_t sum16(const uint8_t *p, uint32_t n)
+{
+    uint32_t sum = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
+    return sum;
+}
+
+/* Make both checksums right for what stands in the frame now. */
+static void mend(uint8_t *f, uint32_t length)
+{
+    uint32_t udp = ((uint32_t)f[38] << 8 | f[39]);
+    uint16_t sum;
+
+    memset(f + 24, 0, 2);
+    sum = fold(sum16(f + 14, 20));
+    f[24] = (uint8_t)(sum >> 8);
+    f[25] = (uint8_t)sum;
+    memset(f + 40, 0, 2);
+    if (udp > length - 34)
+        udp = length - 34;
+    sum = fold(sum16(f + 26, 8) + 17 + udp + sum16(f + 34, udp));
+    sum = sum == 0 ? 0xFFFF : sum;
+    f[40] = (uint8_t)(sum >> 8);
+    f[41] = (uint8_t)sum;
+}
+
+static void make(uint8_t *f, uint32_t length)
+{
+    for (uint32_t i = 0; i < length; i++)
+        f[i] = (uint8_t)(i * 13);
+    memcpy(f, ports[0].mac, 6);
+    memcpy(f + 6, "\x02\x00\x00\x00\x00\x77\x08\x00\x45\x00\x00\x00\x12\x34\x40\x00\x40\x11", 18);
+    memcpy(f + 26, "\xC0\x00\x02\x2A\xC0\x00\x02\x01\x0F\xA0\x00\x07", 12);
+    f[16] = (uint8_t)((length - 14) >> 8);
+    f[17] = (uint8_t)(length - 14);
+    f[38] = (uint8_t)((length - 34) >> 8);
+    f[39] = (uint8_t)(length - 34);
+    mend(f, length);
+}
+
+/* Through the lane, and through the reference stack: the same answer or none. */
+static void both(const uint8_t *frame, uint32_t length, const char *what, int a, int b)
+{
+    static uint8_t expected[BUFFER];
+    struct lane_ledger before = lane_ledger(&lanes[0]);
+    uint64_t settled = ours.consumed;
+
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        settled += ours.drops[i];
+    memset(expected, 0, sizeof(expected));
+    memcpy(expected, frame, length);
+    /* The wire pads to 60 before either of them sees it. */
+    uint32_t wire_length = MAX(length, 60u);
+    out_n = 0;
+    machine_frame_in(0, frame, length);
+    while (run_round() != 0)
+        ;
+    struct lane_ledger after = lane_ledger(&lanes[0]);
+    if (memcmp(frame, ports[0].mac, 6) != 0) {
+        /* Not for us: the card's filter kept it. */
+        assert_int_equal(after.received, before.received);
+        assert_int_equal(out_n, 0);
+        return;
+    }
+    assert_int_equal(after.received, before.received + 1);
+    uint32_t answer = netif_input(&reference, expected, wire_length);
+    /* The fast way leaves the asker's IPv4 identification and DF, the stack has its own. */
+    if (answer >= HEADERS && out_n == 1 && out[23] == 17) {
+        memcpy(expected + 18, out + 18, 2);
+        expected[20] = (uint8_t)((expected[20] & ~0x40) | (out[20] & 0x40));
+        memset(expected + 24, 0, 2);
+        uint16_t sum = fold(sum16(expected + 14, 20));
+        expected[24] = (uint8_t)(sum >> 8);
+        expected[25] = (uint8_t)sum;
+    }
+    if (out_n != (answer != 0) ||
+        (answer && (out_length != MAX(answer, 60u) || memcmp(out, expected, answer) != 0))) {
+        fprintf(stderr, "%s, %d, %d, %u bytes: lane sent %u frames of %u bytes, stack says %u\n",
+                what, a, b, length, out_n, out_length, answer);
+        for (unsigned i = 0; i < 48; i++)
+            fprintf(stderr, "%02x>%02x/%02x ", frame[i], out[i], expected[i]);
+        fail();
+    }
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        settled -= ours.drops[i];
+    settled -= ours.consumed;
+    assert_int_equal(-settled, answer == 0 ? 1 : 0); /* counted exactly once */
+}
+
+static void echo__every_length__as_the_stack_answers(void **state)
+{
+    (void)state;
+    uint8_t frame[BUFFER];
+
+    for (uint32_t length = HEADERS; length <= 1514; length++) {
+        make(frame, length);
+        both(frame, length, "length", (int)length, 0);
+    }
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static const uint8_t extremes[] = {0, 1, 2, 7, 0x0F, 0x7F, 0x80, 0xC0, 0xDF, 0xE0, 0xFE, 0xFF};
+
+static void echo__every_header_byte_at_its_bounds__as_the_stack_answers(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {HEADERS, HEADERS + 1, 60, 61, 64, 256 + 34, 1514};
+    uint8_t frame[BUFFER];
+
+    for (unsigned l = 0; l < ARRAY_SIZE(lengths); l++)
+        for (unsigned at = 0; at < HEADERS; at++)
+            for (unsigned v = 0; v < ARRAY_SIZE(extremes) + 2; v++)
+                for (unsigned mended = 0; mended < 2; mended++) {
+                    make(frame, lengths[l]);
+                    frame[at] = v < ARRAY_SIZE(extremes)
+                                    ? extremes[v]
+                                    : (uint8_t)(frame[at] + (v & 1 ? 1 : -1));
+                    if (mended)
+                        mend(frame, lengths[l]);
+                    both(frame, lengths[l], "byte", (int)at, frame[at]);
+                }
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static void echo__every_pair_of_header_bytes__as_the_stack_answers(void **state)
+{
+    (void)state;
+    static const uint8_t values[] = {0, 7, 0x80, 0xFF};
+    uint8_t frame[BUFFER];
+
+    for (unsigned i = 14; i < HEADERS; i++)
+        for (unsigned k = i + 1; k < HEADERS; k++)
+            for (unsigned v = 0; v < 16; v++) {
+                make(frame, 64);
+                frame[i] = values[v & 3];
+                frame[k] = values[v >> 2];
+                mend(frame, 64);
+                both(frame, 64, "pair", (int)i, (int)k);
+            }
+}
+
+static void echo__checksum_zero_and_bad__as_the_stack_answers(void **state)
+{
+    (void)state;
+    uint8_t frame[BUFFER];
+
+    make(frame, 100);
+    frame[40] = frame[41] = 0; /* none */
+    both(frame, 100, "no checksum", 0, 0);
+    make(frame, 100);
+    frame[41] ^= 1;
+    both(frame, 100, "wrong checksum", 0, 0);
+    assert_int_equal(ours.drops[DROP_udp_checksum], 1);
+    make(frame, 100);
+    frame[25] ^= 1;
+    both(frame, 100, "wrong header checksum", 0, 0);
+    assert_int_equal(ours.drops[DROP_ip_checksum], 1);
+}
+
+static void echo__sources_that_must_not_be_answered__are_not(void **state)
+{
+    (void)state;
+    static const uint8_t sources[][4] = {{0, 0, 0, 0},       {127, 0, 0, 1},    {224, 0, 0, 1},
+                                         {255, 255, 255, 255}, {192, 0, 2, 255}, {192, 0, 2, 1},
+                                         {192, 0, 2, 0},     {240, 1, 2, 3}};
+    uint8_t frame[BUFFER];
+
+    for (unsigned i = 0; i < ARRAY_SIZE(sources); i++) {
+        make(frame, 64);
+        memcpy(frame + 26, sources[i], 4);
+        mend(frame, 64);
+        both(frame, 64, "source", (int)i, 0);
+        assert_int_equal(out_n, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(echo__every_length__as_the_stack_answers, start),
+        cmocka_unit_test_setup(echo__every_header_byte_at_its_bounds__as_the_stack_answers, start),
+        cmocka_unit_test_setup(echo__every_pair_of_header_bytes__as_the_stack_answers, start),
+        cmocka_unit_test_setup(echo__checksum_zero_and_bad__as_the_stack_answers, start),
+        cmocka_unit_test_setup(echo__sources_that_must_not_be_answered__are_not, start),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
