@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The host's stand-in for arch/smp.h: a machine of one core, which never sleeps.
+ */
+#ifndef ARCH_SMP_H
+#define ARCH_SMP_H
+
+#include "arch/types.h"
+#include "kernel/hist.h"
+
+#define CPUS_MAX 256u
+
+struct cpu {
+    struct cpu *self;
+    uint32_t index, apic_id;
+    uint64_t loop_tsc, polls, empty_polls;
+    uint64_t interrupts, strays, spurious, apic_errors, sleeps;
+    struct hist stalls;
+};
+
+static struct cpu host_cpu __attribute__((unused));
+#define cpus_n 1u
+
+static inline struct cpu *cpu_this(void)
+{
+    return &host_cpu;
+}
+static inline void smp_sleep(uint64_t max_ns)
+{
+    (void)max_ns;
+}
+static inline void smp_wake(unsigned core)
+{
+    (void)core;
+}
+
+#endif
