@@ -27,8 +27,10 @@
 #define SCR              7 /* RW  no function: shows whether anybody is there */
 
 #define BAUD_MAX         115200u
-/* A byte takes 87 us at 115200 baud and 8.7 ms at 1200; a port read takes about a microsecond. */
-#define WAIT_READS 50000u
+/* A byte takes 87 us at 115200 baud and 8.7 ms at 1200; a port read takes about a microsecond. An
+ * emulated line stands still for as long as whoever reads its far end is not given the CPU: tenths
+ * of a second on a busy host. */
+#define WAIT_READS 2000000u
 
 static uint16_t uart; /* 0: none */
 static bool is_stuck; /* the last wait ran out */
