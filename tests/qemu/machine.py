@@ -206,6 +206,7 @@ class Machine:
         self._news = threading.Condition()
         self.qmp = Monitor()
         self._console, console_theirs = socket.socketpair()
+        console_theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         netdevs = [w if w is None or isinstance(w, str) else w.netdev(f"n{i}")
                    for i, w in enumerate(self.wires)]
         fds = [console_theirs.fileno(), self.qmp.theirs.fileno()]

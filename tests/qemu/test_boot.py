@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Booting and the console: every way in, every amount of memory, odd boot lines, missing cards."""
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+from conftest import balanced
+from machine import IMAGE, ROOT, Wire
+
+COUNTERS = ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "rx_dropped", "rx_missed_errors",
+            "rx_crc_errors", "rx_length_errors", "rx_over_errors", "rx_errors")
+
+
+def test_boot_reaches_the_prompt_and_poweroff_ends_qemu_with_0(boot):
+    machine = boot("app=forward")
+    assert machine.poweroff() == 0
+
+
+def test_show_ports_names_each_card_and_its_counters(boot):
+    machine = boot("app=forward", devices=["mac=52:54:00:00:00:0a", "mac=52:54:00:00:00:0b"])
+    ports = machine.ports()
+    assert [p["port"] for p in ports] == [0, 1]
+    assert [p["mac"] for p in ports] == ["52:54:00:00:00:0a", "52:54:00:00:00:0b"]
+    assert len({p["pci"] for p in ports}) == 2
+    for port in ports:
+        assert port["driver"] == "x540"
+        assert re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", port["pci"])
+        assert port["link"] == "up" and port["speed_mbps"] == 10000
+        assert [port[name] for name in COUNTERS] == [0] * len(COUNTERS)
+    text = machine.run("show ports")
+    assert "52:54:00:00:00:0a" in text and max(map(len, text.splitlines())) <= 80
+
+
+def test_ledger_balances_before_any_frame(boot):
+    machine = boot("app=forward")
+    ledger = balanced(machine)
+    assert ledger["received"] == ledger["sent"] == ledger["held"] == 0
+    assert machine.run("show ledger")
+
+
+def test_help_lists_the_commands_in_80_columns(boot):
+    machine = boot("app=echo")
+    text = machine.run("help")
+    for word in ("help", "ping", "show ports", "show ledger", "poweroff"):
+        assert re.search(rf"^\s*{word}\b", text, re.M), text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_wrong_command_gets_a_line_and_the_prompt_again(boot):
+    machine = boot("app=echo", wires=1)
+    assert "frobnicate" in machine.run("frobnicate")
+    assert machine.run("show nothing")
+    assert machine.run("") == ""
+    assert machine.run("show ports -j extra words " + "x" * 300)
+    assert machine.ports()
+
+
+def test_unknown_and_malformed_boot_keys_are_named(boot):
+    machine = boot("app=forward colour=blue loglevl=3 port0.ip=192.0.2.300/24 lonely =x "
+                   "route=nonsense", links=False)
+    shown = machine.console_text
+    for word in ("colour", "loglevl", "loglevel", "port0.ip", "lonely", "route"):
+        assert word in shown, word
+    assert machine.poweroff() == 0
+
+
+def test_an_unknown_app_is_named(boot):
+    machine = boot("app=teleport", links=False)
+    assert "teleport" in machine.console_text
+    assert machine.poweroff() == 0
+
+
+def test_a_very_long_boot_line_is_cut_with_a_line(boot):
+    machine = boot("app=forward " + "x" * 1500 + "=1 " + "y=2 " * 200, links=False)
+    assert machine.poweroff() == 0
+
+
+@pytest.mark.parametrize("app", ["forward", "echo", None])
+def test_without_a_card_there_is_a_line_and_a_prompt(boot, app):
+    machine = boot(f"app={app}" if app else "", wires=0)
+    assert re.search(r"no (card|port)", machine.console_text), machine.console_text
+    machine.run("show ports")
+    assert machine.run("show ports -j") == ""
+    balanced(machine)
+    assert machine.poweroff() == 0
+
+
+def test_forward_with_one_card_says_so(boot):
+    machine = boot("app=forward", wires=1)
+    assert re.search(r"port0.*app=forward has no use for it", machine.console_text)
+    assert len(machine.ports()) == 1
+    machine.wires[0].send(bytes(60))
+    balanced(machine)
+    assert machine.poweroff() == 0
+
+
+def test_a_card_without_a_cable_is_down_and_nothing_hangs(boot):
+    machine = boot("app=forward", wires=[Wire(), None], links=False)
+    machine.wait_link(0, True)
+    assert machine.ports()[1]["link"] == "down" and machine.ports()[1]["speed_mbps"] == 0
+    machine.wires[0].send(*[bytes(60)] * 100)
+    deadline = time.monotonic() + 30
+    while machine.ledger()["drops"]["tx_no_link"] < 100 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    ledger = balanced(machine)
+    assert ledger["received"] == 100 and ledger["drops"]["tx_no_link"] == 100
+    assert machine.poweroff() == 0
+
+
+def test_run_key_runs_commands_and_ends(boot):
+    machine = boot('app=forward run="show ports -j; poweroff"', prompt=False)
+    assert machine.wait_exit() == 0
+    assert '"port":0' in machine.console_text.replace(" ", "")
+
+
+@pytest.mark.parametrize("memory_mb", [32, 64, 2048, 5120])
+def test_memory_small_and_above_4_gib(boot, memory_mb):
+    wires = 1 if memory_mb < 64 else 2
+    machine = boot("app=forward" if wires == 2 else "app=echo", wires=wires, memory_mb=memory_mb)
+    if wires == 2:
+        machine.wires[0].send(bytes(range(60)))
+        assert machine.wires[1].receive(1) == [bytes(range(60))]
+    assert machine.poweroff() == 0
+
+
+@pytest.mark.parametrize("cores", [1, 2, 4])
+def test_any_number_of_cores_forwards(boot, cores):
+    machine = boot("app=forward", cores=cores)
+    machine.wires[1].send(bytes(range(64)))
+    assert machine.wires[0].receive(1) == [bytes(range(64))]
+    balanced(machine)
+    assert machine.poweroff() == 0
+
+
+# ---- every way in: -kernel is what all other tests do ----
+
+ISO = ["-cdrom", f"{ROOT}/build/ferrule.iso"]
+
+
+def ovmf():
+    """The firmware image of Debian's ovmf: code, read-only, and a fresh copy of its variables."""
+    for code, variables in (("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"), ("OVMF_CODE.fd", "OVMF_VARS.fd")):
+        if os.path.exists(f"/usr/share/OVMF/{code}"):
+            return f"/usr/share/OVMF/{code}", f"/usr/share/OVMF/{variables}"
+    raise FileNotFoundError("no OVMF under /usr/share/OVMF: package ovmf")
+
+
+def test_the_iso_boots_on_bios(boot):
+    machine = boot(boot=ISO)
+    assert len(machine.ports()) == 2
+    assert machine.poweroff() == 0
+
+
+def test_the_iso_boots_on_uefi(boot, folder):
+    code, variables = ovmf()
+    with open(variables, "rb") as source, open(f"{folder}/vars.fd", "wb") as copy:
+        copy.write(source.read())
+    machine = boot(boot=["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
+                         "-drive", f"if=pflash,unit=1,format=raw,file={folder}/vars.fd", *ISO])
+    assert len(machine.ports()) == 2
+    assert machine.poweroff() == 0
+    os.unlink(f"{folder}/vars.fd")
+
+
+def test_no_segment_of_the_image_is_both_writable_and_executable():
+    rows = subprocess.run(["readelf", "-lW", IMAGE], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout.splitlines()
+    flags = [row[row.index("0x", 60):].split(None, 1)[1][:4] for row in rows
+             if row.split()[:1] == ["LOAD"]]
+    assert flags and not any("W" in f and "E" in f for f in flags), rows

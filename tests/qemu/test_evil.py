@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The card breaks its promises while the image drives it. Pass means: a prompt that still answers,
+a ledger that balances, a line or a counter that names what happened, and no memory touched that the
+card was not given. (The same promises are broken one by one, and faster, in tests/unit.)"""
+import time
+
+import pytest
+
+from conftest import balanced
+from machine import PATIENCE_S
+
+
+def wait_for(machine, condition, what):
+    limit = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > limit:
+            pytest.fail(f"not seen after {PATIENCE_S:g} s: {what}\n{machine.console_text[-2000:]}")
+        time.sleep(0.1)
+
+
+def forwards_again(machine):
+    for mark in range(3):
+        frame = bytes([0xA0 + mark]) * 90
+        machine.wires[0].send(frame)
+        machine.wires[1].receive_where(lambda f, frame=frame: f == frame)
+
+
+@pytest.mark.parametrize("evil, drop", [
+    ("rx-length:16383", "rx_length"),
+    ("rx-length:5", "rx_length"),
+    ("rx-length:1", "rx_length"),
+    ("rx-length:16", "rx_length"),
+    ("rx-length:2049", "rx_length"),
+    ("rx-no-eop:3", "rx_split"),
+    ("rx-error:3", "rx_error"),
+])
+def test_wrong_descriptors_are_refused_and_counted(boot, evil, drop):
+    machine = boot("app=forward", complaints=False)
+    machine.card(0, "evil", evil)
+    machine.wires[0].send(*[bytes([n]) * 100 for n in range(100)])
+    wait_for(machine, lambda: machine.ledger()["received"] >= 100, "100 frames received")
+    ledger = balanced(machine)
+    assert ledger["drops"][drop] > 0, ledger
+    machine.card(0, "evil", "none")
+    machine.wires[1].receive(machine.truth(1)["frames_out"])
+    forwards_again(machine)
+    balanced(machine)
+
+
+@pytest.mark.parametrize("evil", ["rx-out-of-order:5", "head-jump:0xffffffff", "head-jump:511",
+                                  "head-stuck:1", "tx-stuck:1"])
+def test_order_and_progress_that_lie_never_hang_the_console(boot, evil):
+    machine = boot("app=forward", complaints=False)
+    for port in (0, 1):
+        machine.card(port, "evil", evil)
+    try:
+        for n in range(40):
+            machine.wires[0].send(*[bytes([n]) * 100] * 25)
+    except AssertionError:
+        pass  # a port that takes nothing more is one way out; the ledger below is the judge
+    time.sleep(3)
+    balanced(machine)
+    for port in (0, 1):
+        machine.card(port, "evil", "none")
+    time.sleep(2)
+    balanced(machine)
+    assert len(machine.ports()) == 2
+    assert machine.poweroff() == 0
+
+
+def test_a_card_that_vanishes_is_named_and_the_rest_goes_on(boot):
+    machine = boot("app=forward", complaints=False)
+    forwards_again(machine)
+    machine.card(1, "evil", "all-ones")
+    machine.expect(r"p(ort)? ?1\b.*(gone|all ones|0xffffffff)")
+    machine.wires[0].send(*[bytes(100)] * 50)
+    time.sleep(2)
+    balanced(machine)
+    assert len(machine.ports()) == 2
+    assert machine.poweroff() == 0
+
+
+@pytest.mark.parametrize("evil", [
+    "all-ones", "semaphore-stuck", "reset-stuck", "master-stuck", "enable-stuck", "mdio-stuck",
+    "eerd-stuck", "dmaidone-stuck", "eec-stuck", "nvm-checksum", "bad-mac"])
+def test_a_card_that_is_broken_from_the_start_gets_a_line_and_a_prompt(boot, evil):
+    machine = boot("app=forward", complaints=False, links=False, devices=["", f"evil={evil}"])
+    assert "x540" in machine.console_text
+    machine.run("show ports")
+    balanced(machine)
+    assert machine.poweroff() == 0

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""app=forward: frames go through unchanged, in order, both ways at once; what cannot is counted
+under its name; links come and go."""
+import os
+import random
+import threading
+import time
+
+import pytest
+
+import captures
+from conftest import balanced
+from machine import PATIENCE_S, ROOT
+
+FRAME_MAX, WIRE_MIN = 1514, 60
+PCAP_FOLDERS = [f"{ROOT}/tests/data/pcap", f"{ROOT}/../shared/data/pcap"] + \
+    [f for f in os.environ.get("FERRULE_PCAPS", "").split(":") if f]
+
+
+def padded(frame):
+    return frame + bytes(max(0, WIRE_MIN - len(frame)))
+
+
+def send_both_ways(machine, there, back, timeout_s=PATIENCE_S):
+    """Send `there` into port 0 and `back` into port 1 at the same time, and wait until as many have
+    come out. Returns what came out of port 1 and of port 0."""
+    a, b = machine.wires[:2]
+    errors = []
+
+    def feed(wire, frames):
+        try:
+            for i in range(0, len(frames), 64):
+                wire.send(*frames[i:i + 64])
+        except AssertionError as error:
+            errors.append(error)
+
+    feeders = [threading.Thread(target=feed, args=pair, daemon=True)
+               for pair in ((a, there), (b, back))]
+    for feeder in feeders:
+        feeder.start()
+    try:
+        came_there = b.receive(sum(len(f) <= FRAME_MAX for f in there), timeout_s)
+        came_back = a.receive(sum(len(f) <= FRAME_MAX for f in back), timeout_s)
+    finally:
+        for feeder in feeders:
+            feeder.join(1)
+    if errors:
+        raise errors[0]
+    return came_there, came_back
+
+
+def check_same(sent, came):
+    """Byte for byte and in order, each padded as the card pads."""
+    wanted = [padded(f) for f in sent if len(f) <= FRAME_MAX]
+    for i, (frame, other) in enumerate(zip(wanted, came)):
+        assert frame == other, f"frame {i} of {len(wanted)}:\n{frame.hex()}\nbecame\n{other.hex()}"
+    assert len(wanted) == len(came)
+
+
+def check_counters(machine, there, back):
+    """Our ledger, the counters of both cards, and the model's own truth all say the same."""
+    n = sum(len(f) <= FRAME_MAX for f in there + back)
+    ledger = balanced(machine)
+    assert (ledger["received"], ledger["sent"], ledger["held"]) == (n, n, 0), ledger
+    assert sum(ledger["drops"].values()) == ledger["consumed"] == ledger["generated"] == 0, ledger
+    for port, (into, out_of) in zip(machine.ports(), ((there, back), (back, there))):
+        good = [padded(f) for f in into if len(f) <= FRAME_MAX]
+        sent = [padded(f) for f in out_of if len(f) <= FRAME_MAX]
+        assert port["rx_packets"] == len(good), port
+        assert port["tx_packets"] == len(sent), port
+        assert port["rx_over_errors"] == sum(len(f) > FRAME_MAX for f in into), port
+        assert port["rx_dropped"] == port["rx_missed_errors"] == port["rx_crc_errors"] == 0, port
+        # Bytes are Linux's: without the CRC.
+        assert port["rx_bytes"] == sum(map(len, good)), port
+        assert port["tx_bytes"] == sum(map(len, sent)), port
+        truth = machine.truth(port["port"])
+        assert truth["frames_to_host"] == len(good) and truth["frames_out"] == len(sent), truth
+        assert truth["dma_refused"] == 0, truth
+
+
+def test_every_captured_ethernet_frame_passes_unchanged_both_ways_at_once(boot):
+    paths = captures.files_under([f for f in PCAP_FOLDERS if os.path.isdir(f)])
+    frames = [f for path in paths for f in captures.read_frames(path) if f]
+    assert len(frames) > 400, f"only {len(frames)} frames in {PCAP_FOLDERS}"
+    machine = boot("app=forward")
+    there, back = frames, frames[::-1]
+    came_there, came_back = send_both_ways(machine, there, back, PATIENCE_S + len(frames) / 1000)
+    check_same(there, came_there)
+    check_same(back, came_back)
+    assert machine.wires[0].is_silent() and machine.wires[1].is_silent()
+    check_counters(machine, there, back)
+    assert machine.poweroff() == 0
+
+
+def test_every_length_from_1_to_1514_passes(boot):
+    machine = boot("app=forward")
+    numbers = random.Random(540)
+    there = [numbers.randbytes(n) for n in range(1, FRAME_MAX + 1)]
+    back = there[::-1]
+    came_there, came_back = send_both_ways(machine, there, back)
+    check_same(there, came_there)
+    check_same(back, came_back)
+    check_counters(machine, there, back)
+
+
+def test_what_is_shorter_than_an_ethernet_header_is_an_undersize_error(boot):
+    machine = boot("app=forward", devices=["pad=off"] * 2)
+    machine.wires[0].send(bytes([1]), bytes([2]) * 13, bytes([3]) * 14)
+    assert machine.wires[1].receive(1) == [padded(bytes([3]) * 14)]
+    balanced(machine)
+    assert machine.ports()[0]["rx_length_errors"] == 2
+
+
+def test_longer_frames_are_counted_as_oversize_and_good_ones_pass(boot):
+    machine = boot("app=forward")
+    there = [bytes([n % 251]) * n for n in (1514, 1515, 60, 1600, 2047, 2048, 2049, 4096, 9000,
+                                            16000, 1514)]
+    came, _ = send_both_ways(machine, there, [])
+    check_same(there, came)
+    assert machine.wires[1].is_silent()
+    check_counters(machine, there, [])
+
+
+def test_rings_wrap_many_times_without_loss_or_disorder(boot):
+    machine = boot("app=forward")
+    there = [i.to_bytes(4, "big") * (15 + i % 64) for i in range(6000)]
+    back = [i.to_bytes(4, "little") * (15 + i % 300) for i in range(6000)]
+    came_there, came_back = send_both_ways(machine, there, back, 2 * PATIENCE_S)
+    check_same(there, came_there)
+    check_same(back, came_back)
+    check_counters(machine, there, back)
+
+
+def test_damaged_frames_are_counted_and_never_forwarded(boot):
+    machine = boot("app=forward")
+    for kind, counter in (("crc", "rx_crc_errors"), ("length", "rx_length_errors")):
+        before = machine.ports()[0][counter]
+        machine.card(0, "damage", f"{kind}:3")
+        machine.wires[0].send(*[bytes([7]) * 100] * 3, bytes([8]) * 100)
+        assert machine.wires[1].receive(1) == [bytes([8]) * 100]
+        assert machine.ports()[0][counter] == before + 3
+    assert machine.wires[1].is_silent()
+    balanced(machine)
+
+
+def test_link_goes_down_and_comes_back(boot):
+    machine = boot("app=forward")
+    machine.wires[0].send(bytes([1]) * 60)
+    assert machine.wires[1].receive(1) == [bytes([1]) * 60]
+
+    machine.set_cable(1, False)
+    machine.wait_link(1, False)
+    machine.wires[0].send(*[bytes([2]) * 60] * 10)
+    limit = time.monotonic() + PATIENCE_S
+    while machine.ledger()["received"] < 11 and time.monotonic() < limit:
+        time.sleep(0.1)
+    ledger = balanced(machine)
+    assert ledger["received"] == 11 and ledger["drops"]["tx_no_link"] == 10, ledger
+    assert machine.ports()[1]["speed_mbps"] == 0
+
+    machine.set_cable(1, True)
+    machine.wait_link(1, True)
+    machine.wires[0].send(bytes([3]) * 60)
+    assert machine.wires[1].receive(1) == [bytes([3]) * 60]
+    machine.wires[1].send(bytes([4]) * 60)
+    assert machine.wires[0].receive(1) == [bytes([4]) * 60]
+    balanced(machine)
+    assert machine.poweroff() == 0
+
+
+def test_link_flaps_under_load_lose_nothing_that_is_not_counted(boot):
+    machine = boot("app=forward")
+    stop = threading.Event()
+    sent = [0, 0]
+
+    def feed(i):
+        try:
+            while not stop.is_set():
+                machine.wires[i].send(*[bytes([i]) * 200] * 16)
+                sent[i] += 16
+                time.sleep(0.01)
+        except (AssertionError, OSError):
+            pass
+
+    feeders = [threading.Thread(target=feed, args=(i,), daemon=True) for i in (0, 1)]
+    for feeder in feeders:
+        feeder.start()
+    for _ in range(4):
+        for port in (1, 0):
+            machine.set_cable(port, False)
+            time.sleep(0.3)
+            machine.set_cable(port, True)
+            time.sleep(0.3)
+    stop.set()
+    for feeder in feeders:
+        feeder.join(10)
+    machine.wait_links()
+    wait_drained(machine)
+    ledger = balanced(machine)
+    truths = [machine.truth(i) for i in (0, 1)]
+    assert ledger["received"] == sum(t["frames_to_host"] for t in truths)
+    assert ledger["sent"] >= sum(t["frames_out"] for t in truths)
+    # And it still forwards.
+    machine.wires[0].send(bytes([9]) * 77)
+    machine.wires[1].receive_where(lambda f: f == bytes([9]) * 77)
+
+
+def wait_drained(machine, timeout_s=PATIENCE_S):
+    """Wait until the ledger stands still and nothing is held."""
+    limit = time.monotonic() + timeout_s
+    before = None
+    while time.monotonic() < limit:
+        ledger = machine.ledger()
+        if ledger == before and ledger["held"] == 0:
+            return
+        before = ledger
+        time.sleep(0.2)
+    pytest.fail(f"frames still held after {timeout_s:g} s: {before}")

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Two Linux hosts, one on each side of app=forward, that know nothing of what is between them."""
+import json
+import time
+
+import pytest
+
+import hosts
+from conftest import balanced
+
+WHY_NOT = hosts.why_not()
+pytestmark = pytest.mark.skipif(WHY_NOT is not None,
+                                reason=f"this machine lets nobody make Linux hosts: {WHY_NOT}")
+
+RATE_BITS_PER_S, RATE_LEAST = 20_000_000, 2_000_000  # each way
+IPERF_S = 5
+
+
+@pytest.fixture
+def pair(request):
+    a, b = hosts.Host("a"), hosts.Host("b")
+    request.addfinalizer(b.close)
+    request.addfinalizer(a.close)
+    for host, last in ((a, 1), (b, 2)):
+        host.add_address(f"192.0.2.{last}/24")
+        host.add_address(f"fd00:540::{last}/64")
+    return a, b
+
+
+def ping(host, address, size=56, count=5):
+    """Replies seen; asks by 0.2 s."""
+    text = host.run("ping", "-n", "-c", str(count), "-i", "0.2", "-W", "5", "-s", str(size),
+                    "-M", "do", address, check=False)
+    return int(text.split(" received")[0].split()[-1]) if " received" in text else 0
+
+
+def test_hosts_ping_each_other_by_ipv4_and_ipv6(boot, pair):
+    machine = boot("app=forward", list(pair))
+    a, b = pair
+    for host, other in ((a, b), (b, a)):
+        host.wait_carrier()
+        last = 2 if other is b else 1
+        assert ping(host, f"192.0.2.{last}") == 5
+        assert ping(host, f"192.0.2.{last}", size=1472) == 5
+        assert ping(host, f"fd00:540::{last}") == 5
+        assert ping(host, f"{other.link_local()}%tap0", size=1452) == 5
+        neighbours = json.loads(host.run("ip", "-j", "neighbour"))
+        macs = {n["dst"]: n.get("lladdr") for n in neighbours}
+        assert macs[f"192.0.2.{last}"] == other.interface()["address"]
+    balanced(machine)
+    assert machine.poweroff() == 0
+
+
+def lost_in_hosts(pair):
+    """Datagrams that the hosts themselves lost: no room in a socket, or in the tap's queue."""
+    lost = 0
+    for host in pair:
+        names, values = [row.split() for row in host.run("cat", "/proc/net/snmp").splitlines()
+                         if row.startswith("Udp:")]
+        lost += int(values[names.index("RcvbufErrors")])
+        lost += sum(host.interface()["stats64"][way]["dropped"] for way in ("tx", "rx"))
+    return lost
+
+
+def iperf3(pair, bits_per_s):
+    """UDP both ways at once. Returns (datagrams sent, datagrams lost, out of order)."""
+    a, b = pair
+    b.start("nice", "-n", "-15", "iperf3", "-s", "-1")
+    time.sleep(0.5)
+    window = min(int(a.run("cat", f"/proc/sys/net/core/{w}mem_max")) for w in "rw")
+    report = json.loads(a.run(
+        "nice", "-n", "-15", "iperf3", "-J", "-c", "192.0.2.2", "-u", "--bidir", "-l", "1400",
+        "-w", str(window), "-b", str(bits_per_s), "-t", str(IPERF_S), timeout_s=120))
+    assert "error" not in report, report["error"]
+    streams = [stream["udp"] for stream in report["end"]["streams"]]
+    assert len(streams) == 2
+    return [sum(s[key] for s in streams) for key in ("packets", "lost_packets", "out_of_order")]
+
+
+def test_iperf3_udp_loses_nothing_either_way(boot, pair):
+    """At a rate that this machine sustains: when its own sockets overflow, because it is slow or
+    busy, the rate is halved, but every datagram lost must then be one that a host owns up to."""
+    machine = boot("app=forward", list(pair))
+    assert ping(pair[0], "192.0.2.2") == 5
+    rate = RATE_BITS_PER_S
+    while True:
+        in_hosts_before, before = lost_in_hosts(pair), balanced(machine)
+        packets, lost, out_of_order = iperf3(pair, rate)
+        in_hosts, after = lost_in_hosts(pair) - in_hosts_before, balanced(machine)
+        print(f"{rate} bit/s each way: {packets} datagrams, {lost} lost, {in_hosts} in the hosts")
+        assert sum(after["drops"].values()) == 0 and out_of_order == 0, after
+        assert lost <= in_hosts, f"{lost} lost, only {in_hosts} of them in the hosts"
+        if lost == 0 or rate < 2 * RATE_LEAST:
+            break
+        rate //= 2
+    assert lost == 0
+    wanted = 2 * rate * IPERF_S / (1400 * 8)
+    assert packets > 0.9 * wanted, f"iperf3 sent {packets} datagrams, {wanted:.0f} were asked for"
+    assert after["sent"] - before["sent"] >= packets
+    for i in (0, 1):  # and the model's own count of what came in and what went out says the same
+        truth = machine.truth(i)
+        assert truth["frames_to_host"] == truth["frames_in"] - truth["dropped_link_down"] \
+            - truth["dropped_rx_off"], truth
+    assert machine.poweroff() == 0
+
+
+def test_hosts_survive_a_pulled_cable(boot, pair):
+    machine = boot("app=forward", list(pair))
+    a, _ = pair
+    assert ping(a, "192.0.2.2") == 5
+    machine.set_cable(1, False)
+    machine.wait_link(1, False)
+    assert ping(a, "192.0.2.2", count=2) == 0
+    machine.set_cable(1, True)
+    machine.wait_link(1, True)
+    assert ping(a, "192.0.2.2") == 5
+    balanced(machine)
