@@ -25,7 +25,7 @@ MODEL_SO := build/x540.so
 -include tests/fuzz/rules.mk
 -include tests/bench/rules.mk
 
-.PHONY: all iso run demo qemu qemu-gdb test unit system fuzz bench lint help setup clean
+.PHONY: all iso run demo qemu qemu-gdb test unit tables system fuzz bench lint help setup clean
 
 all: $(IMAGE) $(MODEL_SO) ## build the image and the X540 model for the installed QEMU
 
@@ -49,10 +49,13 @@ qemu-gdb: all ## the same, waiting for gdb on a socket in build/
 
 test: ## install what is missing, then run every test; the last line counts them
 	@tests/tools/setup.sh test
-	@+$(PYTHON) tests/tools/check.py lint unit fuzz system
+	@+$(PYTHON) tests/tools/check.py lint unit fuzz tables system
 
 unit: ## host unit tests, with address and undefined-behaviour sanitizers
 	@+$(PYTHON) tests/tools/check.py unit
+
+tables: ## firmware tables of real machines, as our parsers and as iasl see them
+	@+$(PYTHON) tests/tools/check.py tables
 
 system: ## the image under QEMU, driven as a person and a wire would
 	@+$(PYTHON) tests/tools/check.py system

@@ -21,7 +21,7 @@ FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h", "st
 PURE = re.compile(r"""
     arch/((types|bytes)\.h|vtd_table\.[ch])
   | boot/(bootinfo|cmdline)\.[ch]
-  | kernel/(acpi|madt|fmt|pmem|str|parse|words|shell|json|out|command|counter|hist|ring)\.[ch]
+  | kernel/(acpi|dmar|madt|fmt|pmem|str|parse|words|shell|json|out|command|counter|hist|ring)\.[ch]
   | drivers/(drops\.h|x540/(regs|desc)\.h)
   | net/(eth|arp|ip|icmp|udp|csum|netif|bpf)\.[ch]
 """, re.X)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Run the test suites named on the command line, one after the other, and count.
 
-    check.py [--fuzz-seconds N] lint unit fuzz system
+    check.py [--fuzz-seconds N] lint unit fuzz tables system
 
 Each suite is built first where it has programs; a program that does not build is a failed test and
 stops no other. What a test printed goes to build/logs/<suite>/, and a failure is one line here that
@@ -226,6 +226,10 @@ def run_system(tally, _options):
     run_pytest(tally, "system", "tests/qemu", SYSTEM_TIMEOUT_S)
 
 
+def run_tables(tally, _options):
+    run_pytest(tally, "tables", "tests/tables", UNIT_TIMEOUT_S)
+
+
 # ---- lint: each script prints one TAP line a check ----
 
 def run_lint(tally, _options):
@@ -242,7 +246,8 @@ def run_lint(tally, _options):
             tally.fail(f"lint/{name}", f"exit code {code}", log)
 
 
-SUITES = {"lint": run_lint, "unit": run_unit, "fuzz": run_fuzz, "system": run_system}
+SUITES = {"lint": run_lint, "unit": run_unit, "fuzz": run_fuzz, "tables": run_tables,
+          "system": run_system}
 
 
 def main():

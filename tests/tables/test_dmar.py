@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""kernel/dmar.c and `iasl -d` see the same units, scopes, reserved regions and flags in every DMAR
+table at hand: tests/data/acpi/dmar, and the folders in FERRULE_ACPI (separated by colons), searched
+to the bottom. Every table is read in a buffer of its exact size under the sanitizers, then a few
+hundred damaged copies of it."""
+import glob
+import os
+import random
+import re
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
+SCOPED = {0, 1, 2, 5, 6}  # kinds of structures that end in device scopes
+KNOWN = {0, 1, 2, 3, 4, 5, 6}
+
+
+def tables():
+    """The distinct tables, as {path: bytes}."""
+    folders = [f"{ROOT}/tests/data/acpi/dmar"] + [
+        f for f in os.environ.get("FERRULE_ACPI", "").split(":") if f]
+    found = {}
+    for folder in folders:
+        for path in sorted(glob.glob(f"{folder}/**/*", recursive=True)):
+            if os.path.isfile(path):
+                with open(path, "rb") as f:
+                    data = f.read()
+                if data[:4] == b"DMAR":
+                    found.setdefault(data, path)
+    return {path: data for data, path in found.items()}
+
+
+@pytest.fixture(scope="module")
+def dump():
+    program = f"{ROOT}/build/tables/dmar_dump"
+    os.makedirs(os.path.dirname(program), exist_ok=True)
+    subprocess.run(["gcc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I.",
+                    "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-o", program,
+                    "tests/tables/dmar_dump.c", "kernel/dmar.c", "kernel/acpi.c", "kernel/fmt.c"],
+                   cwd=ROOT, check=True)
+    return program
+
+
+def ours(program, paths):
+    """{path: (head, entries)} as our parser sees it; an entry is a dict with a list of scopes."""
+    text = subprocess.run([program] + list(paths), check=True, stdout=subprocess.PIPE,
+                          encoding="latin-1").stdout
+    seen = {}
+    for line in text.splitlines():
+        word = line.split()
+        if word[0] == "file":
+            entries = []
+            seen[line[5:]] = {"entries": entries, "broken": False}
+            current = seen[line[5:]]
+        elif word[0] == "dmar":
+            current["bits"], current["flags"] = int(word[1]), int(word[2])
+        elif word[0] == "entry":
+            entries.append({"kind": int(word[1]), "scopes": [], "damage": None,
+                            "name": line.partition(" name ")[2],
+                            **{word[i]: int(word[i + 1]) for i in range(2, 14, 2)}})
+        elif word[0] == "damage":
+            entries[-1]["damage"] = line[7:]
+        elif word[0] == "scope":
+            entries[-1]["scopes"].append(tuple(map(int, word[1:])))
+        elif word[0] == "broken":
+            current["broken"] = True
+    return seen
+
+
+NAMES = {"PCI Segment Number": "segment", "Register Base Address": "base", "Base Address": "base",
+         "End Address (limit)": "limit", "Proximity Domain": "proximity",
+         "Device Number": "device", "Flags": "flags"}
+
+
+def iasl(folder, data):
+    """The same as ours from `iasl -d`. stopped: it met a structure that it does not know."""
+    with open(f"{folder}/t.dat", "wb") as f:
+        f.write(data)
+    subprocess.run(["iasl", "-d", "-p", f"{folder}/t", f"{folder}/t.dat"], check=False,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(f"{folder}/t.dsl", encoding="latin-1") as f:
+        text = f.read()
+    seen = {"entries": [], "stopped": "nknown" in text.partition("Raw Table Data")[0]}
+    entries, scope = seen["entries"], None
+    for line in text.splitlines():
+        row = re.match(r"\[[0-9A-F]+h [0-9]+ +([0-9A-Fa-fx]+)\] +(.*?) : (.*)", line)
+        if not row:
+            continue
+        name, value = row[2], row[3].split("[")[0].strip()
+        if name == "Host Address Width":
+            seen["bits"] = int(value, 16) + 1
+        elif name == "Subtable Type":
+            entries.append({"kind": int(value, 16), "scopes": [], "flags": 0, "segment": 0,
+                            "base": 0, "limit": 0, "proximity": 0, "device": 0, "name": "-"})
+        elif name == "Device Scope Type":
+            scope = [int(value, 16)]
+            entries[-1]["scopes"].append(scope)
+        elif name in ("Enumeration ID", "PCI Bus Number"):
+            scope.append(int(value, 16))
+        elif name == "PCI Path":
+            scope += [int(v, 16) for v in value.split(",")]
+        elif name == "Device Name":
+            entries[-1]["name"] = value.strip('"')
+        elif name == "Flags" and not entries:
+            seen["flags"] = int(value, 16)
+        elif name in NAMES and entries and not (name == "Flags" and entries[-1]["scopes"]):
+            entries[-1][NAMES[name]] = int(value, 16)
+    for entry in entries:
+        entry["scopes"] = [tuple(s) for s in entry["scopes"]]
+    return seen
+
+
+def test_every_table_is_seen_as_iasl_sees_it(dump, tmp_path):
+    if not shutil.which("iasl"):
+        pytest.skip("iasl is not installed")
+    found = tables()
+    assert len(found) > 60, "the tables in tests/data/acpi/dmar"
+    seen = ours(dump, found)
+    whole = 0
+    for path, data in found.items():
+        mine, theirs = seen[path], iasl(tmp_path, data)
+        assert (mine["bits"], mine["flags"]) == (theirs["bits"], theirs["flags"]), path
+        assert not mine["broken"], path
+        known = [e for e in theirs["entries"] if e["kind"] in KNOWN]
+        if theirs["stopped"]:  # an iasl older than the structure: what came before must be equal
+            known = known[:-1]
+        else:
+            whole += 1
+            assert len(mine["entries"]) == len(known), path
+        for a, b in zip(mine["entries"], known):
+            for field in ("kind", "flags", "segment", "base", "limit", "proximity", "device",
+                          "name", "scopes"):
+                assert a[field] == b[field], (path, field, a, b)
+    assert whole > 0.9 * len(found), f"iasl read only {whole} of {len(found)} to the end"
+
+
+def test_structures_are_counted_as_plain_steps_count_them(dump):
+    found = tables()
+    seen = ours(dump, found)
+    for path, data in found.items():
+        kinds, at = [], 48
+        end = int.from_bytes(data[4:8], "little")
+        while at < end:
+            kinds.append(int.from_bytes(data[at:at + 2], "little"))
+            at += int.from_bytes(data[at + 2:at + 4], "little")
+        assert [e["kind"] for e in seen[path]["entries"]] == [k for k in kinds if k in KNOWN], path
+
+
+def test_damaged_copies_harm_nobody(dump, tmp_path):
+    chance = random.Random(5)
+    paths = []
+    for path, data in sorted(tables().items())[:200]:
+        for i in range(8):
+            copy = bytearray(data)
+            for _ in range(chance.choice((1, 1, 2, 8, 40))):
+                copy[chance.randrange(36, len(copy))] = chance.choice((0, 1, 255,
+                                                                       chance.randrange(256)))
+            copy = copy[:chance.choice((len(copy), len(copy), chance.randrange(40, len(copy))))]
+            paths.append(f"{tmp_path}/{len(paths)}")
+            with open(paths[-1], "wb") as f:
+                f.write(copy)
+    seen = ours(dump, paths)
+    assert len(seen) == len(paths)
+    assert any(t["broken"] for t in seen.values()) and not all(t["broken"] for t in seen.values())
