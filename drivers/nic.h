@@ -26,6 +26,7 @@
 #define LANE_BURST 32u /* frames between two writes of the tail; LANE_SLOTS is a multiple */
 #define LANE_GROUP 8u  /* frames that one look at the last of them finds done; divides LANE_BURST */
 #define SIDE_SLOTS 64u
+#define QUEUES_MAX 16u  /* receive queues that RSS can feed */
 #define FRAME_MIN 17u  /* the card cannot send a shorter one */
 #define FRAME_MAX 1514u
 #define WIRE_MIN 60u   /* what the card pads a shorter frame to, CRC not counted */
@@ -118,6 +119,14 @@ struct port_counters {
     uint64_t rx_errors;                /* crc + frame + length */
 };
 
+/* What irq_causes may say. */
+enum port_cause {
+    CAUSE_LINK_CHANGED = 1,
+    CAUSE_NEEDS_RESET = 2, /* memory error in the card */
+    CAUSE_TOO_HOT = 4,
+    CAUSE_MISSED = 8, /* frames were lost for want of packet buffer */
+};
+
 /* What a driver does for its port. Owner core of the port's lanes, or boot CPU; never per frame.
  * Each returns OK or an error after one log line. */
 struct port_ops {
@@ -138,6 +147,17 @@ struct port_ops {
     void (*poll_link)(struct port *port);
     /* Add the card's counters (which clear on read) to port->count. */
     void (*poll_counters)(struct port *port);
+    /* Spread received flows over queues 0..n-1 (1..16): both directions of a flow get the same. All
+     * that has no hash goes to queue 0. Before any queue is started. */
+    void (*set_queues)(struct port *port, unsigned n);
+    /* Interrupt message `vector` (0: link and errors; c + 1: receive queue c) is from now on a write
+     * of `data` to `address`; it is masked until armed. */
+    enum err (*irq_set)(struct port *port, unsigned vector, uint64_t address, uint32_t data);
+    /* Let the vector fire once: at once if something has happened since it last did. It masks itself
+     * as it fires. One register write; owner core of the vector. */
+    void (*irq_arm)(struct port *port, unsigned vector);
+    /* What vector 0 was about; clears it. Core 0. */
+    uint32_t (*irq_causes)(struct port *port);
     /* Take every frame that comes (true), or only ours, broadcast and multicast (false). */
     void (*set_promiscuous)(struct port *port, bool everything);
     /* Reset the card and bring it to where probe left it; all queues are then stopped. */

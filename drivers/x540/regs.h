@@ -99,11 +99,31 @@
 #define FCRTV 0x032A0
 
 /* ---- Interrupts ---- */
-#define EICR 0x00800                    /* RC  all causes */
-#define EICR_ECC FIELD(28, 28)          /* RC  memory error: reset the port */
-#define EICR_TS FIELD(23, 23)           /* RC  over-temperature */
-#define EIMC 0x00888                    /* WO  1 disables a cause */
+/* Causes, the same bits in EICR, EICS, EIMS, EIMC; bits 15..0 belong to queues in MSI-X mode */
+#define EICR 0x00800                     /* RC  all causes; W1C those written */
+#define EICS 0x00808                     /* WO  sets causes; reads what is set, clearing nothing */
+#define EIMS 0x00880                     /* RW  1 enables a cause */
+#define EIMC 0x00888                     /* WO  1 disables a cause */
+#define CAUSE_QUEUES FIELD(15, 0)        /* not for the other-cause handler to touch */
+#define CAUSE_RX_MISS FIELD(17, 17)      /* packet buffer overrun */
+#define CAUSE_LSC FIELD(20, 20)          /* link changed */
+#define CAUSE_TS FIELD(23, 23)           /* over-temperature */
+#define CAUSE_ECC FIELD(28, 28)          /* memory error: reset the port */
+#define EIAC 0x00810
+#define EIAC_RTXQ FIELD(15, 0)           /* RW  queue causes clear as their message is sent */
+#define EIAM_EX(n) (0x00AD0 + 0x4 * (n)) /* RW  n < 2; vectors masked as their message is sent */
+#define EIMS_EX(n) (0x00AA0 + 0x4 * (n)) /* RW  n < 2; 1 enables a vector */
 #define EIMC_EX(n) (0x00AB0 + 0x4 * (n)) /* WO  n < 2; by vector */
+#define GPIE 0x00898
+#define GPIE_MSIX_MODE FIELD(4, 4)       /* RW  one message a vector */
+#define GPIE_OCD FIELD(5, 5)             /* RW  reading EICR clears only what EIAC leaves */
+#define GPIE_EIAME FIELD(30, 30)         /* RW  auto-mask on */
+#define GPIE_PBA_SUPPORT FIELD(31, 31)   /* RW  */
+#define IVAR(n) (0x00900 + 0x4 * (n))    /* n < 64; four bytes: Rx 2n, Tx 2n, Rx 2n+1, Tx 2n+1 */
+#define IVAR_MISC 0x00A00                /* byte 1: all other causes */
+#define IVAR_VALID 0x80u                 /* of each byte; the vector stands below it */
+#define EITR(n) ((n) < 24 ? 0x00820 + 0x4 * (n) : 0x12300 + 0x4 * ((n)-24)) /* n < 128 */
+#define EITR_INTERVAL FIELD(11, 3)       /* RW  least time between messages, 2.048 us units */
 
 /* ---- Receive filters ---- */
 #define FCTRL 0x05080
@@ -116,6 +136,7 @@
 #define MCSTCTRL 0x05090
 #define MCSTCTRL_MFE FIELD(2, 2)        /* RW  multicast filter */
 #define RXCSUM 0x05000
+#define RXCSUM_PCSD FIELD(13, 13)       /* RW  write back the hash, not the fragment checksum */
 #define RFCTL 0x05008
 #define RFCTL_RSC_DIS FIELD(5, 5)       /* RW  no receive-side coalescing */
 #define MTA(n) (0x05200 + 0x4 * (n))    /* n < 128 */
@@ -131,6 +152,15 @@
 #define VLVF(n) (0x0F100 + 0x4 * (n))   /* n < 64 */
 #define VLVFB(n) (0x0F200 + 0x4 * (n))  /* n < 128 */
 #define MRQC 0x05818
+#define MRQC_MRQE FIELD(3, 0)           /* RW  0 one queue, 1 RSS */
+#define MRQC_IPV4_TCP FIELD(16, 16)     /* RW  what is hashed */
+#define MRQC_IPV4 FIELD(17, 17)
+#define MRQC_IPV6 FIELD(20, 20)
+#define MRQC_IPV6_TCP FIELD(21, 21)
+#define MRQC_IPV4_UDP FIELD(22, 22)
+#define MRQC_IPV6_UDP FIELD(23, 23)
+#define RSSRK(n) (0x05C80 + 0x4 * (n))  /* n < 10; 40-byte Toeplitz key, byte 0 lowest */
+#define RETA(n) (0x05C00 + 0x4 * (n))   /* n < 32; 128 entries, one a byte */
 #define RDRXCTL 0x02F00
 #define RDRXCTL_CRCSTRIP FIELD(1, 1)    /* RW  must equal HLREG0.RXCRCSTRP */
 #define RDRXCTL_DMAIDONE FIELD(3, 3)    /* RO  DMA memories are ready after reset */

@@ -7,6 +7,8 @@
 #include "drivers/x540/regs.h"
 #include "kernel/log.h"
 
+#define RSS_SYMMETRIC_KEY 0x5A6D5A6Du /* the bytes 6D 5A, over and over */
+
 enum {
     ENABLE_LIMIT_US = 10000,
     SECRX_LIMIT_US = 40000,
@@ -16,6 +18,40 @@ enum {
 static uint32_t filter_bits(const struct x540 *card)
 {
     return FCTRL_BAM | (card->is_promiscuous ? FCTRL_MPE | FCTRL_UPE : 0);
+}
+
+/* Receive-side scaling: a Toeplitz hash of addresses and ports chooses the queue. A key of period 16
+ * bits gives the same hash when source and target change places, so that both directions of a flow
+ * meet on one core. Fragments have no ports and are hashed by addresses alone. */
+static void spread(struct x540 *card)
+{
+    mmio_t regs = card->regs;
+
+    if (card->queues <= 1) {
+        mmio_write32(regs, RXCSUM, 0);
+        mmio_write32(regs, MRQC, 0);
+        return;
+    }
+    for (uint32_t i = 0; i < 10; i++)
+        mmio_write32(regs, RSSRK(i), RSS_SYMMETRIC_KEY);
+    for (uint32_t i = 0; i < 32; i++) {
+        uint32_t entries = 0;
+        for (uint32_t b = 0; b < 4; b++)
+            entries |= (4 * i + b) % card->queues << 8 * b;
+        mmio_write32(regs, RETA(i), entries);
+    }
+    mmio_write32(regs, RXCSUM, RXCSUM_PCSD);
+    mmio_write32(regs, MRQC,
+                 FIELD_PUT(MRQC_MRQE, 1) | MRQC_IPV4 | MRQC_IPV4_TCP | MRQC_IPV4_UDP | MRQC_IPV6 |
+                     MRQC_IPV6_TCP | MRQC_IPV6_UDP);
+}
+
+void x540_set_queues(struct port *port, unsigned n)
+{
+    struct x540 *card = port->driver_state;
+
+    card->queues = MIN(MAX(n, 1u), QUEUES_MAX);
+    spread(card);
 }
 
 void x540_rx_init(struct x540 *card)
@@ -35,10 +71,9 @@ void x540_rx_init(struct x540 *card)
     x540_change(card, RDRXCTL, RDRXCTL_RSCFRSTSIZE,
                 RDRXCTL_CRCSTRIP | RDRXCTL_RSCACKC | RDRXCTL_FCOE_WRFIX);
 
-    /* No coalescing: a frame stays the frame that it was. No RSS: one queue. */
+    /* No coalescing: a frame stays the frame that it was. */
     x540_change(card, RFCTL, 0, RFCTL_RSC_DIS);
-    mmio_write32(regs, RXCSUM, 0);
-    mmio_write32(regs, MRQC, 0);
+    spread(card);
 
     for (uint32_t q = 0; q < 128; q++)
         x540_change(card, DCA_RXCTRL(q),

@@ -254,6 +254,7 @@ static enum err bring_up(struct x540 *card)
     x540_change(card, CTRL_EXT, 0, CTRL_EXT_NS_DIS | CTRL_EXT_RO_DIS | CTRL_EXT_DRV_LOAD);
     mmio_write32(card->regs, DCA_CTRL, DCA_CTRL_DCA_DISABLE);
     x540_rx_init(card);
+    x540_intr_init(card);
     err = x540_tx_init(card);
     if (err)
         return err;
@@ -279,6 +280,10 @@ static const struct port_ops x540_ops = {
     .poll_link = x540_poll_link,
     .poll_counters = x540_poll_counters,
     .set_promiscuous = x540_set_promiscuous,
+    .set_queues = x540_set_queues,
+    .irq_set = x540_irq_set,
+    .irq_arm = x540_irq_arm,
+    .irq_causes = x540_irq_causes,
     .reset = reset,
 };
 
@@ -287,7 +292,7 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
     uint64_t bytes = 0;
 
     *card = (struct x540){.port = port, .pci = *pci, .family = x540_match(pci),
-                          .phy_address = X540_NO_PHY};
+                          .phy_address = X540_NO_PHY, .queues = 1};
     port->driver = "x540";
     port->model = card->family->name;
     port->ops = &x540_ops;

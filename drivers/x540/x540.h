@@ -31,6 +31,9 @@ struct x540 {
     const struct x540_family *family;
     unsigned lan_id;       /* which of the card's two ports this is */
     unsigned phy_address;  /* on MDIO, 0..31, or X540_NO_PHY */
+    mmio_t msix;           /* the MSI-X table, once has_msix */
+    bool has_msix;
+    unsigned queues;       /* receive queues that RSS spreads over; 1: no RSS */
     bool receive_is_on;    /* RXCTRL.RXEN */
     bool is_promiscuous;
 };
@@ -71,6 +74,12 @@ enum err x540_tx_init(struct x540 *card) MUST_CHECK;
 enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
                        mmio_t *tail);
 enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head);
+void x540_set_queues(struct port *port, unsigned n);
+/* intr.c */
+void x540_intr_init(struct x540 *card); /* after each reset: queues to vectors */
+enum err x540_irq_set(struct port *port, unsigned vector, uint64_t address, uint32_t data);
+void x540_irq_arm(struct port *port, unsigned vector);
+uint32_t x540_irq_causes(struct port *port);
 /* stats.c */
 void x540_stats_init(struct x540 *card);
 void x540_poll_counters(struct port *port);

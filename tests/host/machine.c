@@ -18,6 +18,7 @@
 
 #define REGISTERS 0x1000000000000000ull
 #define CARD_SPAN 0x40000000ull
+#define MSIX_BAR 0x20000000ull /* within a card's span */
 #define IOVA_SHIFT 0x0010000000000000ull
 
 enum {
@@ -27,6 +28,7 @@ enum {
     GRANTS_MAX = 512,
     LOG_MAX = 4096,
     LOG_BYTES = 256,
+    MSIX_CAPABILITY = 0x70,
 };
 
 static struct piece {
@@ -123,6 +125,8 @@ uint64_t machine_read(uintptr_t address, uint32_t bytes)
     struct machine_card *card = card_at(address, &offset);
 
     machine_wait_ns(READ_NS);
+    if (offset >= MSIX_BAR)
+        return ((uint32_t *)card->msix)[(offset - MSIX_BAR) / 4 % (X540_MSIX_VECTORS * 4)];
     return x540_read(card->model, offset, bytes);
 }
 
@@ -131,7 +135,11 @@ void machine_write(uintptr_t address, uint64_t value, uint32_t bytes)
     uint32_t offset;
     struct machine_card *card = card_at(address, &offset);
 
-    x540_write(card->model, offset, value, bytes);
+    if (offset >= MSIX_BAR)
+        ((uint32_t *)card->msix)[(offset - MSIX_BAR) / 4 % (X540_MSIX_VECTORS * 4)] =
+            (uint32_t)value;
+    else
+        x540_write(card->model, offset, value, bytes);
     machine_wait_ns(WRITE_NS);
 }
 
@@ -204,7 +212,15 @@ static bool dma_write(void *opaque, uint64_t address, const void *from, uint32_t
 
 static void interrupt(void *opaque, uint32_t vector, bool asserted)
 {
-    (void)opaque, (void)vector, (void)asserted;
+    struct machine_card *card = opaque;
+
+    (void)asserted;
+    if (vector >= X540_MSIX_VECTORS)
+        return;
+    if (card->msix[vector][3] & 1)
+        card->messages_masked++;
+    else
+        card->messages[vector]++;
 }
 
 static bool frame_out(void *opaque, const uint8_t *frame, uint32_t length)
@@ -288,11 +304,33 @@ uint16_t pci_read16(const struct pci_dev *dev, uint32_t offset)
         return dev->device_id;
     case PCI_COMMAND:
         return slot_of(dev)->command;
+    case MSIX_CAPABILITY + 2:
+        return (uint16_t)(slot_of(dev)->msix_control | (X540_MSIX_VECTORS - 1));
     case 0xAA: /* PCIe Device Status */
         return x540_transactions_pending(slot_of(dev)->model) ? BIT(5) : 0;
     default:
         return 0;
     }
+}
+
+uint32_t pci_read32(const struct pci_dev *dev, uint32_t offset)
+{
+    (void)dev;
+    return offset == MSIX_CAPABILITY + 4 ? 4 : 0; /* table: BAR 4, offset 0 */
+}
+
+void pci_write16(const struct pci_dev *dev, uint32_t offset, uint16_t value)
+{
+    if (offset == MSIX_CAPABILITY + 2) {
+        slot_of(dev)->msix_control = value & 0xC000;
+        x540_set_msix_enabled(slot_of(dev)->model, value & BIT(15));
+    }
+}
+
+uint32_t pci_capability(const struct pci_dev *dev, uint8_t id)
+{
+    (void)dev;
+    return id == PCI_CAP_MSIX ? MSIX_CAPABILITY : 0;
 }
 
 void pci_command(const struct pci_dev *dev, uint16_t set, uint16_t clear)
@@ -305,10 +343,10 @@ void pci_command(const struct pci_dev *dev, uint16_t set, uint16_t clear)
 
 enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_t *bytes)
 {
-    if (n != 0)
+    if (n != 0 && n != 4)
         return ERR_BAD_VALUE;
-    out->base = REGISTERS + dev->device * CARD_SPAN;
-    *bytes = X540_BAR0_BYTES;
+    out->base = REGISTERS + dev->device * CARD_SPAN + (n == 4 ? MSIX_BAR : 0);
+    *bytes = n == 4 ? 0x4000 : X540_BAR0_BYTES;
     return OK;
 }
 

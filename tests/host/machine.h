@@ -29,6 +29,10 @@ struct machine_card {
     uint64_t frames_out;
     uint64_t dma_refused; /* by a missing grant */
     uint16_t command;     /* PCI command register */
+    uint32_t msix[X540_MSIX_VECTORS][4]; /* the MSI-X table, as the driver wrote it */
+    uint16_t msix_control;
+    uint64_t messages[X540_MSIX_VECTORS]; /* interrupt messages sent, by vector */
+    uint64_t messages_masked;             /* swallowed by a masked entry */
 };
 extern struct machine_card machine_cards[MACHINE_CARDS];
 extern unsigned machine_cards_n;

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Interrupts and RSS: the driver against the model, one port with two to sixteen queues. Covers:
+ *  - a vector fires once when armed and a frame comes, then not again until it is armed again;
+ *  - what came between the last look and the arming fires at once: no lost wake-up;
+ *  - messages of a vector keep their distance in a storm;
+ *  - link changes come by vector 0, whose handler does not eat the queues' causes;
+ *  - all of it again after a reset;
+ *  - RSS: every queue is used, both directions of a flow meet on one, one flow stays on one, what
+ *    has no hash goes to queue 0.
+ */
+/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
+ * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c drivers/x540/stats.c
+ * kernel/fmt.c tests/host/machine.c $(MODEL) */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "drivers/nic.h"
+#include "drivers/x540/desc.h"
+#include "kernel/dma.h"
+#include "kernel/start.h"
+#include "tests/host/machine.h"
+
+enum { SLOTS = 512, QUEUES = 16 };
+
+static struct queue {
+    struct descriptor *ring;
+    struct dma_buf ring_buf, frames_buf;
+    mmio_t tail;
+    uint32_t next;
+} queues[QUEUES];
+
+static struct port *port = &ports[0];
+static unsigned queues_n;
+
+static void start_queues(unsigned n)
+{
+    queues_n = n;
+    port->ops->set_queues(port, n);
+    for (unsigned q = 0; q < n; q++) {
+        struct queue *queue = &queues[q];
+        if (!queue->ring) {
+            assert_int_equal(dma_alloc(SLOTS * 16, 4096, &queue->ring_buf), OK);
+            assert_int_equal(dma_alloc(SLOTS * SLOT_BYTES, 4096, &queue->frames_buf), OK);
+            assert_int_equal(dma_grant(port->domain, &queue->ring_buf, DMA_READ_WRITE), OK);
+            assert_int_equal(dma_grant(port->domain, &queue->frames_buf, DMA_WRITE), OK);
+            queue->ring = queue->ring_buf.va;
+        }
+        for (unsigned i = 0; i < SLOTS; i++)
+            queue->ring[i] = (struct descriptor){queue->frames_buf.iova.v + i * SLOT_BYTES, 0};
+        queue->next = 0;
+        assert_int_equal(port->ops->rx_start(port, q, queue->ring_buf.iova, SLOTS, &queue->tail),
+                         OK);
+    }
+    for (unsigned v = 0; v <= n; v++)
+        assert_int_equal(port->ops->irq_set(port, v, 0xFEE00000, 0x40 + v), OK);
+    machine_wait_ns(100000000);
+    port->ops->poll_link(port);
+    assert_true(port->link_is_up);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    machine_reset();
+    memset(ports, 0, sizeof(ports));
+    memset(queues, 0, sizeof(queues));
+    ports_n = 0;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    port->domain = machine_cards[0].domain;
+    port->ops->set_promiscuous(port, true);
+    return 0;
+}
+
+static unsigned look(unsigned q)
+{
+    struct queue *queue = &queues[q];
+    unsigned n = 0;
+
+    while (queue->ring[queue->next % SLOTS].word & RX_DD) {
+        queue->ring[queue->next % SLOTS].word = 0;
+        queue->next++;
+        n++;
+    }
+    if (n)
+        mmio_write32(queue->tail, 0, (queue->next - 1) % SLOTS);
+    return n;
+}
+
+static uint64_t messages(unsigned vector)
+{
+    return machine_cards[0].messages[vector];
+}
+
+static void udp_in(uint32_t from, uint32_t to, uint16_t from_port, uint16_t to_port)
+{
+    uint8_t f[64] = {0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45, 0, 0, 46};
+
+    f[22] = 64;
+    f[23] = 17;
+    for (unsigned i = 0; i < 4; i++) {
+        f[26 + i] = (uint8_t)(from >> (24 - 8 * i));
+        f[30 + i] = (uint8_t)(to >> (24 - 8 * i));
+    }
+    f[34] = (uint8_t)(from_port >> 8);
+    f[35] = (uint8_t)from_port;
+    f[36] = (uint8_t)(to_port >> 8);
+    f[37] = (uint8_t)to_port;
+    f[39] = 26;
+    machine_frame_in(0, f, 60);
+}
+
+static void any_in(void)
+{
+    udp_in(0x0A000001, 0x0A000002, 1000, 2000);
+}
+
+static unsigned look_all(unsigned *where)
+{
+    unsigned n = 0;
+
+    for (unsigned q = 0; q < queues_n; q++) {
+        unsigned k = look(q);
+        if (k && where)
+            *where = q;
+        n += k;
+    }
+    return n;
+}
+
+static void vector__armed__fires_once_until_armed_again(void **state)
+{
+    (void)state;
+    start_queues(1);
+    any_in();
+    machine_wait_ns(1000000);
+    assert_int_equal(messages(1), 0); /* never armed */
+    assert_int_equal(look(0), 1);
+    port->ops->irq_arm(port, 1);
+    machine_wait_ns(1000000);
+    uint64_t before = messages(1); /* the frame from before may have left a cause */
+    if (before) {
+        port->ops->irq_arm(port, 1);
+        machine_wait_ns(1000000);
+        assert_int_equal(messages(1), before);
+    }
+    any_in();
+    machine_wait_ns(1000000);
+    assert_int_equal(messages(1), before + 1);
+    for (unsigned i = 0; i < 10; i++)
+        any_in();
+    machine_wait_ns(1000000);
+    assert_int_equal(messages(1), before + 1);
+    assert_int_equal(look(0), 11);
+    port->ops->irq_arm(port, 1);
+    machine_wait_ns(1000000);
+    assert_int_equal(messages(1), before + 2); /* the ten left a cause: it fires on arming */
+    assert_int_equal(machine_cards[0].messages_masked, 0);
+    assert_int_equal(machine_complaints(), 0);
+}
+
+/* The order that the loop uses: look until nothing, arm, look once more, sleep until a message. */
+static void vector__random_arrivals__no_wake_up_is_lost(void **state)
+{
+    (void)state;
+    start_queues(1);
+    uint64_t seen = 0, fed = 0;
+    srand(7);
+    for (unsigned i = 0; i < 20000; i++) {
+        uint64_t before = messages(1);
+        unsigned n = (unsigned)rand() % 3;
+        for (unsigned k = 0; k < n; k++, fed++)
+            any_in();
+        if (rand() % 2)
+            machine_wait_ns((uint64_t)(rand() % 30000));
+        port->ops->irq_arm(port, 1);
+        if (rand() % 3 == 0) {
+            any_in();
+            fed++;
+        }
+        machine_wait_ns(50000);
+        /* Whatever is there now must have sent a message, or be seen by the look after arming. */
+        unsigned found = look(0);
+        seen += found;
+        if (n == 0 && found)
+            assert_true(messages(1) > before);
+    }
+    assert_int_equal(seen, fed);
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static void vector__storm__messages_keep_their_distance(void **state)
+{
+    (void)state;
+    start_queues(1);
+    uint64_t start_ns = machine_now_ns(), before = messages(1);
+    for (unsigned i = 0; i < 5000; i++) {
+        any_in();
+        machine_wait_ns(200);
+        look(0);
+        port->ops->irq_arm(port, 1);
+    }
+    uint64_t elapsed_us = (machine_now_ns() - start_ns) / 1000;
+    assert_true(messages(1) - before <= elapsed_us / 10 + 2);
+    assert_true(messages(1) - before > 10);
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static void vector_0__link_change__is_told_and_queue_causes_stay(void **state)
+{
+    (void)state;
+    start_queues(1);
+    (void)port->ops->irq_causes(port);
+    port->ops->irq_arm(port, 0);
+    uint64_t before = messages(0);
+    any_in(); /* a queue cause is pending, its vector not armed */
+    x540_set_cable(machine_cards[0].model, false);
+    machine_wait_ns(100000000);
+    assert_int_equal(messages(0), before + 1);
+    assert_true(port->ops->irq_causes(port) & CAUSE_LINK_CHANGED);
+    assert_int_equal(port->ops->irq_causes(port), 0);
+    before = messages(1);
+    port->ops->irq_arm(port, 1);
+    machine_wait_ns(1000000);
+    assert_int_equal(messages(1), before + 1);
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static void reset__vectors_and_queues__work_again(void **state)
+{
+    (void)state;
+    unsigned q = 99;
+
+    start_queues(4);
+    assert_int_equal(port->ops->reset(port), OK);
+    start_queues(4);
+    any_in();
+    assert_int_equal(look_all(&q), 1);
+    uint64_t before = messages(q + 1);
+    port->ops->irq_arm(port, q + 1); /* fires at once: the frame was there before */
+    machine_wait_ns(1000000);
+    assert_int_equal(messages(q + 1), before + 1);
+    port->ops->irq_arm(port, q + 1);
+    any_in();
+    machine_wait_ns(1000000);
+    assert_int_equal(messages(q + 1), before + 2);
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static void rss__flows__spread_and_both_directions_meet(void **state)
+{
+    (void)state;
+    for (unsigned n = 2; n <= QUEUES; n *= 2) {
+        unsigned used[QUEUES] = {0};
+
+        start(NULL);
+        start_queues(n);
+        srand(n);
+        for (unsigned flow = 0; flow < 500; flow++) {
+            uint32_t a = (uint32_t)rand() | 0x01000000, b = (uint32_t)rand() | 0x02000000;
+            uint16_t p = (uint16_t)rand(), r = (uint16_t)rand();
+            unsigned there = 99, back = 98, again = 97;
+
+            udp_in(a, b, p, r);
+            assert_int_equal(look_all(&there), 1);
+            udp_in(b, a, r, p);
+            assert_int_equal(look_all(&back), 1);
+            udp_in(a, b, p, r);
+            assert_int_equal(look_all(&again), 1);
+            assert_int_equal(there, back);
+            assert_int_equal(there, again);
+            used[there]++;
+        }
+        for (unsigned q = 0; q < n; q++)
+            assert_in_range(used[q], 500 / n / 3, 500 / n * 3);
+        assert_int_equal(machine_complaints(), 0);
+    }
+}
+
+static void rss__no_hash__goes_to_queue_0(void **state)
+{
+    (void)state;
+    uint8_t arp[60] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2, 0, 0, 0, 0, 1, 0x08, 0x06};
+    unsigned q = 99;
+
+    start_queues(8);
+    machine_frame_in(0, arp, 60);
+    assert_int_equal(look_all(&q), 1);
+    assert_int_equal(q, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(vector__armed__fires_once_until_armed_again, start),
+        cmocka_unit_test_setup(vector__random_arrivals__no_wake_up_is_lost, start),
+        cmocka_unit_test_setup(vector__storm__messages_keep_their_distance, start),
+        cmocka_unit_test_setup(vector_0__link_change__is_told_and_queue_causes_stay, start),
+        cmocka_unit_test_setup(reset__vectors_and_queues__work_again, start),
+        cmocka_unit_test_setup(rss__flows__spread_and_both_directions_meet, start),
+        cmocka_unit_test_setup(rss__no_hash__goes_to_queue_0, start),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
