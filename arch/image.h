@@ -13,7 +13,7 @@ extern uint8_t image_data_start[], image_end[];
 
 /* Data that is written during start and never again: kernel/main.c calls paging_seal when the
  * machine is up, and a write is a page fault from then on. */
-#define SEALED __attribute__((section(".sealed")))
+#define SEALED __attribute__((section(".bss.sealed"))) /* starts as zeroes */
 extern uint8_t image_sealed_start[], image_sealed_end[];
 
 /* Each stack: guard page, bottom, top. */

@@ -26,7 +26,6 @@
 #define LSR_ALL_SENT     BIT(6)
 #define SCR              7 /* RW  no function: shows whether anybody is there */
 
-#define BAUD_MAX         115200u
 /* A byte takes 87 us at 115200 baud and 8.7 ms at 1200; a port read takes about a microsecond. An
  * emulated line stands still for as long as whoever reads its far end is not given the CPU: tenths
  * of a second on a busy host. */
@@ -64,7 +63,7 @@ static bool has_drained(uint8_t bit)
 
 enum err serial_init(uint16_t port, uint32_t baud)
 {
-    if (baud == 0 || baud > BAUD_MAX || BAUD_MAX % baud != 0)
+    if (baud == 0 || baud > SERIAL_BAUD || SERIAL_BAUD % baud != 0)
         return ERR_BAD_VALUE;
     if (uart)
         has_drained(LSR_ALL_SENT); /* what was written before is not cut off */
@@ -73,7 +72,7 @@ enum err serial_init(uint16_t port, uint32_t baud)
     room = 0;
     if (!is_answering(port))
         return ERR_NO_DEVICE;
-    uint32_t divisor = BAUD_MAX / baud;
+    uint32_t divisor = SERIAL_BAUD / baud;
     port_out8(port + IER, 0);
     port_out8(port + LCR, LCR_DLAB);
     port_out8(port + DLL, (uint8_t)divisor);

@@ -11,17 +11,18 @@
 #define SERIAL_COM2 0x2F8
 #define SERIAL_COM3 0x3E8
 #define SERIAL_COM4 0x2E8
+#define SERIAL_BAUD 115200u /* the most that the UART's clock gives, and our default */
 
 /* Use the UART at this I/O port from now on: 8N1, FIFO on, interrupts off. baud: 1..115200, a
  * divisor of 115200. Boot CPU. ERR_NO_DEVICE: no UART answers there; output is then thrown away
  * and input never comes. ERR_BAD_VALUE: no such baud rate; the line is left as it was. */
-enum err serial_init(uint16_t port, uint32_t baud) MUST_CHECK;
+enum err serial_init(uint16_t port, uint32_t baud);
 
 /* True once serial_init has found a UART. */
 bool serial_is_there(void);
 
-/* Send n bytes; a newline goes out as CR LF. Waits for the transmitter, but at most a few
- * milliseconds a byte: what a stuck line does not take is lost, and later calls do not wait again
+/* Send n bytes; a newline goes out as CR LF. Waits for the transmitter, but at most
+ * two seconds or so: what a stuck line does not take is lost, and later calls do not wait again
  * until it moves. One CPU at a time. */
 void serial_write(const char *text, size_t n);
 

@@ -158,19 +158,22 @@ static bool is_route(const char *value)
     return parse_prefix(prefix, &p) && parse_ipv4(comma + 1, &gateway);
 }
 
-static bool is_console(const char *value)
+bool cmdline_console(const char *value, uint64_t *line, uint64_t *baud)
 {
-    uint64_t baud = 115200;
+    uint64_t rate = *baud;
     if (!str_starts(value, "ttyS") || value[4] < '0' || value[4] > '3')
         return false;
-    if (value[5] == 0)
-        return true;
-    return value[5] == ',' && parse_u64(value + 6, &baud) && baud > 0 && 115200 % baud == 0;
+    if (value[5] != 0 &&
+        (value[5] != ',' || !parse_u64(value + 6, &rate) || rate == 0 || 115200 % rate != 0))
+        return false;
+    *line = (uint64_t)(value[4] - '0');
+    *baud = rate;
+    return true;
 }
 
 static bool value_fits(const struct cmdline_key *key, const char *value)
 {
-    uint64_t number;
+    uint64_t number = 0, baud = 0;
     unsigned position;
     be32_t address;
     struct ipv4_prefix prefix;
@@ -186,7 +189,7 @@ static bool value_fits(const struct cmdline_key *key, const char *value)
     case CMDLINE_ROUTE:
         return is_route(value);
     case CMDLINE_CONSOLE:
-        return is_console(value);
+        return cmdline_console(value, &number, &baud);
     case CMDLINE_TEXT:
         break;
     }

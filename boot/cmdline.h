@@ -47,6 +47,10 @@ bool cmdline_prefix(const struct cmdline *c, const char *key, struct ipv4_prefix
 /* *out becomes the value's position in the list of words that the table gives for this key. */
 bool cmdline_enum(const struct cmdline *c, const char *key, unsigned *out);
 
+/* Take a value of console= apart: ttyS<line>, optionally with ,baud (*baud is left alone without).
+ */
+bool cmdline_console(const char *value, uint64_t *line, uint64_t *baud);
+
 /* One row of the table of known keys, for `help` and for tests/lint/commands.py. */
 enum cmdline_kind {
     CMDLINE_TEXT,    /* anything */

@@ -9,12 +9,9 @@ IMAGE_OBJCOPY ?= objcopy
 
 IMAGE_OUT     := build/image
 
-# Every C and assembly file of the image's layers; a file that does not belong is named in IMAGE_OMIT.
-# Without net/run.c (early in the tree's history) kernel/start.c stands in for all of net/.
-IMAGE_OMIT    := $(if $(wildcard net/run.c),,$(wildcard net/*.c net/*/*.c))
-IMAGE_C       := $(filter-out $(IMAGE_OMIT),$(wildcard boot/*.c arch/*.c kernel/*.c \
-                   drivers/*.c drivers/*/*.c net/*.c net/*/*.c))
-IMAGE_ASM     := $(filter-out $(IMAGE_OMIT),$(wildcard boot/*.asm arch/*.asm))
+# Every C and assembly file of the image's layers.
+IMAGE_C       := $(wildcard boot/*.c arch/*.c kernel/*.c drivers/*.c drivers/*/*.c net/*.c net/*/*.c)
+IMAGE_ASM     := $(wildcard boot/*.asm arch/*.asm)
 IMAGE_OBJ     := $(IMAGE_C:%.c=$(IMAGE_OUT)/%.o) $(IMAGE_ASM:%.asm=$(IMAGE_OUT)/%.asm.o)
 
 # No SSE: the loops stay free of state that interrupts would have to save. No red zone: exceptions
@@ -27,11 +24,16 @@ IMAGE_CFLAGS  := -std=c11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -ffre
 IMAGE_LDFLAGS := -nostdlib -static -T linker.ld --gc-sections -z max-page-size=4096 -z noexecstack \
                  --build-id=none
 
+# What runs once or for a person is built small. str.c is not: frames may be copied with it.
+$(IMAGE_OUT)/boot/%.o $(IMAGE_OUT)/arch/%.o $(IMAGE_OUT)/kernel/%.o: IMAGE_CFLAGS += -Os
+$(IMAGE_OUT)/kernel/str.o: IMAGE_CFLAGS += -O2
 # The compiler must not turn the body of memset into a call of memset.
 $(IMAGE_OUT)/kernel/str.o: IMAGE_CFLAGS += -fno-tree-loop-distribute-patterns
 
 # The loops of the applications want every register; a backtrace leaves them out.
 $(IMAGE_OUT)/net/app/%.o: IMAGE_CFLAGS += -fomit-frame-pointer
+
+$(IMAGE_OBJ): boot/rules.mk
 
 $(IMAGE_OUT)/%.o: %.c
 	@mkdir -p $(@D)

@@ -7,6 +7,7 @@
 #include "arch/features.h"
 #include "arch/gdt.h"
 #include "arch/idt.h"
+#include "arch/image.h"
 #include "arch/paging.h"
 #include "arch/serial.h"
 #include "arch/tsc.h"
@@ -25,8 +26,8 @@
 #include "kernel/str.h"
 
 static struct bootinfo info;
-static struct cmdline line;
-static struct acpi acpi;
+static SEALED struct cmdline line;
+static SEALED struct acpi acpi;
 
 /* What a step has to say; empty: its line has been printed already. */
 struct found {
@@ -96,13 +97,13 @@ static void serial_line(struct found *found)
 {
     static const uint16_t ports[] = {SERIAL_COM1, SERIAL_COM2, SERIAL_COM3, SERIAL_COM4};
     const char *wanted = cmdline_get(&line, "console");
-    uint64_t n = 0, baud = 115200;
-    if (wanted && str_starts(wanted, "ttyS") && wanted[4] >= '0' && wanted[4] <= '3') {
-        n = (uint64_t)(wanted[4] - '0');
-        if (wanted[5] == ',' && !parse_u64(wanted + 6, &baud))
-            baud = 115200;
-        if (serial_init(ports[n], (uint32_t)MIN(baud, UINT32_MAX)) == ERR_BAD_VALUE)
-            baud = 115200;
+    uint64_t n = 0, baud = SERIAL_BAUD;
+    if (wanted && cmdline_console(wanted, &n, &baud) &&
+        serial_init(ports[n], (uint32_t)baud) != OK) {
+        serial_init(SERIAL_COM1, SERIAL_BAUD); /* back to where the lines so far went */
+        log_warn("serial: nobody answers at ttyS%lu; staying on ttyS0", n);
+        n = 0;
+        baud = SERIAL_BAUD;
     }
     FOUND("ttyS%lu at port 0x%x, %lu baud%s", n, ports[n], baud,
           serial_is_there() ? "" : ": nobody there");
@@ -231,9 +232,7 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
     entry_eax = eax;
     entry_ebx = ebx;
     tsc_start();
-    if (serial_init(SERIAL_COM1, 115200) != OK) {
-        /* No console: serial_write keeps quiet, the log keeps the lines. */
-    }
+    serial_init(SERIAL_COM1, SERIAL_BAUD); /* without a UART the log's ring keeps the lines */
     log_info("ferrule");
     features_init();
 

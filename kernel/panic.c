@@ -54,6 +54,17 @@ static void print_code(const char *before, uint64_t address)
         print("%s0x%016lx\n", before, address);
 }
 
+/* An address that a call has left on the stack. The call is the instruction before it, and may be
+ * the last of its function. False if it is not one of ours. */
+static bool print_return(uint64_t address)
+{
+    uint64_t offset;
+    const char *name = ksym_find(address - 1, &offset);
+    if (name)
+        print("  0x%016lx %s+0x%lx\n", address, name, offset + 1);
+    return name != NULL;
+}
+
 /* Is this 16-byte frame (saved rbp, return address) readable? */
 static bool is_frame(uint64_t rbp)
 {
@@ -64,11 +75,7 @@ static void print_backtrace(uint64_t rbp)
 {
     for (unsigned i = 0; i < BACKTRACE_MAX && rbp && is_frame(rbp); i++) {
         const uint64_t *frame = (const uint64_t *)rbp;
-        uint64_t offset;
-        if (!ksym_find(frame[1], &offset))
-            break;
-        print_code("  ", frame[1]);
-        if (frame[0] <= rbp) /* stacks grow down, so callers lie above */
+        if (!print_return(frame[1]) || frame[0] <= rbp) /* callers lie above */
             break;
         rbp = frame[0];
     }
@@ -195,6 +202,10 @@ void trap_dispatch(struct trap_frame *f)
     print_registers(f);
     print("backtrace:\n");
     print_code("  ", f->rip);
+    /* A jump out of the image: the call's return address is still on top of the stack. */
+    uint64_t offset;
+    if (!ksym_find(f->rip, &offset) && is_frame(f->rsp))
+        print_return(*(const uint64_t *)f->rsp);
     print_backtrace(f->rbp);
     end();
 }

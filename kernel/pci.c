@@ -6,6 +6,7 @@
 #include "arch/port.h"
 #include "kernel/log.h"
 #include "kernel/pci.h"
+#include "kernel/str.h"
 
 #define CONFIG_ADDRESS          0xCF8
 #define CONFIG_ADDRESS_ENABLE   BIT(31)
@@ -34,6 +35,7 @@
 static mmio_t window; /* base 0: the two ports */
 static uint16_t segment;
 static uint8_t first_bus, last_bus = 255;
+static bool bus_is_empty[256]; /* as the first scan found it; later ones do not look again */
 
 void pci_init(const struct pci_ecam *ecam)
 {
@@ -41,6 +43,7 @@ void pci_init(const struct pci_ecam *ecam)
     segment = 0;
     first_bus = 0;
     last_bus = 255;
+    memset(bus_is_empty, 0, sizeof bus_is_empty);
     if (!ecam)
         return;
     paddr_t base = {ecam->base.v + ((uint64_t)ecam->first_bus << 20)};
@@ -151,20 +154,42 @@ static bool is_bridge(const struct pci_dev *dev)
     return (dev->header_type & HEADER_LAYOUT) == LAYOUT_BRIDGE;
 }
 
+/* Does any function answer there? Most of 8192 places are empty: this is the fast way to say so. */
+static bool is_empty(unsigned bus, unsigned device)
+{
+    if (window.base)
+        return mmio_read32(window, (bus - first_bus) << 20 | device << 15) == 0xFFFFFFFF;
+    struct pci_dev dev = at(bus, device, 0);
+    return pci_read32(&dev, PCI_VENDOR) == 0xFFFFFFFF;
+}
+
+static bool scan_device(unsigned bus, unsigned device,
+                        void (*visit)(const struct pci_dev *dev, void *context), void *context)
+{
+    if (is_empty(bus, device))
+        return false;
+    bool is_multi = true;
+    for (unsigned function = 0; function < 8 && is_multi; function++) {
+        struct pci_dev dev = at(bus, device, function);
+        bool is_there = identify(&dev);
+        if (is_there)
+            visit(&dev, context);
+        if (function == 0)
+            is_multi = is_there && (dev.header_type & HEADER_IS_MULTI);
+    }
+    return true;
+}
+
 void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *context)
 {
     /* Every bus, not only those behind bridges: a server has a root bus for each socket, and only
      * ACPI's bytecode would say which. */
-    for (unsigned bus = first_bus; bus <= last_bus; bus++)
-        for (unsigned device = 0; device < 32; device++)
-            for (unsigned function = 0; function < 8; function++) {
-                struct pci_dev dev = at(bus, device, function);
-                bool is_there = identify(&dev);
-                if (is_there)
-                    visit(&dev, context);
-                if (function == 0 && !(is_there && (dev.header_type & HEADER_IS_MULTI)))
-                    break;
-            }
+    for (unsigned bus = first_bus; bus <= last_bus; bus++) {
+        bool is_any = false;
+        for (unsigned device = 0; device < 32 && !bus_is_empty[bus]; device++)
+            is_any |= scan_device(bus, device, visit, context);
+        bus_is_empty[bus] = !is_any;
+    }
 }
 
 static void silence(const struct pci_dev *dev, void *context)

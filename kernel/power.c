@@ -2,6 +2,7 @@
  * Leaving. Each way is tried, given a bounded time, and followed by the next.
  */
 #include "arch/cpu.h"
+#include "arch/image.h"
 #include "arch/port.h"
 #include "arch/tsc.h"
 #include "kernel/acpi.h"
@@ -22,7 +23,7 @@
 #define KEYBOARD_FULL        BIT(1) /* the controller has not yet taken the last byte */
 #define KEYBOARD_PULSE_RESET 0xFE
 
-static struct acpi_fadt power;
+static SEALED struct acpi_fadt power;
 
 void power_init(const struct acpi_fadt *fadt)
 {

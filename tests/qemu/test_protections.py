@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What protects the image, each by trying to break it: selftest= does the deed, and the panic that
+follows must say in words what happened and where. Then the live page tables, and machines at the
+edges: CPUs that lack something, the least memory, the most, other platforms, other serial lines."""
+import re
+
+import pytest
+
+EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+PANIC_STATUS = 3  # isa-debug-exit: (1 << 1) | 1
+
+# The deed, the first line of the panic, the line about the address, the function it happened in.
+DEEDS = [
+    ("null", "page fault: read of a page that is not present", "the null page; not mapped",
+     "read_null"),
+    ("physical", "page fault: read of a page that is not present",
+     "the lower half, which is never mapped; is it a physical address?; not mapped",
+     "read_physical"),
+    ("write-text", "page fault: write to a page that does not allow it",
+     "code of the image; mapped r-x", "write_"),
+    ("write-rodata", "page fault: write to a page that does not allow it",
+     "constants of the image; mapped r--", "write_"),
+    ("write-sealed", "page fault: write to a page that does not allow it",
+     "data sealed after start; mapped r--", "write_"),
+    ("write-physmap", "page fault: write to a page that is not present",
+     "the map of physical memory; not mapped", "write_"),
+    ("run-data", "page fault: execution of a page that does not allow it",
+     "data of the image; mapped rw-", "run_"),
+    ("run-heap", "page fault: execution of a page that does not allow it",
+     "the map of physical memory; mapped rw-", "run_"),
+    ("run-stack", "page fault: execution of a page that does not allow it",
+     "data of the image; mapped rw-", "run_"),
+    ("stack", "double fault", "the guard page of the boot stack: stack overflow; not mapped",
+     "overflow_stack"),
+    ("canary", "a stack canary was overwritten", None, "write_array"),
+    ("opcode", "invalid opcode", None, "deed_invalid_opcode"),
+    ("divide", "divide error", None, "deed_divide_by_zero"),
+    ("sse", "invalid opcode", None, "deed_use_sse"),
+    ("check", "not so: 1 + 1 == 3", None, "broken_claim"),
+]
+
+
+@pytest.mark.parametrize("deed,what,address,function", DEEDS, ids=[d[0] for d in DEEDS])
+def test_a_deed_ends_in_a_panic_that_explains_it(boot, deed, what, address, function):
+    machine = boot(f"panic=exit selftest={deed}", wires=0, prompt=False, extra=EXIT)
+    assert machine.wait_exit() == PANIC_STATUS
+    text = machine.console_text.replace("\r", "")
+    assert re.search(rf"^PANIC: .*{re.escape(what)}", text, re.M), text
+    if address:
+        assert re.search(rf"^address 0x[0-9a-f]{{16}}: {re.escape(address)}", text, re.M), text
+    backtrace = text[text.index("backtrace:"):text.index("last log lines:")]
+    assert function in backtrace, backtrace
+    assert "kmain" in backtrace or deed == "canary", backtrace  # whose overflow went over the frame
+    assert f"selftest: {deed}" in text[text.index("last log lines:"):]
+    assert "came back" not in text
+
+
+def test_a_deed_that_is_unknown_is_named_and_the_boot_goes_on(boot):
+    machine = boot("selftest=nothing", wires=0)
+    assert '"nothing" is unknown' in machine.console_text
+
+
+@pytest.mark.parametrize("cpu", ["qemu64", "max"])
+def test_no_page_is_writable_and_executable(boot, cpu):
+    machine = boot("selftest=map", wires=0, extra=["-cpu", cpu])
+    rows = re.findall(r"map 0x([0-9a-f]{16}) +(\d+) KiB (r[w-][x-])( uncached)?",
+                      machine.console_text)
+    assert "0 runs of pages are writable and executable" in machine.console_text
+    assert {row[2] for row in rows} == {"rw-", "r-x", "r--"}
+    assert [row[2] for row in rows].count("r-x") == 1
+    starts = [int(row[0], 16) for row in rows]
+    assert min(starts) >= 0xFFFF800000000000, "the lower half is mapped"
+    for start, kib, rights, uncached in rows:
+        is_device = 0xFFFFC00000000000 <= int(start, 16) < 0xFFFFD00000000000
+        assert bool(uncached) == is_device, (start, kib, rights)
+    # Four stacks, each behind a hole of at least a page.
+    tail = [(int(s, 16), int(k) * 1024) for s, k, _, _ in rows][-5:]
+    for (start, size), (following, _) in zip(tail, tail[1:]):
+        assert following - (start + size) >= 4096
+
+
+def test_panic_halt_stops_and_keeps_the_lines(boot):
+    machine = boot("selftest=null", wires=0, prompt=False)
+    machine.expect(r"^halted")
+    assert machine.process.poll() is None
+
+
+def test_panic_reboot_starts_again(boot):
+    machine = boot("panic=reboot selftest=null", wires=0, prompt=False)
+    machine.expect(r"^panic=reboot")
+    assert machine.wait_exit() == 0  # by -no-reboot
+
+
+def test_reboot_command_restarts_the_machine(boot):
+    machine = boot("", wires=0)
+    machine.send("reboot\r")
+    assert machine.wait_exit() == 0  # by -no-reboot
+
+
+# ---- machines at the edges ----
+
+def test_a_cpu_without_nx_is_refused_in_a_line(boot):
+    machine = boot("", wires=0, prompt=False, extra=["-cpu", "qemu64,-nx"])
+    machine.expect(r"^.*ferrule: this CPU cannot mark pages non-executable")
+
+
+def test_a_cpu_without_long_mode_is_refused_in_a_line(boot):
+    machine = boot("", wires=0, prompt=False, extra=["-cpu", "qemu64,-lm"])
+    machine.expect(r"^.*ferrule: this CPU has no 64-bit mode")
+
+
+def test_four_mebibytes_are_enough_for_a_prompt(boot):
+    machine = boot("", wires=0, memory_mb=4)
+    assert machine.poweroff() == 0
+
+
+def test_memory_beyond_512_gib_is_used(boot):
+    machine = boot("", wires=0, memory_mb=700 << 10, extra=[
+        "-object", "memory-backend-ram,id=ram,size=700G,reserve=off", "-machine",
+        "memory-backend=ram"])
+    assert int(re.search(r"memory +(\d+) MiB of RAM", machine.console_text)[1]) > 700 * 1024 - 64
+    assert machine.poweroff() == 0
+
+
+def test_a_pc_without_mcfg_is_scanned_by_ports(boot):
+    machine = boot("", wires=0, extra=["-M", "pc"])
+    assert re.search(r"pci .* by ports", machine.console_text)
+    assert machine.poweroff() == 0
+
+
+def test_a_pc_without_acpi_boots_and_says_what_is_missing(boot):
+    machine = boot("", wires=0, extra=["-M", "pc,acpi=off"])
+    assert "acpi: no root pointer" in machine.console_text
+    assert "by PIT" in machine.console_text
+    machine.send("poweroff\r")
+    machine.expect("ACPI does not say how")
+
+
+def test_functions_behind_bridges_and_on_other_root_buses_are_found(boot):
+    machine = boot("", wires=0, extra=[
+        "-device", "pcie-root-port,id=rp0,chassis=1", "-device", "e1000e,bus=rp0",
+        "-device", "pxb-pcie,bus_nr=64,id=px,bus=pcie.0",
+        "-device", "pcie-root-port,bus=px,id=rp1,chassis=2", "-device", "e1000e,bus=rp1"])
+    # q35's own four, two root ports, two cards, the pxb itself.
+    assert re.search(r"pci +9 functions \(2 bridges\) by ECAM", machine.console_text), \
+        machine.console_text
+
+
+def test_a_console_on_another_line_that_is_there(boot, folder):
+    second = f"{folder}/second.txt"
+    machine = boot("console=ttyS1,9600 run=poweroff", wires=0, prompt=False, extra=[
+        "-chardev", f"file,id=second,path={second}", "-device",
+        "isa-serial,iobase=0x2f8,irq=3,chardev=second"])
+    assert machine.wait_exit() == 0
+    with open(second, encoding="utf-8") as f:
+        text = f.read()
+    assert "ttyS1 at port 0x2f8, 9600 baud" in text and "power off" in text
+    assert "power off" not in machine.console_text
+
+
+def test_a_console_that_is_not_there_falls_back_to_the_first(boot):
+    machine = boot("console=ttyS3", wires=0)
+    assert "nobody answers at ttyS3; staying on ttyS0" in machine.console_text
+
+
+def test_without_any_serial_port_it_runs_all_the_same(boot):
+    machine = boot("run=poweroff", wires=0, prompt=False, extra=["-global", "isa-serial.iobase=0x100"])
+    assert machine.wait_exit() == 0
+    assert "ferrule" not in machine.console_text
