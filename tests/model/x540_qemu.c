@@ -182,7 +182,8 @@ static void x540_leave(X540State *s)
         }
     }
     while ((complaint = x540_complaint(s->card, s->complaints_told))) {
-        error_report("x540 %s: rule %s: %s", x540_name(s), complaint->rule, complaint->text);
+        error_report("x540 %s: rule %s%s: %s", x540_name(s), complaint->rule,
+                     complaint->error ? "" : " (advice)", complaint->text);
         s->complaints_told++;
     }
     s->busy = false;
@@ -664,14 +665,15 @@ static char *x540_get_complaints(Object *obj, Error **errp)
         x540_json_text(out, complaint->rule);
         g_string_append(out, ",\"text\":");
         x540_json_text(out, complaint->text);
-        g_string_append_printf(out, ",\"count\":%" PRIu64 ",\"first_ns\":%" PRIu64 "}",
-                               complaint->count, complaint->first_ns);
+        g_string_append_printf(out, ",\"error\":%s,\"count\":%" PRIu64 ",\"first_ns\":%" PRIu64 "}",
+                               complaint->error ? "true" : "false", complaint->count,
+                               complaint->first_ns);
     }
     g_string_append_c(out, ']');
     return g_string_free(out, FALSE);
 }
 
-/* Writing anything (by custom "") forgets all complaints: a test begins with a clean sheet. */
+/* Writing anything forgets all complaints: a test begins with a clean sheet. */
 static void x540_set_complaints(Object *obj, const char *value, Error **errp)
 {
     X540State *s = X540(obj);

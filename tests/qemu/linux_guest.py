@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A Debian kernel under QEMU, with a small root in memory, driven by commands.
+
+The kernel is the packaged one, unmodified: fetched by name, unpacked into build/, never installed.
+The root holds busybox, a few of the host's own programs with their libraries, and the kernel's
+modules that a test names (with all they need). Two serial ports: the kernel's console, and a
+channel on which an agent in the guest runs one command line at a time,
+
+    guest = LinuxGuest(folder, kernel("linux-image-amd64"), devices=[...])
+    guest.check("ip link set eth0 up")      # raises with what was printed unless it ends with 0
+
+Every wait has a limit. Read next: test_linux_ixgbe.py.
+"""
+import io
+import lzma
+import os
+import re
+import shlex
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from pathlib import Path
+
+from machine import MODEL, PATIENCE_S, ROOT, Failure, Monitor
+
+sys.path.insert(0, f"{ROOT}/tests/tools")
+import debian  # noqa: E402
+
+PROGRAMS = ("ip", "ethtool", "iperf3", "ping", "taskset")
+MODULES = ("ixgbe", "8021q", "pktgen", "e1000e", "virtio_net", "virtio_pci")
+
+# What the kernel must never say while a test runs: its own alarms and the driver's.
+ALARMS = re.compile(r"WARNING:|BUG:|Oops|Call Trace|general protection|NETDEV WATCHDOG|Tx Unit Hang"
+                    r"|hung task|blocked for more|soft lockup|rcu.*stall|Adapter removed"
+                    r"|DMAR:.*[Ff]ault|DMAR-IR:.*[Ff]ault|ixgbe.*(fail|Fail|error|Error|timed out"
+                    r"|not cleared|unexpected|Reset adapter)|[Ll]eak|nobody cared")
+
+AGENT = """#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /run/netns /tmp /var/run
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sys /sys
+/bin/busybox mount -t devtmpfs dev /dev
+/bin/busybox mount -t tmpfs tmp /tmp
+/bin/busybox mount -t tmpfs run /run
+/bin/busybox --install -s /bin
+export PATH=/usr/local/bin:/usr/sbin:/usr/bin:/bin HOME=/tmp
+FUNCTIONS
+ip link set lo up
+stty -F /dev/ttyS1 raw -echo
+exec </dev/ttyS1 >/dev/ttyS1 2>&1
+echo @@ready
+while IFS= read -r line; do
+    id=${line%% *}; rest=${line#* }; length=${rest%% *}; command=${rest#* }
+    if [ "${#command}" = "$length" ]; then
+        ( eval "$command" ) </dev/null
+        code=$?
+    else
+        code=again
+    fi
+    echo
+    echo "@@$id $code"
+done
+"""
+
+
+# ---- The kernel ----
+
+class Kernel:
+    """An unpacked kernel package: .image, .release, .modules (folder of .ko by name)."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.image = self.folder / "vmlinuz"
+        self.release = (self.folder / "release").read_text(encoding="utf-8")
+
+    def closure(self, names):
+        """The named modules and all they need, each after what it needs, as file names."""
+        order = []
+
+        def add(name, above=()):
+            path = self.folder / "modules" / f"{name.replace('-', '_')}.ko"
+            if name in above or path.name in order or not path.exists():
+                return
+            found = re.search(rb"\0depends=([^\0]*)\0", path.read_bytes())
+            for need in (found.group(1).decode().split(",") if found and found.group(1) else ()):
+                add(need, (*above, name))
+            order.append(path.name)
+
+        for name in names:
+            add(name)
+        return order
+
+
+def kernel(package="linux-image-amd64", suite=None):
+    """Debian's kernel of today. suite: a word put after the release's name, "backports"."""
+    build = Path(ROOT) / "build"
+    work = build / ("linux-apt" + (f"-{suite}" if suite else ""))
+    apt = debian.Apt(work, "deb", package, suite and f"{debian.release()[1]}-{suite}")
+    name = apt.dependency(package, r"linux-image-\d.*-amd64")
+    version = re.search(r"^Version: (\S+)", apt.query("show", name), re.MULTILINE).group(1)
+    folder = build / f"linux-{version.replace(':', '_')}"
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "modules").mkdir(parents=True)
+        _unpack(apt.binary(name), folder)
+        (folder / "complete").write_text("")
+    shutil.rmtree(work)
+    return Kernel(folder)
+
+
+def _unpack(package, folder):
+    """Take the image and the network's modules with all they need out of a .deb."""
+    wanted = re.compile(r"\./(usr/)?lib/modules/([^/]+)/.*/([^/]+)\.ko(\.xz)?")
+    modules = {}
+    reader = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE)
+    with reader, tarfile.open(fileobj=reader.stdout, mode="r|") as archive:
+        for member in archive:
+            found = wanted.fullmatch(member.name)
+            if found:
+                data = archive.extractfile(member).read()
+                name = found.group(3).replace("-", "_")
+                modules[name] = lzma.decompress(data) if found.group(4) else data
+                (folder / "release").write_text(found.group(2), encoding="utf-8")
+            elif re.fullmatch(r"\./boot/vmlinuz-.*", member.name):
+                (folder / "vmlinuz").write_bytes(archive.extractfile(member).read())
+    if not modules or not (folder / "vmlinuz").exists():
+        raise debian.Failure(f"{package.name} holds no kernel")
+    todo = list(MODULES)
+    while todo:
+        name = todo.pop()
+        if name in modules:
+            data = modules.pop(name)
+            (folder / "modules" / f"{name}.ko").write_bytes(data)
+            found = re.search(rb"\0depends=([^\0]*)\0", data)
+            todo += found.group(1).decode().replace("-", "_").split(",") if found else []
+
+
+# ---- Its root ----
+
+class Archive:
+    """A cpio archive (newc), as the kernel unpacks it into its first root."""
+
+    def __init__(self):
+        self._out = io.BytesIO()
+        self._names = set()
+
+    def _entry(self, name, mode, data=b""):
+        fields = (len(self._names) + 1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+        self._out.write(b"070701" + b"".join(b"%08x" % f for f in fields) + name.encode() + b"\0")
+        self._out.write(b"\0" * (-self._out.tell() % 4) + data)
+        self._out.write(b"\0" * (-self._out.tell() % 4))
+        self._names.add(name)
+
+    def file(self, name, data, mode=0o755):
+        name = name.lstrip("/")
+        if name in self._names:
+            return
+        parts = name.split("/")
+        for i in range(1, len(parts)):
+            folder = "/".join(parts[:i])
+            if folder not in self._names:
+                self._entry(folder, stat.S_IFDIR | 0o755)
+        self._entry(name, stat.S_IFREG | mode, data)
+
+    def console(self):
+        """/dev/console, by which init speaks before it has mounted anything."""
+        self._entry("dev", stat.S_IFDIR | 0o755)
+        name = "dev/console"
+        fields = (len(self._names) + 1, stat.S_IFCHR | 0o600, 0, 0, 1, 0, 0, 0, 0, 5, 1,
+                  len(name) + 1, 0)
+        self._out.write(b"070701" + b"".join(b"%08x" % f for f in fields) + name.encode() + b"\0")
+        self._out.write(b"\0" * (-self._out.tell() % 4))
+        self._names.add(name)
+
+    def finish(self):
+        self._entry("TRAILER!!!", 0)
+        return self._out.getvalue()
+
+
+def _program(archive, name):
+    """A program of the host and the libraries that it is linked with."""
+    path = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+    if not path:
+        raise Failure(f"{name} is not installed; the Linux guest needs it")
+    archive.file(f"/usr/bin/{name}", Path(path).read_bytes())
+    for line in debian.run(["ldd", path]).splitlines():
+        found = re.search(r"(/\S+) \(0x", line)
+        if found:
+            archive.file(found.group(1), Path(found.group(1)).read_bytes())
+
+
+def initrd(linux, programs=PROGRAMS, modules=MODULES):
+    """The path of a root for this kernel, made anew if need be."""
+    archive = Archive()
+    archive.console()
+    busybox = next((p for p in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(p)), None)
+    if not busybox:
+        raise Failure("busybox-static is not installed; the Linux guest needs it")
+    archive.file("/bin/busybox", Path(busybox).read_bytes())
+    # The shell prefers its own applets to what PATH finds, but functions to both.
+    functions = "".join(f'{name}() {{ /usr/bin/{name} "$@"; }}\n' for name in programs)
+    archive.file("/init", AGENT.replace("FUNCTIONS\n", functions).encode())
+    for name in programs:
+        _program(archive, name)
+    folder = f"/lib/modules/{linux.release}"
+    order = linux.closure(modules)
+    for name in order:
+        archive.file(f"{folder}/{name}", (linux.folder / "modules" / name).read_bytes(), 0o644)
+    rows = []
+    for name in order:
+        needs = linux.closure([name.removesuffix(".ko")])[:-1]
+        rows.append(f"{name}: {' '.join(reversed(needs))}".rstrip() + "\n")
+    archive.file(f"{folder}/modules.dep", "".join(rows).encode(), 0o644)
+    path = linux.folder / "initrd"
+    path.write_bytes(archive.finish())
+    return path
+
+
+# ---- The machine ----
+
+class LinuxGuest:
+    """Boot, run commands, stop. devices: QEMU's options for the cards; fds: what they name."""
+
+    def __init__(self, folder, linux, devices, *, cores=4, memory_mb=768, iommu=False, append="",
+                 extra=(), fds=()):
+        self.folder = folder
+        self.linux = linux
+        self.console_text = ""
+        self._agent_text = ""
+        self._news = threading.Condition()
+        self._count = 0
+        self._marked = 0
+        os.makedirs(folder, exist_ok=True)
+        self.qmp = Monitor()
+        self._console, console_theirs = socket.socketpair()
+        self._agent, agent_theirs = socket.socketpair()
+        ours = [end.fileno() for end in (console_theirs, agent_theirs, self.qmp.theirs)]
+        words = "console=ttyS0 loglevel=7 mitigations=off tsc=reliable panic=-1 oops=panic " \
+                "net.ifnames=0 rdinit=/init " + append
+        command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "qemu64,+ssse3,+sse4.1,+sse4.2",
+                   "-M", "q35,kernel-irqchip=split", "-m", str(memory_mb), "-smp", str(cores), "-nodefaults",
+                   "-display", "none", "-no-reboot", "-plugin", MODEL]
+        if iommu:
+            command += ["-device", "intel-iommu,intremap=on"]
+            words += " intel_iommu=on iommu.strict=1 iommu.passthrough=0"
+        command += ["-kernel", str(linux.image), "-initrd", str(initrd(linux)), "-append", words]
+        command += list(devices) + list(extra)
+        for name, fd in zip(("console", "agent"), ours):
+            command += ["-chardev", f"socket,id={name},fd={fd}", "-serial", f"chardev:{name}"]
+        command += ["-chardev", f"socket,id=monitor,fd={ours[2]}",
+                    "-mon", "chardev=monitor,mode=control"]
+        Path(folder, "command").write_text(shlex.join(command) + "\n", encoding="utf-8")
+        with open(f"{folder}/qemu.log", "wb") as errors:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors,
+                                            stderr=errors, pass_fds=[*ours, *fds], cwd=ROOT)
+        console_theirs.close()
+        agent_theirs.close()
+        self._readers = [threading.Thread(target=self._read, args=ends, daemon=True) for ends in
+                         ((self._console, "console_text"), (self._agent, "_agent_text"))]
+        for reader in self._readers:
+            reader.start()
+        try:
+            self.qmp.started()
+            self._wait(r"^@@ready$", 4 * PATIENCE_S, "the agent")
+        except Failure as failure:
+            self.stop()
+            raise Failure(f"the Linux guest did not start: {failure}\n"
+                          f"{self.console_text[-2000:]}\n{self.errors()}") from None
+
+    def _read(self, end, name):
+        with open(f"{self.folder}/{name.strip('_')}.log", "w", encoding="utf-8") as log:
+            while True:
+                try:
+                    data = end.recv(65536)
+                except OSError:
+                    data = b""
+                text = data.decode("utf-8", "replace").replace("\r", "")
+                log.write(text)
+                log.flush()
+                with self._news:
+                    setattr(self, name, getattr(self, name) + text)
+                    self._news.notify_all()
+                if not data:
+                    return
+
+    def _wait(self, pattern, timeout_s, what):
+        """Wait until the agent has printed a line like pattern; take all up to it."""
+        limit = time.monotonic() + timeout_s
+        compiled = re.compile(pattern, re.MULTILINE)
+        with self._news:
+            while True:
+                found = compiled.search(self._agent_text)
+                if found:
+                    before = self._agent_text[:found.start()]
+                    self._agent_text = self._agent_text[found.end():].lstrip("\n")
+                    return before, found
+                left = limit - time.monotonic()
+                if left <= 0 or not self._readers[1].is_alive():
+                    why = "QEMU ended" if left > 0 else f"no answer in {timeout_s:g} s"
+                    raise Failure(f"{what}: {why}; it printed:\n{self._agent_text[-2000:]}\n"
+                                  f"console:\n{self.console_text[-1500:]}\n{self.errors()}")
+                self._news.wait(left)
+
+    def run(self, command, timeout_s=PATIENCE_S):
+        """Run one line of shell. Returns (exit code, what it printed)."""
+        assert "\n" not in command
+        self._count += 1
+        for _ in range(3):
+            self._agent.sendall(f"{self._count} {len(command)} {command}\n".encode())
+            text, found = self._wait(r"^@@(.*) (\d+|again)$", timeout_s, command)
+            # A guest without memory loses characters of its serial line: the agent saw that what
+            # came is too short and has run nothing.
+            if found.group(2) != "again":
+                return int(found.group(2)), text.strip("\n")
+        raise Failure(f"{command}: came to the guest mutilated three times")
+
+    def check(self, command, timeout_s=PATIENCE_S):
+        """Run one line of shell that must end with 0. Returns what it printed."""
+        code, text = self.run(command, timeout_s)
+        if code != 0:
+            raise Failure(f"{command!r} ended with {code} and printed:\n{text}\n"
+                          f"console:\n{self.console_text[-1500:]}")
+        return text
+
+    def wait_for(self, command, pattern, timeout_s=PATIENCE_S):
+        """Run a command again and again until it prints something like pattern."""
+        limit = time.monotonic() + timeout_s
+        while True:
+            text = self.run(command, timeout_s)[1]
+            found = re.search(pattern, text, re.MULTILINE)
+            if found:
+                return found
+            if time.monotonic() > limit:
+                raise Failure(f"{command!r} did not show {pattern!r} in {timeout_s:g} s but:\n"
+                              f"{text}\nconsole:\n{self.console_text[-1500:]}")
+            time.sleep(0.2)
+
+    def new_kernel_log(self):
+        """What the kernel said since this was asked last."""
+        with self._news:
+            text = self.console_text[self._marked:]
+            self._marked = len(self.console_text)
+        return text
+
+    def alarms(self):
+        """The lines of the kernel's whole log that no healthy run shows."""
+        return [line for line in self.console_text.splitlines() if ALARMS.search(line)]
+
+    def errors(self):
+        return Path(self.folder, "qemu.log").read_text(encoding="utf-8", errors="replace")
+
+    def complaints(self):
+        """The rules that the driver broke, but for those that are advice: Linux runs on every card,
+        so it may break no other."""
+        return [line for line in self.errors().splitlines()
+                if ": rule " in line and "(advice)" not in line]
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        for reader in self._readers:
+            reader.join(5)
+        self._console.close()
+        self._agent.close()
+        self.qmp.close()
+
+
+def joined_ports(device, more=""):
+    """QEMU's options for two cards of a type, each behind a root port of its own, whose wires are
+    joined inside QEMU."""
+    options = []
+    for i in (0, 1):
+        options += ["-netdev", f"hubport,id=n{i},hubid=0",
+                    "-device", f"pcie-root-port,id=root{i},chassis={i + 1},slot={i + 1}",
+                    "-device", f"{device},id=port{i},bus=root{i},netdev=n{i},"
+                               f"mac=02:00:00:00:00:0{i + 1}{more}"]
+    return options
