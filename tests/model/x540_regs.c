@@ -50,8 +50,8 @@ static const struct x540_register table[] = {
     {"MFLCN", 0x04294, 0x0, 1, 0x00000FFF, 0, 0, 0, 3, B_PLAIN},
     {"FCCFG", 0x03D00, 0x0, 1, 0x00000018, 0, 0, 0, 3, B_PLAIN},
     {"FCTTV", 0x03200, 0x4, 4, ALL, 0, 0, 0, 3, B_PLAIN},
-    {"FCRTL", 0x03220, 0x4, 8, 0x8007FFE0, 0, 0, 0, 3, B_PLAIN},
-    {"FCRTH", 0x03260, 0x4, 8, 0x8007FFE0, 0, 0, 0, 3, B_PLAIN},
+    {"FCRTL", 0x03220, 0x4, 8, 0x8007FFF0, 0, 0, 0, 3, B_PLAIN},
+    {"FCRTH", 0x03260, 0x4, 8, 0x8007FFF0, 0, 0, 0, 3, B_PLAIN},
     {"FCRTV", 0x032A0, 0x0, 1, 0x0000FFFF, 0, 0, 0, 3, B_PLAIN},
     {"TFCS", 0x0CE00, 0x0, 1, 0, 0, 0, 0, 3, B_PLAIN},
     {"PAP", 0x04248, 0x0, 1, ALL, 0, 0, 0, 3, B_PLAIN},
@@ -79,7 +79,7 @@ static const struct x540_register table[] = {
     {"LLITHRESH", 0x0EC90, 0x0, 1, ALL, 0, 0, 0, 4, B_PLAIN},
 
     /* Receive filters (section 5) */
-    {"FCTRL", 0x05080, 0x0, 1, 0x00000702, 0, 0, 0, 5, B_FCTRL},
+    {"FCTRL", 0x05080, 0x0, 1, 0x00003702, 0, 0, 0, 5, B_FCTRL},
     {"VLNCTRL", 0x05088, 0x0, 1, 0x7000FFFF, 0, 0, 0x00008100, 5, B_FILTER},
     {"MCSTCTRL", 0x05090, 0x0, 1, 0x00000007, 0, 0, 0, 5, B_FILTER},
     {"RXCSUM", 0x05000, 0x0, 1, ALL, 0, 0, 0, 5, B_PLAIN},
@@ -102,6 +102,7 @@ static const struct x540_register table[] = {
     {"IMIRVP", 0x0EC60, 0x0, 1, 0x0000000F, 0, 0, 0, 5, B_PLAIN},
     {"RXFECCERR0", 0x051B8, 0x0, 1, 0x00000200, 0, 0, 0, 5, B_PLAIN},
     {"WUFC", 0x05808, 0x0, 1, ALL, 0, 0, 0, 5, B_PLAIN},
+    {"WUS", 0x05810, 0x0, 1, 0, 0, ALL, 0, 5, B_PLAIN},
 
     /* Receive DMA (section 6) */
     {"RXCTRL", 0x03000, 0x0, 1, 0x00000001, 0, 0, 0, 6, B_RXCTRL},

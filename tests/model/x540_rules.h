@@ -34,7 +34,7 @@
          "receive and all queues are off before CTRL.RST")                                         \
     RULE(RESET_MASTER, "reset-without-master-disable", ERROR, "14.3",                              \
          "CTRL.GIO_DIS is set and STATUS.GIO reads 0 before CTRL.RST")                             \
-    RULE(RESET_SEMAPHORE, "reset-without-phy-semaphore", ERROR, "14.4",                            \
+    RULE(RESET_SEMAPHORE, "reset-without-phy-semaphore", ADVICE, "14.4",                            \
          "the PHY bit of SW_FW_SYNC is held when CTRL.RST is set")                                 \
     RULE(ACCESS_IN_RESET, "access-during-reset", ERROR, "14.4",                                    \
          "while CTRL.RST is set only CTRL, STATUS and the semaphores are touched")                 \
@@ -82,7 +82,7 @@
          "head and tail are equal when a queue is enabled")                                        \
     RULE(RX_BUFFER_SIZE, "rx-buffer-size", ERROR, "6", "SRRCTL.BSIZEPKT is 1 to 16 KB")            \
     RULE(RX_DESC_TYPE, "rx-descriptor-type", ERROR, "6", "SRRCTL.DESCTYPE is 0, 1, 2 or 5")        \
-    RULE(RX_DESC_DIRTY, "rx-descriptor-done-set", ERROR, "13",                                     \
+    RULE(RX_DESC_DIRTY, "rx-descriptor-done-set", ADVICE, "13",                                     \
          "a receive descriptor is given to the card with the future DD bit 0")                     \
     RULE(RX_HEADER_SPLIT, "rx-header-split", ADVICE, "16",                                         \
          "header splitting is not used: it is unreliable, and not modelled")                       \

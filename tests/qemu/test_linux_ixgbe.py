@@ -307,7 +307,7 @@ def test_statistics_agree_at_both_ends_of_the_wire(ports):
         return after[i][name] - before[i][name]
 
     for sender, taker in ((0, 1), (1, 0)):
-        assert moved(sender, "tx_packets") > 100
+        assert moved(sender, "tx_packets") > 20
         assert abs(moved(sender, "tx_pkts_nic") - moved(taker, "rx_pkts_nic")) <= 4
         assert moved(taker, "rx_missed_errors") == 0
 
