@@ -358,7 +358,7 @@ class LinuxGuest:
         """The rules that the driver broke, but for those that are advice: Linux runs on every card,
         so it may break no other."""
         return [line for line in self.errors().splitlines()
-                if ": rule " in line and "(advice)" not in line]
+                if ": rule " in line and " (advice): " not in line]
 
     def stop(self):
         if self.process.poll() is None:
