@@ -1,0 +1,44 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The pages are true to the tree: links lead somewhere, files and folders that are named exist, and
+each function of the README's call list is in the file that stands beside it."""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../tools")
+import tap  # noqa: E402
+
+
+def exists(path):
+    return os.path.exists(f"{tap.ROOT}/{path}")
+
+
+def main():
+    report = tap.Report()
+    pages = tap.files(r"(.*/)?README\.md")
+    dead, calls = [], []
+    for page in pages:
+        folder = os.path.dirname(page)
+        for target in re.findall(r"\]\(([^)#]+)\)", tap.read(page)):
+            if "://" not in target and not exists(os.path.normpath(f"{folder}/{target}".lstrip("/"))):
+                dead.append(f"{page}: {target}")
+    report.check("every link of a page leads somewhere", dead)
+
+    listed = re.findall(r"^    +(\w+) +((?:boot|arch|kernel|drivers|net)/[\w./]+\.\w+) ",
+                        tap.read("README.md"), re.M)
+    for function, path in listed:
+        if not exists(path) or not re.search(rf"\b{function}\b", tap.read(path)):
+            calls.append(f"README.md: {function} is not in {path}")
+    report.check("the call list names functions where they are",
+                 calls or ([] if len(listed) > 10 else [f"only {len(listed)} calls found"]))
+
+    named = [f"{page}: {path}" for page in pages
+             for path in re.findall(r"`((?:boot|arch|kernel|drivers|net|tests)/[\w./]+)`",
+                                    tap.read(page)) if not exists(path.rstrip("."))]
+    report.check("files and folders that pages name are there", named)
+    report.end()
+
+
+if __name__ == "__main__":
+    main()
