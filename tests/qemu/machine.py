@@ -216,7 +216,8 @@ class Machine:
             "-chardev", f"socket,id=console,fd={console_theirs.fileno()}",
             "-serial", "chardev:console",
             "-chardev", f"socket,id=monitor,fd={self.qmp.theirs.fileno()}",
-            "-mon", "chardev=monitor,mode=control"]
+            "-mon", "chardev=monitor,mode=control",
+            "-S"]  # the guest begins when the monitor answers: it may power off at once
 
         os.makedirs(folder, exist_ok=True)
         with open(f"{folder}/command", "w", encoding="utf-8") as f:
@@ -234,6 +235,7 @@ class Machine:
                 wire.started()
         try:
             self.qmp.started()
+            self.qmp("cont")
         except Failure:
             self.stop()
             raise Failure(f"QEMU did not start:\n{self.errors()}") from None
