@@ -75,28 +75,20 @@ static uint64_t *table_below(uint64_t *entry, enum err *why)
 /* The level whose page is the largest that starts at va and paddr and is not longer than bytes. */
 static unsigned level_for(uint64_t va, uint64_t paddr, uint64_t bytes)
 {
-    for (unsigned level = features()->has_pages_1g ? 3 : 2; level > 1; level--) {
-        uint64_t size = entry_bytes(level);
-        if ((va | paddr) % size == 0 && bytes >= size)
-            return level;
-    }
-    return 1;
+    const uint64_t large = 1ull << 21, huge = 1ull << 30;
+    if ((va | paddr) & (large - 1) || bytes < large)
+        return 1;
+    return (va | paddr) & (huge - 1) || bytes < huge || !features()->has_pages_1g ? 2 : 3;
 }
 
-static enum err map_page(uint64_t va, uint64_t paddr, unsigned page_level, uint64_t flags)
+/* The table at this level that holds va's entry, made with those above it where they are missing.
+ */
+static uint64_t *table_for(uint64_t va, unsigned page_level, enum err *why)
 {
-    enum err why = OK;
     uint64_t *table = paging_pointer(root);
-    for (unsigned level = LEVELS; level > page_level; level--) {
-        table = table_below(&table[entry_index(va, level)], &why);
-        if (!table)
-            return why;
-    }
-    uint64_t *leaf = &table[entry_index(va, page_level)];
-    if (*leaf & PTE_PRESENT)
-        return ERR_BUSY;
-    *leaf = paddr | flags | (page_level > 1 ? PTE_LARGE : 0);
-    return OK;
+    for (unsigned level = LEVELS; table && level > page_level; level--)
+        table = table_below(&table[entry_index(va, level)], why);
+    return table;
 }
 
 enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
@@ -117,12 +109,23 @@ enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
     if (features()->has_global_pages)
         flags |= PTE_GLOBAL;
 
-    for (uint64_t done = 0; done < bytes;) {
-        unsigned level = level_for(va + done, paddr.v + done, bytes - done);
-        enum err e = map_page(va + done, paddr.v + done, level, flags);
-        if (e != OK)
-            return e;
-        done += entry_bytes(level);
+    while (bytes > 0) {
+        /* As many pages of one size as one table takes. */
+        enum err why = OK;
+        unsigned level = level_for(va, paddr.v, bytes);
+        uint64_t size = entry_bytes(level);
+        uint64_t *table = table_for(va, level, &why);
+        if (!table)
+            return why;
+        unsigned i = entry_index(va, level);
+        do {
+            if (table[i] & PTE_PRESENT)
+                return ERR_BUSY;
+            table[i] = paddr.v | flags | (level > 1 ? PTE_LARGE : 0);
+            va += size;
+            paddr.v += size;
+            bytes -= size;
+        } while (++i < ENTRIES && bytes > 0 && level_for(va, paddr.v, bytes) == level);
     }
     return OK;
 }

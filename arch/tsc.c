@@ -29,8 +29,11 @@
 #define PORT_61_SPEAKER               0x02
 #define PORT_61_OUTPUT                0x20
 
-/* A port read takes at least some 100 ns on any machine, so this is over 20 ms. */
+/* A clock is given up when both have passed: so many reads of it, and so many ticks of the TSC.
+ * Reads alone would be too few where an emulator counts instructions as time (a read takes
+ * nanoseconds there), ticks alone too few where somebody else had the CPU meanwhile. */
 #define READS_MAX 200000u
+#define TICKS_MAX 400000000ull
 
 static uint64_t entry_tsc;
 static uint64_t hz = GUESS_HZ;
@@ -94,13 +97,18 @@ static void read_together(uint64_t *tsc, uint32_t *pm)
     }
 }
 
+static bool is_given_up(uint32_t reads, uint64_t since_tsc)
+{
+    return reads > READS_MAX && cpu_tsc() - since_tsc > TICKS_MAX;
+}
+
 static void against_pm_timer(void)
 {
     uint64_t tsc_before, tsc_after;
     uint32_t pm_before, pm_after;
     read_together(&tsc_before, &pm_before);
     for (uint32_t i = 0; ((port_in32(pm_port) - pm_before) & pm_mask) < PM_WINDOW; i++) {
-        if (i == READS_MAX)
+        if (is_given_up(i, tsc_before))
             return;
         cpu_pause();
     }
@@ -119,15 +127,17 @@ static void against_pit(void)
     port_out8(PIT_CHANNEL_2, PIT_WINDOW & 0xFF);
     port_out8(PIT_CHANNEL_2, PIT_WINDOW >> 8);
     uint64_t before = cpu_tsc();
-    uint32_t i = 0;
-    while (!(port_in8(PORT_61) & PORT_61_OUTPUT) && i < READS_MAX) {
+    uint32_t reads = 0;
+    bool is_up, is_over;
+    do {
         cpu_pause();
-        i++;
-    }
+        is_up = port_in8(PORT_61) & PORT_61_OUTPUT;
+        is_over = is_given_up(++reads, before);
+    } while (!is_up && !is_over);
     uint64_t took = cpu_tsc() - before;
     port_out8(PORT_61, saved);
     /* An output that is up at once never counted: no PIT. */
-    if (i > 0 && i < READS_MAX)
+    if (is_up && reads > 1)
         found(took * PIT_HZ / PIT_WINDOW, "PIT");
 }
 

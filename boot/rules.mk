@@ -24,9 +24,9 @@ IMAGE_CFLAGS  := -std=c11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -ffre
 IMAGE_LDFLAGS := -nostdlib -static -T linker.ld --gc-sections -z max-page-size=4096 -z noexecstack \
                  --build-id=none
 
-# What runs once or for a person is built small. str.c is not: frames may be copied with it.
+# What runs once or for a person is built small; but not what loops over memory, tables and buses.
 $(IMAGE_OUT)/boot/%.o $(IMAGE_OUT)/arch/%.o $(IMAGE_OUT)/kernel/%.o: IMAGE_CFLAGS += -Os
-$(IMAGE_OUT)/kernel/str.o: IMAGE_CFLAGS += -O2
+$(foreach f,kernel/str kernel/pci kernel/acpi arch/paging,$(IMAGE_OUT)/$(f).o): IMAGE_CFLAGS += -O2
 # The compiler must not turn the body of memset into a call of memset.
 $(IMAGE_OUT)/kernel/str.o: IMAGE_CFLAGS += -fno-tree-loop-distribute-patterns
 

@@ -345,7 +345,7 @@ bool acpi_s5_find(const struct acpi_table *dsdt, struct acpi_fadt *out)
     const uint8_t *end = dsdt->at + dsdt->bytes;
     for (uint32_t i = ACPI_HEADER_BYTES + 1; i + 4 <= dsdt->bytes; i++) {
         const uint8_t *p = dsdt->at + i;
-        if (memcmp(p, "_S5_", 4) != 0)
+        if (p[0] != '_' || memcmp(p, "_S5_", 4) != 0)
             continue;
         bool is_name = p[-1] == AML_NAME || (p[-1] == AML_ROOT && p[-2] == AML_NAME);
         if (is_name && s5_package(p + 4, end, out))

@@ -154,30 +154,28 @@ static bool is_bridge(const struct pci_dev *dev)
     return (dev->header_type & HEADER_LAYOUT) == LAYOUT_BRIDGE;
 }
 
-/* Does any function answer there? Most of 8192 places are empty: this is the fast way to say so. */
-static bool is_empty(unsigned bus, unsigned device)
+/* Most of 8192 places are empty, and by ECAM one load shows it. */
+static inline bool is_plainly_empty(unsigned bus, unsigned device)
 {
-    if (window.base)
-        return mmio_read32(window, (bus - first_bus) << 20 | device << 15) == 0xFFFFFFFF;
-    struct pci_dev dev = at(bus, device, 0);
-    return pci_read32(&dev, PCI_VENDOR) == 0xFFFFFFFF;
+    uint32_t offset = (bus - first_bus) << 20 | device << 15;
+    return window.base && (mmio_read32(window, offset) & 0xFFFF) == NOBODY;
 }
 
+/* Visit the functions of one device; false if there is none. */
 static bool scan_device(unsigned bus, unsigned device,
                         void (*visit)(const struct pci_dev *dev, void *context), void *context)
 {
-    if (is_empty(bus, device))
-        return false;
-    bool is_multi = true;
+    bool is_any = false, is_multi = true;
     for (unsigned function = 0; function < 8 && is_multi; function++) {
         struct pci_dev dev = at(bus, device, function);
         bool is_there = identify(&dev);
         if (is_there)
             visit(&dev, context);
+        is_any |= is_there;
         if (function == 0)
             is_multi = is_there && (dev.header_type & HEADER_IS_MULTI);
     }
-    return true;
+    return is_any;
 }
 
 void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *context)
@@ -187,7 +185,7 @@ void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *con
     for (unsigned bus = first_bus; bus <= last_bus; bus++) {
         bool is_any = false;
         for (unsigned device = 0; device < 32 && !bus_is_empty[bus]; device++)
-            is_any |= scan_device(bus, device, visit, context);
+            is_any |= !is_plainly_empty(bus, device) && scan_device(bus, device, visit, context);
         bus_is_empty[bus] = !is_any;
     }
 }
