@@ -13,6 +13,14 @@ static inline uint64_t cpu_tsc(void)
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;
 }
+/* The TSC, not before what comes earlier in the program and before what comes later. */
+static inline uint64_t cpu_tsc_ordered(void)
+{
+    __asm__ volatile("lfence" ::: "memory");
+    uint64_t tsc = cpu_tsc();
+    __asm__ volatile("lfence" ::: "memory");
+    return tsc;
+}
 /* One round of a loop that waits for a device or another CPU. */
 static inline void cpu_pause(void)
 {
@@ -22,6 +30,12 @@ static inline void cpu_halt(void)
 {
     __asm__ volatile("hlt" ::: "memory");
 }
+/* Interrupts on and halt, without a window between the two: one that is pending ends the halt, and
+ * all that are pending are taken before this returns, with interrupts off again. */
+static inline void cpu_sleep(void)
+{
+    __asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
+}
 static inline void cpu_interrupts_off(void)
 {
     __asm__ volatile("cli" ::: "memory");
@@ -29,6 +43,12 @@ static inline void cpu_interrupts_off(void)
 static inline void cpu_interrupts_on(void)
 {
     __asm__ volatile("sti" ::: "memory");
+}
+static inline bool cpu_interrupts_are_on(void)
+{
+    uint64_t flags;
+    __asm__ volatile("pushfq\n\tpopq %0" : "=r"(flags)::"memory");
+    return flags & BIT(9);
 }
 struct cpuid {
     uint32_t eax, ebx, ecx, edx;

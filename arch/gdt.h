@@ -13,7 +13,27 @@
 /* Interrupt stack table numbers: an exception that may come when the stack itself is bad. */
 enum ist { IST_NONE, IST_DOUBLE_FAULT, IST_NMI, IST_MACHINE_CHECK };
 
+struct tss {
+    uint32_t reserved0;
+    uint32_t rsp[3][2];
+    uint32_t reserved1[2];
+    uint32_t ist[7][2]; /* low, high: the fields are not 8-byte aligned */
+    uint32_t reserved2[2];
+    uint16_t reserved3;
+    uint16_t io_map; /* offset; at or beyond the end = no map */
+};
+static_assert(sizeof(struct tss) == 104, "as the CPU reads it");
+
+/* One core's tables. */
+struct gdt_area {
+    uint64_t gdt[5];
+    struct tss tss;
+};
+
 /* Load our GDT and TSS on the boot CPU. */
 void gdt_init(void);
+/* The same on another core, from its own area and on its own stacks. It stays in use. */
+void gdt_start(struct gdt_area *area, const uint8_t *fault_top, const uint8_t *nmi_top,
+               const uint8_t *check_top);
 
 #endif

@@ -54,6 +54,11 @@ void idt_init(void)
             .type = GATE_INTERRUPT,
         };
     }
+    idt_load();
+}
+
+void idt_load(void)
+{
     struct idt_register where = {sizeof idt - 1, (uintptr_t)idt};
     __asm__ volatile("lidt %0" ::"m"(where));
 }

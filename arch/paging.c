@@ -164,6 +164,20 @@ void paging_switch(void)
     cpu_cr3_write(root.v);
 }
 
+paddr_t paging_way_in(void *pages, paddr_t code)
+{
+    uint64_t *table = pages, *top = paging_pointer(root);
+    for (unsigned i = ENTRIES / 2; i < ENTRIES; i++)
+        table[i] = top[i];
+    for (unsigned level = LEVELS; level > 1; level--) {
+        uint64_t *below = table + ENTRIES;
+        table[entry_index(code.v, level)] = paging_paddr(below).v | PTE_PRESENT | PTE_WRITE;
+        table = below;
+    }
+    table[entry_index(code.v, 1)] = code.v | PTE_PRESENT;
+    return paging_paddr(pages);
+}
+
 /* The leaf entry for va, or the first absent one on the way; *level says of which level. */
 static uint64_t *entry_for(uint64_t va, unsigned *level)
 {

@@ -5,6 +5,7 @@
  *     PHYSMAP_BASE + paddr     RAM, read-write, never executable, the image left out;
  *                              firmware's tables, read-only, where paging_map_firmware put them
  *     DEVICE_BASE              registers of devices, uncached, a hole behind each block
+ *     STACKS_BASE              stacks of the cores behind the first, a hole below each
  *     KERNEL_BASE + paddr      the image: text R-X, rodata R--, data RW-, holes under the stacks
  */
 #ifndef ARCH_PAGING_H
@@ -17,6 +18,8 @@
 #define PHYSMAP_BYTES (64ull << 40)
 #define DEVICE_BASE   0xFFFFC00000000000ull
 #define DEVICE_BYTES  (16ull << 40)
+#define STACKS_BASE   0xFFFFE00000000000ull
+#define STACKS_BYTES  (1ull << 24)
 #define KERNEL_BASE   0xFFFFFFFF80000000ull
 /* What boot/entry.asm has mapped at PHYSMAP_BASE until paging_switch. */
 #define PAGING_FIRST_BYTES (4ull << 30)
@@ -59,6 +62,12 @@ enum err paging_map_image(void) MUST_CHECK;
 
 /* Use the tables from now on, on this CPU. The first ones of boot/entry.asm are gone. */
 void paging_switch(void);
+
+/* Tables for a core on its way to paging_switch, in four zeroed pages below 4 GiB: the kernel's half
+ * of the address space, and the page `code` at its physical address, read-only and executable.
+ * Returns what belongs into CR3. */
+#define PAGING_WAY_PAGES 4u
+paddr_t paging_way_in(void *pages, paddr_t code);
 
 /* Make SEALED data (arch/image.h) read-only. Boot CPU, when the machine is up. */
 void paging_seal(void);

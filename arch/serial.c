@@ -10,6 +10,7 @@
 #define RBR              0    /* RO  byte received */
 #define DLL              0    /* RW  divisor, while LCR_DLAB */
 #define IER              1    /* RW  interrupt enables */
+#define IER_INPUT        BIT(0)
 #define DLM              1    /* RW  divisor, high byte, while LCR_DLAB */
 #define IIR              2    /* RO */
 #define IIR_FIFO         0xC0 /* both set: a 16550A or later, with a FIFO that works */
@@ -135,4 +136,22 @@ int serial_read(void)
     if (!uart || !(port_in8(uart + LSR) & LSR_DATA_READY))
         return -1;
     return port_in8(uart + RBR);
+}
+
+bool serial_has_input(void)
+{
+    return uart && (port_in8(uart + LSR) & LSR_DATA_READY);
+}
+
+int serial_irq(void)
+{
+    if (!uart)
+        return -1;
+    return uart == SERIAL_COM1 || uart == SERIAL_COM3 ? 4 : 3;
+}
+
+void serial_listen(void)
+{
+    if (uart)
+        port_out8(uart + IER, IER_INPUT);
 }

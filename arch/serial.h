@@ -34,4 +34,12 @@ size_t serial_offer(const char *text, size_t n);
 /* The next byte that came in, or -1 if there is none. Never waits. One CPU at a time. */
 int serial_read(void);
 
+/* Would serial_read give a byte now? */
+bool serial_has_input(void);
+
+/* The ISA interrupt line of the UART in use, -1 without one. serial_listen makes the UART signal
+ * input on it; reading all input ends the signal. */
+int serial_irq(void);
+void serial_listen(void);
+
 #endif

@@ -42,7 +42,6 @@ struct cpu {
     uint32_t apic_id;
     uint64_t stacks;     /* virtual: where its stacks begin, see smp.c; 0 for core 0 */
     int64_t tsc_skew;    /* TSC less core 0's, as far as it was beyond doubt; 0: they agree */
-    uint32_t acpi_uid;
 
     /* Written by the core alone, each round. */
     uint64_t loop_tsc __attribute__((aligned(CACHE_LINE_BYTES))); /* stamp of the last round */
@@ -82,14 +81,17 @@ void smp_init(void);
 
 /* Start one core after the other; those that come up stay parked. Boot CPU, once, after lapic_init.
  * apic_ids: of all usable cores, core 0's among them or not; at most `max` cores run in the end
- * (core 0 counts). take: zeroed pages for areas and stacks, NULL if memory is short. low_page: a
- * page below 640 KiB for the trampoline. failed: called for each core that did not start. Returns
- * how many cores there are now. */
+ * (core 0 counts). take: zeroed pages for areas and stacks, NULL if memory is short. low_pages:
+ * SMP_LOW_PAGES of them below 640 KiB, for the trampoline and its page tables. set_up: called on
+ * each new core before it parks; it must not log. failed: called on core 0 for each core that did
+ * not start. Returns how many cores there are now. */
+#define SMP_LOW_PAGES 5u
 struct smp_plan {
     const uint32_t *apic_ids;
     unsigned n, max;
     void *(*take)(size_t bytes);
-    void *low_page;
+    void *low_pages;
+    void (*set_up)(struct cpu *cpu);
     void (*failed)(uint32_t apic_id, const char *why);
 };
 unsigned smp_start(const struct smp_plan *plan);

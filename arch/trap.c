@@ -2,6 +2,8 @@
  * Exceptions in words. What is done about one is decided above, in kernel/panic.c.
  */
 #include "arch/trap.h"
+#include "arch/image.h"
+#include "arch/paging.h"
 #include "kernel/fmt.h"
 
 /* Error code of a page fault (Intel SDM volume 3, section 4.7). */
@@ -47,6 +49,26 @@ const char *trap_name(uint64_t vector)
     if (vector >= TRAP_EXCEPTIONS)
         return "interrupt";
     return names[vector] ? names[vector] : "reserved exception";
+}
+
+bool trap_is_frame(uint64_t rbp)
+{
+    return rbp && rbp % 8 == 0 && paging_look(rbp).is_present && paging_look(rbp + 15).is_present;
+}
+
+unsigned trap_backtrace(uint64_t rbp, uint64_t *rip, unsigned max)
+{
+    unsigned n = 0;
+    while (n < max && trap_is_frame(rbp)) {
+        const uint64_t *frame = (const uint64_t *)rbp;
+        if (frame[1] < (uintptr_t)image_text_start || frame[1] >= (uintptr_t)image_text_end)
+            break;
+        rip[n++] = frame[1];
+        if (frame[0] <= rbp) /* stacks grow down, so callers lie above */
+            break;
+        rbp = frame[0];
+    }
+    return n;
 }
 
 void trap_explain(const struct trap_frame *frame, char *buf, size_t n)

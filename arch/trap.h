@@ -27,6 +27,13 @@ const char *trap_name(uint64_t vector);
  * that have none. */
 void trap_explain(const struct trap_frame *frame, char *buf, size_t n);
 
+/* Can 16 bytes (a saved rbp and a return address) be read there? */
+bool trap_is_frame(uint64_t rbp);
+
+/* The return addresses behind a frame pointer, innermost first, at most max. Follows nothing that
+ * the page tables do not show, and stops at what is not code of the image. Safe in any trap. */
+unsigned trap_backtrace(uint64_t rbp, uint64_t *rip, unsigned max);
+
 /* The upcall, for every vector, on the stack it came on with interrupts off. Returning resumes.
  * Implemented in kernel/panic.c. */
 void trap_dispatch(struct trap_frame *frame);

@@ -3,6 +3,7 @@
  * watched and by a count of reads, so that a clock that stands still costs milliseconds.
  */
 #include "arch/cpu.h"
+#include "arch/lapic.h"
 #include "arch/port.h"
 #include "arch/tsc.h"
 
@@ -34,6 +35,9 @@
  * nanoseconds there), ticks alone too few where somebody else had the CPU meanwhile. */
 #define READS_MAX 200000u
 #define TICKS_MAX 400000000ull
+
+/* A wait that is longer halts: what is shorter is over before the halt pays. */
+#define HALT_NS 50000u
 
 static uint64_t entry_tsc;
 static uint64_t hz = GUESS_HZ;
@@ -182,7 +186,17 @@ uint64_t tsc_ticks(uint64_t ns)
 
 void tsc_wait_us(uint32_t us)
 {
-    uint64_t start = cpu_tsc(), ticks = tsc_ticks(us * 1000ull);
-    while (cpu_tsc() - start < ticks)
-        cpu_pause();
+    uint64_t start = cpu_tsc(), ticks = tsc_ticks(us * 1000ull), gone;
+    bool can_halt = lapic_timer_is_known() && !cpu_interrupts_are_on();
+    while ((gone = cpu_tsc() - start) < ticks) {
+        uint64_t left_ns = tsc_ns(ticks - gone);
+        if (can_halt && left_ns >= HALT_NS) {
+            lapic_timer_arm(left_ns);
+            cpu_sleep();
+        } else {
+            cpu_pause();
+        }
+    }
+    if (can_halt && us * 1000ull >= HALT_NS)
+        lapic_timer_arm(0);
 }

@@ -27,7 +27,8 @@ uint64_t tsc_now_ns(void);
 /* A count of nanoseconds as TSC ticks, and back, for loops that compare raw stamps. */
 uint64_t tsc_ticks(uint64_t ns);
 uint64_t tsc_ns(uint64_t ticks);
-/* Wait at least this long. Not for the data path. */
+/* Wait at least this long. Not for the data path. A long wait halts, and takes interrupts
+ * meanwhile, once the core's timer is known (arch/lapic.h) and if interrupts are off. */
 void tsc_wait_us(uint32_t us);
 
 #endif

@@ -87,6 +87,7 @@ void console_poll(void)
         return;
     round_at = now + round_ticks;
 
+    log_pump();
     for (unsigned i = 0; i < IN_MAX && shell_room(&shell) > 0; i++) {
         int byte = serial_read();
         if (byte < 0)
@@ -101,6 +102,11 @@ void console_poll(void)
 bool console_is_busy(void)
 {
     return is_working || ring.in != ring.out;
+}
+
+bool console_may_sleep(void)
+{
+    return !console_is_busy() && !serial_has_input();
 }
 
 void console_release(void)

@@ -24,6 +24,10 @@ void console_poll(void);
 /* True while text waits to leave or a command is under way: core 0 then has work without frames. */
 bool console_is_busy(void);
 
+/* True if core 0 may sleep as far as the console goes: nothing to do, nothing to write, no byte has
+ * come in. Asked with interrupts off, right before the halt. */
+bool console_may_sleep(void);
+
 /* Write out all that is left, waiting for the line (bounded, see serial_write), and hand the log
  * back to it: before power off and in a panic. */
 void console_release(void);

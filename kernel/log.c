@@ -2,7 +2,9 @@
  * The log. A line is stamped with the seconds since entry, or with dashes as long as the TSC's rate
  * is not known.
  */
+#include "arch/cpu.h"
 #include "arch/serial.h"
+#include "arch/smp.h"
 #include "arch/tsc.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -16,6 +18,27 @@ static uint64_t ring_end;
 
 static enum log_level level_max = LOG_INFO;
 static void (*sink)(const char *text, size_t n) = serial_write;
+
+/* Lines of other cores, on their way to core 0, which alone writes to the sink. */
+#define PENDING_BYTES 4096u
+static char pending[PENDING_BYTES];
+static size_t pending_n;
+static unsigned pending_lost;
+
+/* Guards the ring and `pending`. A line takes microseconds; who has waited far longer goes on
+ * without, for the holder is dead and the line may say why. */
+#define LOCK_TRIES 1000000u
+static uint32_t lock;
+
+static void lock_take(void)
+{
+    for (uint32_t i = 0; i < LOCK_TRIES && __atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE); i++)
+        cpu_pause();
+}
+static void lock_give(void)
+{
+    __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
 
 static void ring_add(const char *text, size_t n)
 {
@@ -42,9 +65,38 @@ void log_vline(enum log_level level, const char *fmt, va_list args)
     size_t len = strlen(text);
     len += fmt_vprint(text + len, sizeof text - 1 - len, fmt, args);
     text[len++] = '\n';
+    bool is_printed = level <= level_max, is_core_0 = cpu_this()->index == 0;
+    lock_take();
     ring_add(text, len);
-    if (level <= level_max)
+    if (is_printed && !is_core_0) {
+        if (pending_n + len > PENDING_BYTES) {
+            pending_lost++;
+        } else {
+            memcpy(pending + pending_n, text, len);
+            pending_n += len;
+        }
+    }
+    lock_give();
+    if (is_printed && is_core_0) {
+        log_pump();
         sink(text, len);
+    }
+}
+
+void log_pump(void)
+{
+    if (__atomic_load_n(&pending_n, __ATOMIC_RELAXED) == 0)
+        return;
+    char text[PENDING_BYTES];
+    lock_take();
+    size_t n = pending_n;
+    unsigned lost = pending_lost;
+    memcpy(text, pending, n);
+    pending_n = pending_lost = 0;
+    lock_give();
+    sink(text, n);
+    if (lost)
+        log_warn("log: %u lines of other cores were not printed", lost);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)

@@ -14,7 +14,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Print one line (fmt without newline; see kernel/fmt.h for what it knows), at most 200 bytes, if
  * level <= the level of the boot line's `loglevel=`. Kept in the ring in any case. Not for the data
- * path: a line at 115200 baud takes milliseconds. Any CPU, not from interrupts. */
+ * path: a line at 115200 baud takes milliseconds. Any core, not from interrupts; what another core
+ * than 0 says is printed by core 0, see log_pump. */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_vline(enum log_level level, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
@@ -23,6 +24,9 @@ void log_vline(enum log_level level, const char *fmt, va_list args)
 #define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
+
+/* Print what other cores have logged. Core 0, in each round of the console. */
+void log_pump(void);
 
 /* Print lines up to this level; LOG_INFO at start. */
 void log_set_level(enum log_level level);

@@ -12,7 +12,7 @@
 struct mailbox {
     void (*run)(void *context); /* NULL: empty */
     void *context;
-    uint32_t is_taken; /* by whoever changes it from 0 to 1: the owner, or core 0 to withdraw */
+    uint32_t is_open; /* who changes it from 1 to 0 has it: the owner, or core 0 to withdraw */
     uint32_t is_done;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 

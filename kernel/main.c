@@ -10,6 +10,7 @@
 #include "arch/image.h"
 #include "arch/paging.h"
 #include "arch/serial.h"
+#include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/bootinfo.h"
 #include "boot/cmdline.h"
@@ -20,10 +21,12 @@
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "kernel/pci.h"
+#include "kernel/platform.h"
 #include "kernel/power.h"
 #include "kernel/selftest.h"
 #include "kernel/start.h"
 #include "kernel/str.h"
+#include "kernel/watch.h"
 
 static struct bootinfo info;
 static SEALED struct cmdline line;
@@ -207,6 +210,18 @@ static void clock(struct found *found)
     FOUND("TSC at %lu.%03lu MHz by %s", tsc_hz() / 1000000, tsc_hz() / 1000 % 1000, tsc_source());
 }
 
+static void interrupts(struct found *found)
+{
+    platform_interrupts(&acpi, found->text, sizeof found->text);
+    platform_serial_interrupt();
+}
+
+static void cores(struct found *found)
+{
+    platform_cores(&line, found->text, sizeof found->text);
+    watch_init();
+}
+
 static void pci(struct found *found)
 {
     struct acpi_table table = acpi_find(&acpi, "MCFG", 0);
@@ -232,6 +247,7 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
     entry_eax = eax;
     entry_ebx = ebx;
     tsc_start();
+    smp_init();
     serial_init(SERIAL_COM1, SERIAL_BAUD); /* without a UART the log's ring keeps the lines */
     log_info("ferrule");
     features_init();
@@ -245,8 +261,10 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
     step("acpi", acpi_tables);
     step("power", power);
     step("clock", clock);
+    step("irq", interrupts);
     step("pci", pci);
     paging_seal();
+    step("cores", cores);
 
     const char *deed = cmdline_get(&line, "selftest");
     if (deed)

@@ -7,6 +7,7 @@
 #include "arch/image.h"
 #include "arch/paging.h"
 #include "arch/serial.h"
+#include "arch/smp.h"
 #include "arch/trap.h"
 #include "kernel/fmt.h"
 #include "kernel/ksym.h"
@@ -17,9 +18,10 @@
 
 #define BACKTRACE_MAX 24
 #define LOG_LINES     12
+#define OTHERS_TRACE_MAX 4u
 
 static enum panic_end end_wanted = PANIC_HALT;
-static bool is_panicking;
+static struct cpu *panicking; /* the first core that did */
 
 void panic_set_end(enum panic_end end)
 {
@@ -55,29 +57,39 @@ static void print_code(const char *before, uint64_t address)
 }
 
 /* An address that a call has left on the stack. The call is the instruction before it, and may be
- * the last of its function. False if it is not one of ours. */
-static bool print_return(uint64_t address)
+ * the last of its function. */
+static void print_return(uint64_t address)
 {
     uint64_t offset;
     const char *name = ksym_find(address - 1, &offset);
-    if (name)
-        print("  0x%016lx %s+0x%lx\n", address, name, offset + 1);
-    return name != NULL;
-}
-
-/* Is this 16-byte frame (saved rbp, return address) readable? */
-static bool is_frame(uint64_t rbp)
-{
-    return rbp % 8 == 0 && paging_look(rbp).is_present && paging_look(rbp + 15).is_present;
+    print("  0x%016lx %s+0x%lx\n", address, name ? name : "?", name ? offset + 1 : 0);
 }
 
 static void print_backtrace(uint64_t rbp)
 {
-    for (unsigned i = 0; i < BACKTRACE_MAX && rbp && is_frame(rbp); i++) {
-        const uint64_t *frame = (const uint64_t *)rbp;
-        if (!print_return(frame[1]) || frame[0] <= rbp) /* callers lie above */
-            break;
-        rbp = frame[0];
+    uint64_t rip[BACKTRACE_MAX];
+    unsigned n = trap_backtrace(rbp, rip, BACKTRACE_MAX);
+    for (unsigned i = 0; i < n; i++)
+        print_return(rip[i]);
+}
+
+/* Where the other cores were when they were stopped. */
+static void print_others(void)
+{
+    const struct cpu *self = cpu_this();
+    smp_stop_others();
+    for (unsigned i = 0; i < cpus_n; i++) {
+        const struct cpu_trace *trace = &cpus[i]->trace;
+        if (cpus[i] == self)
+            continue;
+        if (__atomic_load_n(&cpus[i]->state, __ATOMIC_ACQUIRE) != CPU_STOPPED) {
+            print("core %u does not stop\n", i);
+            continue;
+        }
+        print("core %u was at\n", i);
+        print_code("  ", trace->rip[0]);
+        for (unsigned k = 1; k < MIN(trace->n, OTHERS_TRACE_MAX); k++)
+            print_return(trace->rip[k]);
     }
 }
 
@@ -97,6 +109,8 @@ static const char *place(uint64_t a)
         is_between(a, stack_nmi_guard, stack_nmi_bottom) ||
         is_between(a, stack_check_guard, stack_check_bottom))
         return "the guard page of an exception stack: stack overflow";
+    if (smp_is_guard(a))
+        return "a guard page of a core's stacks: stack overflow";
     if (is_between(a, image_text_start, image_text_end))
         return "code of the image";
     if (is_between(a, image_rodata_start, image_rodata_end))
@@ -109,6 +123,8 @@ static const char *place(uint64_t a)
         return "the map of physical memory";
     if (a >= DEVICE_BASE && a < DEVICE_BASE + DEVICE_BYTES)
         return "the window of device registers";
+    if (a >= STACKS_BASE && a < STACKS_BASE + STACKS_BYTES)
+        return "the stacks of the cores";
     if (a < 1ull << 47)
         return "the lower half, which is never mapped; is it a physical address?";
     return "no known place";
@@ -136,8 +152,15 @@ static void print_registers(const struct trap_frame *f)
     print("cr0 %016lx cr3 %016lx cr4 %016lx\n", cpu_cr0_read(), cpu_cr3_read(), cpu_cr4_read());
 }
 
+static void print_core(void)
+{
+    if (cpus_n > 1)
+        print("on core %u of %u\n", cpu_this()->index, cpus_n);
+}
+
 static _Noreturn void end(void)
 {
+    print_others();
     log_set_sink(NULL); /* the console's may be what broke */
     print("last log lines:\n");
     log_tail(LOG_LINES, print_bytes, NULL);
@@ -155,13 +178,16 @@ static _Noreturn void end(void)
     power_halt();
 }
 
-/* A second panic inside the first, on whatever is left. */
+/* A second panic inside the first, on the same core: whatever is left. */
 static void stop_if_panicking(const char *what, uint64_t rip)
 {
-    if (!is_panicking) {
-        is_panicking = true;
+    struct cpu *first = NULL, *self = cpu_this();
+    if (__atomic_compare_exchange_n(&panicking, &first, self, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
         return;
-    }
+    if (first != self) /* one at a time: the first one tells the story, and stops us by NMI */
+        for (;;)
+            cpu_halt();
     print("\npanic inside a panic: %s at 0x%lx; halted\n", what, rip);
     if (end_wanted == PANIC_EXIT)
         power_exit(PANIC_EXIT_CODE);
@@ -178,21 +204,28 @@ _Noreturn void panic(const char *fmt, ...)
     va_start(args, fmt);
     fmt_vprint(text, sizeof text, fmt, args);
     va_end(args);
-    print("\nPANIC: %s\nbacktrace:\n", text);
+    print("\nPANIC: %s\n", text);
+    print_core();
+    print("backtrace:\n");
     print_backtrace((uintptr_t)__builtin_frame_address(0));
     end();
 }
 
 void trap_dispatch(struct trap_frame *f)
 {
-    if (f->vector >= TRAP_EXCEPTIONS)
-        return; /* nothing is routed: a stray interrupt of a PIC that firmware left unmasked */
+    if (f->vector >= TRAP_EXCEPTIONS) {
+        irq_handle(f->vector);
+        return;
+    }
+    if (f->vector == TRAP_NMI && smp_nmi(f))
+        return;
     uint64_t cr2 = cpu_cr2_read();
     stop_if_panicking(trap_name(f->vector), f->rip);
     char why[96];
     trap_explain(f, why, sizeof why);
     print("\nPANIC: %s%s%s (vector %lu, error code 0x%lx)\n", trap_name(f->vector),
           why[0] ? ": " : "", why, f->vector, f->error_code);
+    print_core();
     if (f->vector == TRAP_PAGE_FAULT)
         print_address(cr2);
     /* A push onto a guard page cannot deliver its page fault either. */
@@ -204,7 +237,7 @@ void trap_dispatch(struct trap_frame *f)
     print_code("  ", f->rip);
     /* A jump out of the image: the call's return address is still on top of the stack. */
     uint64_t offset;
-    if (!ksym_find(f->rip, &offset) && is_frame(f->rsp))
+    if (!ksym_find(f->rip, &offset) && trap_is_frame(f->rsp))
         print_return(*(const uint64_t *)f->rsp);
     print_backtrace(f->rbp);
     end();

@@ -27,6 +27,9 @@ static inline void watch_stamp(struct cpu *cpu, uint64_t now)
         watch_stalled(cpu, ticks);
 }
 
+/* A trace in log lines, with names. */
+void watch_log_trace(const struct cpu_trace *trace);
+
 /* Look at all cores, a few times a second. Core 0. */
 void watch_poll(void);
 

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Starting the cores one after the other, by INIT and STARTUP (Intel SDM volume 3, section 9.4), and
+ * what they do until they have work. The first instructions of a core are in boot/ap.asm.
+ *
+ * Each core behind the first has STACK_STRIDE bytes at STACKS_BASE, with a hole below each stack:
+ *
+ *     hole  4 KiB | main 16 KiB | hole | #DF 8 KiB | hole | NMI 8 KiB | hole | #MC 8 KiB | hole
+ */
+#include "arch/smp.h"
+#include "arch/cpu.h"
+#include "arch/features.h"
+#include "arch/gdt.h"
+#include "arch/idt.h"
+#include "arch/image.h"
+#include "arch/lapic.h"
+#include "arch/paging.h"
+#include "arch/trap.h"
+#include "arch/tsc.h"
+#include "kernel/str.h"
+
+#define MSR_GS_BASE      0xC0000101
+
+#define STACK_STRIDE     65536u
+#define STACK_MAIN       0x1000u
+#define STACK_MAIN_END   0x5000u
+#define STACK_FAULT      0x6000u
+#define STACK_FAULT_END  0x8000u
+#define STACK_NMI        0x9000u
+#define STACK_NMI_END    0xB000u
+#define STACK_CHECK      0xC000u
+#define STACK_CHECK_END  0xE000u
+static_assert(STACK_STRIDE * CPUS_MAX <= STACKS_BYTES, "room for every core's stacks");
+
+#define LOW_END          0xA0000u /* real mode sees no RAM from here on */
+#define XAPIC_ID_MAX     254u     /* 255 is everybody */
+
+#define INIT_WAIT_US     10000u /* after INIT, before STARTUP */
+#define STARTUP_WAIT_US  200u   /* before the second STARTUP */
+#define STEP_US          100u
+/* A core that has not begun after this long is given up; an emulated one on a busy machine takes
+ * its time. Where many do not start, the rest get less, so that the boot goes on. */
+#define BEGIN_MS         500u
+#define BEGIN_HURRIED_MS 50u
+#define FAILURES_MANY    4u
+#define FINISH_MS        1000u
+
+#define TSC_ROUNDS       8u
+#define TSC_ROUND_NS     20000000u
+#define TRACE_WAIT_US    10000u
+
+/* At the end of the trampoline, see boot/ap.asm. */
+struct ap_block {
+    uint64_t cr3, stack, cpu, entry;
+    uint32_t ticket; /* 1: a core may come; it makes it 0 */
+    uint32_t far32;
+    uint16_t far32_selector, padding;
+    uint32_t far64;
+    uint16_t far64_selector;
+    uint16_t gdt_limit;
+    uint32_t gdt_base;
+} __attribute__((packed));
+static_assert(offsetof(struct ap_block, ticket) == 32, "as in boot/ap.asm");
+static_assert(sizeof(struct ap_block) == 56, "as in boot/ap.asm");
+
+extern const uint8_t ap_code[], ap_code_end[], ap_block[];
+
+/* A core's pages: what everybody may look at, and its tables. */
+struct area {
+    struct cpu cpu;
+    struct gdt_area tables;
+};
+
+struct cpu *cpus[CPUS_MAX];
+unsigned cpus_n;
+
+static struct area boot_area;
+static void (*set_up_core)(struct cpu *cpu);
+
+/* Core 0 and the core that starts compare their TSCs by this. */
+static struct {
+    uint32_t asked, answered; /* rounds */
+    uint64_t tsc;
+} comparison __attribute__((aligned(CACHE_LINE_BYTES)));
+
+static void be(struct cpu *cpu)
+{
+    cpu_msr_write(MSR_GS_BASE, (uintptr_t)cpu);
+}
+
+void smp_init(void)
+{
+    struct cpu *cpu = &boot_area.cpu;
+    cpu->self = cpu;
+    cpu->state = CPU_RUNNING;
+    be(cpu);
+    cpus[0] = cpu;
+    cpus_n = 1;
+}
+
+/* --- on the new core --- */
+
+static const uint8_t *stack_at(const struct cpu *cpu, uint64_t offset)
+{
+    return (const uint8_t *)cpu->stacks + offset;
+}
+
+static void answer_comparison(void)
+{
+    for (uint32_t round = 1; round <= TSC_ROUNDS; round++) {
+        uint64_t start = cpu_tsc(), limit = tsc_ticks(TSC_ROUND_NS);
+        while (__atomic_load_n(&comparison.asked, __ATOMIC_ACQUIRE) != round) {
+            if (cpu_tsc() - start > limit)
+                return;
+            cpu_pause();
+        }
+        comparison.tsc = cpu_tsc_ordered();
+        __atomic_store_n(&comparison.answered, round, __ATOMIC_RELEASE);
+    }
+}
+
+static _Noreturn void park(struct cpu *cpu)
+{
+    for (;;) {
+        void (*run)(void) = __atomic_load_n(&cpu->main, __ATOMIC_ACQUIRE);
+        if (run) {
+            __atomic_store_n(&cpu->state, CPU_RUNNING, __ATOMIC_RELEASE);
+            cpu->loop_tsc = cpu_tsc();
+            run();
+            __atomic_store_n(&cpu->main, NULL, __ATOMIC_RELEASE);
+            __atomic_store_n(&cpu->state, CPU_PARKED, __ATOMIC_RELEASE);
+        }
+        smp_sleep(0);
+    }
+}
+
+/* The first C of a core, called by boot/ap.asm. Logs nothing: core 0 speaks for it. */
+static _Noreturn void core_main(struct cpu *cpu)
+{
+    paging_switch();
+    features_enable();
+    be(cpu);
+    gdt_start(&((struct area *)cpu)->tables, stack_at(cpu, STACK_FAULT_END),
+              stack_at(cpu, STACK_NMI_END), stack_at(cpu, STACK_CHECK_END));
+    idt_load();
+    lapic_start();
+    set_up_core(cpu);
+    answer_comparison();
+    __atomic_store_n(&cpu->state, CPU_PARKED, __ATOMIC_RELEASE);
+    park(cpu);
+}
+
+/* --- on core 0 --- */
+
+/* By how much the other's TSC is ahead, as far as it is beyond doubt: its reading lies between two
+ * of ours, or it does not. */
+static int64_t compare_tsc(void)
+{
+    int64_t least = INT64_MIN, most = INT64_MAX;
+    uint64_t limit = tsc_ticks(TSC_ROUND_NS);
+    for (uint32_t round = 1; round <= TSC_ROUNDS; round++) {
+        uint64_t before = cpu_tsc_ordered();
+        __atomic_store_n(&comparison.asked, round, __ATOMIC_RELEASE);
+        while (__atomic_load_n(&comparison.answered, __ATOMIC_ACQUIRE) != round) {
+            if (cpu_tsc() - before > limit)
+                return 0;
+            cpu_pause();
+        }
+        uint64_t after = cpu_tsc_ordered();
+        least = MAX(least, (int64_t)(comparison.tsc - after));
+        most = MIN(most, (int64_t)(comparison.tsc - before));
+    }
+    return least > 0 ? least : most < 0 ? most : 0;
+}
+
+/* Memory for a core: its area, and its stacks with holes between them. */
+static struct cpu *make_core(uint32_t index, void *(*take)(size_t bytes))
+{
+    static const struct {
+        uint32_t start, end;
+    } parts[] = {
+        {STACK_MAIN, STACK_MAIN_END},
+        {STACK_FAULT, STACK_FAULT_END},
+        {STACK_NMI, STACK_NMI_END},
+        {STACK_CHECK, STACK_CHECK_END},
+    };
+    struct area *area = take(sizeof *area);
+    if (!area)
+        return NULL;
+    area->cpu.stacks = STACKS_BASE + (uint64_t)index * STACK_STRIDE;
+    for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
+        uint32_t bytes = parts[i].end - parts[i].start;
+        void *pages = take(bytes);
+        if (!pages || paging_map(area->cpu.stacks + parts[i].start, paging_paddr(pages), bytes,
+                                 PAGING_WRITE) != OK)
+            return NULL;
+    }
+    area->cpu.self = &area->cpu;
+    area->cpu.index = index;
+    return &area->cpu;
+}
+
+static struct ap_block *trampoline(const struct smp_plan *plan)
+{
+    uint8_t *page = plan->low_pages;
+    paddr_t at = paging_paddr(page);
+    if (at.v + PAGE_BYTES > LOW_END)
+        return NULL;
+    memcpy(page, ap_code, (size_t)(ap_code_end - ap_code));
+    struct ap_block *block = (struct ap_block *)(page + (ap_block - ap_code));
+    block->entry = (uintptr_t)core_main;
+    block->far32 += (uint32_t)at.v;
+    block->far64 += (uint32_t)at.v;
+    block->gdt_base += (uint32_t)at.v;
+    return block;
+}
+
+static bool is_taken(const struct ap_block *block)
+{
+    return __atomic_load_n(&block->ticket, __ATOMIC_ACQUIRE) == 0;
+}
+
+/* NULL: it is parked now; else what happened instead. */
+static const char *start_core(struct ap_block *block, struct cpu *cpu, unsigned failures)
+{
+    uint8_t *start = (uint8_t *)block - (ap_block - ap_code);
+    paddr_t at = paging_paddr(start);
+    uint8_t page = (uint8_t)(at.v / PAGE_BYTES);
+    block->cr3 = paging_way_in(start + PAGE_BYTES, at).v; /* now that the stacks are mapped */
+    block->stack = (uintptr_t)stack_at(cpu, STACK_MAIN_END);
+    block->cpu = (uintptr_t)cpu;
+    comparison.asked = comparison.answered = 0;
+    cpu->state = CPU_ABSENT;
+    __atomic_store_n(&block->ticket, 1, __ATOMIC_RELEASE);
+
+    lapic_send_startup(cpu->apic_id, page);
+    tsc_wait_us(STARTUP_WAIT_US);
+    if (!is_taken(block))
+        lapic_send_startup(cpu->apic_id, page);
+    unsigned limit_ms = failures < FAILURES_MANY ? BEGIN_MS : BEGIN_HURRIED_MS;
+    for (uint32_t us = 0; !is_taken(block); us += STEP_US) {
+        if (us >= limit_ms * 1000)
+            return "it does not answer STARTUP";
+        tsc_wait_us(STEP_US);
+    }
+    cpu->tsc_skew = compare_tsc();
+    for (uint32_t us = 0; __atomic_load_n(&cpu->state, __ATOMIC_ACQUIRE) != CPU_PARKED;
+         us += STEP_US) {
+        if (us >= FINISH_MS * 1000)
+            return "it began and did not finish";
+        tsc_wait_us(STEP_US);
+    }
+    return NULL;
+}
+
+unsigned smp_start(const struct smp_plan *plan)
+{
+    uint32_t own_id = lapic_id();
+    cpus[0]->apic_id = own_id;
+    unsigned max = MIN(plan->max, CPUS_MAX), failures = 0;
+    struct ap_block *block = plan->low_pages ? trampoline(plan) : NULL;
+    if (!block || lapic_mode() == LAPIC_NONE)
+        return cpus_n;
+    set_up_core = plan->set_up;
+
+    /* INIT to all that may be wanted, so that the wait is one for all. */
+    for (unsigned i = 0; i < plan->n; i++)
+        if (plan->apic_ids[i] != own_id)
+            lapic_send_init(plan->apic_ids[i]);
+    tsc_wait_us(INIT_WAIT_US);
+
+    struct cpu *cpu = NULL;
+    for (unsigned i = 0; i < plan->n && cpus_n < max; i++) {
+        uint32_t id = plan->apic_ids[i];
+        if (id == own_id)
+            continue;
+        if (id > XAPIC_ID_MAX && lapic_mode() != LAPIC_X2APIC) {
+            plan->failed(id, "its id needs x2APIC");
+            continue;
+        }
+        if (!cpu && !(cpu = make_core(cpus_n, plan->take))) {
+            plan->failed(id, "no memory for its stacks");
+            break;
+        }
+        cpu->apic_id = id;
+        const char *why = start_core(block, cpu, failures);
+        if (why) {
+            /* Back to where it waits for STARTUP: it must not come late and find the memory of
+             * the core that gets it next. */
+            block->ticket = 0;
+            lapic_send_init(id);
+            failures++;
+            plan->failed(id, why);
+            continue;
+        }
+        cpus[cpus_n] = cpu;
+        cpus_n++;
+        cpu = NULL;
+    }
+    return cpus_n;
+}
+
+void smp_run(void (*main)(void), unsigned n)
+{
+    for (unsigned i = 1; i < MIN(n, cpus_n); i++) {
+        __atomic_store_n(&cpus[i]->main, main, __ATOMIC_RELEASE);
+        smp_wake(i);
+    }
+}
+
+/* --- sleeping --- */
+
+void smp_sleep(uint64_t max_ns)
+{
+    struct cpu *cpu = cpu_this();
+    if (max_ns) {
+        if (!lapic_timer_is_known()) { /* nothing would end the sleep in time */
+            cpu_pause();
+            return;
+        }
+        lapic_timer_arm(max_ns);
+    }
+    cpu->sleeps++;
+    __atomic_store_n(&cpu->is_asleep, true, __ATOMIC_RELAXED);
+    cpu_sleep();
+    /* The stamp first: a core that is not asleep has a fresh one. */
+    __atomic_store_n(&cpu->loop_tsc, cpu_tsc(), __ATOMIC_RELAXED);
+    __atomic_store_n(&cpu->is_asleep, false, __ATOMIC_RELEASE);
+    if (max_ns)
+        lapic_timer_arm(0);
+}
+
+void smp_wake(unsigned core)
+{
+    if (core < cpus_n)
+        lapic_send(cpus[core]->apic_id, IRQ_WAKE);
+}
+
+/* --- NMI --- */
+
+static void leave_trace(struct cpu *cpu, const struct trap_frame *frame)
+{
+    cpu->trace.rip[0] = frame->rip;
+    cpu->trace.n = 1 + trap_backtrace(frame->rbp, cpu->trace.rip + 1, TRACE_MAX - 1);
+}
+
+bool smp_nmi(const struct trap_frame *frame)
+{
+    struct cpu *cpu = cpu_this();
+    bool is_ours = false;
+    if (__atomic_load_n(&cpu->is_trace_wanted, __ATOMIC_ACQUIRE)) {
+        leave_trace(cpu, frame);
+        __atomic_store_n(&cpu->is_trace_wanted, false, __ATOMIC_RELEASE);
+        is_ours = true;
+    }
+    if (__atomic_load_n(&cpu->is_stop_wanted, __ATOMIC_ACQUIRE)) {
+        leave_trace(cpu, frame);
+        __atomic_store_n(&cpu->state, CPU_STOPPED, __ATOMIC_RELEASE);
+        for (;;)
+            cpu_halt();
+    }
+    return is_ours;
+}
+
+bool smp_trace(unsigned core)
+{
+    struct cpu *cpu = cpus[core];
+    __atomic_store_n(&cpu->is_trace_wanted, true, __ATOMIC_RELEASE);
+    lapic_send_nmi(cpu->apic_id);
+    uint64_t start = cpu_tsc(), limit = tsc_ticks(TRACE_WAIT_US * 1000ull);
+    while (__atomic_load_n(&cpu->is_trace_wanted, __ATOMIC_ACQUIRE)) {
+        if (cpu_tsc() - start > limit)
+            return false;
+        cpu_pause();
+    }
+    return true;
+}
+
+void smp_stop_others(void)
+{
+    struct cpu *self = cpu_this();
+    for (unsigned i = 0; i < cpus_n; i++)
+        if (cpus[i] != self) {
+            __atomic_store_n(&cpus[i]->is_stop_wanted, true, __ATOMIC_RELEASE);
+            lapic_send_nmi(cpus[i]->apic_id);
+        }
+    uint64_t start = cpu_tsc(), limit = tsc_ticks(TRACE_WAIT_US * 1000ull * 10);
+    for (unsigned i = 0; i < cpus_n; i++)
+        while (cpus[i] != self && __atomic_load_n(&cpus[i]->state, __ATOMIC_ACQUIRE) != CPU_STOPPED)
+            if (cpu_tsc() - start > limit)
+                return;
+}
+
+bool smp_is_guard(uint64_t address)
+{
+    if (address < STACKS_BASE || address >= STACKS_BASE + STACKS_BYTES)
+        return false;
+    uint64_t in = address % STACK_STRIDE;
+    return in < STACK_MAIN || (in >= STACK_MAIN_END && in < STACK_FAULT) ||
+           (in >= STACK_FAULT_END && in < STACK_NMI) || (in >= STACK_NMI_END && in < STACK_CHECK);
+}

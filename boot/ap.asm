@@ -1,0 +1,103 @@
+; SPDX-License-Identifier: BSD-2-Clause
+; The way of every further core from its reset to C: real mode, protected mode, long mode. Bytes
+; between ap_code and ap_code_end are copied to a page below 640 KiB (arch/smp.c), where the core
+; starts with cs = page / 16; so everything is addressed from the start of the page. What differs
+; from core to core stands in the block at the end, filled in by core 0 before it sends STARTUP.
+;
+; The first page tables show the page at its physical address, read-only and executable, and the
+; kernel's half of the address space. The C function switches to the final ones.
+
+CR0_PE      equ 1 << 0
+CR0_ET      equ 1 << 4
+CR0_NE      equ 1 << 5
+CR0_WP      equ 1 << 16
+CR0_PG      equ 1 << 31
+CR4_PAE     equ 1 << 5
+MSR_EFER    equ 0xC0000080
+EFER_LME    equ 1 << 8
+EFER_NXE    equ 1 << 11
+
+%define AT(label) ((label) - ap_code)
+
+global ap_code, ap_code_end, ap_block
+
+section .rodata progbits alloc noexec nowrite align=16
+align 16
+bits 16
+ap_code:
+    cli
+    cld
+    mov ax, cs
+    mov ds, ax
+    ; One block, one core: who comes late, after core 0 has given it up, finds the ticket gone.
+    xor eax, eax
+    xchg [AT(ap_ticket)], eax
+    test eax, eax
+    jz .stop
+    xor ebx, ebx
+    mov bx, cs
+    shl ebx, 4                          ; the page's address
+    o32 lgdt [AT(ap_gdt_register)]
+    mov eax, CR0_ET | CR0_PE
+    mov cr0, eax
+    jmp dword far [AT(ap_far32)]
+.stop:
+    hlt
+    jmp .stop
+
+bits 32
+ap32:
+    mov ax, 0x10
+    mov ds, ax
+    mov es, ax
+    mov ss, ax
+    xor eax, eax
+    mov fs, ax
+    mov gs, ax
+    mov eax, CR4_PAE
+    mov cr4, eax
+    mov eax, [ebx + AT(ap_cr3)]
+    mov cr3, eax
+    mov ecx, MSR_EFER
+    rdmsr
+    or eax, EFER_LME | EFER_NXE
+    wrmsr
+    mov eax, CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE
+    mov cr0, eax
+    jmp far [ebx + AT(ap_far64)]
+
+bits 64
+ap64:
+    mov ebx, ebx
+    mov rsp, [rbx + AT(ap_stack)]
+    mov rdi, [rbx + AT(ap_cpu)]
+    mov rax, [rbx + AT(ap_entry)]
+    xor ebp, ebp                        ; ends the backtrace
+    call rax
+.stop:
+    hlt
+    jmp .stop
+
+align 8
+ap_gdt:
+    dq 0
+    dq 0x00AF9B000000FFFF               ; 08  64-bit code
+    dq 0x00CF93000000FFFF               ; 10  data
+    dq 0x00CF9B000000FFFF               ; 18  32-bit code
+ap_gdt_end:
+
+; struct ap_block of arch/smp.c.
+align 8
+ap_block:
+ap_cr3:          dq 0
+ap_stack:        dq 0
+ap_cpu:          dq 0
+ap_entry:        dq 0
+ap_ticket:       dd 0                   ; 1: a core may come
+ap_far32:        dd AT(ap32)            ; + the page's address
+                 dw 0x18, 0
+ap_far64:        dd AT(ap64)            ; the same
+                 dw 0x08
+ap_gdt_register: dw ap_gdt_end - ap_gdt - 1
+                 dd AT(ap_gdt)          ; the same
+ap_code_end:

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * From the MADT to interrupt controllers and cores; see platform.h.
+ */
+#include "kernel/platform.h"
+#include "arch/ioapic.h"
+#include "arch/lapic.h"
+#include "arch/serial.h"
+#include "arch/smp.h"
+#include "boot/cmdline.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/madt.h"
+#include "kernel/memory.h"
+
+#define DMAR_FLAGS          37
+#define DMAR_X2APIC_OPT_OUT BIT(1)
+
+static struct madt madt;
+
+/* Firmware may ask to keep out of x2APIC mode, in the DMAR table's flags. */
+static bool may_x2apic(const struct acpi *acpi)
+{
+    struct acpi_table dmar = acpi_find(acpi, "DMAR", 0);
+    return dmar.bytes <= DMAR_FLAGS || !(dmar.at[DMAR_FLAGS] & DMAR_X2APIC_OPT_OUT);
+}
+
+static void judge_madt(void)
+{
+    if (madt.is_broken)
+        log_warn("acpi: the MADT breaks off at a length that cannot be right; what came before "
+                 "it is used");
+    if (madt.n_bad)
+        log_warn("acpi: %u structures of the MADT are too short or wrong; left out", madt.n_bad);
+    if (madt.n_lost)
+        log_warn("acpi: the MADT has %u structures more than there is room for", madt.n_lost);
+}
+
+/* The pins of this core's LAPIC that deliver NMIs: the platform's way to cry out. */
+static void nmi_pins(uint32_t apic_id)
+{
+    for (unsigned i = 0; i < madt.n_cpus; i++) {
+        if (madt.cpus[i].apic_id != apic_id)
+            continue;
+        unsigned low, pins = madt_nmi_pins(&madt, madt.cpus[i].acpi_uid, &low);
+        for (unsigned pin = 0; pin < 2; pin++)
+            if (pins & BIT(pin))
+                lapic_nmi_pin(pin, low & BIT(pin));
+    }
+}
+
+static void set_up_core(struct cpu *cpu)
+{
+    nmi_pins(cpu->apic_id);
+}
+
+void platform_interrupts(const struct acpi *acpi, char *found, size_t n)
+{
+    struct acpi_table table = acpi_find(acpi, "APIC", 0);
+    if (!madt_read(&table, &madt))
+        log_warn("acpi: no MADT; one core, no IOAPIC");
+    judge_madt();
+    irq_init();
+    if (lapic_init(madt.lapic_paddr, may_x2apic(acpi)) != OK) {
+        log_warn("irq: no LAPIC that can be used; nothing sleeps, one core");
+        return;
+    }
+    cpus[0]->apic_id = lapic_id();
+    nmi_pins(cpus[0]->apic_id);
+    for (unsigned i = 0; i < madt.n_ioapics; i++)
+        if (ioapic_add(madt.ioapics[i].id, madt.ioapics[i].paddr, madt.ioapics[i].gsi_first) != OK)
+            log_warn("irq: IOAPIC %u at 0x%lx does not answer; not used", madt.ioapics[i].id,
+                     madt.ioapics[i].paddr);
+    if (lapic_timer_calibrate() != OK)
+        log_warn("irq: the LAPIC's timer does not count; waits spin");
+    fmt_print(found, n, "%s, timer at %lu.%03lu MHz, %u IOAPICs with %u lines, 8259s masked",
+              lapic_mode() == LAPIC_X2APIC ? "x2APIC" : "xAPIC", lapic_timer_hz() / 1000000,
+              lapic_timer_hz() / 1000 % 1000, ioapic_count(), ioapic_lines());
+}
+
+static void *take(size_t bytes)
+{
+    return memory_take(bytes, PAGE_BYTES);
+}
+
+static void core_failed(uint32_t apic_id, const char *why)
+{
+    log_warn("cores: APIC id %u does not start: %s", apic_id, why);
+}
+
+void platform_cores(const struct cmdline *line, char *found, size_t n)
+{
+    uint64_t max = CPUS_MAX;
+    if (cmdline_u64(line, "cpus", &max) && max == 0) {
+        log_warn("boot line: cpus=0 cannot be; one is used");
+        max = 1;
+    }
+    uint32_t ids[MADT_CPUS_MAX];
+    for (unsigned i = 0; i < madt.n_cpus; i++)
+        ids[i] = madt.cpus[i].apic_id;
+    if (max > 1 && madt.n_cpus > 1)
+        smp_start(&(struct smp_plan){
+            .apic_ids = ids,
+            .n = madt.n_cpus,
+            .max = (unsigned)MIN(max, (uint64_t)CPUS_MAX),
+            .take = take,
+            .low_pages = memory_take_low(SMP_LOW_PAGES * PAGE_BYTES),
+            .set_up = set_up_core,
+            .failed = core_failed,
+        });
+    for (unsigned i = 1; i < cpus_n; i++)
+        if (cpus[i]->tsc_skew)
+            log_warn("cores: the TSC of core %u is %ld ticks off core 0's", i, cpus[i]->tsc_skew);
+    fmt_print(found, n, "%u of %u run", cpus_n, MAX(madt.n_cpus, 1u));
+}
+
+void platform_serial_interrupt(void)
+{
+    int irq = serial_irq();
+    if (irq < 0 || ioapic_count() == 0)
+        return;
+    struct madt_line wired = madt_isa_line(&madt, (uint8_t)irq);
+    struct ioapic_line line = {wired.gsi, wired.is_low_active, wired.is_level};
+    uint8_t vector;
+    if (irq_alloc(0, NULL, NULL, "serial", &vector) != OK ||
+        ioapic_route(line, cpus[0]->apic_id, vector) != OK) {
+        log_warn("irq: line %u has no way to core 0; the serial line is looked at by the clock",
+                 wired.gsi);
+        return;
+    }
+    serial_listen();
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The watch of core 0 over the others; see watch.h.
+ */
+#include "kernel/watch.h"
+#include "arch/tsc.h"
+#include "kernel/ksym.h"
+#include "kernel/log.h"
+
+uint64_t watch_stall_tsc = ~0ull;
+static uint64_t silent_tsc;
+static bool is_named[CPUS_MAX];
+
+void watch_init(void)
+{
+    watch_stall_tsc = tsc_ticks(WATCH_STALL_NS);
+    silent_tsc = tsc_ticks(WATCH_SILENT_NS);
+    cpu_this()->loop_tsc = cpu_tsc();
+}
+
+void watch_stalled(struct cpu *cpu, uint64_t ticks)
+{
+    hist_add(&cpu->stalls, tsc_ns(ticks));
+}
+
+void watch_log_trace(const struct cpu_trace *trace)
+{
+    for (unsigned i = 0; i < trace->n; i++) {
+        uint64_t offset;
+        const char *name = ksym_find(trace->rip[i], &offset);
+        if (name)
+            log_warn("  0x%016lx %s+0x%lx", trace->rip[i], name, offset);
+        else
+            log_warn("  0x%016lx", trace->rip[i]);
+    }
+}
+
+void watch_poll(void)
+{
+    for (unsigned i = 1; i < cpus_n; i++) {
+        struct cpu *cpu = cpus[i];
+        /* Asleep first: a core that wakes stamps before it says that it is awake. */
+        if (__atomic_load_n(&cpu->state, __ATOMIC_ACQUIRE) != CPU_RUNNING ||
+            __atomic_load_n(&cpu->is_asleep, __ATOMIC_ACQUIRE)) {
+            is_named[i] = false;
+            continue;
+        }
+        uint64_t stamp = __atomic_load_n(&cpu->loop_tsc, __ATOMIC_RELAXED);
+        int64_t silent = (int64_t)(cpu_tsc() + (uint64_t)cpu->tsc_skew - stamp);
+        if (silent < (int64_t)silent_tsc) {
+            if (is_named[i])
+                log_warn("core %u is back", i);
+            is_named[i] = false;
+        } else if (!is_named[i]) {
+            is_named[i] = true;
+            bool has_answered = smp_trace(i);
+            log_error("core %u has been silent for %lu ms%s", i,
+                      tsc_ns((uint64_t)silent) / 1000000,
+                      has_answered ? "; it is at" : " and does not answer an NMI");
+            if (has_answered)
+                watch_log_trace(&cpu->trace);
+        }
+    }
+}
