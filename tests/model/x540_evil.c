@@ -4,6 +4,23 @@
  */
 #include "x540_internal.h"
 
+/* Queues that were kept from starting start now. */
+static void start_queues(struct x540 *card)
+{
+    for (uint32_t n = 0; n < QUEUES; n++) {
+        if (card->rxq[n].state == QUEUE_STARTING) {
+            card->rxq[n].due = card->now;
+            bit_put(card->rxq_moving, n, true);
+            x540_plan(card, EV_RXQ, 0);
+        }
+        if (card->txq[n].state == QUEUE_STARTING) {
+            card->txq[n].due = card->now;
+            bit_put(card->txq_moving, n, true);
+            x540_plan(card, EV_TXQ, 0);
+        }
+    }
+}
+
 void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg)
 {
     if ((unsigned)what >= X540_EVIL_COUNT)
@@ -16,6 +33,8 @@ void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg)
     /* A promise kept again: what was stuck goes on. */
     if (what == X540_EVIL_RESET_STUCK && card->in_reset && card->due[EV_RESET] == NEVER)
         x540_plan(card, EV_RESET, card->config.reset_ns);
+    if (what == X540_EVIL_ENABLE_STUCK)
+        start_queues(card);
     if (what == X540_EVIL_MDIO_STUCK && (REG(card, MSCA) & MSCA_MDI_COMMAND))
         x540_plan(card, EV_MDIO, 0);
     if (what == X540_EVIL_EERD_STUCK && ((REG(card, EERD) | REG(card, EEWR)) & EE_START))

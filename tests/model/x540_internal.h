@@ -178,6 +178,7 @@ struct x540 {
     uint64_t vector_cause;   /* pending queue causes by vector; the low 16 are EICR 15:0 */
     uint64_t vector_mask;    /* enabled: EIMS 15:0 and EIMS_EX */
     uint64_t vector_automask; /* EIAM 15:0 and EIAM_EX */
+    uint64_t vector_told;    /* pending ones whose message was sent */
     uint64_t vector_wait;    /* throttled: to be sent when its time comes */
     uint32_t other_cause, other_mask, other_automask; /* bits 31:16 of EICR, EIMS, EIAM */
     bool level; /* the legacy line */

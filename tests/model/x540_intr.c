@@ -93,6 +93,7 @@ static void message(struct x540 *card, uint32_t v)
     if (!card->bus_master || !may_signal(card))
         return;
     card->vector[v].next = card->now + interval_ns(card, v);
+    card->vector_told |= BIT64(v);
     auto_clear_and_mask(card, v);
     card->truth.interrupts++;
     card->env.interrupt(card->env.opaque, v, true);
@@ -182,8 +183,11 @@ static void queue_cause(struct x540 *card, uint32_t v, bool at_once)
         line(card);
         return;
     }
+    if (!(card->vector_cause & BIT64(v)))
+        card->vector_told &= ~BIT64(v);
     card->vector_cause |= BIT64(v);
-    if (card->vector_mask & BIT64(v))
+    /* One message an assertion: what is pending and told says nothing new. */
+    if (card->vector_mask & ~card->vector_told & BIT64(v))
         vector_signal(card, v, at_once);
 }
 
@@ -396,6 +400,7 @@ void x540_intr_reset(struct x540 *card)
     bool was = card->level;
 
     card->vector_cause = card->vector_mask = card->vector_automask = card->vector_wait = 0;
+    card->vector_told = 0;
     card->other_cause = card->other_mask = card->other_automask = 0;
     card->level = false;
     for (uint32_t v = 0; v < VECTORS; v++)

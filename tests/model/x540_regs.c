@@ -299,14 +299,14 @@ static const struct x540_register table[] = {
     {"TSAUXC", 0x08C20, 0x0, 1, 0x80000000, 0, 0, 0, 12, B_PLAIN},
 };
 
-/* Second addresses of the same register (facts, section 18 and the register rows). */
+/* Second addresses of the same register (facts, section 18 and the register rows). One that the
+ * facts give is left out: TQSM at 0x07300 lies on TDBAL of queue 76. */
 static const struct x540_alias aliases[] = {
     {"SRRCTL", 0x02100, 0x4, 0x01014, 0x40, 16},     {"DCA_RXCTRL", 0x02200, 0x4, 0x0100C, 0x40, 16},
     {"RAL", 0x05400, 0x8, 0x0A200, 0x8, 16},         {"RAH", 0x05404, 0x8, 0x0A204, 0x8, 16},
     {"PSRTYPE", 0x05480, 0x4, 0x0EA00, 0x4, 16},     {"MRQC", 0x0EC80, 0x4, 0x05818, 0x4, 1},
     {"RETA", 0x0EB00, 0x4, 0x05C00, 0x4, 32},        {"RSSRK", 0x0EB80, 0x4, 0x05C80, 0x4, 10},
-    {"TQSM", 0x07300, 0x4, 0x08600, 0x4, 8},         {"QPTC", 0x06030, 0x40, 0x08680, 0x4, 16},
-    {"IMIRVP", 0x05AC0, 0x4, 0x0EC60, 0x4, 1},
+    {"QPTC", 0x06030, 0x40, 0x08680, 0x4, 16},       {"IMIRVP", 0x05AC0, 0x4, 0x0EC60, 0x4, 1},
 };
 
 const struct x540_register *x540_registers(uint32_t *count)

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Each promise that the model can break: it is kept before, broken while the mode is on, and kept
+ * again after. The table below has one entry a mode; a mode without an entry fails the last test.
+ */
+/* links: $(MODEL) */
+#include "tests/unit/model_bench.h"
+
+#include <stdio.h>
+
+static uint8_t frame[100];
+
+static void in(struct pair *p, uint32_t n)
+{
+    make_frame(frame, 100, 1);
+    while (n--)
+        x540_frame_in(p->b->card, frame, 100);
+}
+static uint64_t rx_q1(struct pair *p, uint32_t slot)
+{
+    return get64(p->b, p->rx.base + 16 * slot + 8);
+}
+static void out(struct pair *p)
+{
+    make_frame(frame, 100, 1);
+    tx_frame(p->b, &p->tx, frame, 100);
+}
+static void evil(struct pair *p, enum x540_evil what, uint64_t arg)
+{
+    x540_set_evil(p->b->card, what, arg);
+}
+/* Does the bit keep the value that it should leave, for all of a second? */
+static bool stuck(struct bench *b, uint32_t offset, uint32_t mask, uint32_t at)
+{
+    for (int i = 0; i < 1000; i++) {
+        if ((rd(b, offset) & mask) != at)
+            return false;
+        wait_ms(b, 1);
+    }
+    return true;
+}
+
+static void rx_length(struct pair *p)
+{
+    evil(p, X540_EVIL_RX_LENGTH, 5000);
+    in(p, 1);
+    assert_int_equal(rx_q1(p, 0) & 0xFFFF, 5000);
+    evil(p, X540_EVIL_RX_LENGTH, 0);
+    in(p, 1);
+    assert_int_equal(rx_q1(p, 1) & 0xFFFF, 100);
+}
+static void rx_no_eop(struct pair *p)
+{
+    evil(p, X540_EVIL_RX_NO_EOP, 2);
+    in(p, 4);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(rx_q1(p, i) >> 32 & 3, i % 2 ? 1 : 3);
+}
+static void rx_error(struct pair *p)
+{
+    evil(p, X540_EVIL_RX_ERROR, 3);
+    in(p, 6);
+    for (uint32_t i = 0; i < 6; i++)
+        assert_int_equal(rx_q1(p, i) >> 40 & 1, i % 3 == 2);
+}
+static void rx_out_of_order(struct pair *p)
+{
+    evil(p, X540_EVIL_RX_OUT_OF_ORDER, 2);
+    in(p, 2);
+    assert_int_equal(rx_q1(p, 0) >> 32 & 1, 1);
+    assert_int_equal(rx_q1(p, 1) >> 32 & 1, 0); /* held back */
+    in(p, 1);
+    assert_int_equal(rx_q1(p, 2) >> 32 & 1, 1); /* the later one was first */
+    assert_int_equal(rx_q1(p, 1) >> 32 & 1, 1);
+    in(p, 1);
+    wait_ms(p->b, 1);
+    assert_int_equal(rx_q1(p, 3) >> 32 & 1, 1); /* nothing is held back for ever */
+}
+static void head_jump(struct pair *p)
+{
+    evil(p, X540_EVIL_HEAD_JUMP, 7777);
+    out(p);
+    assert_int_equal(get32(p->b, p->tx.head_at), 7777);
+    evil(p, X540_EVIL_HEAD_JUMP, 0);
+    out(p);
+    assert_int_equal(get32(p->b, p->tx.head_at), 2);
+}
+static void head_stuck(struct pair *p)
+{
+    evil(p, X540_EVIL_HEAD_STUCK, 1);
+    out(p);
+    assert_int_equal(p->b->frames, 1);
+    assert_int_equal(get32(p->b, p->tx.head_at), 0);
+}
+static void tx_stuck(struct pair *p)
+{
+    evil(p, X540_EVIL_TX_STUCK, 1);
+    out(p);
+    wait_ms(p->b, 100);
+    assert_int_equal(p->b->frames, 0);
+    evil(p, X540_EVIL_TX_STUCK, 0);
+    assert_int_equal(p->b->frames, 1);
+}
+static void all_ones(struct pair *p)
+{
+    evil(p, X540_EVIL_ALL_ONES, 1);
+    assert_int_equal(rd(p->b, STATUS), 0xFFFFFFFF);
+    p->b->dma_reads = p->b->dma_writes = 0;
+    in(p, 1);
+    out(p);
+    wait_ms(p->b, 100);
+    assert_int_equal(p->b->dma_reads + p->b->dma_writes, 0);
+}
+static void semaphore_stuck(struct pair *p)
+{
+    evil(p, X540_EVIL_SEMAPHORE_STUCK, 1);
+    assert_true(stuck(p->b, SWSM, SWSM_SMBI, SWSM_SMBI));
+    evil(p, X540_EVIL_SEMAPHORE_STUCK, 0);
+    take(p->b, SYNC_PHY0);
+}
+static void reset_stuck(struct pair *p)
+{
+    evil(p, X540_EVIL_RESET_STUCK, 1);
+    set(p->b, CTRL, CTRL_RST);
+    assert_true(stuck(p->b, CTRL, CTRL_RST, CTRL_RST));
+    evil(p, X540_EVIL_RESET_STUCK, 0);
+    await(p->b, CTRL, CTRL_RST, 0);
+}
+static void master_stuck(struct pair *p)
+{
+    evil(p, X540_EVIL_MASTER_STUCK, 1);
+    set(p->b, CTRL, CTRL_GIO_DIS);
+    assert_true(stuck(p->b, STATUS, STATUS_GIO, STATUS_GIO));
+    assert_true(x540_transactions_pending(p->b->card));
+    evil(p, X540_EVIL_MASTER_STUCK, 0);
+    await(p->b, STATUS, STATUS_GIO, 0);
+    assert_false(x540_transactions_pending(p->b->card));
+}
+static void enable_stuck(struct pair *p)
+{
+    evil(p, X540_EVIL_ENABLE_STUCK, 1);
+    wr(p->b, RXDCTL(5), RXDCTL_ENABLE);
+    wr(p->b, TXDCTL(5), TXDCTL_ENABLE);
+    assert_true(stuck(p->b, RXDCTL(5), RXDCTL_ENABLE, 0));
+    assert_int_equal(rd(p->b, TXDCTL(5)) & TXDCTL_ENABLE, 0);
+    evil(p, X540_EVIL_ENABLE_STUCK, 0);
+    await(p->b, RXDCTL(5), RXDCTL_ENABLE, RXDCTL_ENABLE);
+    await(p->b, TXDCTL(5), TXDCTL_ENABLE, TXDCTL_ENABLE);
+}
+static void mdio_stuck(struct pair *p)
+{
+    evil(p, X540_EVIL_MDIO_STUCK, 1);
+    take(p->b, SYNC_PHY0);
+    wr(p->b, MSCA, MSCA_MDI_COMMAND | 1u << 16 | 2);
+    assert_true(stuck(p->b, MSCA, MSCA_MDI_COMMAND, MSCA_MDI_COMMAND));
+    evil(p, X540_EVIL_MDIO_STUCK, 0);
+    await(p->b, MSCA, MSCA_MDI_COMMAND, 0);
+}
+static void eerd_stuck(struct pair *p)
+{
+    evil(p, X540_EVIL_EERD_STUCK, 1);
+    take(p->b, SYNC_EEP);
+    wr(p->b, EERD, EE_START);
+    assert_true(stuck(p->b, EERD, EE_DONE, 0));
+    evil(p, X540_EVIL_EERD_STUCK, 0);
+    await(p->b, EERD, EE_DONE, EE_DONE);
+}
+static void dmaidone_stuck(struct pair *p)
+{
+    evil(p, X540_EVIL_DMAIDONE_STUCK, 1);
+    assert_true(stuck(p->b, RDRXCTL, RDRXCTL_DMAIDONE, 0));
+    evil(p, X540_EVIL_DMAIDONE_STUCK, 0);
+    await(p->b, RDRXCTL, RDRXCTL_DMAIDONE, RDRXCTL_DMAIDONE);
+}
+static void eec_stuck(struct pair *p)
+{
+    evil(p, X540_EVIL_EEC_STUCK, 1);
+    assert_true(stuck(p->b, EEC, EEC_ARD, 0));
+    evil(p, X540_EVIL_EEC_STUCK, 0);
+    await(p->b, EEC, EEC_ARD, EEC_ARD);
+}
+static void nvm_checksum(struct pair *p)
+{
+    uint16_t good, bad;
+
+    take(p->b, SYNC_EEP);
+    good = nvm_word(p->b, 0x3F);
+    release(p->b, SYNC_EEP);
+    evil(p, X540_EVIL_NVM_CHECKSUM, 1);
+    reset_card(p->b);
+    take(p->b, SYNC_EEP);
+    bad = nvm_word(p->b, 0x3F);
+    assert_int_not_equal(good, bad);
+}
+static void bad_mac(struct pair *p)
+{
+    evil(p, X540_EVIL_BAD_MAC, 1);
+    assert_int_not_equal(rd(p->b, RAL), 0);
+    reset_card(p->b);
+    assert_int_equal(rd(p->b, RAL) | rd(p->b, RAH), 0);
+}
+static void msix(struct pair *p)
+{
+    x540_set_msix_enabled(p->b->card, true);
+    mask_interrupts(p->b);
+    wr(p->b, GPIE, GPIE_MSIX_MODE);
+    wr(p->b, IVAR, 0x80);
+    wr(p->b, EIMS_EX, 0x11);
+}
+static void irq_storm(struct pair *p)
+{
+    msix(p);
+    evil(p, X540_EVIL_IRQ_STORM, 1);
+    for (int i = 0; i < 10; i++)
+        wait_ns(p->b, 100);
+    assert_int_equal(p->b->messages[0], 10);
+    assert_int_equal(p->b->messages[4], 10);
+    assert_int_equal(p->b->messages[1], 0);
+}
+static void irq_silent(struct pair *p)
+{
+    msix(p);
+    evil(p, X540_EVIL_IRQ_SILENT, 1);
+    in(p, 3);
+    assert_int_equal(p->b->messages[0], 0);
+    assert_int_equal(rd(p->b, EICS) & 1, 1);
+    evil(p, X540_EVIL_IRQ_SILENT, 0);
+    in(p, 1);
+    assert_int_equal(p->b->messages[0], 1);
+}
+static void link_lies(struct pair *p)
+{
+    x540_set_cable(p->b->card, false);
+    rd(p->b, LINKS);
+    assert_false(rd(p->b, LINKS) & LINKS_UP);
+    evil(p, X540_EVIL_LINK_LIES, 1);
+    assert_true(rd(p->b, LINKS) & LINKS_UP);
+    out(p);
+    assert_int_equal(p->b->frames, 0);
+}
+
+static const struct mode {
+    enum x540_evil what;
+    const char *name;
+    void (*check)(struct pair *p);
+} modes[] = {
+    {X540_EVIL_RX_LENGTH, "rx_length__lies", rx_length},
+    {X540_EVIL_RX_NO_EOP, "rx_no_eop__every_second", rx_no_eop},
+    {X540_EVIL_RX_ERROR, "rx_error__every_third", rx_error},
+    {X540_EVIL_RX_OUT_OF_ORDER, "rx_out_of_order__one_late", rx_out_of_order},
+    {X540_EVIL_HEAD_JUMP, "head_jump__beyond_the_ring", head_jump},
+    {X540_EVIL_HEAD_STUCK, "head_stuck__frames_leave", head_stuck},
+    {X540_EVIL_TX_STUCK, "tx_stuck__nothing_leaves", tx_stuck},
+    {X540_EVIL_ALL_ONES, "all_ones__no_dma", all_ones},
+    {X540_EVIL_SEMAPHORE_STUCK, "semaphore__stuck", semaphore_stuck},
+    {X540_EVIL_RESET_STUCK, "reset__stuck", reset_stuck},
+    {X540_EVIL_MASTER_STUCK, "master_disable__stuck", master_stuck},
+    {X540_EVIL_ENABLE_STUCK, "enable__stuck", enable_stuck},
+    {X540_EVIL_MDIO_STUCK, "mdio__stuck", mdio_stuck},
+    {X540_EVIL_EERD_STUCK, "eerd__stuck", eerd_stuck},
+    {X540_EVIL_DMAIDONE_STUCK, "dmaidone__stuck", dmaidone_stuck},
+    {X540_EVIL_EEC_STUCK, "eec__stuck", eec_stuck},
+    {X540_EVIL_NVM_CHECKSUM, "nvm_checksum__wrong", nvm_checksum},
+    {X540_EVIL_BAD_MAC, "mac__zero_after_reset", bad_mac},
+    {X540_EVIL_IRQ_STORM, "interrupts__storm", irq_storm},
+    {X540_EVIL_IRQ_SILENT, "interrupts__silent", irq_silent},
+    {X540_EVIL_LINK_LIES, "link__lies", link_lies},
+};
+#define MODES (sizeof(modes) / sizeof(modes[0]))
+
+static void mode__breaks_its_promise(void **state)
+{
+    const struct mode *mode = *state;
+    struct pair p = bring_up(LEGACY, true);
+
+    mode->check(&p);
+    bench_free(p.b);
+}
+
+static void modes__each_one__has_a_test(void **state)
+{
+    bool seen[X540_EVIL_COUNT] = {false};
+
+    (void)state;
+    for (uint32_t i = 0; i < MODES; i++)
+        seen[modes[i].what] = true;
+    for (uint32_t i = 0; i < X540_EVIL_COUNT; i++)
+        if (!seen[i])
+            fail_msg("evil mode %u has no test", i);
+}
+
+int main(void)
+{
+    static struct CMUnitTest tests[MODES + 1];
+
+    for (uint32_t i = 0; i < MODES; i++) {
+        tests[i].name = modes[i].name;
+        tests[i].test_func = mode__breaks_its_promise;
+        tests[i].initial_state = (void *)&modes[i];
+    }
+    tests[MODES] = (struct CMUnitTest)cmocka_unit_test(modes__each_one__has_a_test);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
