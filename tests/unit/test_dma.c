@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * kernel/dma.c over memory that only has addresses: without an IOMMU cards see physical addresses;
+ * with one every piece has an address of its own, aligned as asked, apart from all others by a
+ * hole, below 2^39, and never its physical address; grants reach the domain as they were given.
+ *
+ * links: kernel/dma.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "arch/paging.h"
+#include "kernel/dma.h"
+#include "kernel/log.h"
+#include "kernel/memory.h"
+
+/* Physical memory from here on, upward. */
+static uint64_t next_paddr;
+static bool is_empty;
+static unsigned n_lines;
+
+void *memory_take(size_t bytes, size_t align)
+{
+    if (is_empty)
+        return NULL;
+    next_paddr = ALIGN_UP(next_paddr, (uint64_t)align);
+    void *p = paging_pointer((paddr_t){next_paddr});
+    next_paddr += bytes;
+    return p;
+}
+uint64_t memory_free_bytes(void)
+{
+    return 0;
+}
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    (void)level;
+    (void)fmt;
+    n_lines++;
+}
+
+static void alloc__bad_sizes_and_no_memory__are_refused_with_a_line(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t bytes, align;
+    } bad[] = {{0, 4096}, {1, 0}, {1, 64}, {1, 4 << 20}, {1, 12288}};
+    struct dma_buf b;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        n_lines = 0;
+        assert_int_equal(dma_alloc(bad[i].bytes, bad[i].align, &b), ERR_BAD_VALUE);
+        assert_int_equal(n_lines, 1);
+        assert_null(b.va);
+    }
+    n_lines = 0;
+    is_empty = true;
+    assert_int_equal(dma_alloc(1, 4096, &b), ERR_NO_MEMORY);
+    assert_int_equal(n_lines, 1);
+    is_empty = false;
+}
+
+static void alloc__without_iommu__gives_physical_addresses(void **state)
+{
+    (void)state;
+    struct dma_buf b;
+    next_paddr = 0x1000;
+    uint64_t before = dma_taken_bytes();
+    assert_int_equal(dma_alloc(5000, 4096, &b), OK);
+    assert_int_equal(b.bytes, 8192);
+    assert_int_equal(b.iova.v, 0x1000);
+    assert_int_equal(paging_paddr(b.va).v, 0x1000);
+    assert_int_equal(dma_taken_bytes(), before + 8192);
+}
+
+static void alloc__with_iommu__never_gives_the_physical_address(void **state)
+{
+    (void)state;
+    /* RAM that lies just where the cards' addresses start. */
+    next_paddr = 1ull << 38;
+    dma_translate();
+    uint64_t last_end = 0;
+    for (unsigned i = 0; i < 3000; i++) {
+        size_t align = 4096u << i % 10, bytes = 1 + i * 37 % 70000;
+        struct dma_buf b;
+        assert_int_equal(dma_alloc(bytes, align, &b), OK);
+        assert_int_not_equal(b.iova.v, paging_paddr(b.va).v);
+        assert_int_equal(b.iova.v % align, 0);
+        assert_true(b.iova.v + b.bytes <= 1ull << 39);
+        assert_true(last_end == 0 || b.iova.v >= last_end + 4096);
+        last_end = b.iova.v + b.bytes;
+        /* Now and then the two meet again. */
+        if (i % 7 == 0)
+            next_paddr = last_end + 4096;
+    }
+}
+
+static void alloc__cards_addresses_used_up__is_refused_with_a_line(void **state)
+{
+    (void)state;
+    struct dma_buf b;
+    next_paddr = 0x100000;
+    n_lines = 0;
+    assert_int_equal(dma_alloc((size_t)1 << 39, 4096, &b), ERR_NO_MEMORY);
+    assert_int_equal(n_lines, 1);
+    assert_int_equal(dma_alloc(4096, 4096, &b), OK);
+}
+
+static struct {
+    struct dma_domain domain;
+    uint64_t iova, paddr;
+    size_t bytes;
+    enum dma_rights rights;
+} seen;
+
+static enum err note(struct dma_domain *domain, iova_t iova, paddr_t paddr, size_t bytes,
+                     enum dma_rights rights)
+{
+    assert_ptr_equal(domain, &seen.domain);
+    seen.iova = iova.v;
+    seen.paddr = paddr.v;
+    seen.bytes = bytes;
+    seen.rights = rights;
+    return ERR_BUSY;
+}
+
+static void grant__piece__reaches_the_domain(void **state)
+{
+    (void)state;
+    struct dma_buf b;
+    next_paddr = 0x700000;
+    assert_int_equal(dma_alloc(4096, 4096, &b), OK);
+    assert_int_equal(dma_grant(NULL, &b, DMA_READ), OK);
+    seen.domain.map = note;
+    assert_int_equal(dma_grant(&seen.domain, &b, DMA_WRITE), ERR_BUSY);
+    assert_int_equal(seen.iova, b.iova.v);
+    assert_int_equal(seen.paddr, 0x700000);
+    assert_int_equal(seen.bytes, 4096);
+    assert_int_equal(seen.rights, DMA_WRITE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(alloc__bad_sizes_and_no_memory__are_refused_with_a_line),
+        cmocka_unit_test(alloc__without_iommu__gives_physical_addresses),
+        cmocka_unit_test(alloc__with_iommu__never_gives_the_physical_address),
+        cmocka_unit_test(alloc__cards_addresses_used_up__is_refused_with_a_line),
+        cmocka_unit_test(grant__piece__reaches_the_domain),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
