@@ -22,9 +22,7 @@ uint32_t csum_bytes(const uint8_t *p, uint32_t n)
         sum += word;
         sum += sum < word;
     }
-    sum = (sum >> 32) + (sum & 0xFFFFFFFF);
-    sum = (sum >> 16 & 0xFFFF) + (sum & 0xFFFF) + (sum >> 32);
-    sum = (sum >> 16) + (sum & 0xFFFF);
-    sum = (sum >> 16) + (sum & 0xFFFF);
+    while (sum >> 16 != 0) /* four times at most */
+        sum = (sum >> 16) + (sum & 0xFFFF);
     return __builtin_bswap16((uint16_t)sum);
 }

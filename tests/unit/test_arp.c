@@ -269,6 +269,24 @@ static void table__full_of_known__replaces_the_one_unused_longest(void **state)
     assert_false(lookup(PEER_IP + 1, 2003, mac));
 }
 
+static void table__as_many_ask_as_may__refuses_one_more(void **state)
+{
+    uint8_t mac[6];
+    (void)state;
+    for (uint32_t i = 0; i < ARP_ASKING_MAX; i++)
+        assert_false(lookup(PEER_IP + i, 1000, mac));
+    for (uint32_t i = 0; i < ARP_ASKING_MAX; i++)
+        assert_true(due(1000, PEER_IP + i));
+    assert_int_equal(cache.full, 0);
+    assert_false(lookup(PEER_IP + ARP_ASKING_MAX, 1000, mac));
+    assert_int_equal(cache.full, 1);
+    assert_false(due(1000, 0));
+    assert_true(arp_answer(&cache, PEER_IP, mac_a, 1001)); /* one waits no longer */
+    assert_false(lookup(PEER_IP + ARP_ASKING_MAX, 1002, mac));
+    assert_true(due(1002, PEER_IP + ARP_ASKING_MAX));
+    assert_int_equal(cache.full, 1);
+}
+
 static void table__scanned_by_look_ups__keeps_room_for_the_known(void **state)
 {
     uint8_t mac[6];
@@ -309,6 +327,7 @@ int main(void)
         TEST(age__used_when_old__is_asked_again_while_in_use),
         TEST(age__too_old__is_not_used_meanwhile),
         TEST(table__full_of_known__replaces_the_one_unused_longest),
+        TEST(table__as_many_ask_as_may__refuses_one_more),
         TEST(table__scanned_by_look_ups__keeps_room_for_the_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

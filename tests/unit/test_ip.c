@@ -83,6 +83,10 @@ static void parse__each_total_length__must_hold_the_header_and_be_there(void **s
     put16(ip + 2, 65535);
     fix_ip(frame);
     assert_int_equal(parse(100), DROP_ip_header);
+    put16(ip + 2, 20); /* a header and nothing else */
+    fix_ip(frame);
+    assert_int_equal(parse(20), DROP_NONE);
+    assert_int_equal(view.total_bytes, 20);
     ip[0] = 0x46;
     for (unsigned total = 20; total <= 28; total++) {
         memset(ip + 20, 0, 4);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The stack of one port before tests: a configured netif, a frame's buffer, and `input`, which
+ * gives it one frame and demands what is true of every frame.
+ */
+#ifndef TESTS_UNIT_NETIF_HOST_H
+#define TESTS_UNIT_NETIF_HOST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "net/eth.h"
+#include "net/icmp.h"
+#include "net/netif.h"
+#include "tests/unit/frames.h"
+
+#define SECOND 1000000000ull
+
+static struct netif nif;
+static uint8_t *frame;           /* ETH_BUFFER bytes on the heap, so that one beyond is caught */
+static uint8_t sent[ETH_BUFFER]; /* the frame as it went in */
+
+static inline const char *configure(uint32_t ip, unsigned prefix, uint32_t gateway)
+{
+    return netif_configure(&nif, (const uint8_t *)US_MAC, ip, prefix, gateway);
+}
+
+static inline int start(void **state)
+{
+    (void)state;
+    memset(&nif, 0, sizeof(nif));
+    frame = malloc(ETH_BUFFER);
+    memset(frame, 0, ETH_BUFFER);
+    assert_null(configure(US_IP, 24, IP(192, 0, 2, 254)));
+    while (netif_poll(&nif, 100 * SECOND, frame) != 0)
+        ;
+    return 0;
+}
+
+static inline int stop(void **state)
+{
+    (void)state;
+    free(frame);
+    return 0;
+}
+
+static inline uint64_t drops_of(const struct netif *n)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        sum += n->drops[i];
+    return sum;
+}
+
+/* Give it the frame twice, with different bytes behind its end: both must come to the same. */
+static inline uint32_t input(size_t n)
+{
+    struct netif before = nif;
+    memcpy(sent, frame, n);
+    memset(frame + n, 0xA5, ETH_BUFFER - n);
+    uint32_t first = netif_input(&nif, frame, (uint32_t)n);
+    struct netif after = nif;
+    uint8_t answer[ETH_BUFFER];
+    memcpy(answer, frame, first);
+
+    nif = before;
+    memcpy(frame, sent, n);
+    memset(frame + n, 0x5A, ETH_BUFFER - n);
+    assert_int_equal(netif_input(&nif, frame, (uint32_t)n), first);
+    assert_memory_equal(frame, answer, first);
+    assert_memory_equal(&nif, &after, sizeof(nif));
+
+    assert_int_equal((nif.answered - before.answered) + (nif.consumed - before.consumed) +
+                         (drops_of(&nif) - drops_of(&before)),
+                     1);
+    assert_int_equal(nif.answered - before.answered, first != 0);
+    if (first != 0) {
+        assert_true(first <= MAX(n, ETH_MAX));
+        const char *fault = fault_of(frame, first);
+        if (fault != NULL)
+            fail_msg("answer has a wrong %s", fault);
+    }
+    return first;
+}
+
+static inline void dropped(size_t n, enum drop why)
+{
+    uint64_t before = nif.drops[why];
+    assert_int_equal(input(n), 0);
+    assert_int_equal(nif.drops[why], before + 1);
+}
+
+static inline void consumed(size_t n)
+{
+    uint64_t before = nif.consumed;
+    assert_int_equal(input(n), 0);
+    assert_int_equal(nif.consumed, before + 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+#endif
