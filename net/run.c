@@ -21,6 +21,7 @@ enum {
 
 static struct netif netifs[PORTS_MAX];
 static bool was_up[PORTS_MAX];
+static uint64_t told_ns[PORTS_MAX]; /* when we last defended an address and said so */
 static const struct app *app;
 static uint64_t rounds;
 
@@ -68,6 +69,11 @@ void run_service(uint64_t now_ns)
         was_up[i] = ports[i].side.is_running;
         while ((length = netif_poll(nif, now_ns, frame)) != 0)
             (void)side_send(&ports[i], frame, length); /* a loss is counted there */
+        if (nif->defended_ns != told_ns[i]) {
+            told_ns[i] = nif->defended_ns;
+            log_warn("port%u: %pM claims our address (%lu times now); announced that it is ours",
+                     i, nif->conflict_mac, nif->conflicts);
+        }
     }
 }
 

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The console as a person and as a script use it: keys, history, completion, jobs, run=, log lines
+above the line that is being edited, and what ARP makes of claims that nobody asked for."""
+import logging
+import time
+
+import pytest
+
+from conftest import balanced
+from machine import PATIENCE_S
+
+logging.getLogger("scapy").setLevel(logging.ERROR)
+from scapy.layers.inet import ICMP, IP  # noqa: E402
+from scapy.layers.l2 import ARP, Ether  # noqa: E402
+from scapy.packet import Raw  # noqa: E402
+
+OUR_MAC, THEIR_MAC, EVIL_MAC = "52:54:00:aa:bb:01", "52:54:00:00:00:0a", "52:54:00:66:66:66"
+OUR_IP, THEIR_IP = "192.0.2.9", "192.0.2.1"
+LINE = f"app=echo port0.ip={THEIR_IP}/24"
+EVERYBODY = "ff:ff:ff:ff:ff:ff"
+UP, LEFT = "\x1b[A", "\x1b[D"
+
+
+@pytest.fixture
+def console(boot):
+    return boot(LINE, wires=1, devices=[f"mac={THEIR_MAC}"])
+
+
+def arp(**fields):
+    return bytes(Ether(src=fields["hwsrc"], dst=EVERYBODY) / ARP(**fields))
+
+
+def receive(machine, wanted, timeout_s=PATIENCE_S):
+    return Ether(machine.wires[0].receive_where(lambda f: wanted(Ether(f)), timeout_s))
+
+
+def answer_arp(machine):
+    """Wait until they ask for us, and answer."""
+    receive(machine, lambda p: ARP in p and p[ARP].op == 1 and p[ARP].pdst == OUR_IP)
+    machine.wires[0].send(arp(op=2, hwsrc=OUR_MAC, psrc=OUR_IP, hwdst=THEIR_MAC, pdst=THEIR_IP))
+
+
+def answer_ping(machine):
+    request = receive(machine, lambda p: ICMP in p and p[ICMP].type == 8)
+    reply = Ether(src=OUR_MAC, dst=request.src) / IP(src=OUR_IP, dst=THEIR_IP) \
+        / ICMP(type=0, id=request[ICMP].id, seq=request[ICMP].seq) / Raw(bytes(request[Raw]))
+    machine.wires[0].send(bytes(reply))
+    return request
+
+
+def settle(machine, seconds=2):
+    """Wait until the console has printed nothing for so long."""
+    shown = None
+    while shown != machine.console_text:
+        shown = machine.console_text
+        time.sleep(seconds)
+
+
+def test_words_may_be_cut_short_and_completed(console):
+    assert console.run("sh po -j").startswith('{"port":0')
+    console.send("sh\tpo\t-j\r")
+    console.expect(r'^\{"port":0')
+    console.prompt()
+    assert "several commands" in console.run("s h") or "unknown" in console.run("s h")
+    console.send("show p?")
+    console.expect(r"^  show ports \[-j\] ")
+    console.send("\x15")
+
+
+def test_line_editing_and_history(console):
+    console.send("xhow memorz" + LEFT * 11 + "\x04s\x05\x7fy -j\r")
+    console.expect(r'^\{"ram_bytes":')
+    console.prompt()
+    console.send("show log 1\r")
+    console.prompt()
+    console.send(UP + UP + "\r")
+    console.expect(r'^\{"ram_bytes":')
+    console.prompt()
+
+
+def test_commands_of_a_line_stop_at_the_first_error(console):
+    text = console.run("show memory; nonsense; poweroff")
+    assert "unknown command: nonsense" in text and "not run: poweroff" in text
+    assert console.run("show memory -j; show memory -j").count('{"ram_bytes":') == 2
+
+
+def test_run_stops_at_the_first_error_and_prompts(boot):
+    machine = boot(LINE + ' run="show memory -j; nonsense; poweroff"', wires=1, prompt=False)
+    machine.expect(r'^ferrule> show memory -j\r?\n\{"ram_bytes":')
+    machine.expect(r"^not run: poweroff")
+    machine.prompt()
+    assert machine.poweroff() == 0
+
+
+def test_any_bytes_leave_a_console_that_works(console):
+    for byte in range(256):
+        if byte not in (0x1b,):
+            console._console.sendall(bytes([byte, 0x1b, 0x5b, byte]) * 3)
+    console._console.sendall(b"\x1b[" * 500 + bytes(range(128, 256)) * 8)
+    settle(console)
+    console.send("\x03\x15")
+    settle(console)
+    assert console.run("show memory -j").startswith('{"ram_bytes":')
+
+
+def test_a_flood_of_commands_loses_none(console):
+    for _ in range(20):
+        console.send("show memory -j\r" * 10)
+        for _ in range(10):
+            console.expect(r'^\{"ram_bytes":')
+
+
+def test_ping_is_interrupted_and_what_was_typed_ahead_is_run(console):
+    console.send(f"ping {OUR_IP} 1000\r")
+    answer_arp(console)
+    answer_ping(console)
+    console.expect(rf"64 bytes from {OUR_IP}: icmp_seq=1 ttl=64 time=[0-9.]+ ms")
+    answer_ping(console)
+    console.expect(r"icmp_seq=2")
+    console.send("\x03")
+    console.expect(r"[23] packets transmitted, 2 received")
+    console.prompt()
+    console.send(f"ping {OUR_IP} 1\rshow memory -j\r")
+    answer_ping(console)
+    console.expect(r"1 packets transmitted, 1 received, 0% packet loss")
+    console.expect(r'^\{"ram_bytes":')
+    console.prompt()
+    balanced(console)
+
+
+def test_frames_pass_while_ping_waits(console):
+    console.send(f"ping {OUR_IP} 3\r")
+    console.wires[0].send(bytes(Ether(src=OUR_MAC, dst=THEIR_MAC) / IP(src=OUR_IP, dst=THEIR_IP)
+                                / ICMP(type=8, id=7, seq=7) / Raw(b"meanwhile")))
+    assert bytes(receive(console, lambda p: ICMP in p and p[ICMP].type == 0)[Raw])[:9] == b"meanwhile"
+    console.expect(r"3 packets transmitted, 0 received", 60)
+
+
+def test_claims_that_nobody_asked_for_change_no_neighbour(console):
+    console.send(f"ping {OUR_IP} 1\r")
+    answer_arp(console)
+    answer_ping(console)
+    console.expect("1 received")
+    console.prompt()
+    console.wires[0].send(
+        arp(op=2, hwsrc=EVIL_MAC, psrc=OUR_IP, hwdst=THEIR_MAC, pdst=THEIR_IP),
+        arp(op=1, hwsrc=EVIL_MAC, psrc=OUR_IP, hwdst="00:00:00:00:00:00", pdst=OUR_IP),
+        arp(op=2, hwsrc=EVIL_MAC, psrc="192.0.2.66", hwdst=THEIR_MAC, pdst=THEIR_IP))
+    answer_arp(console)  # they ask again, and keep the old address meanwhile
+    rows = {row["ip"]: row for row in console.json("show arp -j")}
+    assert rows[OUR_IP]["mac"] == OUR_MAC and rows[OUR_IP]["state"] == "known"
+    assert rows[THEIR_IP]["state"] == "ours" and "192.0.2.66" not in rows
+    balanced(console)
+
+
+def test_an_address_conflict_is_said_above_the_line_and_defended(console):
+    console.send("show mem")
+    console.wires[0].send(arp(op=1, hwsrc=EVIL_MAC, psrc=THEIR_IP, hwdst="00:00:00:00:00:00",
+                              pdst=THEIR_IP))
+    ours = receive(console, lambda p: ARP in p and p[ARP].psrc == THEIR_IP
+                   and p[ARP].pdst == THEIR_IP and p.dst == EVERYBODY)
+    assert ours[ARP].hwsrc == THEIR_MAC
+    console.expect(rf"warning: port0: {EVIL_MAC} claims our address")
+    console.send(" -j\r")
+    console.expect(r'^\{"ram_bytes":')
