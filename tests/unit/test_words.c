@@ -227,6 +227,8 @@ static void usage__each_form__is_understood(void **state)
     assert_false(usage_has_json("[count]"));
     assert_false(usage_has_words(""));
     assert_false(usage_has_words("[-j]"));
+    assert_false(usage_has_words(" [-j]   [-j] "));
+    assert_true(usage_has_words(" x"));
     assert_true(usage_has_words("[count] [-j]"));
     assert_true(usage_has_words("<a>"));
 }
