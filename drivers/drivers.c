@@ -5,6 +5,7 @@
 #include "drivers/nic.h"
 #include "drivers/x540/x540.h"
 #include "kernel/fmt.h"
+#include "kernel/iommu.h"
 #include "kernel/log.h"
 #include "kernel/start.h"
 
@@ -27,9 +28,12 @@ static void offer(const struct pci_dev *pci, void *context)
     *port = (struct port){.index = ports_n};
     fmt_print(port->pci, sizeof(port->pci), "%04x:%02x:%02x.%u", pci->segment, pci->bus,
               pci->device, pci->function);
-    enum err err = x540_probe(pci, &cards[ports_n], port);
+    enum err err = iommu_confine(pci, port->index, &port->domain);
+    if (!err)
+        err = x540_probe(pci, &cards[ports_n], port);
     if (err) {
         log_error("%s: card not used", port->pci);
+        iommu_release(port->domain);
         return;
     }
     log_info("port%u: %s %s at %s, %pM", port->index, port->driver, port->model, port->pci,

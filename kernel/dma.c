@@ -7,21 +7,22 @@
 #include "kernel/log.h"
 #include "kernel/memory.h"
 
-#define ALIGN_MAX (2u << 20)
-
-/* Cards' addresses start here under an IOMMU: within the 39 bits that the smallest tables cover,
- * far from the interrupt addresses at FEE00000h, and above what most machines have as RAM, so that
- * a physical address given to a card by mistake is not one that it may use. */
-#define IOVA_FIRST (UINT64_C(1) << 38)
-#define IOVA_END   (UINT64_C(1) << 39)
+#define ALIGN_MAX   (2u << 20)
+#define LARGE_BYTES (512u << 10) /* from here on a piece gets pages of 2 MiB under an IOMMU */
 
 static bool is_translated;
-static uint64_t iova_next = IOVA_FIRST;
+static uint64_t iova_next, iova_end;
 static uint64_t taken_bytes;
 
-void dma_translate(void)
+/* Cards' addresses are the upper half of those that the IOMMU takes: with the 39 bits of the
+ * smallest tables from 256 GiB on, far from the interrupt addresses at FEE00000h, and above what
+ * most machines have as RAM, so that a physical address given to a card by mistake is not one that
+ * it may use. */
+void dma_translate(unsigned address_bits)
 {
     is_translated = true;
+    iova_end = UINT64_C(1) << address_bits;
+    iova_next = iova_end / 2;
 }
 
 static bool iova_take(paddr_t paddr, size_t bytes, size_t align, iova_t *out)
@@ -33,7 +34,7 @@ static bool iova_take(paddr_t paddr, size_t bytes, size_t align, iova_t *out)
     uint64_t at = ALIGN_UP(iova_next, (uint64_t)align);
     if (at == paddr.v) /* RAM reaches this far here */
         at += ALIGN_MAX;
-    if (at + bytes > IOVA_END)
+    if (at + bytes > iova_end)
         return false;
     iova_next = at + bytes + PAGE_BYTES; /* a hole, so that running off the end of a piece faults */
     out->v = at;
@@ -48,7 +49,17 @@ enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
         return ERR_BAD_VALUE;
     }
     bytes = ALIGN_UP(bytes, (size_t)PAGE_BYTES);
-    void *va = memory_take(bytes, align);
+    void *va = NULL;
+    if (is_translated && bytes >= LARGE_BYTES) {
+        size_t large = ALIGN_UP(bytes, (size_t)ALIGN_MAX);
+        va = memory_take(large, ALIGN_MAX);
+        if (va) {
+            bytes = large;
+            align = ALIGN_MAX;
+        }
+    }
+    if (!va)
+        va = memory_take(bytes, align);
     if (!va) {
         log_error("dma: no %zu KiB aligned to %zu KiB left; %lu KiB are free in all", bytes / 1024,
                   align / 1024, memory_free_bytes() / 1024);
@@ -56,7 +67,7 @@ enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
     }
     iova_t iova;
     if (!iova_take(paging_paddr(va), bytes, align, &iova)) {
-        log_error("dma: no card addresses left below 0x%lx", IOVA_END);
+        log_error("dma: no card addresses left below 0x%lx", iova_end);
         return ERR_NO_MEMORY;
     }
     taken_bytes += bytes;

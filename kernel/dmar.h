@@ -54,7 +54,7 @@ struct dmar {
 bool dmar_open(struct dmar *dmar, const struct acpi_table *table);
 
 /* Its structures, in order; those of kinds that we do not know are passed over. Check is_broken
- * after the last: a length that cannot be right ended the walk, and the table is to be distrusted. */
+ * after the last: a length that cannot be right ended the walk, and the table is distrusted. */
 struct acpi_walk dmar_walk(const struct dmar *dmar);
 bool dmar_next(struct acpi_walk *walk, struct dmar_entry *entry);
 

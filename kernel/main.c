@@ -17,6 +17,7 @@
 #include "kernel/acpi.h"
 #include "kernel/console.h"
 #include "kernel/fmt.h"
+#include "kernel/iommu.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"
@@ -241,6 +242,14 @@ static void pci(struct found *found)
           all.bridges, all.by_ecam ? "ECAM" : "ports", all.masters);
 }
 
+static void iommu(struct found *found)
+{
+    struct acpi_table dmar = acpi_find(&acpi, "DMAR", 0);
+    unsigned mode = IOMMU_ON;
+    (void)cmdline_enum(&line, "iommu", &mode);
+    iommu_init(&dmar, (enum iommu_mode)mode, found->text, sizeof found->text);
+}
+
 _Noreturn void kmain(uint32_t eax, uint32_t ebx);
 _Noreturn void kmain(uint32_t eax, uint32_t ebx)
 {
@@ -263,6 +272,7 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
     step("clock", clock);
     step("irq", interrupts);
     step("pci", pci);
+    step("iommu", iommu);
     paging_seal();
     step("cores", cores);
 
@@ -274,6 +284,7 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
 
     drivers_start(&line);
     net_start(&line);
+    iommu_seal();
     console_start(&line);
     net_run();
 }

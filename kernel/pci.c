@@ -133,6 +133,15 @@ static struct pci_dev at(unsigned bus, unsigned device, unsigned function)
     return dev;
 }
 
+bool pci_at(unsigned in_segment, unsigned bus, unsigned device, unsigned function,
+            struct pci_dev *out)
+{
+    if (in_segment != segment || bus < first_bus || bus > last_bus)
+        return false;
+    *out = at(bus, device, function);
+    return true;
+}
+
 /* Fill in what the function says about itself; false if none answers. */
 static bool identify(struct pci_dev *dev)
 {

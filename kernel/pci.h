@@ -40,6 +40,10 @@ struct pci_ecam {
 void pci_init(const struct pci_ecam *ecam);
 /* Call visit for each function that answers, in bus order; bounded by the bus numbers there are. */
 void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *context);
+/* The place of a function, whether or not one is there; only for reading and writing its
+ * configuration space. False: no way to that segment or bus. */
+bool pci_at(unsigned segment, unsigned bus, unsigned device, unsigned function,
+            struct pci_dev *out);
 
 /* Switch bus mastering off in every function, bridges included, and count what is there. Boot CPU,
  * after pci_init, before any driver. */

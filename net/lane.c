@@ -5,6 +5,7 @@
  */
 #include "net/lane.h"
 #include "arch/tsc.h"
+#include "kernel/iommu.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
 
@@ -390,26 +391,46 @@ static bool touches(const struct lane *lane, const struct port *port)
     return lane->in == port || lane->out == port;
 }
 
-static enum err restart(struct port *port, enum drop why)
+static void stop_all(struct port *port, enum drop why)
 {
     for (unsigned i = 0; i < lanes_n; i++)
         if (touches(&lanes[i], port))
-            (void)lane_stop(&lanes[i], why); /* what did not stop is reset now */
+            (void)lane_stop(&lanes[i], why); /* what did not stop is reset now, or cut off */
     (void)side_stop(port, why);
-    enum err err = port->is_gone ? ERR_NO_DEVICE : port->ops->reset(port);
-    port->is_down = err != OK;
-    if (err)
-        log_error("port%u: out of service: reset failed", port->index);
+}
+
+static void start_all(struct port *port)
+{
     for (unsigned i = 0; i < lanes_n; i++)
         if (touches(&lanes[i], port))
             lane_start(&lanes[i]);
     side_start(port);
+}
+
+static enum err restart(struct port *port, enum drop why)
+{
+    stop_all(port, why);
+    enum err err = port->is_gone ? ERR_NO_DEVICE : port->ops->reset(port);
+    port->is_down = err != OK;
+    if (err)
+        log_error("port%u: out of service: reset failed", port->index);
+    start_all(port);
     return err;
 }
 
 enum err port_restart(struct port *port)
 {
+    iommu_allow(port->domain);
     return restart(port, DROP_port_reset);
+}
+
+void port_take_down(struct port *port, const char *why)
+{
+    stop_all(port, DROP_port_reset);
+    port->is_down = true;
+    log_warn("port%u: out of service: %s; \"set port %u up\" brings it back", port->index, why,
+             port->index);
+    start_all(port); /* lanes that would lead to it drain */
 }
 
 /* A lane follows its output: with a link it sends, without one it drains. */

@@ -188,6 +188,9 @@ extern unsigned lanes_draining;
 /* Reset the port's card and restart every lane and side queue that touches it; what was in their
  * hands is counted as drops. The port stays down if the card does not come back. */
 enum err port_restart(struct port *port);
+/* Take the port out of service until port_restart, and say why: its queues are stopped, what was in
+ * their hands is counted as drops, lanes that lead to it drain. */
+void port_take_down(struct port *port, const char *why);
 
 /* The ledger's view of a lane; exact when the owner core is not in a burst. */
 struct lane_ledger {

@@ -8,6 +8,7 @@
 #include "boot/cmdline.h"
 #include "kernel/console.h"
 #include "kernel/fmt.h"
+#include "kernel/iommu.h"
 #include "kernel/log.h"
 #include "kernel/start.h"
 #include "kernel/str.h"
@@ -57,6 +58,10 @@ void run_service(uint64_t now_ns)
 {
     static uint8_t frame[ETH_BUFFER];
 
+    uint32_t cut_off = iommu_poll();
+    for (unsigned i = 0; i < ports_n; i++)
+        if (cut_off & BIT(i))
+            port_take_down(&ports[i], "its card broke out of its memory and was cut off");
     lanes_service(now_ns);
     for (unsigned i = 0; i < ports_n; i++) {
         struct netif *nif = ports[i].netif;

@@ -14,6 +14,7 @@
 #include "arch/tsc.h"
 #include "kernel/dma.h"
 #include "kernel/fmt.h"
+#include "kernel/iommu.h"
 #include "kernel/log.h"
 
 #define REGISTERS 0x1000000000000000ull
@@ -50,6 +51,7 @@ static bool is_running_models;
 
 struct machine_card machine_cards[MACHINE_CARDS];
 unsigned machine_cards_n;
+uint32_t machine_cut_off;
 
 /* ---- Time ---- */
 
@@ -169,6 +171,30 @@ enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf, enum dm
         return ERR_NO_MEMORY;
     grants[grants_n++] = (struct grant){domain, buf->iova.v, buf->bytes, rights};
     return OK;
+}
+
+enum err iommu_confine(const struct pci_dev *pci, unsigned port, struct dma_domain **out)
+{
+    (void)port;
+    *out = machine_cards[pci->device].domain;
+    return OK;
+}
+void iommu_release(struct dma_domain *domain)
+{
+    (void)domain;
+}
+uint32_t iommu_poll(void)
+{
+    uint32_t cut_off = machine_cut_off;
+
+    machine_cut_off = 0;
+    return cut_off;
+}
+void iommu_allow(struct dma_domain *domain)
+{
+    for (unsigned i = 0; i < machine_cards_n; i++)
+        if (machine_cards[i].domain == domain)
+            pci_command(&machine_cards[i].pci, PCI_COMMAND_MASTER, 0);
 }
 
 void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights)

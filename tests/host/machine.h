@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The machine that host tests and benchmarks run on: a clock that only moves when something waits
  * or touches a register, memory that cards reach only through grants, and X540 models in PCI slots.
- * It implements arch/tsc.h, kernel/dma.h, kernel/pci.h and kernel/log.h for the code under test.
+ * It implements arch/tsc.h, kernel/dma.h, kernel/iommu.h, kernel/pci.h and kernel/log.h for the code
+ * under test.
  */
 #ifndef TESTS_HOST_MACHINE_H
 #define TESTS_HOST_MACHINE_H
@@ -49,6 +50,9 @@ uint64_t machine_now_ns(void);
 /* The address that this card would use for DMA, as the pointer that it means; NULL if the card has
  * no grant of these rights (DMA_READ 1, DMA_WRITE 2) for all of the bytes. */
 void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights);
+
+/* The ports that iommu_poll will call cut off next, a bit each. */
+extern uint32_t machine_cut_off;
 
 /* Log lines so far; the newest `machine_log_has` that contains the text, or NULL. */
 const char *machine_log_has(const char *text);

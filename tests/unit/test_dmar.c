@@ -16,7 +16,7 @@
 
 #include "kernel/dmar.h"
 
-/* A table under construction, in a buffer of its exact size so that the sanitizer sees overreads. */
+/* A table under construction, in a buffer of its exact size: the sanitizer sees overreads. */
 static uint8_t *bytes;
 static uint32_t n;
 static struct dmar dmar;

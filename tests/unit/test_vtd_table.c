@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * arch/vtd_table.c against a walker of its own that follows the tables as the hardware does, and
  * against a plain list of what was mapped: translations and rights at the ends of every range, one
- * byte outside, and at random places, for 3 and 4 levels with and without large pages. Then entries,
- * messages and fault records, bit by bit.
+ * byte outside, and at random places, for 3 and 4 levels with and without large pages. Then
+ * entries, messages and fault records, bit by bit.
  *
  * links: arch/vtd_table.c
  */
@@ -22,7 +22,7 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-/* --- memory for tables: page i at FIRST + i pages, each of its own so that overruns are seen --- */
+/* --- memory for tables: page i at FIRST + i pages, each of its own: overruns are seen --- */
 
 #define FIRST     0x123000ull
 #define PAGES_MAX 4096
@@ -62,10 +62,10 @@ static void changed(void *context, const void *entry, size_t bytes)
     (void)context;
     changed_n++;
     for (unsigned i = 0; i < pages_n; i++)
-        if ((const char *)entry >= (char *)pages[i] && (const char *)entry < (char *)pages[i] + 4096) {
+        if ((uintptr_t)entry - (uintptr_t)pages[i] < 4096) {
             if (!told[i])
                 told[i] = calloc(1, 4096);
-            memcpy((char *)told[i] + ((const char *)entry - (char *)pages[i]), entry, bytes);
+            memcpy((char *)told[i] + ((uintptr_t)entry - (uintptr_t)pages[i]), entry, bytes);
         }
 }
 
@@ -92,7 +92,7 @@ static void begin(unsigned levels, bool has_2m, bool has_1g)
     assert_int_equal(vtd_tables_init(&t), OK);
 }
 
-/* --- the walker: what a unit does with an address. Its own constants, from the specification --- */
+/* --- the walker: what a unit does with an address. Constants from the specification --- */
 
 struct answer {
     unsigned r, w;
@@ -269,6 +269,8 @@ static void map__elsewhere__is_refused(void **state)
         assert_int_equal(vtd_map(&t, (iova_t){4 * MIB}, (paddr_t){24 * MIB}, 2 * MIB, VTD_READ),
                          ERR_BUSY);
         assert_int_equal(vtd_map(&t, (iova_t){5 * MIB}, (paddr_t){20 * MIB}, 4096, VTD_READ),
+                         ERR_BUSY);
+        assert_int_equal(vtd_map(&t, (iova_t){5 * MIB}, (paddr_t){20 * MIB}, 4096, VTD_WRITE),
                          ERR_BUSY);
         probe_all();
     }
