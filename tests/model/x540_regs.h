@@ -208,6 +208,7 @@ enum x540_behaviour {
 #define FCTRL_MPE BIT(8)
 #define FCTRL_UPE BIT(9)
 #define FCTRL_BAM BIT(10)
+#define FCTRL_KEPT 0x3702u /* these, and the pause bits of the 82598 that Linux still sets */
 #define VLNCTRL 0x05088u
 #define VLNCTRL_VET FIELD(15, 0)
 #define VLNCTRL_CFI BIT(28)

@@ -381,7 +381,7 @@ void x540_rx_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uint3
     default: /* FCTRL */
         if (((REG(card, FCTRL) ^ value) & FCTRL_BAM) && (REG(card, RXCTRL) & RXCTRL_RXEN))
             x540_complain(card, RULE_BAM_RXEN, "FCTRL = 0x%08x changes BAM while RXEN = 1", value);
-        REG(card, FCTRL) = value & (FCTRL_SBP | FCTRL_MPE | FCTRL_UPE | FCTRL_BAM);
+        REG(card, FCTRL) = value & FCTRL_KEPT;
         break;
     }
 }
