@@ -136,8 +136,14 @@ enum x540_evil {
     X540_EVIL_IRQ_STORM,      /* each x540_run asserts every enabled vector */
     X540_EVIL_IRQ_SILENT,     /* no interrupt is ever sent */
     X540_EVIL_LINK_LIES,      /* LINKS says up though no cable is there */
+    X540_EVIL_DMA,            /* at once, one DMA of 64 bytes where the driver never asked for one:
+                               * arg is the address, a multiple of 64, and X540_EVIL_DMA_ flags */
     X540_EVIL_COUNT
 };
+#define X540_EVIL_DMA_READ  1u
+#define X540_EVIL_DMA_WRITE 2u
+#define X540_EVIL_DMA_ZERO  4u /* writes zeroes, not X540_EVIL_DMA_BYTE */
+#define X540_EVIL_DMA_BYTE  0xE5
 void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg);
 
 /* ---- For tests: the true numbers, which no register read changes. At any time

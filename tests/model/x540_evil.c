@@ -4,6 +4,8 @@
  */
 #include "x540_internal.h"
 
+#include <string.h>
+
 /* Queues that were kept from starting start now. */
 static void start_queues(struct x540 *card)
 {
@@ -21,6 +23,26 @@ static void start_queues(struct x540 *card)
     }
 }
 
+/* One request that nobody asked for. Like any other it needs bus mastering, and counts as refused
+ * if it is; the driver broke no rule. */
+static void stray_dma(struct x540 *card, uint64_t arg)
+{
+    uint8_t bytes[64];
+    uint64_t addr = arg & ~63ull;
+    bool ok = true;
+
+    if (!x540_dma_allowed(card))
+        return;
+    memset(bytes, arg & X540_EVIL_DMA_ZERO ? 0 : X540_EVIL_DMA_BYTE, sizeof(bytes));
+    card->in_dma = true;
+    if (arg & X540_EVIL_DMA_WRITE)
+        ok = card->env.dma_write(card->env.opaque, addr, bytes, sizeof(bytes));
+    if (ok && (arg & X540_EVIL_DMA_READ))
+        ok = card->env.dma_read(card->env.opaque, addr, bytes, sizeof(bytes));
+    card->in_dma = false;
+    card->truth.dma_refused += !ok;
+}
+
 void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg)
 {
     if ((unsigned)what >= X540_EVIL_COUNT)
@@ -28,6 +50,8 @@ void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg)
     card->evil[what] = arg;
     if (what == X540_EVIL_RX_OUT_OF_ORDER && !arg)
         x540_rx_flush_held(card);
+    if (what == X540_EVIL_DMA && arg)
+        stray_dma(card, arg);
     if (arg)
         return;
     /* A promise kept again: what was stuck goes on. */

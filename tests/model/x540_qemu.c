@@ -138,6 +138,7 @@ static const char *const evil_names[X540_EVIL_COUNT] = {
     [X540_EVIL_IRQ_STORM] = "irq-storm",
     [X540_EVIL_IRQ_SILENT] = "irq-silent",
     [X540_EVIL_LINK_LIES] = "link-lies",
+    [X540_EVIL_DMA] = "dma",
 };
 
 /* ---- Going into the core and coming out again ---- */

@@ -237,6 +237,30 @@ static void link_lies(struct pair *p)
     out(p);
     assert_int_equal(p->b->frames, 0);
 }
+static void stray_dma(struct pair *p)
+{
+    uint64_t at = bench_alloc(p->b, 256);
+    uint64_t nowhere = MEMORY_AT + MEMORY_BYTES;
+    uint32_t reads = p->b->dma_reads;
+
+    evil(p, X540_EVIL_DMA, (at + 64) | X540_EVIL_DMA_WRITE);
+    for (uint32_t i = 0; i < 32; i++) /* nothing beside it */
+        assert_int_equal(get64(p->b, at + 8 * i),
+                         i / 8 == 1 ? X540_EVIL_DMA_BYTE * 0x0101010101010101ull : 0);
+    evil(p, X540_EVIL_DMA, (at + 64) | X540_EVIL_DMA_WRITE | X540_EVIL_DMA_ZERO);
+    assert_int_equal(get64(p->b, at + 64), 0);
+    assert_int_equal(p->b->dma_reads, reads);
+    evil(p, X540_EVIL_DMA, at | X540_EVIL_DMA_READ);
+    assert_int_equal(p->b->dma_reads, reads + 1);
+    assert_int_equal(x540_truth(p->b->card).dma_refused, 0);
+    evil(p, X540_EVIL_DMA, nowhere | X540_EVIL_DMA_READ);
+    evil(p, X540_EVIL_DMA, nowhere | X540_EVIL_DMA_WRITE);
+    assert_int_equal(x540_truth(p->b->card).dma_refused, 2);
+    x540_set_bus_master(p->b->card, false);
+    evil(p, X540_EVIL_DMA, (at + 64) | X540_EVIL_DMA_WRITE);
+    assert_int_equal(get64(p->b, at + 64), 0);
+    evil(p, X540_EVIL_DMA, 0);
+}
 
 static const struct mode {
     enum x540_evil what;
@@ -264,6 +288,7 @@ static const struct mode {
     {X540_EVIL_IRQ_STORM, "interrupts__storm", irq_storm},
     {X540_EVIL_IRQ_SILENT, "interrupts__silent", irq_silent},
     {X540_EVIL_LINK_LIES, "link__lies", link_lies},
+    {X540_EVIL_DMA, "dma__stray", stray_dma},
 };
 #define MODES (sizeof(modes) / sizeof(modes[0]))
 
