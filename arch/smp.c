@@ -36,16 +36,17 @@ static_assert(STACK_STRIDE * CPUS_MAX <= STACKS_BYTES, "room for every core's st
 
 #define INIT_WAIT_US     10000u /* after INIT, before STARTUP */
 #define STARTUP_WAIT_US  200u   /* before the second STARTUP */
-#define STEP_US          100u
+#define STEP_NS          1000000u
 /* A core that has not begun after this long is given up; an emulated one on a busy machine takes
  * its time. Where many do not start, the rest get less, so that the boot goes on. */
-#define BEGIN_MS         500u
+#define BEGIN_MS         1000u
 #define BEGIN_HURRIED_MS 50u
 #define FAILURES_MANY    4u
 #define FINISH_MS        1000u
 
 #define TSC_ROUNDS       8u
 #define TSC_ROUND_NS     20000000u
+#define TSC_FIRST_NS     500000000u /* until core 0 begins */
 #define TRACE_WAIT_US    10000u
 
 /* At the end of the trampoline, see boot/ap.asm. */
@@ -99,6 +100,11 @@ void smp_init(void)
 
 /* --- on the new core --- */
 
+static void set_state(struct cpu *cpu, enum cpu_state state)
+{
+    __atomic_store_n(&cpu->state, state, __ATOMIC_RELEASE);
+}
+
 static const uint8_t *stack_at(const struct cpu *cpu, uint64_t offset)
 {
     return (const uint8_t *)cpu->stacks + offset;
@@ -107,7 +113,7 @@ static const uint8_t *stack_at(const struct cpu *cpu, uint64_t offset)
 static void answer_comparison(void)
 {
     for (uint32_t round = 1; round <= TSC_ROUNDS; round++) {
-        uint64_t start = cpu_tsc(), limit = tsc_ticks(TSC_ROUND_NS);
+        uint64_t start = cpu_tsc(), limit = tsc_ticks(round == 1 ? TSC_FIRST_NS : TSC_ROUND_NS);
         while (__atomic_load_n(&comparison.asked, __ATOMIC_ACQUIRE) != round) {
             if (cpu_tsc() - start > limit)
                 return;
@@ -118,16 +124,23 @@ static void answer_comparison(void)
     }
 }
 
+/* Say so, and end core 0's wait for it. */
+static void reach(struct cpu *cpu, enum cpu_state state)
+{
+    set_state(cpu, state);
+    smp_wake(0);
+}
+
 static _Noreturn void park(struct cpu *cpu)
 {
     for (;;) {
         void (*run)(void) = __atomic_load_n(&cpu->main, __ATOMIC_ACQUIRE);
         if (run) {
-            __atomic_store_n(&cpu->state, CPU_RUNNING, __ATOMIC_RELEASE);
+            set_state(cpu, CPU_RUNNING);
             cpu->loop_tsc = cpu_tsc();
             run();
             __atomic_store_n(&cpu->main, NULL, __ATOMIC_RELEASE);
-            __atomic_store_n(&cpu->state, CPU_PARKED, __ATOMIC_RELEASE);
+            set_state(cpu, CPU_PARKED);
         }
         smp_sleep(0);
     }
@@ -144,8 +157,9 @@ static _Noreturn void core_main(struct cpu *cpu)
     idt_load();
     lapic_start();
     set_up_core(cpu);
+    reach(cpu, CPU_COMPARING);
     answer_comparison();
-    __atomic_store_n(&cpu->state, CPU_PARKED, __ATOMIC_RELEASE);
+    reach(cpu, CPU_PARKED);
     park(cpu);
 }
 
@@ -219,6 +233,18 @@ static bool is_taken(const struct ap_block *block)
     return __atomic_load_n(&block->ticket, __ATOMIC_ACQUIRE) == 0;
 }
 
+/* Wait, halted, until a new core has come so far; it wakes us when it has. */
+static bool has_reached(const struct cpu *cpu, enum cpu_state state, uint32_t max_ms)
+{
+    uint64_t start = cpu_tsc(), limit = tsc_ticks(max_ms * 1000000ull);
+    while (__atomic_load_n(&cpu->state, __ATOMIC_ACQUIRE) < state) {
+        if (cpu_tsc() - start > limit)
+            return false;
+        smp_sleep(STEP_NS);
+    }
+    return true;
+}
+
 /* NULL: it is parked now; else what happened instead. */
 static const char *start_core(struct ap_block *block, struct cpu *cpu, unsigned failures)
 {
@@ -229,27 +255,20 @@ static const char *start_core(struct ap_block *block, struct cpu *cpu, unsigned 
     block->stack = (uintptr_t)stack_at(cpu, STACK_MAIN_END);
     block->cpu = (uintptr_t)cpu;
     comparison.asked = comparison.answered = 0;
-    cpu->state = CPU_ABSENT;
+    set_state(cpu, CPU_ABSENT);
     __atomic_store_n(&block->ticket, 1, __ATOMIC_RELEASE);
 
     lapic_send_startup(cpu->apic_id, page);
     tsc_wait_us(STARTUP_WAIT_US);
     if (!is_taken(block))
         lapic_send_startup(cpu->apic_id, page);
-    unsigned limit_ms = failures < FAILURES_MANY ? BEGIN_MS : BEGIN_HURRIED_MS;
-    for (uint32_t us = 0; !is_taken(block); us += STEP_US) {
-        if (us >= limit_ms * 1000)
-            return "it does not answer STARTUP";
-        tsc_wait_us(STEP_US);
-    }
+    uint32_t begin_ms = failures < FAILURES_MANY ? BEGIN_MS : BEGIN_HURRIED_MS;
+    if (!has_reached(cpu, CPU_COMPARING, begin_ms) && !is_taken(block))
+        return "it does not answer STARTUP";
+    if (!has_reached(cpu, CPU_COMPARING, FINISH_MS))
+        return "it began and did not get to its end";
     cpu->tsc_skew = compare_tsc();
-    for (uint32_t us = 0; __atomic_load_n(&cpu->state, __ATOMIC_ACQUIRE) != CPU_PARKED;
-         us += STEP_US) {
-        if (us >= FINISH_MS * 1000)
-            return "it began and did not finish";
-        tsc_wait_us(STEP_US);
-    }
-    return NULL;
+    return has_reached(cpu, CPU_PARKED, FINISH_MS) ? NULL : "it was lost in comparing TSCs";
 }
 
 unsigned smp_start(const struct smp_plan *plan)
@@ -354,7 +373,7 @@ bool smp_nmi(const struct trap_frame *frame)
     }
     if (__atomic_load_n(&cpu->is_stop_wanted, __ATOMIC_ACQUIRE)) {
         leave_trace(cpu, frame);
-        __atomic_store_n(&cpu->state, CPU_STOPPED, __ATOMIC_RELEASE);
+        set_state(cpu, CPU_STOPPED);
         for (;;)
             cpu_halt();
     }

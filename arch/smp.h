@@ -20,10 +20,10 @@
 
 enum cpu_state {
     CPU_ABSENT,
-    CPU_FAILED,  /* described by firmware, did not start */
-    CPU_PARKED,  /* started, has nothing to do */
-    CPU_RUNNING, /* in the loop that smp_run gave it; core 0 always is */
-    CPU_STOPPED, /* halted for good, by a panic */
+    CPU_COMPARING, /* up, and waits for core 0 to compare TSCs */
+    CPU_PARKED,    /* started, has nothing to do */
+    CPU_RUNNING,   /* in the loop that smp_run gave it; core 0 always is */
+    CPU_STOPPED,   /* halted for good, by a panic */
 };
 
 /* Where a core was when it was asked by NMI; see smp_trace. */
