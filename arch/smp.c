@@ -47,7 +47,8 @@ static_assert(STACK_STRIDE * CPUS_MAX <= STACKS_BYTES, "room for every core's st
 #define TSC_ROUNDS       8u
 #define TSC_ROUND_NS     20000000u
 #define TSC_FIRST_NS     500000000u /* until core 0 begins */
-#define TRACE_WAIT_US    10000u
+#define TRACE_WAIT_NS    100000000u /* a core answers within microseconds, an emulated one later */
+#define STOP_WAIT_NS     1000000000u
 
 /* At the end of the trampoline, see boot/ap.asm. */
 struct ap_block {
@@ -385,7 +386,7 @@ bool smp_trace(unsigned core)
     struct cpu *cpu = cpus[core];
     __atomic_store_n(&cpu->is_trace_wanted, true, __ATOMIC_RELEASE);
     lapic_send_nmi(cpu->apic_id);
-    uint64_t start = cpu_tsc(), limit = tsc_ticks(TRACE_WAIT_US * 1000ull);
+    uint64_t start = cpu_tsc(), limit = tsc_ticks(TRACE_WAIT_NS);
     while (__atomic_load_n(&cpu->is_trace_wanted, __ATOMIC_ACQUIRE)) {
         if (cpu_tsc() - start > limit)
             return false;
@@ -402,7 +403,7 @@ void smp_stop_others(void)
             __atomic_store_n(&cpus[i]->is_stop_wanted, true, __ATOMIC_RELEASE);
             lapic_send_nmi(cpus[i]->apic_id);
         }
-    uint64_t start = cpu_tsc(), limit = tsc_ticks(TRACE_WAIT_US * 1000ull * 10);
+    uint64_t start = cpu_tsc(), limit = tsc_ticks(STOP_WAIT_NS);
     for (unsigned i = 0; i < cpus_n; i++)
         while (cpus[i] != self && __atomic_load_n(&cpus[i]->state, __ATOMIC_ACQUIRE) != CPU_STOPPED)
             if (cpu_tsc() - start > limit)

@@ -108,7 +108,7 @@ void smp_sleep(uint64_t max_ns);
 /* End that core's sleep, or its next one at once if it is awake. Any core, any number of times. */
 void smp_wake(unsigned core);
 
-/* Ask a core by NMI where it is; wait at most a few milliseconds. False: it does not answer even
+/* Ask a core by NMI where it is; wait at most a tenth of a second. False: it does not answer even
  * that. The answer is in cpus[core]->trace. Core 0. */
 bool smp_trace(unsigned core);
 

@@ -106,6 +106,10 @@ static const struct {
     {"divide", deed_divide_by_zero},
     {"sse", deed_use_sse},
     {"check", broken_claim},
+    {"nmi", selftest_nmi},
+    {"core-null", selftest_core_null},
+    {"core-stack", selftest_core_stack},
+    {"core-silent", selftest_core_silent},
 };
 
 static void print_run(void *context, uint64_t va, uint64_t bytes, const struct paging_entry *first)
@@ -123,6 +127,10 @@ void selftest_run(const char *name)
         unsigned n_bad = 0;
         paging_walk(print_run, &n_bad);
         log_info("selftest: %u runs of pages are writable and executable", n_bad);
+        return;
+    }
+    if (str_equal(name, "wake")) {
+        selftest_wake();
         return;
     }
     for (size_t i = 0; i < ARRAY_SIZE(deeds); i++)

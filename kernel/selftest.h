@@ -8,4 +8,12 @@
  * so, if the name is unknown or nothing stopped the deed. */
 void selftest_run(const char *name);
 
+/* Deeds of more than one core, in kernel/selftest_cores.c. */
+void selftest_core_null(void);
+void selftest_core_stack(void);
+void selftest_core_silent(void);
+void selftest_nmi(void);
+/* No deed: prints how many of many wake-ups got lost (none), and returns. */
+void selftest_wake(void);
+
 #endif

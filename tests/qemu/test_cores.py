@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Cores: all that firmware describes start, by -kernel, BIOS and UEFI; cpus= limits them; what goes
+wrong on one core is told by another. selftest= does the deeds, see kernel/selftest_cores.c."""
+import re
+
+import pytest
+
+from machine import ROOT
+
+EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+PANIC_STATUS = 3
+OVMF = "/usr/share/ovmf/OVMF.fd"
+
+
+def cores_line(machine):
+    return re.search(r"cores +(\d+) of (\d+) run", machine.console_text).groups()
+
+
+@pytest.mark.parametrize("cores", [1, 2, 4, 8])
+def test_all_cores_start(boot, cores):
+    machine = boot("", wires=0, cores=cores)
+    assert cores_line(machine) == (str(cores), str(cores)), machine.console_text
+    assert "does not start" not in machine.console_text
+    assert machine.poweroff() == 0
+
+
+@pytest.mark.parametrize("limit,cores", [(1, 1), (3, 3), (9, 4), (0, 1)])
+def test_cpus_limits_how_many(boot, limit, cores):
+    machine = boot(f"cpus={limit}", wires=0, cores=4)
+    assert cores_line(machine) == (str(cores), "4")
+    assert machine.poweroff() == 0
+
+
+@pytest.mark.parametrize("bios", [[], ["-bios", OVMF]], ids=["bios", "uefi"])
+def test_cores_start_from_the_iso(boot, bios):
+    machine = boot(wires=0, cores=4, memory_mb=256,
+                   boot=bios + ["-cdrom", f"{ROOT}/build/ferrule.iso"])
+    assert cores_line(machine) == ("4", "4")
+    assert machine.poweroff() == 0
+
+
+def test_a_cpu_without_apic_is_one_core_that_works(boot):
+    machine = boot("", wires=0, cores=1, extra=["-cpu", "qemu64,-apic"])
+    assert "no LAPIC" in machine.console_text
+    assert cores_line(machine)[0] == "1"
+    assert machine.poweroff() == 0
+
+
+def test_holes_in_the_apic_ids_are_no_hindrance(boot):
+    # Three cores a socket: their ids take two bits, of which one value stays free.
+    machine = boot("", wires=0, cores="6,sockets=2,cores=3,threads=1")
+    assert cores_line(machine) == ("6", "6")
+    assert machine.poweroff() == 0
+
+
+def panic_text(boot, deed, cores):
+    machine = boot(f"panic=exit selftest={deed}", wires=0, prompt=False, cores=cores, extra=EXIT)
+    assert machine.wait_exit() == PANIC_STATUS
+    return machine.console_text.replace("\r", "")
+
+
+def test_a_panic_on_another_core_names_it_and_stops_the_rest(boot):
+    text = panic_text(boot, "core-null", 4)
+    assert re.search(r"^PANIC: page fault: read of a page that is not present.*\n"
+                     r"on core 1 of 4\n.*the null page", text, re.M), text
+    assert "read_null_on_a_core" in text
+    for core in (0, 2, 3):
+        assert re.search(rf"^core {core} was at\n  0x", text, re.M), text
+    assert text.count("PANIC") == 1
+
+
+def test_a_stack_that_overflows_on_another_core_meets_its_guard(boot):
+    text = panic_text(boot, "core-stack", 2)
+    assert re.search(r"^PANIC: double fault.*\non core 1 of 2\n"
+                     r"address 0xffffe\w+: a guard page of a core's stacks: stack overflow; "
+                     r"not mapped", text, re.M), text
+
+
+def test_a_silent_core_is_named_with_a_backtrace_within_a_second(boot):
+    text = panic_text(boot, "core-silent", 3)
+    found = re.search(r"core 1 has been silent for (\d+) ms; it is at\n.*fall_silent", text)
+    assert found, text
+    assert int(found[1]) < 1500  # a second, on a machine that had time for it
+    assert text.count("has been silent") == text.count("core 1 has been silent")
+
+
+def test_an_nmi_that_nobody_asked_for_panics(boot):
+    text = panic_text(boot, "nmi", 2)
+    assert "PANIC: non-maskable interrupt" in text
+    assert re.search(r"^core 1 was at\n", text, re.M)
+
+
+def test_the_platforms_nmi_reaches_us(boot):
+    machine = boot("panic=exit", wires=0, cores=2, extra=EXIT)
+    machine.qmp("inject-nmi")
+    assert machine.wait_exit() == PANIC_STATUS
+    assert "PANIC: non-maskable interrupt" in machine.console_text
+
+
+def test_no_wake_up_is_lost(boot):
+    machine = boot("selftest=wake", wires=0, cores=2)
+    found = re.search(r"selftest: wake (\d+) of (\d+) calls ran, (\d+) lost, (\d+) sleeps.*loop ended",
+                      machine.console_text)
+    assert found, machine.console_text
+    assert found[1] == found[2] and found[3] == "0"
+    assert int(found[4]) > 100  # it did sleep
+    took = re.search(r"10 sleeps of 2 ms took (\d+) us", machine.console_text)
+    assert int(took[1]) >= 19000
+    assert machine.poweroff() == 0
