@@ -26,7 +26,8 @@
 #define LANE_BURST 32u /* frames between two writes of the tail; LANE_SLOTS is a multiple */
 #define LANE_GROUP 8u  /* frames that one look at the last of them finds done; divides LANE_BURST */
 #define SIDE_SLOTS 64u
-#define QUEUES_MAX 16u  /* receive queues that RSS can feed */
+#define QUEUES_MAX 16u  /* receive queues that RSS can feed, and so cores that take frames */
+#define SIDE_QUEUES 32u /* first transmit queue of side queues; lanes have those below */
 #define FRAME_MIN 17u  /* the card cannot send a shorter one */
 #define FRAME_MAX 1514u
 #define WIRE_MIN 60u   /* what the card pads a shorter frame to, CRC not counted */
@@ -73,21 +74,20 @@ struct lane {
 
     struct lane_counters count __attribute__((aligned(CACHE_LINE_BYTES)));
 
-    /* Slow state. */
+    /* Slow state; the owner core alone writes it. */
     struct descriptor *ring;  /* on a multiple of its size */
     uint8_t *frames;          /* slot i at frames + i * SLOT_BYTES */
     struct port *in, *out;    /* equal for an echo */
+    struct netif *netif;      /* the stack of `in` on this core; NULL: none */
     uint64_t received_before; /* frames of earlier runs: next starts at 0 in each */
-    uint16_t rx_queue, tx_queue;
+    uint16_t core;            /* its owner: receive and transmit queue have the same number */
     enum lane_state {
         LANE_PARKED,   /* no queue is live */
         LANE_RUNNING,  /* both are */
         LANE_DRAINING, /* no output: receive is live, frames are counted and dropped */
     } state;
-    uint64_t moved_ns; /* when `done` last moved or had nothing to do */
-    uint32_t moved_done;
     struct dma_buf ring_buf, frames_buf, head_buf;
-};
+} __attribute__((aligned(CACHE_LINE_BYTES)));
 
 /* A small transmit ring of a port for one core: what did not come in by a lane that leads there. */
 struct side {
@@ -101,10 +101,9 @@ struct side {
     uint64_t tx_bytes;
     uint64_t head_bad;
     uint64_t drops[DROP_COUNT];
-    uint16_t tx_queue;
     bool is_running;
     struct dma_buf ring_buf, frames_buf, head_buf;
-};
+} __attribute__((aligned(CACHE_LINE_BYTES)));
 
 /* The card's own statistics, summed since start, Linux's names. */
 struct port_counters {
@@ -147,9 +146,10 @@ struct port_ops {
     void (*poll_link)(struct port *port);
     /* Add the card's counters (which clear on read) to port->count. */
     void (*poll_counters)(struct port *port);
-    /* Spread received flows over queues 0..n-1 (1..16): both directions of a flow get the same. All
-     * that has no hash goes to queue 0. Before any queue is started. */
-    void (*set_queues)(struct port *port, unsigned n);
+    /* Spread received flows over queues 0..n-1 (1..16): both directions of a flow get the same.
+     * TCP and UDP go by addresses and ports; other IP by addresses where by_address says so. All
+     * the rest goes to queue 0. Before any queue is started. */
+    void (*set_queues)(struct port *port, unsigned n, bool by_address);
     /* Interrupt message `vector` (0: link and errors; c + 1: receive queue c) is from now on a write
      * of `data` to `address`; it is masked until armed. */
     enum err (*irq_set)(struct port *port, unsigned vector, uint64_t address, uint32_t data);
@@ -180,8 +180,9 @@ struct port {
     const struct port_ops *ops;
     void *driver_state;
     struct dma_domain *domain; /* what the card may touch; NULL: not confined */
-    struct netif *netif;       /* addresses and neighbours, net's own; NULL on a port without */
-    struct side side;          /* the side queue (of core 0) */
+    struct netif *netif;       /* addresses and neighbours, net's own: one for each core in use,
+                                * core 0's first; NULL on a port without an address */
+    struct side side[QUEUES_MAX]; /* by core */
 };
 
 /* The ports found, 0..n-1, in PCI order. Filled by drivers_start, never changed after. */

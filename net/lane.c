@@ -7,6 +7,7 @@
 #include "arch/tsc.h"
 #include "kernel/iommu.h"
 #include "kernel/log.h"
+#include "kernel/mailbox.h"
 #include "kernel/str.h"
 
 enum {
@@ -16,8 +17,14 @@ enum {
 };
 
 struct lane lanes[LANES_MAX];
-unsigned lanes_n;
-unsigned lanes_draining;
+unsigned lanes_n, lanes_row, lanes_cores = 1;
+struct draining lanes_draining[QUEUES_MAX];
+
+/* Core 0's watch over outputs that do not move. */
+static struct {
+    uint64_t ns;   /* when `done` last moved or had nothing to do */
+    uint32_t done; /* what it was then */
+} moved[LANES_MAX];
 
 /* What parked lanes look at. */
 static struct descriptor parked_slot;
@@ -137,7 +144,7 @@ static bool is_usable(const struct port *port)
 static void park(struct lane *lane)
 {
     if (lane->state == LANE_DRAINING)
-        lanes_draining--;
+        lanes_draining[lane->core].n--;
     lane->state = LANE_PARKED;
     lane->slot = &parked_slot;
     lane->head = &parked_head;
@@ -156,8 +163,6 @@ static void clear_ring(struct lane *lane)
     memset(lane->head_buf.va, 0, HEAD_BYTES);
     lane->next = 0;
     lane->done = 0;
-    lane->moved_done = 0;
-    lane->moved_ns = tsc_now_ns();
 }
 
 /* Start the queues of a stopped lane: both, or only receive where the output has no link. */
@@ -167,18 +172,18 @@ static void lane_start(struct lane *lane)
     bool has_output = is_usable(out);
     enum err err = OK;
 
-    if (in->is_down || in->is_gone)
+    if (lane->state != LANE_PARKED || in->is_down || in->is_gone)
         return;
     clear_ring(lane);
     if (has_output)
-        err = out->ops->tx_start(out, lane->tx_queue, lane->ring_buf.iova, LANE_SLOTS,
+        err = out->ops->tx_start(out, lane->core, lane->ring_buf.iova, LANE_SLOTS,
                                  lane->head_buf.iova, &lane->tdt);
     if (!err)
-        err = in->ops->rx_start(in, lane->rx_queue, lane->ring_buf.iova, LANE_SLOTS, &lane->rdt);
+        err = in->ops->rx_start(in, lane->core, lane->ring_buf.iova, LANE_SLOTS, &lane->rdt);
     if (!err) {
         lane->state = has_output ? LANE_RUNNING : LANE_DRAINING;
         /* A draining lane is parked for the application's loop. */
-        lanes_draining += !has_output;
+        lanes_draining[lane->core].n += !has_output;
         lane->slot = has_output ? lane->ring : &parked_slot;
         lane->head = has_output ? lane->head_buf.va : &parked_head;
         lane->head_seen = 0;
@@ -198,10 +203,10 @@ static struct port *lane_stop(struct lane *lane, enum drop why)
 
     if (lane->state == LANE_PARKED)
         return NULL;
-    if (lane->in->ops->rx_stop(lane->in, lane->rx_queue) != OK)
+    if (lane->in->ops->rx_stop(lane->in, lane->core) != OK)
         stuck = lane->in;
     if (lane->state == LANE_RUNNING) {
-        if (lane->out->ops->tx_stop(lane->out, lane->tx_queue, &head) != OK)
+        if (lane->out->ops->tx_stop(lane->out, lane->core, &head) != OK)
             stuck = lane->out;
         uint32_t finished = (head - lane->done) & (LANE_SLOTS - 1);
         if (finished <= (uint32_t)lane->next - lane->done)
@@ -246,20 +251,47 @@ static uint32_t drain(struct lane *lane)
     return n;
 }
 
-uint32_t lanes_drain(void)
+/* The row of lanes of one core. */
+static struct lane *row(unsigned core)
+{
+    return &lanes[core * lanes_row];
+}
+
+uint32_t lanes_drain(unsigned core)
 {
     uint32_t n = 0;
 
-    for (unsigned i = 0; i < lanes_n; i++)
-        if (lanes[i].state == LANE_DRAINING)
-            n += drain(&lanes[i]);
+    for (struct lane *lane = row(core); lane != row(core + 1); lane++)
+        if (lane->state == LANE_DRAINING)
+            n += drain(lane);
     return n;
 }
 
-enum err lane_open(struct lane *lane, struct port *in, struct port *out)
+bool lanes_have_work(unsigned core)
+{
+    for (const struct lane *lane = row(core); lane != row(core + 1); lane++) {
+        if (lane->state != LANE_PARKED &&
+            slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)]))
+            return true;
+        if (dma_load32(lane->head) != lane->head_seen)
+            return true;
+    }
+    return false;
+}
+
+bool lanes_are_in_flight(unsigned core)
+{
+    for (const struct lane *lane = row(core); lane != row(core + 1); lane++)
+        if (lane->done != (uint32_t)lane->next)
+            return true;
+    return false;
+}
+
+enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core)
 {
     lane->in = in;
     lane->out = out;
+    lane->core = (uint16_t)core;
     park(lane);
     const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
     enum err err = dma_alloc(ring_bytes, ring_bytes, &lane->ring_buf);
@@ -290,9 +322,9 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out)
 
 /* ---- Side queues ---- */
 
-static void side_start(struct port *port)
+static void side_start(struct port *port, unsigned core)
 {
-    struct side *side = &port->side;
+    struct side *side = &port->side[core];
 
     for (uint32_t i = 0; i < SIDE_SLOTS; i++) {
         side->ring[i].address = side->frames_buf.iova.v + (uint64_t)i * SLOT_BYTES;
@@ -302,7 +334,7 @@ static void side_start(struct port *port)
     side->next = 0;
     side->done = 0;
     side->is_running = port->link_is_up && !port->is_down && !port->is_gone &&
-                       port->ops->tx_start(port, side->tx_queue, side->ring_buf.iova, SIDE_SLOTS,
+                       port->ops->tx_start(port, SIDE_QUEUES + core, side->ring_buf.iova, SIDE_SLOTS,
                                            side->head_buf.iova, &side->tdt) == OK;
 }
 
@@ -316,14 +348,14 @@ static void side_collect(struct side *side, uint32_t head)
         side->head_bad++;
 }
 
-static bool side_stop(struct port *port, enum drop why)
+static bool side_stop(struct port *port, unsigned core, enum drop why)
 {
-    struct side *side = &port->side;
+    struct side *side = &port->side[core];
     uint32_t head = (uint32_t)side->done & (SIDE_SLOTS - 1);
 
     if (!side->is_running)
         return true;
-    bool is_clean = port->ops->tx_stop(port, side->tx_queue, &head) == OK;
+    bool is_clean = port->ops->tx_stop(port, SIDE_QUEUES + core, &head) == OK;
     side_collect(side, head);
     side->drops[why] += side->next - side->done;
     side->sent_before += side->done;
@@ -333,9 +365,9 @@ static bool side_stop(struct port *port, enum drop why)
     return is_clean;
 }
 
-enum err side_open(struct port *port)
+enum err side_open(struct port *port, unsigned core)
 {
-    struct side *side = &port->side;
+    struct side *side = &port->side[core];
     enum err err = dma_alloc(SIDE_SLOTS * sizeof(struct descriptor), PAGE_BYTES, &side->ring_buf);
 
     if (!err)
@@ -353,13 +385,13 @@ enum err side_open(struct port *port)
     side->ring = side->ring_buf.va;
     side->frames = side->frames_buf.va;
     side->head = side->head_buf.va;
-    side_start(port);
+    side_start(port, core);
     return OK;
 }
 
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
 {
-    struct side *side = &port->side;
+    struct side *side = &port->side[cpu_this()->index];
 
     side->generated++;
     if (length < FRAME_MIN || length > FRAME_MAX) {
@@ -386,25 +418,95 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
 
 /* ---- Looking after all of it ---- */
 
+enum { CALL_LIMIT_US = 500000 }; /* for a core to stop or start its queues of a port */
+
+/* What core 0 asks of a core, for all of its lanes and side queues that touch a port. It outlives
+ * the call, should the core take too long. */
+static struct order {
+    struct port *port;
+    enum { STOP, START, FOLLOW } what;
+    enum drop why;
+    struct port *stuck; /* out: a port that must be reset, for a queue of it did not stop */
+} orders[QUEUES_MAX];
+
 static bool touches(const struct lane *lane, const struct port *port)
 {
     return lane->in == port || lane->out == port;
 }
 
+static bool side_must_change(const struct port *port, unsigned core)
+{
+    return port->side[core].ring && port->side[core].is_running != is_usable(port);
+}
+
+/* A lane follows its output: with a link it sends, without one it drains. */
+static bool lane_must_change(const struct lane *lane)
+{
+    if (lane->in->is_gone || lane->in->is_down)
+        return lane->state != LANE_PARKED;
+    return lane->state != (is_usable(lane->out) ? LANE_RUNNING : LANE_DRAINING);
+}
+
+static void side_carry_out(struct order *order, unsigned core)
+{
+    struct port *port = order->port;
+
+    if (order->what == FOLLOW && !side_must_change(port, core))
+        return;
+    if (order->what != START && !side_stop(port, core, order->why))
+        order->stuck = port;
+    if (order->what != STOP && !order->stuck && port->side[core].ring)
+        side_start(port, core);
+}
+
+/* On the core concerned. */
+static void carry_out(void *context)
+{
+    struct order *order = context;
+    unsigned core = (unsigned)(order - orders);
+
+    order->stuck = NULL;
+    side_carry_out(order, core);
+    for (struct lane *lane = row(core); lane != row(core + 1); lane++) {
+        struct port *stuck = NULL;
+
+        if (!touches(lane, order->port) || (order->what == FOLLOW && !lane_must_change(lane)))
+            continue;
+        if (order->what != START)
+            stuck = lane_stop(lane, order->why);
+        if (order->what != STOP && !stuck)
+            lane_start(lane);
+        if (stuck)
+            order->stuck = stuck;
+    }
+}
+
+/* Returns the port that must be reset for what did not stop, or NULL. */
+static struct port *give_order(unsigned core, struct port *port, int what, enum drop why)
+{
+    struct order *order = &orders[core];
+
+    order->port = port;
+    order->what = what;
+    order->why = why;
+    order->stuck = NULL;
+    enum err err = mailbox_call(core, carry_out, order, CALL_LIMIT_US);
+    if (err)
+        log_error("port%u: core %u does not %s its queues within %u ms", port->index, core,
+                  what == STOP ? "stop" : "start", CALL_LIMIT_US / 1000);
+    return err ? NULL : order->stuck;
+}
+
 static void stop_all(struct port *port, enum drop why)
 {
-    for (unsigned i = 0; i < lanes_n; i++)
-        if (touches(&lanes[i], port))
-            (void)lane_stop(&lanes[i], why); /* what did not stop is reset now, or cut off */
-    (void)side_stop(port, why);
+    for (unsigned core = 0; core < lanes_cores; core++)
+        (void)give_order(core, port, STOP, why); /* what did not stop is reset now, or cut off */
 }
 
 static void start_all(struct port *port)
 {
-    for (unsigned i = 0; i < lanes_n; i++)
-        if (touches(&lanes[i], port))
-            lane_start(&lanes[i]);
-    side_start(port);
+    for (unsigned core = 0; core < lanes_cores; core++)
+        (void)give_order(core, port, START, DROP_port_reset);
 }
 
 static enum err restart(struct port *port, enum drop why)
@@ -433,33 +535,43 @@ void port_take_down(struct port *port, const char *why)
     start_all(port); /* lanes that would lead to it drain */
 }
 
-/* A lane follows its output: with a link it sends, without one it drains. */
-static void follow_link(struct lane *lane)
+static bool core_must_change(unsigned core, const struct port *port)
 {
-    if (lane->in->is_gone || lane->in->is_down) {
-        (void)lane_stop(lane, DROP_port_reset);
-        return;
-    }
-    if (lane->state == (is_usable(lane->out) ? LANE_RUNNING : LANE_DRAINING))
-        return;
-    struct port *stuck = lane_stop(lane, DROP_tx_no_link);
-    if (stuck)
-        (void)restart(stuck, DROP_tx_no_link);
-    else
-        lane_start(lane);
+    if (side_must_change(port, core))
+        return true;
+    for (const struct lane *lane = row(core); lane != row(core + 1); lane++)
+        if (touches(lane, port) && lane_must_change(lane))
+            return true;
+    return false;
 }
 
-static void follow_output(struct lane *lane, uint64_t now_ns)
+static void follow_port(struct port *port)
 {
-    if (lane->state != LANE_RUNNING)
-        return;
-    if (lane->done != lane->moved_done || lane->done == (uint32_t)lane->next) {
-        lane->moved_done = lane->done;
-        lane->moved_ns = now_ns;
-    } else if (now_ns - lane->moved_ns > STUCK_NS) {
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        if (!core_must_change(core, port))
+            continue;
+        struct port *stuck =
+            give_order(core, port, FOLLOW, port->is_down ? DROP_port_reset : DROP_tx_no_link);
+        if (stuck) {
+            (void)restart(stuck, DROP_tx_no_link);
+            return;
+        }
+    }
+}
+
+static void follow_output(unsigned i, uint64_t now_ns)
+{
+    const struct lane *lane = &lanes[i];
+    uint32_t done = lane->done, next = (uint32_t)lane->next;
+
+    if (lane->state != LANE_RUNNING || done != moved[i].done || done == next) {
+        moved[i].done = done;
+        moved[i].ns = now_ns;
+    } else if (now_ns - moved[i].ns > STUCK_NS) {
         log_error("port%u: transmit queue %u has sent nothing for %u ms (head %u, tail %u): reset",
-                  lane->out->index, lane->tx_queue, (uint32_t)((now_ns - lane->moved_ns) / 1000000),
-                  lane->done & (LANE_SLOTS - 1), (uint32_t)lane->next & (LANE_SLOTS - 1));
+                  lane->out->index, lane->core, (uint32_t)((now_ns - moved[i].ns) / 1000000),
+                  done & (LANE_SLOTS - 1), next & (LANE_SLOTS - 1));
+        moved[i].ns = now_ns;
         (void)restart(lane->out, DROP_tx_stuck);
     }
 }
@@ -472,20 +584,11 @@ void lanes_service(uint64_t now_ns)
     if (is_time_to_count)
         counters_ns = now_ns;
     for (unsigned i = 0; i < ports_n; i++) {
-        struct port *port = &ports[i];
-
-        port->ops->poll_link(port);
+        ports[i].ops->poll_link(&ports[i]);
         if (is_time_to_count)
-            port->ops->poll_counters(port);
-        if (port->side.ring && port->side.is_running != is_usable(port)) {
-            if (port->side.is_running && !side_stop(port, DROP_tx_no_link))
-                (void)restart(port, DROP_tx_no_link);
-            else if (is_usable(port))
-                side_start(port);
-        }
+            ports[i].ops->poll_counters(&ports[i]);
+        follow_port(&ports[i]);
     }
-    for (unsigned i = 0; i < lanes_n; i++) {
-        follow_link(&lanes[i]);
-        follow_output(&lanes[i], now_ns);
-    }
+    for (unsigned i = 0; i < lanes_n; i++)
+        follow_output(i, now_ns);
 }

@@ -14,11 +14,12 @@
 #include "drivers/nic.h"
 #include "drivers/x540/desc.h"
 
-#define LANES_MAX PORTS_MAX
+#define LANES_MAX (PORTS_MAX * QUEUES_MAX)
 
-/* One lane a port, on core 0; lanes[i].in is &ports[i] where lane i is in use. */
+/* All lanes, those of one core beside each other: core c of lanes_cores owns the lanes_row lanes from
+ * lanes[c * lanes_row] on. Fixed before the loops start. */
 extern struct lane lanes[LANES_MAX];
-extern unsigned lanes_n;
+extern unsigned lanes_n, lanes_row, lanes_cores;
 
 #define LANE_FAST inline __attribute__((always_inline))
 
@@ -168,25 +169,33 @@ typedef uint32_t lane_poll(struct lane *first, const struct lane *end);
 /* ---- Slow: in net/lane.c ---- */
 
 /* Take memory for the lane, show it to the cards (buffers: in writes, out reads; ring: in both, out
- * reads; head word: out writes), start both queues. Boot CPU. */
-enum err lane_open(struct lane *lane, struct port *in, struct port *out) MUST_CHECK;
-/* The same for a port's side queue. */
-enum err side_open(struct port *port) MUST_CHECK;
+ * reads; head word: out writes), start both queues `core`. Boot CPU, before that core's loop. */
+enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core) MUST_CHECK;
+/* The same for a port's side queue of that core. */
+enum err side_open(struct port *port, unsigned core) MUST_CHECK;
 
-/* Copy `length` (FRAME_MIN..FRAME_MAX) bytes to the port's side queue and send them. Never waits;
- * the caller keeps the frame. Owner core only. false: dropped and counted. The frame counts as
- * generated either way. */
+/* Copy `length` (FRAME_MIN..FRAME_MAX) bytes to the port's side queue of this core and send them.
+ * Never waits; the caller keeps the frame. Any core, its own queue. false: dropped and counted. The
+ * frame counts as generated either way. */
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length);
 
 /* Look after lanes and side queues: link changes, lanes whose output is stuck, counters of the
- * cards. Owner core, between bursts, at most ten times a second. */
+ * cards. What concerns another core's lane is done by that core, at core 0's request. Core 0,
+ * between bursts, about ten times a second. */
 void lanes_service(uint64_t now_ns);
-/* Receive on every draining lane (its output has no link): frames are counted and dropped. Returns
- * how many. lanes_draining says whether there is one. */
-uint32_t lanes_drain(void);
-extern unsigned lanes_draining;
+/* Receive on this core's draining lanes (their output has no link): frames are counted and dropped.
+ * Returns how many. lanes_draining[core].n says how many lanes there are to drain. */
+uint32_t lanes_drain(unsigned core);
+struct draining {
+    uint32_t n;
+} __attribute__((aligned(CACHE_LINE_BYTES)));
+extern struct draining lanes_draining[QUEUES_MAX];
+/* Before a core sleeps: has something come in since its last look? And does a card still hold
+ * frames of ours, of which no interrupt will tell? */
+bool lanes_have_work(unsigned core);
+bool lanes_are_in_flight(unsigned core);
 /* Reset the port's card and restart every lane and side queue that touches it; what was in their
- * hands is counted as drops. The port stays down if the card does not come back. */
+ * hands is counted as drops. The port stays down if the card does not come back. Core 0. */
 enum err port_restart(struct port *port);
 /* Take the port out of service until port_restart, and say why: its queues are stopped, what was in
  * their hands is counted as drops, lanes that lead to it drain. */
@@ -201,6 +210,7 @@ struct lane_ledger {
     uint64_t consumed, dropped;
     uint64_t tx_bytes; /* handed to the output card */
 };
+/* On the owner core, or before its loop runs. */
 struct lane_ledger lane_ledger(const struct lane *lane);
 struct side_ledger {
     uint64_t generated, sent, held, dropped;

@@ -3,6 +3,7 @@
  */
 #include "net/ledger.h"
 
+#include "kernel/mailbox.h"
 #include "net/lane.h"
 #include "net/netif.h"
 
@@ -14,29 +15,72 @@ static void add_drops(struct ledger *ledger, const uint64_t drops[DROP_COUNT])
     }
 }
 
+/* What one core has, added up by that core between two of its bursts. It outlives the call, should
+ * the core take too long. */
+static struct part {
+    struct ledger sum;
+    struct {
+        uint64_t received, sent;
+    } ports[PORTS_MAX];
+} parts[QUEUES_MAX];
+
+enum { CALL_LIMIT_US = 20000 };
+
+static void add_core(void *context)
+{
+    struct part *part = context;
+    unsigned core = (unsigned)(part - parts);
+    struct ledger *sum = &part->sum;
+
+    *part = (struct part){0};
+    for (unsigned i = 0; i < lanes_n; i++) {
+        if (lanes[i].core != core)
+            continue;
+        struct lane_ledger lane = lane_ledger(&lanes[i]);
+        sum->received += lane.received;
+        sum->sent += lane.sent;
+        sum->held += lane.held;
+        sum->consumed += lane.consumed;
+        add_drops(sum, lanes[i].count.drops);
+        part->ports[lanes[i].in->index].received += lane.received + lane.waiting;
+        part->ports[lanes[i].out->index].sent += lane.sent;
+    }
+    for (unsigned i = 0; i < ports_n; i++) {
+        const struct side *side = &ports[i].side[core];
+        struct side_ledger made = side_ledger(side);
+        sum->generated += made.generated;
+        sum->sent += made.sent;
+        sum->held += made.held;
+        add_drops(sum, side->drops);
+        part->ports[i].sent += made.sent;
+        if (ports[i].netif) {
+            sum->consumed += ports[i].netif[core].consumed;
+            add_drops(sum, ports[i].netif[core].drops);
+        }
+    }
+}
+
+/* A core that does not answer keeps the numbers of its last answer. */
+static void ask_cores(void)
+{
+    for (unsigned core = 0; core < lanes_cores; core++)
+        if (mailbox_call(core, add_core, &parts[core], CALL_LIMIT_US) == ERR_NO_DEVICE)
+            add_core(&parts[core]);
+}
+
 struct ledger ledger_read(void)
 {
     struct ledger ledger = {0};
 
-    for (unsigned i = 0; i < lanes_n; i++) {
-        struct lane_ledger lane = lane_ledger(&lanes[i]);
-        ledger.received += lane.received;
-        ledger.sent += lane.sent;
-        ledger.held += lane.held;
-        ledger.consumed += lane.consumed;
-        add_drops(&ledger, lanes[i].count.drops);
-    }
-    for (unsigned i = 0; i < ports_n; i++) {
-        struct side_ledger side = side_ledger(&ports[i].side);
-        ledger.generated += side.generated;
-        ledger.sent += side.sent;
-        ledger.held += side.held;
-        add_drops(&ledger, ports[i].side.drops);
-        const struct netif *nif = ports[i].netif;
-        if (nif == NULL)
-            continue;
-        ledger.consumed += nif->consumed;
-        add_drops(&ledger, nif->drops);
+    ask_cores();
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        const struct ledger *sum = &parts[core].sum;
+        ledger.received += sum->received;
+        ledger.generated += sum->generated;
+        ledger.sent += sum->sent;
+        ledger.held += sum->held;
+        ledger.consumed += sum->consumed;
+        add_drops(&ledger, sum->drops);
     }
     ledger.is_balanced = ledger.received + ledger.generated ==
                          ledger.sent + ledger.consumed + ledger.dropped + ledger.held;
@@ -48,15 +92,11 @@ struct ledger_port ledger_port_read(const struct port *port)
     struct ledger_port row = {
         .card_rx_packets = port->count.rx_packets,
         .card_tx_packets = port->count.tx_packets,
-        .sent = side_ledger(&port->side).sent,
     };
 
-    for (unsigned i = 0; i < lanes_n; i++) {
-        struct lane_ledger lane = lane_ledger(&lanes[i]);
-        if (lanes[i].in == port)
-            row.received += lane.received + lane.waiting;
-        if (lanes[i].out == port)
-            row.sent += lane.sent;
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        row.received += parts[core].ports[port->index].received;
+        row.sent += parts[core].ports[port->index].sent;
     }
     return row;
 }

@@ -22,10 +22,11 @@ struct ledger {
     bool is_balanced;
 };
 
-/* All lanes, side queues and stacks together. Core 0, between bursts: then it is exact. */
+/* All lanes, side queues and stacks together: each core adds up its own between two bursts, so it is
+ * exact core by core. Core 0. */
 struct ledger ledger_read(void);
 
-/* What one port's card counts, beside what we count for the same wire. They agree when no frame is
+/* As of the last ledger_read: what one port's card counts, beside what we count for the same wire. They agree when no frame is
  * on its way through the card. */
 struct ledger_port {
     uint64_t received;        /* ours: taken from this card, and those it has written since */

@@ -1,30 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What a core does all day: a burst of every lane, and now and then a look at links, clocks and the
- * console. net_start sets it up from the boot line.
+ * What a core does all day: a burst of every lane of its own, and now and then a look at links,
+ * clocks and the console (core 0 alone). With nothing to do it arms its interrupts, looks once more
+ * and sleeps. net_start sets it up from the boot line.
  */
 #include "net/run.h"
 #include "arch/cpu.h"
+#include "arch/irq.h"
+#include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
 #include "kernel/console.h"
 #include "kernel/fmt.h"
 #include "kernel/iommu.h"
 #include "kernel/log.h"
+#include "kernel/mailbox.h"
+#include "kernel/memory.h"
 #include "kernel/start.h"
 #include "kernel/str.h"
+#include "kernel/watch.h"
 #include "net/eth.h"
 #include "net/netif.h"
 
 enum {
-    SERVICE_NS = 100000000,     /* links, counters and clocks are looked at ten times a second */
-    SIDE_QUEUE_FIRST = 32,      /* transmit queue of core 0's side queue; lanes have those below */
+    SERVICE_NS = 100000000, /* links, counters and clocks are looked at ten times a second */
+    IDLE_ROUNDS = 1000,     /* rounds without a frame before a core sleeps */
+    IN_FLIGHT_NS = 1000000, /* the longest sleep while a card holds frames: nobody tells when it
+                             * has sent them, and without free slots nothing comes in */
 };
 
-static struct netif netifs[PORTS_MAX];
+static const struct app *app;
+static bool may_sleep;  /* poll=adaptive, and every vector could be set */
+static bool link_news;  /* vector 0 of some port has fired; core 0 alone */
 static bool was_up[PORTS_MAX];
 static uint64_t told_ns[PORTS_MAX]; /* when we last defended an address and said so */
-static const struct app *app;
-static uint64_t rounds;
 
 const struct app *run_app(void)
 {
@@ -39,19 +47,34 @@ const struct app *run_find_app(const char *name)
     return NULL;
 }
 
-uint32_t run_round(void)
+uint32_t run_round(unsigned core)
 {
-    uint32_t n = app->poll(lanes, lanes + lanes_n);
+    uint32_t n = app->poll(&lanes[core * lanes_row], &lanes[(core + 1) * lanes_row]);
 
-    rounds++;
-    if (lanes_draining)
-        n += lanes_drain();
+    if (__builtin_expect(lanes_draining[core].n != 0, 0))
+        n += lanes_drain(core);
     return n;
 }
 
-uint64_t run_rounds(void)
+/* ---- Core 0's other work ---- */
+
+static void link_event(void *context)
 {
-    return rounds;
+    (void)context;
+    link_news = true;
+}
+
+static void look_at_causes(struct port *port)
+{
+    uint32_t causes = port->ops->irq_causes(port);
+
+    if (causes & CAUSE_TOO_HOT)
+        log_warn("port%u: the card is too hot and may switch its link off", port->index);
+    if (causes & CAUSE_NEEDS_RESET) {
+        log_error("port%u: memory error in the card: reset", port->index);
+        (void)port_restart(port);
+    }
+    port->ops->irq_arm(port, 0);
 }
 
 void run_service(uint64_t now_ns)
@@ -62,16 +85,21 @@ void run_service(uint64_t now_ns)
     for (unsigned i = 0; i < ports_n; i++)
         if (cut_off & BIT(i))
             port_take_down(&ports[i], "its card broke out of its memory and was cut off");
+    if (may_sleep)
+        for (unsigned i = 0; i < ports_n; i++)
+            look_at_causes(&ports[i]);
+    link_news = false;
     lanes_service(now_ns);
     for (unsigned i = 0; i < ports_n; i++) {
         struct netif *nif = ports[i].netif;
+        bool is_up = ports[i].side[0].is_running;
         uint32_t length;
 
         if (!nif)
             continue;
-        if (ports[i].side.is_running && !was_up[i])
+        if (is_up && !was_up[i])
             netif_link_up(nif);
-        was_up[i] = ports[i].side.is_running;
+        was_up[i] = is_up;
         while ((length = netif_poll(nif, now_ns, frame)) != 0)
             (void)side_send(&ports[i], frame, length); /* a loss is counted there */
         if (nif->defended_ns != told_ns[i]) {
@@ -82,7 +110,11 @@ void run_service(uint64_t now_ns)
     }
 }
 
-/* portN.ip= and portN.gw= */
+/* ---- Setting up ---- */
+
+/* portN.ip= and portN.gw=: one stack for each core, since cores share nothing that they write. What
+ * belongs to the host as a whole (neighbours, pings, announcements) is core 0's: frames without a
+ * UDP or TCP port come in there. */
 static void configure_port(const struct cmdline *line, struct port *port)
 {
     char key[24];
@@ -95,43 +127,86 @@ static void configure_port(const struct cmdline *line, struct port *port)
     fmt_print(key, sizeof(key), "port%u.gw", port->index);
     (void)cmdline_ipv4(line, key, &gateway);
 
-    struct netif *nif = &netifs[port->index];
-    nif->clock = tsc_now_ns;
-    const char *wrong = netif_configure(nif, port->mac, be32_get(address.address), address.bits,
-                                        be32_get(gateway));
-    if (wrong)
-        log_error("port%u: address not set: %s", port->index, wrong);
-    else
-        port->netif = nif;
+    struct netif *nifs = memory_take(lanes_cores * sizeof(struct netif), PAGE_BYTES);
+    if (!nifs) {
+        log_error("port%u: no memory for its address", port->index);
+        return;
+    }
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        nifs[core].clock = tsc_now_ns;
+        const char *wrong = netif_configure(&nifs[core], port->mac, be32_get(address.address),
+                                            address.bits, be32_get(gateway));
+        if (wrong) {
+            log_error("port%u: address not set: %s", port->index, wrong);
+            return;
+        }
+    }
+    port->netif = nifs;
+}
+
+/* Point the port's vectors at cores: 0 to core 0, c + 1 to core c. */
+static bool set_vectors(struct port *port)
+{
+    for (unsigned v = 0; v <= lanes_cores; v++) {
+        unsigned core = v == 0 ? 0 : v - 1;
+        uint8_t vector = 0;
+        uint64_t address = 0;
+        uint32_t data = 0;
+
+        enum err err = irq_alloc(core, v == 0 ? link_event : NULL, NULL,
+                                 v == 0 ? "port events" : "port receive", &vector);
+        if (!err)
+            err = msi_compose(core, vector, &address, &data);
+        if (!err)
+            err = port->ops->irq_set(port, v, address, data);
+        if (err) {
+            log_warn("port%u: interrupt %u for core %u cannot be set: cores will poll and not "
+                     "sleep",
+                     port->index, v, core);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void open_lane(struct lane *lane, struct port *port, unsigned core)
+{
+    struct port *out = app->output(port);
+
+    if (lane_open(lane, port, out, core) != OK)
+        log_error("port%u: no lane to port%u on core %u", port->index, out->index, core);
+    lane->netif = port->netif ? &port->netif[core] : NULL;
+    if (app->start)
+        app->start(lane);
 }
 
 void run_start_app(const struct app *chosen)
 {
     app = chosen;
+    lanes_row = 0;
     if (app->prepare)
         app->prepare();
     for (unsigned i = 0; i < ports_n; i++) {
         ports[i].ops->set_promiscuous(&ports[i], app->takes_everything);
+        ports[i].ops->set_queues(&ports[i], lanes_cores, app->takes_everything);
         ports[i].ops->poll_link(&ports[i]);
+        lanes_row += app->output(&ports[i]) != NULL;
     }
-    for (unsigned i = 0; i < ports_n; i++) {
-        struct port *port = &ports[i], *out = app->output(port);
+    lanes_n = lanes_row * lanes_cores;
+    for (unsigned i = 0, at = 0; i < ports_n; i++) {
+        struct port *out = app->output(&ports[i]);
 
-        port->side.tx_queue = SIDE_QUEUE_FIRST;
-        if (side_open(port) != OK)
-            log_error("port%u: no side queue", i);
+        for (unsigned core = 0; core < lanes_cores; core++)
+            if (side_open(&ports[i], core) != OK)
+                log_error("port%u: no side queue on core %u", i, core);
         if (!out) {
             log_info("port%u: no lane: app=%s has no use for it", i, app->name);
             continue;
         }
-        struct lane *lane = &lanes[lanes_n++];
-        if (lane_open(lane, port, out) != OK) {
-            log_error("port%u: no lane to port%u", i, out->index);
-            continue;
-        }
-        if (app->start)
-            app->start(lane);
-        log_info("lane %u: port%u -> port%u, %u slots", lanes_n - 1, i, out->index, LANE_SLOTS);
+        for (unsigned core = 0; core < lanes_cores; core++)
+            open_lane(&lanes[core * lanes_row + at], &ports[i], core);
+        at++;
+        log_info("port%u -> port%u: %u lanes of %u slots", i, out->index, lanes_cores, LANE_SLOTS);
     }
 }
 
@@ -139,29 +214,83 @@ void net_start(const struct cmdline *line)
 {
     const char *name = cmdline_get(line, "app");
     const struct app *chosen = run_find_app(name ? name : "forward");
+    unsigned poll = 0; /* adaptive */
 
     if (!chosen) {
         log_error("app=%s: no such application; forward is started", name);
         chosen = run_find_app("forward");
     }
+    lanes_cores = MIN(cpus_n, QUEUES_MAX);
     for (unsigned i = 0; i < ports_n; i++)
         configure_port(line, &ports[i]);
     log_info("app=%s: %s", chosen->name, chosen->help);
     run_start_app(chosen);
+    (void)cmdline_enum(line, "poll", &poll);
+    bool is_set = poll == 0;
+    for (unsigned i = 0; i < ports_n && is_set; i++)
+        is_set = set_vectors(&ports[i]);
+    may_sleep = is_set;
+}
+
+/* ---- The loop ---- */
+
+/* Nothing came for a while. Arm, look once more, sleep: what comes in between is pending when the
+ * sleep begins, and ends it. */
+static void rest(unsigned core, uint64_t until_service_ns)
+{
+    for (unsigned i = 0; i < ports_n; i++)
+        ports[i].ops->irq_arm(&ports[i], core + 1);
+    if (lanes_have_work(core) || mailbox_poll() || (core == 0 && (link_news || console_is_busy())))
+        return;
+    uint64_t limit_ns = core == 0 ? until_service_ns : 0;
+    if (lanes_are_in_flight(core))
+        limit_ns = limit_ns ? MIN(limit_ns, (uint64_t)IN_FLIGHT_NS) : IN_FLIGHT_NS;
+    smp_sleep(limit_ns);
+}
+
+static _Noreturn void core_loop(void)
+{
+    struct cpu *cpu = cpu_this();
+    const unsigned core = cpu->index;
+    const uint64_t interval_tsc = tsc_ticks(SERVICE_NS);
+    uint64_t service_tsc = cpu_tsc();
+    uint32_t idle = 0;
+
+    for (;;) {
+        uint32_t n = run_round(core);
+        uint64_t now_tsc = cpu_tsc();
+
+        watch_stamp(cpu, now_tsc);
+        cpu->polls++;
+        if (n != 0) {
+            idle = 0;
+        } else {
+            cpu->empty_polls++;
+            idle++;
+        }
+        if (mailbox_poll())
+            idle = 0;
+        if (core == 0) {
+            if (now_tsc - service_tsc >= interval_tsc || link_news) {
+                service_tsc = now_tsc;
+                run_service(tsc_now_ns());
+                watch_poll();
+            }
+            console_poll();
+            if (console_is_busy())
+                idle = 0;
+        }
+        if (idle >= IDLE_ROUNDS && may_sleep) {
+            uint64_t since_tsc = cpu_tsc() - service_tsc;
+            rest(core, since_tsc < interval_tsc ? tsc_ns(interval_tsc - since_tsc) : 1);
+            idle = IDLE_ROUNDS / 2; /* awake for nothing: asleep again sooner */
+            cpu->loop_tsc = cpu_tsc(); /* sleep is no stall */
+        }
+    }
 }
 
 _Noreturn void net_run(void)
 {
-    uint64_t interval_tsc = tsc_ticks(SERVICE_NS);
-    uint64_t last_tsc = cpu_tsc();
-
-    for (;;) {
-        run_round();
-        uint64_t now_tsc = cpu_tsc();
-        if (now_tsc - last_tsc >= interval_tsc) {
-            last_tsc = now_tsc;
-            run_service(tsc_now_ns());
-        }
-        console_poll();
-    }
+    smp_run(core_loop, lanes_cores);
+    core_loop();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The loop of core 0 and what it was started with; for console commands.
+ * The loop of a core and what it was started with; for console commands.
  */
 #ifndef NET_RUN_H
 #define NET_RUN_H
@@ -9,12 +9,9 @@
 /* The application that app= chose; never NULL after net_start. */
 const struct app *run_app(void);
 
-/* One round of the loop: a burst of every lane. Returns the number of frames. Benchmarks and host
- * tests call it as net_run does. */
-uint32_t run_round(void);
-
-/* How many rounds there have been; lanes count those that found something (bursts). */
-uint64_t run_rounds(void);
+/* One round of a core's loop: a burst of every lane of its own. Returns the number of frames.
+ * Benchmarks and host tests call it as net_run does. */
+uint32_t run_round(unsigned core);
 
 /* What else the loop does, when it is time: links, counters, the stacks' clocks. */
 void run_service(uint64_t now_ns);

@@ -42,14 +42,15 @@ static void spread(struct x540 *card)
     }
     mmio_write32(regs, RXCSUM, RXCSUM_PCSD);
     mmio_write32(regs, MRQC,
-                 FIELD_PUT(MRQC_MRQE, 1) | MRQC_IPV4 | MRQC_IPV4_TCP | MRQC_IPV4_UDP | MRQC_IPV6 |
-                     MRQC_IPV6_TCP | MRQC_IPV6_UDP);
+                 FIELD_PUT(MRQC_MRQE, 1) | MRQC_IPV4_TCP | MRQC_IPV4_UDP | MRQC_IPV6_TCP |
+                     MRQC_IPV6_UDP | (card->by_address ? MRQC_IPV4 | MRQC_IPV6 : 0));
 }
 
-void x540_set_queues(struct port *port, unsigned n)
+void x540_set_queues(struct port *port, unsigned n, bool by_address)
 {
     struct x540 *card = port->driver_state;
 
+    card->by_address = by_address;
     card->queues = MIN(MAX(n, 1u), QUEUES_MAX);
     spread(card);
 }

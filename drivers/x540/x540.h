@@ -34,6 +34,7 @@ struct x540 {
     mmio_t msix;           /* the MSI-X table, once has_msix */
     bool has_msix;
     unsigned queues;       /* receive queues that RSS spreads over; 1: no RSS */
+    bool by_address;       /* it hashes IP without ports too */
     bool receive_is_on;    /* RXCTRL.RXEN */
     bool is_promiscuous;
 };
@@ -74,7 +75,7 @@ enum err x540_tx_init(struct x540 *card) MUST_CHECK;
 enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
                        mmio_t *tail);
 enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head);
-void x540_set_queues(struct port *port, unsigned n);
+void x540_set_queues(struct port *port, unsigned n, bool by_address);
 /* intr.c */
 void x540_intr_init(struct x540 *card); /* after each reset: queues to vectors */
 enum err x540_irq_set(struct port *port, unsigned vector, uint64_t address, uint32_t data);

@@ -80,7 +80,7 @@ static LANE_FAST bool echo_frame(struct lane_app app, uint8_t *frame, size_t len
 
 static uint32_t echo_slow(struct lane *lane, uint8_t *frame, uint32_t length)
 {
-    return netif_input(lane->in->netif, frame, length);
+    return netif_input(lane->netif, frame, length);
 }
 
 LANE_LOOP(echo_poll, .fast = echo_frame, .slow = echo_slow, .status_checked = CHECKSUMS_CHECKED,

@@ -11,11 +11,14 @@
 #include <string.h>
 
 #include "arch/cpu.h"
+#include "arch/irq.h"
 #include "arch/tsc.h"
 #include "kernel/dma.h"
 #include "kernel/fmt.h"
 #include "kernel/iommu.h"
 #include "kernel/log.h"
+#include "kernel/memory.h"
+#include "kernel/watch.h"
 
 #define REGISTERS 0x1000000000000000ull
 #define CARD_SPAN 0x40000000ull
@@ -107,6 +110,44 @@ void tsc_wait_us(uint32_t us)
     machine_wait_ns(us * 1000ull);
 }
 
+uint64_t tsc_ns(uint64_t ticks)
+{
+    return ticks;
+}
+
+/* ---- What one core does not need ---- */
+
+uint64_t watch_stall_tsc = UINT64_MAX;
+
+void watch_stalled(struct cpu *cpu, uint64_t ticks)
+{
+    (void)cpu, (void)ticks;
+}
+
+void watch_poll(void)
+{
+}
+
+void smp_run(void (*main)(void), unsigned n)
+{
+    (void)main, (void)n;
+}
+
+enum err irq_alloc(unsigned core, void (*handler)(void *context), void *context, const char *name,
+                   uint8_t *vector)
+{
+    (void)core, (void)handler, (void)context, (void)name;
+    *vector = IRQ_FIRST;
+    return OK;
+}
+
+enum err msi_compose(unsigned core, uint8_t vector, uint64_t *address, uint32_t *data)
+{
+    *address = 0xFEE00000 | core << 12;
+    *data = vector;
+    return OK;
+}
+
 /* ---- Registers ---- */
 
 static struct machine_card *card_at(uintptr_t address, uint32_t *offset)
@@ -163,6 +204,13 @@ enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
     pieces[pieces_n++] = (struct piece){va, bytes};
     *out = (struct dma_buf){va, {(uint64_t)(uintptr_t)va + IOVA_SHIFT}, bytes};
     return OK;
+}
+
+void *memory_take(size_t bytes, size_t align)
+{
+    struct dma_buf buf;
+
+    return dma_alloc(bytes, MAX(align, (size_t)PAGE_BYTES), &buf) == OK ? buf.va : NULL;
 }
 
 enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf, enum dma_rights rights)

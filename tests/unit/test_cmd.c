@@ -32,7 +32,7 @@ extern const struct command __start_commands[], __stop_commands[];
 struct port ports[PORTS_MAX];
 unsigned ports_n;
 struct lane lanes[LANES_MAX];
-unsigned lanes_n;
+unsigned lanes_n, lanes_cores = 1;
 
 static struct netif netifs[2];
 static struct lane_ledger lane_rows[LANES_MAX];
@@ -48,7 +48,7 @@ struct lane_ledger lane_ledger(const struct lane *lane)
 struct side_ledger side_ledger(const struct side *side)
 {
     for (unsigned i = 0; i < ports_n; i++)
-        if (side == &ports[i].side)
+        if (side == &ports[i].side[0])
             return side_rows[i];
     return (struct side_ledger){0};
 }
@@ -298,7 +298,7 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
     netifs[0].consumed = 11;
     netifs[0].drops[DROP_udp_no_port] = 7;
     side_rows[0] = (struct side_ledger){.generated = 9, .sent = 5, .held = 1, .dropped = 3};
-    ports[0].side.drops[DROP_side_full] = 3;
+    ports[0].side[0].drops[DROP_side_full] = 3;
     ports[0].count.rx_packets = 102;
     ports[0].count.tx_packets = 75;
     struct ledger ledger = ledger_read();

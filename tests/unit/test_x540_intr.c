@@ -41,7 +41,7 @@ static unsigned queues_n;
 static void start_queues(unsigned n)
 {
     queues_n = n;
-    port->ops->set_queues(port, n);
+    port->ops->set_queues(port, n, true);
     for (unsigned q = 0; q < n; q++) {
         struct queue *queue = &queues[q];
         if (!queue->ring) {

@@ -28,6 +28,7 @@ static inline void smp_sleep(uint64_t max_ns)
 {
     (void)max_ns;
 }
+void smp_run(void (*main)(void), unsigned n);
 static inline void smp_wake(unsigned core)
 {
     (void)core;
