@@ -47,12 +47,18 @@ const struct app *run_find_app(const char *name)
     return NULL;
 }
 
-uint32_t run_round(unsigned core)
+struct row run_row(unsigned core)
 {
-    uint32_t n = app->poll(&lanes[core * lanes_row], &lanes[(core + 1) * lanes_row]);
+    return (struct row){&lanes[core * lanes_row], &lanes[(core + 1) * lanes_row],
+                        &lanes_draining[core].n, core};
+}
 
-    if (__builtin_expect(lanes_draining[core].n != 0, 0))
-        n += lanes_drain(core);
+uint32_t run_round(const struct row *row)
+{
+    uint32_t n = app->poll(row->first, row->end);
+
+    if (__builtin_expect(*row->draining != 0, 0))
+        n += lanes_drain(row->core);
     return n;
 }
 
@@ -252,12 +258,13 @@ static _Noreturn void core_loop(void)
 {
     struct cpu *cpu = cpu_this();
     const unsigned core = cpu->index;
+    const struct row row = run_row(core);
     const uint64_t interval_tsc = tsc_ticks(SERVICE_NS);
     uint64_t service_tsc = cpu_tsc();
     uint32_t idle = 0;
 
     for (;;) {
-        uint32_t n = run_round(core);
+        uint32_t n = run_round(&row);
         uint64_t now_tsc = cpu_tsc();
 
         watch_stamp(cpu, now_tsc);

@@ -9,9 +9,18 @@
 /* The application that app= chose; never NULL after net_start. */
 const struct app *run_app(void);
 
+/* What a core looks at in each round: its lanes, and whether one of them drains. */
+struct row {
+    struct lane *first;
+    const struct lane *end;
+    const uint32_t *draining;
+    unsigned core;
+};
+struct row run_row(unsigned core);
+
 /* One round of a core's loop: a burst of every lane of its own. Returns the number of frames.
  * Benchmarks and host tests call it as net_run does. */
-uint32_t run_round(unsigned core);
+uint32_t run_round(const struct row *row);
 
 /* What else the loop does, when it is time: links, counters, the stacks' clocks. */
 void run_service(uint64_t now_ns);

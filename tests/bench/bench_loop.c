@@ -118,17 +118,18 @@ int main(int argc, char **argv)
         machine_cards[i].opaque = (void *)(uintptr_t)i;
     }
 
+    const struct row row = run_row(0);
     for (uint64_t i = 0; burst && handled < frames && i < frames; i++) {
         for (unsigned k = 0; k < burst; k++, fed++)
             for (unsigned p = 0; p < 2; p++) {
                 make_frame(p, fed, frame);
                 machine_frame_in(p, frame, FRAME_BYTES);
             }
-        handled += run_round(0);
+        handled += run_round(&row);
     }
     if (burst == 0)
         for (uint64_t i = 0; i < frames; i++)
-            run_round(0);
+            run_round(&row);
 
     struct lane_ledger l[2] = {lane_ledger(&lanes[0]), lane_ledger(&lanes[1])};
     if (burst && (wrong || seen[0] + seen[1] != handled || handled != 2 * fed))

@@ -9,6 +9,8 @@
 
 #define CPUS_MAX 256u
 
+struct cpu_trace;
+
 struct cpu {
     struct cpu *self;
     uint32_t index, apic_id;
