@@ -82,7 +82,7 @@ def test_every_captured_ethernet_frame_passes_unchanged_both_ways_at_once(boot):
     paths = captures.files_under([f for f in PCAP_FOLDERS if os.path.isdir(f)])
     frames = [f for path in paths for f in captures.read_frames(path) if f]
     assert len(frames) > 400, f"only {len(frames)} frames in {PCAP_FOLDERS}"
-    machine = boot("app=forward")
+    machine = boot("app=forward cpus=1")
     there, back = frames, frames[::-1]
     came_there, came_back = send_both_ways(machine, there, back, PATIENCE_S + len(frames) / 1000)
     check_same(there, came_there)
@@ -93,7 +93,7 @@ def test_every_captured_ethernet_frame_passes_unchanged_both_ways_at_once(boot):
 
 
 def test_every_length_from_1_to_1514_passes(boot):
-    machine = boot("app=forward")
+    machine = boot("app=forward cpus=1")
     numbers = random.Random(540)
     there = [numbers.randbytes(n) for n in range(1, FRAME_MAX + 1)]
     back = there[::-1]
@@ -104,7 +104,7 @@ def test_every_length_from_1_to_1514_passes(boot):
 
 
 def test_what_is_shorter_than_an_ethernet_header_is_an_undersize_error(boot):
-    machine = boot("app=forward", devices=["pad=off"] * 2)
+    machine = boot("app=forward cpus=1", devices=["pad=off"] * 2)
     machine.wires[0].send(bytes([1]), bytes([2]) * 13, bytes([3]) * 14)
     assert machine.wires[1].receive(1) == [padded(bytes([3]) * 14)]
     balanced(machine)
@@ -112,7 +112,7 @@ def test_what_is_shorter_than_an_ethernet_header_is_an_undersize_error(boot):
 
 
 def test_longer_frames_are_counted_as_oversize_and_good_ones_pass(boot):
-    machine = boot("app=forward")
+    machine = boot("app=forward cpus=1")
     there = [bytes([n % 251]) * n for n in (1514, 1515, 60, 1600, 2047, 2048, 2049, 4096, 9000,
                                             16000, 1514)]
     came, _ = send_both_ways(machine, there, [])
@@ -122,7 +122,7 @@ def test_longer_frames_are_counted_as_oversize_and_good_ones_pass(boot):
 
 
 def test_rings_wrap_many_times_without_loss_or_disorder(boot):
-    machine = boot("app=forward")
+    machine = boot("app=forward cpus=1")
     there = [i.to_bytes(4, "big") * (15 + i % 64) for i in range(6000)]
     back = [i.to_bytes(4, "little") * (15 + i % 300) for i in range(6000)]
     came_there, came_back = send_both_ways(machine, there, back, 2 * PATIENCE_S)
@@ -132,7 +132,7 @@ def test_rings_wrap_many_times_without_loss_or_disorder(boot):
 
 
 def test_damaged_frames_are_counted_and_never_forwarded(boot):
-    machine = boot("app=forward")
+    machine = boot("app=forward cpus=1")
     for kind, counter in (("crc", "rx_crc_errors"), ("length", "rx_length_errors")):
         before = machine.ports()[0][counter]
         machine.card(0, "damage", f"{kind}:3")
@@ -144,7 +144,7 @@ def test_damaged_frames_are_counted_and_never_forwarded(boot):
 
 
 def test_link_goes_down_and_comes_back(boot):
-    machine = boot("app=forward")
+    machine = boot("app=forward cpus=1")
     machine.wires[0].send(bytes([1]) * 60)
     assert machine.wires[1].receive(1) == [bytes([1]) * 60]
 
@@ -169,7 +169,7 @@ def test_link_goes_down_and_comes_back(boot):
 
 
 def test_link_flaps_under_load_lose_nothing_that_is_not_counted(boot):
-    machine = boot("app=forward")
+    machine = boot("app=forward cpus=1")
     stop = threading.Event()
     sent = [0, 0]
 
