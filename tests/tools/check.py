@@ -85,7 +85,8 @@ def build_programs(suite, log):
     source file tests/<suite>/*_*.c, and tells whether make was content."""
     is_built = make(f"{suite}-programs", log) == 0
     found = []
-    for source in sorted(glob.glob(f"tests/{suite}/*_*.c")):
+    prefix = {"unit": "test", "fuzz": "fuzz"}[suite]
+    for source in sorted(glob.glob(f"tests/{suite}/{prefix}_*.c")):
         name = os.path.basename(source)[:-2]
         program = f"build/{suite}/{name}"
         is_current = is_built or subprocess.run(
