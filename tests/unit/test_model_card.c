@@ -8,6 +8,8 @@
 /* links: $(MODEL) */
 #include "tests/unit/model_bench.h"
 
+#include "tests/model/x540_internal.h" /* to bring a counter near its end */
+
 static struct bench *reset_bench(void)
 {
     struct bench *b = bench_new(NULL);
@@ -506,6 +508,23 @@ static void statistics__pair__loses_nothing_between_its_reads(void **state)
     bench_free(p.b);
 }
 
+static void statistics__at_their_end__stick(void **state)
+{
+    struct pair p = bring_up(LEGACY, false);
+    uint8_t frame[100];
+
+    (void)state;
+    REG(p.b->card, GPRC) = 0xFFFFFFFE;
+    p.b->card->wide[0] = 0xFFFFFFFFFull - 10;
+    make_frame(frame, 100, 1);
+    for (int i = 0; i < 3; i++)
+        x540_frame_in(p.b->card, frame, 100);
+    assert_int_equal(rd(p.b, GPRC), 0xFFFFFFFF);
+    assert_int_equal(rd(p.b, GORCL), 0xFFFFFFFF);
+    assert_int_equal(rd(p.b, GORCL + 4), 0xF);
+    bench_free(p.b);
+}
+
 static void statistics__written__stay_as_they_are(void **state)
 {
     struct bench *b = reset_bench();
@@ -589,6 +608,7 @@ int main(void)
         cmocka_unit_test(link__macc_flu__is_forced_up),
         cmocka_unit_test(statistics__after_power_on__hold_junk_until_read),
         cmocka_unit_test(statistics__pair__loses_nothing_between_its_reads),
+        cmocka_unit_test(statistics__at_their_end__stick),
         cmocka_unit_test(statistics__written__stay_as_they_are),
         cmocka_unit_test(port_1__uses_its_own_phy_bit),
         cmocka_unit_test(kinds__each_comes_up_with_its_packet_buffer),

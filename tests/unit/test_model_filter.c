@@ -496,6 +496,22 @@ static void fdir_signature__right_hashes__send_the_flow_to_its_queue(void **stat
     bench_free(b);
 }
 
+/* Key bit 15 selects the swapped word with flow type and VLAN mixed in, shifted by 15. */
+static void fdir_signature__other_key_bits__mix_the_flow_in(void **state)
+{
+    struct bench *b = spread(ADVANCED);
+    uint32_t common = common_of(0xC0000201, 0xC6336407, 5555, 80, 0x0800), first = 2u << 16;
+    uint32_t low = (common >> 16 | common << 16) ^ first ^ first << 16;
+
+    (void)state;
+    fdir_on(b, 0);
+    wr(b, FDIRHKEY, BIT(15));
+    wr(b, FDIRHASH, expected_signature(common, 2, 0) << 16 | (low >> 15 & 0x7FFF));
+    wr(b, FDIRCMD, CMD_ADD | FLOW_TCP4 | 13u << 16);
+    assert_int_equal(tcp_to(b, 0x10, 80), 13);
+    bench_free(b);
+}
+
 static void fdir_signature__wrong_hash__misses(void **state)
 {
     struct bench *b = spread(ADVANCED);
@@ -577,6 +593,11 @@ static void fdir_perfect__port_masks__are_bit_reversed(void **state)
     assert_int_equal(tcp_to(b, 0x10, 81), 6);
     wr(b, FDIRTCPM, 0x0001FFFF);
     assert_int_equal(tcp_to(b, 0x10, 81), 0);
+    /* of the source port only bit 0 counts: 5555 is odd, the filter says 0 */
+    wr(b, FDIRTCPM, 0x00007FFF);
+    assert_int_equal(tcp_to(b, 0x10, 80), 0);
+    wr(b, FDIRTCPM, 0x0000FFFE);
+    assert_int_equal(tcp_to(b, 0x10, 80), 6); /* bit 15 of 5555 is 0 */
     bench_free(b);
 }
 
@@ -623,6 +644,7 @@ int main(void)
         cmocka_unit_test(classes__vlan_priority__picks_the_block),
         cmocka_unit_test(pools__by_address_or_default),
         cmocka_unit_test(fdir_signature__right_hashes__send_the_flow_to_its_queue),
+        cmocka_unit_test(fdir_signature__other_key_bits__mix_the_flow_in),
         cmocka_unit_test(fdir_signature__wrong_hash__misses),
         cmocka_unit_test(fdir_perfect__masks_fields_and_life_of_a_filter),
         cmocka_unit_test(fdir_perfect__drop__is_filtered),

@@ -350,6 +350,9 @@ static void tx_tso__wire_refuses_in_the_middle__each_segment_leaves_once(void **
     wait_ms(p.b, 1);
     expect_segments(p.b, &t);
     assert_int_equal(get32(p.b, p.tx.head_at), rd(p.b, TDT(0)));
+    p.b->frames = 0; /* the next packet begins at its own first segment */
+    tso_put(p.b, &p.tx, &t);
+    expect_segments(p.b, &t);
     bench_free(p.b);
 }
 
