@@ -246,7 +246,7 @@ static void rest(unsigned core, uint64_t until_service_ns)
 {
     for (unsigned i = 0; i < ports_n; i++)
         ports[i].ops->irq_arm(&ports[i], core + 1);
-    if (lanes_have_work(core) || mailbox_poll() || (core == 0 && (link_news || console_is_busy())))
+    if (lanes_have_work(core) || mailbox_poll() || (core == 0 && (link_news || !console_may_sleep())))
         return;
     uint64_t limit_ns = core == 0 ? until_service_ns : 0;
     if (lanes_are_in_flight(core))
@@ -263,6 +263,7 @@ static _Noreturn void core_loop(void)
     uint64_t service_tsc = cpu_tsc();
     uint32_t idle = 0;
 
+    cpu->loop_tsc = cpu_tsc(); /* what came before the first round is no stall */
     for (;;) {
         uint32_t n = run_round(&row);
         uint64_t now_tsc = cpu_tsc();

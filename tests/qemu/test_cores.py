@@ -107,3 +107,35 @@ def test_no_wake_up_is_lost(boot):
     took = re.search(r"10 sleeps of 2 ms took (\d+) us", machine.console_text)
     assert int(took[1]) >= 19000
     assert machine.poweroff() == 0
+
+
+def test_show_cores_and_show_irqs(boot):
+    machine = boot("", wires=2, cores=4)
+    cores = machine.json("show cores -j")
+    assert [c["core"] for c in cores] == [0, 1, 2, 3]
+    assert len({c["apic"] for c in cores}) == 4
+    for core in cores:
+        assert core["state"] == "running"
+        assert {"rx_packets", "tx_packets", "polls", "empty_polls", "interrupts",
+                "stall_max_ns"} <= core.keys()
+        assert core["empty_polls"] <= core["polls"]
+    irqs = machine.json("show irqs -j")
+    assert any(i["core"] == 0 and i["name"] == "serial" for i in irqs), irqs
+    places = [(i["core"], i["vector"]) for i in irqs]
+    assert len(set(places)) == len(places)
+    for row in machine.run("show cores").splitlines() + machine.run("show irqs").splitlines():
+        assert len(row) <= 80, row
+    assert machine.poweroff() == 0
+
+
+def test_typing_wakes_core_0(boot):
+    machine = boot("", wires=2, cores=2)
+
+    def serial():
+        return [i["count"] for i in machine.json("show irqs -j") if i["name"] == "serial"][0]
+
+    before = serial()
+    for _ in range(20):
+        assert "core" in machine.run("show cores")
+    assert serial() > before
+    assert machine.poweroff() == 0

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * `show irqs`: every vector that somebody has asked for or that has come, core by core. Read next:
+ * arch/irq.h; `show cores` is in net/cores.c, for packets are counted there.
+ */
+#include "arch/smp.h"
+#include "kernel/command.h"
+#include "kernel/json.h"
+
+static void row(const struct call *call, unsigned core, unsigned vector, const char *name,
+                uint64_t count)
+{
+    if (call->json) {
+        struct json j;
+        json_begin(&j, call->out);
+        json_u64(&j, "core", core);
+        json_u64(&j, "vector", vector);
+        json_string(&j, "name", name);
+        json_u64(&j, "count", count);
+        json_line(&j);
+    } else {
+        out_printf(call->out, "%4u %6u %14lu  %s\n", core, vector, count, name);
+    }
+}
+
+/* What a vector of the LAPIC's own is for; NULL: one that nobody has asked for. */
+static const char *own_name(unsigned vector)
+{
+    switch (vector) {
+    case IRQ_TIMER:
+        return "timer";
+    case IRQ_WAKE:
+        return "wake-up by another core";
+    case IRQ_APIC_ERROR:
+        return "LAPIC error";
+    default:
+        return NULL;
+    }
+}
+
+static enum command_result show_irqs(const struct call *call)
+{
+    if (!call->json)
+        out_text(call->out, "core vector          count  name\n");
+    for (unsigned i = 0; i < cpus_n; i++) {
+        const struct cpu *cpu = cpus[i];
+        for (unsigned v = IRQ_FIRST; v < IRQ_SPURIOUS; v++) {
+            const struct irq_slot *slot = &cpu->irqs[v];
+            const char *name = slot->name ? slot->name : own_name(v);
+            if (slot->name || slot->count > 0)
+                row(call, i, v, name ? name : "stray", slot->count);
+        }
+        if (cpu->spurious > 0)
+            row(call, i, IRQ_SPURIOUS, "spurious", cpu->spurious);
+    }
+    return COMMAND_DONE;
+}
+COMMAND("show irqs", "[-j]", "interrupt vectors, core by core", show_irqs);
