@@ -407,6 +407,12 @@ void iommu_release(struct dma_domain *dma)
         log_error("iommu: port%u: %s", domain->port, domain->unit->vtd.wrong);
 }
 
+void iommu_assume_zlr(void)
+{
+    for (unsigned i = 0; i < units_n; i++)
+        units[i].vtd.has_zlr = true;
+}
+
 void iommu_seal(void)
 {
     is_sealed = true;

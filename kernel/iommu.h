@@ -31,6 +31,10 @@ enum err iommu_confine(const struct pci_dev *pci, unsigned port,
 /* The card is not used after all: nothing is mapped for it any more. NULL does nothing. */
 void iommu_release(struct dma_domain *domain);
 
+/* For tests: take every unit to answer zero-length reads, whatever its ZLR bit says, so that pages
+ * may be write-only. Before any card is confined. */
+void iommu_assume_zlr(void);
+
 /* The loops are about to start: from now on no mapping changes. Boot CPU. */
 void iommu_seal(void);
 

@@ -32,12 +32,14 @@ def qemu_command(netdevs=(), append="", *, boot=None, memory_mb=256, cores=4, io
                  devices=(), extra=()):
     """QEMU's command line. netdevs: the text after `-netdev ` for each port, with id=n<i>, or None
     for a card without a wire. devices: more properties for each port's device. boot: the options
-    that boot (default: the image by -kernel, with append as its boot line)."""
+    that boot (default: the image by -kernel, with append as its boot line). iommu: True, or more
+    properties of the device intel-iommu."""
     command = ["qemu-system-x86_64", "-accel", "tcg", "-M", "q35,kernel-irqchip=split",
                "-m", str(memory_mb), "-smp", str(cores), "-nodefaults", "-display", "none",
                "-no-reboot", "-plugin", MODEL]
     if iommu:
-        command += ["-device", "intel-iommu,intremap=on"]
+        more = f",{iommu}" if isinstance(iommu, str) else ""
+        command += ["-device", f"intel-iommu,intremap=on{more}"]
     command += list(boot) if boot is not None else ["-kernel", IMAGE, "-append", append]
     for i, netdev in enumerate(netdevs):
         more = f",{devices[i]}" if i < len(devices) and devices[i] else ""

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The image behind QEMU's VT-d. Frames pass as they do without it; each port may touch its own
+rings and buffers, in one direction where one is enough; every stray DMA of a card (evil `dma`) is
+blocked, changes no byte of memory, is told in words and costs the card its bus mastering until
+`set port N up`. Attacks are made while the machine stands still, so that all of its memory can be
+compared before and after."""
+import hashlib
+import os
+import re
+import time
+
+import pytest
+
+from conftest import balanced
+from machine import PATIENCE_S
+
+UNITS = {"39 bits": True, "48 bits": "aw-bits=48", "caching": "caching-mode=on",
+         "caching, 48 bits": "caching-mode=on,aw-bits=48"}
+READ, WRITE, ZERO = 1, 2, 4  # flags of evil `dma`
+CELL = 64                    # bytes that one such DMA touches
+PAGE = 4096
+KERNEL = 0x100000            # where the image is loaded
+
+
+def show(machine):
+    """(units, {port: [mapping]}) of `show iommu -j`."""
+    rows = machine.json("show iommu -j")
+    ports = {}
+    for row in rows:
+        if "iova" in row:
+            ports.setdefault(row["port"], []).append(row)
+    return [row for row in rows if "unit" in row], ports
+
+
+def monitor(machine, line):
+    return machine.qmp("human-monitor-command", command_line=line)
+
+
+def memory(machine, megabytes):
+    """A checksum of the whole memory."""
+    path = f"{machine.folder}/memory"
+    machine.qmp("pmemsave", val=0, size=megabytes << 20, filename=path)
+    with open(path, "rb") as f:
+        digest = hashlib.sha256(f.read()).hexdigest()
+    os.unlink(path)
+    return digest
+
+
+def stray(machine, port, address, flags):
+    """One DMA by the card; True if it was refused."""
+    before = machine.truth(port)["dma_refused"]
+    machine.card(port, "evil", f"dma:{address | flags:#x}")
+    return machine.truth(port)["dma_refused"] == before + 1
+
+
+def may(mappings, address, flags):
+    return any(m["iova"] <= address < m["iova"] + m["bytes"]
+               and (flags != READ or "r" in m["access"]) and (flags != WRITE or "w" in m["access"])
+               for m in mappings)
+
+
+def page_tables(machine):
+    """Addresses of the CPU's top table and of the unit's root table."""
+    cr3 = int(re.search(r"CR3=([0-9a-f]+)", monitor(machine, "info registers"))[1], 16)
+    root = int(re.search(r": (0x[0-9a-f]+)", monitor(machine, "xp /1gx 0xfed90020"))[1], 16)
+    return cr3 & ~0xFFF, root & ~0xFFF
+
+
+def targets(machine, ports, port, bits):
+    """What a card should not reach: (address, flags), each once."""
+    mine = ports[port]
+    places = [0, KERNEL, KERNEL + 0x10000, *page_tables(machine), (1 << 38) - CELL,
+              1 << bits, (1 << bits) + mine[0]["iova"], (1 << 64) - PAGE, 0xFED90000]
+    for m in [m for rows in ports.values() for m in rows]:
+        places += [m["iova"] - CELL, m["iova"] - PAGE, m["iova"] + m["bytes"],
+                   m["iova"] + m["bytes"] + PAGE - CELL, m["iova"], m["iova"] + m["bytes"] - CELL,
+                   m["paddr"], m["paddr"] + m["bytes"] - CELL]
+    return [(place, flags) for place in sorted(set(places)) for flags in (READ, WRITE)
+            if not may(mine, place, flags)]
+
+
+def wait_for_line(machine, text):
+    machine.expect(re.escape(text), PATIENCE_S)
+
+
+def revive(machine, port):
+    assert machine.run(f"set port {port} up") == ""
+    machine.wait_link(port, True)
+
+
+def exchange(machine, n=40):
+    there = [bytes([i]) * (60 + 7 * i) for i in range(n)]
+    back = [bytes([i]) * (60 + 11 * i) for i in range(n)]
+    machine.wires[0].send(*there)
+    machine.wires[1].send(*back)
+    assert machine.wires[1].receive(n) == there
+    assert machine.wires[0].receive(n) == back
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_frames_pass_and_nothing_is_invalidated_after_start(boot, unit):
+    machine = boot("app=forward iommu=require", iommu=UNITS[unit])
+    exchange(machine)
+    exchange(machine)
+    units, ports = show(machine)
+    assert units[0]["translation"] is True
+    assert units[0]["levels"] == (4 if "48" in unit else 3)
+    assert units[0]["caching_mode"] is ("caching" in unit)
+    assert units[0]["faults"] == 0
+    assert units[0]["invalidations_since_start"] == 0
+    assert sorted(ports) == [0, 1]
+    balanced(machine)
+
+
+@pytest.mark.parametrize("unit", ["39 bits", "caching, 48 bits"])
+def test_each_port_may_touch_its_own_and_no_more(boot, unit):
+    machine = boot("app=forward selftest=zlr", iommu=UNITS[unit])
+    exchange(machine)
+    _, ports = show(machine)
+
+    def bytes_of(port, access):
+        return sorted(m["bytes"] for m in ports[port] if m["access"] == access)
+    for port in (0, 1):
+        assert bytes_of(port, "w") == [PAGE, PAGE, 2 << 20], "two head words, buffers received into"
+        assert bytes_of(port, "rw") == [2 * PAGE], "the ring that it receives by"
+        assert bytes_of(port, "r") == [PAGE, 2 * PAGE, 32 * PAGE, 2 << 20], \
+            "ring and buffers that it sends from, the same of its side queue"
+    writable = [{m["paddr"] + i for m in ports[p] if "w" in m["access"]
+                 for i in range(0, m["bytes"], PAGE)} for p in (0, 1)]
+    assert not writable[0] & writable[1], "no page may be written by both"
+    for m in ports[0] + ports[1]:
+        assert m["iova"] != m["paddr"]
+        assert m["paddr"] >= KERNEL + (1 << 20), "the image"
+
+
+@pytest.mark.parametrize("unit, bits", [("39 bits", 39), ("48 bits", 48), ("caching", 39)])
+def test_stray_dma_is_refused_and_changes_no_byte(boot, unit, bits):
+    machine = boot("app=forward selftest=zlr", iommu=UNITS[unit], memory_mb=64, cores=1,
+                   complaints=False)
+    exchange(machine)
+    _, ports = show(machine)
+    machine.qmp("stop")
+    before = memory(machine, 64)
+    tried = 0
+    for port in (0, 1):
+        for address, flags in targets(machine, ports, port, bits):
+            assert stray(machine, port, address, flags), (port, hex(address), flags)
+            tried += 1
+        # Here are no pages but interrupts: a message of vector 0 goes nowhere, and is no write.
+        stray(machine, port, 0xFEE00000, READ)
+        stray(machine, port, 0xFEE00000, WRITE | ZERO)
+    assert tried > 100
+    assert memory(machine, 64) == before
+    # The same checksum sees a write that is allowed.
+    buffers = next(m for m in ports[0] if m["access"] == "w")
+    assert not stray(machine, 0, buffers["iova"], WRITE)
+    assert memory(machine, 64) != before
+    machine.qmp("cont")
+    wait_for_line(machine, "out of service: its card broke out of its memory")
+    units, _ = show(machine)
+    assert units[0]["faults"] > 0
+    for port in (0, 1):
+        revive(machine, port)
+    exchange(machine)
+    balanced(machine)
+    assert show(machine)[0][0]["invalidations_since_start"] == 0
+
+
+REASONS = [
+    ("a page before", lambda ports, p: (ports[p][0]["iova"] - PAGE, WRITE), "no right to write"),
+    ("a page behind", lambda ports, p: (ports[p][0]["iova"] + ports[p][0]["bytes"], READ),
+     "no right to read"),
+    ("kernel text", lambda ports, p: (KERNEL, WRITE), "no right to write"),
+    ("beyond the width", lambda ports, p: (1 << 39, READ), "address beyond the width"),
+    ("write what may be read",
+     lambda ports, p: (next(m for m in ports[p] if m["access"] == "r")["iova"], WRITE),
+     "no right to write"),
+    ("read what may be written",
+     lambda ports, p: (next(m for m in ports[p] if m["access"] == "w")["iova"], READ),
+     "no right to read"),
+    ("another port's ring",
+     lambda ports, p: (next(m for m in ports[1 - p] if m["access"] == "rw")["iova"], WRITE),
+     "no right to write"),
+    ("another port's head word",
+     lambda ports, p: (next(m for m in ports[1 - p] if m["access"] == "w"
+                            and m["bytes"] == PAGE)["iova"], WRITE), "no right to write"),
+]
+
+
+def test_each_fault_is_told_in_words_and_cuts_the_card_off(boot):
+    # No traffic before: a translation that QEMU has cached faults without a record.
+    machine = boot("app=forward selftest=zlr", iommu=True, complaints=False)
+    _, ports = show(machine)
+    for n, (what, where, reason) in enumerate(REASONS):
+        port = n % 2
+        address, flags = where(ports, port)
+        assert stray(machine, port, address, flags), what
+        verb = "write" if flags == WRITE else "read"
+        wait_for_line(machine, f"port{port} (00:0{port + 1}.0) tried to {verb} "
+                               f"{address & ~0xFFF:#x}: {reason}")
+        wait_for_line(machine, f"port{port}: out of service: its card broke out")
+        assert machine.ports()[port]["link"] == "down", what
+        # Cut off, it does not even reach what it may touch.
+        mine = next(m for m in ports[port] if m["access"] == "w")
+        before = monitor(machine, f"xp /1gx {mine['paddr']:#x}")
+        machine.card(port, "evil", f"dma:{mine['iova'] | WRITE:#x}")
+        assert monitor(machine, f"xp /1gx {mine['paddr']:#x}") == before, what
+        revive(machine, port)
+    exchange(machine)
+    assert show(machine)[0][0]["faults"] == len(REASONS)
+    balanced(machine)
+
+
+def test_the_other_port_lives_on_and_its_frames_are_counted(boot):
+    machine = boot("app=forward", iommu=True, complaints=False)
+    exchange(machine)
+    assert stray(machine, 0, KERNEL, READ)
+    wait_for_line(machine, "port0: out of service")
+    machine.wires[1].send(*[bytes([i]) * 60 for i in range(20)])
+    limit = time.monotonic() + PATIENCE_S
+    while machine.ledger()["drops"]["tx_no_link"] < 20:
+        assert time.monotonic() < limit, machine.ledger()
+        time.sleep(0.1)
+    assert machine.wires[0].is_silent()
+    balanced(machine)
+    revive(machine, 0)
+    exchange(machine)
+    balanced(machine)
+
+
+def test_a_card_that_never_stops_is_told_of_a_few_times_only(boot):
+    machine = boot("app=forward", iommu=True, complaints=False)
+    for _ in range(12):
+        stray(machine, 0, KERNEL, WRITE)
+        machine.run("set port 0 up")
+    assert machine.console_text.count("tried to write") <= 12
+    assert machine.run("show iommu")
+    revive(machine, 0)
+    exchange(machine)
+
+
+def test_ports_go_out_of_service_and_come_back_by_command(boot):
+    machine = boot("app=forward")
+    machine.run("set port 1 down")
+    machine.wait_link(1, False)
+    assert "neither up nor down" in machine.run("set port 1 sideways")
+    assert "which port" in machine.run("set port 7 up")
+    revive(machine, 1)
+    exchange(machine)
+    balanced(machine)
+
+
+def test_require_refuses_a_machine_without_a_unit(boot):
+    machine = boot("app=forward iommu=require panic=exit", prompt=False,
+                   extra=["-device", "isa-debug-exit,iobase=0xf4"])
+    machine.expect("iommu=require: there is no DMAR table")
+    assert machine.wait_exit() == 3
+
+
+def test_off_leaves_the_cards_alone_and_says_so(boot):
+    machine = boot("app=forward iommu=off", iommu=True)
+    exchange(machine)
+    assert "cards may touch all memory" in machine.run("show iommu")
+    assert "iommu=off" in machine.console_text
+
+
+def test_a_machine_without_a_unit_goes_on_by_default_and_says_so(boot):
+    machine = boot("app=forward")
+    assert "cards may touch all memory: there is no DMAR table" in machine.console_text
+    exchange(machine)
