@@ -26,8 +26,8 @@ struct ledger {
  * exact core by core. Core 0. */
 struct ledger ledger_read(void);
 
-/* As of the last ledger_read: what one port's card counts, beside what we count for the same wire. They agree when no frame is
- * on its way through the card. */
+/* As of the last ledger_read: what one port's card counts, beside what we count for the same wire.
+ * They agree when no frame is on its way through the card. */
 struct ledger_port {
     uint64_t received;        /* ours: taken from this card, and those it has written since */
     uint64_t card_rx_packets; /* the card's: good frames that reached a queue */
