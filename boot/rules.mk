@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The image: build/ferrule.elf (stripped, what boots), build/ferrule.debug (the same with symbols and
-# line numbers, for gdb), build/ferrule.iso (GRUB on BIOS and UEFI). Included by the top Makefile.
+# line numbers, for gdb), build/ferrule.iso (GRUB on BIOS and UEFI), build/BOOTX64.EFI (the kernel
+# inside a UEFI program). Included by the top Makefile.
 
 IMAGE_CC      ?= gcc
 IMAGE_AS      ?= nasm
@@ -71,5 +72,30 @@ build/ferrule.iso: build/ferrule.elf boot/grub.cfg
 	cp build/ferrule.elf $(IMAGE_OUT)/iso/boot/
 	cp boot/grub.cfg $(IMAGE_OUT)/iso/boot/grub/
 	grub-mkrescue -o $@ $(IMAGE_OUT)/iso 2> $(IMAGE_OUT)/iso.log || { cat $(IMAGE_OUT)/iso.log >&2; exit 1; }
+
+# The UEFI program: the same kernel inside a small loader (gnu-efi's crt and headers). It is a PE file
+# made of position-independent code, with UEFI's calling convention on the calls to firmware only.
+EFI_OUT     := build/efi
+EFI_OBJ     := $(EFI_OUT)/loader.o $(EFI_OUT)/text.o $(EFI_OUT)/jump.o
+EFI_CFLAGS  := -std=gnu11 -Os -Wall -Wextra -Werror -ffreestanding -fpic -fshort-wchar -mno-red-zone \
+               -mgeneral-regs-only -fno-stack-protector -fno-strict-aliasing -fcf-protection=none \
+               -fno-asynchronous-unwind-tables -DGNU_EFI_USE_MS_ABI -maccumulate-outgoing-args \
+               -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -I.
+
+$(EFI_OUT)/%.o: boot/efi/%.c boot/efi/text.h boot/rules.mk
+	@mkdir -p $(@D)
+	$(IMAGE_CC) $(EFI_CFLAGS) -c -o $@ $<
+
+$(EFI_OUT)/jump.o: boot/efi/jump.asm build/ferrule.elf
+	@mkdir -p $(@D)
+	$(IMAGE_AS) -f elf64 -o $@ $<
+
+$(EFI_OUT)/loader.so: $(EFI_OBJ)
+	$(IMAGE_LD) -nostdlib -z nocombreloc -z noexecstack -shared -Bsymbolic -T /usr/lib/elf_x86_64_efi.lds -o $@ \
+	    /usr/lib/crt0-efi-x86_64.o $(EFI_OBJ) -L/usr/lib -lefi -lgnuefi
+
+build/BOOTX64.EFI: $(EFI_OUT)/loader.so
+	$(IMAGE_OBJCOPY) -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela \
+	    -j '.rel.*' -j '.rela.*' -j .reloc --target=efi-app-x86_64 $< $@
 
 -include $(IMAGE_OBJ:.o=.d)

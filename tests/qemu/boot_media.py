@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What machines boot from, made for a test: UEFI firmware with variables of its own, a FAT volume
+with BOOTX64.EFI, the ISO as a USB stick, a folder that QEMU serves by TFTP. Each function returns
+QEMU's options. Read next: test_boot_paths.py."""
+import os
+import subprocess
+
+from machine import IMAGE, ROOT
+
+ISO = f"{ROOT}/build/ferrule.iso"
+EFI = f"{ROOT}/build/BOOTX64.EFI"
+
+
+def run(command, **options):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False, **options)
+    assert done.returncode == 0, f"{command}: {done.stdout}"
+    return done.stdout
+
+
+def uefi(folder):
+    """Debian's ovmf: code, read-only, and a fresh copy of its variables in folder."""
+    for code, variables in (("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"), ("OVMF_CODE.fd", "OVMF_VARS.fd")):
+        if os.path.exists(f"/usr/share/OVMF/{code}"):
+            break
+    else:
+        raise FileNotFoundError("no OVMF under /usr/share/OVMF: package ovmf")
+    with open(f"/usr/share/OVMF/{variables}", "rb") as source, \
+            open(f"{folder}/vars.fd", "wb") as copy:
+        copy.write(source.read())
+    return ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/{code}",
+            "-drive", f"if=pflash,unit=1,format=raw,file={folder}/vars.fd"]
+
+
+def fat(folder, files, name="stick.img", mib=8):
+    """A FAT file system in folder/name with files: {path in it: bytes, or the path of a file}."""
+    image = f"{folder}/{name}"
+    with open(image, "wb") as f:
+        f.truncate(mib << 20)
+    run(["mformat", "-i", image, "-v", "FERRULE", "::"])
+    made = set()
+    for path, content in files.items():
+        parts = path.split("/")[:-1]
+        for i in range(1, len(parts) + 1):
+            parent = "/".join(parts[:i])
+            if parent not in made:
+                run(["mmd", "-i", image, f"::{parent}"])
+                made.add(parent)
+        if isinstance(content, bytes):
+            with open(f"{folder}/content", "wb") as f:
+                f.write(content)
+            content = f"{folder}/content"
+        run(["mcopy", "-i", image, content, f"::{path}"])
+    return image
+
+
+def usb(image):
+    """The image as a USB stick, the only thing to boot from."""
+    return ["-drive", f"if=none,id=stick,format=raw,file={image}", "-device", "qemu-xhci,id=usb",
+            "-device", "usb-storage,bus=usb.0,drive=stick,bootindex=0"]
+
+
+def clean(folder):
+    """Images are large: remove them when the test has passed."""
+    for name in os.listdir(folder):
+        if name.endswith((".img", ".fd", ".iso")) or name == "content":
+            os.unlink(f"{folder}/{name}")
+
+
+__all__ = ["EFI", "IMAGE", "ISO", "ROOT", "clean", "fat", "run", "uefi", "usb"]
