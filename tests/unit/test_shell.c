@@ -77,6 +77,8 @@ static const struct command table[] = {
     {"broken", "[-j]", "fails", broken},
     {"wait", "[-j]", "waits", wait},
     {"poweroff", "", "off", quiet},
+    {"internal", "", "begins as the next does", quiet},
+    {"interval", "", "begins as the last does", quiet},
 };
 static const struct commands commands = {table, table + ARRAY_SIZE(table)};
 
@@ -253,9 +255,10 @@ static void enter__in_all_forms__is_one_enter(void **state)
     type("say 2\n");
     type("say 3\r\n");
     type("\n\r");
+    type(" \r\n");
     type("   \r\n");
     printed(PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n" PROMPT "say 3\nsay [3]\n" PROMPT
-                   "\n" PROMPT "\n" PROMPT "   \n");
+                   "\n" PROMPT "\n" PROMPT " \n" PROMPT "   \n");
     line_is("", 0);
 }
 
@@ -348,6 +351,15 @@ static void tab__one_choice__completes_it(void **state)
     line_is("say ", 4);
     type("\t"); /* nothing to complete */
     line_is("say ", 4);
+}
+
+static void tab__several_choices__completes_what_they_share(void **state)
+{
+    (void)state;
+    type("i\t");
+    line_is("inter", 5);
+    type("n\t");
+    line_is("internal ", 9);
 }
 
 static void tab__several_choices__lists_them_and_restores_the_line(void **state)
@@ -617,6 +629,7 @@ int main(void)
         TEST(history__up_and_down__brings_lines_back),
         TEST(history__more_lines_than_it_holds__keeps_the_last),
         TEST(tab__one_choice__completes_it),
+        TEST(tab__several_choices__completes_what_they_share),
         TEST(tab__several_choices__lists_them_and_restores_the_line),
         TEST(question__anywhere__lists_what_may_follow),
         TEST(run__words_and_quotes__reach_the_command),
