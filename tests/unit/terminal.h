@@ -16,7 +16,7 @@
 struct terminal {
     char row[TERMINAL_COLUMNS + 1]; /* the row that the cursor is in, without spaces at its end */
     unsigned column;
-    unsigned bells;
+    unsigned bells, clears;
     char *text; /* every finished row, each with its '\n' */
     size_t bytes, room;
     int escape; /* 0 none, 1 after ESC, 2 after ESC [ */
@@ -78,6 +78,7 @@ static void terminal_byte(struct terminal *t, unsigned char c)
             t->column = 0;
         } else if (c == 'J' && t->number == 2) {
             t->row[0] = 0;
+            t->clears++;
         } else {
             terminal_fail("unknown sequence", c);
         }

@@ -71,7 +71,9 @@ static const struct port_ops ops = {.poll_counters = poll_counters};
 
 static uint8_t wire[ETH_BUFFER];
 static unsigned echoes, arps;
-static bool peer_has_arp, peer_answers, wire_is_full, peer_refuses;
+static bool peer_has_arp, peer_answers, peer_repeats, wire_is_full;
+static int peer_refuses;   /* -1: no; else the code of the unreachable that it sends */
+static uint8_t peer_error; /* its type */
 
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
 {
@@ -97,12 +99,16 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
             reply[34] = 0;
             fix_payload(reply, ETH_BUFFER);
             fix_ip(reply);
-            now_ns += 1234567;
+            now_ns += 1234567 * (echoes % 3 + 1);
+            uint8_t again[ETH_BUFFER];
+            memcpy(again, reply, length);
             netif_input(nif, reply, length);
-        } else if (peer_refuses) {
+            if (peer_repeats)
+                netif_input(nif, again, length);
+        } else if (peer_refuses >= 0) {
             memset(reply + 34, 0, 8);
-            reply[34] = 3;
-            reply[35] = 1;
+            reply[34] = peer_error;
+            reply[35] = (uint8_t)peer_refuses;
             memcpy(reply + 42, frame + 14, 28);
             netif_input(nif, reply, (uint32_t)make_ip(reply, 1, PEER_IP, US_IP, 0, 36));
         }
@@ -128,7 +134,9 @@ static int start(void **state)
     now_ns = 5 * SECOND;
     echoes = arps = polled = 0;
     peer_has_arp = peer_answers = true;
-    wire_is_full = peer_refuses = false;
+    peer_repeats = wire_is_full = false;
+    peer_refuses = -1;
+    peer_error = 3;
     echo_app.takes_everything = false;
     ports_n = lanes_n = 2;
     for (unsigned i = 0; i < 2; i++) {
@@ -259,6 +267,30 @@ static void ports__any_counter__fits_the_table_and_stands_whole_in_json(void **s
     assert_int_equal(polled, 2 * 2 * ARRAY_SIZE(values));
 }
 
+static void ports__some_counters__make_this_table(void **state)
+{
+    (void)state;
+    ports[0].count = (struct port_counters){.rx_packets = 99999999999,
+                                            .tx_packets = 100000000000,
+                                            .rx_dropped = 1234567,
+                                            .rx_missed_errors = 1999999,
+                                            .rx_crc_errors = 1};
+    ports[1].link_is_up = true;
+    ports[1].speed_mbps = 100;
+    assert_string_equal(
+        run("show ports"),
+        "port  link speed mac                rx_packets  tx_packets dropped missed    crc\n"
+        "port0 up   10G   02:00:00:00:00:01 99999999999  100000000k 1234567  1999k      1\n"
+        "port1 up   100M  02:00:00:00:00:01           0           0       0      0      0\n");
+    ports[0].is_down = true;
+    ports[1].link_is_up = false;
+    ports[1].speed_mbps = 0;
+    assert_non_null(strstr(run("show ports"), "port0 down 10G "));
+    assert_non_null(strstr(terminal.text, "port1 down -     "));
+    ports[0].count.rx_packets = UINT64_MAX;
+    assert_non_null(strstr(run("show ports"), " 18446744T "));
+}
+
 static void ports__json__has_the_fields_that_scripts_rely_on(void **state)
 {
     (void)state;
@@ -316,9 +348,30 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
     assert_non_null(strstr(text, "\"udp_no_port\":7"));
     assert_non_null(strstr(text, "\"balanced\":true,\"ports\":[{\"port\":0,\"received\":102,"
                                  "\"card_rx_packets\":102,\"sent\":75,\"card_tx_packets\":75}"));
-    fits_80_columns(run("show ledger"));
-    assert_non_null(strstr(terminal.text, "held: balanced\n"));
-    assert_non_null(strstr(terminal.text, "agree\n"));
+    lane_rows[1].waiting = 1; /* the card has counted it differently: that port differs */
+    const char *table =
+        "received                   110   frames taken from the cards\n"
+        "generated                    9   made here\n"
+        "sent                        85   finished by the cards\n"
+        "consumed                    14   ended here, as they should\n"
+        "held                         6   handed to a card, not finished\n"
+        "dropped                     14   of these:\n"
+        "  rx_error                   4   card flagged a receive error\n"
+        "  side_full                  3   side queue had no free slot\n"
+        "  udp_no_port                7   UDP port that nobody here listens on\n"
+        "received + generated = sent + consumed + dropped + held: balanced\n"
+        "\n"
+        "port      received: ours  the card's        sent: ours   the card's\n"
+        "port0                102           102                75            75  agree\n"
+        "port1                 11             0                10             0  differ\n";
+    polled = 0;
+    assert_string_equal(run("show ledger"), table);
+    assert_int_equal(polled, 2);
+    fits_80_columns(table);
+    ports[1].count.rx_packets = 11; /* one of the two agrees: still */
+    assert_non_null(strstr(run("show ledger"), " 0  differ\n"));
+    ports[1].count.tx_packets = 10;
+    assert_null(strstr(run("show ledger"), "differ"));
 
     netifs[0].consumed++; /* a frame too many */
     assert_false(ledger_read().is_balanced);
@@ -347,16 +400,21 @@ static void arp__entries_of_each_state__are_listed(void **state)
     ports[1].netif = &netifs[1]; /* not configured: not shown */
     run("ping 192.0.2.77 1");
     netif_resolve(&netifs[0], IP(192, 0, 2, 200), mac);
-    fits_80_columns(run("show arp"));
-    assert_non_null(strstr(terminal.text, "192.0.2.1 "));
-    assert_non_null(strstr(terminal.text, "192.0.2.77 "));
-    assert_int_equal(json_lines(run("show arp -j")), 3);
-    assert_non_null(strstr(terminal.text, "\"ip\":\"192.0.2.1\",\"mac\":\"02:00:00:00:00:01\","
-                                          "\"state\":\"ours\""));
-    assert_non_null(strstr(terminal.text, "\"ip\":\"192.0.2.77\",\"mac\":\"02:00:00:00:00:02\","
-                                          "\"state\":\"known\""));
-    assert_non_null(strstr(terminal.text, "\"ip\":\"192.0.2.200\",\"mac\":null,"
-                                          "\"state\":\"asking\""));
+    netifs[0].now_ns = netifs[0].arp.entries[0].known_ns + 12 * SECOND;
+    assert_string_equal(run("show arp"),
+                        "port   address          mac                state         age\n"
+                        "port0  192.0.2.1        02:00:00:00:00:01  ours          0 s\n"
+                        "port0  192.0.2.77       02:00:00:00:00:02  known        12 s\n"
+                        "port0  192.0.2.200      -                  asking        0 s\n");
+    const char *text = run("show arp -j");
+    assert_int_equal(json_lines(text), 3);
+    assert_string_equal(text,
+                        "{\"port\":0,\"ip\":\"192.0.2.1\",\"mac\":\"02:00:00:00:00:01\","
+                        "\"state\":\"ours\",\"age_s\":0}\n"
+                        "{\"port\":0,\"ip\":\"192.0.2.77\",\"mac\":\"02:00:00:00:00:02\","
+                        "\"state\":\"known\",\"age_s\":12}\n"
+                        "{\"port\":0,\"ip\":\"192.0.2.200\",\"mac\":null,\"state\":\"asking\","
+                        "\"age_s\":0}\n");
 }
 
 /* ---- Ping ---- */
@@ -365,37 +423,107 @@ static void ping__peer_answers__prints_each_and_a_summary(void **state)
 {
     (void)state;
     const char *text = run("ping 192.0.2.77 3");
-    assert_non_null(strstr(text, "PING 192.0.2.77: 56 data bytes from port0\n"
-                                 "64 bytes from 192.0.2.77: icmp_seq=1 ttl=64 time="));
-    assert_non_null(strstr(text, "icmp_seq=3 "));
-    assert_non_null(strstr(text, "3 packets transmitted, 3 received, 0% packet loss\n"));
-    assert_non_null(strstr(text, "rtt min/avg/max = 1."));
+    assert_string_equal(text, "PING 192.0.2.77: 56 data bytes from port0\n"
+                              "64 bytes from 192.0.2.77: icmp_seq=1 ttl=64 time=2.469 ms\n"
+                              "64 bytes from 192.0.2.77: icmp_seq=2 ttl=64 time=3.703 ms\n"
+                              "64 bytes from 192.0.2.77: icmp_seq=3 ttl=64 time=1.234 ms\n"
+                              "--- 192.0.2.77 ping statistics ---\n"
+                              "3 packets transmitted, 3 received, 0% packet loss\n"
+                              "rtt min/avg/max = 1.234/2.469/3.703 ms\n");
     fits_80_columns(text);
     assert_int_equal(echoes, 3);
     assert_int_equal(arps, 1);
+    assert_int_not_equal(get16(wire + 38), 0); /* the identifier */
     assert_false(netifs[0].ping.is_on);
-    assert_int_equal(json_lines(run("ping 192.0.2.77 2 -j")), 3);
     uint64_t before = now_ns;
     run("ping 192.0.2.77");
-    assert_int_equal(echoes, 3 + 2 + 5);
+    assert_int_equal(echoes, 3 + 5);
     assert_true(now_ns - before > 4 * SECOND && now_ns - before < 5 * SECOND);
     run("ping 198.51.100.1 1"); /* by the gateway */
     assert_int_equal(get32(wire + 30), IP(198, 51, 100, 1));
+}
+
+static void ping__json__is_an_object_for_each_and_one_for_all(void **state)
+{
+    (void)state;
+    const char *text = run("ping 192.0.2.77 2 -j");
+    assert_int_equal(json_lines(text), 3);
+    assert_string_equal(
+        text, "{\"icmp_seq\":1,\"from\":\"192.0.2.77\",\"bytes\":64,\"ttl\":64,"
+              "\"time_ns\":2469134}\n"
+              "{\"icmp_seq\":2,\"from\":\"192.0.2.77\",\"bytes\":64,\"ttl\":64,"
+              "\"time_ns\":3703701}\n"
+              "{\"to\":\"192.0.2.77\",\"transmitted\":2,\"received\":2,\"errors\":0,\"extra\":0,"
+              "\"min_ns\":2469134,\"mean_ns\":3086417,\"max_ns\":3703701}\n");
+    peer_answers = false;
+    peer_refuses = 1;
+    text = run("ping 192.0.2.77 1 -j");
+    assert_int_equal(json_lines(text), 2);
+    assert_string_equal(text,
+                        "{\"icmp_seq\":1,\"from\":\"192.0.2.77\","
+                        "\"error\":\"Destination Host Unreachable\"}\n"
+                        "{\"to\":\"192.0.2.77\",\"transmitted\":1,\"received\":0,\"errors\":1,"
+                        "\"extra\":0,\"min_ns\":0,\"mean_ns\":0,\"max_ns\":0}\n");
+    peer_refuses = -1;
+    assert_int_equal(json_lines(run("ping 192.0.2.77 2 -j")), 3);
+    assert_non_null(strstr(terminal.text, "\"from\":null,\"error\":\"no answer\"}\n"));
+}
+
+static void ping__replies_more_than_once__are_counted_apart(void **state)
+{
+    (void)state;
+    peer_repeats = true;
+    assert_non_null(strstr(run("ping 192.0.2.77 3"),
+                           "3 packets transmitted, 3 received, +3 late or duplicate, "
+                           "0% packet loss\n"));
+    peer_repeats = false;
+    assert_null(strstr(run("ping 192.0.2.77 1"), "late or duplicate"));
 }
 
 static void ping__nobody_answers__says_so_for_each_and_ends(void **state)
 {
     (void)state;
     peer_answers = false;
-    const char *text = run("ping 192.0.2.77 2; show ports");
-    assert_non_null(strstr(text, "192.0.2.77 icmp_seq=2 no answer\n"));
-    assert_non_null(strstr(text, "2 packets transmitted, 0 received, 100% packet loss\n"));
-    assert_non_null(strstr(text, "not run: show ports\n"));
-    assert_int_equal(json_lines(run("ping 192.0.2.77 2 -j")), 3);
-    peer_refuses = true;
-    text = run("ping 192.0.2.77 1");
-    assert_non_null(strstr(text, "from 192.0.2.77 icmp_seq=1 Destination Host Unreachable\n"));
-    assert_non_null(strstr(text, "1 packets transmitted, 0 received, +1 errors, 100% packet loss"));
+    uint64_t before = now_ns;
+    assert_string_equal(run("ping 192.0.2.77 2; show ports"),
+                        "PING 192.0.2.77: 56 data bytes from port0\n"
+                        "192.0.2.77 icmp_seq=1 no answer\n"
+                        "192.0.2.77 icmp_seq=2 no answer\n"
+                        "--- 192.0.2.77 ping statistics ---\n"
+                        "2 packets transmitted, 0 received, 100% packet loss\n"
+                        "not run: show ports\n");
+    assert_true(now_ns - before >= 2 * SECOND && now_ns - before < 3 * SECOND);
+}
+
+static void ping__errors_come_back__are_put_into_words(void **state)
+{
+    static const struct {
+        uint8_t type, code;
+        const char *text;
+    } rows[] = {
+        {3, 0, "Destination Net Unreachable"},
+        {3, 1, "Destination Host Unreachable"},
+        {3, 2, "Destination Protocol Unreachable"},
+        {3, 3, "Destination Port Unreachable"},
+        {3, 4, "Fragmentation needed"},
+        {3, 5, "Destination Unreachable"},
+        {3, 255, "Destination Unreachable"},
+        {11, 0, "Time to live exceeded"},
+        {12, 0, "ICMP error"},
+    };
+    (void)state;
+    peer_answers = false;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char want[256];
+        peer_error = rows[i].type;
+        peer_refuses = rows[i].code;
+        snprintf(want, sizeof(want),
+                 "PING 192.0.2.77: 56 data bytes from port0\n"
+                 "from 192.0.2.77 icmp_seq=1 %s\n--- 192.0.2.77 ping statistics ---\n"
+                 "1 packets transmitted, 0 received, +1 errors, 100%% packet loss\n",
+                 rows[i].text);
+        assert_string_equal(run("ping 192.0.2.77 1"), want);
+    }
 }
 
 static void ping__no_answer_to_arp__says_so_and_ends(void **state)
@@ -471,12 +599,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(ports__any_counter__fits_the_table_and_stands_whole_in_json),
+        TEST(ports__some_counters__make_this_table),
         TEST(ports__json__has_the_fields_that_scripts_rely_on),
         TEST(ports__none__prints_a_line_or_no_object),
         TEST(ledger__lanes_sides_and_stacks__are_added),
         TEST(ledger__largest_counters__fit_the_table),
         TEST(arp__entries_of_each_state__are_listed),
         TEST(ping__peer_answers__prints_each_and_a_summary),
+        TEST(ping__json__is_an_object_for_each_and_one_for_all),
+        TEST(ping__replies_more_than_once__are_counted_apart),
+        TEST(ping__errors_come_back__are_put_into_words),
         TEST(ping__nobody_answers__says_so_for_each_and_ends),
         TEST(ping__no_answer_to_arp__says_so_and_ends),
         TEST(ping__interrupted__sums_up_what_there_was),

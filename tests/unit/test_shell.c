@@ -190,6 +190,7 @@ static void edit__each_key__does_what_it_says(void **state)
     line_is("t", 1);
     type("\x0C");
     line_is("t", 1);
+    assert_int_equal(terminal.clears, 1);
     type("\x03");
     line_is("", 0);
     for (const char *const *key =
@@ -477,6 +478,8 @@ script__from_the_boot_line__shows_each_command_and_stops_at_the_first_error(void
     start_with(" ; ", true);
     printed("");
     start_with("say\x01", false);
+    start_with("\x01", false);
+    start_with("say \x7F", false);
     printed("");
     start_with("say \xC3\xA4", false);
     char longest[SHELL_LINE_MAX + 2];
@@ -500,8 +503,10 @@ static void job__waits__owns_the_console_until_it_ends(void **state)
     (void)state;
     waits_left = 1000;
     feed("wait; say after\n");
-    for (unsigned i = 0; i < 900; i++)
+    for (unsigned i = 0; i < 900; i++) {
         assert_true(shell_poll(&sh));
+        assert_true(i > 0 || sh.has_script);
+    }
     printed(PROMPT "wait; say after\nwaiting\n");
     settle();
     printed(PROMPT "wait; say after\nwaiting\nwaited\nsay [after]\n");
@@ -533,6 +538,22 @@ static void job__interrupted__ends_and_stops_the_line(void **state)
     printed(PROMPT "wait; say after\nwaiting\n^C\nended early\nnot run: say after\n");
     display_is_true();
     line_is("", 0);
+}
+
+static void script__interrupted_between_commands__is_given_up(void **state)
+{
+    (void)state;
+    feed("say 1; say 2; say 3\r");
+    while (terminal.bytes == 0 || strstr(terminal.text, "say [1]") == NULL)
+        shell_poll(&sh);
+    feed("lost\x03");
+    assert_true(shell_poll(&sh));
+    assert_false(shell_poll(&sh));
+    printed(PROMPT "say 1; say 2; say 3\nsay [1]\nnot run: say 2; say 3\n");
+    display_is_true();
+    line_is("", 0);
+    type("say 4\n"); /* the interrupt is used up */
+    assert_non_null(strstr(terminal.text, "say [4]\n"));
 }
 
 static void ahead__typed_while_a_job_runs__is_edited_after_it(void **state)
@@ -581,6 +602,7 @@ static void interject__while_editing__restores_the_line(void **state)
         shell_poll(&sh);
     shell_interject(&sh, "another\n", 8);
     printed("a log line\n" PROMPT "wait\nwaiting\nanother\n");
+    assert_string_equal(terminal.row, ""); /* no prompt while a command is under way */
 }
 
 /* ---- Any bytes ---- */
@@ -639,6 +661,7 @@ int main(void)
         TEST(job__waits__owns_the_console_until_it_ends),
         TEST(job__fails__stops_the_line),
         TEST(job__interrupted__ends_and_stops_the_line),
+        TEST(script__interrupted_between_commands__is_given_up),
         TEST(ahead__typed_while_a_job_runs__is_edited_after_it),
         TEST(ahead__more_than_it_holds__loses_the_rest_only),
         TEST(interject__while_editing__restores_the_line),
