@@ -6,21 +6,23 @@ and virtio-net, in one run.
 For each card two Debian guests stand on the two ends of one wire (a socket pair, QEMU's `stream`
 netdev). One sends with the kernel's pktgen, the other counts what reached its stack; then TCP by
 iperf3. Emulation by TCG, one CPU a guest. What decides is the whole: the guest's driver, which is
-emulated code and differs between cards, and the card, which is QEMU's; so each row also tells how
-much processor time QEMU's two processes took for a frame.
+emulated code and differs between cards, and the card, which is QEMU's; so it also tells how
+much processor time QEMU's two processes took for a frame. The cards take turns, and each figure is
+the median of its rounds.
 
-    bench_qemu_nics.py [--seconds 10] [--cards x540,e1000e,virtio-net-pci] [--json FILE]
+    bench_qemu_nics.py [--seconds 5] [--rounds 3] [--cards x540,e1000e,virtio-net-pci] [--json FILE]
 """
 import argparse
 import json
 import os
 import socket
+import statistics
 import sys
 import time
 
 ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
 sys.path.insert(0, f"{ROOT}/tests/qemu")
-from linux_guest import LinuxGuest, kernel  # noqa: E402
+from linux_guest import LinuxGuest, iperf3, kernel  # noqa: E402
 
 DRIVERS = {"x540": "ixgbe", "e1000e": "e1000e", "virtio-net-pci": "virtio_pci virtio_net"}
 MACS = ("02:00:00:00:00:01", "02:00:00:00:00:02")
@@ -41,8 +43,8 @@ def received(guest):
 
 
 def stream_of_frames(guests, size, seconds):
-    """pktgen at full speed for so long. Returns frames a second that arrived, the share of those
-    sent that did, and microseconds of processor a frame."""
+    """pktgen at full speed for so long: frames a second that arrived, and microseconds of processor
+    for each."""
     sender, taker = guests
     for setting in ("count 0", f"pkt_size {size}", "delay 0", "clone_skb 0", "burst 1",
                     "dst 10.9.0.2", f"dst_mac {MACS[1]}", "udp_dst_min 9", "udp_dst_max 9"):
@@ -54,22 +56,21 @@ def stream_of_frames(guests, size, seconds):
     moved, passed = received(taker) - before, time.monotonic() - began
     used = cpu_seconds(guests) - used
     sender.check("echo stop >/proc/net/pktgen/pgctrl", 120)
-    return {"frames_per_s": round(moved / passed), "cpu_us_per_frame": round(used / moved * 1e6, 2)}
+    return {f"frames_{size}_per_s": round(moved / passed),
+            f"cpu_us_per_frame_{size}": round(used / moved * 1e6, 1)}
 
 
 def tcp(guests, seconds):
-    sender, taker = guests
-    taker.check("iperf3 -s -1 -D")
-    taker.wait_for("netstat -lnt", ":5201 ")
     used = cpu_seconds(guests)
-    end = json.loads(sender.check(f"iperf3 -c 10.9.0.2 -t {seconds} -J", seconds + 60))["end"]
+    end = iperf3(*guests, "10.9.0.2", f"-t {seconds}")
     used = cpu_seconds(guests) - used
     moved = end["sum_received"]["bytes"]
     return {"tcp_mbit_per_s": round(end["sum_received"]["bits_per_second"] / 1e6),
-            "tcp_cpu_ns_per_byte": round(used / moved * 1e9, 2)}
+            "tcp_cpu_ns_per_byte": round(used / moved * 1e9, 1)}
 
 
 def measure(card, linux, seconds):
+    """One round of one card: a dictionary of figures."""
     ends = socket.socketpair()
     for end in ends:
         end.set_inheritable(True)
@@ -89,11 +90,10 @@ def measure(card, linux, seconds):
             guest.wait_for("ip link show eth0", "[<,]LOWER_UP")
             guest.check(f"ip neigh add 10.9.0.{2 - i} lladdr {MACS[1 - i]} dev eth0 nud permanent")
         guests[0].check("modprobe pktgen; echo add_device eth0@0 >/proc/net/pktgen/kpktgend_0")
-        row = {"card": card}
+        figures = tcp(guests, seconds)
         for size in (60, 1514):
-            row[f"frames_{size}"] = stream_of_frames(guests, size, seconds)
-        row.update(tcp(guests, seconds))
-        return row
+            figures.update(stream_of_frames(guests, size, seconds))
+        return figures
     finally:
         for guest in guests:
             guest.stop()
@@ -101,24 +101,24 @@ def measure(card, linux, seconds):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
-    arguments.add_argument("--seconds", type=int, default=10)
+    arguments.add_argument("--seconds", type=int, default=5)
+    arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--cards", default=",".join(DRIVERS))
-    arguments.add_argument("--json", help="write the rows to this file as well")
+    arguments.add_argument("--json", help="write all rounds to this file as well")
     given = arguments.parse_args()
     linux = kernel()
-    rows = []
-    print(f"{'card':<16}{'60-byte frames/s':>18}{'cpu us':>8}{'1514-byte frames/s':>20}"
-          f"{'cpu us':>8}{'TCP Mbit/s':>12}{'cpu ns/byte':>12}")
-    for card in given.cards.split(","):
-        row = measure(card, linux, given.seconds)
-        rows.append(row)
-        short, long = row["frames_60"], row["frames_1514"]
-        print(f"{card:<16}{short['frames_per_s']:>18}{short['cpu_us_per_frame']:>8}"
-              f"{long['frames_per_s']:>20}{long['cpu_us_per_frame']:>8}"
-              f"{row['tcp_mbit_per_s']:>12}{row['tcp_cpu_ns_per_byte']:>12}", flush=True)
+    rounds = {card: [] for card in given.cards.split(",")}
+    for _ in range(given.rounds):
+        for card, seen in rounds.items():
+            seen.append(measure(card, linux, given.seconds))
+    columns = list(next(iter(rounds.values()))[0])
+    print(f"{'':<22}" + "".join(f"{card:>16}" for card in rounds))
+    for column in columns:
+        medians = (statistics.median(one[column] for one in seen) for seen in rounds.values())
+        print(f"{column:<22}" + "".join(f"{value:>16}" for value in medians))
     if given.json:
         with open(given.json, "w", encoding="utf-8") as f:
-            json.dump({"kernel": linux.release, "rows": rows}, f, indent=1)
+            json.dump({"kernel": linux.release, "rounds": rounds}, f, indent=1)
     return 0
 
 

@@ -237,20 +237,25 @@ static const MemoryRegionOps x540_mmio = {
 
 /* ---- What the core asks for ---- */
 
+/* These run for every frame: a plain address here, for QEMU's checked casts look types up by name. */
 static bool x540_dma_read(void *opaque, uint64_t addr, void *to, uint32_t len)
 {
-    return pci_dma_read(PCI_DEVICE(opaque), addr, to, len) == MEMTX_OK;
+    X540State *s = opaque;
+
+    return pci_dma_read(&s->parent_obj, addr, to, len) == MEMTX_OK;
 }
 
 static bool x540_dma_write(void *opaque, uint64_t addr, const void *from, uint32_t len)
 {
-    return pci_dma_write(PCI_DEVICE(opaque), addr, from, len) == MEMTX_OK;
+    X540State *s = opaque;
+
+    return pci_dma_write(&s->parent_obj, addr, from, len) == MEMTX_OK;
 }
 
 static void x540_interrupt(void *opaque, uint32_t vector, bool asserted)
 {
     X540State *s = opaque;
-    PCIDevice *pci = PCI_DEVICE(s);
+    PCIDevice *pci = &s->parent_obj;
 
     if (vector != X540_INTX) {
         if (msix_enabled(pci) && vector < X540_MSIX_VECTORS) {

@@ -12,6 +12,7 @@ channel on which an agent in the guest runs one command line at a time,
 Every wait has a limit. Read next: test_linux_ixgbe.py.
 """
 import io
+import json
 import lzma
 import os
 import re
@@ -234,7 +235,6 @@ class LinuxGuest:
         self._agent_text = ""
         self._news = threading.Condition()
         self._count = 0
-        self._marked = 0
         os.makedirs(folder, exist_ok=True)
         self.qmp = Monitor()
         self._console, console_theirs = socket.socketpair()
@@ -242,7 +242,7 @@ class LinuxGuest:
         ours = [end.fileno() for end in (console_theirs, agent_theirs, self.qmp.theirs)]
         words = "console=ttyS0 loglevel=7 mitigations=off tsc=reliable panic=-1 oops=panic " \
                 "net.ifnames=0 rdinit=/init " + append
-        command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "qemu64,+ssse3,+sse4.1,+sse4.2",
+        command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "qemu64,+ssse3,+sse4.1,+sse4.2,+rdrand",
                    "-M", "q35,kernel-irqchip=split", "-m", str(memory_mb), "-smp", str(cores), "-nodefaults",
                    "-display", "none", "-no-reboot", "-plugin", MODEL]
         if iommu:
@@ -340,13 +340,6 @@ class LinuxGuest:
                               f"{text}\nconsole:\n{self.console_text[-1500:]}")
             time.sleep(0.2)
 
-    def new_kernel_log(self):
-        """What the kernel said since this was asked last."""
-        with self._news:
-            text = self.console_text[self._marked:]
-            self._marked = len(self.console_text)
-        return text
-
     def alarms(self):
         """The lines of the kernel's whole log that no healthy run shows."""
         return [line for line in self.console_text.splitlines() if ALARMS.search(line)]
@@ -373,6 +366,21 @@ class LinuxGuest:
         self._console.close()
         self._agent.close()
         self.qmp.close()
+
+
+def iperf3(client, server, address, more, *, client_prefix="", server_prefix="", timeout_s=120):
+    """One run of iperf3 between two guests, or two namespaces of one (the prefixes). Returns the
+    "end" of its report."""
+    server.check(f"rm -f /tmp/iperf3.log; {server_prefix} iperf3 -s -1 --logfile /tmp/iperf3.log "
+                 ">/dev/null 2>&1 &")
+    server.wait_for(f"{server_prefix} netstat -lnt", ":5201 ")
+    code, text = client.run(f"{client_prefix} iperf3 -c {address} -J {more}", timeout_s)
+    end = json.loads(text[text.index("{"):])["end"] if "{" in text else None
+    if code != 0 or not end:
+        raise Failure(f"iperf3 {more}: {text[-500:]}\nits server: "
+                      f"{server.run('cat /tmp/iperf3.log; killall iperf3')[1][-1000:]}\n"
+                      f"console:\n{server.console_text[-1500:]}")
+    return end
 
 
 def joined_ports(device, more=""):

@@ -12,7 +12,6 @@ The kernel must stay without alarm (linux_guest.ALARMS) and the model without co
 one. FERRULE_LONG=1 runs more: a million frames and, a second time, a current kernel from
 Debian's backports.
 """
-import json
 import os
 import re
 
@@ -20,7 +19,7 @@ import pytest
 from scapy.all import IP, TCP, UDP, PcapReader
 
 from conftest import LOGS
-from linux_guest import LinuxGuest, joined_ports, kernel
+from linux_guest import LinuxGuest, iperf3, joined_ports, kernel
 
 LONG = bool(os.environ.get("FERRULE_LONG"))
 CPUS = 4
@@ -77,12 +76,9 @@ class Ports:
 
     def iperf(self, to=ADDRESSES[1], seconds=2, more=""):
         """Port 0 to whoever listens at port 1. Returns what iperf3 says at its end."""
-        self.guest.run("killall iperf3")
-        self.on(1, "iperf3 -s -1 -D -I /tmp/iperf3.pid")
-        self.guest.wait_for("netstat -lnt; ip netns exec n1 netstat -lnt", r":5201 ")
-        end = "" if "-n" in more.split() else f"-t {seconds}"
-        text = self.on(0, f"iperf3 -c {to} {end} -J {more}", seconds + 60)
-        return json.loads(text[text.index("{"):])["end"]
+        length = "" if "-n" in more.split() else f"-t {seconds}"
+        return iperf3(self.guest, self.guest, to, f"{length} {more}",
+                      client_prefix="ip netns exec n0", server_prefix="ip netns exec n1")
 
     def tcp(self, to=ADDRESSES[1], more=""):
         for direction in ("", "-R"):
