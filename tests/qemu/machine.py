@@ -29,14 +29,15 @@ class Failure(AssertionError):
 
 
 def qemu_command(netdevs=(), append="", *, boot=None, memory_mb=256, cores=4, iommu=False,
-                 devices=(), extra=()):
+                 devices=(), extra=(), program=None):
     """QEMU's command line. netdevs: the text after `-netdev ` for each port, with id=n<i>, or None
     for a card without a wire. devices: more properties for each port's device. boot: the options
     that boot (default: the image by -kernel, with append as its boot line). iommu: True, or more
-    properties of the device intel-iommu."""
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-M", "q35,kernel-irqchip=split",
+    properties of the device intel-iommu. program: the words that start another QEMU than the
+    installed one; the model is not made for that, so it has no cards."""
+    command = [*(program or ["qemu-system-x86_64"]), "-accel", "tcg", "-M", "q35,kernel-irqchip=split",
                "-m", str(memory_mb), "-smp", str(cores), "-nodefaults", "-display", "none",
-               "-no-reboot", "-plugin", MODEL]
+               "-no-reboot"] + ([] if program else ["-plugin", MODEL])
     if iommu:
         more = f",{iommu}" if isinstance(iommu, str) else ""
         command += ["-device", f"intel-iommu,intremap=on{more}"]
