@@ -243,6 +243,7 @@ static void step(struct world *w)
             x540_pci_reset(w->card);
         x540_has_room(w->card);
         x540_transactions_pending(w->card);
+        x540_hold(w->card, op & 0x40);
         if (op & 0x20)
             x540_forget_complaints(w->card);
         break;

@@ -182,6 +182,8 @@ void x540_run(struct x540 *card, uint64_t now_ns)
         x540_rx_drain(card);
     if (card->held_back)
         x540_rx_flush_held(card);
+    if (card->line_count)
+        x540_rx_flush_line(card);
     if (card->tx_work[0] | card->tx_work[1])
         x540_tx_run(card);
     if (card->evil[X540_EVIL_IRQ_STORM])
@@ -252,7 +254,11 @@ void x540_set_bus_master(struct x540 *card, bool enabled)
 
 void x540_set_msix_enabled(struct x540 *card, bool enabled)
 {
+    if (card->msix_enabled == enabled)
+        return;
+    x540_intr_line_off(card); /* by the way it was raised */
     card->msix_enabled = enabled;
+    x540_intr_line(card);
 }
 
 bool x540_transactions_pending(const struct x540 *card)

@@ -87,6 +87,11 @@ bool x540_transactions_pending(const struct x540 *card);   /* Device Status bit 
 /* The wire. A frame arrives: len bytes without CRC (0..X540_FRAME_MAX). The MAC filters and counts
  * it like the card; what does not fit is lost and counted like on the card. The frame is copied. */
 void x540_frame_in(struct x540 *card, const uint8_t *frame, uint32_t len);
+/* Many frames in a row: from hold on the card may gather finished receive descriptors, up to a
+ * cache line of four, and the interrupts that tell of them, as it does under load. They go out when
+ * the line is full, in x540_run, and when hold is ended. Without hold each frame is written back and
+ * told of inside x540_frame_in. */
+void x540_hold(struct x540 *card, bool hold);
 /* A frame that arrives damaged. */
 enum x540_damage { X540_BAD_CRC, X540_BAD_SYMBOL, X540_BAD_LENGTH };
 void x540_frame_in_damaged(struct x540 *card, const uint8_t *frame, uint32_t len,

@@ -200,6 +200,11 @@ struct x540 {
 
     uint64_t evil[X540_EVIL_COUNT];
     uint64_t evil_seen[X540_EVIL_COUNT];
+    /* Finished receive descriptors not yet in memory: at most a line, of one queue. */
+    bool hold, line_tells, line_hurries;
+    uint32_t line_queue, line_first, line_count;
+    struct descriptor line_done[4];
+
     bool held_back; /* RX_OUT_OF_ORDER: one write-back waits */
     uint64_t held_address;
     struct descriptor held;
@@ -328,6 +333,8 @@ void x540_intr_tx(struct x540 *card, uint32_t queue);
 void x540_intr_other(struct x540 *card, uint32_t causes);
 uint32_t x540_intr_read(struct x540 *card, uint32_t offset, uint32_t behaviour);
 void x540_intr_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uint32_t value);
+void x540_intr_line(struct x540 *card);     /* set the legacy line as causes and masks say */
+void x540_intr_line_off(struct x540 *card); /* before the way of signalling changes */
 void x540_intr_vectors_due(struct x540 *card);
 void x540_intr_storm(struct x540 *card);
 void x540_tcp_timer_write(struct x540 *card, uint32_t value);
@@ -344,6 +351,7 @@ uint32_t x540_rxq_available(const struct rx_queue *queue);
 /* The wire, or the card's own transmitter in loopback. */
 void x540_mac_receive(struct x540 *card, const uint8_t *frame, uint32_t len, uint32_t flags);
 void x540_rx_flush_held(struct x540 *card);
+void x540_rx_flush_line(struct x540 *card);
 /* Hand the packet to its queue's buffers. false: the queue lacks descriptors. */
 bool x540_rx_deliver(struct x540 *card, struct packet *packet);
 

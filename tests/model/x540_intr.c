@@ -147,6 +147,19 @@ static void line(struct x540 *card)
         card->env.interrupt(card->env.opaque, X540_INTX, wanted);
 }
 
+void x540_intr_line_off(struct x540 *card)
+{
+    if (card->level && !card->msix_enabled)
+        card->env.interrupt(card->env.opaque, X540_INTX, false);
+    card->level = false;
+}
+
+void x540_intr_line(struct x540 *card)
+{
+    if (!msix_mode(card))
+        line(card);
+}
+
 void x540_intr_vectors_due(struct x540 *card)
 {
     uint64_t wait = card->vector_wait, next = NEVER;
@@ -397,16 +410,12 @@ void x540_intr_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uin
 
 void x540_intr_reset(struct x540 *card)
 {
-    bool was = card->level;
-
+    x540_intr_line_off(card);
     card->vector_cause = card->vector_mask = card->vector_automask = card->vector_wait = 0;
     card->vector_told = 0;
     card->other_cause = card->other_mask = card->other_automask = 0;
-    card->level = false;
     for (uint32_t v = 0; v < VECTORS; v++)
         card->vector[v] = (struct vector){0};
-    if (was && !card->msix_enabled)
-        card->env.interrupt(card->env.opaque, X540_INTX, false);
 }
 
 /* ---- TCP timer ---- */

@@ -130,12 +130,9 @@ void x540_power_on(struct x540 *card)
 
 void x540_pci_reset(struct x540 *card)
 {
-    bool level = card->level;
-
+    x540_intr_line_off(card);
     card->bus_master = card->msix_enabled = false;
     x540_power_on(card);
-    if (level)
-        card->env.interrupt(card->env.opaque, X540_INTX, false);
 }
 
 uint32_t x540_status(const struct x540 *card)

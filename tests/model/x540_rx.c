@@ -50,16 +50,71 @@ void x540_rx_flush_held(struct x540 *card)
     put_back(card, card->held_address, &card->held, card->held_bytes == 16);
 }
 
+/* ---- Gathering ---- */
+
+void x540_rx_flush_line(struct x540 *card)
+{
+    uint32_t n = card->line_count, queue = card->line_queue;
+    bool tells = card->line_tells, hurries = card->line_hurries;
+
+    if (!n || !x540_dma_allowed(card))
+        return;
+    card->line_count = 0;
+    card->line_tells = card->line_hurries = false;
+    x540_post(card, card->rxq[queue].base + 16ull * card->line_first, card->line_done, 16 * n,
+              "receive write-back");
+    if (tells)
+        x540_intr_rx(card, queue, hurries);
+}
+
+void x540_hold(struct x540 *card, bool hold)
+{
+    card->hold = hold;
+    if (!hold)
+        x540_rx_flush_line(card);
+}
+
+/* Whole descriptors are written then. In the legacy format the address word is the one that was
+ * read, and until now the descriptor has been the card's. */
+static void gather(struct x540 *card, uint32_t queue, uint32_t index,
+                   const struct descriptor *done)
+{
+    if (card->line_count && (card->line_queue != queue || (index & 3) == 0 ||
+                             card->line_first + card->line_count != index)) {
+        x540_rx_flush_line(card);
+        card->line_count = 0; /* bus mastering went off meanwhile: lost */
+    }
+    if (!card->line_count) {
+        card->line_queue = queue;
+        card->line_first = index;
+    }
+    card->line_done[card->line_count++] = *done;
+}
+
 static bool every(const struct x540 *card, enum x540_evil what, uint32_t count)
 {
     return card->evil[what] && count % card->evil[what] == 0;
 }
 
+static bool spoils_receive(const struct x540 *card)
+{
+    return card->evil[X540_EVIL_RX_LENGTH] || card->evil[X540_EVIL_RX_NO_EOP] ||
+           card->evil[X540_EVIL_RX_ERROR] || card->evil[X540_EVIL_RX_OUT_OF_ORDER];
+}
+
 static void write_back(struct x540 *card, struct rx_queue *queue, uint32_t index,
-                       struct descriptor done)
+                       struct descriptor done, uint64_t given_q0)
 {
     uint64_t address = queue->base + 16ull * index;
     uint32_t count = ++queue->written;
+
+    if (card->hold && !spoils_receive(card)) {
+        if (!queue->advanced)
+            done.q0 = given_q0;
+        gather(card, (uint32_t)(queue - card->rxq), index, &done);
+        return;
+    }
+    x540_rx_flush_line(card);
 
     if (card->evil[X540_EVIL_RX_LENGTH]) {
         uint32_t shift = queue->advanced ? 32 : 0;
@@ -237,7 +292,7 @@ bool x540_rx_deliver(struct x540 *card, struct packet *packet)
                                  strip);
         else
             done = legacy_done(packet, (part + (last ? adjust : 0)) & 0xFFFF, last, strip);
-        write_back(card, queue, queue->head, done);
+        write_back(card, queue, queue->head, done, given->q0);
         queue->head = queue->head + 1 == queue->size ? 0 : queue->head + 1;
         at += part;
         left -= part;
@@ -245,7 +300,14 @@ bool x540_rx_deliver(struct x540 *card, struct packet *packet)
     count_delivered(card, queue, len);
     if (queue->drop && queue->head == queue->tail)
         bit_put(card->rx_dry, packet->queue, true);
-    x540_intr_rx(card, packet->queue, packet->low_latency);
+    if (card->line_count) { /* told of with the line */
+        card->line_tells = true;
+        card->line_hurries |= packet->low_latency;
+        if ((queue->head & 3) == 0) /* the line is full */
+            x540_rx_flush_line(card);
+    } else {
+        x540_intr_rx(card, packet->queue, packet->low_latency);
+    }
     return true;
 }
 

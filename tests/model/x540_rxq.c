@@ -151,6 +151,7 @@ static void rxdctl_write(struct x540 *card, uint32_t n, uint32_t value)
         if (!on)
             start(card, n);
     } else if (on) {
+        x540_rx_flush_line(card);
         move(card, n, QUEUE_STOPPING);
     }
 }
@@ -397,4 +398,6 @@ void x540_rx_reset(struct x540 *card)
     card->rx_store_frames = card->rx_store_used = 0;
     card->rx_checked = false;
     card->held_back = false;
+    card->line_count = 0;
+    card->line_tells = card->line_hurries = false;
 }

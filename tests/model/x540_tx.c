@@ -74,6 +74,7 @@ struct run {
     uint32_t n;       /* the queue's number */
     uint32_t head;    /* first descriptor not finished */
     uint32_t at, got; /* window[] holds descriptors at .. at + got - 1 */
+    uint32_t done_from, done_to; /* of these, DD is set here and not yet in memory */
     uint32_t reports, last_report, report_before;
     struct descriptor window[WINDOW];
 };
@@ -81,6 +82,17 @@ struct run {
 static uint32_t next_index(const struct run *run, uint32_t index)
 {
     return index + 1 == run->queue->size ? 0 : index + 1;
+}
+
+/* Write DD back, in one go for all that the window has: those in between still are the card's. */
+static void put_done(struct run *run)
+{
+    uint32_t n = run->done_to - run->done_from;
+
+    if (n)
+        x540_post(run->card, run->queue->base + 16ull * (run->at + run->done_from),
+                  &run->window[run->done_from], 16 * n, "transmit write-back");
+    run->done_from = run->done_to = 0;
 }
 
 static const struct descriptor *peek(struct run *run, uint32_t index)
@@ -92,6 +104,7 @@ static const struct descriptor *peek(struct run *run, uint32_t index)
     n = tail > index ? tail - index : run->queue->size - index;
     if (n > WINDOW)
         n = WINDOW;
+    put_done(run);
     run->got = 0;
     if (!x540_fetch(run->card, run->queue->base + 16ull * index, run->window, 16 * n,
                     "transmit descriptors")) {
@@ -196,6 +209,23 @@ static bool gather(struct run *run, struct chain *chain)
     return false;
 }
 
+/* Set DD in the descriptor: in the window, or where that has moved on, in memory at once. */
+static void set_done(struct run *run, uint32_t index, uint32_t word)
+{
+    uint32_t at = index - run->at;
+
+    if (at >= run->got) {
+        word |= 1;
+        x540_post(run->card, run->queue->base + 16ull * index + 12, &word, 4,
+                  "transmit write-back");
+        return;
+    }
+    run->window[at].q1 |= Q1_DD;
+    if (run->done_from == run->done_to)
+        run->done_from = at;
+    run->done_to = at + 1;
+}
+
 static void report(struct run *run, const struct chain *chain)
 {
     struct tx_queue *queue = run->queue;
@@ -214,11 +244,8 @@ static void report(struct run *run, const struct chain *chain)
     run->reports++;
     if (queue->head_mode)
         return;
-    for (uint32_t i = 0; i < chain->rs_count; i++) {
-        uint32_t word = chain->rs_word[i] | 1;
-        x540_post(run->card, queue->base + 16ull * chain->rs_index[i] + 12, &word, 4,
-                  "transmit write-back");
-    }
+    for (uint32_t i = 0; i < chain->rs_count; i++)
+        set_done(run, chain->rs_index[i], chain->rs_word[i]);
 }
 
 static void write_head(struct run *run, uint32_t value)
@@ -239,6 +266,7 @@ static void finish(struct run *run)
 
     if (!run->reports)
         return;
+    put_done(run);
     if (run->queue->head_mode) {
         write_head(run, run->last_report);
         if (run->reports > 1 && (REG(card, DCA_TXCTRL(run->n)) & DCA_TXCTRL_DESC_WRO))
@@ -275,7 +303,8 @@ void x540_tx_queue_run(struct x540 *card, uint32_t n)
     run.queue = queue;
     run.n = n;
     run.head = queue->head;
-    run.got = run.reports = 0;
+    run.at = run.got = run.reports = 0;
+    run.done_from = run.done_to = 0;
     run.last_report = run.report_before = queue->head;
     card->in_transmit = true;
     while (queue->state == QUEUE_ON && !queue->hung && x540_tx_gate_open(card) &&

@@ -605,6 +605,67 @@ static void rx__descriptors__are_fetched_in_batches(void **state)
     bench_free(p.b);
 }
 
+/* ---- Gathering ---- */
+
+static void hold__four_a_line__in_one_write_with_one_interrupt(void **state)
+{
+    (void)state;
+    for (int advanced = 0; advanced < 2; advanced++) {
+        struct pair p = bring_up(advanced ? ADVANCED : LEGACY, false);
+        uint64_t done = advanced ? A_DD | A_EOP : L_DD | L_EOP;
+
+        wr(p.b, IVAR, 0x80);
+        wr(p.b, GPIE, GPIE_MSIX_MODE);
+        x540_set_msix_enabled(p.b->card, true);
+        wr(p.b, EIAC, 1);
+        wr(p.b, EIMS, 1);
+        x540_hold(p.b->card, true);
+        p.b->dma_writes = 0;
+        fill(p.b, 3, 100);
+        assert_int_equal(get64(p.b, p.rx.base + 8), 0); /* not yet */
+        assert_int_equal(p.b->messages[0], 0);
+        fill(p.b, 1, 100);
+        assert_int_equal(p.b->dma_writes, 4 + 1);
+        assert_int_equal(p.b->messages[0], 1);
+        for (uint32_t i = 0; i < 4; i++) {
+            assert_int_equal(get64(p.b, p.rx.base + 16 * i + 8) & done, done);
+            if (!advanced)
+                assert_int_equal(get64(p.b, p.rx.base + 16 * i), p.rx.buffers + i * BUFFER);
+        }
+        fill(p.b, 2, 100);
+        assert_int_equal(get64(p.b, p.rx.base + 16 * 5 + 8), 0);
+        x540_hold(p.b->card, false);
+        assert_int_equal(get64(p.b, p.rx.base + 16 * 5 + 8) & done, done);
+        assert_int_equal(p.b->messages[0], 2);
+        fill(p.b, 1, 100); /* as before */
+        assert_int_equal(get64(p.b, p.rx.base + 16 * 6 + 8) & done, done);
+        assert_int_equal(p.b->messages[0], 3);
+        bench_free(p.b);
+    }
+}
+
+static void hold__queues_change_jumbo_and_time__nothing_stays_behind(void **state)
+{
+    struct pair p = bring_up(LEGACY, false);
+
+    (void)state;
+    set(p.b, HLREG0, HLREG0_JUMBOEN);
+    wr(p.b, MAXFRS, 16000u << 16);
+    x540_hold(p.b->card, true);
+    fill(p.b, 1, 100);
+    fill(p.b, 1, 15000); /* 8 buffers: lines 1-3, 4-7, and one descriptor more */
+    assert_int_equal(get64(p.b, p.rx.base + 8) >> 32 & 3, 3);
+    assert_int_equal(get64(p.b, p.rx.base + 16 * 7 + 8) >> 32 & 3, 1);
+    assert_int_equal(get64(p.b, p.rx.base + 16 * 8 + 8), 0);
+    wait_ns(p.b, 1); /* x540_run */
+    assert_int_equal(get64(p.b, p.rx.base + 16 * 8 + 8) >> 32 & 3, 3);
+    fill(p.b, 1, 100);
+    clear(p.b, RXDCTL(0), RXDCTL_ENABLE); /* a queue that stops leaves nothing */
+    assert_int_equal(get64(p.b, p.rx.base + 16 * 9 + 8) >> 32 & 3, 3);
+    expect_no_complaint(p.b);
+    bench_free(p.b);
+}
+
 /* ---- Statistics ---- */
 
 static void rx__statistics__count_what_came(void **state)
@@ -698,6 +759,8 @@ int main(void)
         cmocka_unit_test(rx__buffer_refused__is_written_off_and_reported_done),
         cmocka_unit_test(rx__descriptor_written_after_the_prefetch__is_the_one_used),
         cmocka_unit_test(rx__descriptors__are_fetched_in_batches),
+        cmocka_unit_test(hold__four_a_line__in_one_write_with_one_interrupt),
+        cmocka_unit_test(hold__queues_change_jumbo_and_time__nothing_stays_behind),
         cmocka_unit_test(rx__statistics__count_what_came),
         cmocka_unit_test(rx__rqsmr__maps_queues_to_counters),
         cmocka_unit_test(rx__frames_that_come_before_anything_is_enabled__do_no_harm),

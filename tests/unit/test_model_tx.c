@@ -89,6 +89,31 @@ static void tx__burst_of_a_ring__is_fetched_in_batches_and_reported_once(void **
     bench_free(p.b);
 }
 
+static void tx__burst_with_rs_each__reports_in_few_writes(void **state)
+{
+    struct pair p = bring_up(LEGACY, false);
+
+    (void)state;
+    make_frame(m.bytes, 80, 1);
+    for (uint32_t i = 0; i < 60; i++) /* beyond the end of the ring in the second round */
+        tx_put(p.b, &p.tx, tx_bytes(p.b, &p.tx, m.bytes, 80), 80 | TX_USUAL);
+    tx_kick(p.b, &p.tx);
+    for (uint32_t i = 0; i < 60; i++)
+        tx_put(p.b, &p.tx, tx_bytes(p.b, &p.tx, m.bytes, 80),
+               80 | TX_EOP | TX_IFCS | (i & 1 ? TX_RS : 0));
+    p.b->dma_writes = 0;
+    tx_kick(p.b, &p.tx);
+    assert_int_equal(p.b->frames, 120);
+    assert_true(p.b->dma_writes <= 2);
+    for (uint32_t i = 0; i < 60; i++) {
+        uint32_t slot = (60 + i) % 64;
+
+        assert_int_equal(get64(p.b, p.tx.base + 16 * slot + 8) >> 32, i & 1);
+        assert_int_equal(get64(p.b, p.tx.base + 16 * slot), p.tx.buffers + slot * BUFFER);
+    }
+    bench_free(p.b);
+}
+
 static void tx_advanced__plain__is_sent_and_dd_set_with_the_rest_kept(void **state)
 {
     struct pair p = bring_up(LEGACY, false);
@@ -564,6 +589,7 @@ int main(void)
         cmocka_unit_test(tx__several_descriptors__are_one_frame),
         cmocka_unit_test(tx__ring_wraps__keeps_order_and_reports_each),
         cmocka_unit_test(tx__burst_of_a_ring__is_fetched_in_batches_and_reported_once),
+        cmocka_unit_test(tx__burst_with_rs_each__reports_in_few_writes),
         cmocka_unit_test(tx_advanced__plain__is_sent_and_dd_set_with_the_rest_kept),
         cmocka_unit_test(tx_advanced__checksums_by_context__are_right),
         cmocka_unit_test(tx_advanced__udp_sum_of_zero__becomes_ffff),
