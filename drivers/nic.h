@@ -46,7 +46,6 @@ struct netif;
  * received and sent as long as it came, costs one addition; the others are counted as they differ
  * from it. */
 struct lane_counters {
-    uint64_t bursts;       /* polls that found frames */
     uint64_t rx_bytes;
     uint64_t unsent;       /* received frames that were not handed to the output card */
     uint64_t unsent_bytes; /* bytes received less bytes handed on; wraps where replies grow */

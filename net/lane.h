@@ -127,7 +127,6 @@ static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
     uint32_t n = (uint32_t)(slot - first);
     if (n == 0)
         return 0;
-    lane->count.bursts++;
     lane->count.rx_bytes += bytes + (uint64_t)n * shape.length_least;
     lane->next += n;
     slot[-1].word |= TX_RS; /* report the head once this one is out */

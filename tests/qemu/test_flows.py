@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Several cores: every core forwards, a flow stays on one core with both its directions, no flow
+changes its order; cores sleep when there is nothing to do, and a frame wakes them at once."""
+import os
+import random
+import struct
+import time
+
+import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+
+CORES = [1, 2, 4, 8]
+
+
+def flow(number):
+    """Addresses and ports of a flow, the same in every run."""
+    numbers = random.Random(number)
+    return (f"10.{numbers.randrange(256)}.{numbers.randrange(256)}.{numbers.randrange(1, 255)}",
+            f"172.16.{numbers.randrange(256)}.{numbers.randrange(1, 255)}",
+            numbers.randrange(1024, 65536), numbers.randrange(1024, 65536))
+
+
+def frame(number, sequence, back=False):
+    source, target, from_port, to_port = flow(number)
+    if back:
+        source, target, from_port, to_port = target, source, to_port, from_port
+    return bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") /
+                 IP(src=source, dst=target) / UDP(sport=from_port, dport=to_port) /
+                 Raw(struct.pack(">II", number, sequence) + bytes(16)))
+
+
+def identity(received):
+    return struct.unpack_from(">II", received, 42)
+
+
+def by_core(machine):
+    """Frames that each core has received."""
+    return [row["rx_packets"] for row in machine.json("show cores -j")]
+
+
+def cpu_seconds(machine):
+    with open(f"/proc/{machine.process.pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("cores", CORES)
+def test_flows_spread_and_each_keeps_its_order(boot, cores):
+    machine = boot("app=forward", cores=cores)
+    flows, each = 64, 30
+    there = [frame(f, s) for s in range(each) for f in range(flows)]
+    back = [frame(f, s, back=True) for s in range(each) for f in range(flows)]
+    for i in range(0, len(there), 200):
+        machine.wires[0].send(*there[i:i + 200])
+        machine.wires[1].send(*back[i:i + 200])
+    came = [machine.wires[1].receive(len(there)), machine.wires[0].receive(len(back))]
+    for sent, received in zip((there, back), came):
+        assert sorted(received) == sorted(sent)
+        last = {}
+        for got in received:
+            number, sequence = identity(got)
+            assert sequence == last.get(number, -1) + 1, f"flow {number}"
+            last[number] = sequence
+    ledger = machine.json("show ledger -j")[0]
+    assert ledger["balanced"] and ledger["received"] == ledger["sent"] == 2 * len(there), ledger
+    received = by_core(machine)
+    assert len(received) == cores and sum(received) == 2 * len(there)
+    assert min(received) > 2 * len(there) / cores / 4, received
+    assert machine.poweroff() == 0
+
+
+def test_both_directions_of_a_flow_meet_on_one_core(boot):
+    machine = boot("app=forward", cores=4)
+    used = set()
+    for number in range(12):
+        before = by_core(machine)
+        machine.wires[0].send(*[frame(number, s) for s in range(5)])
+        machine.wires[1].send(*[frame(number, s, back=True) for s in range(5)])
+        machine.wires[1].receive(5)
+        machine.wires[0].receive(5)
+        grown = [b - a for a, b in zip(before, by_core(machine))]
+        assert sorted(grown) == [0, 0, 0, 10], grown
+        used.add(grown.index(10))
+    assert len(used) > 1
+
+
+def test_an_idle_machine_sleeps_and_a_frame_wakes_it(boot):
+    machine = boot("app=forward", cores=4)
+    idle_s = 3
+    before = cpu_seconds(machine)
+    time.sleep(idle_s)  # nothing to wait for: that nothing happens is what is measured
+    assert cpu_seconds(machine) - before < 0.15 * idle_s
+    numbers = random.Random(4)
+    for i in range(300):
+        machine.wires[i & 1].send(frame(numbers.randrange(1000), i))
+        assert identity(machine.wires[1 - (i & 1)].receive(1)[0])[1] == i
+        if i % 3 == 0:
+            time.sleep(numbers.random() * 0.02)
+    sleeps = [row["interrupts"] for row in machine.json("show cores -j")]
+    assert all(n > 0 for n in sleeps), sleeps
+
+
+def test_poll_always_never_sleeps(boot):
+    machine = boot("app=forward poll=always", cores=1)
+    before = cpu_seconds(machine)
+    time.sleep(2)
+    assert cpu_seconds(machine) - before > 0.3
+    machine.wires[0].send(frame(1, 1))
+    assert machine.wires[1].receive(1) == [frame(1, 1)]
+
+
+def test_link_flaps_leave_all_cores_alive(boot):
+    machine = boot("app=forward", cores=4)
+    for i in range(10):
+        machine.set_cable(1, False)
+        machine.wires[0].send(*[frame(f, i) for f in range(20)])
+        machine.wait_link(1, False)
+        machine.set_cable(1, True)
+        machine.wait_link(1, True)
+    while not machine.wires[1].is_silent():
+        machine.wires[1].receive(1)
+    probes = [frame(f, 1000) for f in range(64)]
+    machine.wires[0].send(*probes)
+    assert sorted(machine.wires[1].receive(len(probes))) == sorted(probes)
+    ledger = machine.json("show ledger -j")[0]
+    assert ledger["balanced"], ledger
