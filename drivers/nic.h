@@ -172,6 +172,7 @@ struct port {
     bool link_is_up;
     bool is_gone;            /* its registers read all ones */
     bool is_down;            /* out of service after a failure or by command */
+    bool is_in_reset;        /* core 0 resets it: no other core may touch its registers */
     uint32_t speed_mbps;     /* 0 while the link is down */
     uint32_t link_changes;
     uint32_t resets;

@@ -511,9 +511,13 @@ static void start_all(struct port *port)
 
 static enum err restart(struct port *port, enum drop why)
 {
+    /* A core that has served its order to stop has seen this too, and arms no interrupt until the
+     * order to start: the card is reset with all of them masked. */
+    __atomic_store_n(&port->is_in_reset, true, __ATOMIC_RELEASE);
     stop_all(port, why);
     enum err err = port->is_gone ? ERR_NO_DEVICE : port->ops->reset(port);
     port->is_down = err != OK;
+    __atomic_store_n(&port->is_in_reset, false, __ATOMIC_RELEASE);
     if (err)
         log_error("port%u: out of service: reset failed", port->index);
     start_all(port);

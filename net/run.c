@@ -220,7 +220,8 @@ void net_start(const struct cmdline *line)
 {
     const char *name = cmdline_get(line, "app");
     const struct app *chosen = run_find_app(name ? name : "forward");
-    unsigned poll = 0; /* adaptive */
+    enum { POLL_ALWAYS, POLL_ADAPTIVE }; /* as the boot line's table lists them */
+    unsigned poll = POLL_ADAPTIVE;
 
     if (!chosen) {
         log_error("app=%s: no such application; forward is started", name);
@@ -232,7 +233,7 @@ void net_start(const struct cmdline *line)
     log_info("app=%s: %s", chosen->name, chosen->help);
     run_start_app(chosen);
     (void)cmdline_enum(line, "poll", &poll);
-    bool is_set = poll == 0;
+    bool is_set = poll == POLL_ADAPTIVE;
     for (unsigned i = 0; i < ports_n && is_set; i++)
         is_set = set_vectors(&ports[i]);
     may_sleep = is_set;
@@ -245,7 +246,8 @@ void net_start(const struct cmdline *line)
 static void rest(unsigned core, uint64_t until_service_ns)
 {
     for (unsigned i = 0; i < ports_n; i++)
-        ports[i].ops->irq_arm(&ports[i], core + 1);
+        if (!__atomic_load_n(&ports[i].is_in_reset, __ATOMIC_ACQUIRE))
+            ports[i].ops->irq_arm(&ports[i], core + 1);
     if (lanes_have_work(core) || mailbox_poll() || (core == 0 && (link_news || !console_may_sleep())))
         return;
     uint64_t limit_ns = core == 0 ? until_service_ns : 0;
