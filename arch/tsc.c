@@ -4,6 +4,7 @@
  */
 #include "arch/cpu.h"
 #include "arch/lapic.h"
+#include "arch/mmio.h"
 #include "arch/port.h"
 #include "arch/tsc.h"
 
@@ -19,6 +20,15 @@
 
 #define PM_HZ                         3579545u
 #define PM_WINDOW                     17898u /* ticks: 5 ms, so that one tick of error is 60 ppm */
+
+/* HPET (IA-PC HPET specification 1.0a, section 2.3). */
+#define HPET_CAPS                     0x000 /* [63:32] femtoseconds a tick */
+#define HPET_CONFIG                   0x010
+#define HPET_ENABLE                   BIT64(0)
+#define HPET_COUNTER                  0x0F0
+#define HPET_PERIOD_MAX_FS            100000000u
+#define FS_PER_S                      1000000000000000ull
+#define WINDOWS_PER_S                 200u /* 5 ms */
 
 #define PIT_HZ                        1193182u
 #define PIT_WINDOW                    11932u /* ticks: 10 ms */
@@ -42,6 +52,8 @@
 static uint64_t entry_tsc;
 static uint64_t hz = GUESS_HZ;
 static const char *source; /* NULL while hz is the guess */
+static mmio_t hpet;
+static uint64_t hpet_hz; /* 0: none */
 static uint16_t pm_port;
 static uint32_t pm_mask;
 
@@ -84,19 +96,46 @@ void tsc_offer_pm_timer(uint16_t port, bool is_32_bit)
     pm_mask = is_32_bit ? 0xFFFFFFFFu : 0x00FFFFFFu;
 }
 
-/* The TSC and the PM timer at one moment: of a few tries the one in which the port read took least,
- * since an interruption in between would put the two apart. */
-static void read_together(uint64_t *tsc, uint32_t *pm)
+void tsc_offer_hpet(mmio_t regs)
+{
+    uint64_t period_fs = mmio_read64(regs, HPET_CAPS) >> 32;
+    if (period_fs == 0 || period_fs > HPET_PERIOD_MAX_FS)
+        return;
+    hpet = regs;
+    hpet_hz = FS_PER_S / period_fs;
+    mmio_write64(regs, HPET_CONFIG, mmio_read64(regs, HPET_CONFIG) | HPET_ENABLE);
+}
+
+static uint32_t pm_read(void)
+{
+    return port_in32(pm_port);
+}
+static uint32_t hpet_read(void)
+{
+    return mmio_read32(hpet, HPET_COUNTER);
+}
+
+/* A clock that counts up, with the bits that count, and for how long it is watched. */
+struct clock {
+    const char *name;
+    uint32_t (*read)(void);
+    uint64_t hz;
+    uint32_t mask, window;
+};
+
+/* The TSC and the clock at one moment: of a few tries the one in which the read took least, since
+ * an interruption in between would put the two apart. */
+static void read_together(const struct clock *clock, uint64_t *tsc, uint32_t *count)
 {
     uint64_t best = ~0ull;
     for (unsigned i = 0; i < 5; i++) {
         uint64_t before = cpu_tsc();
-        uint32_t clock = port_in32(pm_port) & pm_mask;
+        uint32_t now = clock->read() & clock->mask;
         uint64_t took = cpu_tsc() - before;
         if (took < best) {
             best = took;
             *tsc = before + took / 2;
-            *pm = clock;
+            *count = now;
         }
     }
 }
@@ -106,19 +145,18 @@ static bool is_given_up(uint32_t reads, uint64_t since_tsc)
     return reads > READS_MAX && cpu_tsc() - since_tsc > TICKS_MAX;
 }
 
-static void against_pm_timer(void)
+static void against(const struct clock *clock)
 {
     uint64_t tsc_before, tsc_after;
-    uint32_t pm_before, pm_after;
-    read_together(&tsc_before, &pm_before);
-    for (uint32_t i = 0; ((port_in32(pm_port) - pm_before) & pm_mask) < PM_WINDOW; i++) {
+    uint32_t before, after;
+    read_together(clock, &tsc_before, &before);
+    for (uint32_t i = 0; ((clock->read() - before) & clock->mask) < clock->window; i++) {
         if (is_given_up(i, tsc_before))
             return;
         cpu_pause();
     }
-    read_together(&tsc_after, &pm_after);
-    uint32_t ticks = (pm_after - pm_before) & pm_mask;
-    found((tsc_after - tsc_before) * PM_HZ / ticks, "ACPI PM timer");
+    read_together(clock, &tsc_after, &after);
+    found((tsc_after - tsc_before) * clock->hz / ((after - before) & clock->mask), clock->name);
 }
 
 static void against_pit(void)
@@ -147,8 +185,11 @@ static void against_pit(void)
 
 enum err tsc_calibrate(void)
 {
+    if (!source && hpet_hz)
+        against(&(struct clock){"HPET", hpet_read, hpet_hz, UINT32_MAX,
+                                (uint32_t)(hpet_hz / WINDOWS_PER_S)});
     if (!source && pm_port)
-        against_pm_timer();
+        against(&(struct clock){"ACPI PM timer", pm_read, PM_HZ, pm_mask, PM_WINDOW});
     if (!source)
         against_pit();
     return source ? OK : ERR_TIMEOUT;

@@ -4,6 +4,7 @@
 #ifndef ARCH_TSC_H
 #define ARCH_TSC_H
 
+#include "arch/mmio.h"
 #include "arch/types.h"
 
 /* Remember this moment as entry, and take the TSC's rate from a CPUID leaf if one states it. Boot
@@ -11,8 +12,10 @@
 void tsc_start(void);
 /* Offer the ACPI PM timer as a clock to calibrate against. is_32_bit: else it has 24 bits. */
 void tsc_offer_pm_timer(uint16_t port, bool is_32_bit);
-/* Find out how fast the TSC runs, unless tsc_start already has: against the PM timer if offered,
- * else PIT channel 2. Takes a few milliseconds. Boot CPU, once, before anything below.
+/* Offer the HPET, which is tried before the PM timer; registers of 1 KiB. It is switched on. */
+void tsc_offer_hpet(mmio_t regs);
+/* Find out how fast the TSC runs, unless tsc_start already has: against the HPET or the PM
+ * timer if offered, else PIT channel 2. Takes a few milliseconds. Boot CPU, once, before anything below.
  * ERR_TIMEOUT: no clock moved; a guess of 2 GHz is then in force. */
 enum err tsc_calibrate(void) MUST_CHECK;
 /* Is the rate known, or is it the guess? */

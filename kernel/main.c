@@ -206,6 +206,7 @@ static void power(struct found *found)
 
 static void clock(struct found *found)
 {
+    platform_hpet(&acpi);
     if (tsc_calibrate() != OK)
         log_warn("clock: no timer moved; the TSC is taken to run at 2 GHz, times are guesses");
     FOUND("TSC at %lu.%03lu MHz by %s", tsc_hz() / 1000000, tsc_hz() / 1000 % 1000, tsc_source());

@@ -4,8 +4,10 @@
 #include "kernel/platform.h"
 #include "arch/ioapic.h"
 #include "arch/lapic.h"
+#include "arch/paging.h"
 #include "arch/serial.h"
 #include "arch/smp.h"
+#include "arch/tsc.h"
 #include "boot/cmdline.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -15,6 +17,8 @@
 #define DMAR_FLAGS          37
 #define DMAR_X2APIC_OPT_OUT BIT(1)
 
+#define HPET_BYTES          1024u
+
 static struct madt madt;
 
 /* Firmware may ask to keep out of x2APIC mode, in the DMAR table's flags. */
@@ -22,6 +26,16 @@ static bool may_x2apic(const struct acpi *acpi)
 {
     struct acpi_table dmar = acpi_find(acpi, "DMAR", 0);
     return dmar.bytes <= DMAR_FLAGS || !(dmar.at[DMAR_FLAGS] & DMAR_X2APIC_OPT_OUT);
+}
+
+void platform_hpet(const struct acpi *acpi)
+{
+    struct acpi_table table = acpi_find(acpi, "HPET", 0);
+    struct acpi_hpet hpet;
+    mmio_t regs;
+    if (acpi_hpet_read(&table, &hpet) &&
+        paging_map_device((paddr_t){hpet.paddr}, HPET_BYTES, &regs) == OK)
+        tsc_offer_hpet(regs);
 }
 
 static void judge_madt(void)

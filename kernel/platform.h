@@ -9,6 +9,9 @@
 
 struct cmdline;
 
+/* Offer the HPET as a clock, if there is one. Boot CPU, before tsc_calibrate. */
+void platform_hpet(const struct acpi *acpi);
+
 /* Mask the 8259s, switch on this core's controller and timer, mask the IOAPICs. Says what was found.
  * Boot CPU, after tsc_calibrate. A machine without them is survived: one core that never sleeps. */
 void platform_interrupts(const struct acpi *acpi, char *found, size_t n);

@@ -139,3 +139,15 @@ def test_typing_wakes_core_0(boot):
         assert "core" in machine.run("show cores")
     assert serial() > before
     assert machine.poweroff() == 0
+
+
+def test_the_tsc_is_measured_by_the_best_clock_there_is(boot):
+    rates = []
+    for clock, extra in (("HPET", []), ("ACPI PM timer", ["-machine", "hpet=off"]),
+                         ("PIT", ["-M", "pc,acpi=off,hpet=off"])):
+        machine = boot("", wires=0, cores=1, extra=extra)
+        found = re.search(r"clock +TSC at (\d+)\.\d+ MHz by (.*) \(", machine.console_text)
+        assert found[2] == clock
+        rates.append(int(found[1]))
+        machine.stop()
+    assert max(rates) < 1.02 * min(rates), rates

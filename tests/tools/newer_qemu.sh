@@ -31,16 +31,16 @@ fetch() {
     cd "$folder"
     apt-get -q $apt_here download $packages || return 1
     for package in *.deb; do
-        dpkg-deb -x "$package" root.new || return 1
+        dpkg-deb -x "$package" tree.new || return 1
     done
-    mv root.new root
+    mv tree.new tree
     rm -rf ./*.deb lists cache
 }
 
-if [ ! -d "$folder/root" ]; then
+if [ ! -d "$folder/tree" ]; then
     mkdir -p build/logs
     rm -rf "$folder"
     (fetch) </dev/null >"$log" 2>&1 || exit 1
 fi
-"$folder/root/usr/bin/$emulator" --version >>"$log" 2>&1 || exit 1 # its libraries are the installed ones
-echo "$folder/root/usr/bin/$emulator -L $folder/root/usr/share/qemu -L $folder/root/usr/share/seabios"
+"$folder/tree/usr/bin/$emulator" --version >>"$log" 2>&1 || exit 1 # its libraries are the installed ones
+echo "$folder/tree/usr/bin/$emulator -L $folder/tree/usr/share/qemu -L $folder/tree/usr/share/seabios"
