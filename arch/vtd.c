@@ -25,6 +25,7 @@
 #define ECAP_C              BIT64(0)
 #define ECAP_QI             BIT64(1)
 #define ECAP_IR             BIT64(3)
+#define ECAP_EIM            BIT64(4)
 #define ECAP_IRO(v)         ((uint32_t)((v) >> 8 & 0x3FF) * 16)
 #define GCMD                0x18 /* WO */
 #define GSTS                0x1C /* RO; the same bits as GCMD */
@@ -169,6 +170,7 @@ enum err vtd_open(struct vtd_unit *unit, paddr_t base, uint32_t bytes)
     unit->wants_flush = unit->cap & CAP_RWBF;
     unit->has_zlr = unit->cap & CAP_ZLR;
     unit->can_remap_interrupts = unit->has_queue && (unit->ecap & ECAP_IR);
+    unit->has_x2apic = unit->ecap & ECAP_EIM;
     return OK;
 }
 
@@ -347,6 +349,12 @@ enum err vtd_remap(struct vtd_unit *unit, paddr_t table, unsigned bits, bool is_
     }
     unit->is_remapping = true;
     return OK;
+}
+
+enum err vtd_remap_off(struct vtd_unit *unit)
+{
+    unit->is_remapping = false;
+    return command(unit, G_IRE, false, false);
 }
 
 /* --- faults --- */

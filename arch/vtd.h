@@ -23,7 +23,7 @@ struct vtd_unit {
     bool is_caching;    /* keeps absent entries too: an emulator */
     bool wants_flush;   /* its write buffer must be flushed after changes */
     bool has_queue;     /* queued invalidation; else registers */
-    bool can_remap_interrupts;
+    bool can_remap_interrupts, has_x2apic; /* the latter: for CPUs with ids of 32 bits */
     bool has_zlr;       /* zero-length reads of write-only pages are answered */
     bool is_translating, is_remapping;
 
@@ -67,6 +67,8 @@ enum err vtd_translate(struct vtd_unit *unit) MUST_CHECK;
 /* Use this interrupt table of 2^bits entries, which must be absent or right. is_x2apic: ids of 32
  * bits. From now on messages in the old format are blocked. */
 enum err vtd_remap(struct vtd_unit *unit, paddr_t table, unsigned bits, bool is_x2apic) MUST_CHECK;
+/* Messages go through as they are again. */
+enum err vtd_remap_off(struct vtd_unit *unit) MUST_CHECK;
 
 /* Hand each fault recorded since the last call to `visit` and clear it. Costs one register read
  * where there is none. *lost is true if faults came that found no room. Returns how many; bounded.

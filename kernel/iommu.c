@@ -1,61 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Who may touch what: units, one domain a port, faults, `show iommu`. See the header.
+ * Who may touch what: units, one domain a port, faults. See the header; interrupts are in
+ * iommu_irq.c, the command in iommu_show.c.
  */
 #include "kernel/iommu.h"
 #include "arch/cpu.h"
 #include "arch/paging.h"
 #include "arch/tsc.h"
-#include "arch/vtd.h"
-#include "kernel/command.h"
-#include "kernel/dmar.h"
 #include "kernel/fmt.h"
-#include "kernel/json.h"
+#include "kernel/iommu_parts.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "kernel/str.h"
 
 enum {
-    UNITS_MAX = 32,
-    DOMAINS_MAX = 32,
-    BUSES = 256,
     FAULT_LINES_MAX = 8,        /* printed in each ... */
     FAULT_LINES_NS = 1000000000 /* ... interval; the rest is counted */
 };
 
-struct unit {
-    struct vtd_unit vtd;
-    uint16_t segment;
-    bool is_for_all;
-    bool works; /* translation is on */
-    struct vtd_entry *root;
-    struct vtd_entry *contexts[BUSES]; /* 256 entries each, where a bus has any */
-    uint64_t invalidations_at_start;
-    uint64_t faults, lost;
-};
-static struct unit units[UNITS_MAX];
-static unsigned units_n;
-
-struct domain {
-    struct dma_domain dma; /* first: what drivers hold */
-    struct pci_dev pci;
-    struct unit *unit;
-    struct vtd_tables tables;
-    unsigned port;
-    uint16_t number; /* 0 stays unused: units that cache absent entries keep it for themselves */
-    bool is_used, is_cut_off;
-    uint64_t faults;
-};
-static struct domain domains[DOMAINS_MAX];
+struct iommu_unit iommu_units[IOMMU_UNITS_MAX];
+unsigned iommu_units_n;
+struct iommu_domain iommu_domains[IOMMU_DOMAINS_MAX];
+bool iommu_is_on, iommu_is_sealed;
 
 static struct dmar dmar;
-static bool is_on, is_sealed;
 
 /* --- pages for tables --- */
 
 static bool take(void *context, paddr_t *table)
 {
-    struct unit *unit = context;
+    struct iommu_unit *unit = context;
     void *page = memory_take(PAGE_BYTES, PAGE_BYTES);
     if (!page)
         return false;
@@ -72,7 +46,7 @@ static uint64_t *look(void *context, paddr_t table)
 
 static void changed(void *context, const void *entry, size_t bytes)
 {
-    struct unit *unit = context;
+    struct iommu_unit *unit = context;
     vtd_changed(&unit->vtd, entry, bytes);
 }
 
@@ -85,7 +59,7 @@ static uint8_t config_read8(void *context, struct dmar_function f, uint32_t offs
     return pci_at(f.segment, f.bus, f.devfn >> 3, f.devfn & 7, &dev) ? pci_read8(&dev, offset)
                                                                     : 0xFF;
 }
-static const struct dmar_pci by_config = {config_read8, NULL};
+const struct dmar_pci iommu_pci = {config_read8, NULL};
 
 static struct dmar_function function_of(const struct pci_dev *pci)
 {
@@ -96,7 +70,7 @@ static struct dmar_function function_of(const struct pci_dev *pci)
 /* --- units --- */
 
 /* What parts are known to claim wrongly; Linux's and Xen's experience. */
-static void apply_quirks(struct unit *unit)
+static void apply_quirks(struct iommu_unit *unit)
 {
     struct cpuid id = cpu_id(1, 0);
     uint32_t family = id.eax >> 8 & 15, model = (id.eax >> 4 & 15) | (id.eax >> 12 & 0xF0);
@@ -120,18 +94,18 @@ static void add_unit(const struct dmar_entry *drhd)
         log_warn("iommu: a unit of ACPI's DMAR %s; not used", drhd->damage);
         return;
     }
-    if (units_n == UNITS_MAX) {
+    if (iommu_units_n == IOMMU_UNITS_MAX) {
         log_warn("iommu: the unit at 0x%lx is one too many; not used", drhd->base);
         return;
     }
-    struct unit *unit = &units[units_n];
-    *unit = (struct unit){.segment = drhd->segment, .is_for_all = drhd->is_for_all};
+    struct iommu_unit *unit = &iommu_units[iommu_units_n];
+    *unit = (struct iommu_unit){.segment = drhd->segment, .is_for_all = drhd->is_for_all};
     if (vtd_open(&unit->vtd, (paddr_t){drhd->base}, drhd->register_bytes) != OK) {
         log_warn("iommu: the unit at 0x%lx is not used: %s", drhd->base, unit->vtd.wrong);
         return;
     }
     apply_quirks(unit);
-    units_n++;
+    iommu_units_n++;
 }
 
 /* Every unit that DMAR names, opened. NULL, or why the table is of no use. */
@@ -155,11 +129,11 @@ static const char *find_units(const struct acpi_table *table)
     while (dmar_next(&walk, &entry))
         if (entry.kind == DMAR_DRHD)
             add_unit(&entry);
-    return units_n ? NULL : "ACPI's DMAR table names no unit that answers";
+    return iommu_units_n ? NULL : "ACPI's DMAR table names no unit that answers";
 }
 
 /* Everything that a loader left on goes off; our queue is on. */
-static enum err take_over(struct unit *unit)
+static enum err take_over(struct iommu_unit *unit)
 {
     void *queue = memory_take(PAGE_BYTES, PAGE_BYTES);
     void *status = memory_take(PAGE_BYTES, PAGE_BYTES);
@@ -172,7 +146,7 @@ static enum err take_over(struct unit *unit)
     return err ? err : vtd_start(&unit->vtd, queue, status);
 }
 
-static enum err start_unit(struct unit *unit)
+static enum err start_unit(struct iommu_unit *unit)
 {
     paddr_t root;
     enum err err = take_over(unit);
@@ -193,9 +167,9 @@ static enum err start_unit(struct unit *unit)
 
 static void describe(char *found, size_t n, unsigned working)
 {
-    const struct vtd_unit *v = &units[0].vtd;
+    const struct vtd_unit *v = &iommu_units[0].vtd;
     size_t at = fmt_print(found, n, "%u of %u units translate: VT-d %u.%u, %u levels, %u bits,",
-                          working, units_n, v->version >> 4 & 15, v->version & 15,
+                          working, iommu_units_n, v->version >> 4 & 15, v->version & 15,
                           vtd_levels(v->cap), vtd_address_bits(v));
     if (at < n)
         fmt_print(found + at, n - at, " pages of 4K%s%s; nothing is mapped",
@@ -208,14 +182,14 @@ void iommu_init(const struct acpi_table *table, enum iommu_mode mode, char *foun
     unsigned working = 0, bits = 39;
 
     if (mode == IOMMU_OFF) {
-        for (unsigned i = 0; i < units_n; i++)
-            if (take_over(&units[i]) != OK)
-                log_warn("iommu: unit %u was left on and stays so: %s", i, units[i].vtd.wrong);
+        for (unsigned i = 0; i < iommu_units_n; i++)
+            if (take_over(&iommu_units[i]) != OK)
+                log_warn("iommu: unit %u was left on and stays so: %s", i, iommu_units[i].vtd.wrong);
         fmt_print(found, n, "iommu=off: cards may touch all memory");
         return;
     }
-    for (unsigned i = 0; i < units_n; i++) {
-        struct unit *unit = &units[i];
+    for (unsigned i = 0; i < iommu_units_n; i++) {
+        struct iommu_unit *unit = &iommu_units[i];
         if (start_unit(unit) != OK) {
             log_warn("iommu: unit %u at 0x%lx is not used: %s", i, unit->vtd.base.v,
                      unit->vtd.wrong);
@@ -232,8 +206,11 @@ void iommu_init(const struct acpi_table *table, enum iommu_mode mode, char *foun
         fmt_print(found, n, "cards may touch all memory: %s", why);
         return;
     }
-    is_on = true;
+    iommu_is_on = true;
     dma_translate(bits);
+    why = iommu_irq_start(&dmar);
+    if (why)
+        log_warn("iommu: interrupts are not remapped: %s", why);
     describe(found, n, working);
 }
 
@@ -242,11 +219,11 @@ void iommu_init(const struct acpi_table *table, enum iommu_mode mode, char *foun
 static enum err map(struct dma_domain *dma, iova_t iova, paddr_t paddr, size_t bytes,
                     enum dma_rights rights)
 {
-    struct domain *domain = (struct domain *)dma;
+    struct iommu_domain *domain = (struct iommu_domain *)dma;
     struct vtd_unit *vtd = &domain->unit->vtd;
     unsigned wanted = rights;
 
-    CHECK(!is_sealed);
+    CHECK(!iommu_is_sealed);
     /* A unit without ZLR stops zero-length reads of pages that may only be written. */
     if (wanted == DMA_WRITE && !vtd->has_zlr)
         wanted |= DMA_READ;
@@ -279,14 +256,14 @@ static bool is_our_ram(uint64_t start, uint64_t last)
 }
 
 /* Memory that firmware keeps for the card, at the same addresses. */
-static enum err map_reserved(struct domain *domain)
+static enum err map_reserved(struct iommu_domain *domain)
 {
     struct acpi_walk walk = dmar_walk(&dmar);
     struct dmar_entry entry;
 
     while (dmar_next(&walk, &entry)) {
         if (entry.kind != DMAR_RMRR || entry.damage ||
-            !dmar_names(&entry, &by_config, function_of(&domain->pci)))
+            !dmar_names(&entry, &iommu_pci, function_of(&domain->pci)))
             continue;
         if (is_our_ram(entry.base, entry.limit)) {
             log_warn("iommu: port%u: reserved memory 0x%lx to 0x%lx is RAM of ours; not mapped",
@@ -303,20 +280,20 @@ static enum err map_reserved(struct domain *domain)
     return OK;
 }
 
-static struct unit *unit_of(const struct pci_dev *pci)
+static struct iommu_unit *unit_of(const struct pci_dev *pci)
 {
     struct dmar_entry drhd;
 
-    if (!dmar_unit_of(&dmar, &by_config, function_of(pci), &drhd))
+    if (!dmar_unit_of(&dmar, &iommu_pci, function_of(pci), &drhd))
         return NULL;
-    for (unsigned i = 0; i < units_n; i++)
-        if (units[i].works && units[i].vtd.base.v == drhd.base)
-            return &units[i];
+    for (unsigned i = 0; i < iommu_units_n; i++)
+        if (iommu_units[i].works && iommu_units[i].vtd.base.v == drhd.base)
+            return &iommu_units[i];
     return NULL;
 }
 
 /* The context entry of a function. NULL: no memory for the table of its bus. */
-static struct vtd_entry *context_of(struct unit *unit, const struct pci_dev *pci)
+static struct vtd_entry *context_of(struct iommu_unit *unit, const struct pci_dev *pci)
 {
     if (!unit->contexts[pci->bus]) {
         paddr_t table;
@@ -329,9 +306,9 @@ static struct vtd_entry *context_of(struct unit *unit, const struct pci_dev *pci
     return &unit->contexts[pci->bus][pci->device << 3 | pci->function];
 }
 
-static enum err attach(struct domain *domain)
+static enum err attach(struct iommu_domain *domain)
 {
-    struct unit *unit = domain->unit;
+    struct iommu_unit *unit = domain->unit;
     struct vtd_entry *entry = context_of(unit, &domain->pci);
 
     if (!entry)
@@ -346,26 +323,26 @@ static enum err attach(struct domain *domain)
 
 enum err iommu_confine(const struct pci_dev *pci, unsigned port, struct dma_domain **out)
 {
-    struct domain *domain = NULL;
+    struct iommu_domain *domain = NULL;
 
     *out = NULL;
-    if (!is_on)
+    if (!iommu_is_on)
         return OK;
-    for (unsigned i = 0; i < DOMAINS_MAX && !domain; i++)
-        if (!domains[i].is_used)
-            domain = &domains[i];
-    struct unit *unit = unit_of(pci);
-    if (!unit || !domain || (unsigned)(domain - domains) + 2 > vtd_domains(&unit->vtd)) {
+    for (unsigned i = 0; i < IOMMU_DOMAINS_MAX && !domain; i++)
+        if (!iommu_domains[i].is_used)
+            domain = &iommu_domains[i];
+    struct iommu_unit *unit = unit_of(pci);
+    if (!unit || !domain || (unsigned)(domain - iommu_domains) + 2 > vtd_domains(&unit->vtd)) {
         log_error("iommu: %02x:%02x.%u cannot be confined: %s", pci->bus, pci->device,
                   pci->function, unit ? "no domain is free" : "no unit that works has it");
         return ERR_NO_DEVICE;
     }
-    *domain = (struct domain){
+    *domain = (struct iommu_domain){
         .dma = {.map = map},
         .pci = *pci,
         .unit = unit,
         .port = port,
-        .number = (uint16_t)(domain - domains + 1),
+        .number = (uint16_t)(domain - iommu_domains + 1),
         .is_used = true,
         .tables = {.levels = vtd_levels(unit->vtd.cap),
                    .address_bits = vtd_address_bits(&unit->vtd),
@@ -393,7 +370,7 @@ enum err iommu_confine(const struct pci_dev *pci, unsigned port, struct dma_doma
 
 void iommu_release(struct dma_domain *dma)
 {
-    struct domain *domain = (struct domain *)dma;
+    struct iommu_domain *domain = (struct iommu_domain *)dma;
 
     if (!dma || !domain->is_used)
         return;
@@ -409,15 +386,15 @@ void iommu_release(struct dma_domain *dma)
 
 void iommu_assume_zlr(void)
 {
-    for (unsigned i = 0; i < units_n; i++)
-        units[i].vtd.has_zlr = true;
+    for (unsigned i = 0; i < iommu_units_n; i++)
+        iommu_units[i].vtd.has_zlr = true;
 }
 
 void iommu_seal(void)
 {
-    is_sealed = true;
-    for (unsigned i = 0; i < units_n; i++)
-        units[i].invalidations_at_start = units[i].vtd.invalidations;
+    iommu_is_sealed = true;
+    for (unsigned i = 0; i < iommu_units_n; i++)
+        iommu_units[i].invalidations_at_start = iommu_units[i].vtd.invalidations;
 }
 
 /* --- faults --- */
@@ -449,17 +426,17 @@ static bool may_print(void)
 }
 
 struct faulting {
-    struct unit *unit;
+    struct iommu_unit *unit;
     uint32_t cut_off;
 };
 
-static struct domain *domain_of(const struct unit *unit, uint16_t source)
+static struct iommu_domain *domain_of(const struct iommu_unit *unit, uint16_t source)
 {
-    for (unsigned i = 0; i < DOMAINS_MAX; i++) {
-        const struct pci_dev *pci = &domains[i].pci;
-        if (domains[i].is_used && domains[i].unit == unit &&
+    for (unsigned i = 0; i < IOMMU_DOMAINS_MAX; i++) {
+        const struct pci_dev *pci = &iommu_domains[i].pci;
+        if (iommu_domains[i].is_used && iommu_domains[i].unit == unit &&
             (pci->bus << 8 | pci->device << 3 | pci->function) == source)
-            return &domains[i];
+            return &iommu_domains[i];
     }
     return NULL;
 }
@@ -467,7 +444,7 @@ static struct domain *domain_of(const struct unit *unit, uint16_t source)
 static void on_fault(void *context, const struct vtd_fault *fault)
 {
     struct faulting *now = context;
-    struct domain *domain = domain_of(now->unit, fault->source);
+    struct iommu_domain *domain = domain_of(now->unit, fault->source);
     char who[40], what[64];
 
     now->unit->faults++;
@@ -491,16 +468,16 @@ static void on_fault(void *context, const struct vtd_fault *fault)
     else
         fmt_print(what, sizeof(what), "tried to %s 0x%lx", fault->is_read ? "read" : "write",
                   fault->address);
-    log_error("iommu: unit %u: %s %s: %s (reason %02xh)", (unsigned)(now->unit - units), who, what,
-              vtd_reason(fault->reason), fault->reason);
+    log_error("iommu: unit %u: %s %s: %s (reason %02xh)", (unsigned)(now->unit - iommu_units), who,
+              what, vtd_reason(fault->reason), fault->reason);
 }
 
 uint32_t iommu_poll(void)
 {
     struct faulting now = {0};
 
-    for (unsigned i = 0; i < units_n; i++) {
-        struct unit *unit = &units[i];
+    for (unsigned i = 0; i < iommu_units_n; i++) {
+        struct iommu_unit *unit = &iommu_units[i];
         bool lost, is_gone;
         if (!unit->works)
             continue;
@@ -517,93 +494,10 @@ uint32_t iommu_poll(void)
 
 void iommu_allow(struct dma_domain *dma)
 {
-    struct domain *domain = (struct domain *)dma;
+    struct iommu_domain *domain = (struct iommu_domain *)dma;
 
     if (!dma)
         return;
     domain->is_cut_off = false;
     pci_command(&domain->pci, PCI_COMMAND_MASTER, 0);
 }
-
-/* --- show iommu --- */
-
-struct row {
-    const struct call *call;
-    const struct domain *domain;
-};
-
-static void show_mapping(void *context, iova_t iova, paddr_t paddr, uint64_t bytes, unsigned rights)
-{
-    const struct row *row = context;
-    const char *access = rights == DMA_READ_WRITE ? "rw" : rights == DMA_READ ? "r" : "w";
-
-    if (row->call->json) {
-        struct json j;
-        json_begin(&j, row->call->out);
-        json_u64(&j, "port", row->domain->port);
-        json_u64(&j, "iova", iova.v);
-        json_u64(&j, "bytes", bytes);
-        json_string(&j, "access", access);
-        json_u64(&j, "paddr", paddr.v);
-        json_line(&j);
-    } else {
-        out_printf(row->call->out, "port%-3u 0x%012lx %8lu KiB  %-6s 0x%012lx\n", row->domain->port,
-                   iova.v, bytes / 1024, access, paddr.v);
-    }
-}
-
-static void show_unit(const struct call *call, unsigned i)
-{
-    const struct unit *unit = &units[i];
-    const struct vtd_unit *v = &unit->vtd;
-    uint64_t since = is_sealed ? v->invalidations - unit->invalidations_at_start : 0;
-
-    if (call->json) {
-        struct json j;
-        json_begin(&j, call->out);
-        json_u64(&j, "unit", i);
-        json_u64(&j, "base", v->base.v);
-        json_bool(&j, "translation", unit->works);
-        json_bool(&j, "interrupt_remapping", v->is_remapping);
-        json_u64(&j, "levels", vtd_levels(v->cap));
-        json_u64(&j, "address_bits", vtd_address_bits(v));
-        json_bool(&j, "queue", v->has_queue);
-        json_bool(&j, "coherent", v->is_coherent);
-        json_bool(&j, "caching_mode", v->is_caching);
-        json_bool(&j, "write_only", v->has_zlr);
-        json_u64(&j, "faults", unit->faults);
-        json_u64(&j, "invalidations", v->invalidations);
-        json_u64(&j, "invalidations_since_start", since);
-        json_line(&j);
-        return;
-    }
-    out_printf(call->out, "unit %u at 0x%lx: translation %s, interrupt remapping %s\n", i,
-               v->base.v, unit->works ? "on" : "off", v->is_remapping ? "on" : "off");
-    out_printf(call->out, "  CAP 0x%lx ECAP 0x%lx: %u levels, pages of 4K%s%s, %u bits\n", v->cap,
-               v->ecap, vtd_levels(v->cap), vtd_has_pages(v, 2) ? " 2M" : "",
-               vtd_has_pages(v, 3) ? " 1G" : "", vtd_address_bits(v));
-    out_printf(call->out, "  invalidation by %s, page walks %s, absent entries %s\n",
-               v->has_queue ? "queue" : "registers", v->is_coherent ? "coherent" : "flushed for",
-               v->is_caching ? "cached" : "not cached");
-    if (!v->has_zlr)
-        out_text(call->out, "  no zero-length reads (ZLR 0): what may be written may be read\n");
-    out_printf(call->out, "  %lu faults (more were lost %lu times), %lu invalidations, ",
-               unit->faults, unit->lost, v->invalidations);
-    out_printf(call->out, "%lu since start\n", since);
-}
-
-static enum command_result show_iommu(const struct call *call)
-{
-    if (!is_on && !call->json)
-        out_text(call->out, "no IOMMU in use: cards may touch all memory\n");
-    for (unsigned i = 0; i < units_n && is_on; i++)
-        show_unit(call, i);
-    if (is_on && !call->json)
-        out_text(call->out, "\nport    address             bytes  access memory\n");
-    for (unsigned i = 0; i < DOMAINS_MAX; i++)
-        if (domains[i].is_used)
-            vtd_visit(&domains[i].tables, show_mapping,
-                      &(struct row){.call = call, .domain = &domains[i]});
-    return COMMAND_DONE;
-}
-COMMAND("show iommu", "[-j]", "remapping units, and what each port may touch", show_iommu);

@@ -34,6 +34,14 @@ void iommu_release(struct dma_domain *domain);
 /* For tests: take every unit to answer zero-length reads, whatever its ZLR bit says, so that pages
  * may be write-only. Before any card is confined. */
 void iommu_assume_zlr(void);
+/* For tests: let every card send the interrupt of entry 0, which is somebody else's. */
+void iommu_forge(void);
+
+/* What to write into an MSI or MSI-X entry of the domain's card so that it raises this vector on
+ * this core: with interrupt remapping an entry that only this card can use, else (and without a
+ * domain) what msi_compose says. Boot CPU, before start. */
+enum err iommu_msi(struct dma_domain *domain, unsigned core, uint8_t vector, uint64_t *address,
+                   uint32_t *data) MUST_CHECK;
 
 /* The loops are about to start: from now on no mapping changes. Boot CPU. */
 void iommu_seal(void);

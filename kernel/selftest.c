@@ -139,6 +139,11 @@ void selftest_run(const char *name)
         log_info("selftest: pages may be write-only for cards");
         return;
     }
+    if (str_equal(name, "forge")) {
+        iommu_forge();
+        log_info("selftest: cards send an interrupt that is not theirs");
+        return;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(deeds); i++)
         if (str_equal(name, deeds[i].name)) {
             log_info("selftest: %s", name);

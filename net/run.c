@@ -162,7 +162,7 @@ static bool set_vectors(struct port *port)
         enum err err = irq_alloc(core, v == 0 ? link_event : NULL, NULL,
                                  v == 0 ? "port events" : "port receive", &vector);
         if (!err)
-            err = msi_compose(core, vector, &address, &data);
+            err = iommu_msi(port->domain, core, vector, &address, &data);
         if (!err)
             err = port->ops->irq_set(port, v, address, data);
         if (err) {

@@ -238,6 +238,12 @@ uint32_t iommu_poll(void)
     machine_cut_off = 0;
     return cut_off;
 }
+enum err iommu_msi(struct dma_domain *domain, unsigned core, uint8_t vector, uint64_t *address,
+                   uint32_t *data)
+{
+    (void)domain;
+    return msi_compose(core, vector, address, data);
+}
 void iommu_allow(struct dma_domain *domain)
 {
     for (unsigned i = 0; i < machine_cards_n; i++)

@@ -114,7 +114,7 @@ def test_frames_pass_and_nothing_is_invalidated_after_start(boot, unit):
 
 @pytest.mark.parametrize("unit", ["39 bits", "caching, 48 bits"])
 def test_each_port_may_touch_its_own_and_no_more(boot, unit):
-    machine = boot("app=forward selftest=zlr", iommu=UNITS[unit])
+    machine = boot("app=forward selftest=zlr", iommu=UNITS[unit], cores=1)
     exchange(machine)
     _, ports = show(machine)
 
@@ -268,3 +268,44 @@ def test_a_machine_without_a_unit_goes_on_by_default_and_says_so(boot):
     machine = boot("app=forward")
     assert "cards may touch all memory: there is no DMAR table" in machine.console_text
     exchange(machine)
+
+
+def counts(machine):
+    """{name: how often} of `show irqs`, all cores together."""
+    total = {}
+    for row in machine.json("show irqs -j"):
+        total[row["name"]] = total.get(row["name"], 0) + row["count"]
+    return total
+
+
+def one_by_one(machine, n=10):
+    """Frames with time to fall asleep in between."""
+    for i in range(n):
+        frame = bytes([i]) * 77
+        machine.wires[0].send(frame)
+        assert machine.wires[1].receive(1) == [frame]
+        time.sleep(0.05)
+
+
+def test_interrupts_come_through_entries_for_one_source_each(boot):
+    machine = boot("app=forward", iommu=True, cores=2)
+    units, _ = show(machine)
+    assert units[0]["interrupt_remapping"] is True
+    rows = [row for row in machine.json("show iommu -j") if "interrupt" in row]
+    sources = [row["source"] for row in rows]
+    # Events and two queues a port; the rest are lines of the IOAPIC, which DMAR puts at ff:00.0.
+    assert sources.count("00:01.0") == sources.count("00:02.0") == 3
+    assert set(sources) - {"00:01.0", "00:02.0"} <= {"ff:00.0"}
+    assert len({(row["apic"], row["vector"]) for row in rows}) == len(rows)
+    before = counts(machine)
+    one_by_one(machine)
+    after = counts(machine)
+    assert after["port receive"] >= before["port receive"] + 5
+    assert after["serial"] > before["serial"]
+
+
+def test_an_interrupt_of_another_device_does_not_arrive(boot):
+    machine = boot("app=forward selftest=forge", iommu=True, cores=1)
+    one_by_one(machine)
+    assert counts(machine)["port receive"] == 0
+    assert "invalid IRTE SID" in machine.errors() or "fault" in machine.console_text
