@@ -13,7 +13,8 @@ IMAGE_OUT     := build/image
 # Every C and assembly file of the image's layers.
 IMAGE_C       := $(wildcard boot/*.c arch/*.c kernel/*.c drivers/*.c drivers/*/*.c net/*.c net/*/*.c)
 IMAGE_ASM     := $(wildcard boot/*.asm arch/*.asm)
-IMAGE_OBJ     := $(IMAGE_C:%.c=$(IMAGE_OUT)/%.o) $(IMAGE_ASM:%.asm=$(IMAGE_OUT)/%.asm.o)
+IMAGE_OBJ     := $(IMAGE_C:%.c=$(IMAGE_OUT)/%.o) $(IMAGE_ASM:%.asm=$(IMAGE_OUT)/%.asm.o) \
+                 $(IMAGE_OUT)/font.asm.o
 
 # No SSE: the loops stay free of state that interrupts would have to save. No red zone: exceptions
 # use the same stack. The canary is a global variable, set before the first C function.
@@ -55,6 +56,11 @@ $(IMAGE_OUT)/first.elf: $(IMAGE_OBJ) $(IMAGE_OUT)/no_symbols.asm.o linker.ld
 
 $(IMAGE_OUT)/symbols.asm.o: $(IMAGE_OUT)/first.elf boot/ksym.awk
 	nm -n $< | awk -f boot/ksym.awk > $(@:.o=)
+	$(IMAGE_AS) -f elf64 -o $@ $(@:.o=)
+
+$(IMAGE_OUT)/font.asm.o: kernel/font.txt boot/font.awk
+	@mkdir -p $(@D)
+	awk -f boot/font.awk $< > $(@:.o=)
 	$(IMAGE_AS) -f elf64 -o $@ $(@:.o=)
 
 build/ferrule.debug: $(IMAGE_OUT)/symbols.asm.o

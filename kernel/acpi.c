@@ -212,6 +212,27 @@ bool acpi_mcfg_entry(const struct acpi_table *mcfg, unsigned i, struct acpi_mcfg
     return true;
 }
 
+/* --- SPCR --- */
+
+#define SPCR_INTERFACE 36 /* u8: 0 16550, 1 16450-like, 18 16550 with the address's access size */
+#define SPCR_ADDRESS   40 /* generic address */
+#define SPCR_BAUD      58 /* u8 */
+#define SPCR_BYTES     60u
+
+bool acpi_spcr_read(const struct acpi_table *spcr, struct acpi_spcr *out)
+{
+    static const uint32_t bauds[] = {0, 0, 0, 9600, 19200, 0, 57600, 115200};
+    memset(out, 0, sizeof *out);
+    if (spcr->bytes < SPCR_BYTES)
+        return false;
+    uint8_t interface = spcr->at[SPCR_INTERFACE], baud = spcr->at[SPCR_BAUD];
+    out->address = acpi_u64(spcr->at + SPCR_ADDRESS + 4);
+    out->baud = baud < ARRAY_SIZE(bauds) ? bauds[baud] : 0;
+    out->is_port = spcr->at[SPCR_ADDRESS] == ACPI_IO && out->address <= 0xFFF8 &&
+                   (interface <= 1 || interface == 18);
+    return out->address != 0;
+}
+
 /* --- FADT --- */
 
 #define FADT_DSDT               40

@@ -90,6 +90,16 @@ struct acpi_mcfg {
 /* Entry i; false behind the last. An entry that cannot be right gives base 0. */
 bool acpi_mcfg_entry(const struct acpi_table *mcfg, unsigned i, struct acpi_mcfg *out);
 
+/* --- SPCR: the serial line that firmware uses itself --- */
+
+struct acpi_spcr {
+    uint64_t address;
+    uint32_t baud; /* 0: leave it as it is */
+    bool is_port;  /* a 16550 or its like behind an I/O port */
+};
+/* False: there is no such table, or no line in it. */
+bool acpi_spcr_read(const struct acpi_table *spcr, struct acpi_spcr *out);
+
 /* --- FADT and the DSDT's \_S5 package: power --- */
 
 enum acpi_space { ACPI_MEMORY = 0, ACPI_IO = 1, ACPI_PCI = 2 };

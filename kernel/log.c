@@ -8,6 +8,7 @@
 #include "arch/tsc.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/screen.h"
 #include "kernel/str.h"
 
 #define RING_BYTES 16384u
@@ -46,6 +47,12 @@ static void ring_add(const char *text, size_t n)
         ring[ring_end++ % RING_BYTES] = text[i];
 }
 
+static void show(const char *text, size_t n)
+{
+    sink(text, n);
+    screen_write(text, n);
+}
+
 static void stamp(char *buf, size_t n)
 {
     if (!tsc_is_known()) {
@@ -79,7 +86,7 @@ void log_vline(enum log_level level, const char *fmt, va_list args)
     lock_give();
     if (is_printed && is_core_0) {
         log_pump();
-        sink(text, len);
+        show(text, len);
     }
 }
 
@@ -94,7 +101,7 @@ void log_pump(void)
     memcpy(text, pending, n);
     pending_n = pending_lost = 0;
     lock_give();
-    sink(text, n);
+    show(text, n);
     if (lost)
         log_warn("log: %u lines of other cores were not printed", lost);
 }

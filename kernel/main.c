@@ -24,6 +24,7 @@
 #include "kernel/pci.h"
 #include "kernel/platform.h"
 #include "kernel/power.h"
+#include "kernel/screen.h"
 #include "kernel/selftest.h"
 #include "kernel/start.h"
 #include "kernel/str.h"
@@ -74,6 +75,11 @@ static void boot_information(struct found *found)
         log_warn("boot: %s", info.damage);
     FOUND("%s, loader \"%s\", %u memory ranges, %u modules", bootinfo_path_name(info.path),
           info.loader, info.n_ranges, info.n_modules);
+}
+
+static void screen(struct found *found)
+{
+    screen_start(&info, found->text, sizeof found->text);
 }
 
 static void say_boot_line(void *context, const char *text)
@@ -183,6 +189,24 @@ static void acpi_tables(struct found *found)
           where);
 }
 
+/* ACPI's SPCR names firmware's own serial line: ours too, unless the boot line names another. */
+static void firmware_line(struct found *found)
+{
+    struct acpi_table table = acpi_find(&acpi, "SPCR", 0);
+    struct acpi_spcr spcr;
+    if (cmdline_get(&line, "console") || !acpi_spcr_read(&table, &spcr))
+        return;
+    uint32_t baud = spcr.baud ? spcr.baud : SERIAL_BAUD;
+    if (!spcr.is_port)
+        FOUND("firmware's line at 0x%lx is no 16550 behind a port; not used", spcr.address);
+    else if (spcr.address == SERIAL_COM1 && baud == SERIAL_BAUD && serial_is_there())
+        FOUND("firmware's is the same");
+    else if (serial_init((uint16_t)spcr.address, baud) == OK)
+        FOUND("at port 0x%lx, %u baud, as firmware's SPCR says", spcr.address, baud);
+    else if (serial_init(SERIAL_COM1, SERIAL_BAUD) == OK)
+        FOUND("nobody answers at port 0x%lx, of which firmware's SPCR speaks", spcr.address);
+}
+
 static void power(struct found *found)
 {
     struct acpi_fadt fadt;
@@ -264,11 +288,13 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
 
     step("traps", traps);
     step("boot", boot_information);
+    step("screen", screen);
     step("line", boot_line);
     step("serial", serial_line);
     step("cpu", cpu);
     step("memory", memory);
     step("acpi", acpi_tables);
+    step("serial", firmware_line);
     step("power", power);
     step("clock", clock);
     step("irq", interrupts);

@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/pmem.h"
+#include "kernel/screen.h"
 #include "kernel/str.h"
 
 #define MIB     (UINT64_C(1) << 20)
@@ -125,7 +126,9 @@ enum err memory_init(const struct bootinfo *info, char *found, size_t n)
     enum err e = build_tables();
     if (e != OK)
         return e;
+    screen_map();
     paging_switch();
+    screen_moved();
     features_enable();
     reach = PHYSMAP_BYTES;
     fmt_print(found, n, "%lu MiB of RAM in %u ranges, image %lu KiB, %lu MiB free", ram_bytes / MIB,

@@ -14,6 +14,7 @@
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
+#include "kernel/screen.h"
 #include "kernel/str.h"
 
 #define BACKTRACE_MAX 24
@@ -28,7 +29,7 @@ void panic_set_end(enum panic_end end)
     end_wanted = end;
 }
 
-/* Straight to the serial line: the log and its sink may be what broke. */
+/* Straight to the serial line and the screen: the log and its sink may be what broke. */
 static void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void print(const char *fmt, ...)
 {
@@ -38,12 +39,14 @@ static void print(const char *fmt, ...)
     size_t n = fmt_vprint(text, sizeof text, fmt, args);
     va_end(args);
     serial_write(text, n);
+    screen_write(text, n);
 }
 
 static void print_bytes(void *context, const char *text, size_t n)
 {
     (void)context;
     serial_write(text, n);
+    screen_write(text, n);
 }
 
 static void print_code(const char *before, uint64_t address)
@@ -183,8 +186,10 @@ static void stop_if_panicking(const char *what, uint64_t rip)
 {
     struct cpu *first = NULL, *self = cpu_this();
     if (__atomic_compare_exchange_n(&panicking, &first, self, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE))
+                                    __ATOMIC_ACQUIRE)) {
+        screen_keep();
         return;
+    }
     if (first != self) /* one at a time: the first one tells the story, and stops us by NMI */
         for (;;)
             cpu_halt();

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The screen, for machines without a serial port: text memory of a VGA, frame buffers, what stays
+of a panic; and the serial line that firmware's SPCR names. Frame buffers are read back with the
+letters of kernel/font.txt, so a line counts as shown when a person could read it."""
+import re
+import struct
+import time
+
+import pytest
+
+from boot_media import ISO, ROOT, clean, uefi
+
+VGA = ["-device", "VGA"]
+NO_SERIAL = ["-global", "isa-serial.iobase=0x100"]
+EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+
+
+def font():
+    """{the rows of a letter as a tuple of strings: the letter}"""
+    with open(f"{ROOT}/kernel/font.txt", encoding="utf-8") as f:
+        rows = [line.split() for line in f if line[0] in "#."]
+    letters = {}
+    for band in range(0, len(rows) // 8):
+        for i, glyph in enumerate(zip(*rows[8 * band:8 * band + 8])):
+            letters[glyph] = chr(32 + 16 * band + i)
+    return letters
+
+
+def vga_text(machine):
+    """The 25 rows of text memory."""
+    path = f"{machine.folder}/text.bin"
+    machine.qmp("pmemsave", val=0xB8000, size=4000, filename=path)
+    with open(path, "rb") as f:
+        memory = f.read()
+    return [memory[i:i + 160:2].decode("latin-1").rstrip(" \0") for i in range(0, 4000, 160)]
+
+
+def pixel_text(machine):
+    """The screen's picture as rows of text."""
+    path = f"{machine.folder}/screen.ppm"
+    machine.qmp("screendump", filename=path)
+    with open(path, "rb") as f:
+        picture = f.read()
+    size = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", picture)
+    width, height, at = int(size[1]), int(size[2]), size.end()
+    scale = max(1, width // 600)
+    letters, rows = font(), []
+    for top in range(0, height // (10 * scale) * 10 * scale, 10 * scale):
+        lines = [picture[at + (top + y * scale) * width * 3:][:width * 3:3 * scale]
+                 for y in range(8)]
+        rows.append("".join(
+            letters.get(tuple("".join("#" if p else "." for p in line[x:x + 5])
+                              for line in lines), "\x7f")
+            for x in range(0, width // (6 * scale) * 6, 6)).rstrip())
+    return rows
+
+
+def shows(rows, machine, text):
+    assert any(text in row for row in rows), (text, rows)
+    assert "\x7f" not in "".join(rows)
+
+
+def test_vga_text_shows_the_newest_lines_of_the_log(boot):
+    machine = boot("", wires=0, extra=VGA)
+    assert "VGA text, 80 by 25 letters" in machine.console_text
+    rows = vga_text(machine)
+    log = [line.rstrip() for line in machine.run("show log 8").splitlines()]
+    at = next(i for i, row in enumerate(rows) if row == log[-1][:80].rstrip())
+    wrapped = (len(log[-1]) - 1) // 80
+    assert rows[(at + wrapped + 1) % 25] == "", rows  # where the next line goes
+    shown = "".join(row.ljust(80) for row in rows[at + wrapped + 2:] + rows[:at + wrapped + 1])
+    for line in log:
+        assert line in shown, (line, rows)
+    assert machine.poweroff() == 0
+
+
+def test_no_serial_port_and_the_screen_tells(boot):
+    """Without a UART the screen is all there is; a panic stays on it from its first line on."""
+    machine = boot("selftest=null", wires=0, prompt=False, extra=VGA + NO_SERIAL)
+    for _ in range(100):
+        rows = vga_text(machine)
+        if any(row.startswith("halted") for row in rows) or "last log" in "".join(rows):
+            break
+        time.sleep(0.2)
+    assert rows[1].startswith("PANIC: page fault: read of a page"), rows
+    assert any("read_null" in row for row in rows) and any("kmain" in row for row in rows), rows
+    assert machine.console_text == ""
+
+
+def test_a_frame_buffer_under_uefi_is_readable(boot, folder):
+    machine = boot(boot=uefi(folder) + ["-cdrom", ISO], wires=0, extra=VGA)
+    rows = pixel_text(machine)
+    assert rows[0].endswith(" ferrule"), rows
+    shows(rows, machine, " by 600 pixels of ")
+    shows(rows, machine, "us after entry")
+    assert machine.poweroff() == 0
+    clean(folder)
+
+
+def spcr(port, baud_code):
+    body = bytearray(80 - 36)
+    body[0] = 0                                      # a 16550
+    body[4:16] = struct.pack("<BBBBQ", 1, 8, 0, 1, port)
+    body[58 - 36] = baud_code
+    return bytes(body)
+
+
+@pytest.mark.parametrize("line,lands", [("", 2), ("console=ttyS0", 1)])
+def test_firmwares_serial_line_is_ours_unless_the_boot_line_names_one(boot, folder, line, lands):
+    with open(f"{folder}/spcr.bin", "wb") as f:
+        f.write(spcr(0x2F8, 3))
+    second = f"{folder}/second.txt"
+    machine = boot(f"{line} run=poweroff", wires=0, prompt=False, extra=[
+        "-acpitable", f"sig=SPCR,rev=2,data={folder}/spcr.bin",
+        "-chardev", f"file,id=second,path={second}", "-device",
+        "isa-serial,iobase=0x2f8,irq=3,chardev=second"])
+    assert machine.wait_exit() == 0
+    with open(second, encoding="utf-8") as f:
+        text = f.read()
+    if lands == 2:
+        assert "at port 0x2f8, 9600 baud, as firmware's SPCR says" in text and "power off" in text
+        assert "power off" not in machine.console_text
+    else:
+        assert text == "" and "power off" in machine.console_text
