@@ -25,6 +25,10 @@ bool console_is_busy(void)
 {
     return false;
 }
+bool console_may_sleep(void)
+{
+    return true;
+}
 
 enum { FRAME_BYTES = 60, TICK_NS = 100000000, SOURCES = 200 };
 

@@ -38,6 +38,10 @@ bool console_is_busy(void)
 {
     return false;
 }
+bool console_may_sleep(void)
+{
+    return true;
+}
 static uint32_t round_of_core_0(void)
 {
     struct row row = run_row(0);
