@@ -137,6 +137,8 @@
     RULE(RSC_ON, "rsc-not-off", ADVICE, "5", "RFCTL.RSC_DIS is set by who forwards")               \
     RULE(BAM_RXEN, "bam-while-receiving", ADVICE, "5",                                             \
          "FCTRL.BAM changes only while RXCTRL.RXEN is 0")                                          \
+    RULE(SECRX_FIRST, "secrx-not-stopped", ADVICE, "14.19, 16",                                    \
+         "on the 82599 SECRXCTRL.RX_DIS is set while RXCTRL.RXEN is being set")                    \
     RULE(NO_ADDRESS, "no-receive-address", ADVICE, "14.8",                                         \
          "RAL0/RAH0 hold a valid address when receive is enabled without promiscuity")             \
     RULE(FTQF_JUNK, "ftqf-not-cleared", ADVICE, "14.10",                                           \

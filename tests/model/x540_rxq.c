@@ -351,6 +351,9 @@ static void rxctrl_write(struct x540 *card, uint32_t value)
     if (is && !was) {
         if (!card->loaded)
             x540_complain(card, RULE_DMA_NOT_READY, "RXCTRL.RXEN with RDRXCTL.DMAIDONE = 0");
+        if (card->config.kind == X540_82599 && !(REG(card, SECRXCTRL) & SECRXCTRL_RX_DIS))
+            x540_complain(card, RULE_SECRX_FIRST, "RXCTRL.RXEN with SECRXCTRL = 0x%08x",
+                          REG(card, SECRXCTRL));
         card->rx_checked = false;
         x540_plan(card, EV_RX_CHECK, RX_CHECK_NS);
     } else if (!is) {

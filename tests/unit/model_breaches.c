@@ -385,6 +385,21 @@ static void bam_rxen(struct bench *b)
     open_receive(b);
     wr(b, FCTRL, 0);
 }
+static void secrx_82599(struct bench *b)
+{
+    struct x540_config config = {.kind = X540_82599, .mac = {2, 0, 0, 0, 0, 1}};
+
+    x540_destroy(b->card);
+    b->card = x540_create(&config, &(struct x540_env){b, bench_dma_read, bench_dma_write,
+                                                      bench_interrupt, bench_frame_out});
+    assert_non_null(b->card);
+    set(b, SECRXCTRL, SECRXCTRL_RX_DIS);
+    open_receive(b);
+    assert_null(complaint(b, "secrx-not-stopped"));
+    wr(b, RXCTRL, 0);
+    wr(b, SECRXCTRL, 0);
+    open_receive(b);
+}
 static void no_address(struct bench *b)
 {
     wr(b, RAH, 0);
@@ -468,6 +483,7 @@ const struct breach queue_breaches[] = {
     {"fcrth", "0", fcrth, false},
     {"rsc-not-off", "RFCTL", rsc_on, false},
     {"bam-while-receiving", "FCTRL", bam_rxen, false},
+    {"secrx-not-stopped", "82599", secrx_82599, false},
     {"no-receive-address", "RAH0", no_address, false},
     {"ftqf-not-cleared", "no init", untouched, true},
     {"table-not-cleared", "no init", untouched, true},
