@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "drivers/nic.h"
-#include "kernel/console.h"
 #include "kernel/start.h"
 #include "net/netif.h"
 #include "net/run.h"
@@ -18,17 +17,6 @@
 
 const struct app apps_start[1], apps_end[1];
 extern const struct app app_forward, app_echo;
-void console_poll(void)
-{
-}
-bool console_is_busy(void)
-{
-    return false;
-}
-bool console_may_sleep(void)
-{
-    return true;
-}
 
 enum { FRAME_BYTES = 60, TICK_NS = 100000000, SOURCES = 200 };
 

@@ -13,6 +13,7 @@
 #include "arch/cpu.h"
 #include "arch/irq.h"
 #include "arch/tsc.h"
+#include "kernel/console.h"
 #include "kernel/dma.h"
 #include "kernel/fmt.h"
 #include "kernel/iommu.h"
@@ -126,6 +127,20 @@ void watch_stalled(struct cpu *cpu, uint64_t ticks)
 
 void watch_poll(void)
 {
+}
+
+void console_poll(void)
+{
+}
+
+bool console_is_busy(void)
+{
+    return false;
+}
+
+bool console_may_sleep(void)
+{
+    return true;
 }
 
 void smp_run(void (*main)(void), unsigned n)

@@ -22,7 +22,6 @@
 #include <cmocka.h>
 
 #include "drivers/nic.h"
-#include "kernel/console.h"
 #include "kernel/start.h"
 #include "net/netif.h"
 #include "net/run.h"
@@ -30,17 +29,6 @@
 
 const struct app apps_start[1], apps_end[1];
 extern const struct app app_echo;
-void console_poll(void)
-{
-}
-bool console_is_busy(void)
-{
-    return false;
-}
-bool console_may_sleep(void)
-{
-    return true;
-}
 static uint32_t round_of_core_0(void)
 {
     struct row row = run_row(0);

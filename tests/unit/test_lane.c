@@ -23,25 +23,13 @@
 #include <cmocka.h>
 
 #include "drivers/nic.h"
-#include "kernel/console.h"
 #include "kernel/start.h"
 #include "net/run.h"
 #include "tests/host/machine.h"
 
-/* What the image's linker script and console supply. */
+/* What the image's linker script supplies. */
 const struct app apps_start[1], apps_end[1];
 extern const struct app app_forward;
-void console_poll(void)
-{
-}
-bool console_is_busy(void)
-{
-    return false;
-}
-bool console_may_sleep(void)
-{
-    return true;
-}
 static uint32_t round_of_core_0(void)
 {
     struct row row = run_row(0);
