@@ -19,6 +19,15 @@ static inline void cpu_pause(void)
     machine_wait_ns(100);
 }
 
+void machine_flush_line(const void *line);
+static inline void cpu_flush_line(const void *line)
+{
+    machine_flush_line(line);
+}
+static inline void cpu_fence(void)
+{
+}
+
 /* The same number, but the compiler forgets how it was made: what follows is then computed from it
  * and not once more from the beginning. Costs nothing. */
 static inline uint64_t opaque(uint64_t v)
