@@ -7,6 +7,7 @@ import pytest
 
 import hosts
 from conftest import balanced
+from machine import PATIENCE_S
 
 WHY_NOT = hosts.why_not()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None,
@@ -27,9 +28,9 @@ def pair(request):
     return a, b
 
 
-def ping(host, address, size=56, count=5):
+def ping(host, address, size=56, count=5, patience_s=int(PATIENCE_S / 2)):
     """Replies seen; asks by 0.2 s."""
-    text = host.run("ping", "-n", "-c", str(count), "-i", "0.2", "-W", "5", "-s", str(size),
+    text = host.run("ping", "-n", "-c", str(count), "-i", "0.2", "-W", str(patience_s), "-s", str(size),
                     "-M", "do", address, check=False)
     return int(text.split(" received")[0].split()[-1]) if " received" in text else 0
 
@@ -110,7 +111,7 @@ def test_hosts_survive_a_pulled_cable(boot, pair):
     assert ping(a, "192.0.2.2") == 5
     machine.set_cable(1, False)
     machine.wait_link(1, False)
-    assert ping(a, "192.0.2.2", count=2) == 0
+    assert ping(a, "192.0.2.2", count=2, patience_s=3) == 0
     machine.set_cable(1, True)
     machine.wait_link(1, True)
     assert ping(a, "192.0.2.2") == 5

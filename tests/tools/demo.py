@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`make demo`: live traffic through app=forward, and the ledger moving.
 
-Two generators, one on each side, send UDP flows of mixed sizes both ways; each frame carries its
-number, so that the far side sees what is lost, changed or out of order. Once a second the image is
+Two generators, one on each side, send 64 UDP flows of mixed sizes both ways; each frame carries its
+number, so that the far side sees what is lost, changed or, within its flow, out of order. Once a second the image is
 asked for its ledger over its console. After DEMO_SECONDS (10), or at Ctrl-C, the traffic ends, and
 the exit code is 0 only if every frame that went in came out unchanged and the ledger balances.
 """
@@ -19,6 +19,8 @@ from machine import ROOT, Failure, Machine, Wire  # noqa: E402
 
 SIZES = [60] * 7 + [590] * 4 + [1514]  # the usual mix of the Internet, without CRC
 AHEAD = 1024                           # frames under way in each direction at most
+FLOWS = 64                             # frame n belongs to flow n mod 64; a core keeps its order
+NUMBER_AT = 14 + 20 + 8                # where a frame carries its number, 8 bytes
 
 
 def checksum(data):
@@ -33,7 +35,7 @@ def frame(side, number):
     the two arguments, so that the far side can make it again and compare."""
     size = SIZES[number % len(SIZES)]
     payload = struct.pack(">Q", number) + bytes([number & 0xFF]) * (size - 14 - 20 - 8 - 8)
-    udp = struct.pack(">HHHH", 1024 + number % 64, 9, len(payload) + 8, 0) + payload
+    udp = struct.pack(">HHHH", 1024 + number % FLOWS, 9, len(payload) + 8, 0) + payload
     header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), number & 0xFFFF, 0, 64, 17, 0,
                          bytes([192, 0, 2, 1 + side]), bytes([198, 51, 100, 1 + side]))
     header = header[:10] + struct.pack(">H", checksum(header)) + header[12:]
@@ -47,6 +49,7 @@ class Generator:
     def __init__(self, side, into, out_of):
         self.side, self.into, self.out_of = side, into, out_of
         self.sent = self.came = self.wrong = 0
+        self.expected = list(range(FLOWS))  # the number of each flow's next frame
         self.stop = threading.Event()
         self.threads = [threading.Thread(target=t, daemon=True) for t in (self.send, self.check)]
 
@@ -66,9 +69,12 @@ class Generator:
     def check(self):
         try:
             while True:
-                for got in self.out_of.receive(1, 3600):
-                    self.wrong += got != frame(self.side, self.came)
-                    self.came += 1
+                got = self.out_of.receive(1, 3600)[0]
+                number = int.from_bytes(got[NUMBER_AT:NUMBER_AT + 8], "big")
+                self.wrong += number != self.expected[number % FLOWS] or \
+                    got != frame(self.side, number)
+                self.expected[number % FLOWS] = number + FLOWS
+                self.came += 1
                 if self.came % 4096 == 0:
                     self.out_of.forget()
         except (Failure, OSError):
