@@ -14,8 +14,8 @@ void tsc_start(void);
 void tsc_offer_pm_timer(uint16_t port, bool is_32_bit);
 /* Offer the HPET, which is tried before the PM timer; registers of 1 KiB. It is switched on. */
 void tsc_offer_hpet(mmio_t regs);
-/* Find out how fast the TSC runs, unless tsc_start already has: against the HPET or the PM
- * timer if offered, else PIT channel 2. Takes a few milliseconds. Boot CPU, once, before anything below.
+/* Find out how fast the TSC runs, unless tsc_start already has: against the HPET or the PM timer if
+ * offered, else PIT channel 2. Takes a few milliseconds. Boot CPU, once, before anything below.
  * ERR_TIMEOUT: no clock moved; a guess of 2 GHz is then in force. */
 enum err tsc_calibrate(void) MUST_CHECK;
 /* Is the rate known, or is it the guess? */
