@@ -176,12 +176,13 @@ struct port {
     uint32_t speed_mbps;     /* 0 while the link is down */
     uint32_t link_changes;
     uint32_t resets;
-    struct port_counters count;
     const struct port_ops *ops;
     void *driver_state;
     struct dma_domain *domain; /* what the card may touch; NULL: not confined */
     struct netif *netif;       /* addresses and neighbours, net's own: one for each core in use,
                                 * core 0's first; NULL on a port without an address */
+    /* Core 0 adds to them ten times a second; what every core reads stands on other lines. */
+    struct port_counters count __attribute__((aligned(CACHE_LINE_BYTES)));
     struct side side[QUEUES_MAX]; /* by core */
 };
 
