@@ -19,6 +19,15 @@ static inline void cpu_pause(void)
     machine_wait_ns(100);
 }
 
+/* A CPU of no family: nothing that is known to be broken. */
+struct cpuid {
+    uint32_t eax, ebx, ecx, edx;
+};
+static inline struct cpuid cpu_id(uint32_t leaf, uint32_t subleaf)
+{
+    (void)leaf, (void)subleaf;
+    return (struct cpuid){0, 0, 0, 0};
+}
 void machine_flush_line(const void *line);
 static inline void cpu_flush_line(const void *line)
 {

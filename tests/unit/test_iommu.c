@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * kernel/iommu.c with two units and a few cards made here: the unit that DMAR makes responsible gets
+ * the card's context entry, reserved memory is mapped for the card that it is named for and for
+ * nobody else, rights follow the units' ZLR, a card that faults loses its bus mastering, lines are
+ * limited, and what cannot be confined is refused. Units here do at once what they are told.
+ *
+ * links: kernel/iommu.c kernel/dmar.c kernel/acpi.c kernel/fmt.c arch/vtd.c
+ * arch/vtd_table.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arch/cpu.h"
+#include "arch/paging.h"
+#include "arch/tsc.h"
+#include "kernel/iommu_parts.h"
+#include "kernel/log.h"
+#include "kernel/memory.h"
+#include "kernel/panic.h"
+
+/* --- units: 0 at FED90000h for 00:02.0 alone, 1 at FED91000h for all others --- */
+
+#define CAP_ZLR (1ull << 22)
+static struct fake {
+    uint64_t cap, ecap, rtaddr, iqa, irta, frcd[2];
+    uint32_t gsts, fsts;
+    bool is_dead;
+} fakes[2];
+
+static void queue(struct fake *u, uint64_t tail)
+{
+    const uint64_t *d = paging_pointer((paddr_t){u->iqa + (tail + 4096 - 16) % 4096});
+    assert_int_equal(d[0] & 15, 5);
+    *(uint32_t *)paging_pointer((paddr_t){d[1]}) = (uint32_t)(d[0] >> 32);
+}
+
+uint64_t machine_read(uintptr_t at, uint32_t bytes)
+{
+    struct fake *u = &fakes[at >> 12 & 1];
+    uint64_t v = 0;
+    if (u->is_dead)
+        return UINT64_MAX >> (64 - 8 * bytes);
+    switch (at & 0xFF8) {
+    case 0x00: v = 0x10; break;
+    case 0x08: v = u->cap; break;
+    case 0x10: v = u->ecap; break;
+    case 0x18: v = (uint64_t)u->gsts << 32; break;
+    case 0x30: v = (uint64_t)u->fsts << 32; break;
+    case 0x220: v = u->frcd[0]; break;
+    case 0x228: v = u->frcd[1]; break;
+    }
+    return at & 4 ? v >> 32 : v;
+}
+void machine_write(uintptr_t at, uint64_t v, uint32_t bytes)
+{
+    struct fake *u = &fakes[at >> 12 & 1];
+    (void)bytes;
+    switch (at & 0xFFF) {
+    case 0x18: u->gsts = (uint32_t)v; break;
+    case 0x20: u->rtaddr = v; break;
+    case 0x34: u->fsts = 0; break;
+    case 0x88:
+        if (v)
+            queue(u, v);
+        break;
+    case 0x90: u->iqa = v; break;
+    case 0xB8: u->irta = v; break;
+    case 0x22C: u->frcd[1] = 0, u->fsts = 0; break;
+    }
+}
+void machine_write32(uintptr_t at, uint32_t v)
+{
+    machine_write(at, v, 4);
+}
+enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out)
+{
+    (void)bytes;
+    out->base = paddr.v;
+    return OK;
+}
+
+/* What the unit would translate for this requester: walks root, context and tables. */
+static struct vtd_page translate(unsigned unit, uint16_t source, uint64_t iova)
+{
+    struct vtd_page none = {0};
+    uint64_t *root = paging_pointer((paddr_t){fakes[unit].rtaddr});
+    uint64_t context = root[2 * (source >> 8)];
+    if (!(context & 1))
+        return none;
+    uint64_t *entry = (uint64_t *)paging_pointer((paddr_t){context & ~0xFFFull}) + 2 * (source & 255);
+    if (!(entry[0] & 1))
+        return none;
+    uint64_t table = entry[0] & ~0xFFFull;
+    unsigned level = (unsigned)(entry[1] & 7) + 2, rights = 3;
+    for (;; level--) {
+        unsigned shift = 12 + 9 * (level - 1);
+        uint64_t e = ((uint64_t *)paging_pointer((paddr_t){table}))[iova >> shift & 511];
+        rights &= (unsigned)e;
+        if (!rights)
+            return none;
+        if (level == 1 || (e & 0x80))
+            return (struct vtd_page){(e & 0xFFFFFFFFFF000) + (iova & ((1ull << shift) - 1)),
+                                     1ull << shift, rights};
+        table = e & 0xFFFFFFFFFF000;
+    }
+}
+
+/* --- the rest of the machine --- */
+
+static uint64_t now_ns;
+static unsigned lines;
+static char log_text[16384];
+static uint16_t commands[256]; /* of bus 0 */
+static unsigned translated_bits;
+static void *taken[512];
+static unsigned taken_n;
+static jmp_buf end;
+
+uint64_t machine_now_ns(void)
+{
+    return now_ns;
+}
+void machine_wait_ns(uint64_t ns)
+{
+    now_ns += ns;
+}
+uint64_t tsc_now_ns(void)
+{
+    return now_ns += 10;
+}
+void machine_flush_line(const void *line)
+{
+    (void)line;
+}
+void *memory_take(size_t bytes, size_t align)
+{
+    assert_true(taken_n < ARRAY_SIZE(taken));
+    void *p = aligned_alloc(align, bytes);
+    memset(p, 0, bytes);
+    return taken[taken_n++] = p;
+}
+/* RAM of ours: the first 2 GiB but for the MiB from 512 MiB on. */
+struct paging_entry paging_look(uint64_t va)
+{
+    uint64_t p = va - PHYSMAP_BASE;
+    bool is_ram = p < 0x80000000 && p >> 20 != 512;
+    return (struct paging_entry){.page_bytes = 4096, .is_present = is_ram, .is_writable = is_ram};
+}
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    va_list args;
+    (void)level;
+    size_t n = strlen(log_text);
+    va_start(args, fmt);
+    vsnprintf(log_text + n, sizeof(log_text) - n, fmt, args);
+    va_end(args);
+    lines++;
+}
+void panic(const char *fmt, ...)
+{
+    (void)fmt;
+    longjmp(end, 1);
+}
+void dma_translate(unsigned bits)
+{
+    translated_bits = bits;
+}
+bool pci_at(unsigned segment, unsigned bus, unsigned device, unsigned function, struct pci_dev *out)
+{
+    *out = (struct pci_dev){.segment = (uint16_t)segment, .bus = (uint8_t)bus,
+                            .device = (uint8_t)device, .function = (uint8_t)function};
+    return segment == 0;
+}
+uint8_t pci_read8(const struct pci_dev *dev, uint32_t offset)
+{
+    (void)dev, (void)offset;
+    return 0;
+}
+uint16_t pci_read16(const struct pci_dev *dev, uint32_t offset)
+{
+    (void)dev, (void)offset;
+    return 0xFFFF;
+}
+void pci_command(const struct pci_dev *dev, uint16_t set, uint16_t clear)
+{
+    uint16_t *command = &commands[dev->device << 3 | dev->function];
+    *command = (uint16_t)((*command & ~clear) | set);
+}
+const char *iommu_irq_start(const struct dmar *dmar)
+{
+    (void)dmar;
+    return "not here";
+}
+
+/* --- firmware's table --- */
+
+static uint8_t bytes[512];
+static uint32_t n;
+
+static void put(uint64_t v, unsigned width)
+{
+    for (unsigned i = 0; i < width; i++)
+        bytes[n++] = (uint8_t)(v >> (8 * i));
+}
+static void put_scope(uint8_t device)
+{
+    put(1 | 8 << 8, 6);
+    put(device, 2);
+}
+static void put_unit(uint8_t flags, uint64_t base, int device)
+{
+    put(0, 2), put(device < 0 ? 16 : 24, 2), put(flags, 4), put(base, 8);
+    if (device >= 0)
+        put_scope((uint8_t)device);
+}
+static void put_reserved(uint64_t base, uint64_t limit, uint8_t device)
+{
+    put(1, 2), put(32, 2), put(0, 4), put(base, 8), put(limit, 8);
+    put_scope(device);
+}
+
+static struct acpi_table table(void)
+{
+    return (struct acpi_table){bytes, n, 0};
+}
+
+static const struct pci_dev card_2 = {.device = 2}, card_3 = {.device = 3};
+
+static int power_on(void **state)
+{
+    (void)state;
+    memset(iommu_units, 0, sizeof(iommu_units));
+    memset(iommu_domains, 0, sizeof(iommu_domains));
+    iommu_units_n = 0;
+    iommu_is_on = iommu_is_sealed = false;
+    for (unsigned i = 0; i < 2; i++)
+        fakes[i] = (struct fake){.cap = 0xD2008C222F0606, .ecap = 0xF00F42};
+    memset(commands, 0, sizeof(commands));
+    memset(log_text, 0, sizeof(log_text));
+    now_ns += 10000000000; /* the limit of lines has time to forget */
+    lines = translated_bits = 0;
+    memset(bytes, 0, sizeof(bytes));
+    n = DMAR_BYTES;
+    bytes[36] = 47;
+    put_unit(0, 0xFED90000, 2);
+    put_unit(1, 0xFED91000, -1);
+    return 0;
+}
+
+static int power_off(void **state)
+{
+    (void)state;
+    while (taken_n > 0)
+        free(taken[--taken_n]);
+    return 0;
+}
+
+static char found[200];
+static void init(enum iommu_mode mode)
+{
+    struct acpi_table t = table();
+    iommu_init(&t, mode, found, sizeof(found));
+}
+
+/* --- tests --- */
+
+static void confine__unit_that_names_the_card__gets_its_entry(void **state)
+{
+    (void)state;
+    struct dma_domain *two, *three;
+    init(IOMMU_ON);
+    assert_int_equal(translated_bits, 39);
+    assert_int_equal(iommu_confine(&card_2, 0, &two), OK);
+    assert_int_equal(iommu_confine(&card_3, 1, &three), OK);
+    assert_int_equal(two->map(two, (iova_t){0x5000}, (paddr_t){0x9000}, 4096, DMA_READ), OK);
+    assert_int_equal(three->map(three, (iova_t){0x5000}, (paddr_t){0xA000}, 4096, DMA_READ), OK);
+    assert_int_equal(translate(0, 2 << 3, 0x5000).paddr, 0x9000);
+    assert_int_equal(translate(1, 3 << 3, 0x5000).paddr, 0xA000);
+    assert_int_equal(translate(1, 2 << 3, 0x5000).rights, 0);
+    assert_int_equal(translate(0, 3 << 3, 0x5000).rights, 0);
+    assert_int_equal(translate(1, 4 << 3, 0x5000).rights, 0);
+    iommu_release(two);
+    assert_int_equal(translate(0, 2 << 3, 0x5000).rights, 0);
+    assert_int_equal(translate(1, 3 << 3, 0x5000).rights, DMA_READ);
+}
+
+static void confine__reserved_memory__is_mapped_for_its_card_alone(void **state)
+{
+    (void)state;
+    struct dma_domain *two, *three;
+    put_reserved(0x20000000, 0x20002FFF, 3); /* between our RAM */
+    put_reserved(0x8F000000, 0x8F0FFFFF, 2);
+    put_reserved(0x1000000, 0x1FFFFFF, 3);   /* RAM of ours: firmware lies */
+    put_reserved(0x200FF000, 0x20100FFF, 3); /* begins outside, ends in it */
+    put_reserved(0, 0, 3);
+    init(IOMMU_ON);
+    assert_int_equal(iommu_confine(&card_2, 0, &two), OK);
+    assert_int_equal(iommu_confine(&card_3, 1, &three), OK);
+    assert_int_equal(translate(1, 3 << 3, 0x20000000).paddr, 0x20000000);
+    assert_int_equal(translate(1, 3 << 3, 0x20002FFF).rights, DMA_READ_WRITE);
+    assert_int_equal(translate(1, 3 << 3, 0x20003000).rights, 0);
+    assert_int_equal(translate(1, 3 << 3, 0x1FFFF000).rights, 0);
+    assert_int_equal(translate(1, 3 << 3, 0x8F000000).rights, 0);
+    assert_int_equal(translate(0, 2 << 3, 0x8F0FFFFF).rights, DMA_READ_WRITE);
+    assert_int_equal(translate(0, 2 << 3, 0x20000000).rights, 0);
+    assert_int_equal(translate(1, 3 << 3, 0x1000000).rights, 0);
+    assert_int_equal(translate(1, 3 << 3, 0x200FF000).rights, 0);
+    assert_int_equal(translate(1, 3 << 3, 0).rights, 0);
+    assert_non_null(strstr(log_text, "is RAM of ours"));
+    assert_non_null(strstr(log_text, "is empty or ends before it begins; ignored"));
+}
+
+static void map__write_only__needs_zlr(void **state)
+{
+    (void)state;
+    for (unsigned has_zlr = 0; has_zlr < 2; has_zlr++) {
+        struct dma_domain *d;
+        power_on(NULL);
+        fakes[0].cap |= has_zlr ? CAP_ZLR : 0;
+        init(IOMMU_ON);
+        assert_int_equal(iommu_confine(&card_2, 0, &d), OK);
+        assert_int_equal(d->map(d, (iova_t){0x5000}, (paddr_t){0x9000}, 4096, DMA_WRITE), OK);
+        assert_int_equal(d->map(d, (iova_t){0x7000}, (paddr_t){0x7000}, 4096, DMA_READ), OK);
+        assert_int_equal(translate(0, 2 << 3, 0x5000).rights,
+                         has_zlr ? DMA_WRITE : DMA_READ_WRITE);
+        assert_int_equal(translate(0, 2 << 3, 0x7000).rights, DMA_READ);
+    }
+}
+
+static void map__after_start__is_a_broken_invariant(void **state)
+{
+    (void)state;
+    struct dma_domain *d;
+    init(IOMMU_ON);
+    assert_int_equal(iommu_confine(&card_2, 0, &d), OK);
+    iommu_seal();
+    if (setjmp(end) == 0) {
+        (void)!d->map(d, (iova_t){0x5000}, (paddr_t){0x9000}, 4096, DMA_READ);
+        fail_msg("it was mapped");
+    }
+}
+
+static void fault(unsigned unit, uint16_t source)
+{
+    fakes[unit].frcd[0] = 0x1234000;
+    fakes[unit].frcd[1] = 1ull << 63 | 5ull << 32 | source;
+    fakes[unit].fsts = 2;
+}
+
+static void poll__fault__takes_bus_mastering_and_names_the_port(void **state)
+{
+    (void)state;
+    struct dma_domain *two, *three;
+    init(IOMMU_ON);
+    assert_int_equal(iommu_confine(&card_2, 4, &two), OK);
+    assert_int_equal(iommu_confine(&card_3, 5, &three), OK);
+    commands[2 << 3] = commands[3 << 3] = PCI_COMMAND_MASTER;
+    assert_int_equal(iommu_poll(), 0);
+    fault(0, 2 << 3);
+    assert_int_equal(iommu_poll(), 1 << 4);
+    assert_int_equal(commands[2 << 3], 0);
+    assert_int_equal(commands[3 << 3], PCI_COMMAND_MASTER);
+    assert_non_null(strstr(log_text, "port4 (00:02.0) tried to write 0x1234000: no right to write "
+                                     "there (reason 05h)"));
+    fault(0, 2 << 3); /* still in flight: known already */
+    assert_int_equal(iommu_poll(), 0);
+    fault(1, 2 << 3); /* another unit's: no port of ours */
+    assert_int_equal(iommu_poll(), 0);
+    assert_non_null(strstr(log_text, "00:02.0 (no port) tried"));
+    iommu_allow(two);
+    assert_int_equal(commands[2 << 3], PCI_COMMAND_MASTER);
+    fault(0, 2 << 3);
+    assert_int_equal(iommu_poll(), 1 << 4);
+}
+
+static void poll__many_faults__print_few_lines(void **state)
+{
+    (void)state;
+    struct dma_domain *two;
+    init(IOMMU_ON);
+    assert_int_equal(iommu_confine(&card_2, 0, &two), OK);
+    lines = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        fault(0, 2 << 3);
+        iommu_poll();
+    }
+    assert_int_equal(lines, 8);
+    assert_int_equal(iommu_units[0].faults, 1000);
+    now_ns += 2000000000;
+    fault(0, 2 << 3);
+    iommu_poll();
+    assert_non_null(strstr(log_text, "992 more faults were not printed"));
+}
+
+static void poll__unit_that_vanished__is_told_once(void **state)
+{
+    (void)state;
+    init(IOMMU_ON);
+    lines = 0;
+    fakes[1].is_dead = true;
+    assert_int_equal(iommu_poll(), 0);
+    assert_int_equal(iommu_poll(), 0);
+    assert_int_equal(lines, 1);
+}
+
+static void confine__unit_that_is_dead__refuses_its_card(void **state)
+{
+    (void)state;
+    struct dma_domain *two, *three;
+    fakes[0].is_dead = true;
+    init(IOMMU_ON);
+    assert_int_equal(iommu_confine(&card_2, 0, &two), ERR_NO_DEVICE);
+    assert_null(two);
+    assert_int_equal(iommu_confine(&card_3, 1, &three), OK);
+    assert_non_null(strstr(log_text, "00:02.0 cannot be confined: no unit that works has it"));
+}
+
+static void init__nothing_works__is_said_or_refused(void **state)
+{
+    (void)state;
+    struct dma_domain *two;
+    fakes[0].is_dead = fakes[1].is_dead = true;
+    init(IOMMU_ON);
+    assert_non_null(strstr(found, "cards may touch all memory"));
+    assert_int_equal(iommu_confine(&card_2, 0, &two), OK);
+    assert_null(two);
+    assert_int_equal(translated_bits, 0);
+    power_on(NULL);
+    n = 0;
+    if (setjmp(end) == 0) {
+        init(IOMMU_REQUIRE);
+        fail_msg("it went on");
+    }
+}
+
+static void init__off__leaves_nothing_on(void **state)
+{
+    (void)state;
+    fakes[1].gsts = 1u << 31 | 1u << 30; /* a loader's translation */
+    init(IOMMU_OFF);
+    assert_int_equal(fakes[1].gsts >> 31, 0);
+    assert_int_equal(translated_bits, 0);
+    assert_false(iommu_is_on);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, power_on, power_off)
+    const struct CMUnitTest tests[] = {
+        TEST(confine__unit_that_names_the_card__gets_its_entry),
+        TEST(confine__reserved_memory__is_mapped_for_its_card_alone),
+        TEST(map__write_only__needs_zlr),
+        TEST(map__after_start__is_a_broken_invariant),
+        TEST(poll__fault__takes_bus_mastering_and_names_the_port),
+        TEST(poll__many_faults__print_few_lines),
+        TEST(poll__unit_that_vanished__is_told_once),
+        TEST(confine__unit_that_is_dead__refuses_its_card),
+        TEST(init__nothing_works__is_said_or_refused),
+        TEST(init__off__leaves_nothing_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
