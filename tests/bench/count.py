@@ -16,6 +16,8 @@ import tempfile
 
 BUILD = pathlib.Path("build/bench")
 BARS = {("forward", 32): 12.0, ("echo", 32): 40.0}
+CORES = (1, 2, 4, 8, 16)
+FLAT = 0.02  # how far instructions a packet may differ between 1 core and many
 
 
 def own_functions():
@@ -51,12 +53,13 @@ def self_cost(callgrind_out):
     return cost
 
 
-def count(app, burst, frames):
+def count(app, burst, frames, cores=1):
     with tempfile.TemporaryDirectory() as d:
         out = f"{d}/callgrind.out"
         run = subprocess.run(
             ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--collect-atstart=no",
-             "--toggle-collect=run_round", BUILD / "bench_loop", app, str(burst), str(frames)],
+             "--toggle-collect=run_round", BUILD / "bench_loop", app, str(burst), str(frames),
+             str(cores)],
             capture_output=True, text=True)
         if run.returncode:
             sys.exit(f"bench_loop {app} {burst}: {run.stderr.strip().splitlines()[-1]}")
@@ -78,6 +81,15 @@ def main():
             print(f"{app:<10}{burst:>6}{per_packet:>24.2f}   {note}")
             results.append({"loop": app, "burst": burst, "instructions": round(per_packet, 3),
                             "bar": bar, "parts": {k: round(v, 3) for k, v in parts.items()}})
+    for app in ("forward", "echo"):
+        costs = {cores: count(app, 32, 20480, cores)[0] for cores in CORES}
+        spread = max(costs.values()) / min(costs.values()) - 1
+        failed |= spread > FLAT
+        print(f"{app:<10}{32:>6}   on {', '.join(map(str, CORES))} cores: " +
+              ", ".join(f"{c:.2f}" for c in costs.values()) +
+              f"; within {FLAT:.0%}: {'yes' if spread <= FLAT else 'NO'}")
+        results.append({"loop": app, "burst": 32,
+                        "by_cores": {k: round(v, 3) for k, v in costs.items()}})
     per_round, _ = count("forward", 0, 20000)
     print(f"{'empty poll of two ports':<30}{per_round:>10.2f}")
     results.append({"loop": "empty", "burst": 0, "instructions": round(per_round, 3)})
