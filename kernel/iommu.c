@@ -353,6 +353,10 @@ enum err iommu_confine(const struct pci_dev *pci, unsigned port, struct dma_doma
                    .changed = changed,
                    .context = unit},
     };
+    unsigned lacking = pci_isolate(pci);
+    if (lacking)
+        log_warn("iommu: port%u: %u bridges above cannot keep it from its neighbours (no ACS)",
+                 port, lacking);
     enum err err = vtd_tables_init(&domain->tables);
     if (!err)
         err = map_reserved(domain);

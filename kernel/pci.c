@@ -29,6 +29,13 @@
 #define STATUS_HAS_CAPABILITIES BIT(4)
 #define CAPABILITIES            0x34
 #define CAPABILITY_STEPS_MAX    48
+#define EXTENDED_FIRST          0x100u
+#define EXTENDED_STEPS_MAX      960 /* as many as there is room for */
+#define ACS_CAPABILITY          4
+#define ACS_CONTROL             6
+#define ACS_UPSTREAM            (BIT(0) | BIT(2) | BIT(3) | BIT(4)) /* who sends what; all go up */
+#define ATS_CONTROL             6
+#define ATS_ENABLE              BIT(15)
 #define CONFIG_BYTES_OLD        256u
 #define CONFIG_BYTES_ECAM       4096u
 
@@ -231,6 +238,60 @@ uint32_t pci_capability(const struct pci_dev *dev, uint8_t id)
     return 0;
 }
 
+uint32_t pci_extended(const struct pci_dev *dev, uint16_t id)
+{
+    if (!dev->ecam.base)
+        return 0;
+    uint32_t offset = EXTENDED_FIRST;
+    for (unsigned step = 0; step < EXTENDED_STEPS_MAX && offset >= EXTENDED_FIRST; step++) {
+        uint32_t head = pci_read32(dev, offset);
+        if (head == 0 || head == 0xFFFFFFFF)
+            return 0;
+        if ((head & 0xFFFF) == id)
+            return offset;
+        offset = head >> 20 & ~3u;
+    }
+    return 0;
+}
+
+/* --- isolation: PCI Express Base specification, sections 6.12 (ACS) and 10.5 (ATS) --- */
+
+static bool is_above(const struct pci_dev *bridge, const struct pci_dev *dev)
+{
+    return is_bridge(bridge) && bridge->bus < dev->bus &&
+           pci_read8(bridge, BRIDGE_SECONDARY) <= dev->bus &&
+           pci_read8(bridge, BRIDGE_SUBORDINATE) >= dev->bus;
+}
+
+struct isolation {
+    const struct pci_dev *dev;
+    unsigned lacking;
+};
+
+static void isolate_if_above(const struct pci_dev *bridge, void *context)
+{
+    struct isolation *isolation = context;
+    if (!is_above(bridge, isolation->dev))
+        return;
+    uint32_t acs = pci_extended(bridge, PCI_EXTENDED_ACS);
+    uint16_t can = acs ? pci_read16(bridge, acs + ACS_CAPABILITY) & ACS_UPSTREAM : 0;
+    if (can)
+        pci_write16(bridge, acs + ACS_CONTROL, pci_read16(bridge, acs + ACS_CONTROL) | can);
+    isolation->lacking += can != ACS_UPSTREAM;
+}
+
+unsigned pci_isolate(const struct pci_dev *dev)
+{
+    struct isolation isolation = {.dev = dev};
+    uint32_t ats = pci_extended(dev, PCI_EXTENDED_ATS);
+    if (ats)
+        pci_write16(dev, ats + ATS_CONTROL,
+                    pci_read16(dev, ats + ATS_CONTROL) & (uint16_t)~ATS_ENABLE);
+    if (dev->bus != first_bus) /* else nothing is above */
+        pci_scan(isolate_if_above, &isolation);
+    return isolation.lacking;
+}
+
 /* --- memory and bus mastering --- */
 
 /* Ones written to a BAR read back as ones where its address can be set. Returns the size, 0 if
@@ -291,9 +352,7 @@ enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_
 static void open_if_above(const struct pci_dev *bridge, void *context)
 {
     const struct pci_dev *dev = context;
-    if (is_bridge(bridge) && bridge->bus < dev->bus &&
-        pci_read8(bridge, BRIDGE_SECONDARY) <= dev->bus &&
-        pci_read8(bridge, BRIDGE_SUBORDINATE) >= dev->bus) {
+    if (is_above(bridge, dev)) {
         uint16_t command = pci_read16(bridge, PCI_COMMAND);
         pci_write16(bridge, PCI_COMMAND, command | PCI_COMMAND_MASTER);
     }

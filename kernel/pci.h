@@ -15,6 +15,8 @@
 #define PCI_COMMAND_MASTER   BIT(2)
 #define PCI_COMMAND_INTX_OFF BIT(10)
 #define PCI_STATUS           0x06
+#define PCI_EXTENDED_ACS     0x000D
+#define PCI_EXTENDED_ATS     0x000F
 #define PCI_CAP_PM           0x01
 #define PCI_CAP_MSI          0x05
 #define PCI_CAP_EXPRESS      0x10
@@ -62,6 +64,13 @@ void pci_write32(const struct pci_dev *dev, uint32_t offset, uint32_t value);
 
 /* Offset of a capability, 0 if absent; at most 48 steps are taken. */
 uint32_t pci_capability(const struct pci_dev *dev, uint8_t id);
+
+/* Offset of an extended capability, 0 if absent or out of reach; bounded. */
+uint32_t pci_extended(const struct pci_dev *dev, uint16_t id);
+/* Keep the function to the ways that an IOMMU sees: it may not send addresses that it claims to have
+ * translated itself (ATS off), and the bridges above it send everything upstream, never sideways to
+ * another function (ACS on, as far as they can). Returns how many bridges above lack ACS. */
+unsigned pci_isolate(const struct pci_dev *dev);
 
 /* Map memory BAR n (0..5, the low half of a 64-bit one) uncached. Sizes it with decoding off.
  * ERR_BAD_VALUE: an I/O BAR, size 0, or no address assigned, after one log line. */

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from conftest import balanced
-from machine import PATIENCE_S, ROOT
+from machine import IMAGE, PATIENCE_S, ROOT
 
 UNITS = {"39 bits": True, "48 bits": "aw-bits=48", "caching": "caching-mode=on",
          "caching, 48 bits": "caching-mode=on,aw-bits=48"}
@@ -79,6 +79,22 @@ def targets(machine, ports, port, bits):
                    m["paddr"], m["paddr"] + m["bytes"] - CELL]
     return [(place, flags) for place in sorted(set(places)) for flags in (READ, WRITE)
             if not may(mine, place, flags)]
+
+
+def acs_control(machine, below):
+    """The ACS control register of the root port above a card, read from its ECAM page."""
+    def word(address, size="w"):
+        return int(monitor(machine, f"xp /1{size}x {address:#x}").split(":")[1], 16)
+    bus = int(below[5:7], 16)
+    for device in range(32):
+        page = 0xB0000000 + (device << 15)
+        if word(page) != 0xFFFFFFFF and word(page + 0x18) >> 8 & 0xFF == bus:
+            at = 0x100
+            while at and word(page + at) & 0xFFFF != 0x0D:
+                at = word(page + at) >> 20
+            assert at, "the root port has no ACS"
+            return word(page + at + 6, "h")
+    raise AssertionError(f"no bridge leads to bus {bus}")
 
 
 def wait_for_line(machine, text):
@@ -250,6 +266,24 @@ def test_ports_go_out_of_service_and_come_back_by_command(boot):
     revive(machine, 1)
     exchange(machine)
     balanced(machine)
+
+
+def test_cards_behind_bridges_are_confined_as_well(boot):
+    ports = [word for i in range(2)
+             for word in ("-device", f"pcie-root-port,id=above{i},chassis={i + 1},slot={i + 1}")]
+    machine = boot(boot=ports + ["-kernel", IMAGE, "-append", "app=forward iommu=require"],
+                   devices=["bus=above0", "bus=above1"], iommu=True, cores=1, complaints=False)
+    exchange(machine)
+    names = [row["pci"] for row in machine.ports()]
+    assert not any(name.startswith("0000:00") for name in names), names
+    assert stray(machine, 0, KERNEL, WRITE)
+    wait_for_line(machine, f"port0 ({names[0][5:]}) tried to write {KERNEL:#x}: no right to write")
+    revive(machine, 0)
+    exchange(machine)
+    assert "no ACS" not in machine.console_text
+    for i in range(2):  # of each port's ACS capability: all that goes sideways goes up instead
+        control = acs_control(machine, names[i])
+        assert control & 0b11101 == 0b11101, hex(control)
 
 
 def test_require_refuses_a_machine_without_a_unit(boot):
