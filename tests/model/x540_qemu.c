@@ -10,11 +10,12 @@
  * file that includes QEMU's headers, which is why it carries QEMU's licence.
  *
  * Properties: netdev, mac, model (at2 at1 82599 x550), link-ms reset-us enable-us (the core's
- * times), lan-id, pad (short frames arrive padded to 60, as a sender's MAC does; on),
- * backpressure (a frame that finds no room waits in QEMU, as if the sender were paused, instead of
- * being lost; on). At run time, by qom-set: evil "name:arg" (several joined by +; "none" ends all)
- * and damage "crc:n", "symbol:n" or "length:n" (the next n frames arrive damaged); by qom-get:
- * complaints (a JSON array) and truth (a JSON object).
+ * times), lan-id, pad (even frames without a whole Ethernet header arrive padded to 60, as by a
+ * sender's MAC; off: the core counts them as too short; on), backpressure (a frame that finds no
+ * room waits in QEMU, as if the sender were paused, instead of being lost; on). At run time, by
+ * qom-set: evil "name:arg" (several joined by +; "none" ends all) and damage "crc:n", "symbol:n" or
+ * "length:n" (the next n frames arrive damaged); by qom-get: complaints (a JSON array) and truth (a
+ * JSON object).
  *
  * Built by qemu_build.py, which also says how QEMU's headers are had. QEMU 7.2 and 10.0 and later.
  */

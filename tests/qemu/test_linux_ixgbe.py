@@ -218,7 +218,7 @@ def test_offloads_leave_right_frames_on_the_wire(ports):
             del ip_again.chksum, ip_again[kind].chksum
             ip_again = IP(bytes(ip_again))
             assert sums == (ip_again.chksum, ip_again[kind].chksum), frame.summary()
-    assert seen[TCP] > 1000 and seen[UDP] > 100, seen
+    assert seen[TCP] > 300 and seen[UDP] > 300, seen
     after = ports.statistics(1)
     assert after["rx_csum_offload_errors"] == before["rx_csum_offload_errors"]
 

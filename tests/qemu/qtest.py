@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A machine whose processor sleeps, played by hand: QEMU's qtest protocol, as far as one card needs
+it. The test is the processor: it writes configuration space, registers and memory. (QEMU's own
+"qtest" accelerator, which stops the clock as well, is not in Debian's packages.) Read next:
+test_model_in_qemu.py."""
+import json
+import os
+import shlex
+import socket
+import subprocess
+import time
+
+from machine import MODEL, PATIENCE_S, ROOT, Failure, Monitor
+
+SLOT = 5                  # where the card sits on bus 0
+BAR0, BAR4 = 0xE0000000, 0xE0800000
+COMMAND_MEMORY, COMMAND_MASTER = 2, 4
+
+# What the machine boots: at the reset vector cli, hlt, and back to hlt for ever.
+SLEEP = bytes(0xFFF0) + b"\xfa\xf4\xeb\xfd" + bytes(12)
+
+
+class Qtest:
+    """Start it with the card's further properties (",name=value"). self.wire is the far end of the
+    card's wire, one frame a datagram."""
+
+    def __init__(self, folder, properties="", extra=(), iommu=False):
+        os.makedirs(folder, exist_ok=True)
+        self.folder = folder
+        self.qmp = Monitor()
+        self._test, theirs = socket.socketpair()
+        self.wire, wire_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.wire.settimeout(PATIENCE_S)
+        fds = [theirs.fileno(), self.qmp.theirs.fileno(), wire_theirs.fileno()]
+        with open(f"{folder}/sleep.bin", "wb") as f:
+            f.write(SLEEP)
+        command = ["qemu-system-x86_64", "-accel", "tcg", "-M", "q35,kernel-irqchip=split",
+                   "-bios", f"{folder}/sleep.bin", "-m", "64", "-nodefaults", "-display", "none", "-plugin", MODEL,
+                   "-chardev", f"socket,id=qtest,fd={fds[0]}", "-qtest", "chardev:qtest",
+                   "-qtest-log", "/dev/null",
+                   "-chardev", f"socket,id=monitor,fd={fds[1]}",
+                   "-mon", "chardev=monitor,mode=control"]
+        if iommu:
+            command += ["-device", "intel-iommu,intremap=on"]
+        command += ["-netdev", f"dgram,id=n0,local.type=fd,local.str={fds[2]}",
+                    "-device", f"x540,id=port0,netdev=n0,addr={SLOT}.0{properties}", *extra]
+        with open(f"{folder}/command", "w", encoding="utf-8") as f:
+            f.write(shlex.join(command) + "\n")
+        with open(f"{folder}/qemu.log", "wb") as errors:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors,
+                                            stderr=errors, pass_fds=fds, cwd=ROOT)
+        theirs.close()
+        wire_theirs.close()
+        self._test.settimeout(PATIENCE_S)
+        self._lines = self._test.makefile("r", encoding="ascii")
+        try:
+            self.qmp.started()
+        except Failure:
+            self.stop()
+            raise Failure(f"QEMU did not start:\n{self.errors()}") from None
+
+    def __call__(self, *words):
+        """One command of the protocol. Returns what follows OK."""
+        self._test.sendall((" ".join(str(w) for w in words) + "\n").encode())
+        while True:
+            try:
+                line = self._lines.readline()
+            except OSError:
+                line = ""
+            if not line:
+                raise Failure(f"QEMU ended, or hung, at {words}: {self.errors()[-2000:]}")
+            answer = line.split()
+            if answer[0] == "OK":
+                return answer[1] if len(answer) > 1 else None
+            if answer[0] != "IRQ":
+                raise Failure(f"{words}: {line}")
+
+    # ---- the processor's view ----
+
+    def config(self, offset, value=None):
+        """Read or write a dword of the card's first 256 bytes of configuration space."""
+        self("outl", 0xCF8, 0x80000000 | SLOT << 11 | offset)
+        if value is None:
+            return int(self("inl", 0xCFC), 16)
+        return self("outl", 0xCFC, value)
+
+    def place(self, command=COMMAND_MEMORY | COMMAND_MASTER):
+        """Give the card its addresses and switch it on."""
+        for offset, value in ((0x10, BAR0), (0x14, 0), (0x20, BAR4), (0x24, 0), (4, command)):
+            self.config(offset, value)
+
+    def read(self, register):
+        return int(self("readl", BAR0 + register), 16)
+
+    def write(self, register, value):
+        self("writel", BAR0 + register, value & 0xFFFFFFFF)
+
+    def memory(self, address, data=None, n=0):
+        """Read n bytes of memory, or write data."""
+        if data is None:
+            return bytes.fromhex(self("read", address, n)[2:])
+        return self("write", address, len(data), "0x" + bytes(data).hex())
+
+    def wait(self, register, mask, value):
+        """Poll a register until the bits in mask are those of value. Returns all of it."""
+        limit = time.monotonic() + PATIENCE_S
+        while (now := self.read(register)) & mask != value:
+            if time.monotonic() > limit:
+                raise Failure(f"register {register:#07x} still reads {now:#010x}, "
+                              f"wanted {value:#x} in {mask:#x}\n{self.errors()}")
+        return now
+
+    # ---- the card and the process ----
+
+    def card(self, name, value=None):
+        path = "/machine/peripheral/port0"
+        if value is None:
+            return self.qmp("qom-get", path=path, property=name)
+        return self.qmp("qom-set", path=path, property=name, value=value)
+
+    def complaints(self):
+        return {row["rule"]: row for row in json.loads(self.card("complaints"))}
+
+    def truth(self):
+        return json.loads(self.card("truth"))
+
+    def wait_truth(self, name, least):
+        """Frames come in by QEMU's main loop, when it finds time for it."""
+        limit = time.monotonic() + PATIENCE_S
+        while self.truth()[name] < least:
+            if time.monotonic() > limit:
+                raise Failure(f"{name} stays below {least}: {self.truth()}")
+            time.sleep(0.01)
+
+    def errors(self):
+        with open(f"{self.folder}/qemu.log", encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def is_alive(self):
+        return self.process.poll() is None and self.qmp("query-status") is not None
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        for end in (self._test, self.wire):
+            end.close()
+        self.qmp.close()
