@@ -22,4 +22,8 @@ extern uint8_t stack_fault_guard[], stack_fault_bottom[], stack_fault_top[];
 extern uint8_t stack_nmi_guard[], stack_nmi_bottom[], stack_nmi_top[];
 extern uint8_t stack_check_guard[], stack_check_bottom[], stack_check_top[];
 
+/* Data that is written during start, later than SEALED allows, and read by every core's loop: on
+ * cache lines that hold nothing else, so that no store of anybody's takes them from a loop. */
+#define SETTLED __attribute__((section(".data.settled")))
+
 #endif

@@ -2,6 +2,7 @@
  * Finding the cards: every PCI function is offered to every driver (there is one), in PCI order,
  * and each that comes up is the next port.
  */
+#include "arch/image.h"
 #include "drivers/nic.h"
 #include "drivers/x540/x540.h"
 #include "kernel/fmt.h"
@@ -10,7 +11,7 @@
 #include "kernel/start.h"
 
 struct port ports[PORTS_MAX];
-unsigned ports_n;
+SETTLED unsigned ports_n;
 
 static struct x540 cards[PORTS_MAX];
 

@@ -164,25 +164,28 @@ struct port_ops {
 };
 
 struct port {
+    /* Set before the loops start; what every core reads before it sleeps. */
     unsigned index;          /* N of portN */
-    const char *driver;      /* "x540" */
-    const char *model;       /* "X540-AT2" */
-    char pci[16];            /* "0000:01:00.0" */
-    uint8_t mac[6];
-    bool link_is_up;
-    bool is_gone;            /* its registers read all ones */
-    bool is_down;            /* out of service after a failure or by command */
     bool is_in_reset;        /* core 0 resets it: no other core may touch its registers */
-    uint32_t speed_mbps;     /* 0 while the link is down */
-    uint32_t link_changes;
-    uint32_t resets;
     const struct port_ops *ops;
     void *driver_state;
     struct dma_domain *domain; /* what the card may touch; NULL: not confined */
     struct netif *netif;       /* addresses and neighbours, net's own: one for each core in use,
                                 * core 0's first; NULL on a port without an address */
-    /* Core 0 adds to them ten times a second; what every core reads stands on other lines. */
-    struct port_counters count __attribute__((aligned(CACHE_LINE_BYTES)));
+    const char *driver;      /* "x540" */
+    const char *model;       /* "X540-AT2" */
+    char pci[16];            /* "0000:01:00.0" */
+    uint8_t mac[6];
+
+    /* What core 0 finds out and writes. */
+    bool link_is_up __attribute__((aligned(CACHE_LINE_BYTES)));
+    bool is_gone;            /* its registers read all ones */
+    bool is_down;            /* out of service after a failure or by command */
+    uint32_t speed_mbps;     /* 0 while the link is down */
+    uint32_t link_changes;
+    uint32_t resets;
+    struct port_counters count;
+
     struct side side[QUEUES_MAX]; /* by core */
 };
 

@@ -2,11 +2,12 @@
  * The watch of core 0 over the others; see watch.h.
  */
 #include "kernel/watch.h"
+#include "arch/image.h"
 #include "arch/tsc.h"
 #include "kernel/ksym.h"
 #include "kernel/log.h"
 
-uint64_t watch_stall_tsc = ~0ull;
+SETTLED uint64_t watch_stall_tsc = ~0ull;
 static uint64_t silent_tsc;
 static bool is_named[CPUS_MAX];
 

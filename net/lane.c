@@ -4,6 +4,7 @@
  * consumed or a named drop.
  */
 #include "net/lane.h"
+#include "arch/image.h"
 #include "arch/tsc.h"
 #include "kernel/iommu.h"
 #include "kernel/log.h"
@@ -17,7 +18,7 @@ enum {
 };
 
 struct lane lanes[LANES_MAX];
-unsigned lanes_n, lanes_row, lanes_cores = 1;
+SETTLED unsigned lanes_n, lanes_row, lanes_cores = 1;
 struct draining lanes_draining[QUEUES_MAX];
 
 /* Core 0's watch over outputs that do not move. */

@@ -5,6 +5,7 @@
  */
 #include "net/run.h"
 #include "arch/cpu.h"
+#include "arch/image.h"
 #include "arch/irq.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
