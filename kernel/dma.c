@@ -50,8 +50,10 @@ enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
     }
     bytes = ALIGN_UP(bytes, (size_t)PAGE_BYTES);
     void *va = NULL;
-    if (is_translated && bytes >= LARGE_BYTES) {
-        size_t large = ALIGN_UP(bytes, (size_t)ALIGN_MAX);
+    size_t large = ALIGN_UP(bytes, (size_t)ALIGN_MAX);
+    /* The rest of the last large page is wasted: only while half of the memory is left after it. */
+    if (is_translated && bytes >= LARGE_BYTES &&
+        memory_free_bytes() >= memory_ram_bytes() / 2 + large) {
         va = memory_take(large, ALIGN_MAX);
         if (va) {
             bytes = large;

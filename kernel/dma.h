@@ -28,8 +28,8 @@ struct dma_domain {
 
 /* An IOMMU is on that takes addresses of so many bits: pieces taken from now on have an iova of
  * their own, never their physical address, and large ones stand in pages of 2 MiB that hold nothing
- * else, as far as memory suffices. Until then iova = physical address. Boot CPU, before the first
- * dma_alloc. */
+ * else, as long as half of the memory is free. Until then iova = physical address. Boot CPU, before
+ * the first dma_alloc. */
 void dma_translate(unsigned address_bits);
 
 /* Take `bytes` (any number; rounded up to pages) of zeroed arena memory, aligned to `align` bytes

@@ -12,6 +12,8 @@ import subprocess
 import time
 
 import pytest
+from scapy.layers.inet import ICMP, IP
+from scapy.layers.l2 import ARP, Ether
 
 from conftest import balanced
 from machine import IMAGE, PATIENCE_S, ROOT
@@ -266,6 +268,34 @@ def test_ports_go_out_of_service_and_come_back_by_command(boot):
     revive(machine, 1)
     exchange(machine)
     balanced(machine)
+
+
+@pytest.mark.parametrize("memory_mb, large", [(16, 0), (64, 16)])
+def test_little_memory_is_no_reason_to_go_without(boot, memory_mb, large):
+    """Buffers stand in large pages while memory is plenty, and in small ones when it is not."""
+    machine = boot("app=forward iommu=require", iommu=True, memory_mb=memory_mb, cores=4)
+    exchange(machine)
+    _, ports = show(machine)
+    rows = ports[0] + ports[1]
+    assert sum(m["bytes"] == 2 << 20 for m in rows) >= large
+    assert sum(m["bytes"] >= 1 << 20 for m in rows) == 16, "four lanes each way, seen by two ports"
+
+
+def test_echo_reads_and_writes_its_own_buffers(boot):
+    machine = boot("app=echo port0.ip=192.0.2.1/24", 1, iommu=True, cores=1)
+    us = {"src": "02:00:00:00:00:09"}
+    machine.wires[0].send(bytes(Ether(**us, dst="ff:ff:ff:ff:ff:ff") /
+                                ARP(hwsrc=us["src"], psrc="192.0.2.9", pdst="192.0.2.1")))
+    answer = Ether(machine.wires[0].receive_where(
+        lambda f: ARP in Ether(f) and Ether(f)[ARP].op == 2))
+    for i in range(10):
+        machine.wires[0].send(bytes(Ether(**us, dst=answer.src) /
+                                    IP(src="192.0.2.9", dst="192.0.2.1") / ICMP(seq=i) / (b"x" * i)))
+        machine.wires[0].receive_where(
+            lambda f, i=i: ICMP in Ether(f) and (Ether(f)[ICMP].type, Ether(f)[ICMP].seq) == (0, i))
+    _, ports = show(machine)
+    assert [m["access"] for m in ports[0] if m["bytes"] == 2 << 20] == ["rw"]
+    assert show(machine)[0][0]["faults"] == 0
 
 
 def test_cards_behind_bridges_are_confined_as_well(boot):
