@@ -25,13 +25,15 @@ MODEL_SO := build/x540.so
 -include tests/fuzz/rules.mk
 -include tests/bench/rules.mk
 
-.PHONY: all iso efi run demo qemu qemu-gdb test unit tables system fuzz bench lint help setup clean
+.PHONY: all iso efi netboot run demo qemu qemu-gdb test unit tables system fuzz bench lint help setup clean
 
 all: $(IMAGE) $(MODEL_SO) ## build the image and the X540 model for the installed QEMU
 
 iso: build/ferrule.iso ## build the ISO that boots on BIOS and UEFI
 
 efi: build/BOOTX64.EFI ## build the UEFI program that carries the kernel
+
+netboot: build/netboot ## build the folder that a TFTP server hands out for network boot
 
 run: ## install what is missing, build, boot two ports under QEMU with the console here
 	@tests/tools/setup.sh run

@@ -19,16 +19,21 @@ IMAGE_OBJ     := $(IMAGE_C:%.c=$(IMAGE_OUT)/%.o) $(IMAGE_ASM:%.asm=$(IMAGE_OUT)/
 # No SSE: the loops stay free of state that interrupts would have to save. No red zone: exceptions
 # use the same stack. The canary is a global variable, set before the first C function.
 IMAGE_CFLAGS  := -std=c11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+                 -mpreferred-stack-boundary=3 -fno-jump-tables \
                  -fno-strict-aliasing -fno-common -ffunction-sections \
                  -fdata-sections -fno-asynchronous-unwind-tables -fcf-protection=none \
                  -fno-omit-frame-pointer -fstack-protector-strong -mstack-protector-guard=global \
                  -I.
-IMAGE_LDFLAGS := -nostdlib -static -T linker.ld --gc-sections -z max-page-size=4096 -z noexecstack \
+IMAGE_LDFLAGS := -O2 -nostdlib -static -T linker.ld --gc-sections -z max-page-size=16 -z noexecstack \
                  --build-id=none
 
-# What runs once or for a person is built small; but not what loops over memory, tables and buses.
+# What runs once or for a person is built small; but not what frames pass, and not what loops over
+# memory, tables and buses.
+IMAGE_FAST    := kernel/str drivers/x540/rx drivers/x540/tx net/csum net/udp
 $(IMAGE_OUT)/boot/%.o $(IMAGE_OUT)/arch/%.o $(IMAGE_OUT)/kernel/%.o: IMAGE_CFLAGS += -Os
-$(foreach f,kernel/str kernel/pci kernel/acpi arch/paging,$(IMAGE_OUT)/$(f).o): IMAGE_CFLAGS += -O2
+$(IMAGE_OUT)/drivers/%.o $(IMAGE_OUT)/net/%.o: IMAGE_CFLAGS += -Os
+$(IMAGE_FAST:%=$(IMAGE_OUT)/%.o): IMAGE_CFLAGS += -O2
+$(IMAGE_OUT)/net/app/%.o: IMAGE_CFLAGS += -O2
 # The compiler must not turn the body of memset into a call of memset.
 $(IMAGE_OUT)/kernel/str.o: IMAGE_CFLAGS += -fno-tree-loop-distribute-patterns
 
@@ -46,7 +51,7 @@ $(IMAGE_OUT)/%.asm.o: %.asm
 	$(IMAGE_AS) -f elf64 -g -F dwarf -MD $(@:.o=.d) -o $@ $<
 
 # Linked twice: once to learn where the functions are, then with the table of their names.
-$(IMAGE_OUT)/no_symbols.asm.o:
+$(IMAGE_OUT)/no_symbols.asm.o: boot/ksym.awk
 	@mkdir -p $(@D)
 	awk -f boot/ksym.awk /dev/null > $(@:.o=)
 	$(IMAGE_AS) -f elf64 -o $@ $(@:.o=)
@@ -103,5 +108,16 @@ $(EFI_OUT)/loader.so: $(EFI_OBJ)
 build/BOOTX64.EFI: $(EFI_OUT)/loader.so
 	$(IMAGE_OBJCOPY) -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela \
 	    -j '.rel.*' -j '.rela.*' -j .reloc --target=efi-app-x86_64 $< $@
+
+# What a TFTP server hands out: GRUB for BIOS and UEFI with its menu, the UEFI program, iPXE's script.
+build/netboot: build/ferrule.elf build/BOOTX64.EFI boot/grub.cfg boot/ferrule.ipxe
+	rm -rf $@
+	mkdir -p $@/boot
+	grub-mknetdir --net-directory=$@ --subdir=boot/grub --locales= --fonts= > $(IMAGE_OUT)/netboot.log 2>&1 \
+	    || { cat $(IMAGE_OUT)/netboot.log >&2; rm -rf $@; exit 1; }
+	cp build/ferrule.elf $@/boot/
+	cp boot/grub.cfg $@/boot/grub/
+	cp build/BOOTX64.EFI boot/ferrule.ipxe $@/
+	touch $@
 
 -include $(IMAGE_OBJ:.o=.d)

@@ -60,6 +60,12 @@ def usb(image):
             "-device", "usb-storage,bus=usb.0,drive=stick,bootindex=0"]
 
 
+def network(bootfile):
+    """A card that boots from the network, and QEMU's own DHCP and TFTP servers behind it."""
+    return ["-netdev", f"user,id=boot,tftp={ROOT}/build/netboot,bootfile={bootfile}",
+            "-device", "e1000,netdev=boot,bootindex=0"]
+
+
 def clean(folder):
     """Images are large: remove them when the test has passed."""
     for name in os.listdir(folder):
@@ -67,4 +73,4 @@ def clean(folder):
             os.unlink(f"{folder}/{name}")
 
 
-__all__ = ["EFI", "IMAGE", "ISO", "ROOT", "clean", "fat", "run", "uefi", "usb"]
+__all__ = ["EFI", "IMAGE", "ISO", "ROOT", "clean", "fat", "network", "run", "uefi", "usb"]

@@ -135,36 +135,6 @@ def test_any_number_of_cores_forwards(boot, cores):
     assert machine.poweroff() == 0
 
 
-# ---- every way in: -kernel is what all other tests do ----
-
-ISO = ["-cdrom", f"{ROOT}/build/ferrule.iso"]
-
-
-def ovmf():
-    """The firmware image of Debian's ovmf: code, read-only, and a fresh copy of its variables."""
-    for code, variables in (("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"), ("OVMF_CODE.fd", "OVMF_VARS.fd")):
-        if os.path.exists(f"/usr/share/OVMF/{code}"):
-            return f"/usr/share/OVMF/{code}", f"/usr/share/OVMF/{variables}"
-    raise FileNotFoundError("no OVMF under /usr/share/OVMF: package ovmf")
-
-
-def test_the_iso_boots_on_bios(boot):
-    machine = boot(boot=ISO)
-    assert len(machine.ports()) == 2
-    assert machine.poweroff() == 0
-
-
-def test_the_iso_boots_on_uefi(boot, folder):
-    code, variables = ovmf()
-    with open(variables, "rb") as source, open(f"{folder}/vars.fd", "wb") as copy:
-        copy.write(source.read())
-    machine = boot(boot=["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
-                         "-drive", f"if=pflash,unit=1,format=raw,file={folder}/vars.fd", *ISO])
-    assert len(machine.ports()) == 2
-    assert machine.poweroff() == 0
-    os.unlink(f"{folder}/vars.fd")
-
-
 def test_no_segment_of_the_image_is_both_writable_and_executable():
     rows = subprocess.run(["readelf", "-lW", IMAGE], stdout=subprocess.PIPE, text=True,
                           check=True).stdout.splitlines()

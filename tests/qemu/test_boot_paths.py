@@ -5,10 +5,11 @@ boot/README.md."""
 import json
 import os
 import re
+import shutil
 
 import pytest
 
-from boot_media import EFI, ISO, ROOT, clean, fat, uefi, usb
+from boot_media import EFI, ISO, ROOT, clean, fat, network, run, uefi, usb
 from conftest import balanced
 
 ROWS = f"{ROOT}/build/boot-paths.json"
@@ -39,6 +40,25 @@ def forwards(request):
     return check
 
 
+def page_commands(first):
+    """The command lines of boot/README.md's block that begins with the line `first`."""
+    with open(f"{ROOT}/boot/README.md", encoding="utf-8") as f:
+        lines = f.read().splitlines()
+    at = lines.index(" " * 8 + first)
+    end = next(i for i in range(at, len(lines)) if not lines[i].startswith(" " * 8))
+    return "\n".join(line.strip() for line in lines[at:end])
+
+
+def test_a_stick_made_by_the_pages_commands_boots_on_uefi(boot, folder, forwards):
+    stick = f"{folder}/stick"
+    shutil.rmtree(stick, ignore_errors=True)
+    run(["sh", "-ec", page_commands("make efi")], cwd=ROOT, env={**os.environ, "STICK": stick})
+    machine = boot(boot=uefi(folder) + usb(f"fat:rw:{stick}"))
+    assert "2 words, 0 not understood" in machine.console_text
+    forwards(machine, "UEFI, BOOTX64.EFI and ferrule.cfg copied to a stick")
+    shutil.rmtree(stick)
+
+
 def test_firmware_starts_bootx64_efi_with_ferrule_cfg_and_a_module(boot, folder, forwards):
     stick = fat(folder, {"EFI/BOOT/BOOTX64.EFI": EFI, "EFI/BOOT/routes.txt": b"10.0.0.0/8\n",
                          "EFI/BOOT/ferrule.cfg": b"# two lines\r\napp=forward\r\nloglevel=debug\r\n"
@@ -55,3 +75,64 @@ def test_uefi_shell_gives_bootx64_efi_its_boot_line(boot, folder, forwards):
     machine = boot(boot=uefi(folder) + usb(stick))
     assert "2 words, 0 not understood" in machine.console_text
     forwards(machine, "UEFI shell, BOOTX64.EFI with load options")
+
+
+def test_qemu_kernel_by_pvh(boot, forwards):
+    forwards(boot("app=forward"), "QEMU -kernel")
+
+
+def test_the_iso_as_a_cd_on_bios(boot, forwards):
+    forwards(boot(boot=["-cdrom", ISO]), "BIOS, ISO as a CD")
+
+
+def test_the_iso_as_a_cd_on_uefi(boot, folder, forwards):
+    forwards(boot(boot=uefi(folder) + ["-cdrom", ISO]), "UEFI, ISO as a CD")
+
+
+def test_the_iso_on_a_usb_stick_on_bios_with_the_boot_line_edited(boot, folder, forwards):
+    """GRUB's menu on the serial line: e, the end of the third line, more words, Ctrl-X."""
+    image = f"{folder}/stick.img"
+    run(["sh", "-ec", page_commands("make iso").replace("/dev/sdX", image)], cwd=ROOT)
+    machine = boot(boot=usb(image), prompt=False)
+    machine.expect("Press enter to boot the selected OS")
+    machine.send("e")
+    machine.expect("Ctrl-x|C-x|F10")
+    machine.expect("multiboot2")
+    machine.send("\x0e\x0e\x05 loglevel=debug cpus=1\x18")
+    machine.expect(r"line +3 words, 0 not understood")
+    machine.prompt()
+    machine.wait_links()
+    forwards(machine, "BIOS, ISO on a USB stick")
+
+
+def test_the_iso_on_a_usb_stick_on_uefi(boot, folder, forwards):
+    forwards(boot(boot=uefi(folder) + usb(ISO)), "UEFI, ISO on a USB stick")
+
+
+def test_network_boot_of_grub_on_bios(boot, forwards):
+    machine = boot(boot=network("boot/grub/i386-pc/core.0"))
+    forwards(machine, "BIOS, PXE and TFTP, GRUB")
+
+
+def test_network_boot_by_ipxe_on_bios(boot, forwards):
+    forwards(boot(boot=network("ferrule.ipxe")), "BIOS, iPXE script, then GRUB")
+
+
+def test_network_boot_of_grub_on_uefi(boot, folder, forwards):
+    machine = boot(boot=uefi(folder) + network("boot/grub/x86_64-efi/core.efi"))
+    forwards(machine, "UEFI, PXE and TFTP, GRUB")
+
+
+def test_network_boot_of_bootx64_efi(boot, folder, forwards):
+    """No load options and no volume: the boot line is empty, and the default application runs."""
+    machine = boot(boot=uefi(folder) + network("BOOTX64.EFI"))
+    assert "0 words, 0 not understood" in machine.console_text
+    forwards(machine, "UEFI, PXE and TFTP, BOOTX64.EFI")
+
+
+def test_the_pages_table_is_what_these_tests_saw(request):
+    names = {row["test"] for row in json.load(open(ROWS, encoding="utf-8")).values()}
+    ran = {item.name for item in request.session.items if item.module is request.module}
+    if not names <= ran:
+        pytest.skip("only a part of the boot paths was run")
+    run(["/usr/bin/python3", f"{ROOT}/tests/tools/boot_matrix.py", "--check"])
