@@ -3,7 +3,8 @@
  *  - every length passes unchanged and in order, both ways at once, short frames padded;
  *  - the ring wraps; a full ring drops at the card and goes on; a wire that stalls loses nothing
  *    that was taken;
- *  - the link goes down and up under load, the card is reset under load, the output sticks;
+ *  - the link goes down and up under load, the card is reset or cut off under load, the output
+ *    sticks;
  *  - each lie of the card about a descriptor or a head word is counted under its name;
  *  - after each of these the ledger balances against our counters and the cards', no rule of the
  *    model is broken and no DMA went outside what was granted.
@@ -367,6 +368,44 @@ static void reset__under_load__is_accounted_and_goes_on(void **state)
     assert_clean();
 }
 
+static void card__cut_off_under_load__others_go_on_until_it_is_allowed_again(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 200; k++) {
+        feed(k & 1);
+        if (k % 50 == 0)
+            (void)round_of_core_0();
+    }
+    pci_command(&machine_cards[1].pci, 0, PCI_COMMAND_MASTER); /* as iommu_poll does */
+    machine_cut_off = 1 << 1;
+    tick();
+    assert_true(ports[1].is_down);
+    assert_non_null(machine_log_has("port1: out of service: its card broke out"));
+    assert_true(lanes[0].state == LANE_DRAINING);
+    assert_true(lanes[1].state == LANE_PARKED);
+    for (unsigned i = 0; i < 20; i++) {
+        feed(0);
+        poll_until_idle();
+        tick();
+    }
+    assert_true(drops(0, DROP_tx_no_link) >= 20);
+    assert_true(ports[1].is_down); /* nobody brings it back by himself */
+    assert_false(machine_cards[1].command & PCI_COMMAND_MASTER);
+    assert_int_equal(port_restart(&ports[1]), OK);
+    assert_true(machine_cards[1].command & PCI_COMMAND_MASTER);
+    wait_for_links(true);
+    for (unsigned port = 0; port < 2; port++)
+        wires[port].next_out = wires[port].next_in;
+    for (unsigned k = 0; k < 100; k++) {
+        feed(k & 1);
+        poll_until_idle();
+    }
+    assert_int_equal(wires[0].next_out, wires[0].next_in);
+    assert_int_equal(wires[1].next_out, wires[1].next_in);
+    assert_balance();
+    assert_clean();
+}
+
 static void output_sticks__with_a_link__is_reset_and_counted(void **state)
 {
     (void)state;
@@ -518,6 +557,8 @@ int main(void)
         cmocka_unit_test_setup(link_down__under_load__drains_counts_and_recovers, start),
         cmocka_unit_test_setup(input_link_down__nothing_is_lost_that_came_in, start),
         cmocka_unit_test_setup(reset__under_load__is_accounted_and_goes_on, start),
+        cmocka_unit_test_setup(card__cut_off_under_load__others_go_on_until_it_is_allowed_again,
+                               start),
         cmocka_unit_test_setup(output_sticks__with_a_link__is_reset_and_counted, start),
         cmocka_unit_test_setup(descriptor__length_beyond_the_buffer__is_dropped, start),
         cmocka_unit_test_setup(descriptor__length_just_beyond_the_buffer__is_dropped, start),
