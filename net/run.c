@@ -29,11 +29,8 @@ enum {
                              * has sent them, and without free slots nothing comes in */
 };
 
-/* What every core reads in each round; written before the loops run, and on a line of its own. */
-static struct {
-    const struct app *app;
-    bool may_sleep; /* poll=adaptive, and every vector could be set */
-} __attribute__((aligned(CACHE_LINE_BYTES))) fixed;
+static SETTLED const struct app *app;
+static SETTLED bool may_sleep; /* poll=adaptive, and every vector could be set */
 
 /* Core 0's own. */
 static bool link_news;  /* vector 0 of some port has fired; core 0 alone */
@@ -42,7 +39,7 @@ static uint64_t told_ns[PORTS_MAX]; /* when we last defended an address and said
 
 const struct app *run_app(void)
 {
-    return fixed.app;
+    return app;
 }
 
 const struct app *run_find_app(const char *name)
@@ -61,7 +58,7 @@ struct row run_row(unsigned core)
 
 uint32_t run_round(const struct row *row)
 {
-    uint32_t n = fixed.app->poll(row->first, row->end);
+    uint32_t n = app->poll(row->first, row->end);
 
     if (__builtin_expect(*row->draining != 0, 0))
         n += lanes_drain(row->core);
@@ -97,7 +94,7 @@ void run_service(uint64_t now_ns)
     for (unsigned i = 0; i < ports_n; i++)
         if (cut_off & BIT(i))
             port_take_down(&ports[i], "its card broke out of its memory and was cut off");
-    if (fixed.may_sleep)
+    if (may_sleep)
         for (unsigned i = 0; i < ports_n; i++)
             look_at_causes(&ports[i]);
     link_news = false;
@@ -183,36 +180,36 @@ static bool set_vectors(struct port *port)
 
 static void open_lane(struct lane *lane, struct port *port, unsigned core)
 {
-    struct port *out = fixed.app->output(port);
+    struct port *out = app->output(port);
 
     if (lane_open(lane, port, out, core) != OK)
         log_error("port%u: no lane to port%u on core %u", port->index, out->index, core);
     lane->netif = port->netif ? &port->netif[core] : NULL;
-    if (fixed.app->start)
-        fixed.app->start(lane);
+    if (app->start)
+        app->start(lane);
 }
 
 void run_start_app(const struct app *chosen)
 {
-    fixed.app = chosen;
+    app = chosen;
     lanes_row = 0;
-    if (fixed.app->prepare)
-        fixed.app->prepare();
+    if (app->prepare)
+        app->prepare();
     for (unsigned i = 0; i < ports_n; i++) {
-        ports[i].ops->set_promiscuous(&ports[i], fixed.app->takes_everything);
-        ports[i].ops->set_queues(&ports[i], lanes_cores, fixed.app->takes_everything);
+        ports[i].ops->set_promiscuous(&ports[i], app->takes_everything);
+        ports[i].ops->set_queues(&ports[i], lanes_cores, app->takes_everything);
         ports[i].ops->poll_link(&ports[i]);
-        lanes_row += fixed.app->output(&ports[i]) != NULL;
+        lanes_row += app->output(&ports[i]) != NULL;
     }
     lanes_n = lanes_row * lanes_cores;
     for (unsigned i = 0, at = 0; i < ports_n; i++) {
-        struct port *out = fixed.app->output(&ports[i]);
+        struct port *out = app->output(&ports[i]);
 
         for (unsigned core = 0; core < lanes_cores; core++)
             if (side_open(&ports[i], core) != OK)
                 log_error("port%u: no side queue on core %u", i, core);
         if (!out) {
-            log_info("port%u: no lane: app=%s has no use for it", i, fixed.app->name);
+            log_info("port%u: no lane: app=%s has no use for it", i, app->name);
             continue;
         }
         for (unsigned core = 0; core < lanes_cores; core++)
@@ -242,7 +239,7 @@ void net_start(const struct cmdline *line)
     bool is_set = poll == POLL_ADAPTIVE;
     for (unsigned i = 0; i < ports_n && is_set; i++)
         is_set = set_vectors(&ports[i]);
-    fixed.may_sleep = is_set;
+    may_sleep = is_set;
 }
 
 /* ---- The loop ---- */
@@ -296,7 +293,7 @@ static _Noreturn void core_loop(void)
             if (console_is_busy())
                 idle = 0;
         }
-        if (idle >= IDLE_ROUNDS && fixed.may_sleep) {
+        if (idle >= IDLE_ROUNDS && may_sleep) {
             uint64_t since_tsc = cpu_tsc() - service_tsc;
             rest(core, since_tsc < interval_tsc ? tsc_ns(interval_tsc - since_tsc) : 1);
             idle = IDLE_ROUNDS / 2; /* awake for nothing: asleep again sooner */

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Cores share nothing that they write: a TCG plugin watches every store of every core and every
-access of the loops while flows cross four cores. No line that one core writes may be touched by the
+access of the loops while flows cross the cores. No line that one core writes may be touched by the
 loop of another."""
 import glob
 import os
 import re
 import subprocess
 import time
+
+import pytest
 
 from machine import ROOT
 from test_flows import frame
@@ -33,14 +35,15 @@ def build_plugin():
                     f"{ROOT}/tests/qemu/plugin_sharing.c"], check=True)
 
 
-def test_no_core_writes_a_line_that_anothers_loop_touches(boot, folder):
+@pytest.mark.parametrize("cores", [2, 8])
+def test_no_core_writes_a_line_that_anothers_loop_touches(boot, folder, cores):
     build_plugin()
     at = symbols()
     ranges = ",".join(f"loop={at[name][0]:x}-{at[name][1]:x}" for name in LOOP if name in at)
     out = f"{folder}/sharing"
     option = (f"{PLUGIN},{ranges},begin={at['run_service'][0]:x}+20,end={at['power_off'][0]:x},"
               f"out={out}")
-    machine = boot("app=forward", cores=4, extra=["-plugin", option])
+    machine = boot("app=forward", cores=cores, extra=["-plugin", option])
     limit = time.monotonic() + 60
     while not os.path.exists(out):
         assert time.monotonic() < limit, "the plugin did not begin to watch"
