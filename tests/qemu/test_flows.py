@@ -12,6 +12,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 CORES = [1, 2, 4, 8]
+LONG = bool(os.environ.get("FERRULE_LONG"))  # the full counts, which take minutes
 
 
 def flow(number):
@@ -111,14 +112,20 @@ def test_poll_always_never_sleeps(boot):
     assert machine.wires[1].receive(1) == [frame(1, 1)]
 
 
-def test_link_flaps_leave_all_cores_alive(boot):
+def test_link_flaps_and_an_interrupt_storm_leave_all_cores_alive(boot):
     machine = boot("app=forward", cores=4)
-    for i in range(10):
+    machine.card(0, "evil", "irq-storm:1")
+    machine.card(1, "evil", "irq-storm:1")
+    for i in range(1000 if LONG else 10):
         machine.set_cable(1, False)
         machine.wires[0].send(*[frame(f, i) for f in range(20)])
         machine.wait_link(1, False)
         machine.set_cable(1, True)
         machine.wait_link(1, True)
+        if i % 50 == 0:
+            while not machine.wires[1].is_silent():
+                machine.wires[1].receive(1)
+            machine.wires[1].forget()
     while not machine.wires[1].is_silent():
         machine.wires[1].receive(1)
     probes = [frame(f, 1000) for f in range(64)]
@@ -126,3 +133,35 @@ def test_link_flaps_leave_all_cores_alive(boot):
     assert sorted(machine.wires[1].receive(len(probes))) == sorted(probes)
     ledger = machine.json("show ledger -j")[0]
     assert ledger["balanced"], ledger
+    assert machine.poweroff() == 0
+
+
+
+@pytest.mark.parametrize("cores", [1, 4])
+def test_pings_with_random_gaps_lose_none(boot, cores):
+    """The first frame after idle is answered by the interrupt that it raises: with the service
+    timer at 100 ms, a lost wake-up would show as a reply that late."""
+    pings, late_s = (100000 if LONG else 2000), 0.09
+    machine = boot("app=echo port0.ip=10.9.0.1/16 port1.ip=10.8.0.1/16", cores=cores)
+    mac = bytes.fromhex(machine.ports()[0]["mac"].replace(":", ""))
+    numbers = random.Random(cores)
+    late = 0
+    for i in range(pings):
+        flow_port = 1024 + numbers.randrange(60000)
+        ping = bytes(Ether(src="02:00:00:00:00:01", dst=mac) / IP(src="10.9.0.2", dst="10.9.0.1") /
+                     UDP(sport=flow_port, dport=7) / Raw(struct.pack(">I", i))) if i < 500 else \
+            pool[numbers.randrange(500)]
+        if i < 500:
+            pool = ([] if i == 0 else pool) + [ping]
+        before = time.monotonic()
+        machine.wires[0].send(ping)
+        reply = machine.wires[0].receive_where(lambda f: f[12:14] == b"\x08\x00")
+        late += time.monotonic() - before > late_s
+        assert reply[42:46] == ping[42:46] and reply[34:36] == ping[36:38]
+        if i % 500 == 0:
+            machine.wires[0].forget()
+        gap_s = numbers.choice((0, 0, 0.0002, 0.001, 0.003)) * numbers.random()
+        if gap_s:
+            time.sleep(gap_s)
+    assert late <= pings // 100, f"{late} of {pings} replies came after more than {late_s} s"
+    assert machine.json("show ledger -j")[0]["balanced"]
