@@ -419,7 +419,7 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
 
 /* ---- Looking after all of it ---- */
 
-enum { CALL_LIMIT_US = 500000 }; /* for a core to stop or start its queues of a port */
+enum { CALL_LIMIT_US = 2000000 }; /* for a core to stop or start its queues of a port */
 
 /* What core 0 asks of a core, for all of its lanes and side queues that touch a port. It outlives
  * the call, should the core take too long. */
