@@ -148,6 +148,8 @@ static void json_ledger(const struct call *call, const struct ledger *ledger)
         json_u64(&j, "card_tx_packets", row.card_tx_packets);
         json_end(&j);
     }
+    json_end(&j);
+    json_u64(&j, "cores_silent", ledger->cores_silent);
     json_line(&j);
 }
 
@@ -165,6 +167,9 @@ static void text_ledger(const struct out *out, const struct ledger *ledger)
                        drop_names[i].text);
     out_printf(out, "received + generated = sent + consumed + dropped + held: %s\n",
                ledger->is_balanced ? "balanced" : "NOT BALANCED");
+    if (ledger->cores_silent > 0)
+        out_printf(out, "%u cores did not answer in time: theirs are the numbers they last gave\n",
+                   ledger->cores_silent);
 
     if (ports_n > 0)
         out_text(out, "\nport      received: ours  the card's        sent: ours   the card's\n");

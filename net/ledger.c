@@ -60,19 +60,25 @@ static void add_core(void *context)
     }
 }
 
-/* A core that does not answer keeps the numbers of its last answer. */
-static void ask_cores(void)
+/* A core that does not answer keeps the numbers of its last answer. Returns how many did not. */
+static unsigned ask_cores(void)
 {
-    for (unsigned core = 0; core < lanes_cores; core++)
-        if (mailbox_call(core, add_core, &parts[core], CALL_LIMIT_US) == ERR_NO_DEVICE)
+    unsigned silent = 0;
+
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        enum err err = mailbox_call(core, add_core, &parts[core], CALL_LIMIT_US);
+        if (err == ERR_NO_DEVICE)
             add_core(&parts[core]);
+        else if (err)
+            silent++;
+    }
+    return silent;
 }
 
 struct ledger ledger_read(void)
 {
-    struct ledger ledger = {0};
+    struct ledger ledger = {.cores_silent = ask_cores()};
 
-    ask_cores();
     for (unsigned core = 0; core < lanes_cores; core++) {
         const struct ledger *sum = &parts[core].sum;
         ledger.received += sum->received;

@@ -20,6 +20,7 @@ struct ledger {
     uint64_t drops[DROP_COUNT];
     uint64_t dropped; /* their sum */
     bool is_balanced;
+    unsigned cores_silent; /* cores that were too busy to answer: theirs are the last known numbers */
 };
 
 /* All lanes, side queues and stacks together: each core adds up its own between two bursts, so it is

@@ -311,7 +311,15 @@ class Machine:
         return self.json("show ports -j")
 
     def ledger(self):
-        return self.json("show ledger -j")[-1]
+        """The ledger of now: asked again while a core was given too little of the host's CPUs to
+        answer."""
+        limit = time.monotonic() + PATIENCE_S
+        while True:
+            ledger = self.json("show ledger -j")[-1]
+            if ledger["cores_silent"] == 0:
+                return ledger
+            if time.monotonic() > limit:
+                raise Failure(f"{ledger['cores_silent']} cores silent for {PATIENCE_S:g} s")
 
     # ---- the card and the process ----
 

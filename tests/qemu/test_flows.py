@@ -64,7 +64,7 @@ def test_flows_spread_and_each_keeps_its_order(boot, cores):
             number, sequence = identity(got)
             assert sequence == last.get(number, -1) + 1, f"flow {number}"
             last[number] = sequence
-    ledger = machine.json("show ledger -j")[0]
+    ledger = machine.ledger()
     assert ledger["balanced"] and ledger["received"] == ledger["sent"] == 2 * len(there), ledger
     received = by_core(machine)
     assert len(received) == cores and sum(received) == 2 * len(there)
@@ -131,7 +131,7 @@ def test_link_flaps_and_an_interrupt_storm_leave_all_cores_alive(boot):
     probes = [frame(f, 1000) for f in range(64)]
     machine.wires[0].send(*probes)
     assert sorted(machine.wires[1].receive(len(probes))) == sorted(probes)
-    ledger = machine.json("show ledger -j")[0]
+    ledger = machine.ledger()
     assert ledger["balanced"], ledger
     assert machine.poweroff() == 0
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <ctype.h>
 
+#include "kernel/mailbox.h"
 #include "kernel/shell.h"
 #include "net/eth.h"
 #include "net/lane.h"
@@ -315,7 +316,7 @@ static void ports__none__prints_a_line_or_no_object(void **state)
     assert_string_equal(run("show ports"), "no ports\n");
     assert_string_equal(run("show ports -j"), "");
     assert_int_equal(json_lines(run("show ledger -j")), 1);
-    assert_non_null(strstr(terminal.text, "\"balanced\":true,\"ports\":[]}"));
+    assert_non_null(strstr(terminal.text, "\"balanced\":true,\"ports\":[],\"cores_silent\":0}"));
     fits_80_columns(run("show ledger"));
 }
 
@@ -372,6 +373,16 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
     assert_non_null(strstr(run("show ledger"), " 0  differ\n"));
     ports[1].count.tx_packets = 10;
     assert_null(strstr(run("show ledger"), "differ"));
+
+    assert_non_null(strstr(run("show ledger -j"), "}],\"cores_silent\":0}"));
+    mailbox_host_answer = ERR_TIMEOUT; /* numbers that are not of now say so */
+    lane_rows[1].received += 5;
+    assert_non_null(strstr(run("show ledger -j"), "{\"received\":110,"));
+    assert_non_null(strstr(run("show ledger -j"), "}],\"cores_silent\":1}"));
+    assert_non_null(strstr(run("show ledger"), "balanced\n1 cores did not answer in time: "));
+    fits_80_columns(run("show ledger"));
+    mailbox_host_answer = OK;
+    lane_rows[1].received -= 5;
 
     netifs[0].consumed++; /* a frame too many */
     assert_false(ledger_read().is_balanced);
