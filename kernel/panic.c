@@ -155,6 +155,37 @@ static void print_registers(const struct trap_frame *f)
     print("cr0 %016lx cr3 %016lx cr4 %016lx\n", cpu_cr0_read(), cpu_cr3_read(), cpu_cr4_read());
 }
 
+/* Machine check banks (Intel SDM volume 3, chapter 16): who has something to say, and about which
+ * address. */
+#define MSR_MCG_CAP     0x179u
+#define MSR_MCG_STATUS  0x17Au
+#define MSR_MC_STATUS(n) (0x401u + 4 * (n))
+#define MSR_MC_ADDR(n)  (0x402u + 4 * (n))
+#define MC_VALID        BIT64(63)
+#define MC_OVERFLOW     BIT64(62)
+#define MC_UNCORRECTED  BIT64(61)
+#define MC_HAS_ADDRESS  BIT64(58)
+#define MC_CORRUPT      BIT64(57) /* what the CPU was doing cannot go on */
+
+static void print_machine_check(void)
+{
+    unsigned banks = cpu_msr_read(MSR_MCG_CAP) & 0xFF;
+    print("machine check: global status 0x%lx, %u banks\n", cpu_msr_read(MSR_MCG_STATUS), banks);
+    for (unsigned i = 0; i < banks; i++) {
+        uint64_t status = cpu_msr_read(MSR_MC_STATUS(i));
+        if (!(status & MC_VALID))
+            continue;
+        print("bank %u: error code 0x%04lx, model's 0x%04lx,%s%s%s", i, status & 0xFFFF,
+              status >> 16 & 0xFFFF, status & MC_UNCORRECTED ? " uncorrected" : " corrected",
+              status & MC_CORRUPT ? ", context corrupt" : "",
+              status & MC_OVERFLOW ? ", others lost" : "");
+        if (status & MC_HAS_ADDRESS)
+            print(", address 0x%lx\n", cpu_msr_read(MSR_MC_ADDR(i)));
+        else
+            print("\n");
+    }
+}
+
 static void print_core(void)
 {
     if (cpus_n > 1)
@@ -233,6 +264,8 @@ void trap_dispatch(struct trap_frame *f)
     print_core();
     if (f->vector == TRAP_PAGE_FAULT)
         print_address(cr2);
+    if (f->vector == TRAP_MACHINE_CHECK)
+        print_machine_check();
     /* A push onto a guard page cannot deliver its page fault either. */
     if (f->vector == TRAP_DOUBLE_FAULT)
         print_address(f->rsp - 8);

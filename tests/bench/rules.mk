@@ -22,4 +22,10 @@ $(patsubst %.c,build/bench/obj/%.o,$(BENCH_HOST)): build/bench/obj/%.o: %.c
 build/bench/bench_loop: $(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS) $(BENCH_HOST))
 	$(CC) -no-pie -o $@ $^
 
+# Counts guest instructions; QEMU's public plugin header is among those that build/x540.so is made with.
+build/bench/count.so: tests/bench/count_plugin.c build/x540.so
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g -fPIC -shared $(HOST_WARN) -fvisibility=hidden \
+	    -I$(lastword $(sort $(wildcard build/qemu-src-*/include/qemu))) -o $@ $<
+
 -include $(shell find build/bench/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * A plugin for QEMU (TCG): counts the guest's instructions, on all its CPUs, between markers. A
+ * marker is an address given as `at=ADDRESS` (hex, any number of them): each time it is reached, the
+ * count so far is printed to standard error. tests/qemu/test_size.py gives it functions of the image.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <qemu-plugin.h>
+
+#define MARKERS_MAX 16
+
+QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
+
+static uint64_t markers[MARKERS_MAX];
+static int markers_n;
+static uint64_t count; /* increments of several CPUs may be lost: counted runs have one */
+
+static void executed(unsigned int cpu, void *n)
+{
+    (void)cpu;
+    __atomic_fetch_add(&count, (uint64_t)(uintptr_t)n, __ATOMIC_RELAXED);
+}
+
+static void reached(unsigned int cpu, void *marker)
+{
+    fprintf(stderr, "count: %" PRIu64 " at %" PRIx64 " on cpu %u\n",
+            __atomic_load_n(&count, __ATOMIC_RELAXED), *(uint64_t *)marker, cpu);
+}
+
+static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+    (void)id;
+    size_t n = qemu_plugin_tb_n_insns(tb);
+    for (size_t i = 0; i < n; i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        uint64_t at = qemu_plugin_insn_vaddr(insn);
+        for (int k = 0; k < markers_n; k++)
+            if (markers[k] == at)
+                qemu_plugin_register_vcpu_insn_exec_cb(insn, reached, QEMU_PLUGIN_CB_NO_REGS,
+                                                       &markers[k]);
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, executed, QEMU_PLUGIN_CB_NO_REGS, (void *)1);
+    }
+}
+
+QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
+                                           char **argv)
+{
+    (void)info;
+    for (int i = 0; i < argc; i++)
+        if (strncmp(argv[i], "at=", 3) == 0 && markers_n < MARKERS_MAX)
+            markers[markers_n++] = strtoull(argv[i] + 3, NULL, 16);
+    qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+    return 0;
+}

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Small and fast: bytes of the image, memory that is enough to forward, instructions from entry to
+the prompt. The figures go to build/size.json."""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from conftest import balanced
+from machine import IMAGE, ROOT
+
+SYMBOLS = f"{ROOT}/build/ferrule.debug"
+COUNTER = f"{ROOT}/build/bench/count.so"
+INSTRUCTIONS_WANTED = 1_200_000
+INSTRUCTIONS_MAX = 2_000_000  # a guard; see the test for what makes the count vary
+
+
+def keep(**figures):
+    path = f"{ROOT}/build/size.json"
+    known = {}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as f:
+            known = json.load(f)
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({**known, **figures}, f, indent=1, sort_keys=True)
+
+
+def symbol(name):
+    rows = subprocess.run(["nm", SYMBOLS], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout.splitlines()
+    return next(row.split()[0] for row in rows if row.split()[-1] == name)
+
+
+def test_two_ports_forward_in_16_mebibytes(boot):
+    machine = boot("app=forward", memory_mb=16, cores=1)
+    machine.wires[0].send(bytes(range(60)))
+    assert machine.wires[1].receive(1) == [bytes(range(60))]
+    balanced(machine)
+    keep(memory_free_bytes_of_16_mib=machine.json("show memory -j")[0]["free_bytes"])
+    assert machine.poweroff() == 0
+
+
+@pytest.mark.parametrize("memory_mb", [3, 4, 5])
+def test_too_little_memory_is_said_in_a_line(boot, memory_mb):
+    machine = boot("app=forward panic=exit", memory_mb=memory_mb, cores=1, links=False,
+                   prompt=False)
+    machine.expect(r"(?i)^.*memory.*(not|no |short|too)|no memory")
+
+
+def test_from_entry_to_the_prompt_in_few_instructions(boot):
+    """Two ports, one CPU; from the kernel's first instruction to the console's first round. Clocks
+    are measured against each other by reading them, as often as the host lets the guest run: so the
+    count moves between 1.1 and 1.6 million with the host's load, and the least of up to three boots
+    is kept."""
+    marks = [symbol("entry32"), symbol("net_run")]
+    found = []
+    while len(found) < 3 and (not found or min(found) > INSTRUCTIONS_WANTED):
+        machine = boot("app=forward", cores=1, extra=[
+            "-plugin", ",".join([COUNTER] + [f"at={mark}" for mark in marks])])
+        machine.wires[0].send(bytes(range(60)))
+        machine.wires[1].receive(1)
+        assert machine.poweroff() == 0
+        reached = re.findall(r"^count: (\d+) at ([0-9a-f]+)", machine.errors(), re.M)
+        at = {int(place, 16): int(n) for n, place in reversed(reached)}
+        entry, loop = (at[int(mark, 16)] for mark in marks)
+        found.append(loop - entry)
+    keep(instructions_to_prompt=found, image_bytes=os.path.getsize(IMAGE))
+    assert 100_000 < min(found) <= INSTRUCTIONS_MAX, found
