@@ -134,6 +134,10 @@ void selftest_run(const char *name)
         selftest_wake();
         return;
     }
+    if (str_equal(name, "edu")) {
+        selftest_edu();
+        return;
+    }
     if (str_equal(name, "zlr")) {
         iommu_assume_zlr(); /* QEMU's unit lacks the bit and stops no zero-length read either */
         log_info("selftest: pages may be write-only for cards");

@@ -437,3 +437,18 @@ def test_translation_adds_no_instruction_to_a_packet(boot):
     without = instructions_of_a_packet(boot, False)
     assert without > 10
     assert instructions_of_a_packet(boot, True) == without
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_device_that_nobody_drives_reaches_nothing(boot, unit):
+    """QEMU's edu device, told by the guest to read and write what is not its own."""
+    machine = boot("app=forward selftest=edu", iommu=UNITS[unit], cores=1,
+                   extra=["-device", "edu,dma_mask=0xffffffffffffffff"])
+    text = machine.console_text
+    assert "edu tried 12 times, 0 unfinished, 0 places changed" in text
+    # Lines are limited to some a second; each attempt is counted.
+    assert len(re.findall(r"tried to read", text)) >= 3, text
+    assert len(re.findall(r"tried to write", text)) >= 3, text
+    assert show(machine)[0][0]["faults"] >= 12
+    exchange(machine)
+    balanced(machine)
