@@ -85,7 +85,7 @@ def iasl(folder, data):
     seen = {"entries": [], "stopped": "nknown" in text.partition("Raw Table Data")[0]}
     entries, scope = seen["entries"], None
     for line in text.splitlines():
-        row = re.match(r"\[[0-9A-F]+h [0-9]+ +([0-9A-Fa-fx]+)\] +(.*?) : (.*)", line)
+        row = re.match(r"\[[0-9A-F]+h [0-9]+ +([0-9A-Fa-fx]+)h?\] +(.*?) : (.*)", line)
         if not row:
             continue
         name, value = row[2], row[3].split("[")[0].strip()

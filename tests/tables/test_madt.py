@@ -58,8 +58,10 @@ def iasl(folder, data):
     fields, starts = {}, []
     with open(f"{folder}/t.dsl", encoding="latin-1") as f:
         text = f.read()
-    for row in re.finditer(r"^\[[0-9A-F]+h (\d+) +(\d+)\] +(.*?) : ([0-9A-F]+)\b", text, re.M):
-        at, size = int(row[1]), int(row[2])
+    # The number of bytes is decimal, or in newer ones hexadecimal with an h.
+    for row in re.finditer(r"^\[[0-9A-F]+h (\d+) +(\d+\]|[0-9A-F]+h\]) +(.*?) : ([0-9A-F]+)\b", text,
+                           re.M):
+        at, size = int(row[1]), int(row[2].rstrip("h]"), 16 if "h" in row[2] else 10)
         if size <= 8:
             fields[at, size] = int(row[4], 16)
         if row[3] == "Subtable Type":

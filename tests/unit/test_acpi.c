@@ -87,14 +87,15 @@ struct listed {
     unsigned offset, type, bytes;
 };
 
-/* What iasl prints: "[02Ch 0044   1]   Subtable Type : 00 [...]". The value behind the colon. */
+/* What iasl prints: "[02Ch 0044   1]   Subtable Type : 00 [...]", and newer ones "[02Ch 0044 001h]".
+ * The value behind the colon. */
 static bool field_of(const char *line, const char *name, unsigned *offset,
                      unsigned long long *value)
 {
     char label[64];
-    unsigned decimal, bytes, hex;
+    unsigned decimal, hex;
     int end = 0;
-    if (sscanf(line, "[%xh %u %u%n", &hex, &decimal, &bytes, &end) != 3 || line[end] != ']')
+    if (sscanf(line, "[%xh %u %*[0-9A-Fh]%n", &hex, &decimal, &end) != 2 || line[end] != ']')
         return false;
     snprintf(label, sizeof label, " %s : ", name);
     const char *at = strstr(line, label);

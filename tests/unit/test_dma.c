@@ -32,9 +32,14 @@ void *memory_take(size_t bytes, size_t align)
     next_paddr += bytes;
     return p;
 }
+static uint64_t free_bytes = 1 << 30;
 uint64_t memory_free_bytes(void)
 {
-    return 0;
+    return free_bytes;
+}
+uint64_t memory_ram_bytes(void)
+{
+    return 1 << 30;
 }
 void log_line(enum log_level level, const char *fmt, ...)
 {
@@ -98,6 +103,24 @@ static void alloc__with_iommu__never_gives_the_physical_address(void **state)
     }
 }
 
+static void alloc__much_memory__takes_large_pages_only_while_half_is_left(void **state)
+{
+    (void)state;
+    struct dma_buf b;
+    next_paddr = 0x201000;
+    assert_int_equal(dma_alloc(1 << 20, 4096, &b), OK);
+    assert_int_equal(b.bytes, 2 << 20);
+    assert_int_equal(b.iova.v % (2 << 20), 0);
+    assert_int_equal(paging_paddr(b.va).v % (2 << 20), 0);
+    uint64_t before = free_bytes;
+    free_bytes = (1 << 29) + (2 << 20) - 1;
+    next_paddr = 0x201000;
+    assert_int_equal(dma_alloc(1 << 20, 4096, &b), OK);
+    assert_int_equal(b.bytes, 1 << 20);
+    assert_int_equal(paging_paddr(b.va).v, 0x201000);
+    free_bytes = before;
+}
+
 static void alloc__cards_addresses_used_up__is_refused_with_a_line(void **state)
 {
     (void)state;
@@ -148,6 +171,7 @@ int main(void)
         cmocka_unit_test(alloc__bad_sizes_and_no_memory__are_refused_with_a_line),
         cmocka_unit_test(alloc__without_iommu__gives_physical_addresses),
         cmocka_unit_test(alloc__with_iommu__never_gives_the_physical_address),
+        cmocka_unit_test(alloc__much_memory__takes_large_pages_only_while_half_is_left),
         cmocka_unit_test(alloc__cards_addresses_used_up__is_refused_with_a_line),
         cmocka_unit_test(grant__piece__reaches_the_domain),
     };
