@@ -15,8 +15,10 @@
 #include "boot/bootinfo.h"
 #include "boot/cmdline.h"
 #include "kernel/acpi.h"
+#include "kernel/command.h"
 #include "kernel/console.h"
 #include "kernel/fmt.h"
+#include "kernel/json.h"
 #include "kernel/iommu.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
@@ -40,12 +42,29 @@ struct found {
 };
 #define FOUND(...) fmt_print(found->text, sizeof found->text, __VA_ARGS__)
 
+/* When each step ended, for `show boot`. */
+#define STEPS_MAX 32
+static struct {
+    const char *name;
+    uint64_t ended_tsc;
+} steps[STEPS_MAX];
+static unsigned steps_n;
+
+static void step_ended(const char *name)
+{
+    if (steps_n == STEPS_MAX)
+        return;
+    steps[steps_n].name = name;
+    steps[steps_n++].ended_tsc = cpu_tsc();
+}
+
 static void step(const char *name, void (*run)(struct found *found))
 {
     struct found found = {.text = ""};
     uint64_t start = cpu_tsc();
     run(&found);
     uint64_t took = cpu_tsc() - start;
+    step_ended(name);
     if (!found.text[0])
         return;
     if (tsc_is_known())
@@ -275,6 +294,31 @@ static void iommu(struct found *found)
     iommu_init(&dmar, (enum iommu_mode)mode, found->text, sizeof found->text);
 }
 
+static enum command_result show_boot(const struct call *call)
+{
+    uint64_t now = cpu_tsc(), now_ns = tsc_now_ns(), before = 0;
+    if (!call->json)
+        out_printf(call->out, "%s by \"%s\"\nstep          took us    since entry us\n",
+                   bootinfo_path_name(info.path), info.loader);
+    for (unsigned i = 0; i < steps_n; i++) {
+        uint64_t at = now_ns - tsc_ns(now - steps[i].ended_tsc);
+        if (call->json) {
+            struct json j;
+            json_begin(&j, call->out);
+            json_string(&j, "step", steps[i].name);
+            json_u64(&j, "took_ns", at - before);
+            json_u64(&j, "since_entry_ns", at);
+            json_line(&j);
+        } else {
+            out_printf(call->out, "%-10s %10lu %17lu\n", steps[i].name, (at - before) / 1000,
+                       at / 1000);
+        }
+        before = at;
+    }
+    return COMMAND_DONE;
+}
+COMMAND("show boot", "[-j]", "how we were booted, and the time of each step", show_boot);
+
 _Noreturn void kmain(uint32_t eax, uint32_t ebx);
 _Noreturn void kmain(uint32_t eax, uint32_t ebx)
 {
@@ -310,8 +354,11 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
              memory_free_bytes() / 1024);
 
     drivers_start(&line);
+    step_ended("ports");
     net_start(&line);
+    step_ended("lanes");
     iommu_seal();
     console_start(&line);
+    step_ended("prompt");
     net_run();
 }

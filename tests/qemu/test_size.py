@@ -38,6 +38,10 @@ def test_two_ports_forward_in_16_mebibytes(boot):
     machine.wires[0].send(bytes(range(60)))
     assert machine.wires[1].receive(1) == [bytes(range(60))]
     balanced(machine)
+    steps = machine.json("show boot -j")
+    assert [s["step"] for s in steps][-3:] == ["ports", "lanes", "prompt"]
+    assert sum(s["took_ns"] for s in steps) == steps[-1]["since_entry_ns"] > 0
+    assert 'PVH by "PVH"' in machine.run("show boot")
     keep(memory_free_bytes_of_16_mib=machine.json("show memory -j")[0]["free_bytes"])
     assert machine.poweroff() == 0
 
