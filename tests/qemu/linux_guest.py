@@ -189,10 +189,13 @@ def _program(archive, name):
     if not path:
         raise Failure(f"{name} is not installed; the Linux guest needs it")
     archive.file(f"/usr/bin/{name}", Path(path).read_bytes())
-    for line in debian.run(["ldd", path]).splitlines():
-        found = re.search(r"(/\S+) \(0x", line)
-        if found:
-            archive.file(found.group(1), Path(found.group(1)).read_bytes())
+    libraries = re.findall(r"(/\S+) \(0x", debian.run(["ldd", path]))
+    # The C library opens this one by itself when a thread is cancelled.
+    libraries += [str(Path(name).parent / "libgcc_s.so.1") for name in libraries
+                  if name.endswith("/libc.so.6")]
+    for library in libraries:
+        if os.path.exists(library):
+            archive.file(library, Path(library).read_bytes())
 
 
 def initrd(linux, programs=PROGRAMS, modules=MODULES):
