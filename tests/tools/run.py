@@ -38,7 +38,8 @@ def main():
     extra = ["-serial", "mon:stdio", *shlex.split(os.environ.get("QEMU_ARGS", ""))]
     if "--gdb" in sys.argv:
         extra += ["-S", "-gdb", "unix:build/gdb.socket,server=on,wait=off"]
-        print("gdb build/ferrule.elf -ex 'target remote build/gdb.socket'", flush=True)
+        print("gdb build/ferrule.debug -x tests/tools/gdb_x540.py "
+              "-ex 'target remote build/gdb.socket'", flush=True)
     command = qemu_command(
         [f"user,id=n0,hostfwd=udp:127.0.0.1:{port}-10.0.2.15:7", "user,id=n1,net=10.0.3.0/24"],
         os.environ.get("APP") or BOOT_LINE, iommu=os.environ.get("IOMMU") == "on", extra=extra)
