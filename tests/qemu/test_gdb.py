@@ -2,6 +2,7 @@
 """gdb on a running image with tests/tools/gdb_x540.py: ports, lanes, a ring, a register."""
 import re
 import subprocess
+import time
 
 from machine import ROOT
 
@@ -11,6 +12,9 @@ def test_gdb_shows_ports_lanes_rings_and_registers(boot, tmp_path):
     machine = boot("app=forward", cores=1, extra=["-gdb", f"unix:{path},server=on,wait=off"])
     machine.wires[0].send(*[bytes(range(60))] * 5)
     machine.wires[1].receive(5)
+    limit = time.monotonic() + 30
+    while machine.ports()[1]["tx_packets"] < 5:  # the card's counters are collected now and then
+        assert time.monotonic() < limit
     command = ["gdb", "-nx", "-batch", f"{ROOT}/build/ferrule.debug",
                "-x", f"{ROOT}/tests/tools/gdb_x540.py", "-ex", f"target remote {path}"]
     for words in ("ports", "lanes", "ring 0 2", "reg 0 0x042A4"):

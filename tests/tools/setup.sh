@@ -11,11 +11,12 @@ cd "$(dirname "$0")/../.."
 run="gcc libc6-dev make nasm qemu-system-x86 dpkg-dev xz-utils python3 pkg-config libglib2.0-dev"
 
 # libcmocka: unit tests. clang and its runtime: fuzzers. valgrind: `make bench`. grub, xorriso,
-# mtools: the ISO; gnu-efi, ovmf: UEFI; ipxe-qemu: network boot. iproute2, iputils-ping, ethtool, iperf3: Linux hosts on both sides of
-# the forwarder. gdb: its script for rings and lanes. busybox: a Linux guest that drives the model. scapy: the independent packet maker.
+# mtools: the ISO; gnu-efi, ovmf: UEFI; ipxe-qemu: network boot. iproute2, iputils-ping, ethtool,
+# iperf3: Linux hosts on both sides of the forwarder. gdb: its script for rings and lanes. busybox: a
+# Linux guest that drives the model. scapy: the independent packet maker.
 test="libcmocka-dev clang llvm libclang-rt-dev valgrind grub-common grub-pc-bin grub-efi-amd64-bin
-    acpica-tools xorriso mtools gnu-efi ovmf ipxe-qemu iproute2 iputils-ping ethtool iperf3 busybox-static python3-pytest
-    python3-scapy gdb"
+    acpica-tools xorriso mtools gnu-efi ovmf ipxe-qemu iproute2 iputils-ping
+    ethtool iperf3 busybox-static python3-pytest python3-scapy gdb"
 
 case "${1:-}" in
 run) wanted="$run" ;;
