@@ -362,7 +362,9 @@ class Machine:
     def wait_exit(self, timeout_s=PATIENCE_S):
         """QEMU's exit code."""
         try:
-            return self.process.wait(timeout_s)
+            code = self.process.wait(timeout_s)
+            self._reader.join(PATIENCE_S)  # what it printed last is on its way
+            return code
         except subprocess.TimeoutExpired:
             tail = "\n".join(self.console_text.splitlines()[-15:])
             raise Failure(f"QEMU still runs after {timeout_s:g} s; console:\n{tail}") from None
