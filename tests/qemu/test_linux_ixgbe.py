@@ -279,6 +279,38 @@ def test_every_receive_queue_has_its_share(ports):
     assert int(table) == 2 * CPUS, table
 
 
+def test_flow_director_follows_the_flows_that_the_driver_samples(ports):
+    """Signature filters, which the driver sets by itself from the TCP that it sends."""
+    ports.both_up()
+    before = ports.statistics(0)
+    ports.iperf(seconds=2)
+    after = ports.statistics(0)
+    assert after["fdir_match"] - before["fdir_match"] > 20, after
+    assert after["rx_packets"] > before["rx_packets"]
+
+
+def test_interrupts_come_no_faster_than_the_moderation_allows(ports):
+    ports.both_up()
+
+    def counts():
+        """(seconds since boot, interrupts of each queue vector)"""
+        text = ports.guest.check("cat /proc/uptime /proc/interrupts")
+        rows = re.findall(r"^ *(\d+):((?: +\d+)+) .*eth\d-TxRx", text, re.M)
+        assert len(rows) == 2 * CPUS, text
+        return float(text.split()[0]), {number: sum(map(int, row.split())) for number, row in rows}
+
+    for i in (0, 1):
+        ports.on(i, "ethtool -C eth0 rx-usecs 1000")
+    began, before = counts()
+    ports.pktgen(60000, 9)
+    ended, after = counts()
+    for i in (0, 1):
+        ports.on(i, "ethtool -C eth0 rx-usecs 1")
+    moved = {number: after[number] - before[number] for number in after}
+    assert max(moved.values()) > 20, moved
+    assert max(moved.values()) < 1000 * (ended - began) * 1.1 + 20, (moved, ended - began)
+
+
 # ---- ethtool ----
 
 @pytest.mark.parametrize("kind", ["online", "offline"])
