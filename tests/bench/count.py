@@ -66,6 +66,8 @@ def count(app, burst, frames, cores=1):
         n = int(run.stdout)
         ours = own_functions()
         by_name = {f: c for f, c in self_cost(out).items() if f.split("'")[0] in ours}
+    if not by_name:
+        sys.exit("no function of ours was counted: are the objects in build/bench/obj?")
     return sum(by_name.values()) / n, {f: c / n for f, c in by_name.items()}
 
 

@@ -2,7 +2,7 @@
 # The benchmark of the loops that ship, native: the same sources and optimisation as the image, with
 # tests/host instead of hardware.
 
-BENCH_CFLAGS := $(filter-out -mcmodel=kernel -mstack-protector-guard=global -I.,$(IMAGE_CFLAGS)) \
+BENCH_CFLAGS := $(filter-out -mpreferred-stack-boundary=3 -mcmodel=kernel -mstack-protector-guard=global -I.,$(IMAGE_CFLAGS)) \
     -fomit-frame-pointer $(HOST_INC) -MMD -MP
 BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 -fno-pic $(HOST_WARN) $(HOST_INC) -MMD -MP
 

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The benchmark's program, without the counting: it checks itself (every frame leaves once, changed
+as the application says, and the books balance), so a fast wrong loop fails."""
+import subprocess
+
+import pytest
+
+from machine import ROOT
+
+PROGRAM = "build/bench/bench_loop"
+
+
+@pytest.mark.parametrize("app", ["forward", "echo"])
+def test_the_loop_that_is_counted_does_its_work(app):
+    subprocess.run(["make", "-s", PROGRAM], cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
+    for burst, cores in ((1, 1), (8, 1), (32, 1), (32, 16)):
+        run = subprocess.run([PROGRAM, app, str(burst), "20000", str(cores)], cwd=ROOT,
+                             capture_output=True, text=True)
+        assert run.returncode == 0, f"{burst} {cores}: {run.stderr or run.returncode}"
+        assert int(run.stdout) >= 20000
