@@ -20,7 +20,7 @@ import xml.etree.ElementTree as ET
 
 LOGS = "build/logs"
 UNIT_TIMEOUT_S = 300
-SYSTEM_TIMEOUT_S = 1200
+SYSTEM_TIMEOUT_S = 3600
 CORES = os.cpu_count() or 1
 
 
