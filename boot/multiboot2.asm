@@ -6,6 +6,7 @@ MULTIBOOT2_MAGIC    equ 0xE85250D6
 ARCH_I386           equ 0               ; the state at entry: 32-bit protected mode
 TAG_END             equ 0
 TAG_INFO_REQUEST    equ 1
+TAG_MODULE_ALIGN    equ 6               ; modules on pages of their own: they are mapped read-only
 TAG_FLAG_OPTIONAL   equ 1
 INFO_CMDLINE        equ 1
 INFO_MODULES        equ 3
@@ -32,6 +33,11 @@ request:
     dd request_end - request
     dd INFO_CMDLINE, INFO_MODULES, INFO_MEMORY_MAP, INFO_FRAMEBUFFER, INFO_ACPI_OLD, INFO_ACPI_NEW
 request_end:
+
+align 8
+    dw TAG_MODULE_ALIGN
+    dw 0
+    dd 8
 
 align 8
     dw TAG_END

@@ -22,6 +22,7 @@
 #include "kernel/iommu.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
+#include "kernel/module.h"
 #include "kernel/panic.h"
 #include "kernel/pci.h"
 #include "kernel/platform.h"
@@ -155,6 +156,7 @@ static void memory(struct found *found)
         panic("memory: the loader's map has no usable RAM (%u ranges)", info.n_ranges);
     if (e != OK)
         panic("memory: %lu KiB of RAM do not hold the page tables", memory_ram_bytes() / 1024);
+    module_init(&info);
 }
 
 static void traps(struct found *found)

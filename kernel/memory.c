@@ -53,17 +53,36 @@ static uint64_t ram_find(const struct bootinfo *info)
     return beyond;
 }
 
-static void spare_find(const struct bootinfo *info)
+static uint64_t module_start(const struct boot_module *m)
+{
+    return m->start & ~(PAGE_BYTES - 1ull);
+}
+static uint64_t module_end(const struct boot_module *m)
+{
+    return ALIGN_UP(m->start + (m->bytes - 1) + 1, (uint64_t)PAGE_BYTES);
+}
+
+/* Modules stay where the loader put them, on pages that are no longer RAM of ours. One that does not
+ * lie whole in RAM, or where the image or another module lies, is emptied with a line. */
+static void modules_keep(struct bootinfo *info)
+{
+    for (unsigned i = 0; i < info->n_modules; i++) {
+        struct boot_module *m = &info->modules[i];
+        uint64_t start = module_start(m), end = module_end(m), before = pmem_bytes(&ram);
+        if (start < end)
+            pmem_remove(&ram, start, end);
+        bool is_whole = start < end && before - pmem_bytes(&ram) == end - start;
+        log_line(is_whole ? LOG_INFO : LOG_WARN, "module  %u \"%s\", %lu bytes at 0x%lx%s", i,
+               m->name, m->bytes, m->start, is_whole ? "" : ": not all in free RAM; left out");
+        if (!is_whole)
+            m->bytes = 0;
+    }
+}
+
+static void spare_find(void)
 {
     spare = ram;
-    for (unsigned i = 0; i < info->n_modules; i++) {
-        const struct boot_module *m = &info->modules[i];
-        if (m->start < PHYSMAP_BYTES)
-            pmem_remove(&spare, m->start & ~(PAGE_BYTES - 1ull),
-                        ALIGN_UP(MIN(m->start + (m->bytes - 1), PHYSMAP_BYTES - 1) + 1,
-                                 (uint64_t)PAGE_BYTES));
-    }
-    low = spare;
+    low = ram;
     pmem_remove(&spare, 0, LOW_END);
     pmem_remove(&low, 0, LOW_KEPT);
     pmem_remove(&low, LOW_END, PHYSMAP_BYTES);
@@ -97,7 +116,7 @@ static paddr_t take_table(void)
     return page ? paging_paddr(page) : (paddr_t){0};
 }
 
-static enum err build_tables(void)
+static enum err build_tables(const struct bootinfo *info)
 {
     enum err e = paging_init(take_table);
     if (e == OK)
@@ -105,10 +124,16 @@ static enum err build_tables(void)
     for (unsigned i = 0; e == OK && i < ram.n; i++)
         e = paging_map(PHYSMAP_BASE + ram.ranges[i].start, (paddr_t){ram.ranges[i].start},
                        ram.ranges[i].end - ram.ranges[i].start, PAGING_WRITE);
+    for (unsigned i = 0; e == OK && i < info->n_modules; i++) {
+        const struct boot_module *m = &info->modules[i];
+        if (m->bytes)
+            e = paging_map(PHYSMAP_BASE + module_start(m), (paddr_t){module_start(m)},
+                           module_end(m) - module_start(m), PAGING_READ);
+    }
     return e;
 }
 
-enum err memory_init(const struct bootinfo *info, char *found, size_t n)
+enum err memory_init(struct bootinfo *info, char *found, size_t n)
 {
     uint64_t beyond = ram_find(info);
     ram_bytes = pmem_bytes(&ram);
@@ -121,9 +146,10 @@ enum err memory_init(const struct bootinfo *info, char *found, size_t n)
     if (ram.n == 0)
         return ERR_BAD_VALUE;
     pmem_remove(&ram, (uintptr_t)image_start_paddr, (uintptr_t)image_end_paddr);
-    spare_find(info);
+    modules_keep(info);
+    spare_find();
 
-    enum err e = build_tables();
+    enum err e = build_tables(info);
     if (e != OK)
         return e;
     screen_map();

@@ -10,9 +10,10 @@
 struct bootinfo;
 
 /* Sort out firmware's map, build the page tables and switch to them, and say what was found in
- * `found`. Boot CPU, once, after features_init. ERR_BAD_VALUE: no usable memory in the map.
- * ERR_NO_MEMORY: not even enough for the tables. */
-enum err memory_init(const struct bootinfo *info, char *found, size_t n) MUST_CHECK;
+ * `found`. Boot modules are kept, mapped read-only; those that cannot be get a length of 0. Boot CPU,
+ * once, after features_init. ERR_BAD_VALUE: no usable memory in the map. ERR_NO_MEMORY: not even
+ * enough for the tables. */
+enum err memory_init(struct bootinfo *info, char *found, size_t n) MUST_CHECK;
 
 /* Take zeroed memory, bytes rounded up to pages, aligned to align (a power of two, at least
  * PAGE_BYTES). NULL: there is no such piece. Boot CPU, before the loops start. */

@@ -9,6 +9,7 @@
 #include "kernel/iommu.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
+#include "kernel/module.h"
 #include "kernel/panic.h"
 #include "kernel/selftest.h"
 #include "kernel/str.h"
@@ -51,6 +52,13 @@ static void write_sealed(void)
 static void write_image_by_physmap(void)
 {
     write_to(paging_pointer(paging_image_paddr(image_text_start)));
+}
+static void write_module(void)
+{
+    size_t bytes;
+    const void *module = module_find("selftest", &bytes);
+    CHECK(module);
+    write_to(module);
 }
 static void run_data(void)
 {
@@ -98,6 +106,7 @@ static const struct {
     {"write-rodata", write_rodata},
     {"write-sealed", write_sealed},
     {"write-physmap", write_image_by_physmap},
+    {"write-module", write_module},
     {"run-data", run_data},
     {"run-heap", run_heap},
     {"run-stack", run_stack},

@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 
-from boot_media import EFI, ISO, ROOT, clean, fat, network, run, uefi, usb
+from boot_media import EFI, IMAGE, ISO, ROOT, clean, fat, network, run, uefi, usb
 from conftest import balanced
 
 ROWS = f"{ROOT}/build/boot-paths.json"
@@ -40,6 +40,15 @@ def forwards(request):
     return check
 
 
+def has_module(machine, name, content):
+    """The first boot module, whole: name, bytes and the sum that sum(1) prints."""
+    total = 0
+    for byte in content:
+        total = ((total >> 1) + (total & 1) * 0x8000 + byte) & 0xFFFF
+    assert machine.json("show modules -j")[0] == {"module": name, "bytes": len(content),
+                                                  "sum": total}
+
+
 def page_commands(first):
     """The command lines of boot/README.md's block that begins with the line `first`."""
     with open(f"{ROOT}/boot/README.md", encoding="utf-8") as f:
@@ -64,7 +73,7 @@ def test_firmware_starts_bootx64_efi_with_ferrule_cfg_and_a_module(boot, folder,
                          "EFI/BOOT/ferrule.cfg": b"# two lines\r\napp=forward\r\nloglevel=debug\r\n"
                                                  b"module=routes.txt\r\nmodule=none.txt\r\n"})
     machine = boot(boot=uefi(folder) + usb(stick))
-    assert "1 modules" in machine.console_text
+    has_module(machine, "routes.txt", b"10.0.0.0/8\n")
     forwards(machine, "UEFI, BOOTX64.EFI on a FAT volume")
 
 
@@ -79,6 +88,37 @@ def test_uefi_shell_gives_bootx64_efi_its_boot_line(boot, folder, forwards):
 
 def test_qemu_kernel_by_pvh(boot, forwards):
     forwards(boot("app=forward"), "QEMU -kernel")
+
+
+def test_a_boot_module_by_pvh(boot, folder):
+    """QEMU passes one, and no name with it."""
+    content = bytes(range(256)) * 40
+    with open(f"{folder}/content", "wb") as f:
+        f.write(content)
+    has_module(boot("", wires=0, extra=["-initrd", f"{folder}/content"]), "", content)
+
+
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+def test_boot_modules_by_grub(boot, folder, firmware):
+    """Two of them, the first longer than a page; the boot line of the page is tried by this."""
+    tree = f"{folder}/iso"
+    shutil.rmtree(tree, ignore_errors=True)
+    os.makedirs(f"{tree}/boot/grub")
+    shutil.copy(IMAGE, f"{tree}/boot/ferrule.elf")
+    content = bytes(range(255)) * 31
+    for name, data in (("routes.txt", content), ("none.txt", b"#")):
+        with open(f"{tree}/boot/{name}", "wb") as f:
+            f.write(data)
+    with open(f"{tree}/boot/grub/grub.cfg", "w", encoding="utf-8") as f:
+        f.write("multiboot2 /boot/ferrule.elf loglevel=info\n"
+                "module2 /boot/routes.txt routes.txt\nmodule2 /boot/none.txt\nboot\n")
+    run(["grub-mkrescue", "-o", f"{folder}/modules.iso", tree])
+    shutil.rmtree(tree)
+    machine = boot(boot=(uefi(folder) if firmware == "uefi" else []) +
+                   ["-cdrom", f"{folder}/modules.iso"], wires=0)
+    has_module(machine, "routes.txt", content)
+    assert len(machine.json("show modules -j")) == 2
+    clean(folder)
 
 
 def test_the_iso_as_a_cd_on_bios(boot, forwards):

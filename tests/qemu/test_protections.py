@@ -6,6 +6,9 @@ import re
 
 import pytest
 
+from machine import ROOT
+
+MODULE = ["-initrd", f"{ROOT}/LICENSE"]  # any file
 EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 PANIC_STATUS = 3  # isa-debug-exit: (1 << 1) | 1
 
@@ -24,6 +27,8 @@ DEEDS = [
      "data sealed after start; mapped r--", "write_"),
     ("write-physmap", "page fault: write to a page that is not present",
      "the map of physical memory; not mapped", "write_"),
+    ("write-module", "page fault: write to a page that does not allow it",
+     "the map of physical memory; mapped r--", "write_"),
     ("run-data", "page fault: execution of a page that does not allow it",
      "data of the image; mapped rw-", "run_"),
     ("run-heap", "page fault: execution of a page that does not allow it",
@@ -42,7 +47,8 @@ DEEDS = [
 
 @pytest.mark.parametrize("deed,what,address,function", DEEDS, ids=[d[0] for d in DEEDS])
 def test_a_deed_ends_in_a_panic_that_explains_it(boot, deed, what, address, function):
-    machine = boot(f"panic=exit selftest={deed}", wires=0, prompt=False, extra=EXIT)
+    machine = boot(f"panic=exit selftest={deed}", wires=0, prompt=False,
+                   extra=EXIT + (MODULE if "module" in deed else []))
     assert machine.wait_exit() == PANIC_STATUS
     text = machine.console_text.replace("\r", "")
     assert re.search(rf"^PANIC: .*{re.escape(what)}", text, re.M), text

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * kernel/module.c: a module is found by its first word, with and without folders; one without a
+ * name answers when no other does; one that could not be kept is as if it were not there; and what
+ * the console shows of them.
+ *
+ * links: kernel/module.c kernel/json.c kernel/out.c kernel/fmt.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arch/paging.h"
+#include "boot/bootinfo.h"
+#include "kernel/module.h"
+
+
+static struct bootinfo info;
+
+static void add(const char *name, uint64_t start, uint64_t bytes)
+{
+    struct boot_module *m = &info.modules[info.n_modules++];
+    *m = (struct boot_module){.start = start, .bytes = bytes};
+    strncpy(m->name, name, sizeof m->name - 1);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    info = (struct bootinfo){0};
+    module_init(&info);
+    return 0;
+}
+
+static void is_found(const char *name, uint64_t start, size_t bytes)
+{
+    size_t n = 0;
+    assert_ptr_equal(module_find(name, &n), paging_pointer((paddr_t){start}));
+    assert_int_equal(n, bytes);
+}
+
+static void find__no_modules__null(void **state)
+{
+    (void)state;
+    size_t n;
+    assert_null(module_find("routes", &n));
+    assert_null(module_find("", &n));
+}
+
+static void find__several__by_first_word_and_by_file(void **state)
+{
+    (void)state;
+    size_t n;
+    add("/boot/routes.txt more words", 0x1000, 11);
+    add("filter", 0x2000, 12);
+    add("filter", 0x3000, 13);
+    add("myfilter2", 0x4000, 14);
+    is_found("routes.txt", 0x1000, 11);
+    is_found("/boot/routes.txt", 0x1000, 11);
+    is_found("filter", 0x2000, 12);
+    assert_null(module_find("more", &n));
+    assert_null(module_find("filter2", &n));
+    assert_null(module_find("filte", &n));
+    assert_null(module_find("", &n));
+}
+
+static void find__nameless__answers_when_no_other_does(void **state)
+{
+    (void)state;
+    add("filter", 0x1000, 11);
+    add("", 0x2000, 12);
+    add("routes", 0x3000, 13);
+    is_found("filter", 0x1000, 11);
+    is_found("routes", 0x3000, 13);
+    is_found("other", 0x2000, 12);
+}
+
+static void find__not_kept__is_not_there(void **state)
+{
+    (void)state;
+    size_t n;
+    add("routes", 0x1000, 0);
+    assert_null(module_find("routes", &n));
+    add("routes", 0x2000, 5);
+    is_found("routes", 0x2000, 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(find__no_modules__null, setup),
+        cmocka_unit_test_setup(find__several__by_first_word_and_by_file, setup),
+        cmocka_unit_test_setup(find__nameless__answers_when_no_other_does, setup),
+        cmocka_unit_test_setup(find__not_kept__is_not_there, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
