@@ -72,3 +72,46 @@ uint32_t icmp_build_echo(uint8_t *p, uint16_t id, uint16_t sequence, uint32_t da
     wire_put16(p + ICMP_CHECKSUM, csum_close(csum_bytes(p, bytes)));
     return bytes;
 }
+
+/* Types that ask or answer: an error about one of them cannot be about an error. */
+static bool is_query(uint8_t type)
+{
+    return type == ICMP_ECHO_REPLY || type == ICMP_ECHO || (type >= 13 && type <= 18);
+}
+
+bool icmp_error_may(const uint8_t *p, uint32_t bytes)
+{
+    uint32_t header = (p[IP_VERSION_IHL] & 15u) * 4, dst = wire_get32(p + IP_DST);
+
+    return ip_is_host(wire_get32(p + IP_SRC)) && !ip_is_multicast(dst) && dst != IP_BROADCAST &&
+           (wire_get16(p + IP_FRAGMENT) & IP_FRAGMENT_OFFSET) == 0 &&
+           (p[IP_PROTOCOL] != IP_ICMP || (header < bytes && is_query(p[header + ICMP_TYPE])));
+}
+
+uint32_t icmp_error_build(uint8_t *out, struct icmp_error error, uint32_t us, uint16_t ip_id,
+                          const uint8_t *about, uint32_t bytes)
+{
+    uint32_t to = wire_get32(about + IP_SRC);
+    uint8_t *p = out + IP_BYTES;
+
+    bytes = MIN(bytes, ICMP_ERROR_MAX - IP_BYTES - ICMP_BYTES);
+    memmove(p + ICMP_BYTES, about, bytes);
+    p[ICMP_TYPE] = error.type;
+    p[ICMP_CODE] = error.code;
+    wire_put16(p + ICMP_CHECKSUM, 0);
+    wire_put32(p + ICMP_ID, error.rest);
+    bytes += ICMP_BYTES;
+    wire_put16(p + ICMP_CHECKSUM, csum_close(csum_bytes(p, bytes)));
+    ip_build(out, bytes, ip_id, ICMP_ERROR_TOS, IP_ICMP, us, to);
+    return IP_BYTES + bytes;
+}
+
+bool icmp_limit_take(struct icmp_limit *limit, uint64_t now_ns)
+{
+    if (limit->due_ns > now_ns + (ICMP_BURST - 1) * ICMP_GAP_NS) {
+        limit->limited++;
+        return false;
+    }
+    limit->due_ns = MAX(limit->due_ns, now_ns) + ICMP_GAP_NS;
+    return true;
+}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * net/icmp.c: every type and code, messages cut at each byte, checksums, quotes in errors cut at
  * each byte and about others; the turn from echo to reply for every checksum, and of zeroes alone;
- * the echo it builds.
+ * the echo it builds. Errors of ours: about what they may be, their quote at each length and in
+ * place, and how many are sent.
  *
- * links: net/icmp.c net/csum.c
+ * links: net/icmp.c net/ip.c net/csum.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -180,6 +181,93 @@ static void build__any_size__is_an_echo(void **state)
     }
 }
 
+static void error_may__each_protocol_type_and_fragment__only_about_what_asks(void **state)
+{
+    uint8_t frame[128];
+    (void)state;
+    for (unsigned v = 0; v < 256; v++) {
+        make_icmp(frame, v, 1, 1, 0, 8);
+        bool asks = v == 0 || v == 8 || (v >= 13 && v <= 18);
+        assert_int_equal(icmp_error_may(frame + 14, 36), asks);
+        assert_false(icmp_error_may(frame + 14, 20)); /* its type is not there */
+        make_udp(frame, 5, 6, 0, 8);
+        frame[14 + 9] = (uint8_t)v;
+        frame[34] = 3; /* an error, were it ICMP */
+        assert_int_equal(icmp_error_may(frame + 14, 36), v != 1);
+        assert_int_equal(icmp_error_may(frame + 14, 20), v != 1);
+    }
+    for (unsigned bit = 0; bit < 16; bit++) {
+        make_udp(frame, 5, 6, 0, 8);
+        put16(frame + 20, 1u << bit);
+        assert_int_equal(icmp_error_may(frame + 14, 36), bit >= 13);
+    }
+}
+
+static void error_may__each_kind_of_address__only_between_hosts(void **state)
+{
+    uint8_t frame[128];
+    (void)state;
+    for (unsigned v = 0; v < 256; v++) {
+        make_udp(frame, 5, 6, 0, 8);
+        frame[26] = (uint8_t)v;
+        assert_int_equal(icmp_error_may(frame + 14, 36), v != 0 && v != 127 && v < 224);
+        make_udp(frame, 5, 6, 0, 8);
+        frame[30] = (uint8_t)v;
+        assert_int_equal(icmp_error_may(frame + 14, 36), v < 224 || v >= 240);
+    }
+    put32(frame + 30, 0xFFFFFFFF);
+    assert_false(icmp_error_may(frame + 14, 36));
+}
+
+static void error_build__each_length_and_place__quotes_up_to_576(void **state)
+{
+    static const struct icmp_error error = {12, 7, 0x15000000};
+    uint8_t about[700], out[1400];
+    (void)state;
+    for (uint32_t n = 20; n <= 700; n++) {
+        for (unsigned shift = 0; shift <= 60; shift += 15) {
+            for (uint32_t i = 0; i < n; i++)
+                about[i] = (uint8_t)(i * 11);
+            put32(about + 12, PEER_IP);
+            memset(out, 0xEE, sizeof(out));
+            memcpy(out + shift, about, n); /* the quote lies across what is written */
+            uint32_t bytes = icmp_error_build(out, error, US_IP, 0x4321, out + shift, n);
+            assert_int_equal(bytes, n + 28 < 576 ? n + 28 : 576);
+            assert_int_equal(slow_sum(out, 20, 0), 0xFFFF);
+            assert_int_equal(slow_sum(out + 20, bytes - 20, 0), 0xFFFF);
+            assert_int_equal(get16(out + 2), bytes);
+            assert_int_equal(get16(out + 4), 0x4321);
+            assert_true(out[0] == 0x45 && out[1] == 0xC0 && out[8] == 64 && out[9] == 1);
+            assert_int_equal(get32(out + 12), US_IP);
+            assert_int_equal(get32(out + 16), PEER_IP);
+            assert_true(out[20] == 12 && out[21] == 7 && get32(out + 24) == 0x15000000);
+            assert_memory_equal(out + 28, about, bytes - 28);
+        }
+    }
+}
+
+static void limit__burst_then_rate__however_the_clock_stands(void **state)
+{
+    (void)state;
+    for (unsigned start = 0; start < 3; start++) {
+        struct icmp_limit limit = {0};
+        uint64_t now = (uint64_t)start * 1000000007u;
+        for (unsigned i = 0; i < ICMP_BURST; i++)
+            assert_true(icmp_limit_take(&limit, now));
+        assert_false(icmp_limit_take(&limit, now));
+        assert_false(icmp_limit_take(&limit, now + ICMP_GAP_NS - 1));
+        assert_int_equal(limit.limited, 2);
+        unsigned sent = 0;
+        for (uint64_t t = 1; t <= 1000; t++)
+            sent += icmp_limit_take(&limit, now + t * 1000000);
+        assert_int_equal(sent, 100);
+        now += 3600ull * 1000000000;
+        for (unsigned i = 0; i < 2 * ICMP_BURST; i++)
+            sent += icmp_limit_take(&limit, now);
+        assert_int_equal(sent, 100 + ICMP_BURST);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +279,10 @@ int main(void)
         cmocka_unit_test(reply__made_of_an_echo_with_any_checksum__has_the_right_one),
         cmocka_unit_test(reply__of_zeroes_alone__has_a_checksum_of_ones),
         cmocka_unit_test(build__any_size__is_an_echo),
+        cmocka_unit_test(error_may__each_protocol_type_and_fragment__only_about_what_asks),
+        cmocka_unit_test(error_may__each_kind_of_address__only_between_hosts),
+        cmocka_unit_test(error_build__each_length_and_place__quotes_up_to_576),
+        cmocka_unit_test(limit__burst_then_rate__however_the_clock_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
