@@ -13,21 +13,24 @@
 #define OPTION_STRICT_SOURCE 137u
 
 /* RFC 1122 section 3.2.1.8: what we do not know is passed over, by a length that must fit. Source
- * routes are refused: they lead round every filter (RFC 6274 section 3.13.2.3). */
-static bool options_are_good(const uint8_t *p, uint32_t bytes)
+ * routes are refused: they lead round every filter (RFC 7126 sections 4.3 and 4.4). True: good. Else
+ * *bad_byte is where (RFC 792: the octet where the error was found), 0 for a source route. */
+static bool options_are_good(const uint8_t *p, uint32_t header, uint8_t *bad_byte)
 {
-    while (bytes > 0 && p[0] != OPTION_END) {
-        if (p[0] == OPTION_NOP) {
-            p++;
-            bytes--;
+    uint32_t at = IP_BYTES;
+
+    while (at < header && p[at] != OPTION_END) {
+        if (p[at] == OPTION_NOP) {
+            at++;
             continue;
         }
-        if (bytes < 2 || p[1] < 2 || p[1] > bytes)
+        *bad_byte = (uint8_t)(at + 1 < header ? at + 1 : at);
+        if (at + 2 > header || p[at + 1] < 2 || p[at + 1] > header - at)
             return false;
-        if (p[0] == OPTION_LOOSE_SOURCE || p[0] == OPTION_STRICT_SOURCE)
+        *bad_byte = 0;
+        if (p[at] == OPTION_LOOSE_SOURCE || p[at] == OPTION_STRICT_SOURCE)
             return false;
-        bytes -= p[1];
-        p += p[1];
+        at += p[at + 1];
     }
     return true;
 }
@@ -42,8 +45,6 @@ enum drop ip_parse(const uint8_t *p, uint32_t bytes, struct ip_view *view)
         return DROP_ip_header;
     if (csum_close(csum_bytes(p, header)) != 0)
         return DROP_ip_checksum;
-    if (header > IP_BYTES && !options_are_good(p + IP_BYTES, header - IP_BYTES))
-        return DROP_ip_option;
     *view = (struct ip_view){
         .src = wire_get32(p + IP_SRC),
         .dst = wire_get32(p + IP_DST),
@@ -54,7 +55,7 @@ enum drop ip_parse(const uint8_t *p, uint32_t bytes, struct ip_view *view)
         .protocol = p[IP_PROTOCOL],
         .is_fragment = wire_get16(p + IP_FRAGMENT) & (IP_FRAGMENT_MORE | IP_FRAGMENT_OFFSET),
     };
-    return DROP_NONE;
+    return options_are_good(p, header, &view->bad_byte) ? DROP_NONE : DROP_ip_option;
 }
 
 void ip_build(uint8_t *p, uint32_t payload_bytes, uint16_t id, uint8_t tos, uint8_t protocol,

@@ -34,12 +34,13 @@ struct ip_view {
     uint32_t header_bytes; /* 20..60 */
     uint32_t total_bytes;  /* header and payload; what the frame has beyond is padding */
     uint8_t tos, ttl, protocol;
+    uint8_t bad_byte; /* with DROP_ip_option: offset of what is malformed; 0: a source route */
     bool is_fragment; /* more follow, or its offset is not 0 */
 };
 
-/* Check the header at p, of which `bytes` are there. DROP_NONE: good, and *view is filled in. Else
- * why not: version, lengths, checksum, options that do not add up or that route by source. Neither
- * address is judged. */
+/* Check the header at p, of which `bytes` are there. DROP_NONE: good, and *view is filled in, as it
+ * is with DROP_ip_option: options that do not add up or that route by source. Else why not:
+ * version, lengths, checksum. Neither address is judged. */
 enum drop ip_parse(const uint8_t *p, uint32_t bytes, struct ip_view *view);
 
 /* Write a header without options before payload_bytes of payload; not a fragment, may be

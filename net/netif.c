@@ -6,7 +6,6 @@
 
 #include "net/csum.h"
 #include "net/eth.h"
-#include "net/icmp.h"
 #include "net/ip.h"
 
 static const uint8_t broadcast_mac[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
@@ -21,6 +20,11 @@ static uint32_t consume(struct netif *nif)
 {
     nif->consumed++;
     return 0;
+}
+
+static uint64_t clock_of(const struct netif *nif)
+{
+    return nif->clock != NULL ? nif->clock() : nif->now_ns;
 }
 
 /* ---- Addresses ---- */
@@ -139,7 +143,7 @@ static uint32_t ping_input(struct netif *nif, const struct ip_view *ip,
         return consume(nif);
     }
     ping->event = is_reply ? PING_REPLY : PING_ERROR;
-    ping->event_ns = nif->clock != NULL ? nif->clock() : nif->now_ns;
+    ping->event_ns = clock_of(nif);
     ping->from = ip->src;
     ping->ttl = ip->ttl;
     ping->type = icmp->type;
@@ -171,6 +175,29 @@ static uint32_t icmp_input(struct netif *nif, uint8_t *frame, const struct ip_vi
     return answer(nif, frame, ip, bytes);
 }
 
+void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
+                 struct icmp_error error)
+{
+    uint8_t out[ETH_BYTES + ICMP_ERROR_MAX];
+
+    if (nif->send == NULL || mac_is_group(frame + ETH_DST) ||
+        !icmp_error_may(frame + ETH_BYTES, ip_bytes) ||
+        !icmp_limit_take(&nif->errors, clock_of(nif)))
+        return;
+    uint32_t bytes = icmp_error_build(out + ETH_BYTES, error, nif->ip, nif->next_ip_id++,
+                                      frame + ETH_BYTES, ip_bytes);
+    eth_build(out, frame + ETH_SRC, nif->mac, ETH_IPV4);
+    nif->send(nif->send_context, out, eth_pad(out, ETH_BYTES + bytes));
+}
+
+/* Drop a datagram that was for us, and tell its sender why. */
+static uint32_t refuse(struct netif *nif, const uint8_t *frame, const struct ip_view *ip,
+                       enum drop why, struct icmp_error error)
+{
+    netif_error(nif, frame, ip->total_bytes, error);
+    return drop(nif, why);
+}
+
 static const struct netif_binding *binding_of(const struct netif *nif, uint16_t port)
 {
     for (unsigned i = 0; i < NETIF_BINDINGS; i++)
@@ -189,7 +216,8 @@ static uint32_t udp_input(struct netif *nif, uint8_t *frame, const struct ip_vie
         return drop(nif, bad);
     const struct netif_binding *binding = binding_of(nif, datagram.dst_port);
     if (binding == NULL)
-        return drop(nif, DROP_udp_no_port);
+        return refuse(nif, frame, ip, DROP_udp_no_port,
+                      (struct icmp_error){ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0});
 
     /* Without the sender's IP options, which an answer does not carry. */
     memmove(frame + headers, datagram.data, datagram.data_bytes);
@@ -211,7 +239,7 @@ static uint32_t ip_input(struct netif *nif, uint8_t *frame, uint32_t length)
 {
     struct ip_view ip;
     enum drop bad = ip_parse(frame + ETH_BYTES, length - ETH_BYTES, &ip);
-    if (bad != DROP_NONE)
+    if (bad != DROP_NONE && bad != DROP_ip_option)
         return drop(nif, bad);
     /* RFC 1122 section 3.2.1.3: one that no host can have is discarded in silence. */
     if (!ip_is_host(ip.src) || ip.src == nif->ip || is_net_broadcast(nif, ip.src))
@@ -223,6 +251,11 @@ static uint32_t ip_input(struct netif *nif, uint8_t *frame, uint32_t length)
     /* RFC 1122 section 3.3.6: to one host, in a frame to many: somebody's mistake or worse. */
     if (mac_is_group(frame + ETH_DST))
         return drop(nif, DROP_ip_link_group);
+    if (bad == DROP_ip_option && ip.bad_byte != 0)
+        return refuse(nif, frame, &ip, bad,
+                      (struct icmp_error){ICMP_PARAMETER, 0, (uint32_t)ip.bad_byte << 24});
+    if (bad != DROP_NONE)
+        return drop(nif, bad);
     if (ip.is_fragment)
         return drop(nif, DROP_ip_fragment);
     switch (ip.protocol) {
@@ -231,7 +264,8 @@ static uint32_t ip_input(struct netif *nif, uint8_t *frame, uint32_t length)
     case IP_UDP:
         return udp_input(nif, frame, &ip);
     default:
-        return drop(nif, DROP_ip_protocol);
+        return refuse(nif, frame, &ip, DROP_ip_protocol,
+                      (struct icmp_error){ICMP_UNREACHABLE, ICMP_PROTOCOL_UNREACHABLE, 0});
     }
 }
 

@@ -9,6 +9,7 @@
 #include "arch/types.h"
 #include "drivers/drops.h"
 #include "net/arp.h"
+#include "net/icmp.h"
 #include "net/udp.h"
 
 #define NETIF_BINDINGS        8u
@@ -51,7 +52,11 @@ struct netif {
     be32_t ip_wire;   /* ip as it stands in a frame */
     uint16_t next_ip_id;
     uint64_t now_ns;         /* of the last poll */
-    uint64_t (*clock)(void); /* nanoseconds now, for ping's times; NULL: now_ns will do */
+    uint64_t (*clock)(void); /* nanoseconds now; NULL: now_ns will do */
+    /* Sends a frame that is no answer in place, by this port: it counts as generated. NULL: such
+     * frames (ICMP errors) are not made. */
+    void (*send)(void *context, const uint8_t *frame, uint32_t length);
+    void *send_context;
 
     uint64_t answered; /* frames that went back changed; neither consumed nor dropped */
     uint64_t consumed;
@@ -63,6 +68,8 @@ struct netif {
     uint64_t conflicts;      /* others that said our address is theirs */
     uint64_t defended_ns;    /* when we last answered one */
     uint8_t conflict_mac[6]; /* of the last */
+
+    struct icmp_limit errors;
 
     struct netif_binding bindings[NETIF_BINDINGS];
     struct netif_pinger ping;
@@ -78,6 +85,13 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
  * length of the answer that now lies in its place and leaves by the same port (ETH_MIN..ETH_MAX, or
  * as long as the frame was), or 0: it is counted as consumed or as one drop. */
 uint32_t netif_input(struct netif *nif, uint8_t *frame, uint32_t length);
+
+/* Send an ICMP error about the datagram of ip_bytes (its header whole, its addresses judged) behind
+ * the Ethernet header of `frame`, from our address to where the frame came from; unless the rules
+ * forbid it (icmp_error_may; a frame to many) or too many were sent. Whoever calls counts the frame.
+ */
+void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
+                 struct icmp_error error);
 
 /* Time goes on. Returns the length of a frame to send, made in `frame` (ETH_BUFFER bytes), or 0 if
  * there is none: call until 0. A few times a second is enough. */

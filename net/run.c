@@ -121,6 +121,12 @@ void run_service(uint64_t now_ns)
 
 /* ---- Setting up ---- */
 
+/* What a stack sends that is no answer in place. */
+static void send_aside(void *port, const uint8_t *frame, uint32_t length)
+{
+    (void)side_send(port, frame, length); /* a loss is counted there */
+}
+
 /* portN.ip= and portN.gw=: one stack for each core, since cores share nothing that they write. What
  * belongs to the host as a whole (neighbours, pings, announcements) is core 0's: frames without a
  * UDP or TCP port come in there. */
@@ -143,6 +149,8 @@ static void configure_port(const struct cmdline *line, struct port *port)
     }
     for (unsigned core = 0; core < lanes_cores; core++) {
         nifs[core].clock = tsc_now_ns;
+        nifs[core].send = send_aside;
+        nifs[core].send_context = port;
         const char *wrong = netif_configure(&nifs[core], port->mac, be32_get(address.address),
                                             address.bits, be32_get(gateway));
         if (wrong) {
