@@ -49,7 +49,7 @@ static bool key_fits(const char *name, const char *given)
     return *given == 0;
 }
 
-static const struct cmdline_key *key_find(const char *given)
+const struct cmdline_key *cmdline_find(const char *given)
 {
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         if (key_fits(keys[i].name, given))
@@ -221,7 +221,7 @@ static const char *kind_wanted(const struct cmdline_key *key)
 static bool judge_param(const struct cmdline *c, unsigned i, char *text, size_t n)
 {
     const struct cmdline_param *p = &c->params[i];
-    const struct cmdline_key *key = key_find(p->key);
+    const struct cmdline_key *key = cmdline_find(p->key);
     if (!key) {
         const char *nearest = key_nearest(p->key);
         fmt_print(text, n, "unknown key \"%.40s\"", p->key);
@@ -244,6 +244,12 @@ static bool judge_param(const struct cmdline *c, unsigned i, char *text, size_t 
             return true;
         }
     return false;
+}
+
+bool cmdline_is_good(const struct cmdline *c, unsigned i)
+{
+    char text[192];
+    return !judge_param(c, i, text, sizeof text);
 }
 
 unsigned cmdline_judge(const struct cmdline *c, void (*say)(void *context, const char *text),
@@ -310,6 +316,6 @@ bool cmdline_prefix(const struct cmdline *c, const char *key, struct ipv4_prefix
 bool cmdline_enum(const struct cmdline *c, const char *key, unsigned *out)
 {
     const char *value = cmdline_get(c, key);
-    const struct cmdline_key *known = key_find(key);
+    const struct cmdline_key *known = cmdline_find(key);
     return value && known && known->words && parse_enum(value, known->words, out);
 }

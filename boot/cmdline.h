@@ -70,5 +70,9 @@ struct cmdline_key {
 };
 /* Row i of the table, NULL behind the last. */
 const struct cmdline_key *cmdline_key(unsigned i);
+/* The row that a key as given belongs to ("port3.ip" to "port#.ip"); NULL: it is not known. */
+const struct cmdline_key *cmdline_find(const char *given);
+/* Would cmdline_judge let parameter i pass: key known, value understood, no later one in its place? */
+bool cmdline_is_good(const struct cmdline *c, unsigned i);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Commands about the machine itself; those about ports are in net/cmd.c.
  */
-#include "boot/cmdline.h"
 #include "kernel/command.h"
+#include "kernel/config.h"
 #include "kernel/console.h"
 #include "kernel/json.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
+#include "kernel/parse.h"
 #include "kernel/power.h"
 #include "kernel/str.h"
 #include "kernel/words.h"
@@ -41,50 +42,6 @@ static enum command_result reboot(const struct call *call)
 }
 COMMAND("reboot", "", "start the machine again", reboot);
 
-/* A value as the boot line reads it back: in quotes where it needs them. */
-static void put_value(const struct out *out, const char *value)
-{
-    if (*value != 0 && strchr(value, ' ') == NULL && strchr(value, '"') == NULL &&
-        strchr(value, '\\') == NULL) {
-        out_text(out, value);
-        return;
-    }
-    out_text(out, "\"");
-    for (; *value != 0; value++) {
-        if (*value == '"' || *value == '\\')
-            out_text(out, "\\");
-        out->write(out->opaque, value, 1);
-    }
-    out_text(out, "\"");
-}
-
-static enum command_result show_config(const struct call *call)
-{
-    const struct cmdline *line = console_boot_line();
-    struct json j;
-    if (call->json)
-        json_begin(&j, call->out);
-    bool is_first = true;
-    for (unsigned i = 0; i < line->n; i++) {
-        const struct cmdline_param *param = &line->params[i];
-        if (param->value == NULL || str_equal(param->key, "run"))
-            continue; /* run= is what was done, not how the machine is set */
-        if (call->json) {
-            json_string(&j, param->key, param->value);
-            continue;
-        }
-        out_printf(call->out, "%s%s=", is_first ? "" : " ", param->key);
-        put_value(call->out, param->value);
-        is_first = false;
-    }
-    if (call->json)
-        json_line(&j);
-    else
-        out_text(call->out, "\n");
-    return COMMAND_DONE;
-}
-COMMAND("show config", "[-j]", "the settings, as a boot line", show_config);
-
 static void put_line(void *context, const char *text, size_t bytes)
 {
     const struct out *out = context;
@@ -116,3 +73,24 @@ static enum command_result show_memory(const struct call *call)
     return COMMAND_DONE;
 }
 COMMAND("show memory", "[-j]", "how much there is, and is free", show_memory);
+
+/* As the boot line's table lists them. */
+static const char levels[] = "error|warn|info|debug";
+
+static void put_level(struct config *config)
+{
+    static const char names[][6] = {"error", "warn", "info", "debug"};
+    if (log_level() != LOG_INFO)
+        config_put(config, "loglevel", "%s", names[log_level()]);
+}
+CONFIG_PART(put_level, "loglevel");
+
+static enum command_result set_loglevel(const struct call *call)
+{
+    unsigned level;
+    if (call->argc != 1 || !parse_enum(call->argv[0], levels, &level))
+        return command_fail(call, "set loglevel %s", levels);
+    log_set_level((enum log_level)level);
+    return COMMAND_DONE;
+}
+COMMAND("set loglevel", "error|warn|info|debug", "which lines of the log are printed", set_loglevel);

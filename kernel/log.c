@@ -119,6 +119,11 @@ void log_set_level(enum log_level level)
     level_max = level;
 }
 
+enum log_level log_level(void)
+{
+    return level_max;
+}
+
 void log_set_sink(void (*write)(const char *text, size_t n))
 {
     sink = write ? write : serial_write;

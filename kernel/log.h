@@ -30,6 +30,7 @@ void log_pump(void);
 
 /* Print lines up to this level; LOG_INFO at start. */
 void log_set_level(enum log_level level);
+enum log_level log_level(void);
 
 /* Send printed lines (each with its newline) through write instead of serial_write: the console
  * does so to keep its prompt whole. NULL: back to the serial line. */

@@ -5,6 +5,7 @@
 #ifndef NET_APP_H
 #define NET_APP_H
 
+#include "kernel/command.h"
 #include "net/lane.h"
 
 struct app {
@@ -16,6 +17,10 @@ struct app {
     struct port *(*output)(struct port *in);
     void (*start)(struct lane *lane); /* fill in lane->app before it runs; may be NULL */
     bool takes_everything; /* ports are promiscuous */
+    /* What the console's `start` and `stop` do, with the words behind them; core 0, between bursts.
+     * NULL: lanes_start and lanes_stop of net/lane.h, and no words are taken. */
+    enum command_result (*command_start)(const struct call *call);
+    enum command_result (*command_stop)(const struct call *call);
 };
 
 #define APP(symbol)                                                                                \

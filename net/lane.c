@@ -19,7 +19,10 @@ enum {
 
 struct lane lanes[LANES_MAX];
 SETTLED unsigned lanes_n, lanes_row, lanes_cores = 1;
-struct draining lanes_draining[QUEUES_MAX];
+struct extras lanes_extras[QUEUES_MAX];
+
+/* By the console's `stop`. Core 0 writes it, others read it in its orders only. */
+static bool is_stopped;
 
 /* Core 0's watch over outputs that do not move. */
 static struct {
@@ -145,7 +148,7 @@ static bool is_usable(const struct port *port)
 static void park(struct lane *lane)
 {
     if (lane->state == LANE_DRAINING)
-        lanes_draining[lane->core].n--;
+        lanes_extras[lane->core].n--;
     lane->state = LANE_PARKED;
     lane->slot = &parked_slot;
     lane->head = &parked_head;
@@ -173,7 +176,7 @@ static void lane_start(struct lane *lane)
     bool has_output = is_usable(out);
     enum err err = OK;
 
-    if (lane->state != LANE_PARKED || in->is_down || in->is_gone)
+    if (lane->state != LANE_PARKED || in->is_down || in->is_gone || is_stopped)
         return;
     clear_ring(lane);
     if (has_output)
@@ -184,7 +187,7 @@ static void lane_start(struct lane *lane)
     if (!err) {
         lane->state = has_output ? LANE_RUNNING : LANE_DRAINING;
         /* A draining lane is parked for the application's loop. */
-        lanes_draining[lane->core].n += !has_output;
+        lanes_extras[lane->core].n += !has_output;
         lane->slot = has_output ? lane->ring : &parked_slot;
         lane->head = has_output ? lane->head_buf.va : &parked_head;
         lane->head_seen = 0;
@@ -195,9 +198,10 @@ static void lane_start(struct lane *lane)
     }
 }
 
-/* Stop its queues and settle what they held. NULL, or the port whose queue did not stop: only a
- * reset can then keep the card from the lane's memory. */
-static struct port *lane_stop(struct lane *lane, enum drop why)
+/* Stop its queues and settle what they held; with `finish`, once that has handled what came in.
+ * NULL, or the port whose queue did not stop: only a reset can then keep the card from the lane's
+ * memory. */
+static struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finish)
 {
     uint32_t head = lane->done & (LANE_SLOTS - 1);
     struct port *stuck = NULL;
@@ -207,6 +211,9 @@ static struct port *lane_stop(struct lane *lane, enum drop why)
     if (lane->in->ops->rx_stop(lane->in, lane->core) != OK)
         stuck = lane->in;
     if (lane->state == LANE_RUNNING) {
+        lane->head = &lane->head_seen; /* no slot goes back to the receiver: it is off */
+        for (unsigned i = 0; finish && i <= LANE_SLOTS / LANE_BURST && waiting(lane) != 0; i++)
+            (void)finish(lane, lane + 1);
         if (lane->out->ops->tx_stop(lane->out, lane->core, &head) != OK)
             stuck = lane->out;
         uint32_t finished = (head - lane->done) & (LANE_SLOTS - 1);
@@ -443,7 +450,7 @@ static bool side_must_change(const struct port *port, unsigned core)
 /* A lane follows its output: with a link it sends, without one it drains. */
 static bool lane_must_change(const struct lane *lane)
 {
-    if (lane->in->is_gone || lane->in->is_down)
+    if (lane->in->is_gone || lane->in->is_down || is_stopped)
         return lane->state != LANE_PARKED;
     return lane->state != (is_usable(lane->out) ? LANE_RUNNING : LANE_DRAINING);
 }
@@ -474,7 +481,7 @@ static void carry_out(void *context)
         if (!touches(lane, order->port) || (order->what == FOLLOW && !lane_must_change(lane)))
             continue;
         if (order->what != START)
-            stuck = lane_stop(lane, order->why);
+            stuck = lane_stop(lane, order->why, NULL);
         if (order->what != STOP && !stuck)
             lane_start(lane);
         if (stuck)
@@ -538,6 +545,59 @@ void port_take_down(struct port *port, const char *why)
     log_warn("port%u: out of service: %s; \"set port %u up\" brings it back", port->index, why,
              port->index);
     start_all(port); /* lanes that would lead to it drain */
+}
+
+/* The same for all lanes of a core, by command; the side queues go on. */
+static struct pause {
+    lane_poll *finish; /* NULL: start them */
+    struct port *stuck;
+} pauses[QUEUES_MAX];
+
+static void carry_out_pause(void *context)
+{
+    struct pause *pause = context;
+    unsigned core = (unsigned)(pause - pauses);
+
+    for (struct lane *lane = row(core); lane != row(core + 1); lane++) {
+        struct port *stuck = NULL;
+
+        if (pause->finish)
+            stuck = lane_stop(lane, DROP_tx_stuck, pause->finish);
+        else
+            lane_start(lane);
+        if (stuck)
+            pause->stuck = stuck;
+    }
+}
+
+static void pause_all(lane_poll *finish)
+{
+    is_stopped = finish != NULL;
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        struct pause *pause = &pauses[core];
+
+        *pause = (struct pause){.finish = finish};
+        if (mailbox_call(core, carry_out_pause, pause, CALL_LIMIT_US) != OK)
+            log_error("core %u does not %s its lanes within %u ms", core, finish ? "stop" : "start",
+                      CALL_LIMIT_US / 1000);
+        else if (pause->stuck)
+            (void)restart(pause->stuck, DROP_tx_stuck);
+    }
+}
+
+void lanes_stop(lane_poll *poll)
+{
+    pause_all(poll);
+}
+
+void lanes_start(void)
+{
+    pause_all(NULL);
+}
+
+bool lanes_are_stopped(void)
+{
+    return is_stopped;
 }
 
 static bool core_must_change(unsigned core, const struct port *port)

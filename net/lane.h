@@ -183,12 +183,22 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length);
  * between bursts, about ten times a second. */
 void lanes_service(uint64_t now_ns);
 /* Receive on this core's draining lanes (their output has no link): frames are counted and dropped.
- * Returns how many. lanes_draining[core].n says how many lanes there are to drain. */
+ * Returns how many. */
 uint32_t lanes_drain(unsigned core);
-struct draining {
+/* Why a core's rounds must do more than poll its lanes: one for each of them that drains, and for
+ * whatever else is rare and would cost the loop a test of its own. run_round asks this one word. The
+ * owner core alone writes it. */
+struct extras {
     uint32_t n;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
-extern struct draining lanes_draining[QUEUES_MAX];
+extern struct extras lanes_extras[QUEUES_MAX];
+
+/* The console's `stop`: no lane receives any more; what had come in is handled by `poll`, the
+ * application's, and goes out first. Where an output sends nothing it is a drop, by name. The
+ * console's `start`: lanes run again as the links allow. Core 0, between bursts. */
+void lanes_stop(lane_poll *poll);
+void lanes_start(void);
+bool lanes_are_stopped(void);
 /* Before a core sleeps: has something come in since its last look? And does a card still hold
  * frames of ours, of which no interrupt will tell? */
 bool lanes_have_work(unsigned core);

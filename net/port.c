@@ -2,9 +2,12 @@
  * Putting ports into and out of service by command. Core 0, between bursts.
  */
 #include "kernel/command.h"
+#include "kernel/config.h"
+#include "kernel/fmt.h"
 #include "kernel/parse.h"
 #include "kernel/str.h"
 #include "net/lane.h"
+#include "net/netif.h"
 
 static enum command_result set_port(const struct call *call)
 {
@@ -24,3 +27,21 @@ static enum command_result set_port(const struct call *call)
     return COMMAND_DONE;
 }
 COMMAND("set port", "N up|down", "take a port out of service, or put it back", set_port);
+
+static void put_ports(struct config *config)
+{
+    for (unsigned i = 0; i < ports_n; i++) {
+        const struct netif *nif = ports[i].netif;
+        char key[16];
+
+        if (nif == NULL || !nif->is_configured)
+            continue;
+        be32_t ip = be32_of(nif->ip), gateway = be32_of(nif->gateway);
+        fmt_print(key, sizeof(key), "port%u.ip", i);
+        config_put(config, key, "%pI4/%u", &ip, nif->prefix);
+        fmt_print(key, sizeof(key), "port%u.gw", i);
+        if (nif->gateway != 0)
+            config_put(config, key, "%pI4", &gateway);
+    }
+}
+CONFIG_PART(put_ports, "port#.ip", "port#.gw");

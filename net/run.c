@@ -53,16 +53,20 @@ const struct app *run_find_app(const char *name)
 struct row run_row(unsigned core)
 {
     return (struct row){&lanes[core * lanes_row], &lanes[(core + 1) * lanes_row],
-                        &lanes_draining[core].n, core};
+                        &lanes_extras[core].n, core};
+}
+
+/* A round with more to do than to poll. */
+static __attribute__((noinline)) uint32_t long_round(const struct row *row)
+{
+    return app->poll(row->first, row->end) + lanes_drain(row->core);
 }
 
 uint32_t run_round(const struct row *row)
 {
-    uint32_t n = app->poll(row->first, row->end);
-
-    if (__builtin_expect(*row->draining != 0, 0))
-        n += lanes_drain(row->core);
-    return n;
+    if (__builtin_expect(*row->extras != 0, 0))
+        return long_round(row);
+    return app->poll(row->first, row->end);
 }
 
 /* ---- Core 0's other work ---- */

@@ -9,11 +9,11 @@
 /* The application that app= chose; never NULL after net_start. */
 const struct app *run_app(void);
 
-/* What a core looks at in each round: its lanes, and whether one of them drains. */
+/* What a core looks at in each round: its lanes, and whether there is more to do. */
 struct row {
     struct lane *first;
     const struct lane *end;
-    const uint32_t *draining;
+    const uint32_t *extras; /* lanes_extras[core].n */
     unsigned core;
 };
 struct row run_row(unsigned core);
