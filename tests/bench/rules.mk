@@ -9,7 +9,7 @@ BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 -fno-pic $(HOST_WARN) $(HOST_INC) -MMD -
 BENCH_OURS := $(wildcard drivers/*.c drivers/x540/*.c net/app/*.c) \
     net/lane.c net/run.c net/netif.c net/arp.c net/ip.c net/icmp.c net/udp.c net/csum.c \
     boot/cmdline.c kernel/parse.c kernel/fmt.c
-BENCH_HOST := tests/bench/bench_loop.c tests/host/machine.c $(MODEL)
+BENCH_HOST := tests/bench/bench_loop.c tests/bench/traffic.c tests/host/machine.c $(MODEL)
 
 $(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS)): build/bench/obj/%.o: %.c
 	@mkdir -p $(@D)

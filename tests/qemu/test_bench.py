@@ -2,15 +2,19 @@
 """The benchmark's program, without the counting: it checks itself (every frame leaves once, changed
 as the application says, and the books balance), so a fast wrong loop fails."""
 import subprocess
+import sys
 
 import pytest
 
 from machine import ROOT
 
+sys.path.insert(0, f"{ROOT}/tests/bench")
+from count import APPS  # noqa: E402
+
 PROGRAM = "build/bench/bench_loop"
 
 
-@pytest.mark.parametrize("app", ["forward", "echo"])
+@pytest.mark.parametrize("app", APPS)
 def test_the_loop_that_is_counted_does_its_work(app):
     subprocess.run(["make", "-s", PROGRAM], cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
     for burst, cores in ((1, 1), (8, 1), (32, 1), (32, 16)):

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * See traffic.h. A frame: Ethernet, IPv4 and UDP headers of 42 bytes, then its number (8 bytes) and
+ * its flow (2 bytes), then zeroes.
+ */
+#include "tests/bench/traffic.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum { AT_IP = 14, AT_ADDRESSES = 26, AT_UDP = 34, AT_NUMBER = 42, AT_FLOW = 50 };
+
+const struct traffic *traffic;
+uint32_t traffic_bytes = TRAFFIC_BYTES_LEAST;
+unsigned traffic_sources = 1;
+uint8_t traffic_mac[2][6];
+
+static uint64_t fed, out, wrong, sum_in[2], sum_out[2];
+
+void traffic_checksum(uint8_t *at, const uint8_t *bytes, unsigned n, uint32_t sum)
+{
+    at[0] = at[1] = 0;
+    for (unsigned i = 0; i < n; i += 2)
+        sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
+    while (sum >> 16)
+        sum = (sum & 0xFFFF) + (sum >> 16);
+    at[0] = (uint8_t)(~sum >> 8);
+    at[1] = (uint8_t)~sum;
+}
+
+static void put16(uint8_t *at, uint32_t v)
+{
+    at[0] = (uint8_t)(v >> 8);
+    at[1] = (uint8_t)v;
+}
+
+/* ---- The rows ---- */
+
+static void swap(uint8_t *a, uint8_t *b, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        uint8_t was = a[i];
+        a[i] = b[i];
+        b[i] = was;
+    }
+}
+
+static void turn_round(unsigned port, uint8_t *frame)
+{
+    (void)port;
+    swap(frame, frame + 6, 6);
+    swap(frame + AT_ADDRESSES, frame + AT_ADDRESSES + 4, 4);
+    swap(frame + AT_UDP, frame + AT_UDP + 2, 2);
+}
+
+static const struct traffic traffics[] = {
+    {.name = "forward"},
+    {.name = "echo", .comes_back = true, .change = turn_round},
+};
+
+const struct traffic *traffic_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(traffics) / sizeof(traffics[0]); i++)
+        if (strcmp(traffics[i].name, name) == 0)
+            return &traffics[i];
+    return NULL;
+}
+
+/* ---- In and out ---- */
+
+static void lay_out(unsigned port, uint64_t i, uint16_t flow, uint8_t *f)
+{
+    const uint32_t ip_bytes = traffic_bytes - AT_IP, udp_bytes = traffic_bytes - AT_UDP;
+
+    memset(f, 0, traffic_bytes);
+    memcpy(f, traffic_mac[port], 6);
+    memcpy(f + 6, "\x02\x00\x00\x00\x00\x77\x08\x00", 8);
+    memcpy(f + AT_IP, "\x45\x00\x00\x00\x00\x00\x40\x00\x40\x11\x00\x00", 12);
+    put16(f + 16, ip_bytes);
+    memcpy(f + AT_ADDRESSES, "\xc0\x00\x02\x00\xc0\x00\x02", 7);
+    f[29] = (uint8_t)(20 + i % traffic_sources);
+    f[33] = (uint8_t)(1 + port);
+    put16(f + AT_UDP, flow);
+    put16(f + AT_UDP + 2, 7);
+    put16(f + AT_UDP + 4, udp_bytes);
+    memcpy(f + AT_NUMBER, &i, sizeof(i));
+    memcpy(f + AT_FLOW, &flow, sizeof(flow));
+    traffic_checksum(f + 24, f + AT_IP, 20, 0);
+    traffic_checksum(f + 40, f + AT_ADDRESSES, (udp_bytes + 8 + 1) & ~1u, 17 + udp_bytes);
+    if (traffic->make)
+        traffic->make(port, i, flow, f);
+}
+
+void traffic_next(unsigned port, uint16_t flow, uint8_t frame[TRAFFIC_BYTES_MAX])
+{
+    lay_out(port, ++fed, flow, frame);
+    sum_in[port] += fed;
+}
+
+void traffic_came_out(unsigned port, const uint8_t *frame, uint32_t length)
+{
+    unsigned in = traffic->comes_back ? port : 1 - port;
+    uint8_t expected[TRAFFIC_BYTES_MAX];
+    uint64_t i;
+    uint16_t flow;
+
+    memcpy(&i, frame + AT_NUMBER, sizeof(i));
+    memcpy(&flow, frame + AT_FLOW, sizeof(flow));
+    out++;
+    sum_out[in] += i;
+    lay_out(in, i, flow, expected);
+    if (traffic->change)
+        traffic->change(in, expected);
+    wrong += length != traffic_bytes || memcmp(frame, expected, traffic_bytes) != 0;
+}
+
+uint64_t traffic_fed(void)
+{
+    return fed;
+}
+
+uint64_t traffic_out(void)
+{
+    return out;
+}
+
+const char *traffic_wrong(void)
+{
+    if (wrong)
+        return "frames came out that are not as they should be";
+    if (out != (traffic->stays ? 0 : fed))
+        return "not as many frames came out as should";
+    if (!traffic->stays && (sum_in[0] != sum_out[0] || sum_in[1] != sum_out[1]))
+        return "frames came out twice or at the wrong port";
+    return NULL;
+}
