@@ -26,6 +26,7 @@ build/bench/bench_loop: $(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS) $(BENCH
 build/bench/count.so: tests/bench/count_plugin.c build/x540.so
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -g -fPIC -shared $(HOST_WARN) -fvisibility=hidden \
-	    -I$(lastword $(sort $(wildcard build/qemu-src-*/include/qemu))) -o $@ $<
+	    -I$(lastword $(sort $(wildcard build/qemu-src-*/include/qemu))) \
+	    $$(pkg-config --cflags glib-2.0) -o $@ $<
 
 -include $(shell find build/bench/obj -name '*.d' 2>/dev/null)
