@@ -7,6 +7,7 @@ headers of exactly the installed package and says so to QEMU, which refuses any 
 headers come from the matching source package, through apt (tests/tools/debian.py says how; nothing
 outside the build folder is changed). About 20 seconds the first time, then only compiling.
 
+tests/tools/newer_qemu.py uses the same functions for a QEMU that is not installed.
 Read next: x540_qemu.c, which is what is compiled here.
 """
 
@@ -60,8 +61,9 @@ def package_string(qemu):
 
 # ---- QEMU's headers ----
 
-def make_headers(build, name, version, package):
-    """The folder that holds QEMU's headers for this version, filled if need be."""
+def make_headers(build, name, version, package, suite=None):
+    """The folder below `build` that holds QEMU's headers for this version, filled if need be. suite:
+    the release that has it, if it is not this machine's."""
     target = build / ("qemu-src-" + version.replace(":", "_").replace("/", "_"))
     if (target / "complete").exists():
         return target
@@ -70,7 +72,7 @@ def make_headers(build, name, version, package):
     shutil.rmtree(work, ignore_errors=True)
     tree = work / "tree"
     print(f"x540.so: fetching the headers of {name} {version} (once)", flush=True)
-    dsc = Apt(work, "deb-src", package).source(name, version)
+    dsc = Apt(work, "deb-src", package, suite).source(name, version)
     run(["dpkg-source", "--no-check", "-x", str(dsc), str(tree)])
     generated = target / "generated"
     generated.mkdir(parents=True)

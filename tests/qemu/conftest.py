@@ -5,11 +5,12 @@ build/logs/system/<test>/: the command, the console, what QEMU wrote; after a fa
 capture of each wire."""
 import os
 import re
+import subprocess
 
 import pytest
 
 import captures
-from machine import IMAGE, MODEL, ROOT, Machine, Wire
+from machine import IMAGE, MODEL, ROOT, Emulator, Machine, Wire
 
 LOGS = f"{ROOT}/build/logs/system"
 
@@ -36,6 +37,19 @@ def folder(request):
                 os.unlink(f"{path}/{name}")
     os.makedirs(path, exist_ok=True)
     return path
+
+
+@pytest.fixture(scope="session")
+def newer_qemu():
+    """An Emulator that has x2APIC and records faults of interrupt remapping: the installed one, or
+    one that is unpacked below build/."""
+    with open(f"{LOGS}/newer-qemu.log", "w", encoding="utf-8") as log:
+        done = subprocess.run([f"{ROOT}/tests/tools/newer_qemu.py"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=log, timeout=900, encoding="utf-8",
+                              check=False)
+    if done.returncode != 0:
+        pytest.skip("no QEMU here has x2APIC, see build/logs/system/newer-qemu.log")
+    return Emulator(*done.stdout.split())
 
 
 @pytest.fixture

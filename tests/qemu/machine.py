@@ -15,11 +15,13 @@ import struct
 import subprocess
 import threading
 import time
+from typing import NamedTuple
 
 ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
 IMAGE = f"{ROOT}/build/ferrule.elf"
 MODEL = f"{ROOT}/build/x540.so"
 PROMPT = "ferrule> "
+
 # Emulated CPUs on a busy small machine are slow: limits are for hangs, not for speed.
 PATIENCE_S = float(os.environ.get("FERRULE_PATIENCE_S", "60"))
 
@@ -28,16 +30,26 @@ class Failure(AssertionError):
     """Something that the test waited for did not happen; the message shows what was there."""
 
 
+class Emulator(NamedTuple):
+    """A QEMU, the model that is made for it, and the folder of headers that plugins are built with
+    (tests/tools/newer_qemu.py prints these)."""
+    program: str
+    model: str
+    headers: str
+
+
+INSTALLED = Emulator("qemu-system-x86_64", MODEL, "")
+
+
 def qemu_command(netdevs=(), append="", *, boot=None, memory_mb=256, cores=4, iommu=False,
-                 devices=(), extra=(), program=None):
+                 devices=(), extra=(), emulator=None):
     """QEMU's command line. netdevs: the text after `-netdev ` for each port, with id=n<i>, or None
     for a card without a wire. devices: more properties for each port's device. boot: the options
     that boot (default: the image by -kernel, with append as its boot line). iommu: True, or more
-    properties of the device intel-iommu. program: the words that start another QEMU than the
-    installed one; the model is not made for that, so it has no cards."""
-    command = [*(program or ["qemu-system-x86_64"]), "-accel", "tcg", "-M", "q35,kernel-irqchip=split",
-               "-m", str(memory_mb), "-smp", str(cores), "-nodefaults", "-display", "none",
-               "-no-reboot"] + ([] if program else ["-plugin", MODEL])
+    properties of the device intel-iommu. emulator: another Emulator than the installed one."""
+    program, model, _ = emulator or INSTALLED
+    command = [program, "-accel", "tcg", "-M", "q35,kernel-irqchip=split", "-m", str(memory_mb),
+               "-smp", str(cores), "-nodefaults", "-display", "none", "-no-reboot", "-plugin", model]
     if iommu:
         more = f",{iommu}" if isinstance(iommu, str) else ""
         command += ["-device", f"intel-iommu,intremap=on{more}"]

@@ -12,6 +12,7 @@ import pytest
 
 from machine import ROOT
 from test_flows import frame
+from test_x2apic import X2APIC
 
 PLUGIN = f"{ROOT}/build/plugin_sharing.so"
 LOOP = ["core_loop", "run_round", "forward_poll", "forward_poll_work"]
@@ -26,24 +27,29 @@ def symbols():
             for (at, _, name), following in zip(rows, rows[1:] + [[rows[-1][0]]])}
 
 
-def build_plugin():
-    header = glob.glob(f"{ROOT}/build/qemu-src-*/include/qemu/qemu-plugin.h")
+def build_plugin(headers):
     glib = subprocess.run(["pkg-config", "--cflags", "glib-2.0"], check=True, capture_output=True,
                           text=True).stdout.split()
     subprocess.run(["gcc", "-std=gnu11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror",
-                    *glib, f"-I{os.path.dirname(header[0])}", "-o", PLUGIN,
+                    *glib, f"-I{headers}/include/qemu", "-o", PLUGIN,
                     f"{ROOT}/tests/qemu/plugin_sharing.c"], check=True)
 
 
 @pytest.mark.parametrize("cores", [2, 8])
-def test_no_core_writes_a_line_that_anothers_loop_touches(boot, folder, cores):
-    build_plugin()
+@pytest.mark.parametrize("mode", ["xAPIC", "x2APIC"])
+def test_no_core_writes_a_line_that_anothers_loop_touches(request, boot, folder, mode, cores):
+    more, options, headers = [], {}, glob.glob(f"{ROOT}/build/qemu-src-*")[0]
+    if mode == "x2APIC":
+        options["emulator"] = request.getfixturevalue("newer_qemu")
+        more, headers = X2APIC, options["emulator"].headers
+    build_plugin(headers)
     at = symbols()
     ranges = ",".join(f"loop={at[name][0]:x}-{at[name][1]:x}" for name in LOOP if name in at)
     out = f"{folder}/sharing"
     option = (f"{PLUGIN},{ranges},begin={at['run_service'][0]:x}+20,end={at['power_off'][0]:x},"
               f"out={out}")
-    machine = boot("app=forward", cores=cores, extra=["-plugin", option])
+    machine = boot("app=forward", cores=cores, extra=more + ["-plugin", option], **options)
+    assert f" {mode}, timer" in machine.console_text
     limit = time.monotonic() + 60
     while not os.path.exists(out):
         assert time.monotonic() < limit, "the plugin did not begin to watch"

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Cores and interrupts in x2APIC mode. It takes a QEMU that emulates it (9 or later): the installed
-one, or Debian's backport, unpacked below build/ (tests/tools/newer_qemu.sh). That one has no card,
-for the model is made for the installed QEMU."""
+"""Cores and interrupts in x2APIC mode, which takes a QEMU that emulates it (conftest.py, newer_qemu).
+What the cores do with frames in that mode is in test_flows.py and test_sharing.py."""
 import re
-import subprocess
 import time
 
 import pytest
@@ -14,22 +12,13 @@ X2APIC = ["-cpu", "qemu64,+x2apic"]
 OVMF = "/usr/share/ovmf/OVMF.fd"
 
 
-@pytest.fixture(scope="module")
-def newer_qemu():
-    done = subprocess.run([f"{ROOT}/tests/tools/newer_qemu.sh"], stdout=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL, timeout=300, encoding="utf-8")
-    if done.returncode != 0:
-        pytest.skip("no QEMU here emulates x2APIC; see build/logs/newer-qemu.log")
-    return done.stdout.split()
-
-
 def cores_line(machine):
     return re.search(r"cores +(\d+) of (\d+) run", machine.console_text).groups()
 
 
 @pytest.mark.parametrize("cores", [1, 2, 4, 8, 24])
 def test_all_cores_start_in_x2apic_mode(boot, newer_qemu, cores):
-    machine = boot("", wires=0, cores=cores, extra=X2APIC, program=newer_qemu)
+    machine = boot("", wires=0, cores=cores, extra=X2APIC, emulator=newer_qemu)
     assert re.search(r"irq +x2APIC, timer at \d+", machine.console_text)
     assert cores_line(machine) == (str(cores), str(cores))
     assert machine.poweroff() == 0
@@ -37,7 +26,7 @@ def test_all_cores_start_in_x2apic_mode(boot, newer_qemu, cores):
 
 @pytest.mark.parametrize("bios", [[], ["-bios", OVMF]], ids=["bios", "uefi"])
 def test_x2apic_from_the_iso(boot, newer_qemu, bios):
-    machine = boot(wires=0, cores=4, extra=X2APIC, program=newer_qemu,
+    machine = boot(wires=0, cores=4, extra=X2APIC, emulator=newer_qemu,
                    boot=bios + ["-cdrom", f"{ROOT}/build/ferrule.iso"])
     assert "x2APIC, timer" in machine.console_text
     assert cores_line(machine) == ("4", "4")
@@ -45,21 +34,21 @@ def test_x2apic_from_the_iso(boot, newer_qemu, bios):
 
 
 def test_no_wake_up_is_lost_in_x2apic_mode(boot, newer_qemu):
-    machine = boot("selftest=wake", wires=0, cores=2, extra=X2APIC, program=newer_qemu)
+    machine = boot("selftest=wake", wires=0, cores=2, extra=X2APIC, emulator=newer_qemu)
     assert re.search(r"selftest: wake (\d+) of \1 calls ran, 0 lost", machine.console_text)
     assert machine.poweroff() == 0
 
 
 def test_a_silent_core_is_named_in_x2apic_mode(boot, newer_qemu):
-    machine = boot("panic=exit selftest=core-silent", wires=0, cores=3, prompt=False, program=newer_qemu,
-                   extra=X2APIC + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
+    machine = boot("panic=exit selftest=core-silent", wires=0, cores=3, prompt=False,
+                   emulator=newer_qemu, extra=X2APIC + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
     assert machine.wait_exit() == 3
     assert re.search(r"core 1 has been silent for \d+ ms; it is at\n.*fall_silent",
                      machine.console_text.replace("\r", ""))
 
 
 def test_typing_wakes_core_0_in_x2apic_mode(boot, newer_qemu):
-    machine = boot("", wires=0, cores=2, extra=X2APIC, program=newer_qemu)
+    machine = boot("", wires=0, cores=2, extra=X2APIC, emulator=newer_qemu)
     # Only a byte that finds core 0 asleep is an interrupt: type until one has.
     limit, count = time.monotonic() + 30, 0
     while count == 0 and time.monotonic() < limit:

@@ -7,7 +7,8 @@ into a private sources list: of type deb-src where a source is wanted, of anothe
 newer package is. Keys, proxies and options stay as the machine has them; no address of a mirror is
 written down in this project. Works as root and as an ordinary user.
 
-Used by tests/model/qemu_build.py (QEMU's headers) and tests/qemu/linux_guest.py (Debian kernels).
+Used by tests/model/qemu_build.py (QEMU's headers), tests/tools/newer_qemu.py (a newer QEMU) and
+tests/qemu/linux_guest.py (Debian kernels).
 """
 
 import os
@@ -175,3 +176,13 @@ class Apt:
         """Download a binary package, named as apt-get takes it. Returns its path."""
         run(["apt-get", *self._options, "download", package], cwd=self.folder)
         return max(self.folder.glob(f"{package.split('=')[0]}_*.deb"), key=os.path.getmtime)
+
+    def with_dependencies(self, packages):
+        """Download binary packages and all that they depend on, as if nothing were installed.
+        Returns the paths."""
+        status = self.folder / "no-status"
+        status.write_text("")
+        run(["apt-get", *self._options, "-o", f"Dir::State::status={status}",
+             "-o", "Debug::NoLocking=1", "-y", "--no-install-recommends", "--download-only",
+             "install", *packages])
+        return sorted((self.folder / "cache/archives").glob("*.deb"))
