@@ -59,8 +59,9 @@ def count(app, burst, frames, cores=1):
     with tempfile.TemporaryDirectory() as d:
         out = f"{d}/callgrind.out"
         run = subprocess.run(
-            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--collect-atstart=no",
-             "--toggle-collect=run_round", BUILD / "bench_loop", app, str(burst), str(frames),
+            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--instr-atstart=no",
+             "--collect-atstart=no", "--toggle-collect=run_round",
+             "--px-file-backed=allregs-at-mem-access", BUILD / "bench_loop", app, str(burst), str(frames),
              str(cores)],
             capture_output=True, text=True)
         if run.returncode:

@@ -2,18 +2,20 @@
 # The benchmark of the loops that ship, native: the same sources and optimisation as the image, with
 # tests/host instead of hardware.
 
+BENCH_INC := -Itests/bench/host $(HOST_INC)
 BENCH_CFLAGS := $(filter-out -mpreferred-stack-boundary=3 -mcmodel=kernel -mstack-protector-guard=global -I.,$(IMAGE_CFLAGS)) \
-    -fomit-frame-pointer $(HOST_INC) -MMD -MP
-BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 -fno-pic $(HOST_WARN) $(HOST_INC) -MMD -MP
+    -fomit-frame-pointer $(BENCH_INC) -MMD -MP
+BENCH_REGISTERS := 0x4000000000ull
+BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 -fno-pic $(HOST_WARN) $(BENCH_INC) -DREGISTERS=$(BENCH_REGISTERS) -MMD -MP
 
 BENCH_OURS := $(wildcard drivers/*.c drivers/x540/*.c net/app/*.c) \
     net/lane.c net/run.c net/netif.c net/arp.c net/ip.c net/icmp.c net/udp.c net/csum.c \
     boot/cmdline.c kernel/parse.c kernel/fmt.c
-BENCH_HOST := tests/bench/bench_loop.c tests/bench/traffic.c tests/host/machine.c $(MODEL)
+BENCH_HOST := tests/bench/bench_loop.c tests/bench/traffic.c tests/bench/bar.c tests/host/machine.c $(MODEL)
 
 $(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS)): build/bench/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_CFLAGS) -c -o $@ $<
+	$(CC) $(BENCH_CFLAGS) -Os $(if $(filter $(IMAGE_FAST) net/app/%,$*),-O2) -c -o $@ $<
 
 $(patsubst %.c,build/bench/obj/%.o,$(BENCH_HOST)): build/bench/obj/%.o: %.c
 	@mkdir -p $(@D)
