@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Measuring a trial's frames. The oracle is the plainest there is: a byte for each number that has
+ * come, and the highest. Covers:
+ *  - frames in any order, lost, late, come twice, over 1 and many flows: counts equal the oracle's;
+ *  - numbers that wrap; the window's edge, one inside and one outside;
+ *  - a jump of more than a window; frames of another trial or flow change nothing;
+ *  - latency: buckets cover all values without gap, percentiles against a sorted list, other clocks.
+ */
+/* links: net/measure.c net/probe.c net/trial.c net/csum.c net/ip.c kernel/parse.c */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "net/measure.h"
+
+enum { NUMBERS = 4000 };
+
+static struct stream stream;
+
+static uint32_t random_next(void)
+{
+    static uint64_t state = 88172645463325252ull;
+
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (uint32_t)(state >> 16);
+}
+
+static bool take_at(uint32_t flow, uint32_t number, uint64_t sent, uint64_t now)
+{
+    uint8_t frame[PROBE_BYTES] = {0};
+
+    store64(frame + PROBE_AT_TAG, stream.count.tag);
+    probe_stamp(frame, sent, number, probe_port(flow), 0);
+    return stream_take(&stream, frame, sizeof(frame), now, true);
+}
+
+static void take(uint32_t flow, uint32_t number)
+{
+    assert_true(take_at(flow, number, 100, 200));
+}
+
+/* What the oracle says of one flow, for numbers within any window. */
+struct oracle {
+    uint8_t came[NUMBERS];
+    uint32_t next, seen, duplicates, reordered;
+};
+
+static void oracle_take(struct oracle *o, uint32_t number)
+{
+    if (o->came[number]++ != 0) {
+        o->duplicates++;
+        return;
+    }
+    o->seen++;
+    if (number < o->next)
+        o->reordered++;
+    else
+        o->next = number + 1;
+}
+
+static void assert_counts(uint64_t lost, uint64_t duplicates, uint64_t reordered, uint64_t beyond)
+{
+    assert_int_equal(stream.count.lost, lost);
+    assert_int_equal(stream.count.duplicates, duplicates);
+    assert_int_equal(stream.count.reordered, reordered);
+    assert_int_equal(stream.count.beyond, beyond);
+}
+
+static void measure__random_permutations__equal_the_oracle(void **state)
+{
+    (void)state;
+    static struct oracle oracles[64];
+
+    for (unsigned round = 0; round < 300; round++) {
+        unsigned log2 = round % 7, flows = 1u << log2;
+        /* Up to 4000 numbers of one flow, fewer of many; always within the window. */
+        unsigned n = 1 + random_next() % (NUMBERS / flows);
+        static uint32_t order[2 * NUMBERS + 64];
+        unsigned m = 0;
+
+        memset(oracles, 0, sizeof(oracles));
+        stream_reset(&stream, probe_tag(round, 3, log2));
+        for (uint32_t i = 0; i < n * flows; i++) {
+            unsigned what = random_next() % 16;
+            for (unsigned k = what == 0 ? 0 : what == 1 ? 2 : 1; k > 0; k--) /* lost, twice, once */
+                order[m++] = i;
+        }
+        unsigned reach = 1 + random_next() % (round % 3 == 0 ? 2 : round % 3 == 1 ? 20 : n * flows);
+        for (unsigned i = 0; i < m; i++) { /* swap with one not too far ahead */
+            unsigned with = i + random_next() % reach;
+            if (with < m) {
+                uint32_t was = order[i];
+                order[i] = order[with];
+                order[with] = was;
+            }
+        }
+        struct oracle sum = {.next = 0};
+        uint32_t seen = 0, missing = 0;
+        for (unsigned i = 0; i < m; i++) {
+            take(order[i] % flows, order[i] / flows);
+            oracle_take(&oracles[order[i] % flows], order[i] / flows);
+        }
+        for (unsigned f = 0; f < flows; f++) {
+            sum.duplicates += oracles[f].duplicates;
+            sum.reordered += oracles[f].reordered;
+            seen += oracles[f].seen;
+            missing += oracles[f].next - oracles[f].seen;
+        }
+        assert_counts(missing, sum.duplicates, sum.reordered, 0);
+        assert_int_equal(stream.count.frames, m);
+        assert_int_equal(latency_total(&stream.count), seen); /* first copies alone */
+        uint64_t open = 0;
+        for (unsigned i = 0; i < STREAM_HOLES / 64; i++)
+            open += (uint64_t)__builtin_popcountll(stream.hole[i]);
+        assert_int_equal(open, stream.count.holes);
+        assert_int_equal(open, missing);
+    }
+}
+
+static void measure__number_wraps__order_goes_on(void **state)
+{
+    (void)state;
+    stream_reset(&stream, probe_tag(1, 0, 0));
+    stream.next[0] = UINT32_MAX - 5;
+    for (uint32_t i = 0; i < 20; i++)
+        if (i != 3 && i != 7)
+            take(0, UINT32_MAX - 5 + i);
+    assert_counts(2, 0, 0, 0);
+    take(0, UINT32_MAX - 2);
+    take(0, UINT32_MAX - 2);
+    take(0, 1);
+    assert_counts(0, 1, 2, 0);
+}
+
+static void measure__windows_edge__told_exactly(void **state)
+{
+    (void)state;
+    for (unsigned log2 = 0; log2 <= 12; log2 += 4) {
+        uint32_t window = STREAM_HOLES >> log2, last = (1u << log2) - 1;
+        /* Numbers 0 and 1 are lost; `window` and then one more come. */
+        for (uint32_t further = 0; further < 2; further++) {
+            stream_reset(&stream, probe_tag(9, 1, log2));
+            for (uint32_t i = 2; i < window + further; i++)
+                take(last, i);
+            assert_counts(2, 0, 0, 0);
+            take(last, 1); /* next - 1 is window - 1 + further: the distance is window - 1 + further */
+            assert_counts(1, 0, 1, 0);
+            take(last, 0);
+            if (further == 0)
+                assert_counts(0, 0, 2, 0);
+            else
+                assert_counts(1, 0, 1, 1);
+        }
+    }
+}
+
+static void measure__jump_beyond_window__holes_stay_bounded(void **state)
+{
+    (void)state;
+    stream_reset(&stream, probe_tag(2, 0, 12));
+    uint32_t window = STREAM_HOLES / 4096;
+    take(5, 10 * window);
+    assert_counts(10 * window, 0, 0, 0);
+    assert_int_equal(stream.count.holes, window - 1);
+    take(5, 9 * window + 1); /* the oldest that is still told */
+    take(5, 9 * window);
+    assert_counts(10 * window - 1, 0, 1, 1);
+    take(4, 0); /* its neighbours are untouched */
+    take(6, 0);
+    assert_counts(10 * window - 1, 0, 1, 1);
+    for (uint32_t i = 1; i <= window; i++) /* a window further, all holes are forgotten */
+        take(5, 10 * window + i);
+    assert_int_equal(stream.count.holes, 0);
+    assert_counts(10 * window - 1, 0, 1, 1);
+}
+
+static void measure__frames_of_others__change_nothing(void **state)
+{
+    (void)state;
+    uint8_t frame[PROBE_BYTES] = {0};
+    static struct stream before;
+
+    stream_reset(&stream, 0);
+    probe_stamp(frame, 1, 0, probe_port(0), 0);
+    assert_false(stream_take(&stream, frame, sizeof(frame), 5, true)); /* tag 0 waits for none */
+    stream_reset(&stream, probe_tag(7, 0, 2));
+    take(3, 0);
+    before = stream;
+    store64(frame + PROBE_AT_TAG, probe_tag(7, 0, 2));
+    for (uint32_t port = 0; port < 65536; port++) {
+        store16(frame + PROBE_AT_PORT, (uint16_t)port);
+        bool is_ours = port >= PROBE_PORT && port < PROBE_PORT + 4;
+        store16(frame + PROBE_AT_PORT, __builtin_bswap16((uint16_t)port));
+        if (!is_ours)
+            assert_false(stream_take(&stream, frame, sizeof(frame), 5, true));
+    }
+    probe_stamp(frame, 1, 0, probe_port(0), 0);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        store64(frame + PROBE_AT_TAG, probe_tag(7, 0, 2) ^ BIT64(bit));
+        assert_false(stream_take(&stream, frame, sizeof(frame), 5, true));
+    }
+    assert_memory_equal(&before, &stream, sizeof(stream));
+}
+
+static void latency__buckets__cover_all_values(void **state)
+{
+    (void)state;
+    for (unsigned b = 0; b < LATENCY_BUCKETS; b++) {
+        uint64_t top = latency_of(b);
+        assert_int_equal(latency_bucket(top), b);
+        if (top + 1 < BIT64(PROBE_TIME_BITS))
+            assert_int_equal(latency_bucket(top + 1), b + 1);
+        uint64_t low = b ? latency_of(b - 1) + 1 : 0;
+        assert_true((top - low) * 32 <= top);
+    }
+    assert_int_equal(latency_of(LATENCY_BUCKETS - 1), BIT64(PROBE_TIME_BITS) - 1);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void latency__percentiles__as_of_the_sorted_list(void **state)
+{
+    (void)state;
+    static uint64_t values[3000];
+    static const unsigned wanted[] = {0, 1, 500, 900, 990, 999, 1000};
+
+    for (unsigned n = 1; n <= ARRAY_SIZE(values); n = n * 3 / 2 + 1) {
+        stream_reset(&stream, probe_tag(n, 0, 0));
+        for (unsigned i = 0; i < n; i++) {
+            values[i] = random_next() >> (random_next() % 32);
+            uint64_t sent = (uint64_t)random_next() << 30; /* its low 48 bits wrap, too */
+            assert_true(take_at(0, i, sent, sent + values[i]));
+        }
+        qsort(values, n, sizeof(values[0]), by_value);
+        assert_int_equal(latency_total(&stream.count), n);
+        assert_int_equal(stream.count.latency_max, values[n - 1]);
+        for (unsigned p = 0; p < ARRAY_SIZE(wanted); p++) {
+            unsigned rank = (n * wanted[p] + 999) / 1000;
+            uint64_t exact = values[rank ? rank - 1 : 0];
+            uint64_t said = latency_percentile(&stream.count, wanted[p]);
+            assert_true(said >= exact && (said - exact) * 32 <= said);
+        }
+        assert_int_equal(latency_percentile(&stream.count, 1000), values[n - 1]);
+    }
+    stream_reset(&stream, probe_tag(1, 0, 0));
+    assert_int_equal(latency_percentile(&stream.count, 500), 0);
+}
+
+static void latency__another_clock__counted_apart(void **state)
+{
+    (void)state;
+    stream_reset(&stream, probe_tag(1, 0, 0));
+    take_at(0, 0, 1000, 999);
+    take_at(0, 1, 1000, 1007);
+    assert_int_equal(stream.count.backwards, 1);
+    assert_int_equal(stream.count.latency_max, 7);
+    assert_int_equal(latency_total(&stream.count), 1);
+}
+
+static void stream_add__two_cores__sums_and_extremes(void **state)
+{
+    (void)state;
+    static struct stream_count sum, more;
+
+    stream_reset(&stream, probe_tag(1, 0, 0));
+    stream.count.first_tsc = 50;
+    take_at(0, 0, 100, 200);
+    more = stream.count;
+    stream_add(&sum, &more);
+    stream_reset(&stream, probe_tag(1, 0, 0));
+    stream.count.first_tsc = 40;
+    take_at(0, 5, 100, 150);
+    take_at(0, 5, 100, 150);
+    stream_add(&sum, &stream.count);
+    assert_int_equal(sum.first_tsc, 40);
+    assert_int_equal(sum.last_tsc, 200);
+    assert_int_equal(sum.latency_max, 100);
+    assert_int_equal(sum.frames, 3);
+    assert_int_equal(sum.bytes, 180);
+    assert_int_equal(sum.lost, 5);
+    assert_int_equal(sum.duplicates, 1);
+    assert_int_equal(latency_total(&sum), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(measure__random_permutations__equal_the_oracle),
+        cmocka_unit_test(measure__number_wraps__order_goes_on),
+        cmocka_unit_test(measure__windows_edge__told_exactly),
+        cmocka_unit_test(measure__jump_beyond_window__holes_stay_bounded),
+        cmocka_unit_test(measure__frames_of_others__change_nothing),
+        cmocka_unit_test(latency__buckets__cover_all_values),
+        cmocka_unit_test(latency__percentiles__as_of_the_sorted_list),
+        cmocka_unit_test(latency__another_clock__counted_apart),
+        cmocka_unit_test(stream_add__two_cores__sums_and_extremes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
