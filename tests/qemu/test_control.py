@@ -81,11 +81,11 @@ def test_start_and_stop_take_no_words_that_the_application_does_not_know(boot):
 def test_the_boot_line_of_show_config_makes_the_same_machine(boot):
     line = ("app=echo port0.ip=192.0.2.1/24 port0.gw=192.0.2.254 port0.gw=192.0.2.7 port1.gw=1 cpus=3 "
             "colour=red poll=always panic=exit run=\"set loglevel warn\"")
-    machine = boot(line, links=False)
+    machine = boot(line)
     config = machine.run("show config")
     assert set(config.split()) == {
         "app=echo", "port0.ip=192.0.2.1/24", "port0.gw=192.0.2.7", "cpus=3", "poll=always",
         "panic=exit", "loglevel=warn"}
     assert machine.json("show config -j")[0]["port0.gw"] == "192.0.2.7"
-    again = boot(config, links=False)
+    again = boot(config)
     assert again.run("show config") == config
