@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Commands about the machine itself; those about ports are in net/cmd.c.
  */
+#include "arch/tsc.h"
 #include "kernel/command.h"
 #include "kernel/config.h"
 #include "kernel/console.h"
@@ -94,3 +95,52 @@ static enum command_result set_loglevel(const struct call *call)
     return COMMAND_DONE;
 }
 COMMAND("set loglevel", "error|warn|info|debug", "which lines of the log are printed", set_loglevel);
+
+/* The one watch that may be under way. Its words are those of its own call. */
+static struct {
+    const struct command *command;
+    struct call call;
+    uint64_t interval_ns, next_ns;
+} watched;
+
+static enum command_result watch_again(struct job *job, bool is_interrupted)
+{
+    uint64_t now_ns = tsc_now_ns();
+
+    if (is_interrupted || job->is_ended)
+        return COMMAND_DONE;
+    if ((int64_t)(now_ns - watched.next_ns) < 0)
+        return COMMAND_WAITS;
+    watched.next_ns = now_ns + watched.interval_ns;
+    if (!job->json)
+        out_text(job->out, "\n");
+    return watched.command->run(&watched.call) == COMMAND_FAILED ? COMMAND_FAILED : COMMAND_WAITS;
+}
+
+static enum command_result watch(const struct call *call)
+{
+    const struct commands commands = {commands_start, commands_end};
+    uint64_t seconds = 1;
+    unsigned argc = call->argc;
+
+    if (argc > 1 && parse_u64(call->argv[argc - 1], &seconds))
+        argc--;
+    struct match match = words_match(&commands, argc, call->argv);
+    if (match.result != MATCH_OK || !str_starts(match.command->name, "show "))
+        return command_fail(call, "watch takes a show command");
+    if (seconds < 1 || seconds > 3600)
+        return command_fail(call, "seconds go from 1 to 3600");
+    if ((call->json && !usage_has_json(match.command->usage)) ||
+        (argc > match.words && !usage_has_words(match.command->usage)))
+        return command_fail(call, "%s is used so: %s", match.command->name, match.command->usage);
+    watched.command = match.command;
+    watched.call = *call;
+    watched.call.argc = argc - match.words;
+    watched.call.argv = call->argv + match.words;
+    watched.interval_ns = seconds * 1000000000;
+    watched.next_ns = tsc_now_ns();
+    call->job->poll = watch_again;
+    call->job->end = "";
+    return COMMAND_WAITS;
+}
+COMMAND("watch", "show ... [seconds] [-j]", "repeat a show command until a key is pressed", watch);

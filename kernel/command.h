@@ -38,9 +38,13 @@ struct job {
     enum command_result (*poll)(struct job *job, bool is_interrupted);
     const struct out *out; /* as in the call; set by the shell */
     bool json;
+    /* Set by the command, if not only Ctrl-C is to end it: a word that, typed with Enter, sets
+     * is_ended; "": any key does. NULL: none. */
+    const char *end;
+    bool is_ended;
 };
 
-/* One call of a command: the words after its name. They live until run returns. */
+/* One call of a command: the words after its name. They live until its job ends. */
 struct call {
     const struct out *out;
     unsigned argc;

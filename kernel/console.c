@@ -7,7 +7,9 @@
 #include "arch/serial.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
+#include "kernel/command.h"
 #include "kernel/log.h"
+#include "kernel/module.h"
 #include "kernel/shell.h"
 #include "kernel/str.h"
 
@@ -24,7 +26,7 @@ static struct {
 } ring;
 
 static struct shell shell;
-static const struct commands commands = {commands_start, commands_end};
+static const struct commands table = {commands_start, commands_end};
 static const struct cmdline *boot_line;
 static uint64_t round_ticks, round_at;
 static bool is_working; /* the shell had something to do in the last round */
@@ -74,7 +76,7 @@ void console_start(const struct cmdline *line)
     boot_line = line;
     round_ticks = tsc_ticks(ROUND_NS);
     round_at = cpu_tsc();
-    shell_init(&shell, &commands, &out, "ferrule> ");
+    shell_init(&shell, &table, &out, "ferrule> ");
     log_set_sink(write_log);
     if (!shell_start(&shell, cmdline_get(line, "run")))
         log_error("run=: more than %u bytes, or not plain text: not run", SHELL_LINE_MAX);
@@ -118,6 +120,20 @@ void console_release(void)
         ring.out += (uint32_t)bytes;
     }
 }
+
+static enum command_result run_module(const struct call *call)
+{
+    size_t bytes;
+    const char *text = call->argc == 1 ? module_find(call->argv[0], &bytes) : NULL;
+    if (call->argc != 1)
+        return command_fail(call, "which boot module?");
+    if (text == NULL)
+        return command_fail(call, "no boot module is called %.40s", call->argv[0]);
+    if (!shell_run_file(&shell, call->argv[0], text, bytes))
+        return command_fail(call, "run must be a line's last command, and not in a file itself");
+    return COMMAND_DONE;
+}
+COMMAND("run", "<module>", "run the lines of a boot module", run_module);
 
 const struct cmdline *console_boot_line(void)
 {

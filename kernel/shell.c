@@ -6,6 +6,7 @@
  */
 #include "kernel/shell.h"
 
+#include "kernel/fmt.h"
 #include "kernel/json.h"
 #include "kernel/str.h"
 
@@ -165,26 +166,22 @@ static enum words_result words_before_cursor(const struct shell *sh, struct word
 
 static void list(struct shell *sh, const struct words *words, const char *partial)
 {
-    const char *argv[WORDS_MAX + 1];
-    unsigned argc = words->n;
-    memcpy(argv, words->word, argc * sizeof(argv[0]));
-    if (*partial != 0)
-        argv[argc++] = partial;
+    unsigned argc = words->n + (*partial != 0); /* it stands behind the others */
     put(sh, "\n", 1);
-    if (words_list(sh->commands, sh->out, argc, argv) == 0)
+    if (words_list(sh->commands, sh->out, argc, words->word) == 0)
         out_text(sh->out, "  no command begins so\n");
     redraw(sh);
 }
 
 static void complete(struct shell *sh)
 {
-    struct words words;
+    struct words *words = &sh->words;
     const char *partial;
-    if (words_before_cursor(sh, &words, &partial) != WORDS_OK) {
+    if (words_before_cursor(sh, words, &partial) != WORDS_OK) {
         bell(sh);
         return;
     }
-    struct choice choice = words_complete(sh->commands, words.n, words.word, partial);
+    struct choice choice = words_complete(sh->commands, words->n, words->word, partial);
     size_t typed = strlen(partial);
     if (choice.n == 0) {
         bell(sh);
@@ -195,19 +192,18 @@ static void complete(struct shell *sh)
     } else if (choice.n == 1) {
         insert(sh, " ", 1);
     } else {
-        list(sh, &words, partial);
+        list(sh, words, partial);
     }
 }
 
 static void question(struct shell *sh)
 {
-    struct words words;
     const char *partial;
-    enum words_result result = words_before_cursor(sh, &words, &partial);
+    enum words_result result = words_before_cursor(sh, &sh->words, &partial);
     if (result == WORDS_QUOTE)
         insert(sh, "?", 1);
     else if (result == WORDS_OK)
-        list(sh, &words, partial);
+        list(sh, &sh->words, partial);
     else
         bell(sh);
 }
@@ -376,40 +372,33 @@ static const char *match_text(enum match_result result)
 static enum command_result refuse(const struct call *call, const char *what, unsigned n,
                                   const char *const *argv)
 {
-    char text[WORDS_LINE_MAX + 1];
-    size_t at = 0;
-    for (unsigned i = 0; i < n; i++) {
-        size_t bytes = strlen(argv[i]);
-        if (i > 0)
-            text[at++] = ' ';
-        memcpy(text + at, argv[i], bytes); /* together no longer than the line was */
-        at += bytes;
-    }
-    text[at] = 0;
-    return command_fail(call, "%s %s (try: help)", what, text);
+    char text[OUT_PRINTF_MAX + 1] = "";
+    for (unsigned i = 0; i < n; i++)
+        fmt_append(text, sizeof(text), "%s%s", i > 0 ? " " : "", argv[i]);
+    return command_fail(call, "%s %.200s (try: help)", what, text);
 }
 
 static enum command_result run_command(struct shell *sh, const char *text, size_t bytes)
 {
-    struct words words;
+    struct words *words = &sh->words;
     sh->job = (struct job){.out = sh->out};
     struct call call = {.out = sh->out, .job = &sh->job};
 
-    enum words_result split = words_split(&words, text, bytes);
-    const char *argv[WORDS_MAX];
+    enum words_result split = words_split(words, text, bytes);
+    const char **argv = words->word;
     unsigned argc = 0;
-    for (unsigned i = 0; i < words.n; i++) {
-        if (str_equal(words.word[i], "-j"))
+    for (unsigned i = 0; i < words->n; i++) {
+        if (str_equal(words->word[i], "-j"))
             call.json = true;
         else
-            argv[argc++] = words.word[i];
+            argv[argc++] = words->word[i];
     }
     sh->job.json = call.json;
     if (split == WORDS_QUOTE)
         return command_fail(&call, "a quote is not closed");
     if (split == WORDS_TOO_MANY)
         return command_fail(&call, "more than %u words", WORDS_MAX);
-    if (words.n == 0)
+    if (words->n == 0)
         return COMMAND_DONE; /* nothing between two ';' */
 
     struct match match = words_match(sh->commands, argc, argv);
@@ -425,18 +414,69 @@ static enum command_result run_command(struct shell *sh, const char *text, size_
     return match.command->run(&call);
 }
 
-/* A command has ended: go on with the line, or give it up, or prompt. */
-static void command_ended(struct shell *sh, enum command_result result)
+/* These commands come next. False: too long, or not plain text; then none does. */
+static bool take_script(struct shell *sh, const char *text, size_t bytes)
+{
+    bool is_good = bytes <= SHELL_LINE_MAX;
+    for (size_t i = 0; i < bytes && is_good; i++)
+        is_good = text[i] >= 0x20 && text[i] < KEY_DEL;
+    if (is_good && bytes > 0)
+        memcpy(sh->script, text, bytes);
+    sh->script[is_good ? bytes : 0] = 0;
+    sh->script_at = 0;
+    sh->is_echoing = true;
+    return is_good;
+}
+
+static const char *rest_of_line(const struct shell *sh)
 {
     const char *rest = sh->script + sh->script_at;
     while (*rest == ' ' || *rest == ';')
         rest++;
+    return rest;
+}
+
+/* Take the next line of the file. WAITS: it is the script now. DONE: there is none. */
+static enum command_result next_line(struct shell *sh)
+{
+    const char *text = sh->file.text;
+    size_t bytes = 0;
+    if (sh->file.bytes == 0)
+        return COMMAND_DONE;
+    while (bytes < sh->file.bytes && text[bytes] != '\n')
+        bytes++;
+    size_t taken = MIN(bytes + 1, sh->file.bytes);
+    sh->file.text += taken;
+    sh->file.bytes -= taken;
+    sh->file.line++;
+    if (bytes > 0 && text[bytes - 1] == '\r')
+        bytes--;
+    if (bytes > 0 && text[0] == '#')
+        bytes = 0;
+    if (!take_script(sh, text, bytes))
+        return COMMAND_FAILED;
+    return COMMAND_WAITS;
+}
+
+/* A command has ended: go on with the line, or give it up, or prompt. */
+static void command_ended(struct shell *sh, enum command_result result)
+{
+    const char *rest = rest_of_line(sh);
     if (result == COMMAND_DONE && *rest != 0)
         return;
     if (*rest != 0) {
         out_text(sh->out, "not run: ");
         out_text(sh->out, rest);
         put(sh, "\n", 1);
+    }
+    if (sh->file.name[0] != 0) {
+        if (result == COMMAND_DONE)
+            result = next_line(sh);
+        if (result == COMMAND_WAITS)
+            return;
+        if (result == COMMAND_FAILED)
+            out_printf(sh->out, "%s: stopped at line %u\n", sh->file.name, sh->file.line);
+        sh->file.name[0] = 0;
     }
     sh->has_script = false;
     prompt(sh);
@@ -486,24 +526,48 @@ void shell_init(struct shell *sh, const struct commands *commands, const struct 
 
 bool shell_start(struct shell *sh, const char *commands)
 {
-    size_t bytes = commands != NULL ? strnlen(commands, SHELL_LINE_MAX + 1) : 0;
-    bool is_good = bytes <= SHELL_LINE_MAX;
-    for (size_t i = 0; i < bytes && is_good; i++)
-        is_good = commands[i] >= 0x20 && commands[i] < KEY_DEL;
-    if (is_good && bytes > 0)
-        memcpy(sh->script, commands, bytes);
-    sh->script[is_good ? bytes : 0] = 0;
-    sh->script_at = 0;
-    sh->is_echoing = true;
+    bool is_good = take_script(sh, commands, commands ? strnlen(commands, SHELL_LINE_MAX + 1) : 0);
     sh->has_script = true; /* also an empty one: its end prints the prompt */
     sh->is_started = true;
     return is_good;
+}
+
+bool shell_run_file(struct shell *sh, const char *name, const char *text, size_t bytes)
+{
+    if (sh->file.name[0] != 0 || *rest_of_line(sh) != 0)
+        return false;
+    fmt_print(sh->file.name, sizeof(sh->file.name), "%s", name);
+    sh->file.text = text;
+    sh->file.bytes = bytes;
+    sh->file.line = 0;
+    return true;
+}
+
+/* Is this byte, behind what was typed ahead, what the job takes for its end? */
+static bool ends_job(const struct shell *sh, uint8_t byte)
+{
+    const char *word = sh->job.end;
+    uint32_t at = sh->ahead_out;
+    if (!sh->has_job || word == NULL)
+        return false;
+    if (*word == 0)
+        return true;
+    while (*word != 0 && at != sh->ahead_in && sh->ahead[at % SHELL_AHEAD] == (uint8_t)*word) {
+        word++;
+        at++;
+    }
+    return *word == 0 && at == sh->ahead_in && (byte == '\r' || byte == '\n');
 }
 
 void shell_feed(struct shell *sh, uint8_t byte)
 {
     if (byte == CTRL('C') && sh->has_script) {
         sh->is_interrupted = true;
+        sh->ahead_out = sh->ahead_in;
+        return;
+    }
+    if (ends_job(sh, byte)) {
+        sh->job.is_ended = true;
         sh->ahead_out = sh->ahead_in;
         return;
     }

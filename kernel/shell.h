@@ -42,9 +42,17 @@ struct shell {
     unsigned history_at;             /* the one on display; history_n: none */
     char unsent[SHELL_LINE_MAX + 1]; /* what was typed before history was looked at */
 
-    /* Commands under way: what is left of the line, and the one that waits. */
+    /* Commands under way: what is left of the line, and the one that waits; then, by shell_run_file,
+     * what is left of a file. */
     char script[SHELL_LINE_MAX + 1];
     unsigned script_at;
+    struct words words; /* of the command that runs, of the line at a Tab: too big for a stack */
+    struct {
+        char name[32]; /* "": none */
+        const char *text;
+        size_t bytes;
+        unsigned line; /* the present one, from 1 on */
+    } file;
     bool is_started;
     bool has_script;
     bool is_echoing; /* the script was not typed: show each command before it runs */
@@ -64,6 +72,10 @@ void shell_init(struct shell *sh, const struct commands *commands, const struct 
 /* Run these commands, if not NULL, then prompt. False: the text is longer than SHELL_LINE_MAX or
  * holds other than printable ASCII; nothing of it is run. */
 bool shell_start(struct shell *sh, const char *commands);
+/* A command's call: run the lines of this text next, each shown like a script's, up to the first that
+ * fails, which is then named. '#' begins a comment. The text must live on. False: another file is
+ * under way, or something follows on the present line. */
+bool shell_run_file(struct shell *sh, const char *name, const char *text, size_t bytes);
 /* Take one typed byte. It is lost if shell_room is 0. */
 void shell_feed(struct shell *sh, uint8_t byte);
 unsigned shell_room(const struct shell *sh);

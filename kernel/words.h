@@ -7,8 +7,8 @@
 
 #include "kernel/command.h"
 
-#define WORDS_LINE_MAX 255u /* bytes of one line */
-#define WORDS_MAX      32u  /* words of one command */
+#define WORDS_LINE_MAX 1023u /* bytes of one line: a capture's filter is long */
+#define WORDS_MAX      384u  /* words of one command */
 
 /* A command line taken apart; the words lie in text. */
 struct words {

@@ -92,6 +92,35 @@ def test_run_stops_at_the_first_error_and_prompts(boot):
     assert machine.poweroff() == 0
 
 
+def test_run_of_a_module_names_the_line_that_fails(boot, folder):
+    with open(f"{folder}/commands", "w", encoding="utf-8") as f:
+        f.write("# what the operator wants\nshow memory -j\n\nset loglevel debug; nonsense; show arp\n"
+                "poweroff\n")
+    machine = boot(LINE, wires=1, extra=["-initrd", f"{folder}/commands"])
+    assert "must be a line's last command" in machine.run("run it; show memory")
+    machine.send("run it\r")
+    machine.expect(r'^ferrule> show memory -j\r?\n\{"ram_bytes":')
+    machine.expect(r"^ferrule> set loglevel debug\r?\nferrule> nonsense\r?\nunknown command: nonsense")
+    machine.expect(r"^not run: show arp\r?\nit: stopped at line 4\r?\nferrule> ")
+    assert "no boot module" in boot(LINE, wires=1, links=False).run("run it")
+
+
+def test_watch_repeats_until_a_key_and_swallows_it(console):
+    console.send("watch sh mem -j; show log 0\r")
+    for _ in range(3):
+        console.expect(r'^\{"ram_bytes":')
+    console.send("q")
+    console.prompt()
+    assert console.run("show memory -j").startswith('{"ram_bytes":')
+    console.send("watch show arp 3600\r")
+    console.expect(r"^port0  192.0.2.1 ")
+    console.send("\x03")
+    console.prompt()
+    for line in ("watch", "watch poweroff", "watch show", "watch show arp 0", "watch show arp 3601"):
+        assert "watch takes a show command" in console.run(line) or "1 to 3600" in console.run(line)
+    assert "show arp is used so" in console.run("watch show arp x y")
+
+
 def test_any_bytes_leave_a_console_that_works(console):
     for byte in range(256):
         if byte not in (0x1b,):

@@ -70,7 +70,31 @@ static enum command_result wait(const struct call *call)
     return COMMAND_WAITS;
 }
 
+static const char *end_word;
+static enum command_result end_poll(struct job *job, bool is_interrupted)
+{
+    interrupts += is_interrupted;
+    return job->is_ended ? COMMAND_DONE : COMMAND_WAITS;
+}
+
+static enum command_result until(const struct call *call)
+{
+    call->job->poll = end_poll;
+    call->job->end = end_word;
+    return COMMAND_WAITS;
+}
+
+static const char *file_text;
+static enum command_result file(const struct call *call)
+{
+    return shell_run_file(&sh, "a.txt", file_text, strlen(file_text))
+               ? COMMAND_DONE
+               : command_fail(call, "not now");
+}
+
 static const struct command table[] = {
+    {"until", "", "waits for a word", until},
+    {"file", "", "runs a file", file},
     {"say", "[words] [-j]", "say the words", say},
     {"show ports", "[-j]", "ports", quiet},
     {"show ledger", "[-j]", "ledger", quiet},
@@ -427,6 +451,14 @@ static void refused(const char *line, const char *why)
     printed(want);
 }
 
+static void feed_some(const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        shell_feed(&sh, (uint8_t)bytes[i]);
+        settle();
+    }
+}
+
 static void run__each_mistake__is_named(void **state)
 {
     (void)state;
@@ -440,8 +472,17 @@ static void run__each_mistake__is_named(void **state)
     refused("say 'x", "a quote is not closed");
     refused("broken", "it is broken");
     refused("broken -j", "{\"error\":\"it is broken\"}");
-    refused("a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a",
-            "more than 32 words");
+    char words[WORDS_MAX * 2 + 2];
+    memset(words, 'a', sizeof(words));
+    for (unsigned i = 1; i < sizeof(words); i += 2)
+        words[i] = i == sizeof(words) - 1 ? '\n' : ' ';
+    terminal_clear(&terminal);
+    feed_some(words, sizeof(words));
+    assert_non_null(strstr(terminal.text, "\nmore than 384 words\n"));
+    memset(words, 'x', 600); /* a message may be cut, memory not */
+    feed_some(words, 600);
+    type("\n");
+    assert_non_null(strstr(terminal.text, "xxx (try: help)\n"));
 }
 
 static void run__several_in_a_line__stops_at_the_first_error(void **state)
@@ -542,6 +583,81 @@ static void job__interrupted__ends_and_stops_the_line(void **state)
     assert_non_null(strstr(terminal.text, "say [again]\n"));
 }
 
+static void job__its_word_or_any_key__ends_it_and_the_line_goes_on(void **state)
+{
+    (void)state;
+    end_word = "stop";
+    feed("until; say after\n");
+    for (unsigned i = 0; i < 10; i++)
+        shell_poll(&sh);
+    feed("stopp\nxstop\nstop x\n"); /* something else: kept for later */
+    for (unsigned i = 0; i < 10; i++)
+        shell_poll(&sh);
+    assert_true(sh.has_job);
+    feed("\x03"); /* which also forgets it */
+    settle();
+    assert_int_equal(interrupts, 1);
+    feed("until; say after\n");
+    for (unsigned i = 0; i < 10; i++)
+        shell_poll(&sh);
+    feed("stop\r");
+    settle();
+    assert_non_null(strstr(terminal.text, "say [after]\n"));
+    end_word = "";
+    terminal_clear(&terminal);
+    feed("until; say more\n");
+    for (unsigned i = 0; i < 10; i++)
+        shell_poll(&sh);
+    feed("q");
+    settle();
+    assert_non_null(strstr(terminal.text, "say [more]\n"));
+    assert_int_equal(interrupts, 1);
+    line_is("", 0);
+}
+
+static void fresh(void)
+{
+    terminal_clear(&terminal);
+    sh.out->write(sh.out->opaque, PROMPT, strlen(PROMPT));
+}
+
+static void file__lines_of_any_end__run_up_to_the_first_error(void **state)
+{
+    char want[400];
+    (void)state;
+    file_text = "say 1\r\n# a comment\n\nsay 2; say 3\nwait\nsay 4";
+    type("file\n");
+    printed(PROMPT "file\n" PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n" PROMPT
+                   "say 3\nsay [3]\n" PROMPT "wait\nwaiting\nwaited\n" PROMPT "say 4\nsay [4]\n");
+    file_text = "say 1\n\nsay 2; broken; say 3\nsay 4\n";
+    fresh();
+    feed("file\n");
+    settle();
+    snprintf(want, sizeof(want),
+             "%s", PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n" PROMPT
+             "broken\nit is broken\nnot run: say 3\na.txt: stopped at line 3\n");
+    assert_non_null(strstr(terminal.text, want));
+    display_is_true();
+    refused("file; say 1", "not now\nnot run: say 1");
+    file_text = "file\n";
+    type("file\n");
+    assert_non_null(strstr(terminal.text, "not now\na.txt: stopped at line 1\n"));
+    file_text = "say 1\nsay\t2\n";
+    type("file\n");
+    assert_non_null(strstr(terminal.text, "say [1]\na.txt: stopped at line 2\n"));
+    static char longer[SHELL_LINE_MAX + 2];
+    memset(longer, ' ', SHELL_LINE_MAX + 1);
+    file_text = longer;
+    fresh();
+    type("file\n");
+    assert_non_null(strstr(terminal.text, "a.txt: stopped at line 1\n"));
+    longer[SHELL_LINE_MAX] = 0;
+    file_text = longer;
+    fresh();
+    type("file\n");
+    assert_null(strstr(terminal.text, "stopped"));
+}
+
 static void script__interrupted_between_commands__is_given_up(void **state)
 {
     (void)state;
@@ -584,8 +700,8 @@ static void ahead__more_than_it_holds__loses_the_rest_only(void **state)
     feed("yyyy");
     waits_left = 0;
     settle();
-    assert_int_equal(sh.len, SHELL_LINE_MAX);
-    for (unsigned i = 0; i < SHELL_LINE_MAX; i++)
+    assert_int_equal(sh.len, SHELL_AHEAD);
+    for (unsigned i = 0; i < SHELL_AHEAD; i++)
         assert_int_equal(sh.line[i], 'x');
     display_is_true();
 }
@@ -664,6 +780,8 @@ int main(void)
         TEST(job__waits__owns_the_console_until_it_ends),
         TEST(job__fails__stops_the_line),
         TEST(job__interrupted__ends_and_stops_the_line),
+        TEST(job__its_word_or_any_key__ends_it_and_the_line_goes_on),
+        TEST(file__lines_of_any_end__run_up_to_the_first_error),
         TEST(script__interrupted_between_commands__is_given_up),
         TEST(ahead__typed_while_a_job_runs__is_edited_after_it),
         TEST(ahead__more_than_it_holds__loses_the_rest_only),
