@@ -1,17 +1,17 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; From the loader's 32-bit protected mode to kmain in long mode, in the higher half.
+; From the loader's 32-bit protected mode to long mode, where unpack.asm goes on.
 ;
 ; In:  eax = multiboot2's magic number or anything (PVH), ebx = physical address of the boot
 ;      information, paging off, flat segments, interrupts off.
-; Out: kmain(eax, ebx) on stack_boot, with first page tables that arch/paging.c soon replaces:
+; Out: edi and esi hold what eax and ebx did, with first page tables that arch/paging.c soon replaces:
 ;
 ;      0                    first 4 GiB of physical memory, because this file runs there
 ;      PHYSMAP_BASE         the same 4 GiB, where the boot information is read
 ;      KERNEL_BASE          first 1 GiB, the image
 ;
-; Everything that C needs and cannot do itself happens here: checks that the CPU can run the image
-; (a line on COM1 and a halt if not), NX on, the stack protector's canary set.
-; Read next: kernel/main.c.
+; Checked on the way: that the CPU can run the image. If not, a line on COM1 and on the screen that a
+; BIOS leaves, and a halt.
+; Read next: unpack.asm.
 
 %include "boot/layout.inc"
 
@@ -36,19 +36,19 @@ COM1        equ 0x3F8
 COM_LSR     equ COM1 + 5
 LSR_THRE    equ 1 << 5
 
-%define PHYS(symbol) ((symbol) - KERNEL_BASE)
+%define PHYS(symbol) (symbol - KERNEL_BASE)
 
-extern kmain
 extern stack_boot_top
-extern __stack_chk_guard
+extern first_tables
+extern unpack
 global entry32
+global refuse
 
-; The first page tables. The loader has zeroed them, as it zeroes every byte of .bss.
-section .bss nobits alloc write noexec align=4096
-first_pml4:     resb 4096
-first_pdpt_low: resb 4096               ; shared by address 0 and PHYSMAP_BASE
-first_pdpt_top: resb 4096
-first_pds:      resb 4096 * 4           ; 4 GiB in 2 MiB pages
+; The first page tables, in the kernel's .bss, which the loader has zeroed.
+%define first_pml4      first_tables
+%define first_pdpt_low  first_tables + 1 * 4096 ; shared by address 0 and PHYSMAP_BASE
+%define first_pdpt_top  first_tables + 2 * 4096
+%define first_pds       first_tables + 3 * 4096 ; four of them: 4 GiB in 2 MiB pages
 
 section .boot.text progbits alloc exec nowrite align=16
 bits 32
@@ -116,9 +116,9 @@ entry32:
     mov eax, CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE
     mov cr0, eax
     lgdt [first_gdt_register]
-    jmp 0x08:entry64
+    jmp 0x08:unpack
 
-; ebp = a line to print. Every wait is bounded: a machine without COM1 halts in silence.
+; ebp = a line to print. Every wait is bounded.
 refuse:
     mov dx, COM1 + 3                    ; 115200 8N1: the loader may have left the line as at reset
     mov al, 0x80
@@ -132,11 +132,15 @@ refuse:
     mov dx, COM1 + 3
     mov al, 0x03
     out dx, al
+    mov edi, 0xB8000                    ; the screen, if it shows text as a BIOS leaves it
 .next:
     mov bl, [ebp]
     inc ebp
     test bl, bl
     jz .stop
+    mov bh, 0x4F                        ; white on red
+    mov [edi], bx
+    add edi, 2
     mov dx, COM_LSR
     mov ecx, 100000
 .wait:
@@ -159,43 +163,8 @@ first_gdt:
     dq 0
     dq 0x00AF9A000000FFFF               ; 08  64-bit code
     dq 0x00CF92000000FFFF               ; 10  data
+    dq 0x00CF9A000000FFFF               ; 18  32-bit code, for who has to refuse later
 first_gdt_end:
 first_gdt_register:
     dw first_gdt_end - first_gdt - 1
     dd first_gdt
-
-bits 64
-entry64:
-    mov rax, entry_high
-    jmp rax
-
-section .text progbits alloc exec nowrite align=16
-entry_high:
-    mov ax, 0x10
-    mov ds, ax
-    mov es, ax
-    mov ss, ax
-    xor eax, eax
-    mov fs, ax
-    mov gs, ax
-    mov rsp, stack_boot_top
-    mov edi, edi                        ; upper halves are undefined after the mode switch
-    mov esi, esi
-
-    ; The canary: unequal from boot to boot is enough against an overflow, which is what it is for.
-    ; Its lowest byte is 0, so that an overflowing string stops before it.
-    rdtsc
-    shl rdx, 32
-    or rax, rdx
-    mov rcx, 0x9E3779B97F4A7C15         ; 2^64 / golden ratio: spreads the low bits upward
-    mul rcx
-    xor rax, rdx
-    xor al, al
-    mov [rel __stack_chk_guard], rax
-
-    xor ebp, ebp                        ; ends the backtrace
-    call kmain
-.stop:
-    cli
-    hlt
-    jmp .stop

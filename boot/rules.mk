@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The image: build/ferrule.elf (stripped, what boots), build/ferrule.debug (the same with symbols and
-# line numbers, for gdb), build/ferrule.iso (GRUB on BIOS and UEFI), build/BOOTX64.EFI (the kernel
-# inside a UEFI program). Included by the top Makefile.
+# The image: build/ferrule.elf (what boots: the kernel packed behind the way to long mode),
+# build/ferrule.debug (the kernel as it lies in memory, with symbols and line numbers, for gdb),
+# build/ferrule.iso (GRUB on BIOS and UEFI), build/BOOTX64.EFI (ferrule.elf inside a UEFI program).
+# Included by the top Makefile.
 
 IMAGE_CC      ?= gcc
 IMAGE_AS      ?= nasm
@@ -12,7 +13,9 @@ IMAGE_OUT     := build/image
 
 # Every C and assembly file of the image's layers.
 IMAGE_C       := $(wildcard boot/*.c arch/*.c kernel/*.c drivers/*.c drivers/*/*.c net/*.c net/*/*.c)
-IMAGE_ASM     := $(wildcard boot/*.asm arch/*.asm)
+PACKED_ASM    := boot/multiboot2.asm boot/entry.asm boot/unpack.asm
+IMAGE_ASM     := $(filter-out $(PACKED_ASM),$(wildcard boot/*.asm arch/*.asm))
+PACKED_OBJ    := $(PACKED_ASM:%.asm=$(IMAGE_OUT)/%.asm.o)
 IMAGE_OBJ     := $(IMAGE_C:%.c=$(IMAGE_OUT)/%.o) $(IMAGE_ASM:%.asm=$(IMAGE_OUT)/%.asm.o) \
                  $(IMAGE_OUT)/font.asm.o
 
@@ -40,7 +43,7 @@ $(IMAGE_OUT)/kernel/str.o: IMAGE_CFLAGS += -fno-tree-loop-distribute-patterns
 # The loops of the applications want every register; a backtrace leaves them out.
 $(IMAGE_OUT)/net/app/%.o: IMAGE_CFLAGS += -fomit-frame-pointer
 
-$(IMAGE_OBJ): boot/rules.mk
+$(IMAGE_OBJ) $(PACKED_OBJ): boot/rules.mk
 
 $(IMAGE_OUT)/%.o: %.c
 	@mkdir -p $(@D)
@@ -74,8 +77,17 @@ build/ferrule.debug: $(IMAGE_OUT)/symbols.asm.o
 	@nm -n $@ | awk '$$2 ~ /[tT]/' | cmp - $(IMAGE_OUT)/first.text \
 	    || { echo "$@: the symbol table moved code; see linker.ld" >&2; rm -f $@; exit 1; }
 
-build/ferrule.elf: build/ferrule.debug
-	$(IMAGE_OBJCOPY) --strip-all $< $@
+# Packed: the kernel's bytes in memory as one block, behind the code that unpacks them.
+$(IMAGE_OUT)/kernel.lz4: build/ferrule.debug
+	$(IMAGE_OBJCOPY) -O binary $< $(@:.lz4=.bin)
+	lz4 -q -f -12 --favor-decSpeed -B7 --no-frame-crc $(@:.lz4=.bin) $@
+
+$(IMAGE_OUT)/boot/unpack.asm.o: $(IMAGE_OUT)/kernel.lz4
+
+build/ferrule.elf: $(PACKED_OBJ) build/ferrule.debug boot/packed.ld
+	$(IMAGE_LD) -nostdlib -static -T boot/packed.ld -z max-page-size=16 -z noexecstack \
+	    --build-id=none --just-symbols=build/ferrule.debug -o $(IMAGE_OUT)/packed.elf $(PACKED_OBJ)
+	$(IMAGE_OBJCOPY) --strip-all $(IMAGE_OUT)/packed.elf $@
 
 build/ferrule.iso: build/ferrule.elf boot/grub.cfg
 	rm -rf $(IMAGE_OUT)/iso
@@ -120,4 +132,4 @@ build/netboot: build/ferrule.elf build/BOOTX64.EFI boot/grub.cfg boot/ferrule.ip
 	cp build/BOOTX64.EFI boot/ferrule.ipxe $@/
 	touch $@
 
--include $(IMAGE_OBJ:.o=.d)
+-include $(IMAGE_OBJ:.o=.d) $(PACKED_OBJ:.o=.d)

@@ -2,6 +2,8 @@
  * A plugin for QEMU (TCG): counts the guest's instructions, on all its CPUs, between markers. A
  * marker is an address given as `at=ADDRESS` (hex, any number of them): each time it is reached, the
  * count so far is printed to standard error. tests/qemu/test_size.py gives it functions of the image.
+ * With `profile=FILE`, what ran between the first marker and the last is written there at the end:
+ * a line for each instruction, its address and how often it ran; see boot_profile.py.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +20,40 @@ static uint64_t markers[MARKERS_MAX];
 static int markers_n;
 static uint64_t count; /* increments of several CPUs may be lost: counted runs have one */
 
+/* Counts by address, open addressing; an address keeps its place. */
+#define PLACES (1u << 18)
+static struct place {
+    uint64_t at, n;
+} places[PLACES];
+static const char *profile;
+static int profiling;
+
+static struct place *place_of(uint64_t at)
+{
+    uint32_t i = (uint32_t)((at * 0x9E3779B97F4A7C15u) >> 46);
+    while (places[i].at && places[i].at != at)
+        i = (i + 1) % PLACES;
+    places[i].at = at;
+    return &places[i];
+}
+
+static void profiled(unsigned int cpu, void *place)
+{
+    (void)cpu;
+    ((struct place *)place)->n += profiling;
+}
+
+static void write_profile(qemu_plugin_id_t id, void *unused)
+{
+    (void)id, (void)unused;
+    FILE *f = fopen(profile, "w");
+    for (uint32_t i = 0; f && i < PLACES; i++)
+        if (places[i].n)
+            fprintf(f, "%" PRIx64 " %" PRIu64 "\n", places[i].at, places[i].n);
+    if (f)
+        fclose(f);
+}
+
 static void executed(unsigned int cpu, void *n)
 {
     (void)cpu;
@@ -28,6 +64,10 @@ static void reached(unsigned int cpu, void *marker)
 {
     fprintf(stderr, "count: %" PRIu64 " at %" PRIx64 " on cpu %u\n",
             __atomic_load_n(&count, __ATOMIC_RELAXED), *(uint64_t *)marker, cpu);
+    if (marker == &markers[0])
+        profiling = 1;
+    else if (marker == &markers[markers_n - 1])
+        profiling = 0;
 }
 
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
@@ -42,6 +82,9 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
                 qemu_plugin_register_vcpu_insn_exec_cb(insn, reached, QEMU_PLUGIN_CB_NO_REGS,
                                                        &markers[k]);
         qemu_plugin_register_vcpu_insn_exec_cb(insn, executed, QEMU_PLUGIN_CB_NO_REGS, (void *)1);
+        if (profile)
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, profiled, QEMU_PLUGIN_CB_NO_REGS,
+                                                   place_of(at));
     }
 }
 
@@ -52,6 +95,12 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
     for (int i = 0; i < argc; i++)
         if (strncmp(argv[i], "at=", 3) == 0 && markers_n < MARKERS_MAX)
             markers[markers_n++] = strtoull(argv[i] + 3, NULL, 16);
+        else if (strncmp(argv[i], "profile=", 8) == 0)
+            profile = argv[i] + 8;
+    if (profile) {
+        profile = strdup(profile);
+        qemu_plugin_register_atexit_cb(id, write_profile, NULL);
+    }
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
     return 0;
 }

@@ -213,7 +213,7 @@ class Machine:
     started() and close() (a tap), None for a card without a wire, or the text of a -netdev
     option."""
 
-    def __init__(self, folder, append="", wires=(), **options):
+    def __init__(self, folder, append="", wires=(), *, paused=False, **options):
         self.folder = folder
         self.wires = list(wires)
         self.console_text = ""
@@ -250,7 +250,8 @@ class Machine:
                 wire.started()
         try:
             self.qmp.started()
-            self.qmp("cont")
+            if not paused:  # else gdb or the monitor starts it
+                self.qmp("cont")
         except Failure:
             self.stop()
             raise Failure(f"QEMU did not start:\n{self.errors()}") from None

@@ -135,6 +135,23 @@ def test_any_number_of_cores_forwards(boot, cores):
     assert machine.poweroff() == 0
 
 
+@pytest.mark.parametrize("damage", ["zeroes", "ones", "short"])
+def test_a_damaged_file_is_refused_in_a_line(boot, folder, damage):
+    """The second half of the packed kernel: overwritten, or its end moved up."""
+    with open(IMAGE, "rb") as f:
+        data = bytearray(f.read())
+    half = len(data) // 2
+    if damage == "short":
+        data[half:-64] = data[half + 1:-64] + b"\0"
+    else:
+        data[half:-64] = (b"\0" if damage == "zeroes" else b"\xff") * (len(data) - half - 64)
+    with open(f"{folder}/damaged.elf", "wb") as f:
+        f.write(data)
+    machine = boot(wires=0, prompt=False, boot=["-kernel", f"{folder}/damaged.elf"])
+    machine.expect(r"^.*ferrule: this file is damaged: the kernel in it does not unpack. Halted.")
+    os.unlink(f"{folder}/damaged.elf")
+
+
 def test_no_segment_of_the_image_is_both_writable_and_executable():
     rows = subprocess.run(["readelf", "-lW", IMAGE], stdout=subprocess.PIPE, text=True,
                           check=True).stdout.splitlines()

@@ -1,0 +1,52 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Where the instructions of a boot go, by function: two ports, one CPU, from the first instruction to
+the loop. What the console shows is left aside.
+
+    make all build/bench/count.so && tests/bench/boot_profile.py [N rows]
+"""
+import bisect
+import os
+import subprocess
+import sys
+
+ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
+sys.path.insert(0, f"{ROOT}/tests/qemu")
+from machine import qemu_command  # noqa: E402
+
+COUNTS = f"{ROOT}/build/boot-profile.txt"
+
+
+def symbols():
+    rows = []
+    for name in ("ferrule.debug", "image/packed.elf"):
+        shown = subprocess.run(["nm", f"{ROOT}/build/{name}"], stdout=subprocess.PIPE, text=True,
+                               check=True).stdout.splitlines()
+        rows += [(int(row.split()[0], 16), row.split()[2]) for row in shown
+                 if row.split()[1] in "tT" and "." not in row.split()[2].strip(".")]
+    return sorted(set(rows))
+
+
+def main():
+    rows = symbols()
+    address = {name: at for at, name in rows}
+    marks = [address["entry32"], address["net_run"]]
+    plugin = ",".join([f"{ROOT}/build/bench/count.so", f"profile={COUNTS}"] +
+                      [f"at={mark:x}" for mark in marks])
+    command = qemu_command([None, None], "app=forward run=poweroff", cores=1)
+    subprocess.run(command + ["-plugin", plugin, "-serial", "null"], check=True, cwd=ROOT,
+                   timeout=120, stderr=subprocess.DEVNULL)
+    starts, total = [at for at, _ in rows], {}
+    with open(COUNTS, encoding="utf-8") as f:
+        for line in f:
+            at, n = line.split()
+            name = rows[bisect.bisect_right(starts, int(at, 16)) - 1][1]
+            total[name] = total.get(name, 0) + int(n)
+    print(f"{sum(total.values()):9}  all")
+    shown = sorted(total.items(), key=lambda item: -item[1])
+    for name, n in shown[:int(sys.argv[1]) if len(sys.argv) > 1 else 30]:
+        print(f"{n:9}  {name}")
+
+
+if __name__ == "__main__":
+    main()
