@@ -11,6 +11,8 @@ static const struct cmdline_key keys[] = {
     {"app", CMDLINE_TEXT, false, NULL, "application to run on the ports"},
     {"port#.ip", CMDLINE_PREFIX, false, NULL, "address and prefix of a port"},
     {"port#.gw", CMDLINE_IPV4, false, NULL, "default gateway behind a port"},
+    {"port#.vlan", CMDLINE_COUNT, false, NULL, "802.1Q tag of a port's address, 1 to 4094"},
+    {"twamp", CMDLINE_COUNT, false, NULL, "UDP port of a TWAMP-light reflector"},
     {"route", CMDLINE_ROUTE, true, NULL, "prefix,gateway"},
     {"cpus", CMDLINE_COUNT, false, NULL, "use at most so many cores"},
     {"poll", CMDLINE_ENUM, false, "always|adaptive", "never sleep, or sleep when idle"},

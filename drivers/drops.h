@@ -20,11 +20,15 @@
     X(side_length, "side queue: frame too short or too long")                                      \
     /* What the stack refused. */                                                                  \
     X(eth_other, "Ethernet address or type that nobody takes")                                     \
+    X(eth_vlan, "VLAN tag missing or not that of our address")                                     \
     X(arp_bad, "ARP malformed or not for Ethernet and IPv4")                                       \
     X(ip_header, "IPv4 version or a length wrong")                                                 \
     X(ip_checksum, "IPv4 header checksum wrong")                                                   \
     X(ip_option, "IPv4 option malformed, or a source route")                                       \
-    X(ip_fragment, "IPv4 fragment")                                                                \
+    X(ip_fragment, "IPv4 fragment that can be part of no datagram")                                \
+    X(ip_overlap, "IPv4 fragments that contradict each other")                                     \
+    X(ip_rest, "IPv4 fragments whose rest did not come in time")                                   \
+    X(ip_crowded, "IPv4 fragments that gave way to newer ones")                                    \
     X(ip_source, "IPv4 source that no host can have, or ours")                                     \
     X(ip_not_ours, "IPv4 destination is not ours")                                                 \
     X(ip_broadcast, "IPv4 broadcast or multicast: nobody takes it")                                \

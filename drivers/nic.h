@@ -29,7 +29,7 @@
 #define QUEUES_MAX 16u  /* receive queues that RSS can feed, and so cores that take frames */
 #define SIDE_QUEUES 32u /* first transmit queue of side queues; lanes have those below */
 #define FRAME_MIN 17u  /* the card cannot send a shorter one */
-#define FRAME_MAX 1514u
+#define FRAME_MAX 1518u /* 1514 and a VLAN tag */
 #define WIRE_MIN 60u   /* what the card pads a shorter frame to, CRC not counted */
 
 /* A legacy descriptor, either direction; see drivers/x540/desc.h for the bits of `word`. */

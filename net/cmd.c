@@ -159,7 +159,7 @@ static void text_ledger(const struct out *out, const struct ledger *ledger)
     out_printf(out, "generated %20lu   made here\n", ledger->generated);
     out_printf(out, "sent      %20lu   finished by the cards\n", ledger->sent);
     out_printf(out, "consumed  %20lu   ended here, as they should\n", ledger->consumed);
-    out_printf(out, "held      %20lu   handed to a card, not finished\n", ledger->held);
+    out_printf(out, "held      %20lu   in a card, or fragments that wait\n", ledger->held);
     out_printf(out, "dropped   %20lu   of these:\n", ledger->dropped);
     for (unsigned i = 0; i < DROP_COUNT; i++)
         if (ledger->drops[i] != 0)
@@ -228,7 +228,8 @@ static enum command_result show_arp(const struct call *call)
         const struct netif *nif = ports[i].netif;
         if (nif == NULL || !nif->is_configured)
             continue;
-        arp_row(call, ports[i].index, nif->ip, nif->mac, "ours", 0);
+        arp_row(call, ports[i].index, nif->ip, nif->mac,
+                nif->is_refused ? "in use" : "ours", 0);
         for (unsigned k = 0; k < ARP_ENTRIES; k++) {
             const struct arp_entry *entry = &nif->arp.entries[k];
             bool is_known = entry->state == ARP_KNOWN;

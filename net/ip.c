@@ -73,3 +73,22 @@ void ip_build(uint8_t *p, uint32_t payload_bytes, uint16_t id, uint8_t tos, uint
     wire_put32(p + IP_DST, dst);
     wire_put16(p + IP_CHECKSUM, csum_close(csum_bytes(p, IP_BYTES)));
 }
+
+/* Change one 16-bit word of a header, and its checksum. */
+static void change(uint8_t *p, uint32_t at, uint16_t is)
+{
+    uint16_t checksum = csum_update(wire_get16(p + IP_CHECKSUM), wire_get16(p + at), is);
+
+    wire_put16(p + at, is);
+    wire_put16(p + IP_CHECKSUM, checksum);
+}
+
+void ip_set_fragment(uint8_t *p, uint32_t at, bool more_follow)
+{
+    change(p, IP_FRAGMENT, (uint16_t)(at / 8 | (more_follow ? IP_FRAGMENT_MORE : 0)));
+}
+
+void ip_set_ttl(uint8_t *p, uint8_t ttl)
+{
+    change(p, IP_TTL, (uint16_t)(ttl << 8 | p[IP_PROTOCOL]));
+}

@@ -48,6 +48,13 @@ enum drop ip_parse(const uint8_t *p, uint32_t bytes, struct ip_view *view);
 void ip_build(uint8_t *p, uint32_t payload_bytes, uint16_t id, uint8_t tos, uint8_t protocol,
               uint32_t src, uint32_t dst);
 
+/* Make the header at p that of a fragment: its payload begins `at` (a multiple of 8) bytes into that
+ * of the datagram, and more follow, or not. */
+void ip_set_fragment(uint8_t *p, uint32_t at, bool more_follow);
+
+/* Give the header at p another TTL. */
+void ip_set_ttl(uint8_t *p, uint8_t ttl);
+
 static inline bool ip_is_multicast(uint32_t ip)
 {
     return ip >> 28 == 0xE;

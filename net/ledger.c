@@ -55,6 +55,7 @@ static void add_core(void *context)
         part->ports[i].sent += made.sent;
         if (ports[i].netif) {
             sum->consumed += ports[i].netif[core].consumed;
+            sum->held += netif_held(&ports[i].netif[core]);
             add_drops(sum, ports[i].netif[core].drops);
         }
     }

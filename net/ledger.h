@@ -16,7 +16,7 @@ struct ledger {
     uint64_t generated; /* frames made here */
     uint64_t sent;      /* frames that the output cards have finished */
     uint64_t consumed;  /* frames that ended here, as they should */
-    uint64_t held;      /* frames handed to an output card that has not finished them */
+    uint64_t held;      /* handed to a card that has not finished them, or fragments that wait */
     uint64_t drops[DROP_COUNT];
     uint64_t dropped; /* their sum */
     bool is_balanced;

@@ -10,12 +10,17 @@
 #include "drivers/drops.h"
 #include "net/arp.h"
 #include "net/icmp.h"
+#include "net/reass.h"
 #include "net/udp.h"
 
 #define NETIF_BINDINGS        8u
-#define NETIF_ANNOUNCES       2u /* RFC 5227 section 2.3 */
+/* RFC 5227 section 1.1. */
+#define NETIF_PROBES          3u
+#define NETIF_PROBE_GAP_NS    1000000000ull /* and up to a second more */
+#define NETIF_ANNOUNCES       2u
 #define NETIF_ANNOUNCE_GAP_NS 2000000000ull
-#define NETIF_DEFEND_GAP_NS   10000000000ull /* RFC 5227 section 2.4 */
+#define NETIF_DEFEND_GAP_NS   10000000000ull
+#define NETIF_REFUSED_NS      60000000000ull /* until an address that is in use is probed again */
 #define NETIF_PING_DATA_MAX   1472u          /* 1514 less Ethernet, IP and ICMP headers */
 
 struct netif_binding {
@@ -47,6 +52,7 @@ struct netif {
     uint8_t mac[6];
     uint8_t prefix;     /* 1..32 */
     bool is_configured; /* else it has no address, and takes nothing */
+    uint16_t vlan;      /* 1..4094: frames carry this tag, and others are not ours. 0: none */
     uint32_t ip, mask;
     uint32_t gateway; /* 0: none */
     be32_t ip_wire;   /* ip as it stands in a frame */
@@ -57,14 +63,17 @@ struct netif {
      * frames (ICMP errors) are not made. */
     void (*send)(void *context, const uint8_t *frame, uint32_t length);
     void *send_context;
+    struct reass *reass; /* all zeroes at first. NULL, or no `send`: fragments are dropped */
 
     uint64_t answered; /* frames that went back changed; neither consumed nor dropped */
     uint64_t consumed;
     uint64_t drops[DROP_COUNT];
 
     struct arp_cache arp;
-    unsigned announces_left;
-    uint64_t announce_ns;    /* when the next is due */
+    bool is_probing; /* whether our address is free; we use it meanwhile, unless ... */
+    bool is_refused; /* ... another host has it: we are silent, and probe again later */
+    unsigned probes_left, announces_left;
+    uint64_t announce_ns;    /* when the next of either is due */
     uint64_t conflicts;      /* others that said our address is theirs */
     uint64_t defended_ns;    /* when we last answered one */
     uint8_t conflict_mac[6]; /* of the last */
@@ -82,8 +91,9 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
                             uint32_t gateway);
 
 /* Handle one received frame of `length` bytes (any) in a buffer of ETH_BUFFER bytes. Returns the
- * length of the answer that now lies in its place and leaves by the same port (ETH_MIN..ETH_MAX, or
- * as long as the frame was), or 0: it is counted as consumed or as one drop. */
+ * length of the answer that now lies in its place and leaves by the same port (ETH_MIN..ETH_MAX and
+ * a tag, or as long as the frame was), or 0: it is counted as consumed or as one drop, or it is a
+ * fragment and held until its datagram is whole, when all its fragments are settled at once. */
 uint32_t netif_input(struct netif *nif, uint8_t *frame, uint32_t length);
 
 /* Send an ICMP error about the datagram of ip_bytes (its header whole, its addresses judged) behind
@@ -97,7 +107,7 @@ void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
  * there is none: call until 0. A few times a second is enough. */
 uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame);
 
-/* The link came up: announce our address. */
+/* The link came up: probe for our address, then announce it. */
 void netif_link_up(struct netif *nif);
 
 /* Bind a UDP port (not 0) to a service; NULL unbinds it. False: no room, or already bound. */
@@ -109,6 +119,12 @@ bool netif_is_on_net(const struct netif *nif, uint32_t ip);
 /* Where to send what goes to `ip`: its MAC address, or that of the gateway. */
 enum netif_way { NETIF_READY, NETIF_ASKING, NETIF_NO_ANSWER, NETIF_NO_ROUTE };
 enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac);
+
+/* Frames that came in and are neither answered, consumed nor dropped yet. */
+static inline uint32_t netif_held(const struct netif *nif)
+{
+    return nif->reass != NULL ? nif->reass->held : 0;
+}
 
 /* Make an ICMP echo of up to NETIF_PING_DATA_MAX data bytes to `to` by way of `mac`, and expect its
  * reply in nif->ping; returns the frame's length. One ping is expected at a time. */

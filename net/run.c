@@ -21,6 +21,7 @@
 #include "kernel/watch.h"
 #include "net/eth.h"
 #include "net/netif.h"
+#include "net/services.h"
 
 enum {
     SERVICE_NS = 100000000, /* links, counters and clocks are looked at ten times a second */
@@ -36,6 +37,7 @@ static SETTLED bool may_sleep; /* poll=adaptive, and every vector could be set *
 static bool link_news;  /* vector 0 of some port has fired; core 0 alone */
 static bool was_up[PORTS_MAX];
 static uint64_t told_ns[PORTS_MAX]; /* when we last defended an address and said so */
+static bool was_refused[PORTS_MAX];
 
 const struct app *run_app(void)
 {
@@ -115,6 +117,14 @@ void run_service(uint64_t now_ns)
         was_up[i] = is_up;
         while ((length = netif_poll(nif, now_ns, frame)) != 0)
             (void)side_send(&ports[i], frame, length); /* a loss is counted there */
+        if (nif->is_refused != was_refused[i]) {
+            was_refused[i] = nif->is_refused;
+            if (nif->is_refused)
+                log_error("port%u: %pM has our address: it is not used, and asked for again in a "
+                          "minute", i, nif->conflict_mac);
+            else
+                log_info("port%u: nobody else has our address any more", i);
+        }
         if (nif->defended_ns != told_ns[i]) {
             told_ns[i] = nif->defended_ns;
             log_warn("port%u: %pM claims our address (%lu times now); announced that it is ours",
@@ -131,23 +141,37 @@ static void send_aside(void *port, const uint8_t *frame, uint32_t length)
     (void)side_send(port, frame, length); /* a loss is counted there */
 }
 
-/* portN.ip= and portN.gw=: one stack for each core, since cores share nothing that they write. What
- * belongs to the host as a whole (neighbours, pings, announcements) is core 0's: frames without a
- * UDP or TCP port come in there. */
-static void configure_port(const struct cmdline *line, struct port *port)
+/* portN.ip=, portN.gw=, portN.vlan=: one stack for each core, since cores share nothing that they
+ * write. What belongs to the host as a whole (neighbours, pings, announcements) is core 0's: frames
+ * without a UDP or TCP port come in there. Fragments are among them, but where an application has
+ * flows spread by address; then each core puts together its own. */
+static void configure_port(const struct cmdline *line, struct port *port, const struct app *chosen)
 {
     char key[24];
     struct ipv4_prefix address;
     be32_t gateway = {0};
+    uint64_t vlan = 0, twamp = 0;
 
     fmt_print(key, sizeof(key), "port%u.ip", port->index);
     if (!cmdline_prefix(line, key, &address))
         return;
     fmt_print(key, sizeof(key), "port%u.gw", port->index);
     (void)cmdline_ipv4(line, key, &gateway);
+    fmt_print(key, sizeof(key), "port%u.vlan", port->index);
+    if (cmdline_u64(line, key, &vlan) && (vlan < 1 || vlan >= VLAN_ID)) {
+        log_error("port%u: address not set: a VLAN is 1 to %u, not %lu", port->index, VLAN_ID - 1,
+                  vlan);
+        return;
+    }
+    if (cmdline_u64(line, "twamp", &twamp) && (twamp < 1 || twamp > 65535)) {
+        log_error("twamp=%lu: a UDP port is 1 to 65535", twamp);
+        twamp = 0;
+    }
 
+    const unsigned gatherers = chosen->takes_everything ? lanes_cores : 1;
     struct netif *nifs = memory_take(lanes_cores * sizeof(struct netif), PAGE_BYTES);
-    if (!nifs) {
+    struct reass *reass = memory_take(gatherers * sizeof(struct reass), PAGE_BYTES);
+    if (!nifs || !reass) {
         log_error("port%u: no memory for its address", port->index);
         return;
     }
@@ -155,12 +179,16 @@ static void configure_port(const struct cmdline *line, struct port *port)
         nifs[core].clock = tsc_now_ns;
         nifs[core].send = send_aside;
         nifs[core].send_context = port;
+        nifs[core].vlan = (uint16_t)vlan;
+        nifs[core].reass = core < gatherers ? &reass[core] : NULL;
         const char *wrong = netif_configure(&nifs[core], port->mac, be32_get(address.address),
                                             address.bits, be32_get(gateway));
         if (wrong) {
             log_error("port%u: address not set: %s", port->index, wrong);
             return;
         }
+        if (twamp != 0 && !netif_bind(&nifs[core], (uint16_t)twamp, udp_twamp, NULL) && core == 0)
+            log_error("twamp=%lu: the port is taken", twamp);
     }
     port->netif = nifs;
 }
@@ -244,7 +272,7 @@ void net_start(const struct cmdline *line)
     }
     lanes_cores = MIN(cpus_n, QUEUES_MAX);
     for (unsigned i = 0; i < ports_n; i++)
-        configure_port(line, &ports[i]);
+        configure_port(line, &ports[i], chosen);
     log_info("app=%s: %s", chosen->name, chosen->help);
     run_start_app(chosen);
     (void)cmdline_enum(line, "poll", &poll);

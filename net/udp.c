@@ -42,16 +42,3 @@ uint32_t udp_build(uint8_t *p, uint32_t data_bytes, uint32_t src, uint16_t src_p
     wire_put16(p + UDP_CHECKSUM, checksum != 0 ? checksum : 0xFFFF);
     return length;
 }
-
-uint32_t udp_echo(void *context, struct udp_datagram *datagram)
-{
-    (void)context;
-    return datagram->data_bytes;
-}
-
-uint32_t udp_discard(void *context, struct udp_datagram *datagram)
-{
-    (void)context;
-    (void)datagram;
-    return UDP_SILENT;
-}

@@ -7,11 +7,11 @@
 #include "arch/types.h"
 #include "drivers/drops.h"
 
-#define UDP_SRC          0u
-#define UDP_DST          2u
-#define UDP_LENGTH       4u
-#define UDP_CHECKSUM     6u
-#define UDP_BYTES        8u
+#define UDP_SRC      0u
+#define UDP_DST      2u
+#define UDP_LENGTH   4u
+#define UDP_CHECKSUM 6u
+#define UDP_BYTES    8u
 
 #define UDP_PORT_ECHO    7u
 #define UDP_PORT_DISCARD 9u
@@ -21,8 +21,11 @@
 struct udp_datagram {
     uint32_t src, dst;
     uint16_t src_port, dst_port;
+    uint8_t ttl, answer_ttl; /* with which it came; IP_TTL_DEFAULT unless the service sets it */
     uint8_t *data;
     uint32_t data_bytes, room;
+    uint64_t received_ns;    /* when it came */
+    uint64_t (*clock)(void); /* nanoseconds now; NULL: received_ns will do */
 };
 
 /* What a port is bound to: looks at the datagram and returns the length of the answer that now lies
@@ -31,8 +34,8 @@ struct udp_datagram {
 typedef uint32_t udp_service(void *context, struct udp_datagram *datagram);
 
 /* Read the datagram at p in an IP payload of `bytes`, between these addresses, and verify its
- * checksum unless it has none (0). DROP_NONE: *datagram is filled in, but for room. The length may
- * be below that of the payload; what is beyond is no part of it. */
+ * checksum unless it has none (0). DROP_NONE: *datagram is filled in, but for TTLs, room, times.
+ * The length may be below that of the payload; what is beyond is no part of it. */
 enum drop udp_parse(uint8_t *p, uint32_t bytes, uint32_t src, uint32_t dst,
                     struct udp_datagram *datagram);
 
@@ -45,11 +48,8 @@ uint32_t udp_build(uint8_t *p, uint32_t data_bytes, uint32_t src, uint16_t src_p
  * ever. */
 static inline bool udp_port_would_loop(uint16_t port)
 {
-    return port == 0 || port == UDP_PORT_ECHO || port == UDP_PORT_DISCARD || port == 13 ||
-           port == 17 || port == 19 || port == 37;
+    return port == 0 || port == 7 || port == 9 || port == 13 || port == 17 || port == 19 ||
+           port == 37;
 }
-
-/* The two services that every host has; the context is not used. */
-udp_service udp_echo, udp_discard;
 
 #endif

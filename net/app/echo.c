@@ -41,8 +41,7 @@ enum {
 /* By the first byte of a source address: ones where a host can have it (not 0, not loopback, not
  * class D or E). By the last: ones where it is neither the last byte of one of our addresses nor
  * that of a broadcast on one of our nets; others need the slow way's closer look. */
-static const uint8_t is_host_first[256] = {[1 ... 126] = 0xFF, [128 ... 223] = 0xFF};
-static uint8_t is_host_last[256];
+static uint8_t is_host_first[256], is_host_last[256];
 
 /* By the bytes of a frame behind its headers: what the checked bytes of each header must be. */
 static uint64_t plain_ip[SLOT_BYTES - HEADERS], plain_udp[SLOT_BYTES - HEADERS];
@@ -101,12 +100,16 @@ static void echo_prepare(void)
         plain_ip[length - HEADERS] = IP_PLAIN | ip_length;
         plain_udp[length - HEADERS] = UDP_PLAIN | udp_length << 32;
     }
-    for (unsigned i = 0; i < 256; i++)
+    for (unsigned i = 0; i < 256; i++) {
+        is_host_first[i] = i > 0 && i < 224 && i != 127 ? 0xFF : 0;
         is_host_last[i] = 0xFF;
+    }
     for (unsigned i = 0; i < ports_n; i++) {
         const struct netif *nif = ports[i].netif;
         if (!nif)
             continue;
+        if (nif->vlan != 0) /* frames without a tag are not for us: the slow way knows */
+            memset(is_host_first, 0, sizeof(is_host_first));
         is_host_last[nif->ip & 0xFF] = 0;
         is_host_last[(nif->ip | ~nif->mask) & 0xFF] = 0;
         is_host_last[nif->ip & nif->mask & 0xFF] = 0; /* the net itself, once a broadcast too */

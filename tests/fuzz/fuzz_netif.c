@@ -3,7 +3,7 @@
  * sequence of [flags, length (2 bytes), frame]; the flags give the frame our addresses and right
  * checksums, or let time pass, so that the fuzzer is not stopped at the first comparison.
  *
- * links: net/netif.c net/arp.c net/ip.c net/icmp.c net/udp.c net/csum.c
+ * links: $(STACK)
  */
 #include <stddef.h>
 #include <stdio.h>

@@ -24,7 +24,7 @@ PURE = re.compile(r"""
   | boot/(bootinfo|cmdline|efi/text)\.[ch]
   | kernel/(acpi|dmar|madt|fmt|pmem|str|parse|words|shell|json|out|command|counter|hist|ring)\.[ch]
   | drivers/(drops\.h|x540/(regs|desc)\.h)
-  | net/(eth|arp|ip|icmp|udp|csum|netif|bpf|trial|probe|measure)\.[ch]
+  | net/(eth|arp|ip|icmp|udp|csum|netif(_ip|_parts)?|reass|services|bpf|trial|probe|measure)\.[ch]
 """, re.X)
 
 

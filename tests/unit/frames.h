@@ -153,7 +153,8 @@ static inline const char *fault_of(const uint8_t *frame, size_t n)
     if (get16(frame + 12) == 0x0806) {
         if (n != 60 || memcmp(frame + 14, "\x00\x01\x08\x00\x06\x04\x00", 7) != 0)
             return "ARP header";
-        if (memcmp(frame + 22, US_MAC, 6) != 0 || get32(frame + 28) != US_IP)
+        bool is_probe = get32(frame + 28) == 0 && get32(frame + 38) == US_IP && frame[21] == 1;
+        if (memcmp(frame + 22, US_MAC, 6) != 0 || (get32(frame + 28) != US_IP && !is_probe))
             return "ARP sender";
         for (size_t i = 42; i < 60; i++)
             if (frame[i] != 0)

@@ -27,6 +27,27 @@ static inline const char *configure(uint32_t ip, unsigned prefix, uint32_t gatew
     return netif_configure(&nif, (const uint8_t *)US_MAC, ip, prefix, gateway);
 }
 
+/* Frames that the stack made of its own accord while it took the last one. */
+#define OUT_MAX 64
+static uint8_t out[OUT_MAX][ETH_BUFFER];
+static uint32_t out_bytes[OUT_MAX], out_n;
+
+static inline void collect(void *context, const uint8_t *bytes, uint32_t n)
+{
+    (void)context;
+    assert_true(out_n < OUT_MAX && n <= ETH_MAX + VLAN_BYTES);
+    memcpy(out[out_n], bytes, n);
+    out_bytes[out_n++] = n;
+}
+
+/* Let probes and announcements go by, the last of them at `t`. */
+static inline void settle(uint64_t t)
+{
+    for (uint64_t at = t - 10 * SECOND; at <= t; at += SECOND / 2)
+        while (netif_poll(&nif, at, frame) != 0)
+            ;
+}
+
 static inline int start(void **state)
 {
     (void)state;
@@ -34,8 +55,8 @@ static inline int start(void **state)
     frame = malloc(ETH_BUFFER);
     memset(frame, 0, ETH_BUFFER);
     assert_null(configure(US_IP, 24, IP(192, 0, 2, 254)));
-    while (netif_poll(&nif, 100 * SECOND, frame) != 0)
-        ;
+    nif.send = collect;
+    settle(100 * SECOND);
     return 0;
 }
 
@@ -60,7 +81,12 @@ static inline uint32_t input(size_t n)
     struct netif before = nif;
     memcpy(sent, frame, n);
     memset(frame + n, 0xA5, ETH_BUFFER - n);
+    out_n = 0;
     uint32_t first = netif_input(&nif, frame, (uint32_t)n);
+    static uint8_t out_before[ETH_BUFFER];
+    uint32_t out_before_n = out_n, out_before_bytes = out_bytes[0];
+    memcpy(out_before, out[0], out_n > 0 ? out_bytes[0] : 0);
+    out_n = 0;
     struct netif after = nif;
     uint8_t answer[ETH_BUFFER];
     memcpy(answer, frame, first);
@@ -71,6 +97,15 @@ static inline uint32_t input(size_t n)
     assert_int_equal(netif_input(&nif, frame, (uint32_t)n), first);
     assert_memory_equal(frame, answer, first);
     assert_memory_equal(&nif, &after, sizeof(nif));
+    assert_int_equal(out_n, out_before_n);
+    assert_true(out_n <= 1 && !(out_n == 1 && first != 0));
+    if (out_n == 1) { /* an error about it */
+        assert_int_equal(out_bytes[0], out_before_bytes);
+        assert_memory_equal(out[0], out_before, out_bytes[0]);
+        const char *fault = fault_of(out[0], out_bytes[0]);
+        if (fault != NULL)
+            fail_msg("error has a wrong %s", fault);
+    }
 
     assert_int_equal((nif.answered - before.answered) + (nif.consumed - before.consumed) +
                          (drops_of(&nif) - drops_of(&before)),

@@ -3,9 +3,8 @@
  * columns at any counter value, one JSON object a line, the fields that scripts rely on, the
  * ledger's sums; ping with replies, without, with errors, interrupted, and each way to refuse it.
  *
- * links: net/cmd.c net/ledger.c net/ping.c net/netif.c net/arp.c net/ip.c net/icmp.c net/udp.c
- *        net/csum.c kernel/shell.c kernel/words.c kernel/json.c kernel/out.c kernel/fmt.c
- *        kernel/parse.c
+ * links: net/cmd.c net/ledger.c net/ping.c $(STACK) kernel/shell.c kernel/words.c kernel/json.c
+ *        kernel/out.c kernel/fmt.c kernel/parse.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -355,7 +354,7 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
         "generated                    9   made here\n"
         "sent                        85   finished by the cards\n"
         "consumed                    14   ended here, as they should\n"
-        "held                         6   handed to a card, not finished\n"
+        "held                         6   in a card, or fragments that wait\n"
         "dropped                     14   of these:\n"
         "  rx_error                   4   card flagged a receive error\n"
         "  side_full                  3   side queue had no free slot\n"

@@ -5,12 +5,13 @@
  *  - every length of datagram;
  *  - every byte of the headers at its boundary values, checksums stale or made right again;
  *  - every pair of two bytes of the IPv4 and UDP headers at their extremes, checksums right;
+ *  - an address in a VLAN;
  *  - counters: what was not answered is consumed or dropped in the port's stack.
  */
 /* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
  * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c net/lane.c net/run.c net/app/echo.c net/netif.c net/arp.c net/ip.c
- * net/icmp.c net/udp.c net/csum.c boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c
+ * drivers/x540/stats.c net/lane.c net/run.c net/app/echo.c $(STACK)
+ * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c
  * $(MODEL) */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -267,6 +268,28 @@ static void echo__sources_that_must_not_be_answered__are_not(void **state)
     }
 }
 
+/* An address in a VLAN: what comes without its tag is not for us, however plain; what has it is
+ * answered with it. */
+static void echo__address_in_a_vlan__as_the_stack_answers(void **state)
+{
+    uint8_t frame[BUFFER];
+    (void)state;
+
+    ours.vlan = reference.vlan = 100;
+    app_echo.prepare();
+    make(frame, 100);
+    both(frame, 100, "no tag", 0, 0);
+    assert_int_equal(out_n, 0);
+    assert_int_equal(ours.drops[DROP_eth_vlan], 1);
+    make(frame, 100);
+    memmove(frame + 16, frame + 12, 88);
+    memcpy(frame + 12, "\x81\x00\x00\x64", 4);
+    both(frame, 104, "tag", 0, 0);
+    assert_int_equal(out_n, 1);
+    assert_memory_equal(out + 12, "\x81\x00\x00\x64\x08\x00", 6);
+    assert_int_equal(machine_complaints(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup(echo__every_pair_of_header_bytes__as_the_stack_answers, start),
         cmocka_unit_test_setup(echo__checksum_zero_and_bad__as_the_stack_answers, start),
         cmocka_unit_test_setup(echo__sources_that_must_not_be_answered__are_not, start),
+        cmocka_unit_test_setup(echo__address_in_a_vlan__as_the_stack_answers, start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

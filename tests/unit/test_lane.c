@@ -11,8 +11,8 @@
  */
 /* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
  * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c net/lane.c net/run.c net/app/forward.c net/netif.c net/arp.c net/ip.c
- * net/icmp.c net/udp.c net/csum.c boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c
+ * drivers/x540/stats.c net/lane.c net/run.c net/app/forward.c $(STACK)
+ * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c
  * $(MODEL) */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/netif.c, what the stack of one port sends of itself: announcements, and the defence of our
- * address; requests for neighbours and the gateway, and claims that nobody asked for; our own pings
- * and what comes back.
+ * net/netif.c, what the stack of one port sends of itself: probes, announcements, and the defence
+ * of our address; requests for neighbours and the gateway, and claims that nobody asked for; our own
+ * pings and what comes back.
  *
- * links: net/netif.c net/arp.c net/ip.c net/icmp.c net/udp.c net/csum.c
+ * links: $(STACK)
  */
 #include "tests/unit/netif_host.h"
 
@@ -11,7 +11,6 @@ static void arp__somebody_with_our_address__is_noticed_and_defended_now_and_then
 {
     (void)state;
     uint64_t t = 200 * SECOND;
-    assert_int_equal(netif_poll(&nif, t, frame), 60); /* the second announcement, by now due */
     assert_int_equal(netif_poll(&nif, t, frame), 0);
     consumed(make_arp(frame, 1, ALL_MAC, PEER_MAC, US_IP, "\0\0\0\0\0\0", US_IP));
     assert_int_equal(nif.conflicts, 1);
@@ -34,18 +33,78 @@ static void arp__somebody_with_our_address__is_noticed_and_defended_now_and_then
     assert_int_equal(nif.conflicts, 3);
 }
 
-static void announce__link_up__twice_two_seconds_apart(void **state)
+/* What netif_poll makes from t on, looked at ten times a second for `seconds`: when, and the sender
+ * in it. */
+static unsigned record(uint64_t t, unsigned seconds, uint64_t at[8], uint32_t sender[8])
+{
+    unsigned n = 0;
+    for (uint64_t now = t; now < t + seconds * SECOND; now += SECOND / 10)
+        while (netif_poll(&nif, now, frame) != 0) {
+            assert_true(n < 8);
+            assert_null(fault_of(frame, 60));
+            assert_memory_equal(frame, ALL_MAC, 6);
+            assert_int_equal(get16(frame + 20), 1);
+            assert_int_equal(get32(frame + 38), US_IP);
+            at[n] = now;
+            sender[n++] = get32(frame + 28);
+        }
+    return n;
+}
+
+static void link_up__nobody_minds__three_probes_and_two_announcements(void **state)
 {
     (void)state;
-    uint64_t t = 300 * SECOND;
-    while (netif_poll(&nif, t, frame) != 0)
-        ;
-    netif_link_up(&nif);
-    assert_int_equal(netif_poll(&nif, t, frame), 60);
-    assert_int_equal(get32(frame + 38), US_IP);
-    assert_int_equal(netif_poll(&nif, t + 2 * SECOND - 1, frame), 0);
-    assert_int_equal(netif_poll(&nif, t + 2 * SECOND, frame), 60);
-    assert_int_equal(netif_poll(&nif, t + 100 * SECOND, frame), 0);
+    for (unsigned round = 0; round < 20; round++) {
+        uint64_t t = (300 + 61 * round) * SECOND, at[8];
+        uint32_t sender[8];
+        assert_int_equal(netif_poll(&nif, t, frame), 0);
+        netif_link_up(&nif);
+        assert_int_equal(record(t, 60, at, sender), 5);
+        assert_true(at[0] <= t + SECOND + SECOND / 10);
+        for (unsigned i = 1; i < 3; i++)
+            assert_in_range(at[i] - at[i - 1], SECOND, 2 * SECOND + SECOND / 10);
+        assert_int_equal(at[3] - at[2], 2 * SECOND);
+        assert_int_equal(at[4] - at[3], 2 * SECOND);
+        for (unsigned i = 0; i < 5; i++)
+            assert_int_equal(sender[i], i < 3 ? 0 : US_IP);
+        assert_false(nif.is_probing || nif.is_refused);
+    }
+}
+
+static void probe__somebody_has_our_address__it_is_not_used_until_free(void **state)
+{
+    uint64_t at[8], t = 400 * SECOND;
+    uint32_t sender[8];
+    uint8_t mac[6];
+    (void)state;
+    for (unsigned way = 0; way < 2; way++, t += 1000 * SECOND) {
+        assert_int_equal(netif_poll(&nif, t, frame), 0);
+        netif_link_up(&nif);
+        assert_in_range(record(t, 2, at, sender), 1, 2);
+        /* It is used meanwhile: an answer that waits for six seconds helps nobody. */
+        assert_int_equal(input(make_icmp(frame, 8, 1, 1, 0, 56)), 98);
+        consumed(way == 0 ? make_arp(frame, 2, US_MAC, PEER_MAC, US_IP, US_MAC, 0)
+                          : make_arp(frame, 1, ALL_MAC, PEER_MAC, US_IP, "\0\0\0\0\0\0", PEER_IP));
+        assert_true(nif.is_refused);
+        assert_memory_equal(nif.conflict_mac, PEER_MAC, 6);
+        dropped(make_icmp(frame, 8, 1, 1, 0, 56), DROP_ip_not_ours);
+        consumed(make_arp(frame, 1, ALL_MAC, "\x02\x00\x00\x00\x00\x09", IP(192, 0, 2, 9),
+                          "\0\0\0\0\0\0", US_IP));
+        assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_NO_ROUTE);
+        /* A minute later it is asked for again, and still in use. */
+        assert_int_equal(record(t + 2 * SECOND, 59, at, sender), 0);
+        assert_in_range(record(t + 61 * SECOND, 2, at, sender), 1, 2);
+        assert_int_equal(sender[0], 0);
+        consumed(make_arp(frame, 2, US_MAC, PEER_MAC, US_IP, US_MAC, 0));
+        /* And then free: probes first, still silent; with the first announcement it is ours. */
+        assert_int_equal(record(t + 63 * SECOND, 59, at, sender), 0);
+        unsigned probes = record(t + 122 * SECOND, 4, at, sender);
+        assert_in_range(probes, 2, 3);
+        dropped(make_icmp(frame, 8, 1, 1, 0, 56), DROP_ip_not_ours);
+        assert_int_equal(record(t + 126 * SECOND, 10, at, sender), 5 - probes);
+        assert_int_equal(sender[4 - probes], US_IP);
+        assert_int_equal(input(make_icmp(frame, 8, 1, 1, 0, 56)), 98);
+    }
 }
 
 static void resolve__neighbour_gateway_or_nowhere(void **state)
@@ -252,7 +311,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(arp__somebody_with_our_address__is_noticed_and_defended_now_and_then),
-        TEST(announce__link_up__twice_two_seconds_apart),
+        TEST(link_up__nobody_minds__three_probes_and_two_announcements),
+        TEST(probe__somebody_has_our_address__it_is_not_used_until_free),
         TEST(resolve__neighbour_gateway_or_nowhere),
         TEST(arp__reply_for_somebody_else__is_not_taken),
         TEST(arp__neighbour_claims_another_address__is_asked),
