@@ -118,7 +118,7 @@ $(EFI_OUT)/loader.so: $(EFI_OBJ)
 	    /usr/lib/crt0-efi-x86_64.o $(EFI_OBJ) -L/usr/lib -lefi -lgnuefi
 
 build/BOOTX64.EFI: $(EFI_OUT)/loader.so
-	$(IMAGE_OBJCOPY) -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela \
+	$(IMAGE_OBJCOPY) -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j .rel -j .rela \
 	    -j '.rel.*' -j '.rela.*' -j .reloc --target=efi-app-x86_64 $< $@
 
 # What a TFTP server hands out: GRUB for BIOS and UEFI with its menu, the UEFI program, iPXE's script.

@@ -41,6 +41,13 @@ class Emulator(NamedTuple):
 INSTALLED = Emulator("qemu-system-x86_64", MODEL, "")
 
 
+def installed_version():
+    """7 for a QEMU 7.2."""
+    text = subprocess.run([INSTALLED.program, "--version"], check=True, capture_output=True,
+                          text=True).stdout
+    return int(re.search(r"version (\d+)", text)[1])
+
+
 def qemu_command(netdevs=(), append="", *, boot=None, memory_mb=256, cores=4, iommu=False,
                  devices=(), extra=(), emulator=None):
     """QEMU's command line. netdevs: the text after `-netdev ` for each port, with id=n<i>, or None
