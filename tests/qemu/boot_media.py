@@ -61,9 +61,10 @@ def usb(image):
 
 
 def network(bootfile):
-    """A card that boots from the network, and QEMU's own DHCP and TFTP servers behind it."""
+    """A card that boots from the network, and QEMU's own DHCP and TFTP servers behind it. Newer UEFI
+    firmware offers no network boot without random numbers: the emulated CPU has none, a device has."""
     return ["-netdev", f"user,id=boot,tftp={ROOT}/build/netboot,bootfile={bootfile}",
-            "-device", "e1000,netdev=boot,bootindex=0"]
+            "-device", "e1000,netdev=boot,bootindex=0", "-device", "virtio-rng-pci"]
 
 
 def clean(folder):

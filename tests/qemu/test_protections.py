@@ -178,8 +178,8 @@ def test_without_any_serial_port_it_runs_all_the_same(boot):
 def test_a_machine_check_names_bank_and_address(boot):
     """QEMU's monitor raises one: bank 3, uncorrected, with an address (status bits 63, 61, 58)."""
     machine = boot("panic=exit", wires=0, cores=1, extra=EXIT)
-    machine.qmp("human-monitor-command",
-                command_line="mce -b 0 3 0xa400000000000145 5 0x12345000 0")
+    assert machine.qmp("human-monitor-command",
+                       command_line="mce 0 3 0xa400000000000145 5 0x12345000 0") == ""
     assert machine.wait_exit() == PANIC_STATUS
     text = machine.console_text.replace("\r", "")
     assert re.search(r"^PANIC: machine check", text, re.M), text
