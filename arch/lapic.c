@@ -46,7 +46,7 @@
 #define REG_TIMER_DIVIDE   0x3E0
 #define DIVIDE_BY_1        0x0B
 
-#define CALIBRATE_US       2000u
+#define CALIBRATE_US       500u
 #define TIMER_MAX          0xFFFFFFFFu
 #define SEND_READS         100000u /* of ICR_PENDING: some 10 ms */
 
@@ -199,17 +199,36 @@ void lapic_send(uint32_t apic_id, uint8_t vector)
     send(apic_id, ICR_ASSERT | vector);
 }
 
+/* The timer and the TSC at one moment: of a few tries the one in which the read took least, since
+ * an interruption in between would put the two apart. */
+static uint32_t timer_read(uint64_t *tsc)
+{
+    uint64_t best = ~0ull;
+    uint32_t ticks = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t before = cpu_tsc();
+        uint32_t now = read(REG_TIMER_CURRENT);
+        uint64_t took = cpu_tsc() - before;
+        if (took < best) {
+            best = took;
+            *tsc = before;
+            ticks = now;
+        }
+    }
+    return ticks;
+}
+
 enum err lapic_timer_calibrate(void)
 {
     if (mode == LAPIC_NONE)
         return ERR_NO_DEVICE;
     write(REG_LVT_TIMER, LVT_MASKED | IRQ_TIMER);
     write(REG_TIMER_INITIAL, TIMER_MAX);
-    uint64_t before = cpu_tsc();
-    uint32_t first = read(REG_TIMER_CURRENT);
+    uint64_t before, after;
+    uint32_t first = timer_read(&before);
     tsc_wait_us(CALIBRATE_US);
-    uint32_t last = read(REG_TIMER_CURRENT);
-    uint64_t took = tsc_ns(cpu_tsc() - before);
+    uint32_t last = timer_read(&after);
+    uint64_t took = tsc_ns(after - before);
     write(REG_TIMER_INITIAL, 0);
     write(REG_LVT_TIMER, IRQ_TIMER);
     uint32_t ticks = first - last;

@@ -28,7 +28,7 @@
 #define HPET_COUNTER                  0x0F0
 #define HPET_PERIOD_MAX_FS            100000000u
 #define FS_PER_S                      1000000000000000ull
-#define WINDOWS_PER_S                 200u /* 5 ms */
+#define WINDOWS_PER_S                 500u /* 2 ms: one tick of error is at most 50 ppm */
 
 #define PIT_HZ                        1193182u
 #define PIT_WINDOW                    5966u /* ticks: 5 ms */
@@ -240,10 +240,10 @@ void tsc_wait_us(uint32_t us)
 {
     uint64_t start = cpu_tsc(), ticks = tsc_ticks(us * 1000ull), gone;
     bool can_halt = lapic_timer_is_known() && !cpu_interrupts_are_on();
+    uint64_t halt_ticks = can_halt ? tsc_ticks(HALT_NS) : ~0ull;
     while ((gone = cpu_tsc() - start) < ticks) {
-        uint64_t left_ns = tsc_ns(ticks - gone);
-        if (can_halt && left_ns >= HALT_NS) {
-            lapic_timer_arm(left_ns);
+        if (ticks - gone >= halt_ticks) {
+            lapic_timer_arm(tsc_ns(ticks - gone));
             cpu_sleep();
         } else {
             cpu_pause();

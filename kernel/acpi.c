@@ -22,11 +22,18 @@
 #define MCFG_ENTRIES      44u
 #define MCFG_ENTRY_BYTES  16u
 
+/* The sum of all bytes, modulo 256. Tables have tens of kilobytes: eight bytes at a time, as four
+ * sums of two in 16 bits each, which the product adds up in its highest 16 bits. */
 static uint8_t sum(const uint8_t *p, size_t n)
 {
     uint8_t s = 0;
-    for (size_t i = 0; i < n; i++)
-        s += p[i];
+    for (; n >= 8; n -= 8, p += 8) {
+        const uint64_t low = 0x00FF00FF00FF00FFull, bytes = acpi_u64(p);
+        uint64_t pairs = (bytes & low) + (bytes >> 8 & low);
+        s += (uint8_t)(pairs * 0x0001000100010001ull >> 48);
+    }
+    while (n-- > 0)
+        s += *p++;
     return s;
 }
 
@@ -88,13 +95,15 @@ static void complain(const struct acpi *a, const uint8_t *signature, uint64_t pa
     a->say(text);
 }
 
-/* Where the tables are that the root lists. 0 behind the last. */
+/* Where the tables are that the root lists. */
+static uint32_t listed_n(const struct acpi *a)
+{
+    uint32_t width = a->root_is_xsdt ? 8 : 4;
+    return MIN((a->root_bytes - ACPI_HEADER_BYTES) / width, ACPI_TABLES_MAX);
+}
 static uint64_t listed_paddr(const struct acpi *a, const uint8_t *root, uint32_t i)
 {
     uint32_t width = a->root_is_xsdt ? 8 : 4;
-    uint32_t n = MIN((a->root_bytes - ACPI_HEADER_BYTES) / width, ACPI_TABLES_MAX);
-    if (i >= n)
-        return 0;
     const uint8_t *at = root + ACPI_HEADER_BYTES + i * width;
     return a->root_is_xsdt ? acpi_u64(at) : acpi_u32(at);
 }
@@ -127,10 +136,10 @@ struct acpi_table acpi_find(const struct acpi *a, const char signature[4], unsig
     const uint8_t *root = a->root_paddr ? a->look(a->root_paddr, a->root_bytes) : NULL;
     if (!root)
         return (struct acpi_table){0};
-    for (uint32_t i = 0; i < ACPI_TABLES_MAX; i++) {
+    for (uint32_t i = 0, n = listed_n(a); i < n; i++) {
         uint64_t paddr = listed_paddr(a, root, i);
         if (!paddr)
-            continue; /* a hole, or behind the end */
+            continue; /* a hole */
         struct acpi_table table = acpi_table_at(a, paddr, signature);
         if (table.bytes && instance-- == 0)
             return table;
@@ -366,7 +375,11 @@ bool acpi_s5_find(const struct acpi_table *dsdt, struct acpi_fadt *out)
     const uint8_t *end = dsdt->at + dsdt->bytes;
     for (uint32_t i = ACPI_HEADER_BYTES + 1; i + 4 <= dsdt->bytes; i++) {
         const uint8_t *p = dsdt->at + i;
-        if (p[0] != '_' || memcmp(p, "_S5_", 4) != 0)
+        if (p[3] != '_' && p[3] != 'S' && p[3] != '5') {
+            i += 3; /* the byte at p[3] is in no name that would begin at p to p + 3 */
+            continue;
+        }
+        if (memcmp(p, "_S5_", 4) != 0)
             continue;
         bool is_name = p[-1] == AML_NAME || (p[-1] == AML_ROOT && p[-2] == AML_NAME);
         if (is_name && s5_package(p + 4, end, out))

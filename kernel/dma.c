@@ -41,7 +41,8 @@ static bool iova_take(paddr_t paddr, size_t bytes, size_t align, iova_t *out)
     return true;
 }
 
-enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
+static enum err alloc(size_t bytes, size_t align, void *(*take)(size_t bytes, size_t align),
+                      struct dma_buf *out)
 {
     *out = (struct dma_buf){0};
     if (bytes == 0 || align < PAGE_BYTES || align > ALIGN_MAX || (align & (align - 1)) != 0) {
@@ -54,14 +55,14 @@ enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
     /* The rest of the last large page is wasted: only while half of the memory is left after it. */
     if (is_translated && bytes >= LARGE_BYTES &&
         memory_free_bytes() >= memory_ram_bytes() / 2 + large) {
-        va = memory_take(large, ALIGN_MAX);
+        va = take(large, ALIGN_MAX);
         if (va) {
             bytes = large;
             align = ALIGN_MAX;
         }
     }
     if (!va)
-        va = memory_take(bytes, align);
+        va = take(bytes, align);
     if (!va) {
         log_error("dma: no %zu KiB aligned to %zu KiB left; %lu KiB are free in all", bytes / 1024,
                   align / 1024, memory_free_bytes() / 1024);
@@ -75,6 +76,19 @@ enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
     taken_bytes += bytes;
     *out = (struct dma_buf){va, iova, bytes};
     return OK;
+}
+
+enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
+{
+    return alloc(bytes, align, memory_take, out);
+}
+
+/* Where an IOMMU confines the cards, what firmware left in the buffers must not be shown to the one
+ * that sends from them. Without one, a card that lies can read all memory anyway, and one that does
+ * not sends only what was written: megabytes of stores would buy nothing. */
+enum err dma_alloc_frames(size_t bytes, size_t align, struct dma_buf *out)
+{
+    return alloc(bytes, align, is_translated ? memory_take : memory_take_as_is, out);
 }
 
 enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf, enum dma_rights rights)

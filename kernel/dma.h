@@ -37,6 +37,10 @@ void dma_translate(unsigned address_bits);
  * ERR_NO_MEMORY after one log line. */
 enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out) MUST_CHECK;
 
+/* The same for buffers of frames, which are sent no further than they were filled: zeroed only if
+ * an IOMMU is on. */
+enum err dma_alloc_frames(size_t bytes, size_t align, struct dma_buf *out) MUST_CHECK;
+
 /* Let the card of `domain` do `rights` to the piece. Before start only; grants never change. */
 enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf,
                    enum dma_rights rights) MUST_CHECK;

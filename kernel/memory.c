@@ -94,20 +94,28 @@ static void *take(struct pmem *from, size_t bytes, size_t align)
     bytes = ALIGN_UP(bytes, (size_t)PAGE_BYTES);
     if (bytes == 0 || !pmem_take(from, bytes, align, reach, &start))
         return NULL;
-    void *p = paging_pointer((paddr_t){start});
-    memset(p, 0, bytes);
-    return p;
+    return paging_pointer((paddr_t){start});
 }
 
-void *memory_take(size_t bytes, size_t align)
+static void *zeroed(void *p, size_t bytes)
+{
+    return p ? memset(p, 0, ALIGN_UP(bytes, (size_t)PAGE_BYTES)) : NULL;
+}
+
+void *memory_take_as_is(size_t bytes, size_t align)
 {
     void *p = take(&spare, bytes, align);
     return p ? p : take(&low, bytes, align);
 }
 
+void *memory_take(size_t bytes, size_t align)
+{
+    return zeroed(memory_take_as_is(bytes, align), bytes);
+}
+
 void *memory_take_low(size_t bytes)
 {
-    return take(&low, bytes, PAGE_BYTES);
+    return zeroed(take(&low, bytes, PAGE_BYTES), bytes);
 }
 
 static paddr_t take_table(void)

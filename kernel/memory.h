@@ -19,7 +19,10 @@ enum err memory_init(struct bootinfo *info, char *found, size_t n) MUST_CHECK;
  * PAGE_BYTES). NULL: there is no such piece. Boot CPU, before the loops start. */
 void *memory_take(size_t bytes, size_t align);
 
-/* The same below 1 MiB, where a CPU that starts in real mode can run. */
+/* The same, not zeroed: what firmware and loaders left there may be secrets. */
+void *memory_take_as_is(size_t bytes, size_t align);
+
+/* Zeroed pages below 1 MiB, where a CPU that starts in real mode can run. */
 void *memory_take_low(size_t bytes);
 
 /* What is left, and all RAM that the map offered. */

@@ -170,11 +170,16 @@ static bool is_bridge(const struct pci_dev *dev)
     return (dev->header_type & HEADER_LAYOUT) == LAYOUT_BRIDGE;
 }
 
-/* Most of 8192 places are empty, and by ECAM one load shows it. */
-static inline bool is_plainly_empty(unsigned bus, unsigned device)
+/* The first device of the bus from `device` on that is not plainly empty; 32: none. Most of 8192
+ * places are empty, and by ECAM one load shows it. */
+static unsigned next_device(unsigned bus, unsigned device)
 {
-    uint32_t offset = (bus - first_bus) << 20 | device << 15;
-    return window.base && (mmio_read32(window, offset) & 0xFFFF) == NOBODY;
+    if (!window.base)
+        return device;
+    mmio_t here = mmio_at(window, (bus - first_bus) << 20 | device << 15);
+    for (; device < 32 && (uint16_t)mmio_read32(here, PCI_VENDOR) == NOBODY; device++)
+        here.base += 1u << 15;
+    return device;
 }
 
 /* Visit the functions of one device; false if there is none. */
@@ -200,8 +205,9 @@ void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *con
      * ACPI's bytecode would say which. */
     for (unsigned bus = first_bus; bus <= last_bus; bus++) {
         bool is_any = false;
-        for (unsigned device = 0; device < 32 && !bus_is_empty[bus]; device++)
-            is_any |= !is_plainly_empty(bus, device) && scan_device(bus, device, visit, context);
+        unsigned device = bus_is_empty[bus] ? 32 : 0;
+        while ((device = next_device(bus, device)) < 32)
+            is_any |= scan_device(bus, device++, visit, context);
         bus_is_empty[bus] = !is_any;
     }
 }

@@ -304,7 +304,7 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
     const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
     enum err err = dma_alloc(ring_bytes, ring_bytes, &lane->ring_buf);
     if (!err)
-        err = dma_alloc((size_t)LANE_SLOTS * SLOT_BYTES, PAGE_BYTES, &lane->frames_buf);
+        err = dma_alloc_frames((size_t)LANE_SLOTS * SLOT_BYTES, PAGE_BYTES, &lane->frames_buf);
     if (!err)
         err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &lane->head_buf);
     /* The receiver writes buffers and rings; the sender reads them; the head word is written. */
@@ -379,7 +379,7 @@ enum err side_open(struct port *port, unsigned core)
     enum err err = dma_alloc(SIDE_SLOTS * sizeof(struct descriptor), PAGE_BYTES, &side->ring_buf);
 
     if (!err)
-        err = dma_alloc((size_t)SIDE_SLOTS * SLOT_BYTES, PAGE_BYTES, &side->frames_buf);
+        err = dma_alloc_frames((size_t)SIDE_SLOTS * SLOT_BYTES, PAGE_BYTES, &side->frames_buf);
     if (!err)
         err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &side->head_buf);
     if (!err)

@@ -62,7 +62,7 @@ void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t se
 enum err x540_wait(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
                    uint32_t limit_us, const char *name)
 {
-    uint64_t end_ns = tsc_now_ns() + (uint64_t)limit_us * 1000;
+    uint64_t start = cpu_tsc(), limit = tsc_ticks(limit_us * 1000ull);
     bool is_last = false;
 
     for (;;) {
@@ -74,7 +74,7 @@ enum err x540_wait(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t w
                       card->port->index, name, offset, value, limit_us, want, mask);
             return ERR_TIMEOUT;
         }
-        is_last = tsc_now_ns() >= end_ns; /* one more look, should we have been held up */
+        is_last = cpu_tsc() - start >= limit; /* one more look, should we have been held up */
         tsc_wait_us(1);
     }
 }

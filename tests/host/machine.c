@@ -223,6 +223,14 @@ enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
     return OK;
 }
 
+enum err dma_alloc_frames(size_t bytes, size_t align, struct dma_buf *out)
+{
+    enum err err = dma_alloc(bytes, align, out);
+    if (err == OK)
+        memset(out->va, 0xA5, out->bytes); /* what firmware left there */
+    return err;
+}
+
 void *memory_take(size_t bytes, size_t align)
 {
     struct dma_buf buf;

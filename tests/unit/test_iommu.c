@@ -146,6 +146,10 @@ void *memory_take(size_t bytes, size_t align)
     memset(p, 0, bytes);
     return taken[taken_n++] = p;
 }
+void *memory_take_as_is(size_t bytes, size_t align)
+{
+    return memory_take(bytes, align);
+}
 /* RAM of ours: the first 2 GiB but for the MiB from 512 MiB on. */
 struct paging_entry paging_look(uint64_t va)
 {
