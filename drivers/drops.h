@@ -39,7 +39,15 @@
     X(udp_length, "UDP length wrong")                                                              \
     X(udp_checksum, "UDP checksum wrong")                                                          \
     X(udp_no_port, "UDP port that nobody here listens on")                                         \
-    X(udp_loop, "UDP from a port that answers answers")
+    X(udp_loop, "UDP from a port that answers answers")                                            \
+    /* What the router did not forward. */                                                         \
+    X(route_none, "router: no route to the destination")                                           \
+    X(route_reject, "router: the route says to refuse it")                                         \
+    X(route_never, "router: a destination that is never forwarded")                                \
+    X(route_ttl, "router: its time to live has run out")                                           \
+    X(route_too_big, "router: too long, and not to be fragmented")                                 \
+    X(route_waiting, "router: too many wait for a neighbour already")                              \
+    X(route_no_host, "router: the neighbour does not answer ARP")
 
 #define DROP_ENUM(name, text) DROP_##name,
 enum drop { DROP_LIST(DROP_ENUM) DROP_COUNT, DROP_NONE = DROP_COUNT };

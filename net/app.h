@@ -8,10 +8,16 @@
 #include "kernel/command.h"
 #include "net/lane.h"
 
+struct cmdline;
+
 struct app {
     const char *name;
     const char *help;    /* one line */
     lane_poll *poll;     /* made by LANE_LOOP */
+    /* Read its keys of the boot line; may be NULL. The line stays. */
+    void (*configure)(const struct cmdline *line);
+    lane_slow *slow;       /* for frames of a lane whose output has no link; NULL: they are dropped */
+    void (*service)(uint64_t now_ns); /* ten times a second, core 0; may be NULL */
     void (*prepare)(void); /* once, before any of its lanes; may be NULL */
     /* Where frames of this port go; NULL: it gets no lane. */
     struct port *(*output)(struct port *in);

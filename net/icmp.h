@@ -15,11 +15,12 @@
 
 #define ICMP_ECHO_REPLY    0u
 #define ICMP_UNREACHABLE   3u
+#define ICMP_REDIRECT      5u
 #define ICMP_ECHO          8u
 #define ICMP_TIME_EXCEEDED 11u
 #define ICMP_PARAMETER     12u
 
-/* Codes of unreachable, and of time exceeded. */
+/* Codes of unreachable, redirect, and time exceeded. */
 #define ICMP_NET_UNREACHABLE      0u
 #define ICMP_HOST_UNREACHABLE     1u
 #define ICMP_PROTOCOL_UNREACHABLE 2u
@@ -27,6 +28,7 @@
 #define ICMP_TOO_BIG              4u /* fragmentation needed and DF set; rest: the next hop's MTU */
 #define ICMP_SOURCE_ROUTE_FAILED  5u
 #define ICMP_FILTERED             13u /* communication administratively prohibited */
+#define ICMP_REDIRECT_HOST        1u /* rest: the better gateway */
 #define ICMP_TTL_EXCEEDED         0u
 #define ICMP_REASSEMBLY_EXCEEDED  1u
 

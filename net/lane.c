@@ -234,18 +234,27 @@ static struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finis
     return stuck;
 }
 
+static SETTLED lane_slow *drain_slow;
+
+void lanes_drain_by(lane_slow *slow)
+{
+    drain_slow = slow;
+}
+
 static uint32_t drain(struct lane *lane)
 {
     uint32_t n = 0;
 
     while (n < LANE_BURST && slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)])) {
-        struct descriptor *slot = &lane->ring[lane->next & (LANE_SLOTS - 1)];
+        uint32_t i = lane->next & (LANE_SLOTS - 1);
+        struct descriptor *slot = &lane->ring[i];
+        uint8_t *frame = lane->frames + (size_t)i * SLOT_BYTES;
         uint64_t checked = dma_load64(&slot->word) & RX_CHECKED;
 
-        if (is_whole(checked))
-            lane->count.drops[DROP_tx_no_link]++;
-        else
+        if (!is_whole(checked))
             refuse(lane, checked);
+        else if (!drain_slow || drain_slow(lane, frame, (uint32_t)(checked & RX_LENGTH)) != 0)
+            lane->count.drops[DROP_tx_no_link]++;
         lane->count.rx_bytes += checked & RX_LENGTH;
         count_unsent(lane, (uint32_t)(checked & RX_LENGTH));
         dma_store64(&slot->word, 0);

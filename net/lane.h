@@ -182,9 +182,11 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length);
  * cards. What concerns another core's lane is done by that core, at core 0's request. Core 0,
  * between bursts, about ten times a second. */
 void lanes_service(uint64_t now_ns);
-/* Receive on this core's draining lanes (their output has no link): frames are counted and dropped.
- * Returns how many. */
+/* Receive on this core's draining lanes (their output has no link): frames are counted and dropped,
+ * unless the application's slow handler, told by lanes_drain_by before any lane runs, finds another
+ * use for them. Returns how many. */
 uint32_t lanes_drain(unsigned core);
+void lanes_drain_by(lane_slow *slow);
 /* Why a core's rounds must do more than poll its lanes: one for each of them that drains, and for
  * whatever else is rare and would cost the loop a test of its own. run_round asks this one word. The
  * owner core alone writes it. */

@@ -105,6 +105,8 @@ void run_service(uint64_t now_ns)
             look_at_causes(&ports[i]);
     link_news = false;
     lanes_service(now_ns);
+    if (app->service)
+        app->service(now_ns);
     for (unsigned i = 0; i < ports_n; i++) {
         struct netif *nif = ports[i].netif;
         bool is_up = ports[i].side[0].is_running;
@@ -233,6 +235,7 @@ void run_start_app(const struct app *chosen)
 {
     app = chosen;
     lanes_row = 0;
+    lanes_drain_by(app->slow);
     if (app->prepare)
         app->prepare();
     for (unsigned i = 0; i < ports_n; i++) {
@@ -274,6 +277,8 @@ void net_start(const struct cmdline *line)
     for (unsigned i = 0; i < ports_n; i++)
         configure_port(line, &ports[i], chosen);
     log_info("app=%s: %s", chosen->name, chosen->help);
+    if (chosen->configure)
+        chosen->configure(line);
     run_start_app(chosen);
     (void)cmdline_enum(line, "poll", &poll);
     bool is_set = poll == POLL_ADAPTIVE;

@@ -16,14 +16,79 @@
 
 #include "drivers/nic.h"
 #include "kernel/start.h"
+#include "net/hops.h"
 #include "net/netif.h"
+#include "net/router.h"
 #include "net/run.h"
 #include "tests/bench/bar.h"
+#include "tests/bench/routes.h"
 #include "tests/bench/traffic.h"
 #include "tests/host/machine.h"
 
 const struct app apps_start[1], apps_end[1];
-extern const struct app app_forward, app_echo;
+extern const struct app app_forward, app_echo, app_route;
+
+static unsigned cores;
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "bench_loop: %s\n", what);
+    exit(1);
+}
+
+/* ---- What route needs ---- */
+
+enum { ROUTES = 100000, TARGETS = 65536, GATEWAY_FIRST = 100 };
+
+static uint32_t gateway_ip(unsigned port, unsigned gateway)
+{
+    return (port ? 0xC6336400 : 0xC0000200) + GATEWAY_FIRST + gateway;
+}
+
+/* Port 1 gets a net of its own, 198.51.100.1/24; a boot module holds the routes. */
+static void route_before(void)
+{
+    for (unsigned c = 0; c < cores; c++)
+        if (netif_configure(&ports[1].netif[c], ports[1].mac, 0xC6336401, 24, 0))
+            fail("address refused");
+    bench_routes_make(ROUTES);
+    static char text[ROUTES * 40];
+    size_t at = 0;
+    for (unsigned i = 0; i < bench_routes_n; i++) {
+        const struct bench_route *r = &bench_routes[i];
+        uint32_t p = r->prefix, g = gateway_ip(r->port, r->gateway);
+        at += (size_t)sprintf(text + at, "%u.%u.%u.%u/%u %u.%u.%u.%u\n", p >> 24, p >> 16 & 255,
+                              p >> 8 & 255, p & 255, r->bits, g >> 24, g >> 16 & 255,
+                              g >> 8 & 255, g & 255);
+    }
+    machine_module = text;
+}
+
+/* The gateways found by ARP, and for each port destinations that lie behind the other. */
+static void route_after(void)
+{
+    router_service(machine_now_ns());
+    for (unsigned p = 0; p < 2; p++)
+        for (unsigned g = 0; g < BENCH_GATEWAYS; g++) {
+            const uint8_t mac[6] = {2, 0, 0, 0, (uint8_t)p, (uint8_t)g};
+            uint32_t ip;
+            while (arp_due(&ports[p].netif->arp, machine_now_ns(), &ip))
+                ;
+            arp_answer(&ports[p].netif->arp, gateway_ip(p, g), mac, machine_now_ns());
+        }
+    router_service(machine_now_ns());
+    traffic_targets_n = cores == 1 ? TARGETS : 1;
+    for (unsigned p = 0; p < 2; p++) {
+        traffic_targets[p] = calloc(TARGETS, sizeof(**traffic_targets));
+        for (unsigned i = 0, n = 0; n < traffic_targets_n; i++) {
+            const struct bench_route *r = &bench_routes[i * 7919ull % bench_routes_n];
+            uint32_t ip = r->prefix + (i * 2654435761u & (uint32_t)(0xFFFFFFFFull >> r->bits));
+            const struct bench_route *best = bench_route_for(ip);
+            if (best && best->port == 1 - p)
+                traffic_targets[p][n++] = (struct traffic_target){ip, best->gateway};
+        }
+    }
+}
 
 /* An application and what it needs beyond two ports with the addresses 192.0.2.1 and .2. */
 static const struct work {
@@ -34,6 +99,7 @@ static const struct work {
 } works[] = {
     {.name = "forward", .app = &app_forward},
     {.name = "echo", .app = &app_echo},
+    {.name = "route", .app = &app_route, .before = route_before, .after = route_after},
 };
 
 enum { TICK_NS = 100000000, SOURCES = 200 };
@@ -41,14 +107,7 @@ enum { TICK_NS = 100000000, SOURCES = 200 };
 uint64_t machine_read(uintptr_t address, uint32_t bytes);
 void machine_write(uintptr_t address, uint64_t value, uint32_t bytes);
 
-static unsigned cores;
 static uint16_t flow_of_core[2][QUEUES_MAX]; /* a UDP source port whose frames that core gets */
-
-static void fail(const char *what)
-{
-    fprintf(stderr, "bench_loop: %s\n", what);
-    exit(1);
-}
 
 static void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
 {

@@ -13,6 +13,8 @@ const struct traffic *traffic;
 uint32_t traffic_bytes = TRAFFIC_BYTES_LEAST;
 unsigned traffic_sources = 1;
 uint8_t traffic_mac[2][6];
+struct traffic_target *traffic_targets[2];
+unsigned traffic_targets_n = 1;
 
 static uint64_t fed, out, wrong, sum_in[2], sum_out[2];
 
@@ -52,9 +54,36 @@ static void turn_round(unsigned port, uint8_t *frame)
     swap(frame + AT_UDP, frame + AT_UDP + 2, 2);
 }
 
+/* To the next of many destinations, from a host beyond this port's net. */
+static void send_far(unsigned port, uint64_t i, uint16_t flow, uint8_t *frame)
+{
+    uint32_t ip = traffic_targets[port][i % traffic_targets_n].ip;
+
+    (void)flow;
+    frame[AT_ADDRESSES] = 203;
+    put16(frame + AT_ADDRESSES + 4, ip >> 16);
+    put16(frame + AT_ADDRESSES + 6, ip);
+    traffic_checksum(frame + 24, frame + AT_IP, 20, 0);
+}
+
+static void pass_on(unsigned port, uint8_t *frame)
+{
+    uint64_t i;
+
+    memcpy(&i, frame + AT_NUMBER, sizeof(i));
+    memset(frame, 0, 6);
+    frame[0] = 2;
+    frame[4] = (uint8_t)(1 - port);
+    frame[5] = traffic_targets[port][i % traffic_targets_n].gateway;
+    memcpy(frame + 6, traffic_mac[1 - port], 6);
+    frame[22]--;
+    traffic_checksum(frame + 24, frame + AT_IP, 20, 0);
+}
+
 static const struct traffic traffics[] = {
     {.name = "forward"},
     {.name = "echo", .comes_back = true, .change = turn_round},
+    {.name = "route", .make = send_far, .change = pass_on},
 };
 
 const struct traffic *traffic_find(const char *name)

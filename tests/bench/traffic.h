@@ -30,6 +30,14 @@ extern const struct traffic *traffic;
 extern uint32_t traffic_bytes;   /* of a frame, CRC not counted; 60 unless set */
 extern unsigned traffic_sources; /* how many senders take turns; 1 unless set */
 extern uint8_t traffic_mac[2][6];
+/* For "route": where datagrams that come in by each port go, and the last byte of the gateway's MAC
+ * address there, 02:00:00:00:<port it leaves by>:<that byte>. */
+struct traffic_target {
+    uint32_t ip;
+    uint8_t gateway;
+};
+extern struct traffic_target *traffic_targets[2];
+extern unsigned traffic_targets_n;
 
 /* The next frame for this port, of this flow, in `frame`; it counts as fed. */
 void traffic_next(unsigned port, uint16_t flow, uint8_t frame[TRAFFIC_BYTES_MAX]);

@@ -51,6 +51,9 @@ uint64_t machine_now_ns(void);
  * no grant of these rights (DMA_READ 1, DMA_WRITE 2) for all of the bytes. */
 void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights);
 
+/* The text of the boot module, NULL: there is none. */
+extern const char *machine_module;
+
 /* The ports that iommu_poll will call cut off next, a bit each. */
 extern uint32_t machine_cut_off;
 

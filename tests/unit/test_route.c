@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The routing table against a list that is searched from end to end. Covers:
+ *  - routes of every length, nested and side by side, set, changed and cleared in random order: each
+ *    address at the edges of each prefix, and random ones, has the longest route's next hop;
+ *  - every pair of lengths, the shorter set first and last, cleared in either order;
+ *  - a change in small steps, with routes of 32 bits set and cleared meanwhile;
+ *  - no address ever has another answer than its old or its new one while a change is under way;
+ *  - groups: used again only when settled, refused when there are no more; rules: the table is full;
+ *  - 1,000,000 prefixes.
+ */
+/* links: net/route.c tests/bench/routes.c */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "net/route.h"
+#include "tests/bench/routes.h"
+
+enum { RULES = 300, GROUPS = 64 };
+
+static struct routes r;
+static void *memory;
+
+/* The list. */
+static struct {
+    uint32_t prefix;
+    unsigned bits, hop;
+} list[4 * RULES];
+static unsigned list_n;
+
+static uint32_t mask_of(unsigned bits)
+{
+    return bits ? ~0u << (32 - bits) : 0;
+}
+
+static uint32_t random32(void)
+{
+    return (uint32_t)random() << 16 ^ (uint32_t)random();
+}
+
+static unsigned list_find(uint32_t prefix, unsigned bits)
+{
+    unsigned i = 0;
+    while (i < list_n && (list[i].prefix != prefix || list[i].bits != bits))
+        i++;
+    return i;
+}
+
+/* What the list says of an address: next hop times 64 and bits, 0: no route. */
+static uint16_t list_entry(uint32_t ip)
+{
+    unsigned best = list_n;
+
+    for (unsigned i = 0; i < list_n; i++)
+        if (((ip ^ list[i].prefix) & mask_of(list[i].bits)) == 0 &&
+            (best == list_n || list[i].bits > list[best].bits))
+            best = i;
+    return best == list_n ? 0 : (uint16_t)(list[best].hop * 64 | list[best].bits);
+}
+
+static void check(uint32_t ip)
+{
+    if (route_entry(r.table, ip) != list_entry(ip))
+        fail_msg("%08x: %04x, by the list %04x", ip, route_entry(r.table, ip), list_entry(ip));
+}
+
+static void check_all(void)
+{
+    for (unsigned i = 0; i < list_n; i++) {
+        uint32_t first = list[i].prefix, last = first | ~mask_of(list[i].bits);
+        check(first - 1);
+        check(first);
+        check(last);
+        check(last + 1);
+        check(first + (random32() & ~mask_of(list[i].bits)));
+    }
+    for (unsigned i = 0; i < 20; i++)
+        check(random32());
+}
+
+static const char *set(uint32_t prefix, unsigned bits, unsigned hop)
+{
+    const char *wrong = routes_set(&r, prefix, bits, hop);
+    if (wrong)
+        return wrong;
+    unsigned i = list_find(prefix, bits);
+    list[i].prefix = prefix;
+    list[i].bits = bits;
+    list[i].hop = hop;
+    list_n += i == list_n;
+    return NULL;
+}
+
+static const char *clear(uint32_t prefix, unsigned bits)
+{
+    const char *wrong = routes_clear(&r, prefix, bits);
+    if (wrong)
+        return wrong;
+    list[list_find(prefix, bits)] = list[list_n - 1];
+    list_n--;
+    return NULL;
+}
+
+static void make(unsigned rules, unsigned groups)
+{
+    free(memory);
+    size_t bytes = (routes_bytes(rules, groups) + ROUTE_ALIGN - 1) & ~(size_t)(ROUTE_ALIGN - 1);
+    memory = aligned_alloc(ROUTE_ALIGN, bytes);
+    memset(memory, 0, bytes);
+    routes_init(&r, memory, rules, groups);
+    list_n = 0;
+    srandom(1812);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    make(RULES, GROUPS);
+    return 0;
+}
+
+static void done(void)
+{
+    assert_true(routes_work(&r, ~0u));
+}
+
+static void routes__empty__nothing_has_a_route(void **state)
+{
+    (void)state;
+    check(0);
+    check(0xFFFFFFFF);
+    check_all();
+    assert_null(routes_find(&r, 0, 0));
+    assert_non_null(routes_clear(&r, 0, 0));
+}
+
+static void routes__every_pair_of_lengths__the_longest_wins(void **state)
+{
+    (void)state;
+    const uint32_t ip = 0xC0A8A5A6;
+
+    for (unsigned a = 7; a <= 32; a++)
+        for (unsigned b = a + 1; b <= 32; b++)
+            for (unsigned order = 0; order < 4; order++) {
+                unsigned first = order & 1 ? a : b, second = order & 1 ? b : a;
+                unsigned goes = order & 2 ? a : b, stays = order & 2 ? b : a;
+                assert_null(set(ip & mask_of(first), first, 10));
+                done();
+                assert_null(set(ip & mask_of(second), second, 20));
+                done();
+                check_all();
+                assert_null(clear(ip & mask_of(goes), goes));
+                done();
+                check_all();
+                assert_null(clear(ip & mask_of(stays), stays));
+                done();
+                check_all();
+                routes_settle(&r);
+                assert_int_equal(route_entry(r.table, ip), 0);
+            }
+    assert_int_equal(r.n, 0);
+}
+
+/* Prefixes that often lie in each other. */
+static uint32_t some_prefix(unsigned *bits)
+{
+    static const uint32_t bases[] = {0x0A000000, 0x0A0A0A00, 0xC0A80180, 0xFFFFFF00, 0x00000000};
+    *bits = (unsigned)random() % 4 ? 14 + (unsigned)random() % 19 : (unsigned)random() % 33;
+    return (bases[random() % 5] + ((uint32_t)random() & 0x3FF)) & mask_of(*bits);
+}
+
+static void routes__random_changes__as_the_list_says(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4000; i++) {
+        unsigned bits;
+        uint32_t prefix = some_prefix(&bits);
+        /* Long ones do; the few that sweep all of the table are enough now and then. */
+        if (bits < 8 && i % 50 != 0)
+            continue;
+        if (list_n > RULES / 2 || (list_n && random() % 3 == 0)) {
+            unsigned k = (unsigned)random() % list_n;
+            assert_null(clear(list[k].prefix, list[k].bits));
+        } else {
+            (void)set(prefix, bits, 6 + (unsigned)random() % 500); /* groups may run out */
+        }
+        done();
+        if (random() % 8 == 0)
+            routes_settle(&r);
+        check_all();
+        unsigned n = 0;
+        for (unsigned b = 0; b <= 32; b++)
+            n += r.n_by_bits[b];
+        assert_int_equal(n, list_n);
+        assert_int_equal(r.n, list_n);
+    }
+    while (list_n) {
+        assert_null(clear(list[0].prefix, list[0].bits));
+        done();
+    }
+    for (uint32_t i = 0; i < ROUTE_FIRST; i++)
+        if (r.table->first[i] != 0)
+            assert_int_equal(r.table->first[i] & ROUTE_GROUP, ROUTE_GROUP);
+    check(0x0A0A0A0A);
+}
+
+static void routes__change_in_steps__each_address_old_or_new(void **state)
+{
+    (void)state;
+    const uint32_t net = 0x0A000000, inner = 0x0A020000, host = 0x0A000305;
+
+    assert_null(set(net, 8, 10));
+    done();
+    assert_null(set(inner, 16, 20));
+    done();
+    for (unsigned round = 0; round < 4; round++) {
+        uint16_t before[512], after;
+        for (unsigned i = 0; i < 512; i++)
+            before[i] = route_entry(r.table, net + i * 0x8000 + 5);
+        assert_null(round & 1 ? clear(net, 8) : set(net, 8, 30 + round));
+        assert_non_null(routes_set(&r, 0x0B000000, 8, 40)); /* one at a time */
+        assert_non_null(routes_clear(&r, inner, 16));
+        unsigned steps = 0;
+        while (!routes_work(&r, 1000)) {
+            /* A neighbour comes and goes meanwhile. */
+            assert_null(steps & 1 ? clear(host, 32) : set(host, 32, 50));
+            check(host);
+            routes_settle(&r);
+            steps++;
+            for (unsigned i = 0; i < 512; i++) {
+                uint32_t ip = net + i * 0x8000 + 5;
+                after = route_entry(r.table, ip);
+                if (after != before[i])
+                    assert_int_equal(after, list_entry(ip));
+            }
+        }
+        assert_true(steps > 50);
+        if (steps & 1)
+            assert_null(clear(host, 32));
+        check_all();
+        check(host);
+        if (round & 1) {
+            assert_null(set(net, 8, 10));
+            done();
+        }
+    }
+}
+
+static void routes__groups__used_again_only_when_settled(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < GROUPS; i++)
+        assert_null(set(0x0A000000 + i * 256 + 7, 32, 10));
+    assert_non_null(set(0x0B000007, 32, 10));
+    assert_int_equal(r.n, GROUPS);
+    assert_null(set(0x0A000009, 32, 11)); /* in a group that is there */
+    assert_null(clear(0x0A000107, 32));
+    assert_true(routes_is_unsettled(&r));
+    assert_non_null(set(0x0B000007, 32, 10));
+    routes_settle(&r);
+    assert_false(routes_is_unsettled(&r));
+    assert_null(set(0x0B000007, 32, 10));
+    check_all();
+}
+
+static void routes__too_many__the_table_is_full(void **state)
+{
+    (void)state;
+    uint32_t room = r.slots / 2;
+
+    for (uint32_t i = 0; i < room; i++) {
+        assert_null(routes_set(&r, 0x0A000000 + i * 256, 24, 10));
+        done();
+    }
+    assert_string_equal(routes_set(&r, 0x0B000000, 24, 10), "the table is full");
+    assert_null(routes_set(&r, 0x0A000000, 24, 11)); /* a change needs no room */
+    done();
+    for (uint32_t i = 0; i < room; i++) {
+        assert_non_null(routes_find(&r, 0x0A000000 + i * 256, 24));
+        assert_null(routes_clear(&r, 0x0A000000 + i * 256, 24));
+        done();
+        assert_null(routes_find(&r, 0x0A000000 + i * 256, 24));
+    }
+    assert_int_equal(r.n, 0);
+}
+
+static void routes__a_million_prefixes__as_a_slow_search_says(void **state)
+{
+    (void)state;
+    bench_routes_make(1000000);
+    unsigned longer = 0;
+    for (unsigned i = 0; i < bench_routes_n; i++)
+        longer += bench_routes[i].bits > 24;
+    make(bench_routes_n, longer);
+    for (unsigned i = 0; i < bench_routes_n; i++) {
+        const struct bench_route *b = &bench_routes[i];
+        assert_null(routes_set(&r, b->prefix, b->bits, b->port * ROUTE_PORT_HOPS + 6 + b->gateway));
+        done();
+    }
+    assert_int_equal(r.n, 1000000);
+    for (unsigned i = 0; i < 300000; i++) {
+        const struct bench_route *some = &bench_routes[i * 3];
+        uint32_t ip = i & 1 ? random32() & 0x7FFFFFFF
+                            : some->prefix + (random32() & ~mask_of(some->bits));
+        const struct bench_route *best = bench_route_for(ip);
+        unsigned hop = best ? best->port * ROUTE_PORT_HOPS + 6u + best->gateway : 0;
+        assert_int_equal(route_hop_of(route_entry(r.table, ip)), hop);
+    }
+    free(bench_routes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(routes__empty__nothing_has_a_route, start),
+        cmocka_unit_test_setup(routes__every_pair_of_lengths__the_longest_wins, start),
+        cmocka_unit_test_setup(routes__random_changes__as_the_list_says, start),
+        cmocka_unit_test_setup(routes__change_in_steps__each_address_old_or_new, start),
+        cmocka_unit_test_setup(routes__groups__used_again_only_when_settled, start),
+        cmocka_unit_test_setup(routes__too_many__the_table_is_full, start),
+        cmocka_unit_test_setup(routes__a_million_prefixes__as_a_slow_search_says, start),
+    };
+    int result = cmocka_run_group_tests(tests, NULL, NULL);
+
+    free(memory);
+    return result;
+}
