@@ -95,8 +95,8 @@ static LANE_FAST bool route_frame(struct lane_app app, uint8_t *frame, size_t le
 LANE_LOOP(route_poll, .fast = route_frame, .slow = router_input,
           .status_checked = RX_IPCS | RX_IPE, .status_wanted = RX_IPCS, .length_least = HEADERS)
 
-/* A port without an address, or with a VLAN of its own, takes nothing; one without a partner that has one gets its own lane
- * back, by which only answers leave. */
+/* A port without an address, or with a VLAN of its own, takes nothing. One without a partner gets its
+ * own lane back, by which only answers leave. */
 static struct port *route_output(struct port *in)
 {
     unsigned partner = in->index ^ 1;
