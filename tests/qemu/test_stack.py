@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""app=echo beside a packet maker (Scapy): fragments in any order, repeated, overlapping, never
+complete; a TWAMP-light sender; VLAN and priority tags; errors that are not sent."""
+import itertools
+import logging
+import random
+import struct
+import time
+
+import pytest
+
+from conftest import balanced
+from machine import PATIENCE_S
+
+logging.getLogger("scapy").setLevel(logging.ERROR)
+from scapy.layers.inet import ICMP, IP, UDP, defragment, fragment  # noqa: E402
+from scapy.layers.l2 import ARP, Dot1Q, Ether  # noqa: E402
+from scapy.packet import Raw  # noqa: E402
+
+OUR_MAC, THEIR_MAC = "52:54:00:aa:bb:01", "52:54:00:00:00:0a"
+OUR_IP, THEIR_IP = "192.0.2.9", "192.0.2.1"
+TWAMP = 862
+
+
+@pytest.fixture
+def echo(boot):
+    return boot(f"app=echo port0.ip={THEIR_IP}/24 twamp={TWAMP}", wires=1,
+                devices=[f"mac={THEIR_MAC}"])
+
+
+def ip(**fields):
+    return Ether(src=OUR_MAC, dst=THEIR_MAC) / IP(src=OUR_IP, dst=THEIR_IP, **fields)
+
+
+def is_ip(frame, protocol):
+    return frame[12:14] == b"\x08\x00" and frame[23] == protocol
+
+
+def answer(machine, protocol, timeout_s=PATIENCE_S):
+    """The next datagram of that protocol, put together by Scapy."""
+    pieces = []
+    while True:
+        pieces.append(Ether(machine.wires[0].receive_where(lambda f: is_ip(f, protocol), timeout_s)))
+        if not pieces[-1][IP].flags.MF and pieces[-1][IP].frag == 0:
+            return pieces[-1]
+        if sum(len(p[IP].payload) for p in pieces) >= \
+                max(p[IP].frag * 8 + len(p[IP].payload) for p in pieces) \
+                and any(not p[IP].flags.MF for p in pieces):
+            whole = defragment(pieces)
+            assert len(whole) == 1
+            return Ether(bytes(whole[0]))
+
+
+def pieces_of(packet, size):
+    return [bytes(p) for p in fragment(packet, size)]
+
+
+def send_and_match(machine, frames, data):
+    machine.wires[0].send(*frames)
+    assert bytes(answer(machine, 17)[UDP].payload)[:len(data)] == data
+
+
+def drops(machine):
+    return {name: n for name, n in balanced(machine)["drops"].items() if n}
+
+
+def test_fragments_in_every_order_are_echoed(echo):
+    numbers = random.Random(3)
+    for ident, order in enumerate(itertools.permutations(range(4))):
+        data = numbers.randbytes(61)
+        frames = pieces_of(ip(id=ident + 1) / UDP(sport=4000, dport=7) / Raw(data), 24)
+        order = [i for i in order if i < len(frames)]
+        send_and_match(echo, [frames[i] for i in order], data)
+    for ident in range(100, 110):  # long ones, shuffled, some pieces twice
+        data = numbers.randbytes(numbers.randrange(3000, 60000))
+        frames = pieces_of(ip(id=ident) / UDP(sport=4000, dport=7) / Raw(data), 1480)
+        last = frames.pop(numbers.randrange(len(frames)))
+        frames += numbers.sample(frames, min(3, len(frames)))
+        numbers.shuffle(frames)
+        send_and_match(echo, frames + [last], data)
+    assert not drops(echo)
+    assert echo.ledger()["held"] == 0
+
+
+def test_two_datagrams_in_each_others_fragments_are_both_echoed(echo):
+    first = pieces_of(ip(id=1) / UDP(sport=4001, dport=7) / Raw(b"a" * 2000), 400)
+    second = pieces_of(ip(id=2) / UDP(sport=4002, dport=7) / Raw(b"b" * 2000), 400)
+    echo.wires[0].send(*[f for pair in zip(first, second) for f in pair])
+    for port, letter in ((4001, b"a"), (4002, b"b")):
+        got = answer(echo, 17)
+        assert got[UDP].dport == port and bytes(got[UDP].payload) == letter * 2000
+    assert not drops(echo)
+
+
+def test_overlapping_fragments_are_refused_whole(echo):
+    """Each a datagram that overlaps itself in another way, as Scapy cuts it; nothing may come back
+    but the answer to what follows."""
+    payload = bytes(UDP(sport=4000, dport=7, len=8 + 92, chksum=0)) + bytes(range(92))
+
+    def piece(ident, at, n, more, change=0):
+        part = bytes(b ^ change for b in payload[at:at + n])
+        return bytes(ip(id=ident, proto=17, flags="MF" if more else 0, frag=at // 8) / Raw(part))
+
+    ways = [  # what comes second, after bytes 24..72
+        (16, 16, True, 0), (64, 16, True, 0), (16, 64, True, 0), (32, 8, True, 1),
+        (24, 48, True, 1), (48, 12, False, 0), (0, 100, True, 0),
+    ]
+    count = 0
+    for ident, (at, n, more, change) in enumerate(ways, 1):
+        n -= n % 8 if more else 0
+        rest = [piece(ident, 0, 24, True), piece(ident, 72, 28, False)]
+        echo.wires[0].send(piece(ident, 24, 48, True), piece(ident, at, n, more, change), *rest)
+        count += 4
+        if ident % 4 == 0:  # no source has more than four at a time
+            assert drops(echo)["ip_overlap"] <= count
+    echo.wires[0].send(bytes(ip(id=99) / UDP(sport=4009, dport=7) / Raw(b"after")))
+    got = answer(echo, 17)
+    assert got[UDP].dport == 4009
+    assert drops(echo) == {"ip_overlap": count}
+    assert not any(is_ip(f, 17) and f[36:38] == struct.pack(">H", 4000) for f in echo.wires[0].frames)
+
+
+def test_fragments_without_their_rest_are_held_then_told(echo):
+    frames = pieces_of(ip(id=7) / UDP(sport=4000, dport=7) / Raw(bytes(3000)), 1480)
+    headless = pieces_of(ip(id=8) / UDP(sport=4000, dport=7) / Raw(bytes(3000)), 1480)
+    began = time.monotonic()
+    echo.wires[0].send(frames[0], frames[1], headless[1])
+    while echo.ledger()["held"] != 3:
+        assert time.monotonic() < began + PATIENCE_S
+    balanced(echo)
+    error = answer(echo, 1, 60 + PATIENCE_S)
+    assert 59 < time.monotonic() - began
+    assert (error[ICMP].type, error[ICMP].code) == (11, 1)
+    quote = bytes(error[ICMP].payload)
+    assert quote == frames[0][14:14 + len(quote)] and len(bytes(error[IP])) == 576
+    while echo.ledger()["held"] != 0:
+        time.sleep(0.2)
+    assert drops(echo) == {"ip_rest": 3}
+    assert not any(is_ip(f, 1) for f in echo.wires[0].frames[echo.wires[0]._taken:])
+
+
+def test_errors_are_limited_and_never_about_what_forbids_them(echo):
+    udp = UDP(sport=4000, dport=53) / Raw(b"nobody")
+    inner = bytes(IP(src=THEIR_IP, dst=OUR_IP) / UDP(sport=7, dport=9))
+    quiet = [
+        ip() / ICMP(type=3, code=3) / Raw(inner), ip() / ICMP(type=11) / Raw(inner),
+        ip() / ICMP(type=200) / Raw(inner), ip(proto=89, frag=3) / Raw(bytes(16)),
+        Ether(src=OUR_MAC, dst="ff:ff:ff:ff:ff:ff") / IP(src=OUR_IP, dst=THEIR_IP) / udp,
+        Ether(src=OUR_MAC, dst="ff:ff:ff:ff:ff:ff") / IP(src=OUR_IP, dst="192.0.2.255") / udp,
+        Ether(src=OUR_MAC, dst="01:00:5e:00:00:01") / IP(src=OUR_IP, dst="224.0.0.1") / udp,
+        *[Ether(src=OUR_MAC, dst=THEIR_MAC) / IP(src=source, dst=THEIR_IP) / udp
+          for source in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "192.0.2.255",
+                         "192.0.2.0", THEIR_IP, "240.0.0.1")],
+    ]
+    echo.wires[0].send(*[bytes(p) for p in quiet])
+    echo.wires[0].send(bytes(ip() / UDP(sport=4009, dport=7) / Raw(b"after")))
+    assert answer(echo, 17)[UDP].dport == 4009
+    assert not any(is_ip(f, 1) for f in echo.wires[0].frames)
+    # Many that may be answered, as fast as they go in: a burst of 50, and 100 a second from then on.
+    began = time.monotonic()
+    for _ in range(10):
+        echo.wires[0].send(*[bytes(ip() / udp)] * 60)
+    echo.wires[0].send(bytes(ip() / UDP(sport=4009, dport=7) / Raw(b"after")))
+    assert answer(echo, 17)[UDP].dport == 4009
+    while not echo.wires[0].is_silent():
+        echo.wires[0].receive(1)
+    took = time.monotonic() - began
+    errors = sum(is_ip(f, 1) for f in echo.wires[0].frames)
+    assert 50 <= errors <= 50 + 100 * took + 1, (errors, took)
+    assert drops(echo)["udp_no_port"] == 600
+
+
+def test_twamp_light_reflects_what_a_sender_sends(echo):
+    """Test packets as RFC 4656 section 4.1.2 has them; the answer as RFC 5357 section 4.2.1."""
+    last_out = 0
+    for number, size in enumerate((14, 41, 60, 200, 1472, 3000)):
+        stamp = struct.pack(">II", 0xE0000000 + number, 0x12345678)
+        test = struct.pack(">I", number) + stamp + b"\x81\x05"
+        test += bytes(i & 0xFF for i in range(size - len(test)))
+        packet = ip(ttl=255, id=number + 1) / UDP(sport=5000, dport=TWAMP) / Raw(test)
+        echo.wires[0].send(*pieces_of(packet, 1480))
+        got = answer(echo, 17)
+        data = bytes(got[UDP].payload)[:got[UDP].len - 8]
+        assert (got[UDP].sport, got[UDP].dport, got[IP].ttl) == (TWAMP, 5000, 255)
+        assert len(data) == max(size, 41)
+        sequence, out_s, out_f, error, zero, in_s, in_f = struct.unpack(">IIIHHII", data[:24])
+        assert sequence == number and zero == 0
+        assert not error & 0x8000 and error & 0xFF  # not synchronized; the multiplier is not 0
+        arrived, left = in_s + in_f / 2**32, out_s + out_f / 2**32
+        assert last_out < arrived <= left < arrived + 5
+        last_out = left
+        assert data[24:38] == test[:14] and data[38:40] == b"\0\0" and data[40] == 255
+        assert data[41:] == test[41:]
+    echo.wires[0].send(bytes(ip() / UDP(sport=TWAMP, dport=TWAMP) / Raw(bytes(60))),
+                       bytes(ip() / UDP(sport=5000, dport=TWAMP) / Raw(bytes(13))),
+                       bytes(ip() / UDP(sport=4009, dport=7) / Raw(b"after")))
+    assert answer(echo, 17)[UDP].dport == 4009
+    assert drops(echo) == {"udp_loop": 1}
+
+
+def test_vlan_tag_of_the_address_and_no_other(boot):
+    machine = boot(f"app=echo port0.ip={THEIR_IP}/24 port0.vlan=100", wires=1,
+                   devices=[f"mac={THEIR_MAC}"])
+    wire = machine.wires[0]
+
+    def tagged(packet, **tag):
+        inner = Ether(bytes(packet))
+        return bytes(Ether(src=inner.src, dst=inner.dst) / Dot1Q(type=inner.type, **tag) / inner.payload)
+
+    request = Ether(src=OUR_MAC, dst="ff:ff:ff:ff:ff:ff") / ARP(hwsrc=OUR_MAC, psrc=OUR_IP,
+                                                                pdst=THEIR_IP)
+    wire.send(tagged(request, vlan=100))
+    got = Ether(wire.receive_where(lambda f: f[16:18] == b"\x08\x06" and f[24:26] == b"\0\2"))
+    assert got[Dot1Q].vlan == 100 and got[ARP].psrc == THEIR_IP
+    for size in (5, 1472, 4000):
+        whole = ip(id=size) / UDP(sport=4000, dport=7) / Raw(bytes(i & 0xFF for i in range(size)))
+        wire.send(*[tagged(p, vlan=100, prio=5) for p in fragment(whole, 1480)])
+        got = Ether(wire.receive_where(lambda f: len(f) > 27 and f[27] == 17))
+        assert got[Dot1Q].vlan == 100 and got[IP].src == THEIR_IP
+        assert got[Dot1Q].prio == (5 if size <= 1472 else 0)
+    for packet in (bytes(request), tagged(request, vlan=0), tagged(request, vlan=101),
+                   bytes(ip() / UDP(sport=4000, dport=7) / Raw(b"plain"))):
+        wire.send(packet)
+    wire.send(tagged(ip() / UDP(sport=4009, dport=7) / Raw(b"after"), vlan=100))
+    wire.receive_where(lambda f: len(f) > 42 and f[40:42] == struct.pack(">H", 4009))
+    assert drops(machine) == {"eth_vlan": 4}
+    assert all(f[12:16] in (b"\x81\x00\x00\x64", b"\x81\x00\xa0\x64") for f in wire.frames)
+
+
+def test_priority_tags_are_answered_without_a_tag(echo):
+    inner = ip() / UDP(sport=4000, dport=7) / Raw(b"priority")
+    for priority in range(8):
+        echo.wires[0].send(bytes(Ether(src=OUR_MAC, dst=THEIR_MAC) / Dot1Q(vlan=0, prio=priority)
+                                 / inner.payload))
+        assert bytes(answer(echo, 17)[UDP].payload)[:8] == b"priority"
+    assert not drops(echo)

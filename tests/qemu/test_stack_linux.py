@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""app=echo beside a Linux host: ping of every size, arping, duplicate addresses on either side, VLANs,
+datagrams that both sides cut and put together, and what nmap and hping3 find."""
+import json
+import re
+import time
+
+import pytest
+
+import hosts
+from conftest import balanced
+from machine import PATIENCE_S
+
+WHY_NOT = hosts.why_not()
+pytestmark = pytest.mark.skipif(WHY_NOT is not None,
+                                reason=f"this machine lets nobody make Linux hosts: {WHY_NOT}")
+
+US, LINUX = "192.0.2.1", "192.0.2.9"
+
+# Sends a datagram of each size to a UDP port from a socket, and prints the sizes that came back whole.
+ECHO = """
+import os, socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+s.settimeout(float(sys.argv[2]))
+s.connect((sys.argv[1], 7))
+for size in map(int, sys.argv[3:]):
+    data = os.urandom(size)
+    s.send(data)
+    if s.recv(65536) == data:
+        print(size)
+"""
+
+
+@pytest.fixture
+def linux(request):
+    host = hosts.Host("linux")
+    request.addfinalizer(host.close)
+    return host
+
+
+@pytest.fixture
+def echo(boot, linux):
+    linux.add_address(f"{LINUX}/24")
+    machine = boot(f"app=echo port0.ip={US}/24", [linux])
+    linux.wait_carrier()
+    return machine
+
+
+def ping(host, *options, count=2, to=US):
+    """How many replies came."""
+    text = host.run("ping", "-n", "-c", str(count), "-i", "0.2", "-W", str(int(PATIENCE_S / 2)),
+                    *options, to, check=False)
+    return int(re.search(r"(\d+) received", text)[1])
+
+
+def test_ping_of_every_size_is_answered(echo, linux):
+    sizes = [0, 1, 7, 8, 17, 18, 19, 56, 255, 1471, 1472, 1473, 1480, 1481, 2951, 2952, 2953, 4096, 8000,
+             9000, 16384, 20001, 32767, 32768, 40000, 50003, 60000, 65000, 65506, 65507]
+    for size in sizes:
+        assert ping(linux, "-s", str(size)) == 2, size
+    ledger = balanced(echo)
+    assert sum(ledger["drops"].values()) == 0 and ledger["held"] == 0, ledger
+
+
+def test_many_large_pings_at_once_are_answered(echo, linux):
+    """Four hosts' worth, each with 5 or 6 fragments in a datagram."""
+    pings = [linux.start("ping", "-n", "-q", "-c", "50", "-i", "0.02", "-W", "20", "-s", str(size), US)
+             for size in (7000, 7500, 8000, 8500)]
+    for process in pings:
+        text, _ = process.communicate(timeout=PATIENCE_S)
+        assert "50 received" in text, text
+    balanced(echo)
+
+
+def test_udp_echo_of_datagrams_that_both_sides_cut(echo, linux):
+    sizes = [0, 1, 1472, 1473, 3000, 9000, 30000, 65507]
+    text = linux.run("python3", "-c", ECHO, US, str(PATIENCE_S), *map(str, sizes), timeout_s=90)
+    assert [int(line) for line in text.split()] == sizes
+    balanced(echo)
+
+
+def test_arping_finds_the_address_and_only_that(echo, linux):
+    mac = echo.ports()[0]["mac"]
+    text = linux.run("arping", "-I", "tap0", "-c", "3", US)
+    assert text.lower().count(f"reply from {US} [{mac}]") == 3, text
+    text = linux.run("arping", "-I", "tap0", "-c", "1", "-w", "2", "192.0.2.77", check=False)
+    assert "Received 0 response" in text
+    # Duplicate address detection: probes, as a host sends them before it takes an address.
+    text = linux.run("arping", "-D", "-I", "tap0", "-c", "2", US, check=False)
+    assert "reply from" in text.lower() and mac in text.lower()
+    text = linux.run("arping", "-D", "-I", "tap0", "-c", "2", "-w", "3", "192.0.2.77")
+    assert "reply from" not in text.lower()
+    for form in ("-U", "-A"):  # announcements of others make no entry here
+        linux.run("arping", form, "-I", "tap0", "-c", "1", "-s", LINUX, LINUX, check=False)
+    assert [row["ip"] for row in echo.json("show arp -j")] == [US]
+    balanced(echo)
+
+
+def test_address_that_linux_has_is_not_taken_until_it_is_free(boot, linux):
+    linux.add_address(f"{LINUX}/24")
+    linux.add_address(f"{US}/24")
+    machine = boot(f"app=echo port0.ip={US}/24", [linux], links=False)
+    mac = linux.interface()["address"]
+    machine.expect(rf"port0: {mac} has our address", PATIENCE_S)
+    assert machine.json("show arp -j")[0]["state"] == "in use"
+    linux.run("ip", "address", "del", f"{US}/24", "dev", "tap0")
+    assert "Received 0 response" in linux.run("arping", "-I", "tap0", "-c", "2", "-w", "3", US,
+                                              check=False)
+    machine.expect("port0: nobody else has our address any more", 80 + PATIENCE_S)
+    assert ping(linux) == 2
+    balanced(machine)
+
+
+def test_linux_that_takes_our_address_is_told(echo, linux):
+    assert ping(linux) == 2
+    time.sleep(8)  # until our probes are over: from then on the address is ours
+    mac = linux.interface()["address"]
+    linux.add_address(f"{US}/24")
+    linux.run("arping", "-U", "-I", "tap0", "-c", "1", "-s", US, US, check=False)
+    echo.expect(rf"port0: {mac} claims our address", PATIENCE_S)
+    balanced(echo)
+
+
+def test_ping_command_reaches_linux(echo, linux):
+    text = echo.run(f"ping {LINUX} 3", 30)
+    assert "3 received" in text, text
+    neighbour = {row["ip"]: row for row in echo.json("show arp -j")}[LINUX]
+    assert neighbour["mac"] == linux.interface()["address"] and neighbour["state"] == "known"
+
+
+def add_vlan(host, ident, priority):
+    """v<ident> on the host, whose kernel may know no VLANs: test_stack.py has them without Linux."""
+    try:
+        host.run("ip", "link", "add", "link", "tap0", "name", f"v{ident}", "type", "vlan", "id",
+                 str(ident), "egress-qos-map", f"0:{priority}")
+    except RuntimeError as error:
+        if "Unknown device type" in str(error):
+            pytest.skip("this kernel has no VLAN devices (8021q)")
+        raise
+    host.run("ip", "link", "set", f"v{ident}", "up")
+
+
+def test_vlan_of_linux_and_ours_meet(boot, linux):
+    add_vlan(linux, 100, 5)
+    linux.run("ip", "address", "add", f"{LINUX}/24", "dev", "v100")
+    linux.run("ip", "address", "add", "198.51.100.9/24", "dev", "tap0")
+    machine = boot(f"app=echo port0.ip={US}/24 port0.vlan=100", [linux])
+    linux.wait_carrier()
+    for size in (56, 1472, 20000):
+        assert ping(linux, "-s", str(size)) == 2
+    text = linux.run("python3", "-c", ECHO, US, str(PATIENCE_S), "10", "1472", "5000", timeout_s=90)
+    assert text.split() == ["10", "1472", "5000"]
+    assert "3 received" in machine.run(f"ping {LINUX} 3", 30)
+    # Without the tag, nobody is there.
+    assert "Received 0 response" in linux.run("arping", "-I", "tap0", "-c", "1", "-w", "2", US,
+                                              check=False)
+    assert set(name for name, n in balanced(machine)["drops"].items() if n) <= {"eth_vlan"}
+
+
+def test_priority_tags_of_linux_are_answered(boot, linux):
+    add_vlan(linux, 0, 6)
+    machine = boot(f"app=echo port0.ip={US}/24", [linux])
+    linux.add_address(f"{LINUX}/24")
+    linux.wait_carrier()
+    mac = machine.ports()[0]["mac"]
+    linux.run("ip", "neighbour", "replace", US, "lladdr", mac, "dev", "v0")
+    linux.run("ip", "route", "add", f"{US}/32", "dev", "v0", "src", LINUX)
+    linux.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.tap0.rp_filter=0")
+    assert ping(linux) == 2
+    sent = json.loads(linux.run("ip", "-s", "-j", "link", "show", "v0"))[0]["stats64"]["tx"]
+    assert sent["packets"] >= 2
+    assert not balanced(machine)["drops"]["eth_vlan"]
+
+
+def nmap(host, *options):
+    """Port (or protocol) -> state, as nmap sees it."""
+    text = host.run("nmap", "-n", "-Pn", "-oG", "-", "--reason", *options, US, timeout_s=300)
+    ports = re.search(r"(?:Ports|Protocols): ([^\t\n]*)", text)
+    rows = [row.strip().split("/") for row in ports[1].split(",")] if ports else []
+    return {int(row[0]): row[1] for row in rows}, text
+
+
+def test_nmap_udp_scan_gets_the_answers_of_a_host(echo, linux):
+    states, text = nmap(linux, "-sU", "-p", "7,9,53,123,161,500,862,1000-1009")
+    assert states.pop(7) == "open", text
+    assert states.pop(9) == "open|filtered", text
+    assert len(states) == 15 and set(states.values()) == {"closed"}, text
+    balanced(echo)
+
+
+def test_nmap_protocol_scan_finds_icmp_and_udp(echo, linux):
+    states, text = nmap(linux, "-sO", "-p", "1,2,6,17,47,50,89,132,255")
+    assert states[1] == "open" and states[17].startswith("open"), text
+    assert {states[p] for p in (2, 6, 47, 50, 89, 132, 255)} == {"closed"}, text
+    balanced(echo)
+
+
+def hping3(host, *options):
+    return host.run("hping3", "-n", "-c", "3", "-i", "u200000", *options, US, check=False)
+
+
+def test_hping3_gets_the_answers_of_a_host(echo, linux):
+    assert ping(linux) == 2  # both know each other
+    assert hping3(linux, "--udp", "-p", "53").count("ICMP Port Unreachable") == 3
+    assert hping3(linux, "--rawip", "-H", "89").count("ICMP Protocol Unreachable") == 3
+    assert hping3(linux, "--icmp").count("icmp_seq=") == 3
+    assert hping3(linux, "--icmp", "--ttl", "1").count("icmp_seq=") == 3  # it has arrived
+    assert hping3(linux, "--icmp", "-d", "5000", "--frag", "--mtu", "576").count("icmp_seq=") == 3
+    # In silence: a bad checksum, what is not asked for, another source.
+    for quiet in (["--udp", "-p", "7", "--badcksum"], ["--icmp", "--icmptype", "13"],
+                  ["--icmp", "--icmptype", "17"], ["--udp", "-p", "53", "--spoof", "127.0.0.1"],
+                  ["--udp", "-p", "53", "--fragoff", "8"]):
+        text = hping3(linux, *quiet)
+        assert "ICMP" not in text and "seq=" not in text, (quiet, text)
+    drops = {name: n for name, n in balanced(echo)["drops"].items() if n}
+    assert drops["udp_no_port"] == drops["ip_protocol"] == drops["udp_checksum"] == 3, drops
+    assert drops["icmp_bad"] == 6 and drops["ip_source"] == 3, drops
