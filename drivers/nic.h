@@ -28,6 +28,7 @@
 #define SIDE_SLOTS 64u
 #define QUEUES_MAX 16u  /* receive queues that RSS can feed, and so cores that take frames */
 #define SIDE_QUEUES 32u /* first transmit queue of side queues; lanes have those below */
+#define FEED_QUEUES 16u /* first transmit queue of feeds; lanes have the 16 below */
 #define FRAME_MIN 17u  /* the card cannot send a shorter one */
 #define FRAME_MAX 1518u /* 1514 and a VLAN tag */
 #define WIRE_MIN 60u   /* what the card pads a shorter frame to, CRC not counted */
@@ -76,10 +77,12 @@ struct lane {
     /* Slow state; the owner core alone writes it. */
     struct descriptor *ring;  /* on a multiple of its size */
     uint8_t *frames;          /* slot i at frames + i * SLOT_BYTES */
-    struct port *in, *out;    /* equal for an echo */
+    struct port *in, *out;    /* equal for an echo, and for a sink */
     struct netif *netif;      /* the stack of `in` on this core; NULL: none */
     uint64_t received_before; /* frames of earlier runs: next starts at 0 in each */
     uint16_t core;            /* its owner: receive and transmit queue have the same number */
+    bool is_sink;             /* frames end here: no transmit queue; `head` then points at `taken` */
+    uint32_t taken;           /* of a sink: index of the next slot that is not handled */
     enum lane_state {
         LANE_PARKED,   /* no queue is live */
         LANE_RUNNING,  /* both are */
@@ -88,19 +91,24 @@ struct lane {
     struct dma_buf ring_buf, frames_buf, head_buf;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 
-/* A small transmit ring of a port for one core: what did not come in by a lane that leads there. */
+/* A transmit ring of a port for one core, filled by software: the side queue, small, for what did
+ * not come in by a lane that leads there; and the generator's feed, LANE_SLOTS long, whose frames
+ * stay in their slots. */
 struct side {
     struct descriptor *ring;
     uint8_t *frames;
     const uint32_t *head;
     mmio_t tdt;
-    uint64_t next, done;    /* run free; done <= next <= done + SIDE_SLOTS - 1 */
+    uint32_t at, done_at;   /* the slots of `next` and `done` */
+    uint64_t next, done;    /* run free; done <= next <= done + slots - 1 */
     uint64_t sent_before;   /* frames of earlier runs that went out */
     uint64_t generated;     /* frames made here: sent, held or dropped */
     uint64_t tx_bytes;
     uint64_t head_bad;
     uint64_t drops[DROP_COUNT];
-    bool is_running;
+    uint32_t slots; /* of the ring */
+    uint16_t queue;
+    bool is_running, is_feed;
     struct dma_buf ring_buf, frames_buf, head_buf;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 
@@ -187,6 +195,7 @@ struct port {
     struct port_counters count;
 
     struct side side[QUEUES_MAX]; /* by core */
+    struct side *feed;            /* the same; NULL: nobody generates on this port */
 };
 
 /* The ports found, 0..n-1, in PCI order. Filled by drivers_start, never changed after. */

@@ -23,6 +23,10 @@ struct app {
     struct port *(*output)(struct port *in);
     void (*start)(struct lane *lane); /* fill in lane->app before it runs; may be NULL */
     bool takes_everything; /* ports are promiscuous */
+    bool is_sink;          /* frames end here: lanes have no output, whatever `output` says */
+    /* How long the core may sleep before the application has something to do; UINT64_MAX: until
+     * something comes in. That core; NULL: the same. */
+    uint64_t (*idle_ns)(unsigned core);
     /* What the console's `start` and `stop` do, with the words behind them; core 0, between bursts.
      * NULL: lanes_start and lanes_stop of net/lane.h, and no words are taken. */
     enum command_result (*command_start)(const struct call *call);

@@ -31,8 +31,11 @@ static void read_row(void *context)
             row->rx_packets += lane.received;
             row->tx_packets += lane.sent;
         }
-    for (unsigned i = 0; i < ports_n && row->core < QUEUES_MAX; i++)
+    for (unsigned i = 0; i < ports_n && row->core < lanes_cores; i++) {
         row->tx_packets += side_ledger(&ports[i].side[row->core]).sent;
+        if (ports[i].feed)
+            row->tx_packets += side_ledger(&ports[i].feed[row->core]).sent;
+    }
     row->polls = cpu->polls;
     row->empty_polls = cpu->empty_polls;
     row->interrupts = cpu->interrupts;

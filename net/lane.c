@@ -9,6 +9,7 @@
 #include "kernel/iommu.h"
 #include "kernel/log.h"
 #include "kernel/mailbox.h"
+#include "kernel/memory.h"
 #include "kernel/str.h"
 
 enum {
@@ -25,10 +26,10 @@ struct extras lanes_extras[QUEUES_MAX];
 static bool is_stopped;
 
 /* Core 0's watch over outputs that do not move. */
-static struct {
+static struct moved {
     uint64_t ns;   /* when `done` last moved or had nothing to do */
     uint32_t done; /* what it was then */
-} moved[LANES_MAX];
+} lanes_moved[LANES_MAX], feeds_moved[LANES_MAX];
 
 /* What parked lanes look at. */
 static struct descriptor parked_slot;
@@ -115,7 +116,19 @@ struct lane_ledger lane_ledger(const struct lane *lane)
         l.dropped += lane->count.drops[i];
     l.sent = l.received - lane->count.unsent - lane->count.tx_lost - l.held;
     l.tx_bytes = lane->count.rx_bytes - lane->count.unsent_bytes;
+    if (lane->is_sink) { /* what would be sent elsewhere is the end of the way here */
+        l.consumed += l.sent;
+        l.sent = l.tx_bytes = 0;
+    }
     return l;
+}
+
+/* How many frames the head word says are done; more than there are if it makes no sense. */
+static uint64_t side_finished(const struct side *side, uint32_t head)
+{
+    if (head >= side->slots)
+        return UINT64_MAX;
+    return head >= side->done_at ? head - side->done_at : side->slots - side->done_at + head;
 }
 
 struct side_ledger side_ledger(const struct side *side)
@@ -124,7 +137,7 @@ struct side_ledger side_ledger(const struct side *side)
 
     /* The head word is taken up when the next frame is sent; look ahead, bounded in the same way. */
     if (side->is_running)
-        finished = (dma_load32(side->head) - (uint32_t)side->done) & (SIDE_SLOTS - 1);
+        finished = side_finished(side, dma_load32(side->head));
     if (finished > queued)
         finished = 0;
     struct side_ledger l = {
@@ -164,7 +177,9 @@ static void clear_ring(struct lane *lane)
         lane->ring[i].address = lane->frames_buf.iova.v + (uint64_t)i * SLOT_BYTES;
         lane->ring[i].word = 0;
     }
-    memset(lane->head_buf.va, 0, HEAD_BYTES);
+    if (!lane->is_sink)
+        memset(lane->head_buf.va, 0, HEAD_BYTES);
+    lane->taken = 0;
     lane->next = 0;
     lane->done = 0;
 }
@@ -173,13 +188,13 @@ static void clear_ring(struct lane *lane)
 static void lane_start(struct lane *lane)
 {
     struct port *in = lane->in, *out = lane->out;
-    bool has_output = is_usable(out);
+    bool has_output = lane->is_sink || is_usable(out);
     enum err err = OK;
 
     if (lane->state != LANE_PARKED || in->is_down || in->is_gone || is_stopped)
         return;
     clear_ring(lane);
-    if (has_output)
+    if (has_output && !lane->is_sink)
         err = out->ops->tx_start(out, lane->core, lane->ring_buf.iova, LANE_SLOTS,
                                  lane->head_buf.iova, &lane->tdt);
     if (!err)
@@ -189,7 +204,7 @@ static void lane_start(struct lane *lane)
         /* A draining lane is parked for the application's loop. */
         lanes_extras[lane->core].n += !has_output;
         lane->slot = has_output ? lane->ring : &parked_slot;
-        lane->head = has_output ? lane->head_buf.va : &parked_head;
+        lane->head = lane->is_sink ? &lane->taken : has_output ? lane->head_buf.va : &parked_head;
         lane->head_seen = 0;
     } else {
         in->is_down = true; /* not tried again by itself: a dead card would fill the log */
@@ -214,7 +229,7 @@ static struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finis
         lane->head = &lane->head_seen; /* no slot goes back to the receiver: it is off */
         for (unsigned i = 0; finish && i <= LANE_SLOTS / LANE_BURST && waiting(lane) != 0; i++)
             (void)finish(lane, lane + 1);
-        if (lane->out->ops->tx_stop(lane->out, lane->core, &head) != OK)
+        if (!lane->is_sink && lane->out->ops->tx_stop(lane->out, lane->core, &head) != OK)
             stuck = lane->out;
         uint32_t finished = (head - lane->done) & (LANE_SLOTS - 1);
         if (finished <= (uint32_t)lane->next - lane->done)
@@ -307,25 +322,26 @@ bool lanes_are_in_flight(unsigned core)
 enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core)
 {
     lane->in = in;
-    lane->out = out;
+    lane->out = out ? out : in;
+    lane->is_sink = out == NULL;
     lane->core = (uint16_t)core;
     park(lane);
     const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
     enum err err = dma_alloc(ring_bytes, ring_bytes, &lane->ring_buf);
     if (!err)
         err = dma_alloc_frames((size_t)LANE_SLOTS * SLOT_BYTES, PAGE_BYTES, &lane->frames_buf);
-    if (!err)
+    if (!err && out)
         err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &lane->head_buf);
     /* The receiver writes buffers and rings; the sender reads them; the head word is written. */
     if (!err)
         err = dma_grant(in->domain, &lane->ring_buf, DMA_READ_WRITE);
     if (!err)
         err = dma_grant(in->domain, &lane->frames_buf, DMA_WRITE);
-    if (!err)
+    if (!err && out)
         err = dma_grant(out->domain, &lane->ring_buf, DMA_READ);
-    if (!err)
+    if (!err && out)
         err = dma_grant(out->domain, &lane->frames_buf, DMA_READ);
-    if (!err)
+    if (!err && out)
         err = dma_grant(out->domain, &lane->head_buf, DMA_WRITE);
     if (err) {
         in->is_down = true; /* it has no lane to be started */
@@ -337,58 +353,58 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
     return lane->state == LANE_PARKED ? ERR_TIMEOUT : OK;
 }
 
-/* ---- Side queues ---- */
+/* ---- Side queues and feeds ---- */
 
-static void side_start(struct port *port, unsigned core)
+static void side_start(struct port *port, struct side *side)
 {
-    struct side *side = &port->side[core];
-
-    for (uint32_t i = 0; i < SIDE_SLOTS; i++) {
+    for (uint32_t i = 0; i < side->slots; i++) {
+        /* A feed's frame lies there already. */
+        uint64_t length = side->is_feed ? side->ring[i].word & TX_LENGTH : 0;
         side->ring[i].address = side->frames_buf.iova.v + (uint64_t)i * SLOT_BYTES;
-        side->ring[i].word = 0;
+        side->ring[i].word = length != 0 ? length | TX_EOP | TX_IFCS : 0;
     }
     memset(side->head_buf.va, 0, HEAD_BYTES);
-    side->next = 0;
-    side->done = 0;
-    side->is_running = port->link_is_up && !port->is_down && !port->is_gone &&
-                       port->ops->tx_start(port, SIDE_QUEUES + core, side->ring_buf.iova, SIDE_SLOTS,
+    side->next = side->done = 0;
+    side->at = side->done_at = 0;
+    side->is_running = is_usable(port) &&
+                       port->ops->tx_start(port, side->queue, side->ring_buf.iova, side->slots,
                                            side->head_buf.iova, &side->tdt) == OK;
 }
 
-static void side_collect(struct side *side, uint32_t head)
+void side_collect(struct side *side, uint32_t head)
 {
-    uint32_t finished = (head - (uint32_t)side->done) & (SIDE_SLOTS - 1);
+    uint64_t finished = side_finished(side, head);
 
-    if (finished <= side->next - side->done)
-        side->done += finished;
-    else
+    if (finished > side->next - side->done) {
         side->head_bad++;
+        return;
+    }
+    side->done += finished;
+    side->done_at = head;
 }
 
-static bool side_stop(struct port *port, unsigned core, enum drop why)
+static bool side_stop(struct port *port, struct side *side, enum drop why)
 {
-    struct side *side = &port->side[core];
-    uint32_t head = (uint32_t)side->done & (SIDE_SLOTS - 1);
+    uint32_t head = side->done_at;
 
     if (!side->is_running)
         return true;
-    bool is_clean = port->ops->tx_stop(port, SIDE_QUEUES + core, &head) == OK;
+    bool is_clean = port->ops->tx_stop(port, side->queue, &head) == OK;
     side_collect(side, head);
     side->drops[why] += side->next - side->done;
     side->sent_before += side->done;
-    side->next = 0;
-    side->done = 0;
+    side->next = side->done = 0;
+    side->at = side->done_at = 0;
     side->is_running = false;
     return is_clean;
 }
 
-enum err side_open(struct port *port, unsigned core)
+static enum err make_side(struct port *port, struct side *side, uint32_t slots, unsigned queue)
 {
-    struct side *side = &port->side[core];
-    enum err err = dma_alloc(SIDE_SLOTS * sizeof(struct descriptor), PAGE_BYTES, &side->ring_buf);
+    enum err err = dma_alloc(slots * sizeof(struct descriptor), PAGE_BYTES, &side->ring_buf);
 
     if (!err)
-        err = dma_alloc_frames((size_t)SIDE_SLOTS * SLOT_BYTES, PAGE_BYTES, &side->frames_buf);
+        err = dma_alloc_frames((size_t)slots * SLOT_BYTES, PAGE_BYTES, &side->frames_buf);
     if (!err)
         err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &side->head_buf);
     if (!err)
@@ -402,7 +418,47 @@ enum err side_open(struct port *port, unsigned core)
     side->ring = side->ring_buf.va;
     side->frames = side->frames_buf.va;
     side->head = side->head_buf.va;
-    side_start(port, core);
+    side->slots = slots;
+    side->queue = (uint16_t)queue;
+    return OK;
+}
+
+enum err side_open(struct port *port, unsigned core)
+{
+    struct side *side = &port->side[core];
+    enum err err = make_side(port, side, SIDE_SLOTS, SIDE_QUEUES + core);
+
+    if (!err)
+        side_start(port, side);
+    return err;
+}
+
+enum err feeds_open(void)
+{
+    enum err err = OK;
+
+    for (unsigned i = 0; !err && i < ports_n; i++) {
+        ports[i].feed = memory_take(lanes_cores * sizeof(struct side), PAGE_BYTES);
+        err = ports[i].feed ? OK : ERR_NO_MEMORY;
+        for (unsigned core = 0; !err && core < lanes_cores; core++) {
+            ports[i].feed[core].is_feed = true;
+            err = make_side(&ports[i], &ports[i].feed[core], LANE_SLOTS, FEED_QUEUES + core);
+        }
+    }
+    return err;
+}
+
+enum err feed_fill(struct port *port, unsigned core, uint32_t slots,
+                   uint32_t (*fill)(void *context, uint32_t slot, uint8_t *frame), void *context)
+{
+    struct side *feed = &port->feed[core];
+
+    if (!side_stop(port, feed, DROP_tx_stuck))
+        return ERR_BUSY;
+    feed->slots = slots;
+    for (uint32_t i = 0; i < slots; i++)
+        feed->ring[i].word = fill(context, i, feed->frames + (size_t)i * SLOT_BYTES);
+    side_start(port, feed);
     return OK;
 }
 
@@ -424,12 +480,13 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
         side->drops[DROP_side_full]++;
         return false;
     }
-    uint32_t i = (uint32_t)side->next & (SIDE_SLOTS - 1);
+    uint32_t i = side->at;
     memcpy(side->frames + (size_t)i * SLOT_BYTES, frame, length);
     dma_store64(&side->ring[i].word, length | TX_EOP | TX_IFCS | TX_RS);
     side->tx_bytes += length;
     side->next++;
-    mmio_write32(side->tdt, 0, (uint32_t)side->next & (SIDE_SLOTS - 1));
+    side->at = (i + 1) & (SIDE_SLOTS - 1);
+    mmio_write32(side->tdt, 0, side->at);
     return true;
 }
 
@@ -451,9 +508,18 @@ static bool touches(const struct lane *lane, const struct port *port)
     return lane->in == port || lane->out == port;
 }
 
-static bool side_must_change(const struct port *port, unsigned core)
+/* The side queue of a core, the feed of a core; NULL where it is not open. */
+enum { SIDES = 2 };
+static struct side *side_of(struct port *port, unsigned core, unsigned i)
 {
-    return port->side[core].ring && port->side[core].is_running != is_usable(port);
+    struct side *side = i == 0 ? &port->side[core] : port->feed ? &port->feed[core] : NULL;
+
+    return side && side->ring ? side : NULL;
+}
+
+static bool side_must_change(const struct port *port, const struct side *side)
+{
+    return side && side->is_running != is_usable(port);
 }
 
 /* A lane follows its output: with a link it sends, without one it drains. */
@@ -461,19 +527,20 @@ static bool lane_must_change(const struct lane *lane)
 {
     if (lane->in->is_gone || lane->in->is_down || is_stopped)
         return lane->state != LANE_PARKED;
-    return lane->state != (is_usable(lane->out) ? LANE_RUNNING : LANE_DRAINING);
+    bool has_output = lane->is_sink || is_usable(lane->out);
+    return lane->state != (has_output ? LANE_RUNNING : LANE_DRAINING);
 }
 
-static void side_carry_out(struct order *order, unsigned core)
+static void side_carry_out(struct order *order, struct side *side)
 {
     struct port *port = order->port;
 
-    if (order->what == FOLLOW && !side_must_change(port, core))
+    if (!side || (order->what == FOLLOW && !side_must_change(port, side)))
         return;
-    if (order->what != START && !side_stop(port, core, order->why))
+    if (order->what != START && !side_stop(port, side, order->why))
         order->stuck = port;
-    if (order->what != STOP && !order->stuck && port->side[core].ring)
-        side_start(port, core);
+    if (order->what != STOP && !order->stuck)
+        side_start(port, side);
 }
 
 /* On the core concerned. */
@@ -483,7 +550,8 @@ static void carry_out(void *context)
     unsigned core = (unsigned)(order - orders);
 
     order->stuck = NULL;
-    side_carry_out(order, core);
+    for (unsigned i = 0; i < SIDES; i++)
+        side_carry_out(order, side_of(order->port, core, i));
     for (struct lane *lane = row(core); lane != row(core + 1); lane++) {
         struct port *stuck = NULL;
 
@@ -609,10 +677,11 @@ bool lanes_are_stopped(void)
     return is_stopped;
 }
 
-static bool core_must_change(unsigned core, const struct port *port)
+static bool core_must_change(unsigned core, struct port *port)
 {
-    if (side_must_change(port, core))
-        return true;
+    for (unsigned i = 0; i < SIDES; i++)
+        if (side_must_change(port, side_of(port, core, i)))
+            return true;
     for (const struct lane *lane = row(core); lane != row(core + 1); lane++)
         if (touches(lane, port) && lane_must_change(lane))
             return true;
@@ -633,20 +702,18 @@ static void follow_port(struct port *port)
     }
 }
 
-static void follow_output(unsigned i, uint64_t now_ns)
+/* A transmit queue that has finished `done` frames (runs free) and has `held` still. */
+static void follow_queue(struct moved *m, struct port *port, unsigned queue, uint32_t done,
+                         uint64_t held, uint64_t now_ns)
 {
-    const struct lane *lane = &lanes[i];
-    uint32_t done = lane->done, next = (uint32_t)lane->next;
-
-    if (lane->state != LANE_RUNNING || done != moved[i].done || done == next) {
-        moved[i].done = done;
-        moved[i].ns = now_ns;
-    } else if (now_ns - moved[i].ns > STUCK_NS) {
-        log_error("port%u: transmit queue %u has sent nothing for %u ms (head %u, tail %u): reset",
-                  lane->out->index, lane->core, (uint32_t)((now_ns - moved[i].ns) / 1000000),
-                  done & (LANE_SLOTS - 1), next & (LANE_SLOTS - 1));
-        moved[i].ns = now_ns;
-        (void)restart(lane->out, DROP_tx_stuck);
+    if (done != m->done || held == 0) {
+        m->done = done;
+        m->ns = now_ns;
+    } else if (now_ns - m->ns > STUCK_NS) {
+        log_error("port%u: transmit queue %u has sent nothing for %u ms, of %u slots: reset",
+                  port->index, queue, (uint32_t)((now_ns - m->ns) / 1000000), (uint32_t)held);
+        m->ns = now_ns;
+        (void)restart(port, DROP_tx_stuck);
     }
 }
 
@@ -663,6 +730,18 @@ void lanes_service(uint64_t now_ns)
             ports[i].ops->poll_counters(&ports[i]);
         follow_port(&ports[i]);
     }
-    for (unsigned i = 0; i < lanes_n; i++)
-        follow_output(i, now_ns);
+    for (unsigned i = 0; i < lanes_n; i++) {
+        const struct lane *lane = &lanes[i];
+        bool sends = lane->state == LANE_RUNNING && !lane->is_sink;
+        follow_queue(&lanes_moved[i], lane->out, lane->core, lane->done,
+                     sends ? (uint32_t)lane->next - lane->done : 0, now_ns);
+    }
+    for (unsigned i = 0; i < ports_n * lanes_cores; i++) {
+        struct port *port = &ports[i / lanes_cores];
+        struct side *feed = side_of(port, i % lanes_cores, 1);
+        if (feed) {
+            struct side_ledger l = side_ledger(feed);
+            follow_queue(&feeds_moved[i], port, feed->queue, (uint32_t)l.sent, l.held, now_ns);
+        }
+    }
 }

@@ -44,6 +44,7 @@ struct lane_shape {
     lane_slow *slow;
     uint64_t status_checked, status_wanted; /* RX_ bits besides RX_CHECKED and RX_WHOLE */
     uint32_t length_least;                  /* at least FRAME_MIN */
+    bool is_sink; /* frames end here, and their slots go back to the receiver at once */
 };
 
 static inline uint32_t lane_drop(struct lane *lane, enum drop why)
@@ -71,7 +72,10 @@ static LANE_FAST void lane_step(struct lane *lane, struct lane_app app, struct d
         return;
     }
     *bytes += excess; /* length_least is added for the whole burst */
-    dma_store64(&slot->word, excess + (shape.length_least + (TX_EOP | TX_IFCS)));
+    if (shape.is_sink)
+        dma_store64(&slot->word, 0);
+    else
+        dma_store64(&slot->word, excess + (shape.length_least + (TX_EOP | TX_IFCS)));
 }
 
 static LANE_FAST bool slot_is_done(const struct descriptor *slot)
@@ -129,10 +133,15 @@ static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
         return 0;
     lane->count.rx_bytes += bytes + (uint64_t)n * shape.length_least;
     lane->next += n;
-    slot[-1].word |= TX_RS; /* report the head once this one is out */
+    if (!shape.is_sink)
+        slot[-1].word |= TX_RS; /* report the head once this one is out */
     uintptr_t in_ring = (uintptr_t)slot & (ring_bytes - 1);
     lane->slot = (struct descriptor *)(((uintptr_t)first & ~(ring_bytes - 1)) | in_ring);
-    mmio_write32(lane->tdt, 0, (uint32_t)(in_ring / sizeof(struct descriptor)));
+    uint32_t tail = (uint32_t)(in_ring / sizeof(struct descriptor));
+    if (shape.is_sink)
+        lane->taken = tail; /* lane_collect gives them back */
+    else
+        mmio_write32(lane->tdt, 0, tail);
     return n;
 }
 
@@ -168,10 +177,22 @@ typedef uint32_t lane_poll(struct lane *first, const struct lane *end);
 /* ---- Slow: in net/lane.c ---- */
 
 /* Take memory for the lane, show it to the cards (buffers: in writes, out reads; ring: in both, out
- * reads; head word: out writes), start both queues `core`. Boot CPU, before that core's loop. */
+ * reads; head word: out writes), start both queues `core`. out NULL: a sink, see nic.h. Boot CPU,
+ * before that core's loop. */
 enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core) MUST_CHECK;
 /* The same for a port's side queue of that core. */
 enum err side_open(struct port *port, unsigned core) MUST_CHECK;
+/* Take memory for a feed of this core on every port. Boot CPU, before any lane. */
+enum err feeds_open(void) MUST_CHECK;
+/* Give a feed a ring of `slots` (a multiple of 8, up to LANE_SLOTS): what is queued goes out, then
+ * fill writes each frame into its slot (0..slots-1) and returns its length. It runs again if the
+ * port has a link, else as soon as it has. Core `core`. ERR_BUSY: the queue did not stop. */
+enum err feed_fill(struct port *port, unsigned core, uint32_t slots,
+                   uint32_t (*fill)(void *context, uint32_t slot, uint8_t *frame),
+                   void *context) MUST_CHECK;
+/* The card's head word is now `head`: take up what it has finished. Bounded: what does not make
+ * sense is counted and ignored. Owner core. */
+void side_collect(struct side *side, uint32_t head);
 
 /* Copy `length` (FRAME_MIN..FRAME_MAX) bytes to the port's side queue of this core and send them.
  * Never waits; the caller keeps the frame. Any core, its own queue. false: dropped and counted. The

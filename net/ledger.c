@@ -26,6 +26,17 @@ static struct part {
 
 enum { CALL_LIMIT_US = 20000 };
 
+static void add_side(struct part *part, unsigned port, const struct side *side)
+{
+    struct side_ledger made = side_ledger(side);
+
+    part->sum.generated += made.generated;
+    part->sum.sent += made.sent;
+    part->sum.held += made.held;
+    add_drops(&part->sum, side->drops);
+    part->ports[port].sent += made.sent;
+}
+
 static void add_core(void *context)
 {
     struct part *part = context;
@@ -46,13 +57,9 @@ static void add_core(void *context)
         part->ports[lanes[i].out->index].sent += lane.sent;
     }
     for (unsigned i = 0; i < ports_n; i++) {
-        const struct side *side = &ports[i].side[core];
-        struct side_ledger made = side_ledger(side);
-        sum->generated += made.generated;
-        sum->sent += made.sent;
-        sum->held += made.held;
-        add_drops(sum, side->drops);
-        part->ports[i].sent += made.sent;
+        add_side(part, i, &ports[i].side[core]);
+        if (ports[i].feed)
+            add_side(part, i, &ports[i].feed[core]);
         if (ports[i].netif) {
             sum->consumed += ports[i].netif[core].consumed;
             sum->held += netif_held(&ports[i].netif[core]);

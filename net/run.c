@@ -26,6 +26,7 @@
 enum {
     SERVICE_NS = 100000000, /* links, counters and clocks are looked at ten times a second */
     IDLE_ROUNDS = 1000,     /* rounds without a frame before a core sleeps */
+    NAP_LEAST_NS = 50000,   /* less is not worth the way to sleep and back */
     IN_FLIGHT_NS = 1000000, /* the longest sleep while a card holds frames: nobody tells when it
                              * has sent them, and without free slots nothing comes in */
 };
@@ -224,7 +225,7 @@ static void open_lane(struct lane *lane, struct port *port, unsigned core)
 {
     struct port *out = app->output(port);
 
-    if (lane_open(lane, port, out, core) != OK)
+    if (lane_open(lane, port, app->is_sink ? NULL : out, core) != OK)
         log_error("port%u: no lane to port%u on core %u", port->index, out->index, core);
     lane->netif = port->netif ? &port->netif[core] : NULL;
     if (app->start)
@@ -293,6 +294,10 @@ void net_start(const struct cmdline *line)
  * sleep begins, and ends it. */
 static void rest(unsigned core, uint64_t until_service_ns)
 {
+    uint64_t due_ns = app->idle_ns ? app->idle_ns(core) : UINT64_MAX;
+
+    if (due_ns < NAP_LEAST_NS)
+        return;
     for (unsigned i = 0; i < ports_n; i++)
         if (!__atomic_load_n(&ports[i].is_in_reset, __ATOMIC_ACQUIRE))
             ports[i].ops->irq_arm(&ports[i], core + 1);
@@ -301,6 +306,8 @@ static void rest(unsigned core, uint64_t until_service_ns)
     uint64_t limit_ns = core == 0 ? until_service_ns : 0;
     if (lanes_are_in_flight(core))
         limit_ns = limit_ns ? MIN(limit_ns, (uint64_t)IN_FLIGHT_NS) : IN_FLIGHT_NS;
+    if (due_ns != UINT64_MAX)
+        limit_ns = limit_ns ? MIN(limit_ns, due_ns) : due_ns;
     smp_sleep(limit_ns);
 }
 
