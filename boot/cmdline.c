@@ -14,7 +14,15 @@ static const struct cmdline_key keys[] = {
     {"port#.vlan", CMDLINE_COUNT, false, NULL, "802.1Q tag of a port's address, 1 to 4094"},
     {"twamp", CMDLINE_COUNT, false, NULL, "UDP port of a TWAMP-light reflector"},
     {"port#.mtu", CMDLINE_COUNT, false, NULL, "longest datagram that app=route sends by a port"},
-    {"route", CMDLINE_ROUTE, true, NULL, "prefix,gateway (or portN, reject) for app=route"},
+    {"route", CMDLINE_ROUTE, true, NULL, "prefix,gateway; for app=route"},
+    {"rate", CMDLINE_TEXT, false, NULL, "app=generate: frames or bits a second, or percent"},
+    {"size", CMDLINE_TEXT, false, NULL, "app=generate: bytes of a frame with CRC, or imix"},
+    {"flows", CMDLINE_TEXT, false, NULL, "app=generate: UDP source ports"},
+    {"count", CMDLINE_TEXT, false, NULL, "app=generate: frames of a trial"},
+    {"duration", CMDLINE_TEXT, false, NULL, "app=generate: time of a trial"},
+    {"dst", CMDLINE_TEXT, false, NULL, "app=generate: address to send to"},
+    {"dstmac", CMDLINE_TEXT, false, NULL, "app=generate: MAC address to send to"},
+    {"ports", CMDLINE_TEXT, false, NULL, "app=generate: ports that send"},
     {"cpus", CMDLINE_COUNT, false, NULL, "use at most so many cores"},
     {"poll", CMDLINE_ENUM, false, "always|adaptive", "never sleep, or sleep when idle"},
     {"iommu", CMDLINE_ENUM, false, "require|on|off", "confine the cards behind VT-d"},
@@ -154,15 +162,11 @@ static bool is_route(const char *value)
     const char *comma = strchr(value, ',');
     struct ipv4_prefix p;
     be32_t gateway;
-    uint64_t port;
     if (!comma || (size_t)(comma - value) >= sizeof prefix)
         return false;
     memcpy(prefix, value, (size_t)(comma - value));
     prefix[comma - value] = 0;
-    const char *via = comma + 1;
-    return parse_prefix(prefix, &p) &&
-           (parse_ipv4(via, &gateway) || str_equal(via, "reject") ||
-            (str_starts(via, "port") && parse_u64(via + 4, &port)));
+    return parse_prefix(prefix, &p) && parse_ipv4(comma + 1, &gateway);
 }
 
 bool cmdline_console(const char *value, uint64_t *line, uint64_t *baud)
@@ -215,7 +219,7 @@ static const char *kind_wanted(const struct cmdline_key *key)
     case CMDLINE_PREFIX:
         return "an address such as 192.0.2.1/24";
     case CMDLINE_ROUTE:
-        return "prefix,gateway such as 10.0.0.0/8,192.0.2.254, or portN or reject behind the comma";
+        return "prefix,gateway such as 10.0.0.0/8,192.0.2.254";
     case CMDLINE_CONSOLE:
         return "ttyS0 to ttyS3, with ,baud if not 115200";
     case CMDLINE_TEXT:

@@ -18,6 +18,8 @@
     X(port_reset, "port was reset with the frame in its hands")                                    \
     X(side_full, "side queue had no free slot")                                                    \
     X(side_length, "side queue: frame too short or too long")                                      \
+    /* What a measuring port refused. */                                                           \
+    X(trial_other, "generator's frame of another trial, or flow")                                  \
     /* What the stack refused. */                                                                  \
     X(eth_other, "Ethernet address or type that nobody takes")                                     \
     X(eth_vlan, "VLAN tag missing or not that of our address")                                     \

@@ -16,7 +16,7 @@ import tempfile
 
 BUILD = pathlib.Path("build/bench")
 # The applications, and the most instructions a packet that each may take in bursts of 32.
-APPS = {"forward": 12.0, "echo": 40.0, "route": 45.0}
+APPS = {"forward": 12.0, "echo": 40.0, "route": 45.0, "sink": None, "generate": None}
 BURSTS = (1, 8, 32)
 CORES = (1, 2, 4, 8, 16)
 FLAT = 0.02  # how far instructions a packet may differ between 1 core and many

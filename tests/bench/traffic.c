@@ -10,6 +10,7 @@
 enum { AT_IP = 14, AT_ADDRESSES = 26, AT_UDP = 34, AT_NUMBER = 42, AT_FLOW = 50 };
 
 const struct traffic *traffic;
+uint64_t traffic_tag[2];
 uint32_t traffic_bytes = TRAFFIC_BYTES_LEAST;
 unsigned traffic_sources = 1;
 uint8_t traffic_mac[2][6];
@@ -80,10 +81,30 @@ static void pass_on(unsigned port, uint8_t *frame)
     traffic_checksum(frame + 24, frame + AT_IP, 20, 0);
 }
 
+/* A generator's frame: flows 49152 to 53247, each with its own numbers. It stays, so that the number
+ * and flow of other traffic need not. */
+static void measure(unsigned port, uint64_t i, uint16_t flow, uint8_t *frame)
+{
+    static uint32_t next[2][4096];
+    const uint32_t udp_bytes = traffic_bytes - AT_UDP;
+
+    memset(frame + AT_NUMBER, 0, traffic_bytes - AT_NUMBER);
+    put16(frame + AT_UDP, 49152 + flow % 4096);
+    put16(frame + AT_UDP + 2, 9);
+    memcpy(frame + 42, &traffic_tag[port], 8);
+    memcpy(frame + 50, &i, 6); /* any time not after now */
+    memcpy(frame + 56, &next[port][flow % 4096], 4);
+    next[port][flow % 4096]++;
+    memset(frame + 40, 0, 2);
+    traffic_checksum(frame + 40, frame + AT_ADDRESSES, (udp_bytes + 8 + 1) & ~1u, 17 + udp_bytes);
+}
+
 static const struct traffic traffics[] = {
     {.name = "forward"},
     {.name = "echo", .comes_back = true, .change = turn_round},
     {.name = "route", .make = send_far, .change = pass_on},
+    {.name = "sink", .stays = true, .make = measure},
+    {.name = "generate", .stays = true},
 };
 
 const struct traffic *traffic_find(const char *name)

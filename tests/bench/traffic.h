@@ -25,6 +25,9 @@ struct traffic {
 };
 const struct traffic *traffic_find(const char *name); /* NULL: no such row */
 
+/* Of the frames of sink, which are probes (net/probe.h) of this tag by port. */
+extern uint64_t traffic_tag[2];
+
 /* Set before the first frame. */
 extern const struct traffic *traffic;
 extern uint32_t traffic_bytes;   /* of a frame, CRC not counted; 60 unless set */

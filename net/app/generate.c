@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * app=generate: paced load out of some ports, and what comes back measured on all of them, so that
+ * one machine on both sides of a device under test is one RFC 2544 trial.
+ *
+ * The feed's buffers hold finished frames (net/probe.h); a burst stores what differs from frame to
+ * frame, and the tail once. How many are due is one multiplication of the time by the rate, so that
+ * nothing is divided and nothing drifts. All frames of a burst bear the time at which it is made:
+ * they are handed over together, and wait for each other in the card.
+ */
+#include "net/app.h"
+#include "net/app/measuring.h"
+#include "net/generator.h"
+#include "net/run.h"
+
+/* ---- What comes in ---- */
+
+static LANE_FAST bool returned_frame(struct lane_app app, uint8_t *frame, size_t length)
+{
+    return measure_frame(app, frame, length, true);
+}
+
+LANE_LOOP(returned_poll, .fast = returned_frame, MEASURING)
+
+/* ---- What goes out ---- */
+
+/* Make n frames from the feed's present slot on; they do not reach beyond its end. */
+static LANE_FAST void make_frames(struct generator *g, uint32_t n, uint64_t now_tsc)
+{
+    struct side *feed = g->feed;
+    struct descriptor *slot = feed->ring + feed->at, *end = slot + n;
+    uint8_t *frame = feed->frames + (size_t)feed->at * SLOT_BYTES;
+    const uint64_t time = now_tsc & (BIT64(PROBE_TIME_BITS) - 1);
+    const uint32_t first = PROBE_PORT + g->flow_first, last = PROBE_PORT + g->flow_end;
+    uint32_t flow = PROBE_PORT + g->flow, number = g->number;
+    uint32_t sum = probe_sum(g->sum + time + number);
+
+    do {
+        probe_stamp(frame, time, number, __builtin_bswap16((uint16_t)flow), sum);
+        slot->word &= ~TX_RS; /* from the last time round */
+        frame += SLOT_BYTES;
+        slot++;
+        if (++flow == last) { /* each flow has had this number */
+            flow = first;
+            number++;
+            sum = sum + 1 == 0xFFFF ? 0 : sum + 1;
+        }
+    } while (slot != end);
+    slot[-1].word |= TX_RS; /* report the head once this one is out */
+    g->flow = flow - PROBE_PORT;
+    g->number = number;
+}
+
+static __attribute__((noinline)) uint32_t generate_burst(struct generators *mine,
+                                                         struct generator *g, uint64_t now_tsc)
+{
+    struct side *feed = g->feed;
+    uint64_t since_tsc = now_tsc - g->began_tsc;
+
+    if ((int64_t)since_tsc < 0)
+        return 0;
+    if (__builtin_expect(now_tsc > g->end_tsc, 0)) {
+        generator_end(mine, g);
+        return 0;
+    }
+    uint64_t owed = (uint64_t)((unsigned __int128)since_tsc * g->per_tick >> 64) + 1 - g->made;
+    uint64_t n = MIN(g->quantum, g->left);
+    if ((int64_t)(owed - n) < 0)
+        return 0; /* a few more, and they go together */
+    if (__builtin_expect(owed > GENERATOR_BACKLOG, 0))
+        generator_skip(g, owed);
+    n = MIN(owed, g->left);
+    uint32_t head = dma_load32(feed->head);
+    if (head != feed->done_at)
+        side_collect(feed, head);
+    uint32_t room = feed->slots - 1 - (uint32_t)(feed->next - feed->done);
+    n = MIN(n, MIN(MIN(room, LANE_BURST), feed->slots - feed->at));
+    if (__builtin_expect(n == 0 || !feed->is_running, 0))
+        return 0;
+
+    make_frames(g, (uint32_t)n, now_tsc);
+    feed->at = feed->at + n == feed->slots ? 0 : feed->at + (uint32_t)n;
+    feed->next += n;
+    feed->generated += n;
+    mmio_write32(feed->tdt, 0, feed->at);
+    if (g->made == 0)
+        g->first_tsc = now_tsc;
+    g->last_tsc = now_tsc;
+    g->made += n;
+    g->left -= n;
+    if (__builtin_expect(g->left == 0, 0))
+        generator_end(mine, g);
+    return (uint32_t)n;
+}
+
+uint32_t generate_poll(struct lane *first, const struct lane *end)
+{
+    uint32_t n = returned_poll(first, end);
+
+    if (first == end)
+        return n;
+    struct generators *mine = &generators[first->core];
+    if (mine->n_on != 0)
+        for (unsigned i = 0; i < ports_n; i++)
+            if (mine->port[i].is_on)
+                n += generate_burst(mine, &mine->port[i], cpu_tsc());
+    return n;
+}
+
+/* ---- The application ---- */
+
+static bool has_memory;
+
+static void generate_prepare(void)
+{
+    has_memory = receivers_open(true) && feeds_open() == OK;
+}
+
+static struct port *generate_output(struct port *in)
+{
+    return has_memory ? in : NULL;
+}
+
+APP(generate) = {
+    .name = "generate",
+    .help = "send paced load, and measure what comes back",
+    .poll = generate_poll,
+    .configure = generator_configure,
+    .prepare = generate_prepare,
+    .output = generate_output,
+    .start = receiver_start,
+    .is_sink = true,
+    .service = generator_service,
+    .idle_ns = generator_idle_ns,
+    .command_start = trial_start,
+    .command_stop = trial_stop,
+};
