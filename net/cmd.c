@@ -123,6 +123,11 @@ static const struct {
 };
 static_assert(ARRAY_SIZE(drop_names) == DROP_COUNT, "a name for each way to drop");
 
+const char *ledger_drop_name(enum drop why)
+{
+    return drop_names[why].name;
+}
+
 static void json_ledger(const struct call *call, const struct ledger *ledger)
 {
     struct json j;

@@ -11,6 +11,7 @@
 #include "kernel/mailbox.h"
 #include "kernel/memory.h"
 #include "kernel/str.h"
+#include "net/netif.h"
 
 enum {
     HEAD_BYTES = 16,            /* a head word's own 16-byte cell */
@@ -61,10 +62,44 @@ static void count_unsent(struct lane *lane, uint32_t length)
     lane->count.unsent_bytes += length;
 }
 
+/* How often a frame of this lane has met each fate. */
+struct fates {
+    uint64_t n[FATE_DROPPED + DROP_COUNT];
+};
+
+static void count_fates(const struct lane *lane, struct fates *fates)
+{
+    const struct netif *nif = lane->netif;
+
+    fates->n[FATE_CONSUMED] = lane->count.consumed + (nif ? nif->consumed : 0);
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        fates->n[FATE_DROPPED + i] = lane->count.drops[i] + (nif ? nif->drops[i] : 0);
+}
+
+/* Note what became of a frame: the fate whose number has grown since `before`. */
+static void note(const struct lane *lane, const struct descriptor *slot, uint32_t length,
+                 uint32_t sent, const struct fates *before)
+{
+    struct fates now;
+    uint16_t fate = sent ? FATE_SENT : FATE_KEPT;
+
+    count_fates(lane, &now);
+    for (uint16_t i = FATE_DROPPED + DROP_COUNT - 1; !sent && i >= FATE_CONSUMED; i--)
+        if (i != FATE_KEPT && now.n[i] != before->n[i])
+            fate = i;
+    lanes_extras[lane->core].notes[(slot - lane->ring) % LANE_BURST] =
+        (struct lane_note){(uint16_t)length, (uint16_t)sent, fate};
+}
+
 void lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
                 uint32_t counted)
 {
     uint32_t length = (uint32_t)(checked & RX_LENGTH), out = 0;
+    bool is_traced = lanes_extras[lane->core].notes != NULL;
+    struct fates before;
+
+    if (is_traced)
+        count_fates(lane, &before);
 
     lane->count.rx_bytes += (uint64_t)length - counted;
     if (is_whole(checked)) {
@@ -80,6 +115,8 @@ void lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked, la
         lane->count.unsent_bytes += (uint64_t)length - out;
     /* Length 0 sends nothing and keeps the order: the slot comes back by the same way. */
     dma_store64(&slot->word, out | TX_EOP | TX_IFCS);
+    if (is_traced)
+        note(lane, slot, length, out, &before);
 }
 
 /* ---- What is where ---- */
@@ -256,16 +293,22 @@ void lanes_drain_by(lane_slow *slow)
     drain_slow = slow;
 }
 
-static uint32_t drain(struct lane *lane)
+uint32_t lane_drain(struct lane *lane)
 {
+    bool is_traced = lanes_extras[lane->core].notes != NULL;
+    struct fates before;
     uint32_t n = 0;
 
+    if (lane->state != LANE_DRAINING)
+        return 0;
     while (n < LANE_BURST && slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)])) {
         uint32_t i = lane->next & (LANE_SLOTS - 1);
         struct descriptor *slot = &lane->ring[i];
         uint8_t *frame = lane->frames + (size_t)i * SLOT_BYTES;
         uint64_t checked = dma_load64(&slot->word) & RX_CHECKED;
 
+        if (is_traced)
+            count_fates(lane, &before);
         if (!is_whole(checked))
             refuse(lane, checked);
         else if (!drain_slow || drain_slow(lane, frame, (uint32_t)(checked & RX_LENGTH)) != 0)
@@ -273,6 +316,8 @@ static uint32_t drain(struct lane *lane)
         lane->count.rx_bytes += checked & RX_LENGTH;
         count_unsent(lane, (uint32_t)(checked & RX_LENGTH));
         dma_store64(&slot->word, 0);
+        if (is_traced)
+            note(lane, slot, (uint32_t)(checked & RX_LENGTH), 0, &before);
         lane->next++;
         n++;
     }
@@ -294,8 +339,7 @@ uint32_t lanes_drain(unsigned core)
     uint32_t n = 0;
 
     for (struct lane *lane = row(core); lane != row(core + 1); lane++)
-        if (lane->state == LANE_DRAINING)
-            n += drain(lane);
+        n += lane_drain(lane);
     return n;
 }
 
@@ -487,6 +531,8 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
     side->next++;
     side->at = (i + 1) & (SIDE_SLOTS - 1);
     mmio_write32(side->tdt, 0, side->at);
+    if (lanes_extras[cpu_this()->index].side_sent)
+        lanes_extras[cpu_this()->index].side_sent(port, frame, length);
     return true;
 }
 

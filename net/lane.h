@@ -208,12 +208,31 @@ void lanes_service(uint64_t now_ns);
  * use for them. Returns how many. */
 uint32_t lanes_drain(unsigned core);
 void lanes_drain_by(lane_slow *slow);
+/* The same for one lane, which may be in any state. */
+uint32_t lane_drain(struct lane *lane);
 /* Why a core's rounds must do more than poll its lanes: one for each of them that drains, and for
  * whatever else is rare and would cost the loop a test of its own. run_round asks this one word. The
  * owner core alone writes it. */
 struct extras {
     uint32_t n;
+    /* For whoever traces frames (net/capture.c); NULL: nobody does. What became of each that left
+     * the fast way: in slot i of its ring, notes[i % LANE_BURST]. And a call for each frame that
+     * leaves by a side queue. */
+    struct lane_note *notes;
+    void (*side_sent)(const struct port *port, const uint8_t *frame, uint32_t length);
 } __attribute__((aligned(CACHE_LINE_BYTES)));
+struct lane_note {
+    uint16_t length; /* as it came */
+    uint16_t sent;   /* bytes handed to the output card; 0: none */
+    uint16_t fate;
+};
+enum lane_fate {
+    FATE_FAST,  /* nothing was noted */
+    FATE_SENT,
+    FATE_CONSUMED,
+    FATE_KEPT, /* counted as nothing so far */
+    FATE_DROPPED, /* as FATE_DROPPED + enum drop */
+};
 extern struct extras lanes_extras[QUEUES_MAX];
 
 /* The console's `stop`: no lane receives any more; what had come in is handled by `poll`, the

@@ -27,6 +27,9 @@ struct ledger {
  * exact core by core. Core 0. */
 struct ledger ledger_read(void);
 
+/* A way to drop, as the operator reads it. */
+const char *ledger_drop_name(enum drop why);
+
 /* As of the last ledger_read: what one port's card counts, beside what we count for the same wire.
  * They agree when no frame is on its way through the card. */
 struct ledger_port {

@@ -19,6 +19,7 @@
 #include "kernel/start.h"
 #include "kernel/str.h"
 #include "kernel/watch.h"
+#include "net/capture.h"
 #include "net/eth.h"
 #include "net/netif.h"
 #include "net/services.h"
@@ -62,7 +63,16 @@ struct row run_row(unsigned core)
 /* A round with more to do than to poll. */
 static __attribute__((noinline)) uint32_t long_round(const struct row *row)
 {
-    return app->poll(row->first, row->end) + lanes_drain(row->core);
+    uint32_t n = 0;
+
+    if (!capture_is_on(row->core))
+        return app->poll(row->first, row->end) + lanes_drain(row->core);
+    for (struct lane *lane = row->first; lane != row->end; lane++) {
+        capture_before(lane);
+        n += app->poll(lane, lane + 1) + lane_drain(lane);
+        capture_after(lane);
+    }
+    return n;
 }
 
 uint32_t run_round(const struct row *row)
@@ -277,6 +287,7 @@ void net_start(const struct cmdline *line)
     lanes_cores = MIN(cpus_n, QUEUES_MAX);
     for (unsigned i = 0; i < ports_n; i++)
         configure_port(line, &ports[i], chosen);
+    capture_prepare();
     log_info("app=%s: %s", chosen->name, chosen->help);
     if (chosen->configure)
         chosen->configure(line);

@@ -9,7 +9,7 @@ BENCH_REGISTERS := 0x4000000000ull
 BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 -fno-pic $(HOST_WARN) $(BENCH_INC) -DREGISTERS=$(BENCH_REGISTERS) -MMD -MP
 
 BENCH_OURS := $(wildcard drivers/*.c drivers/x540/*.c net/app/*.c) \
-    net/lane.c net/run.c $(STACK) $(ROUTER) $(GENERATOR) \
+    $(LOOP) $(STACK) $(ROUTER) $(GENERATOR) \
     boot/cmdline.c kernel/parse.c kernel/fmt.c
 BENCH_HOST := tests/bench/bench_loop.c tests/bench/traffic.c tests/bench/probes.c tests/bench/bar.c tests/bench/routes.c tests/host/machine.c $(MODEL)
 

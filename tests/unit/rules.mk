@@ -15,6 +15,8 @@ ROUTER := net/route.c net/route_text.c net/hops.c net/router.c net/router_setup.
     net/ip_option.c
 # What app=generate and app=sink have besides, without their commands.
 GENERATOR := net/generator.c net/receiver.c net/trial.c net/probe.c net/measure.c
+# A core's loop, without applications.
+LOOP := net/lane.c net/run.c net/capture.c net/bpf.c
 
 HOST_WARN := -Wall -Wextra -Werror
 HOST_INC := -Itests/host -I.
@@ -22,9 +24,9 @@ UNIT_CFLAGS := -std=gnu11 -g -O1 -fno-omit-frame-pointer $(HOST_WARN) $(HOST_INC
     -fsanitize=address,undefined -fno-sanitize-recover=all -MMD -MP
 
 # $(call links_of,FILE): the words of its links comment, names like $(MODEL) and $(STACK) replaced.
-links_of = $(subst $$(GENERATOR),$(GENERATOR),$(subst $$(ROUTER),$(ROUTER),$(subst $$(STACK),$(STACK),$(subst $$(MODEL),$(MODEL),\
+links_of = $(subst $$(LOOP),$(LOOP),$(subst $$(GENERATOR),$(GENERATOR),$(subst $$(ROUTER),$(ROUTER),$(subst $$(STACK),$(STACK),$(subst $$(MODEL),$(MODEL),\
     $(shell sed -n '1,40{/links:/,/\*\//p}' $(1) | \
-    sed 's/^.*links://;s/\*\/.*//;s/^ *\*//')))))
+    sed 's/^.*links://;s/\*\/.*//;s/^ *\*//'))))))
 
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=build/unit/%)
