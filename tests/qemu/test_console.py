@@ -183,6 +183,8 @@ def test_claims_that_nobody_asked_for_change_no_neighbour(console):
 
 
 def test_an_address_conflict_is_said_above_the_line_and_defended(console):
+    # While it probes, the address is not theirs yet, and nothing to defend.
+    receive(console, lambda p: ARP in p and p[ARP].psrc == THEIR_IP and p[ARP].pdst == THEIR_IP)
     console.send("show mem")
     console.wires[0].send(arp(op=1, hwsrc=EVIL_MAC, psrc=THEIR_IP, hwdst="00:00:00:00:00:00",
                               pdst=THEIR_IP))

@@ -43,8 +43,11 @@ def test_a_silent_core_is_named_in_x2apic_mode(boot, newer_qemu):
     machine = boot("panic=exit selftest=core-silent", wires=0, cores=3, prompt=False,
                    emulator=newer_qemu, extra=X2APIC + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
     assert machine.wait_exit() == 3
-    assert re.search(r"core 1 has been silent for \d+ ms; it is at\n.*fall_silent",
-                     machine.console_text.replace("\r", ""))
+    text = machine.console_text.replace("\r", "")
+    # On a host with too little time for all of them it answers a little later, to the panic.
+    assert re.search(r"core 1 has been silent for \d+ ms; it is at\n.*fall_silent", text) or (
+        re.search(r"core 1 has been silent for \d+ ms and does not answer", text)
+        and re.search(r"core 1 was at\n.*fall_silent", text)), text
 
 
 def test_typing_wakes_core_0_in_x2apic_mode(boot, newer_qemu):
