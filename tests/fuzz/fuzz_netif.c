@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/netif.c fed a run of frames: each is counted once, an answer is a right frame. The input is a
- * sequence of [flags, length (2 bytes), frame]; the flags give the frame our addresses and right
- * checksums, or let time pass, so that the fuzzer is not stopped at the first comparison.
+ * The stack of one port fed a run of frames: each is counted once or held, an answer is a right
+ * frame, and so is all that is sent besides. The input is a sequence of [flags, length (2 bytes),
+ * frame]; the flags give the frame our addresses and right checksums, a tag, cut it into fragments,
+ * or let time pass, so that the fuzzer is not stopped at the first comparison.
  *
  * links: $(STACK)
  */
@@ -11,6 +12,7 @@
 
 #include "net/eth.h"
 #include "net/netif.h"
+#include "net/services.h"
 #include "tests/unit/frames.h"
 
 #define FLAG_US       1 /* to our MAC address, from somebody's */
@@ -18,6 +20,11 @@
 #define FLAG_CHECKSUM 4
 #define FLAG_TIME     8  /* two seconds pass; all that is due is made */
 #define FLAG_LOOK_UP  16 /* look up what the frame names as its source; ping it */
+#define FLAG_TAG      32 /* comes with the tag of our VLAN, or a priority */
+#define FLAG_VLAN     64 /* from here on our address has a VLAN, or has none */
+#define FLAG_CUT      128 /* comes in two fragments, the second first; each goes through the rest */
+
+static struct reass reass;
 
 static void demand(bool is_true, const char *what)
 {
@@ -29,22 +36,93 @@ static void demand(bool is_true, const char *what)
 
 static uint64_t counted(const struct netif *nif)
 {
-    uint64_t sum = nif->answered + nif->consumed;
+    uint64_t sum = nif->answered + nif->consumed + netif_held(nif);
     for (unsigned i = 0; i < DROP_COUNT; i++)
         sum += nif->drops[i];
     return sum;
 }
 
-static void judge(const uint8_t *frame, uint32_t n)
+/* A frame that the stack made: with our tag, if we have one; whole, or a right fragment. */
+static void judge(const struct netif *nif, const uint8_t *frame, uint32_t n)
 {
-    const char *fault = fault_of(frame, n);
+    uint8_t plain[ETH_BUFFER + VLAN_BYTES];
+    memcpy(plain, frame, n);
+    if (nif->vlan != 0) {
+        demand(n >= 64 && get16(plain + 12) == 0x8100 && get16(plain + 14) % 4096 == nif->vlan, "tag");
+        memmove(plain + 12, plain + 16, n - 16);
+        n -= 4;
+    }
+    unsigned field = get16(plain + 20);
+    if (get16(plain + 12) == 0x0800 && field != 0) {
+        unsigned total = get16(plain + 16);
+        demand(n >= 60 && n <= 1514 && total > 20 && total + 14 <= n, "lengths of a fragment");
+        demand(slow_sum(plain + 14, 20, 0) == 0xFFFF, "header checksum of a fragment");
+        demand(field < 0x4000 && (!(field & 0x2000) || total % 8 == 4), "cut of a fragment");
+        demand((field & 0x1FFF) * 8 + total <= 65535, "end of a fragment");
+        return;
+    }
+    if (get16(plain + 12) == 0x0800 && plain[22] == 255) /* the reflector's: mended for fault_of */
+        demand(plain[23] == 17 && get16(plain + 34) == 862, "TTL");
+    const char *fault = fault_of(plain, n);
     demand(fault == NULL, fault);
+}
+
+static unsigned sent_n;
+static void send(void *context, const uint8_t *frame, uint32_t n)
+{
+    judge(context, frame, n);
+    sent_n++;
+}
+
+static void give(struct netif *nif, uint8_t flags, const uint8_t *bytes, size_t n)
+{
+    uint8_t *frame = malloc(ETH_BUFFER);
+    memset(frame, 0xA5, ETH_BUFFER);
+    memcpy(frame, bytes, n);
+    if (flags & FLAG_TAG && n >= 14 && n + 4 <= ETH_BUFFER) {
+        memmove(frame + 16, frame + 12, n - 12);
+        put16(frame + 12, 0x8100);
+        put16(frame + 14, 5 << 13 | nif->vlan);
+        n += 4;
+    }
+    uint64_t before = counted(nif);
+    sent_n = 0;
+    uint32_t answer = netif_input(nif, frame, (uint32_t)n);
+    demand(counted(nif) == before + 1, "frame neither counted once nor held");
+    demand(sent_n <= 46 + REASS_SLOTS, "too many frames sent for one");
+    demand(netif_held(nif) <= 65536, "held");
+    if (answer != 0)
+        judge(nif, frame, answer);
+    free(frame);
+}
+
+/* The IPv4 frame as two fragments, cut behind `at` bytes of payload; false: it cannot be cut. */
+static bool cut(struct netif *nif, uint8_t flags, const uint8_t *bytes, size_t n)
+{
+    size_t header = n >= 34 ? (bytes[14] & 15u) * 4u : 0, total = n >= 34 ? get16(bytes + 16) : 0;
+    if (get16(bytes + 12) != 0x0800 || header < 20 || total + 14 > n || total < header + 16)
+        return false;
+    size_t at = (total - header) / 2 / 8 * 8;
+    for (unsigned i = 0; i < 2; i++) {
+        bool is_head = i == 1;
+        uint8_t piece[ETH_BUFFER];
+        size_t skip = is_head ? 0 : at, length = is_head ? at : total - header - at;
+        memcpy(piece, bytes, 14 + header);
+        memcpy(piece + 14 + header, bytes + 14 + header + skip, length);
+        put16(piece + 16, (unsigned)(header + length));
+        put16(piece + 20, (get16(bytes + 20) + (unsigned)skip / 8) | (is_head ? 0x2000 : 0));
+        fix_ip(piece);
+        give(nif, flags, piece, 14 + header + length);
+    }
+    return true;
 }
 
 static void step(struct netif *nif, uint8_t flags, uint8_t *frame, size_t n, uint64_t *now)
 {
     uint8_t made[ETH_BUFFER], mac[6];
 
+    if (flags & FLAG_VLAN)
+        nif->vlan = nif->vlan != 0 ? 0 : 100;
     if (n >= 34) {
         if (flags & FLAG_US) {
             memcpy(frame, US_MAC, 6);
@@ -59,21 +137,18 @@ static void step(struct netif *nif, uint8_t flags, uint8_t *frame, size_t n, uin
         if (flags & FLAG_LOOK_UP) {
             uint32_t ip = get32(frame + (get16(frame + 12) == 0x0806 ? 28 : 26));
             if (netif_resolve(nif, ip, mac) == NETIF_READY)
-                judge(made, netif_ping(nif, made, mac, ip, 1, 1, n));
+                judge(nif, made, netif_ping(nif, made, mac, ip, 1, 1, n));
         }
     }
     if (flags & FLAG_TIME) {
         *now += 2000000000u;
         unsigned frames = 0;
         for (uint32_t made_n; (made_n = netif_poll(nif, *now, made)) != 0; frames++)
-            judge(made, made_n);
-        demand(frames <= ARP_ENTRIES + NETIF_ANNOUNCES, "poll makes too many frames");
+            judge(nif, made, made_n);
+        demand(frames <= ARP_ENTRIES + 1, "poll makes too many frames");
     }
-    uint64_t before = counted(nif);
-    uint32_t answer = netif_input(nif, frame, (uint32_t)n);
-    demand(counted(nif) == before + 1, "frame not counted once");
-    if (answer != 0)
-        judge(frame, answer);
+    if (!(flags & FLAG_CUT) || !cut(nif, flags, frame, n))
+        give(nif, flags, frame, n);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -82,6 +157,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t now = 1000000000;
 
     memset(&nif, 0, sizeof(nif));
+    reass.held = 0;
+    for (unsigned i = 0; i < REASS_SLOTS; i++) {
+        reass.slots[i].state = REASS_FREE;
+        reass.slots[i].frames = 0;
+    }
+    nif.reass = &reass;
+    nif.send = send;
+    nif.send_context = &nif;
+    demand(netif_bind(&nif, 862, udp_twamp, NULL), "bind");
     demand(netif_configure(&nif, (const uint8_t *)US_MAC, US_IP, 24, IP(192, 0, 2, 254)) == NULL,
            "configuration");
     while (size >= 3) {
@@ -91,11 +175,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size -= 3;
         if (n > size)
             n = size;
-        uint8_t *frame = malloc(ETH_BUFFER);
-        memset(frame, 0xA5, ETH_BUFFER);
+        uint8_t frame[ETH_BUFFER] = {0};
         memcpy(frame, data, n);
         step(&nif, flags, frame, n, &now);
-        free(frame);
         data += n;
         size -= n;
     }

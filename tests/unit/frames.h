@@ -174,7 +174,8 @@ static inline const char *fault_of(const uint8_t *frame, size_t n)
             return "padding";
     if (slow_sum(ip, 20, 0) != 0xFFFF)
         return "IPv4 checksum";
-    if (get32(ip + 12) != US_IP || ip[8] != 64 || get16(ip + 6) != 0)
+    bool is_twamp = ip[9] == 17 && get16(ip + 20) == 862; /* RFC 5357 section 4.2.1 */
+    if (get32(ip + 12) != US_IP || ip[8] != (is_twamp ? 255 : 64) || get16(ip + 6) != 0)
         return "IPv4 fields";
     if (ip[9] == 1)
         return slow_sum(ip + 20, total - 20, 0) == 0xFFFF ? NULL : "ICMP checksum";
