@@ -157,7 +157,7 @@ void hops_want(struct port *port, uint32_t ip, uint64_t now_ns)
     }
     put(hop, mac);
     if (!routes_find(&routes, ip, 32))
-        (void)set_rule(ip, 32, hop); /* no room for it: its frames go on the slow way */
+        (void)set_rule(ip, 32, hop); /* no room for it: its frames take the slow way */
 }
 
 void hops_refresh(uint64_t now_ns)
@@ -171,6 +171,8 @@ void hops_refresh(uint64_t now_ns)
             continue;
         bool is_known = arp_lookup(&port->netif->arp, hops[i].ip, now_ns, mac, &has_failed);
         put(i, is_known ? mac : NULL);
+        if (is_known && !routes_find(&routes, hops[i].ip, 32))
+            (void)set_rule(hops[i].ip, 32, i); /* a gateway is a host too */
         if (has_failed && hops[i].is_host)
             forget_host(i);
     }

@@ -1,0 +1,714 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What RFC 1812, sections 4 and 5, says that a router must and must not do, each test named after its
+ * section; tests/rfc/rfc1812.tsv lists the requirements. Everything goes through app=route whole: the
+ * driver, three model cards, both ways of the application.
+ */
+/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
+ * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+ * drivers/x540/stats.c net/lane.c net/run.c net/ledger.c net/app/route.c $(ROUTER) $(STACK)
+ * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c $(MODEL) */
+#include "tests/unit/router_host.h"
+
+#define FAR      ADDRESS(10, 9, 9, 9)
+#define GATEWAY  ADDRESS(198, 51, 100, 10)
+#define SMALL    ADDRESS(10, 2, 0, 1) /* by port 2, MTU 576 */
+#define SMALL_BY ADDRESS(203, 0, 113, 10)
+#define BACK     ADDRESS(10, 1, 0, 1) /* by the port that it comes from */
+#define OUR_IP   ADDRESS(192, 0, 2, 1)
+
+static uint8_t frame[2048];
+
+static void silent(enum drop why)
+{
+    uint64_t before = dropped(why);
+
+    give(frame, 100);
+    assert_int_equal(sent_n, 0);
+    assert_int_equal(dropped(why), before + 1);
+}
+
+/* An option of `n` bytes, in a header that has room for it. */
+static void make_option(uint32_t length, uint32_t dst, const uint8_t *option, uint32_t n)
+{
+    make(frame, length, dst, (n + 3) & ~3u);
+    memset(frame + 34, 0, (n + 3) & ~3u);
+    memcpy(frame + 34, option, n);
+    mend(frame);
+}
+
+/* ---- 4.2.2: the header ---- */
+
+static void rfc1812_4_2_2_1__unknown_options__pass_unchanged(void **state)
+{
+    (void)state;
+    static const uint8_t options[][8] = {{0x5E, 8, 1, 2, 3, 4, 5, 6},
+                                         {0xDE, 4, 9, 9, 1, 1, 1, 0},
+                                         {148, 4, 0, 0, 1, 1, 1, 1}};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(options); i++) {
+        make_option(100, FAR, options[i], 8);
+        give(frame, 100);
+        is_forwarded(frame, 100, 1, GATEWAY);
+    }
+}
+
+static void rfc1812_4_2_2_1__source_routes__refused_and_told(void **state)
+{
+    (void)state;
+    static const uint8_t loose[] = {131, 7, 4, 10, 9, 9, 9}, strict[] = {137, 7, 4, 10, 9, 9, 9};
+
+    make_option(100, FAR, loose, 7);
+    give(frame, 100);
+    is_error(0, frame, ICMP_UNREACHABLE, ICMP_SOURCE_ROUTE_FAILED, 0);
+    make_option(100, FAR, strict, 7);
+    give(frame, 100);
+    is_error(0, frame, ICMP_UNREACHABLE, ICMP_SOURCE_ROUTE_FAILED, 0);
+    assert_int_equal(dropped(DROP_ip_option), 2);
+}
+
+static void rfc1812_4_2_2_5__wrong_checksum__dropped_in_silence(void **state)
+{
+    (void)state;
+    for (unsigned bit = 0; bit < 16; bit++) {
+        make(frame, 100, FAR, 0);
+        frame[24 + bit / 8] ^= (uint8_t)(1 << bit % 8);
+        silent(DROP_ip_checksum);
+        make(frame, 100, FAR, 4); /* by the slow way */
+        frame[24 + bit / 8] ^= (uint8_t)(1 << bit % 8);
+        silent(DROP_ip_checksum);
+    }
+}
+
+/* Put the fragments that left together; checks each. Returns the payload's length. */
+static uint32_t join(uint32_t mtu, uint8_t *payload, bool *more)
+{
+    uint32_t end = 0;
+
+    for (unsigned i = 0; i < sent_n; i++) {
+        const uint8_t *ip = sent[i].bytes + 14;
+        uint32_t header = (ip[0] & 15u) * 4, total = wire_get16(ip + 2), n = total - header;
+        uint16_t word = wire_get16(ip + 6);
+        assert_int_equal(sent[i].port, 2);
+        assert_true(total <= mtu && 14 + total <= sent[i].length);
+        assert_int_equal(fold(sum16(ip, header)), 0);
+        assert_int_equal((word & 0x1FFFu) * 8, end);
+        *more = word & 0x2000;
+        assert_true(*more ? n % 8 == 0 : i == sent_n - 1);
+        memcpy(payload + end, ip + header, n);
+        end += n;
+    }
+    return end;
+}
+
+static void rfc1812_4_2_2_7__longer_than_the_mtu__fragments_that_join(void **state)
+{
+    (void)state;
+    uint8_t payload[2048];
+    bool more;
+
+    for (uint32_t length = 576 + 14 + 1; length <= 1514; length += 37) {
+        make(frame, length, SMALL, 0);
+        give(frame, length);
+        assert_true(sent_n >= 2);
+        assert_int_equal(join(576, payload, &more), length - 34);
+        assert_memory_equal(payload, frame + 34, length - 34);
+        assert_false(more);
+    }
+}
+
+static void rfc1812_4_2_2_7__fragment_cut_again__offsets_and_flags_go_on(void **state)
+{
+    (void)state;
+    uint8_t payload[2048 + 65536];
+    bool more;
+
+    make(frame, 1514, SMALL, 0);
+    wire_put16(frame + 20, 0x2000 | 185);
+    wire_put16(frame + 16, 1492); /* a multiple of 8 behind the header */
+    mend(frame);
+    give(frame, 1506);
+    for (unsigned i = 0; i < sent_n; i++) {
+        uint16_t word = wire_get16(sent[i].bytes + 20);
+        wire_put16(sent[i].bytes + 20, (uint16_t)(word - 185)); /* as `join` counts them */
+        mend(sent[i].bytes);
+    }
+    assert_int_equal(join(576, payload, &more), 1472);
+    assert_memory_equal(payload, frame + 34, 1472);
+    assert_true(more); /* the whole's last one is yet to come */
+}
+
+static void rfc1812_4_2_2_9__ttl_0_and_1_to_us__received(void **state)
+{
+    (void)state;
+    for (unsigned ttl = 0; ttl < 2; ttl++)
+        for (unsigned port = 0; port < 2; port++) {
+            make(frame, 100, port ? ADDRESS(198, 51, 100, 1) : OUR_IP, 0);
+            frame[22] = (uint8_t)ttl;
+            frame[23] = 1; /* an echo */
+            memset(frame + 34, 0, 66);
+            frame[34] = 8;
+            wire_put16(frame + 36, fold(sum16(frame + 34, 66)));
+            mend(frame);
+            give(frame, 100);
+            assert_int_equal(sent_n, 1);
+            assert_int_equal(sent[0].bytes[34], 0);
+            assert_int_equal(wire_get32(sent[0].bytes + 26), wire_get32(frame + 30));
+        }
+}
+
+static void rfc1812_4_2_2_9__nothing_leaves_with_ttl_0(void **state)
+{
+    (void)state;
+    for (unsigned ttl = 0; ttl < 4; ttl++)
+        for (unsigned options = 0; options < 8; options += 4) {
+            make(frame, 100, FAR, options);
+            frame[22] = (uint8_t)ttl;
+            mend(frame);
+            give(frame, 100);
+            for (unsigned i = 0; i < sent_n; i++)
+                assert_true(sent[i].bytes[22] > 0);
+        }
+}
+
+static void rfc1812_4_2_2_11__addresses_of_nobody__not_forwarded(void **state)
+{
+    (void)state;
+    static const uint32_t never[] = {ADDRESS(0, 0, 0, 1), ADDRESS(0, 255, 1, 1),
+                                     ADDRESS(127, 0, 0, 1), ADDRESS(127, 255, 255, 254),
+                                     ADDRESS(240, 0, 0, 1), ADDRESS(255, 255, 255, 254)};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(never); i++) {
+        make(frame, 100, never[i], 0);
+        silent(DROP_route_never);
+    }
+}
+
+/* ---- 4.2.3: broadcasts, path MTU ---- */
+
+static void rfc1812_4_2_3_1__broadcasts_of_our_nets__end_here(void **state)
+{
+    (void)state;
+    static const uint32_t many[] = {ADDRESS(192, 0, 2, 255), ADDRESS(192, 0, 2, 0),
+                                    ADDRESS(198, 51, 100, 255), ADDRESS(198, 51, 100, 0),
+                                    ADDRESS(255, 255, 255, 255)};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(many); i++) {
+        make(frame, 100, many[i], 0);
+        silent(DROP_ip_broadcast);
+    }
+}
+
+static void rfc1812_4_2_3_3__too_big_and_not_to_be_cut__told_the_mtu(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {591, 1000, 1514};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
+        make(frame, lengths[i], SMALL, 0);
+        frame[20] = 0x40;
+        mend(frame);
+        give(frame, lengths[i]);
+        assert_int_equal(sent_n, 1);
+        is_error(0, frame, ICMP_UNREACHABLE, ICMP_TOO_BIG, 576);
+    }
+    assert_int_equal(dropped(DROP_route_too_big), 3);
+    make(frame, 590, SMALL, 0); /* it just fits */
+    frame[20] = 0x40;
+    mend(frame);
+    give(frame, 590);
+    is_forwarded(frame, 590, 2, SMALL_BY);
+}
+
+/* ---- 4.3.2: errors in general ---- */
+
+static void rfc1812_4_3_2_3__error_quotes_what_came(void **state)
+{
+    (void)state;
+    for (uint32_t length = 60; length <= 1514; length += 97) {
+        make(frame, length, ADDRESS(172, 16, 0, 1), 0);
+        give(frame, length);
+        is_error(0, frame, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
+    }
+}
+
+static void rfc1812_4_3_2_4__error_comes_from_the_port_that_it_leaves_by(void **state)
+{
+    (void)state;
+    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    memcpy(frame, ports[2].mac, 6);
+    mac_of(2, SMALL_BY, frame + 6);
+    wire_put32(frame + 26, ADDRESS(10, 2, 7, 7));
+    mend(frame);
+    give_by(2, frame, 100);
+    assert_int_equal(sent_n, 1);
+    assert_int_equal(sent[0].port, 2);
+    assert_int_equal(wire_get32(sent[0].bytes + 26), ADDRESS(203, 0, 113, 1));
+    assert_memory_equal(sent[0].bytes, frame + 6, 6);
+}
+
+static void rfc1812_4_3_2_7__no_error_about_an_error(void **state)
+{
+    (void)state;
+    static const uint8_t errors[] = {3, 4, 5, 11, 12, 99};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(errors); i++) {
+        make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+        frame[23] = 1;
+        frame[34] = errors[i];
+        mend(frame);
+        silent(DROP_route_none);
+    }
+    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    frame[23] = 1;
+    frame[34] = 8; /* about an echo it is allowed */
+    mend(frame);
+    give(frame, 100);
+    is_error(0, frame, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
+}
+
+static void rfc1812_4_3_2_7__no_error_about_a_bad_header(void **state)
+{
+    (void)state;
+    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    frame[25] ^= 1;
+    silent(DROP_ip_checksum);
+    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    frame[14] = 0x65;
+    mend(frame);
+    silent(DROP_ip_header);
+}
+
+static void rfc1812_4_3_2_7__no_error_about_many(void **state)
+{
+    (void)state;
+    make(frame, 100, ADDRESS(224, 0, 0, 9), 0);
+    silent(DROP_ip_broadcast);
+    make(frame, 100, ADDRESS(198, 51, 100, 255), 0);
+    silent(DROP_ip_broadcast);
+    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    memset(frame, 0xFF, 6);
+    silent(DROP_ip_not_ours);
+}
+
+static void rfc1812_4_3_2_7__no_error_to_a_source_that_is_nobody(void **state)
+{
+    (void)state;
+    static const uint32_t nobody[] = {0, ADDRESS(0, 1, 2, 3), ADDRESS(127, 0, 0, 1),
+                                      ADDRESS(224, 0, 0, 1), ADDRESS(255, 255, 255, 255),
+                                      ADDRESS(192, 0, 2, 255), ADDRESS(198, 51, 100, 255)};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(nobody); i++) {
+        make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+        wire_put32(frame + 26, nobody[i]);
+        mend(frame);
+        silent(DROP_ip_source);
+    }
+}
+
+static void rfc1812_4_3_2_7__no_error_about_a_later_fragment(void **state)
+{
+    (void)state;
+    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    wire_put16(frame + 20, 3);
+    mend(frame);
+    silent(DROP_route_none);
+    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    wire_put16(frame + 20, 0x2000); /* about the first it is allowed */
+    mend(frame);
+    give(frame, 100);
+    is_error(0, frame, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
+}
+
+static void rfc1812_4_3_2_8__errors_are_limited(void **state)
+{
+    (void)state;
+    unsigned errors = 0;
+
+    for (unsigned i = 0; i < 200; i++) {
+        make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+        give(frame, 100);
+        errors += sent_n;
+    }
+    assert_in_range(errors, ICMP_BURST, ICMP_BURST + 5);
+    assert_int_equal(dropped(DROP_route_none), 200);
+}
+
+/* ---- 4.3.3: errors one by one ---- */
+
+static void rfc1812_4_3_3_5__bad_option__parameter_problem_points_at_it(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t option[8], n, pointer;
+    } bad[] = {
+        {{0x5E, 1, 0, 0}, 4, 21},             /* a length that no option has */
+        {{0x5E, 12, 0, 0}, 4, 21},            /* longer than the header */
+        {{7, 7, 3, 0, 0, 0, 0}, 7, 22},       /* record route: before its first slot */
+        {{7, 7, 5, 0, 0, 0, 0}, 7, 22},       /* room for half an address */
+        {{68, 8, 4, 0, 0, 0, 0, 0}, 8, 22},   /* time stamp: before its first slot */
+        {{68, 8, 9, 0xF0, 0, 0, 0, 0}, 8, 23}, /* more without room than can be counted */
+        {{68, 8, 5, 0x02, 0, 0, 0, 0}, 8, 23}, /* no such kind */
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        make_option(100, FAR, bad[i].option, bad[i].n);
+        give(frame, 100);
+        assert_int_equal(sent_n, 1);
+        is_error(0, frame, ICMP_PARAMETER, 0, (uint32_t)bad[i].pointer << 24);
+    }
+    assert_int_equal(dropped(DROP_ip_option), ARRAY_SIZE(bad));
+}
+
+static void rfc1812_4_3_3_6__echo_to_any_of_our_addresses__answered(void **state)
+{
+    (void)state;
+    static const uint32_t ours[] = {OUR_IP, ADDRESS(198, 51, 100, 1), ADDRESS(203, 0, 113, 1)};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ours); i++) {
+        make(frame, 98, ours[i], 0);
+        frame[23] = 1;
+        frame[34] = 8;
+        frame[35] = 0;
+        wire_put16(frame + 36, 0);
+        wire_put16(frame + 36, fold(sum16(frame + 34, 64)));
+        mend(frame);
+        give(frame, 98);
+        assert_int_equal(sent_n, 1);
+        assert_int_equal(sent[0].port, 0);
+        assert_memory_equal(sent[0].bytes, frame + 6, 6);
+        assert_memory_equal(sent[0].bytes + 6, ports[0].mac, 6);
+        assert_int_equal(wire_get32(sent[0].bytes + 26), ours[i]);
+        assert_int_equal(wire_get32(sent[0].bytes + 30), HOST_IP);
+        assert_int_equal(sent[0].bytes[34], 0);
+        assert_memory_equal(sent[0].bytes + 38, frame + 38, 60);
+    }
+}
+
+/* ---- 5.2: the walk-through ---- */
+
+static void rfc1812_5_2_2__bad_headers__discarded(void **state)
+{
+    (void)state;
+    make(frame, 100, FAR, 0);
+    frame[14] = 0x65; /* version 6 */
+    mend(frame);
+    silent(DROP_ip_header);
+    make(frame, 100, FAR, 0);
+    frame[14] = 0x44; /* a header of 16 bytes */
+    silent(DROP_ip_header);
+    make(frame, 100, FAR, 0);
+    wire_put16(frame + 16, 19); /* shorter than the header */
+    mend(frame);
+    silent(DROP_ip_header);
+    make(frame, 100, FAR, 0);
+    wire_put16(frame + 16, 87); /* longer than the frame */
+    mend(frame);
+    silent(DROP_ip_header);
+    make(frame, 100, FAR, 8);
+    wire_put16(frame + 16, 24); /* shorter than the header with its options */
+    mend(frame);
+    silent(DROP_ip_header);
+}
+
+static void rfc1812_5_2_4__longest_match__decides(void **state)
+{
+    (void)state;
+    make(frame, 100, ADDRESS(10, 4, 4, 1), 0);
+    give(frame, 100);
+    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 11));
+    make(frame, 100, ADDRESS(10, 4, 4, 129), 0);
+    give(frame, 100);
+    is_forwarded(frame, 100, 1, GATEWAY);
+    make(frame, 100, SMALL, 0);
+    give(frame, 100);
+    is_forwarded(frame, 100, 2, SMALL_BY);
+}
+
+static void rfc1812_5_2_5__reserved_bits__ignored_kept_and_copied(void **state)
+{
+    (void)state;
+    for (unsigned options = 0; options < 8; options += 4) {
+        make(frame, 100, FAR, options);
+        frame[15] = 0x03;
+        frame[20] = 0x80;
+        mend(frame);
+        give(frame, 100);
+        is_forwarded(frame, 100, 1, GATEWAY);
+    }
+    make(frame, 1000, SMALL, 0);
+    frame[15] = 0x01;
+    frame[20] = 0x80;
+    mend(frame);
+    give(frame, 1000);
+    assert_int_equal(sent_n, 2);
+    for (unsigned i = 0; i < sent_n; i++) {
+        assert_int_equal(sent[i].bytes[15], 0x01);
+        assert_int_equal(sent[i].bytes[20] & 0x80, 0x80);
+    }
+}
+
+static void rfc1812_5_2_6__fragments__forwarded_as_they_come(void **state)
+{
+    (void)state;
+    static const uint16_t words[] = {0x2000, 0x2010, 0x0020, 0x4000, 0x6000};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+        make(frame, 114, FAR, 0);
+        wire_put16(frame + 20, words[i]);
+        mend(frame);
+        give(frame, 114);
+        is_forwarded(frame, 114, 1, GATEWAY);
+    }
+}
+
+static void rfc1812_5_2_6__options_of_fragments__copied_as_each_says(void **state)
+{
+    (void)state;
+    static const uint8_t options[] = {0x5E, 4, 1, 1, 0xDE, 4, 2, 2}; /* not copied; copied */
+
+    make_option(1200, SMALL, options, 8);
+    give(frame, 1200);
+    assert_int_equal(sent_n, 3);
+    assert_int_equal(sent[0].bytes[14], 0x47);
+    assert_memory_equal(sent[0].bytes + 34, options, 8);
+    for (unsigned i = 1; i < 3; i++) {
+        assert_int_equal(sent[i].bytes[14], 0x46);
+        assert_memory_equal(sent[i].bytes + 34, options + 4, 4);
+    }
+}
+
+static void rfc1812_5_2_7_1__no_route__net_unreachable(void **state)
+{
+    (void)state;
+    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    give(frame, 100);
+    assert_int_equal(sent_n, 1);
+    is_error(0, frame, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
+    assert_int_equal(dropped(DROP_route_none), 1);
+}
+
+static void rfc1812_5_2_7_1__neighbour_does_not_answer__host_unreachable(void **state)
+{
+    (void)state;
+    make(frame, 100, ADDRESS(198, 51, 100, 77), 0);
+    give(frame, 100);
+    assert_int_equal(sent_n, 0);
+    pass(4 * SECOND);
+    assert_int_equal(sent_n, 1);
+    is_error(0, frame, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
+    assert_int_equal(dropped(DROP_route_no_host), 1);
+}
+
+static void rfc1812_5_2_7_1__route_says_reject__prohibited(void **state)
+{
+    (void)state;
+    make(frame, 100, ADDRESS(10, 3, 1, 1), 0);
+    give(frame, 100);
+    is_error(0, frame, ICMP_UNREACHABLE, ICMP_FILTERED, 0);
+    assert_int_equal(dropped(DROP_route_reject), 1);
+}
+
+static void rfc1812_5_2_7_2__back_by_the_same_port__redirect_for_the_host(void **state)
+{
+    (void)state;
+    make(frame, 100, BACK, 0);
+    give(frame, 100);
+    assert_int_equal(sent_n, 2);
+    is_error(0, frame, ICMP_REDIRECT, ICMP_REDIRECT_HOST, ADDRESS(192, 0, 2, 20));
+    sent[0] = sent[1]; /* and it goes on */
+    sent_n = 1;
+    is_forwarded(frame, 100, 0, ADDRESS(192, 0, 2, 20));
+    /* Not to one that is not of this net. */
+    make(frame, 100, BACK, 0);
+    wire_put32(frame + 26, ADDRESS(172, 31, 0, 1));
+    mend(frame);
+    give(frame, 100);
+    is_forwarded(frame, 100, 0, ADDRESS(192, 0, 2, 20));
+}
+
+/* ---- 5.3: details ---- */
+
+static void rfc1812_5_3_1__ttl__one_less(void **state)
+{
+    (void)state;
+    for (unsigned ttl = 2; ttl < 256; ttl++) {
+        make(frame, 100, FAR, 0);
+        frame[22] = (uint8_t)ttl;
+        mend(frame);
+        give(frame, 100);
+        is_forwarded(frame, 100, 1, GATEWAY); /* also where the next router will find it used up */
+    }
+}
+
+static void rfc1812_5_3_1__ttl_used_up__time_exceeded(void **state)
+{
+    (void)state;
+    for (unsigned ttl = 0; ttl < 2; ttl++) {
+        make(frame, 100, FAR, 0);
+        frame[22] = (uint8_t)ttl;
+        mend(frame);
+        give(frame, 100);
+        assert_int_equal(sent_n, 1);
+        is_error(0, frame, ICMP_TIME_EXCEEDED, ICMP_TTL_EXCEEDED, 0);
+    }
+    assert_int_equal(dropped(DROP_route_ttl), 2);
+}
+
+static void rfc1812_5_3_2__tos__goes_on_unchanged(void **state)
+{
+    (void)state;
+    for (unsigned tos = 0; tos < 256; tos++) {
+        make(frame, 100, FAR, 0);
+        frame[15] = (uint8_t)tos;
+        mend(frame);
+        give(frame, 100);
+        is_forwarded(frame, 100, 1, GATEWAY);
+    }
+}
+
+static void rfc1812_5_3_4__link_layer_broadcast__not_forwarded(void **state)
+{
+    (void)state;
+    make(frame, 100, FAR, 0);
+    memset(frame, 0xFF, 6);
+    silent(DROP_ip_not_ours);
+}
+
+static void rfc1812_5_3_5_1__limited_broadcast__not_forwarded(void **state)
+{
+    (void)state;
+    make(frame, 100, 0xFFFFFFFF, 0);
+    memset(frame, 0xFF, 6);
+    silent(DROP_ip_broadcast);
+}
+
+static void rfc1812_5_3_5_2__directed_broadcast__not_forwarded(void **state)
+{
+    (void)state;
+    make(frame, 100, ADDRESS(203, 0, 113, 255), 0);
+    silent(DROP_ip_broadcast);
+}
+
+static void rfc1812_5_3_7__sources_that_are_nobody__not_forwarded(void **state)
+{
+    (void)state;
+    static const uint32_t nobody[] = {ADDRESS(0, 0, 0, 7), ADDRESS(127, 1, 2, 3),
+                                      ADDRESS(224, 9, 9, 9), ADDRESS(250, 0, 0, 1),
+                                      ADDRESS(198, 51, 100, 255), ADDRESS(192, 0, 2, 0)};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(nobody); i++) {
+        make(frame, 100, FAR, 0);
+        wire_put32(frame + 26, nobody[i]);
+        mend(frame);
+        silent(DROP_ip_source);
+    }
+}
+
+static void rfc1812_5_3_13_1__unknown_option__ignored(void **state)
+{
+    (void)state;
+    static const uint8_t option[] = {0x1F, 6, 0xAA, 0xBB, 0xCC, 0xDD};
+
+    make_option(100, FAR, option, 6);
+    give(frame, 100);
+    is_forwarded(frame, 100, 1, GATEWAY);
+}
+
+static void rfc1812_5_3_13_5__record_route__our_address_is_entered(void **state)
+{
+    (void)state;
+    static const uint8_t option[] = {7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+
+    make_option(100, FAR, option, 12);
+    give(frame, 100);
+    assert_int_equal(sent_n, 1);
+    wire_put32(frame + 37, ADDRESS(198, 51, 100, 1)); /* of the port that it leaves by */
+    frame[36] = 8;
+    is_forwarded(frame, 100, 1, GATEWAY);
+    /* No room left: as it came. */
+    frame[36] = 12;
+    mend(frame);
+    give(frame, 100);
+    is_forwarded(frame, 100, 1, GATEWAY);
+}
+
+static void rfc1812_5_3_13_6__time_stamp__each_kind(void **state)
+{
+    (void)state;
+    static const uint8_t only[] = {68, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t address[] = {68, 12, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t ours[] = {68, 12, 5, 3, 203, 0, 113, 1, 0, 0, 0, 0};
+    static const uint8_t others[] = {68, 12, 5, 3, 203, 0, 113, 2, 0, 0, 0, 0};
+    static const uint8_t full[] = {68, 8, 9, 0x10, 1, 2, 3, 4};
+    const uint8_t *out = sent[0].bytes + 34;
+
+    make_option(100, FAR, only, 12);
+    give(frame, 100);
+    assert_int_equal(out[2], 9);
+    assert_true(wire_get32(out + 4) >> 31); /* no clock of midnight */
+    assert_int_equal(wire_get32(out + 8), 0);
+    make_option(100, FAR, address, 12);
+    give(frame, 100);
+    assert_int_equal(out[2], 13);
+    assert_int_equal(wire_get32(out + 4), ADDRESS(198, 51, 100, 1));
+    assert_true(wire_get32(out + 8) >> 31);
+    make_option(100, FAR, ours, 12); /* of a port that it does not touch */
+    give(frame, 100);
+    assert_int_equal(out[2], 13);
+    assert_true(wire_get32(out + 8) >> 31);
+    make_option(100, FAR, others, 12);
+    give(frame, 100);
+    is_forwarded(frame, 100, 1, GATEWAY);
+    make_option(100, FAR, full, 8);
+    give(frame, 100);
+    frame[37] = 0x20; /* one more had no room */
+    is_forwarded(frame, 100, 1, GATEWAY);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(rfc1812_4_2_2_1__unknown_options__pass_unchanged),
+        TEST(rfc1812_4_2_2_1__source_routes__refused_and_told),
+        TEST(rfc1812_4_2_2_5__wrong_checksum__dropped_in_silence),
+        TEST(rfc1812_4_2_2_7__longer_than_the_mtu__fragments_that_join),
+        TEST(rfc1812_4_2_2_7__fragment_cut_again__offsets_and_flags_go_on),
+        TEST(rfc1812_4_2_2_9__ttl_0_and_1_to_us__received),
+        TEST(rfc1812_4_2_2_9__nothing_leaves_with_ttl_0),
+        TEST(rfc1812_4_2_2_11__addresses_of_nobody__not_forwarded),
+        TEST(rfc1812_4_2_3_1__broadcasts_of_our_nets__end_here),
+        TEST(rfc1812_4_2_3_3__too_big_and_not_to_be_cut__told_the_mtu),
+        TEST(rfc1812_4_3_2_3__error_quotes_what_came),
+        TEST(rfc1812_4_3_2_4__error_comes_from_the_port_that_it_leaves_by),
+        TEST(rfc1812_4_3_2_7__no_error_about_an_error),
+        TEST(rfc1812_4_3_2_7__no_error_about_a_bad_header),
+        TEST(rfc1812_4_3_2_7__no_error_about_many),
+        TEST(rfc1812_4_3_2_7__no_error_to_a_source_that_is_nobody),
+        TEST(rfc1812_4_3_2_7__no_error_about_a_later_fragment),
+        TEST(rfc1812_4_3_2_8__errors_are_limited),
+        TEST(rfc1812_4_3_3_5__bad_option__parameter_problem_points_at_it),
+        TEST(rfc1812_4_3_3_6__echo_to_any_of_our_addresses__answered),
+        TEST(rfc1812_5_2_2__bad_headers__discarded),
+        TEST(rfc1812_5_2_4__longest_match__decides),
+        TEST(rfc1812_5_2_5__reserved_bits__ignored_kept_and_copied),
+        TEST(rfc1812_5_2_6__fragments__forwarded_as_they_come),
+        TEST(rfc1812_5_2_6__options_of_fragments__copied_as_each_says),
+        TEST(rfc1812_5_2_7_1__no_route__net_unreachable),
+        TEST(rfc1812_5_2_7_1__neighbour_does_not_answer__host_unreachable),
+        TEST(rfc1812_5_2_7_1__route_says_reject__prohibited),
+        TEST(rfc1812_5_2_7_2__back_by_the_same_port__redirect_for_the_host),
+        TEST(rfc1812_5_3_1__ttl__one_less),
+        TEST(rfc1812_5_3_1__ttl_used_up__time_exceeded),
+        TEST(rfc1812_5_3_2__tos__goes_on_unchanged),
+        TEST(rfc1812_5_3_4__link_layer_broadcast__not_forwarded),
+        TEST(rfc1812_5_3_5_1__limited_broadcast__not_forwarded),
+        TEST(rfc1812_5_3_5_2__directed_broadcast__not_forwarded),
+        TEST(rfc1812_5_3_7__sources_that_are_nobody__not_forwarded),
+        TEST(rfc1812_5_3_13_1__unknown_option__ignored),
+        TEST(rfc1812_5_3_13_5__record_route__our_address_is_entered),
+        TEST(rfc1812_5_3_13_6__time_stamp__each_kind),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * app=route, whole: driver, model, lanes, fast and slow way. The fast way must do nothing that the
+ * slow way would not do too: each frame goes through the lane, and a copy of it to router_input; the
+ * same frames must leave by the same ports. Covers:
+ *  - every length, padding and bytes behind the datagram, to each kind of destination;
+ *  - every byte of the headers at its boundary values, checksum stale or right;
+ *  - every pair of header bytes at their extremes, checksum right;
+ *  - every header checksum, with each TTL that matters;
+ *  - what is forwarded, byte by byte: by the lane, by another port, back by the same port;
+ *  - neighbours: frames wait for ARP, and no more than there is room for; one that does not answer
+ *    is reported; a new MAC address is taken up; hosts give way when there are too many.
+ */
+/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
+ * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+ * drivers/x540/stats.c net/lane.c net/run.c net/ledger.c net/app/route.c $(ROUTER) $(STACK)
+ * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c $(MODEL) */
+#include "tests/unit/router_host.h"
+
+/* ---- The fast way as the slow way ---- */
+
+/* Two lists of frames are the same, but for the identification of errors that the router makes. */
+static bool is_same(const uint8_t *a, const uint8_t *b, uint32_t length)
+{
+    uint8_t x[2048], y[2048];
+
+    memcpy(x, a, length);
+    memcpy(y, b, length);
+    if (x[23] == 1 && x[15] == 0xC0) {
+        memset(x + 18, 0, 2);
+        memset(y + 18, 0, 2);
+        mend(x);
+        mend(y);
+    }
+    return memcmp(x, y, length) == 0;
+}
+
+static void both(const uint8_t *frame, uint32_t length, const char *what, int a, int b)
+{
+    static uint8_t slow[2048], lane_sent[8][2048];
+    static uint32_t lane_length[8];
+    static unsigned lane_port[8];
+    uint32_t wire_length = length < 60 ? 60 : length;
+    unsigned n;
+
+    machine_wait_ns(20 * ICMP_GAP_NS); /* no limit is reached */
+    give(frame, length);
+    n = sent_n;
+    assert_true(n <= 8);
+    for (unsigned i = 0; i < n; i++) {
+        lane_port[i] = sent[i].port;
+        lane_length[i] = sent[i].length;
+        memcpy(lane_sent[i], sent[i].bytes, sent[i].length);
+    }
+    if (memcmp(frame, ports[0].mac, 6) != 0) {
+        assert_int_equal(n, 0); /* not for us: the card's filter kept it */
+        return;
+    }
+    sent_n = 0;
+    memset(slow, 0, sizeof(slow));
+    memcpy(slow, frame, length);
+    /* This one never came in: it must not count. */
+    static struct netif kept[PORTS];
+    for (unsigned i = 0; i < PORTS; i++)
+        kept[i] = *ports[i].netif;
+    struct lane lane = lanes[0];
+    uint32_t out = router_input(&lane, slow, wire_length);
+    for (unsigned i = 0; i < PORTS; i++) {
+        memcpy(ports[i].netif->drops, kept[i].drops, sizeof(kept[i].drops));
+        ports[i].netif->consumed = kept[i].consumed;
+    }
+    rounds();
+    if (out != 0)
+        comes_out((void *)(uintptr_t)1, slow, out < 60 ? 60 : out);
+    bool same = sent_n == n;
+    for (unsigned i = 0; i < n && same; i++)
+        same = sent[i].port == lane_port[i] && sent[i].length == lane_length[i] &&
+               is_same(sent[i].bytes, lane_sent[i], lane_length[i]);
+    if (!same)
+        fail_msg("%s, %d, %d, %u bytes: the lane sent %u frames, the slow way %u", what, a, b,
+                 length, n, sent_n);
+}
+
+static const uint32_t destinations[] = {
+    ADDRESS(10, 9, 9, 9),       ADDRESS(10, 4, 4, 4),      ADDRESS(10, 4, 4, 200),
+    ADDRESS(10, 1, 0, 1),       ADDRESS(10, 2, 0, 1),      ADDRESS(10, 3, 0, 1),
+    ADDRESS(198, 51, 100, 10),  ADDRESS(198, 51, 100, 1),  ADDRESS(198, 51, 100, 255),
+    ADDRESS(192, 0, 2, 1),      ADDRESS(192, 0, 2, 20),    ADDRESS(172, 16, 0, 1),
+    ADDRESS(255, 255, 255, 255), ADDRESS(224, 0, 0, 5),    ADDRESS(240, 0, 0, 1),
+    ADDRESS(127, 0, 0, 1),      ADDRESS(0, 0, 0, 0),
+};
+
+static void route__every_length__fast_as_slow(void **state)
+{
+    (void)state;
+    uint8_t frame[2048];
+
+    for (unsigned d = 0; d < ARRAY_SIZE(destinations); d++)
+        for (uint32_t length = 34; length <= 1514; length += length < 100 || length > 1500 ? 1 : 61) {
+            make(frame, length, destinations[d], 0);
+            both(frame, length, "length", (int)d, 0);
+            for (uint32_t less = 1; less < 60 && 34 + less <= length; less = less * 2 + 1) {
+                make(frame, length, destinations[d], 0);
+                wire_put16(frame + 16, (uint16_t)(length - 14 - less));
+                mend(frame);
+                both(frame, length, "bytes behind it", (int)d, (int)less);
+            }
+        }
+}
+
+static const uint8_t extremes[] = {0,    1,    2,    7,    0x0F, 0x40, 0x45, 0x46,
+                                   0x7F, 0x80, 0xC0, 0xDF, 0xE0, 0xFE, 0xFF};
+
+static void route__every_header_byte_at_its_bounds__fast_as_slow(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {34, 60, 61, 600, 1514};
+    uint8_t frame[2048];
+
+    for (unsigned l = 0; l < ARRAY_SIZE(lengths); l++)
+        for (unsigned d = 0; d < 5; d++)
+            for (unsigned at = 0; at < 42; at++)
+                for (unsigned v = 0; v < ARRAY_SIZE(extremes); v++)
+                    for (unsigned mended = 0; mended < 2; mended++) {
+                        make(frame, lengths[l], destinations[d], 0);
+                        frame[at] = extremes[v];
+                        if (mended)
+                            mend(frame);
+                        both(frame, lengths[l], "byte", (int)at, frame[at]);
+                    }
+}
+
+static void route__every_pair_of_header_bytes__fast_as_slow(void **state)
+{
+    (void)state;
+    static const uint8_t values[] = {0, 1, 0x46, 0xFF};
+    uint8_t frame[2048];
+
+    for (unsigned i = 6; i < 34; i++)
+        for (unsigned k = i + 1; k < 34; k++)
+            for (unsigned v = 0; v < 16; v++) {
+                make(frame, 64, destinations[0], 0);
+                frame[i] = values[v & 3];
+                frame[k] = values[v >> 2];
+                mend(frame);
+                both(frame, 64, "pair", (int)i, (int)k);
+            }
+}
+
+static void route__every_checksum__is_right_after(void **state)
+{
+    (void)state;
+    static const uint8_t ttls[] = {2, 64, 255};
+    uint8_t frame[2048];
+
+    for (unsigned t = 0; t < ARRAY_SIZE(ttls); t++)
+        for (uint32_t id = 0; id <= 0xFFFF; id += t == 1 ? 1 : 97) {
+            make(frame, 60, destinations[0], 0);
+            frame[22] = ttls[t];
+            wire_put16(frame + 18, (uint16_t)id);
+            mend(frame);
+            give(frame, 60);
+            is_forwarded(frame, 60, 1, ADDRESS(198, 51, 100, 10));
+        }
+    /* A checksum of all ones is another way to write 0, and right too. */
+    make(frame, 60, destinations[0], 0);
+    for (uint32_t id = 0; id <= 0xFFFF && wire_get16(frame + 24) != 0; id++) {
+        wire_put16(frame + 18, (uint16_t)id);
+        mend(frame);
+    }
+    assert_int_equal(wire_get16(frame + 24), 0);
+    wire_put16(frame + 24, 0xFFFF);
+    give(frame, 60);
+    assert_int_equal(sent_n, 1);
+    assert_int_equal(fold(sum16(sent[0].bytes + 14, 20)), 0);
+}
+
+/* ---- What is forwarded ---- */
+
+static void route__by_each_way__as_it_must_look(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t dst;
+        unsigned port;
+        uint32_t next;
+    } ways[] = {
+        {ADDRESS(10, 9, 9, 9), 1, ADDRESS(198, 51, 100, 10)},
+        {ADDRESS(10, 4, 4, 127), 1, ADDRESS(198, 51, 100, 11)}, /* /25 */
+        {ADDRESS(10, 4, 4, 128), 1, ADDRESS(198, 51, 100, 10)},
+        {ADDRESS(10, 2, 0, 1), 2, ADDRESS(203, 0, 113, 10)}, /* another port */
+    };
+    uint8_t frame[2048];
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ways); i++)
+        for (uint32_t length = 34; length < 500; length += 29) {
+            make(frame, length, ways[i].dst, 0);
+            give(frame, length);
+            is_forwarded(frame, length, ways[i].port, ways[i].next);
+        }
+    struct ledger ledger = ledger_read();
+    assert_int_equal(ledger.dropped, 0);
+}
+
+static void route__fewer_bytes_than_the_frame_has__the_rest_is_left_out(void **state)
+{
+    (void)state;
+    uint8_t frame[2048];
+
+    make(frame, 200, destinations[0], 0);
+    wire_put16(frame + 16, 100);
+    mend(frame);
+    give(frame, 200);
+    is_forwarded(frame, 114, 1, ADDRESS(198, 51, 100, 10));
+}
+
+static void route__from_a_port_without_partner__by_side_queues(void **state)
+{
+    (void)state;
+    uint8_t frame[2048];
+
+    make(frame, 100, ADDRESS(10, 9, 9, 9), 0);
+    memcpy(frame, ports[2].mac, 6);
+    wire_put32(frame + 26, ADDRESS(203, 0, 113, 10));
+    mend(frame);
+    give_by(2, frame, 100);
+    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 10));
+}
+
+static void route__output_without_link__reported_and_others_go_on(void **state)
+{
+    (void)state;
+    uint8_t frame[2048];
+
+    x540_set_cable(machine_cards[1].model, false);
+    pass(SECOND);
+    make(frame, 100, ADDRESS(10, 9, 9, 9), 0);
+    give(frame, 100);
+    assert_int_equal(sent_n, 1);
+    is_error(0, frame, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
+    assert_int_equal(dropped(DROP_tx_no_link), 1);
+    make(frame, 100, ADDRESS(10, 2, 0, 1), 0);
+    give(frame, 100);
+    is_forwarded(frame, 100, 2, ADDRESS(203, 0, 113, 10));
+    x540_set_cable(machine_cards[1].model, true);
+    pass(3 * SECOND);
+    make(frame, 100, ADDRESS(10, 9, 9, 9), 0);
+    give(frame, 100);
+    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 10));
+}
+
+/* ---- Neighbours ---- */
+
+static void route__host_of_a_net__waits_for_arp_then_goes_fast(void **state)
+{
+    (void)state;
+    uint8_t frame[2048];
+
+    make(frame, 100, ADDRESS(198, 51, 100, 30), 0);
+    assert_int_equal(route_hop_of(route_entry(routes.table, ADDRESS(198, 51, 100, 30))),
+                     ROUTE_PORT_HOPS + HOP_LINK);
+    give(frame, 100); /* the reply comes in the same rounds */
+    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 30));
+    assert_true(hop_kind(route_hop_of(route_entry(routes.table, ADDRESS(198, 51, 100, 30)))) ==
+                HOP_FIRST);
+    uint64_t consumed = lanes[0].count.consumed;
+    give(frame, 100);
+    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 30));
+    assert_int_equal(lanes[0].count.consumed, consumed); /* by the lane itself */
+}
+
+static void route__nobody_there__a_few_wait_and_their_senders_are_told(void **state)
+{
+    (void)state;
+    uint8_t frame[2048];
+
+    for (unsigned i = 0; i < 12; i++) {
+        make(frame, 100, ADDRESS(10, 5, 0, (uint8_t)i), 0);
+        give(frame, 100);
+        assert_int_equal(sent_n, 0);
+    }
+    assert_int_equal(router_waiting(), 8);
+    assert_int_equal(dropped(DROP_route_waiting), 4);
+    sent_n = 0;
+    pass(5 * SECOND);
+    assert_int_equal(router_waiting(), 0);
+    assert_int_equal(dropped(DROP_route_no_host), 8);
+    assert_int_equal(sent_n, 8);
+    make(frame, 100, ADDRESS(10, 5, 0, 0), 0);
+    is_error(0, frame, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
+}
+
+static void route__neighbour_moves__its_new_address_is_used(void **state)
+{
+    (void)state;
+    uint8_t frame[2048], mac[6] = {2, 9, 9, 9, 9, 9};
+    struct netif *nif = ports[1].netif;
+    bool has_failed;
+
+    are_asleep = true; /* it is the table that is looked at */
+    /* It is asked for again when it is a minute old. */
+    unsigned tenths = 0;
+    while (!arp_answer(&nif->arp, ADDRESS(198, 51, 100, 10), mac, machine_now_ns())) {
+        assert_true(tenths++ < 700);
+        pass(SECOND / 10);
+    }
+    pass(SECOND / 10);
+    make(frame, 100, ADDRESS(10, 9, 9, 9), 0);
+    give(frame, 100);
+    assert_int_equal(sent_n, 1);
+    assert_memory_equal(sent[0].bytes, mac, 6);
+    /* Lost for good: frames wait again, and it is asked for. */
+    pass(700 * SECOND);
+    assert_false(arp_lookup(&nif->arp, ADDRESS(198, 51, 100, 10), machine_now_ns(), mac,
+                            &has_failed));
+    give(frame, 100);
+    assert_int_equal(sent_n, 0);
+    assert_int_equal(router_waiting(), 1);
+    are_asleep = false;
+    sent_n = 0;
+    pass(10 * SECOND);
+    give(frame, 100);
+    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 10));
+}
+
+static void route__more_hosts_than_next_hops__they_give_way(void **state)
+{
+    (void)state;
+    struct netif *nif = ports[1].netif;
+    const uint8_t mac[6] = {2, 0, 0, 7, 7, 7};
+    unsigned made = 0;
+
+    for (unsigned i = 0; i < 200; i++) {
+        uint32_t ip = ADDRESS(198, 51, 100, 20 + i % 70), due;
+        uint64_t now = machine_now_ns();
+        hops_want(&ports[1], ip, now);
+        while (arp_due(&nif->arp, now, &due))
+            ;
+        (void)arp_answer(&nif->arp, ip, mac, now);
+        hops_want(&ports[1], ip, now);
+        pass(SECOND / 10);
+        hops_want(&ports[1], ip, machine_now_ns());
+        made += hop_kind(route_hop_of(route_entry(routes.table, ip))) == HOP_FIRST;
+    }
+    assert_true(made > 190);
+    unsigned hosts = 0;
+    for (uint32_t i = 20; i < 90; i++)
+        hosts += hop_kind(route_hop_of(route_entry(routes.table, ADDRESS(198, 51, 100, i)))) ==
+                 HOP_FIRST;
+    assert_in_range(hosts, 40, 58);
+    uint8_t frame[2048];
+    make(frame, 100, ADDRESS(10, 9, 9, 9), 0); /* gateways stay */
+    give(frame, 100);
+    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 10));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(route__every_length__fast_as_slow),
+        TEST(route__every_header_byte_at_its_bounds__fast_as_slow),
+        TEST(route__every_pair_of_header_bytes__fast_as_slow),
+        TEST(route__every_checksum__is_right_after),
+        TEST(route__by_each_way__as_it_must_look),
+        TEST(route__fewer_bytes_than_the_frame_has__the_rest_is_left_out),
+        TEST(route__from_a_port_without_partner__by_side_queues),
+        TEST(route__output_without_link__reported_and_others_go_on),
+        TEST(route__host_of_a_net__waits_for_arp_then_goes_fast),
+        TEST(route__nobody_there__a_few_wait_and_their_senders_are_told),
+        TEST(route__neighbour_moves__its_new_address_is_used),
+        TEST(route__more_hosts_than_next_hops__they_give_way),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
