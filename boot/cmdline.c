@@ -14,7 +14,7 @@ static const struct cmdline_key keys[] = {
     {"port#.vlan", CMDLINE_COUNT, false, NULL, "802.1Q tag of a port's address, 1 to 4094"},
     {"twamp", CMDLINE_COUNT, false, NULL, "UDP port of a TWAMP-light reflector"},
     {"port#.mtu", CMDLINE_COUNT, false, NULL, "longest datagram that app=route sends by a port"},
-    {"route", CMDLINE_ROUTE, true, NULL, "prefix,gateway; for app=route"},
+    {"route", CMDLINE_ROUTE, true, NULL, "prefix,gateway (or portN, reject) for app=route"},
     {"rate", CMDLINE_TEXT, false, NULL, "app=generate: frames or bits a second, or percent"},
     {"size", CMDLINE_TEXT, false, NULL, "app=generate: bytes of a frame with CRC, or imix"},
     {"flows", CMDLINE_TEXT, false, NULL, "app=generate: UDP source ports"},
@@ -162,11 +162,15 @@ static bool is_route(const char *value)
     const char *comma = strchr(value, ',');
     struct ipv4_prefix p;
     be32_t gateway;
+    uint64_t port;
     if (!comma || (size_t)(comma - value) >= sizeof prefix)
         return false;
     memcpy(prefix, value, (size_t)(comma - value));
     prefix[comma - value] = 0;
-    return parse_prefix(prefix, &p) && parse_ipv4(comma + 1, &gateway);
+    const char *via = comma + 1;
+    return parse_prefix(prefix, &p) &&
+           (parse_ipv4(via, &gateway) || str_equal(via, "reject") ||
+            (str_starts(via, "port") && parse_u64(via + 4, &port)));
 }
 
 bool cmdline_console(const char *value, uint64_t *line, uint64_t *baud)
@@ -219,7 +223,7 @@ static const char *kind_wanted(const struct cmdline_key *key)
     case CMDLINE_PREFIX:
         return "an address such as 192.0.2.1/24";
     case CMDLINE_ROUTE:
-        return "prefix,gateway such as 10.0.0.0/8,192.0.2.254";
+        return "prefix,gateway such as 10.0.0.0/8,192.0.2.254, or portN or reject behind the comma";
     case CMDLINE_CONSOLE:
         return "ttyS0 to ttyS3, with ,baud if not 115200";
     case CMDLINE_TEXT:

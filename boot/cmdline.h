@@ -58,7 +58,7 @@ enum cmdline_kind {
     CMDLINE_ENUM,    /* one of words */
     CMDLINE_IPV4,    /* parse_ipv4 */
     CMDLINE_PREFIX,  /* parse_prefix */
-    CMDLINE_ROUTE,   /* prefix,gateway */
+    CMDLINE_ROUTE,   /* prefix,gateway or prefix,portN or prefix,reject */
     CMDLINE_CONSOLE, /* ttyS0..ttyS3, optionally ,baud */
 };
 struct cmdline_key {

@@ -10,7 +10,7 @@
 #include "net/ip.h"
 #include "net/netif.h"
 
-#define MTU_USUAL (ETH_MAX - ETH_BYTES)
+static_assert(HOPS_MTU == ETH_MAX - ETH_BYTES, "the longest frame holds the longest datagram");
 
 SETTLED struct routes routes;
 struct hop hops[ROUTE_HOPS] __attribute__((aligned(CACHE_LINE_BYTES)));
@@ -20,7 +20,7 @@ static bool has_retired;
 
 uint32_t hops_mtu(const struct port *port)
 {
-    return mtus[port->index] ? mtus[port->index] : MTU_USUAL;
+    return mtus[port->index] ? mtus[port->index] : HOPS_MTU;
 }
 
 void hops_set_mtu(unsigned port, uint32_t mtu)

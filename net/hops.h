@@ -43,7 +43,8 @@ static inline unsigned hop_kind(unsigned hop)
     return hop == HOP_NONE ? HOP_NONE : i < HOP_FIRST ? i : HOP_FIRST;
 }
 
-/* The most bytes of a datagram that a port sends, 1500 unless set. */
+/* The most bytes of a datagram that a port sends, HOPS_MTU unless set. */
+#define HOPS_MTU 1500u
 uint32_t hops_mtu(const struct port *port);
 void hops_set_mtu(unsigned port, uint32_t mtu);
 

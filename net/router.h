@@ -6,6 +6,7 @@
 #define NET_ROUTER_H
 
 #include "net/lane.h"
+#include "net/route_text.h"
 
 struct cmdline;
 
@@ -18,6 +19,12 @@ void router_start(void);
 
 /* Memory for what each core has of its own. NULL, or why not. Boot CPU. */
 const char *router_open(void);
+
+/* Set or clear a route at the operator's word, and remember that for `show config` (the module's
+ * routes come back by themselves). As hops_route and hops_clear. Core 0. */
+const char *router_say(const struct route_line *line);
+const char *router_unsay(const struct route_line *line);
+const struct route_line *router_said(unsigned *n);
 
 /* A lane's slow handler: frames for us to the stack, datagrams for others on their way. */
 lane_slow router_input;

@@ -40,6 +40,50 @@ static void set_mtu(unsigned port)
         hops_set_mtu(port, (uint32_t)mtu);
 }
 
+/* What the operator has said, by route= and on the console. */
+static struct route_line said[CMDLINE_PARAMS_MAX];
+static unsigned said_n;
+
+static unsigned said_find(const struct route_line *line)
+{
+    unsigned i = 0;
+
+    while (i < said_n && (said[i].prefix != line->prefix || said[i].bits != line->bits))
+        i++;
+    return i;
+}
+
+const char *router_say(const struct route_line *line)
+{
+    const char *wrong = hops_route(line);
+    unsigned i = said_find(line);
+
+    if (wrong)
+        return wrong;
+    if (i == said_n && i == ARRAY_SIZE(said))
+        log_warn("route: the boot line holds no more than %u: show config leaves one out", i);
+    else
+        said[i] = *line;
+    said_n += i == said_n && i < ARRAY_SIZE(said);
+    return NULL;
+}
+
+const char *router_unsay(const struct route_line *line)
+{
+    const char *wrong = hops_clear(line->prefix, line->bits);
+    unsigned i = said_find(line);
+
+    if (!wrong && i < said_n)
+        said[i] = said[--said_n];
+    return wrong;
+}
+
+const struct route_line *router_said(unsigned *n)
+{
+    *n = said_n;
+    return said;
+}
+
 /* One of route=: prefix,gateway. */
 static void add_from_line(const char *value)
 {
@@ -53,7 +97,7 @@ static void add_from_line(const char *value)
         if (!wrong)
             wrong = route_parse_via(comma + 1, &line);
         if (!wrong)
-            wrong = hops_route(&line);
+            wrong = router_say(&line);
         routes_work(&routes, ~0u);
     }
     if (wrong)
