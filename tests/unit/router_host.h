@@ -134,6 +134,7 @@ static inline void pass(uint64_t ns)
 static inline int start(void **state)
 {
     static struct netif netifs[PORTS][QUEUES_MAX];
+    static struct reass reasses[PORTS];
     static const uint32_t ips[] = {ADDRESS(192, 0, 2, 1), ADDRESS(198, 51, 100, 1),
                                    ADDRESS(203, 0, 113, 1)};
     extern void test_send(void *context, const uint8_t *frame, uint32_t length);
@@ -144,6 +145,7 @@ static inline int start(void **state)
     memset(ports, 0, sizeof(ports));
     memset(lanes, 0, sizeof(lanes));
     memset(netifs, 0, sizeof(netifs));
+    memset(reasses, 0, sizeof(reasses));
     ports_n = 0;
     lanes_n = 0;
     lanes_cores = 1;
@@ -157,6 +159,7 @@ static inline int start(void **state)
         ports[i].netif = netifs[i];
         assert_null(netif_configure(&netifs[i][0], ports[i].mac, ips[i], 24, 0));
         netifs[i][0].clock = tsc_now_ns;
+        netifs[i][0].reass = &reasses[i];
         netifs[i][0].send = test_send;
         netifs[i][0].send_context = &ports[i];
         machine_cards[i].on_frame = comes_out;

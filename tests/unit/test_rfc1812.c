@@ -41,9 +41,11 @@ static void make_option(uint32_t length, uint32_t dst, const uint8_t *option, ui
 static void rfc1812_4_2_2_1__unknown_options__pass_unchanged(void **state)
 {
     (void)state;
+    /* Two of no meaning, router alert, and a stream identifier, which is obsolete. */
     static const uint8_t options[][8] = {{0x5E, 8, 1, 2, 3, 4, 5, 6},
                                          {0xDE, 4, 9, 9, 1, 1, 1, 0},
-                                         {148, 4, 0, 0, 1, 1, 1, 1}};
+                                         {148, 4, 0, 0, 1, 1, 1, 1},
+                                         {136, 4, 7, 7, 1, 1, 1, 0}};
 
     for (unsigned i = 0; i < ARRAY_SIZE(options); i++) {
         make_option(100, FAR, options[i], 8);
@@ -80,7 +82,7 @@ static void rfc1812_4_2_2_5__wrong_checksum__dropped_in_silence(void **state)
 }
 
 /* Put the fragments that left together; checks each. Returns the payload's length. */
-static uint32_t join(uint32_t mtu, uint8_t *payload, bool *more)
+static uint32_t join(unsigned port, uint32_t mtu, uint8_t *payload, bool *more)
 {
     uint32_t end = 0;
 
@@ -88,7 +90,7 @@ static uint32_t join(uint32_t mtu, uint8_t *payload, bool *more)
         const uint8_t *ip = sent[i].bytes + 14;
         uint32_t header = (ip[0] & 15u) * 4, total = wire_get16(ip + 2), n = total - header;
         uint16_t word = wire_get16(ip + 6);
-        assert_int_equal(sent[i].port, 2);
+        assert_int_equal(sent[i].port, port);
         assert_true(total <= mtu && 14 + total <= sent[i].length);
         assert_int_equal(fold(sum16(ip, header)), 0);
         assert_int_equal((word & 0x1FFFu) * 8, end);
@@ -110,7 +112,7 @@ static void rfc1812_4_2_2_7__longer_than_the_mtu__fragments_that_join(void **sta
         make(frame, length, SMALL, 0);
         give(frame, length);
         assert_true(sent_n >= 2);
-        assert_int_equal(join(576, payload, &more), length - 34);
+        assert_int_equal(join(2, 576, payload, &more), length - 34);
         assert_memory_equal(payload, frame + 34, length - 34);
         assert_false(more);
     }
@@ -132,9 +134,44 @@ static void rfc1812_4_2_2_7__fragment_cut_again__offsets_and_flags_go_on(void **
         wire_put16(sent[i].bytes + 20, (uint16_t)(word - 185)); /* as `join` counts them */
         mend(sent[i].bytes);
     }
-    assert_int_equal(join(576, payload, &more), 1472);
+    assert_int_equal(join(2, 576, payload, &more), 1472);
     assert_memory_equal(payload, frame + 34, 1472);
     assert_true(more); /* the whole's last one is yet to come */
+}
+
+static void rfc1812_4_2_2_8__fragments_for_us__reassembled(void **state)
+{
+    (void)state;
+    enum { FIRST = 1480, ALL = 2008 };
+    static const uint32_t ours[] = {OUR_IP, ADDRESS(198, 51, 100, 1)};
+    uint8_t echo[ALL], payload[4096];
+    bool more;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ours); i++) {
+        for (unsigned k = 0; k < ALL; k++)
+            echo[k] = (uint8_t)(k * 7);
+        memset(echo, 0, 4);
+        echo[0] = 8;
+        wire_put16(echo + 2, fold(sum16(echo, ALL)));
+        make(frame, 34 + FIRST, ours[i], 0);
+        frame[23] = 1;
+        frame[20] = 0x20;
+        memcpy(frame + 34, echo, FIRST);
+        mend(frame);
+        give(frame, 34 + FIRST);
+        assert_int_equal(sent_n, 0);
+        make(frame, 34 + ALL - FIRST, ours[i], 0);
+        frame[23] = 1;
+        wire_put16(frame + 20, FIRST / 8);
+        memcpy(frame + 34, echo + FIRST, ALL - FIRST);
+        mend(frame);
+        give(frame, 34 + ALL - FIRST);
+        assert_int_equal(join(0, 1500, payload, &more), ALL);
+        assert_int_equal(wire_get32(sent[0].bytes + 26), ours[i]);
+        assert_int_equal(payload[0], 0);
+        assert_memory_equal(payload + 4, echo + 4, ALL - 4);
+        assert_int_equal(fold(sum16(payload, ALL)), 0);
+    }
 }
 
 static void rfc1812_4_2_2_9__ttl_0_and_1_to_us__received(void **state)
@@ -554,7 +591,7 @@ static void rfc1812_5_3_1__ttl_used_up__time_exceeded(void **state)
     assert_int_equal(dropped(DROP_route_ttl), 2);
 }
 
-static void rfc1812_5_3_2__tos__goes_on_unchanged(void **state)
+static void rfc1812_5_3_3_2__precedence_and_tos__go_on_unchanged(void **state)
 {
     (void)state;
     for (unsigned tos = 0; tos < 256; tos++) {
@@ -674,6 +711,7 @@ int main(void)
         TEST(rfc1812_4_2_2_5__wrong_checksum__dropped_in_silence),
         TEST(rfc1812_4_2_2_7__longer_than_the_mtu__fragments_that_join),
         TEST(rfc1812_4_2_2_7__fragment_cut_again__offsets_and_flags_go_on),
+        TEST(rfc1812_4_2_2_8__fragments_for_us__reassembled),
         TEST(rfc1812_4_2_2_9__ttl_0_and_1_to_us__received),
         TEST(rfc1812_4_2_2_9__nothing_leaves_with_ttl_0),
         TEST(rfc1812_4_2_2_11__addresses_of_nobody__not_forwarded),
@@ -700,7 +738,7 @@ int main(void)
         TEST(rfc1812_5_2_7_2__back_by_the_same_port__redirect_for_the_host),
         TEST(rfc1812_5_3_1__ttl__one_less),
         TEST(rfc1812_5_3_1__ttl_used_up__time_exceeded),
-        TEST(rfc1812_5_3_2__tos__goes_on_unchanged),
+        TEST(rfc1812_5_3_3_2__precedence_and_tos__go_on_unchanged),
         TEST(rfc1812_5_3_4__link_layer_broadcast__not_forwarded),
         TEST(rfc1812_5_3_5_1__limited_broadcast__not_forwarded),
         TEST(rfc1812_5_3_5_2__directed_broadcast__not_forwarded),
