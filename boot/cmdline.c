@@ -11,6 +11,7 @@ static const struct cmdline_key keys[] = {
     {"app", CMDLINE_TEXT, false, NULL, "application to run on the ports"},
     {"port#.ip", CMDLINE_PREFIX, false, NULL, "address and prefix of a port"},
     {"port#.gw", CMDLINE_IPV4, false, NULL, "default gateway behind a port"},
+    {"port#.state", CMDLINE_ENUM, false, "up|down", "down: out of service until `set port N up`"},
     {"port#.vlan", CMDLINE_COUNT, false, NULL, "802.1Q tag of a port's address, 1 to 4094"},
     {"twamp", CMDLINE_COUNT, false, NULL, "UDP port of a TWAMP-light reflector"},
     {"port#.mtu", CMDLINE_COUNT, false, NULL, "longest datagram that app=route sends by a port"},

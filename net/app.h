@@ -22,6 +22,8 @@ struct app {
     /* Where frames of this port go; NULL: it gets no lane. */
     struct port *(*output)(struct port *in);
     void (*start)(struct lane *lane); /* fill in lane->app before it runs; may be NULL */
+    void (*readdress)(void); /* an address has changed: as prepare, then start for each lane. NULL, in
+                              * an application with `start`: addresses cannot change */
     bool takes_everything; /* ports are promiscuous */
     bool is_sink;          /* frames end here: lanes have no output, whatever `output` says */
     /* How long the core may sleep before the application has something to do; UINT64_MAX: until

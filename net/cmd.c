@@ -5,6 +5,7 @@
 #include "kernel/command.h"
 #include "kernel/fmt.h"
 #include "kernel/json.h"
+#include "net/lane.h"
 #include "net/ledger.h"
 #include "net/netif.h"
 
@@ -25,9 +26,20 @@ static const struct {
 #undef COUNTER
 };
 
-static uint64_t counter(const struct port *port, unsigned i)
+/* What the counters were at `clear counters`: shown is what came since. */
+static struct port_counters cleared[PORTS_MAX];
+
+static uint64_t counter(const struct port_counters *count, unsigned i)
 {
-    return *(const uint64_t *)((const char *)&port->count + port_counters[i].offset);
+    return *(const uint64_t *)((const char *)count + port_counters[i].offset);
+}
+
+static struct port_counters since(const struct port *port)
+{
+    struct port_counters count = port->count;
+    for (unsigned i = 0; i < sizeof(count) / sizeof(uint64_t); i++)
+        ((uint64_t *)&count)[i] -= ((const uint64_t *)&cleared[port->index])[i];
+    return count;
 }
 
 /* A number in at most `width` columns (5 or more): whole, or cut to thousands, millions ... */
@@ -67,6 +79,7 @@ static void json_ports(const struct call *call)
 {
     for (unsigned i = 0; i < ports_n; i++) {
         const struct port *port = &ports[i];
+        const struct port_counters count = since(port);
         struct json j;
         char mac[18];
         fmt_print(mac, sizeof(mac), "%pM", port->mac);
@@ -78,7 +91,13 @@ static void json_ports(const struct call *call)
         json_string(&j, "link", link_text(port));
         json_u64(&j, "speed_mbps", port->speed_mbps);
         for (unsigned k = 0; k < ARRAY_SIZE(port_counters); k++)
-            json_u64(&j, port_counters[k].name, counter(port, k));
+            json_u64(&j, port_counters[k].name, counter(&count, k));
+        for (unsigned k = 0; k < lanes_n; k++) {
+            char name[24];
+            fmt_print(name, sizeof(name), "rx_queue_%u_packets", lanes[k].core);
+            if (lanes[k].in == port)
+                json_u64(&j, name, lanes[k].received_before + lanes[k].next);
+        }
         json_line(&j);
     }
 }
@@ -99,18 +118,30 @@ static enum command_result show_ports(const struct call *call)
                         " missed    crc\n");
     for (unsigned i = 0; i < ports_n; i++) {
         const struct port *port = &ports[i];
+        const struct port_counters count = since(port);
         char speed[8], rx[24], tx[24], dropped[24], missed[24], crc[24];
         out_printf(call->out, "port%u %-4s %-5s %pM %11s %11s %7s %6s %6s\n", port->index,
                    link_text(port), speed_text(port, speed), port->mac,
-                   brief(rx, sizeof(rx), port->count.rx_packets, 11),
-                   brief(tx, sizeof(tx), port->count.tx_packets, 11),
-                   brief(dropped, sizeof(dropped), port->count.rx_dropped, 7),
-                   brief(missed, sizeof(missed), port->count.rx_missed_errors, 6),
-                   brief(crc, sizeof(crc), port->count.rx_crc_errors, 6));
+                   brief(rx, sizeof(rx), count.rx_packets, 11),
+                   brief(tx, sizeof(tx), count.tx_packets, 11),
+                   brief(dropped, sizeof(dropped), count.rx_dropped, 7),
+                   brief(missed, sizeof(missed), count.rx_missed_errors, 6),
+                   brief(crc, sizeof(crc), count.rx_crc_errors, 6));
     }
     return COMMAND_DONE;
 }
 COMMAND("show ports", "[-j]", "ports, their links and counters", show_ports);
+
+static enum command_result clear_counters(const struct call *call)
+{
+    for (unsigned i = 0; i < ports_n; i++) {
+        ports[i].ops->poll_counters(&ports[i]);
+        cleared[i] = ports[i].count;
+    }
+    out_text(call->out, "show ports counts from now; the ledger and queues go on from start\n");
+    return COMMAND_DONE;
+}
+COMMAND("clear counters", "", "what show ports prints counts from now", clear_counters);
 
 /* ---- The ledger ---- */
 

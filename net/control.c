@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The application by command: `start`, `stop`. Core 0, between bursts.
+ * The whole by command: `start`, `stop`, `set poll`, `clear arp`. Core 0, between bursts.
  */
 #include "kernel/config.h"
+#include "kernel/parse.h"
+#include "kernel/str.h"
+#include "net/netif.h"
 #include "net/run.h"
 
 static enum command_result start(const struct call *call)
@@ -33,5 +36,29 @@ COMMAND("stop", "[what]", "take no more frames; those inside go out first", stop
 static void put_app(struct config *config)
 {
     config_put(config, "app", "%s", run_app()->name);
+    if (!run_may_sleep())
+        config_put(config, "poll", "always");
 }
-CONFIG_PART(put_app, "app");
+CONFIG_PART(put_app, "app", "poll");
+
+static enum command_result set_poll(const struct call *call)
+{
+    unsigned is_adaptive;
+
+    if (call->argc != 1 || !parse_enum(call->argv[0], "always|adaptive", &is_adaptive))
+        return command_fail(call, "set poll always, or adaptive");
+    run_set_sleep(is_adaptive);
+    return COMMAND_DONE;
+}
+COMMAND("set poll", "always|adaptive", "never sleep, or sleep when idle", set_poll);
+
+/* Others than core 0's know no neighbours. */
+static enum command_result clear_arp(const struct call *call)
+{
+    (void)call;
+    for (unsigned i = 0; i < ports_n; i++)
+        if (ports[i].netif)
+            memset(&ports[i].netif->arp, 0, sizeof(ports[i].netif->arp));
+    return COMMAND_DONE;
+}
+COMMAND("clear arp", "", "forget the neighbours; they are asked for anew", clear_arp);

@@ -393,8 +393,9 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
     }
     lane->ring = lane->ring_buf.va;
     lane->frames = lane->frames_buf.va;
+    bool is_meant_to = !in->is_down; /* else port#.state=down */
     lane_start(lane);
-    return lane->state == LANE_PARKED ? ERR_TIMEOUT : OK;
+    return lane->state == LANE_PARKED && is_meant_to ? ERR_TIMEOUT : OK;
 }
 
 /* ---- Side queues and feeds ---- */

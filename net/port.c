@@ -1,32 +1,79 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Putting ports into and out of service by command. Core 0, between bursts.
+ * Ports by command: into and out of service, their addresses. Core 0, between bursts.
  */
 #include "kernel/command.h"
 #include "kernel/config.h"
 #include "kernel/fmt.h"
 #include "kernel/parse.h"
 #include "kernel/str.h"
-#include "net/lane.h"
 #include "net/netif.h"
+#include "net/run.h"
+
+static uint32_t prefix_mask(unsigned bits)
+{
+    return bits == 0 ? 0 : UINT32_MAX << (32 - bits);
+}
+
+/* ip A/B or gw A. The lanes stand still meanwhile: each core's stack changes, and what the
+ * application made of our addresses. */
+static enum command_result set_address(const struct call *call, struct port *port)
+{
+    const struct app *app = run_app();
+    struct netif *nif = port->netif;
+    bool is_ip = str_equal(call->argv[1], "ip"), was_stopped = lanes_are_stopped();
+    struct ipv4_prefix prefix;
+    be32_t gateway;
+
+    if (nif == NULL)
+        return command_fail(call, "port%u has no stack: it needs port%u.ip= on the boot line",
+                            port->index, port->index);
+    if (app->start != NULL && app->readdress == NULL)
+        return command_fail(call, "app=%s takes addresses from the boot line only", app->name);
+    prefix = (struct ipv4_prefix){be32_of(nif->ip), nif->prefix};
+    gateway = be32_of(nif->gateway);
+    if (!(is_ip ? parse_prefix(call->argv[2], &prefix) : parse_ipv4(call->argv[2], &gateway)))
+        return command_fail(call, "\"%.40s\" is not understood", call->argv[2]);
+    if (is_ip && ((be32_get(prefix.address) ^ nif->gateway) & prefix_mask(prefix.bits)) != 0)
+        gateway = be32_of(0); /* the old one is beyond reach now */
+    if (!was_stopped)
+        lanes_stop(app->poll);
+    const char *wrong = NULL;
+    for (unsigned core = 0; core < lanes_cores && wrong == NULL; core++)
+        wrong = netif_configure(&nif[core], port->mac, be32_get(prefix.address), prefix.bits,
+                                be32_get(gateway));
+    if (app->readdress)
+        app->readdress();
+    for (unsigned i = 0; i < lanes_n && app->start; i++)
+        app->start(&lanes[i]);
+    if (port->link_is_up)
+        netif_link_up(nif);
+    if (!was_stopped)
+        lanes_start();
+    return wrong ? command_fail(call, "address not set: %s", wrong) : COMMAND_DONE;
+}
 
 static enum command_result set_port(const struct call *call)
 {
+    static const char words[] = "down|up|ip|gw";
+    enum { DOWN, UP };
+    unsigned word;
     uint64_t n;
 
-    if (call->argc != 2 || !parse_u64(call->argv[0], &n) || n >= ports_n)
-        return command_fail(call, "which port, up or down? There are %u, from 0 on", ports_n);
+    if (call->argc < 2 || !parse_u64(call->argv[0], &n) || n >= ports_n)
+        return command_fail(call, "which port, and what? There are %u, from 0 on", ports_n);
+    if (!parse_enum(call->argv[1], words, &word) || call->argc != (word > UP ? 3 : 2))
+        return command_fail(call, "set port %lu up, down, ip A.B.C.D/BITS or gw A.B.C.D", n);
     struct port *port = &ports[n];
-    if (str_equal(call->argv[1], "down")) {
-        if (!port->is_down)
-            port_take_down(port, "by command");
-    } else if (!str_equal(call->argv[1], "up")) {
-        return command_fail(call, "\"%s\" is neither up nor down", call->argv[1]);
-    } else if (port_restart(port) != OK) {
+    if (word > UP)
+        return set_address(call, port);
+    if (word == DOWN && !port->is_down)
+        port_take_down(port, "by command");
+    if (word == UP && port_restart(port) != OK)
         return command_fail(call, "port%u did not come back; the log says why", port->index);
-    }
     return COMMAND_DONE;
 }
-COMMAND("set port", "N up|down", "take a port out of service, or put it back", set_port);
+COMMAND("set port", "N up|down|ip A/B|gw A", "put a port into or out of service; its address",
+        set_port);
 
 static void put_ports(struct config *config)
 {
@@ -34,6 +81,9 @@ static void put_ports(struct config *config)
         const struct netif *nif = ports[i].netif;
         char key[16];
 
+        fmt_print(key, sizeof(key), "port%u.state", i);
+        if (ports[i].is_down && !ports[i].is_gone)
+            config_put(config, key, "down");
         if (nif == NULL || !nif->is_configured)
             continue;
         be32_t ip = be32_of(nif->ip), gateway = be32_of(nif->gateway);
@@ -44,4 +94,4 @@ static void put_ports(struct config *config)
             config_put(config, key, "%pI4", &gateway);
     }
 }
-CONFIG_PART(put_ports, "port#.ip", "port#.gw");
+CONFIG_PART(put_ports, "port#.ip", "port#.gw", "port#.state");

@@ -36,6 +36,8 @@ static SETTLED const struct app *app;
 static SETTLED bool may_sleep; /* poll=adaptive, and every vector could be set */
 
 /* Core 0's own. */
+static bool is_sleep_wanted; /* poll=adaptive */
+static bool has_vectors;
 static bool link_news;  /* vector 0 of some port has fired; core 0 alone */
 static bool was_up[PORTS_MAX];
 static uint64_t told_ns[PORTS_MAX]; /* when we last defended an address and said so */
@@ -285,18 +287,44 @@ void net_start(const struct cmdline *line)
         chosen = run_find_app("forward");
     }
     lanes_cores = MIN(cpus_n, QUEUES_MAX);
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_n; i++) {
+        char key[24];
+        unsigned is_down = 0;
+
+        fmt_print(key, sizeof(key), "port%u.state", i);
+        if (cmdline_enum(line, key, &is_down) && is_down)
+            ports[i].is_down = true;
         configure_port(line, &ports[i], chosen);
+    }
     capture_prepare();
     log_info("app=%s: %s", chosen->name, chosen->help);
     if (chosen->configure)
         chosen->configure(line);
     run_start_app(chosen);
     (void)cmdline_enum(line, "poll", &poll);
-    bool is_set = poll == POLL_ADAPTIVE;
-    for (unsigned i = 0; i < ports_n && is_set; i++)
-        is_set = set_vectors(&ports[i]);
-    may_sleep = is_set;
+    has_vectors = true;
+    for (unsigned i = 0; i < ports_n && has_vectors; i++)
+        has_vectors = set_vectors(&ports[i]);
+    run_set_sleep(poll == POLL_ADAPTIVE);
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+void run_set_sleep(bool is_wanted)
+{
+    is_sleep_wanted = is_wanted;
+    may_sleep = is_wanted && has_vectors;
+    for (unsigned core = 1; core < lanes_cores && !may_sleep; core++)
+        if (mailbox_call(core, nothing, NULL, 0) != OK)
+            continue; /* it was woken, if it slept: that is all */
+}
+
+bool run_may_sleep(void)
+{
+    return is_sleep_wanted;
 }
 
 /* ---- The loop ---- */

@@ -25,6 +25,10 @@ uint32_t run_round(const struct row *row);
 /* What else the loop does, when it is time: links, counters, the stacks' clocks. */
 void run_service(uint64_t now_ns);
 
+/* poll=adaptive (true) or always, now. Core 0. */
+void run_set_sleep(bool is_wanted);
+bool run_may_sleep(void); /* which of the two is wanted */
+
 /* Choose an application by name. NULL: there is none of that name. */
 const struct app *run_find_app(const char *name);
 

@@ -130,6 +130,7 @@ APP(echo) = {
     .help = "answer UDP port 7, ping and ARP on every port that has an address",
     .poll = echo_poll,
     .prepare = echo_prepare,
+    .readdress = echo_prepare,
     .output = echo_output,
     .start = echo_start,
 };

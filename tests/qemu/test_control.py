@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The running machine by command: stop and start under load with an exact ledger, and a boot line
 from `show config` that makes the same machine again."""
+import logging
 import threading
 import time
 
@@ -8,6 +9,11 @@ import pytest
 
 from conftest import balanced
 from machine import PATIENCE_S
+
+logging.getLogger("scapy").setLevel(logging.ERROR)
+from scapy.layers.inet import IP, UDP  # noqa: E402
+from scapy.layers.l2 import ARP, Ether  # noqa: E402
+from scapy.packet import Raw  # noqa: E402
 
 FRAMES = [bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, n]) + b"\x88\xb5" + bytes([n]) * (50 + 7 * n)
           for n in range(100)]
@@ -42,7 +48,7 @@ def wait_until_the_cards_agree(machine):
         if all(row["sent"] == row["card_tx_packets"] and row["received"] == row["card_rx_packets"]
                for row in ledger["ports"]):
             return
-        assert time.monotonic() < limit, ledger
+        assert time.monotonic() < limit, ledger["ports"]
 
 
 def moving(machine):
@@ -89,3 +95,76 @@ def test_the_boot_line_of_show_config_makes_the_same_machine(boot):
     assert machine.json("show config -j")[0]["port0.gw"] == "192.0.2.7"
     again = boot(config)
     assert again.run("show config") == config
+
+
+US, THEM = "52:54:00:aa:bb:01", "52:54:00:00:00:0a"
+
+
+def asks_udp(machine, ip):
+    """A datagram to the echo at this address; True if it comes back."""
+    machine.wires[0].send(bytes(Ether(src=US, dst=THEM) / IP(src="192.0.2.9", dst=ip)
+                                / UDP(sport=40000, dport=7) / Raw(b"hello" * 6)))
+    try:
+        machine.wires[0].receive_where(lambda f: Ether(f).dst == US and UDP in Ether(f), 3)
+        return True
+    except AssertionError:
+        return False
+
+
+def test_addresses_change_at_run_time_and_config_says_so(boot):
+    machine = boot("app=echo port0.ip=192.0.2.1/24 port0.gw=192.0.2.254", devices=[f"mac={THEM}"])
+    assert asks_udp(machine, "192.0.2.1")
+    assert machine.run("set port 0 ip 192.0.2.130/25") == ""
+    machine.wires[0].receive_where(lambda f: ARP in Ether(f) and Ether(f)[ARP].pdst == "192.0.2.130")
+    assert asks_udp(machine, "192.0.2.130") and not asks_udp(machine, "192.0.2.1")
+    assert machine.run("show config") == "app=echo port0.ip=192.0.2.130/25 port0.gw=192.0.2.254"
+    assert machine.run("set port 0 ip 198.51.100.1/24") == ""  # beyond its gateway
+    assert machine.run("show config") == "app=echo port0.ip=198.51.100.1/24"
+    assert machine.run("stop; set port 0 gw 198.51.100.2; show config -j") == \
+        '{"app":"echo","port0.ip":"198.51.100.1/24","port0.gw":"198.51.100.2"}'
+    assert not asks_udp(machine, "198.51.100.1")  # still stopped
+    machine.run("start")
+    for words, why in (("0 ip", "set port 0 up"), ("0 ip x", "not understood"), ("0 sideways", "up, down"),
+                       ("0 gw 10.0.0.1", "address not set"), ("0 ip 224.0.0.1/4", "address not set"),
+                       ("1 ip 10.0.0.1/8", "port1 has no stack"), ("2 up", "which port")):
+        assert why in machine.run(f"set port {words}")
+    assert machine.run("show config") == \
+        "app=echo port0.ip=198.51.100.1/24 port0.gw=198.51.100.2"
+    balanced(machine)
+
+
+def test_a_port_stays_down_from_the_boot_line_until_it_is_put_up(boot):
+    machine = boot("app=forward poll=always port1.state=down", links=False)
+    machine.wait_link(0, True)
+    assert machine.ports()[1]["link"] == "down"
+    machine.wires[0].send(*FRAMES[:10])
+    limit = time.monotonic() + PATIENCE_S
+    while balanced(machine)["drops"]["tx_no_link"] < 10:
+        assert time.monotonic() < limit
+    assert machine.run("set poll adaptive; show config") == "app=forward port1.state=down"
+    machine.run("set port 1 up")
+    machine.wait_link(1, True)
+    machine.wires[0].send(*FRAMES[:10])
+    assert machine.wires[1].receive(10) == FRAMES[:10]
+    assert machine.run("set poll always; show config") == "app=forward poll=always"
+    machine.wires[1].send(*FRAMES)
+    assert machine.wires[0].receive(len(FRAMES)) == FRAMES
+    balanced(machine)
+
+
+def test_neighbours_and_counters_are_cleared_and_the_ledger_is_not(boot):
+    machine = boot("app=echo port0.ip=192.0.2.1/24", wires=1, devices=[f"mac={THEM}"])
+    assert asks_udp(machine, "192.0.2.1")
+    machine.send("ping 192.0.2.9 1\r")
+    machine.wires[0].receive_where(lambda f: ARP in Ether(f) and Ether(f)[ARP].pdst == "192.0.2.9")
+    machine.wires[0].send(bytes(Ether(src=US, dst=THEM) / ARP(
+        op=2, hwsrc=US, psrc="192.0.2.9", hwdst=THEM, pdst="192.0.2.1")))
+    machine.expect("0 received")
+    machine.prompt()
+    assert [row["state"] for row in machine.json("show arp -j")] == ["ours", "known"]
+    assert machine.run("clear arp; clear counters").startswith("show ports counts from now")
+    assert [row["state"] for row in machine.json("show arp -j")] == ["ours"]
+    assert machine.ports()[0]["rx_packets"] == 0
+    assert balanced(machine)["received"] >= 2
+    assert asks_udp(machine, "192.0.2.1")
+    assert machine.ports()[0]["rx_packets"] >= 1

@@ -291,9 +291,26 @@ static void ports__some_counters__make_this_table(void **state)
     assert_non_null(strstr(run("show ports"), " 18446744T "));
 }
 
+static void ports__cleared__count_from_then_and_the_ledger_from_the_start(void **state)
+{
+    (void)state;
+    ports[0].count.rx_packets = 100;
+    ports[0].count.tx_bytes = 5000;
+    assert_non_null(strstr(run("clear counters"), "the ledger and queues go on from start\n"));
+    ports[0].count.rx_packets = 107;
+    assert_non_null(strstr(run("show ports"), "port0 up   10G   02:00:00:00:00:01           7  "));
+    assert_non_null(strstr(run("show ports -j"), "\"rx_packets\":7,"));
+    assert_non_null(strstr(terminal.text, "\"tx_bytes\":0,"));
+    assert_non_null(strstr(run("show ledger -j"), "\"card_rx_packets\":107,"));
+    ports[0].count = (struct port_counters){0};
+    run("clear counters");
+}
+
 static void ports__json__has_the_fields_that_scripts_rely_on(void **state)
 {
     (void)state;
+    lanes[0].received_before = 5;
+    lanes[0].next = 7;
     const char *text = run("show ports -j");
     assert_ptr_equal(strstr(text, "{\"port\":0,\"driver\":\"x540\",\"pci\":\"0000:01:00.0\","
                                   "\"mac\":\"02:00:00:00:00:01\",\"link\":\"up\","
@@ -301,7 +318,8 @@ static void ports__json__has_the_fields_that_scripts_rely_on(void **state)
                                   "\"tx_packets\":0,\"tx_bytes\":0,\"rx_dropped\":0,"
                                   "\"rx_missed_errors\":0,\"rx_crc_errors\":0,"
                                   "\"rx_frame_errors\":0,\"rx_length_errors\":0,"
-                                  "\"rx_over_errors\":0,\"rx_errors\":0}\n"),
+                                  "\"rx_over_errors\":0,\"rx_errors\":0,"
+                                  "\"rx_queue_0_packets\":12}\n"),
                      text);
     assert_non_null(strstr(text, "\"link\":\"down\",\"speed_mbps\":0"));
     ports[1].is_gone = true;
@@ -598,7 +616,7 @@ static void commands__each__has_a_help_below_50_characters(void **state)
     unsigned n = 0;
     for (const struct command *c = commands.first; c < commands.end; c++, n++)
         assert_true(strlen(c->help) > 0 && strlen(c->help) < 50);
-    assert_int_equal(n, 4);
+    assert_int_equal(n, 5);
     words_list(&commands, &out, 0, NULL);
     fits_80_columns(terminal.text);
 }
@@ -610,6 +628,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(ports__any_counter__fits_the_table_and_stands_whole_in_json),
         TEST(ports__some_counters__make_this_table),
+        TEST(ports__cleared__count_from_then_and_the_ledger_from_the_start),
         TEST(ports__json__has_the_fields_that_scripts_rely_on),
         TEST(ports__none__prints_a_line_or_no_object),
         TEST(ledger__lanes_sides_and_stacks__are_added),
