@@ -53,6 +53,7 @@ struct cpu {
     uint64_t strays;             /* of these: nobody had asked for them */
     uint64_t spurious, apic_errors;
     uint64_t sleeps;
+    uint64_t first_tsc;          /* the first round that found a frame; 0: none yet */
     struct hist stalls; /* ns between two rounds, from a millisecond on */
 
     /* Written by others. */

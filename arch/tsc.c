@@ -50,7 +50,7 @@
 /* A wait that is longer halts: what is shorter is over before the halt pays. */
 #define HALT_NS 50000u
 
-static uint64_t entry_tsc;
+uint64_t entry_tsc; /* boot/entry.asm's, before the kernel was unpacked */
 static uint64_t hz = GUESS_HZ;
 static const char *source; /* NULL while hz is the guess */
 static mmio_t hpet;
@@ -87,7 +87,6 @@ static void ask_cpuid(void)
 
 void tsc_start(void)
 {
-    entry_tsc = cpu_tsc();
     ask_cpuid();
 }
 

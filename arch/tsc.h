@@ -7,8 +7,7 @@
 #include "arch/mmio.h"
 #include "arch/types.h"
 
-/* Remember this moment as entry, and take the TSC's rate from a CPUID leaf if one states it. Boot
- * CPU, first of all. */
+/* Take the TSC's rate from a CPUID leaf if one states it. Boot CPU, first of all. */
 void tsc_start(void);
 /* Offer the ACPI PM timer as a clock to calibrate against. is_32_bit: else it has 24 bits. */
 void tsc_offer_pm_timer(uint16_t port, bool is_32_bit);
@@ -25,7 +24,8 @@ const char *tsc_source(void);
 
 /* Ticks a second; never 0. */
 uint64_t tsc_hz(void);
-/* Nanoseconds since tsc_start; never goes back on one CPU. Any CPU, any time. */
+/* Nanoseconds since the first instructions (boot/entry.asm); never goes back on one CPU. Any CPU,
+ * any time. */
 uint64_t tsc_now_ns(void);
 /* A count of nanoseconds as TSC ticks, and back, for loops that compare raw stamps. */
 uint64_t tsc_ticks(uint64_t ns);

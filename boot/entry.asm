@@ -40,6 +40,7 @@ LSR_THRE    equ 1 << 5
 
 extern stack_boot_top
 extern first_tables
+extern entry_tsc
 extern unpack
 global entry32
 global refuse
@@ -83,6 +84,10 @@ entry32:
     mov ebp, no_nx
     bt edx, CPUID_NX
     jnc refuse
+
+    rdtsc                               ; when it all began, for `show boot`
+    mov [PHYS(entry_tsc)], eax
+    mov [PHYS(entry_tsc) + 4], edx
 
     ; 2048 entries of 2 MiB cover 4 GiB.
     mov eax, PTE_PRESENT | PTE_WRITE | PTE_LARGE

@@ -51,12 +51,28 @@ static struct {
 } steps[STEPS_MAX];
 static unsigned steps_n;
 
-static void step_ended(const char *name)
+static void step_at(const char *name, uint64_t ended_tsc)
 {
     if (steps_n == STEPS_MAX)
         return;
     steps[steps_n].name = name;
-    steps[steps_n++].ended_tsc = cpu_tsc();
+    steps[steps_n++].ended_tsc = ended_tsc;
+}
+
+static void step_ended(const char *name)
+{
+    step_at(name, cpu_tsc());
+}
+
+static uint64_t since_entry_ns(uint64_t tsc)
+{
+    return tsc_now_ns() - tsc_ns(cpu_tsc() - tsc);
+}
+
+void boot_step(const char *name, const char *what, uint64_t ended_tsc)
+{
+    step_at(name, ended_tsc);
+    log_info("%-7s %s, %lu us after entry", name, what, since_entry_ns(ended_tsc) / 1000);
 }
 
 static void step(const char *name, void (*run)(struct found *found))
@@ -298,12 +314,12 @@ static void iommu(struct found *found)
 
 static enum command_result show_boot(const struct call *call)
 {
-    uint64_t now = cpu_tsc(), now_ns = tsc_now_ns(), before = 0;
+    uint64_t before = 0;
     if (!call->json)
         out_printf(call->out, "%s by \"%s\"\nstep          took us    since entry us\n",
                    bootinfo_path_name(info.path), info.loader);
     for (unsigned i = 0; i < steps_n; i++) {
-        uint64_t at = now_ns - tsc_ns(now - steps[i].ended_tsc);
+        uint64_t at = MAX(before, since_entry_ns(steps[i].ended_tsc));
         if (call->json) {
             struct json j;
             json_begin(&j, call->out);
@@ -326,6 +342,7 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
 {
     entry_eax = eax;
     entry_ebx = ebx;
+    step_ended("unpack");
     tsc_start();
     smp_init();
     serial_init(SERIAL_COM1, SERIAL_BAUD); /* without a UART the log's ring keeps the lines */

@@ -15,6 +15,7 @@
 #include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/screen.h"
+#include "kernel/start.h"
 #include "kernel/str.h"
 
 #define BACKTRACE_MAX 24
@@ -198,6 +199,7 @@ static _Noreturn void end(void)
     log_set_sink(NULL); /* the console's may be what broke */
     print("last log lines:\n");
     log_tail(LOG_LINES, print_bytes, NULL);
+    net_explain(print); /* last: should it break, the rest has been said */
     switch (end_wanted) {
     case PANIC_REBOOT:
         print("panic=reboot\n");

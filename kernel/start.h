@@ -6,6 +6,8 @@
 #ifndef KERNEL_START_H
 #define KERNEL_START_H
 
+#include "arch/types.h"
+
 struct cmdline;
 
 /* Find the cards that a driver knows and bring them up; one log line a port. A card that fails
@@ -18,5 +20,14 @@ void net_start(const struct cmdline *line);
 
 /* The loop: packets, then the console (console_poll), for ever. Implemented in net/. */
 _Noreturn void net_run(void);
+
+/* A panic's view of the data path: call print for a line a lane. Everything may be broken and the
+ * owners of the lanes are stopped: nothing is waited for, nothing changed. Any core. Implemented in
+ * net/. */
+void net_explain(void (*print)(const char *fmt, ...) __attribute__((format(printf, 1, 2))));
+
+/* The other way: one more step of `show boot`, which ended at that TSC; `what` goes to the log with
+ * it. Core 0. */
+void boot_step(const char *name, const char *what, uint64_t ended_tsc);
 
 #endif

@@ -105,9 +105,38 @@ static void look_at_causes(struct port *port)
     port->ops->irq_arm(port, 0);
 }
 
+/* The last steps of `show boot`: all links up, and the first round of any core that found frames and
+ * passed on or answered what was to be. Looked at ten times a second, until both were seen. */
+static void follow_start(uint64_t now_tsc)
+{
+    static bool is_up, is_over;
+    bool all_up = ports_n > 0;
+    uint64_t first = 0;
+
+    if (is_over)
+        return;
+    for (unsigned i = 0; i < ports_n; i++)
+        all_up &= ports[i].link_is_up;
+    if (all_up && !is_up) {
+        is_up = true;
+        boot_step("links", "all up", now_tsc);
+    }
+    for (unsigned i = 0; i < lanes_cores; i++) {
+        uint64_t at = __atomic_load_n(&cpus[i]->first_tsc, __ATOMIC_RELAXED);
+        at -= at ? (uint64_t)cpus[i]->tsc_skew : 0;
+        if (at && (!first || at < first))
+            first = at;
+    }
+    if (!first)
+        return;
+    is_over = true;
+    boot_step("frame", "the first one", first);
+}
+
 void run_service(uint64_t now_ns)
 {
     static uint8_t frame[ETH_BUFFER];
+    uint64_t now_tsc = cpu_tsc(); /* before links are looked at: no frame can have come by them */
 
     uint32_t cut_off = iommu_poll();
     for (unsigned i = 0; i < ports_n; i++)
@@ -118,6 +147,7 @@ void run_service(uint64_t now_ns)
             look_at_causes(&ports[i]);
     link_news = false;
     lanes_service(now_ns);
+    follow_start(now_tsc);
     if (app->service)
         app->service(now_ns);
     for (unsigned i = 0; i < ports_n; i++) {
@@ -306,6 +336,7 @@ void net_start(const struct cmdline *line)
     for (unsigned i = 0; i < ports_n && has_vectors; i++)
         has_vectors = set_vectors(&ports[i]);
     run_set_sleep(poll == POLL_ADAPTIVE);
+    follow_start(cpu_tsc());
 }
 
 static void nothing(void *context)
@@ -368,6 +399,8 @@ static _Noreturn void core_loop(void)
         cpu->polls++;
         if (n != 0) {
             idle = 0;
+            if (__builtin_expect(cpu->first_tsc == 0, 0))
+                cpu->first_tsc = now_tsc;
         } else {
             cpu->empty_polls++;
             idle++;

@@ -15,7 +15,7 @@ BENCH_HOST := tests/bench/bench_loop.c tests/bench/traffic.c tests/bench/probes.
 
 $(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS)): build/bench/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_CFLAGS) -Os $(if $(filter $(IMAGE_FAST) net/app/%,$*),-O2) -c -o $@ $<
+	$(CC) $(BENCH_CFLAGS) $(IMAGE_SMALL) $(if $(filter $(IMAGE_FAST) net/app/%,$*),-O2) -c -o $@ $<
 
 $(patsubst %.c,build/bench/obj/%.o,$(BENCH_HOST)): build/bench/obj/%.o: %.c
 	@mkdir -p $(@D)

@@ -19,6 +19,7 @@
 #include "kernel/iommu.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
+#include "kernel/start.h"
 #include "kernel/module.h"
 #include "kernel/watch.h"
 
@@ -123,6 +124,10 @@ uint64_t tsc_ns(uint64_t ticks)
 
 uint64_t watch_stall_tsc = UINT64_MAX;
 
+void boot_step(const char *name, const char *what, uint64_t ended_tsc)
+{
+    (void)name, (void)what, (void)ended_tsc;
+}
 void watch_stalled(struct cpu *cpu, uint64_t ticks)
 {
     (void)cpu, (void)ticks;

@@ -85,6 +85,21 @@ def test_no_page_is_writable_and_executable(boot, cpu):
         assert following - (start + size) >= 4096
 
 
+def test_a_panic_shows_each_lane(boot):
+    """A machine check while frames pass: positions and counters of both lanes, behind the log."""
+    machine = boot("app=forward panic=exit", cores=1, extra=EXIT)
+    machine.wires[0].send(*[bytes(range(60))] * 7)
+    machine.wires[1].receive(7)
+    machine.qmp("human-monitor-command",
+                command_line="mce -b 0 3 0xa400000000000145 5 0x12345000 0")
+    assert machine.wait_exit() == PANIC_STATUS
+    text = machine.console_text.replace("\r", "")
+    tail = text[text.index("last log lines:"):]
+    assert re.search(r"^core 0, port0 to port1: running, next 7, done [0-7], head 7 \(last [0-7]\), "
+                     r"7 received, 7 sent, 0 held, 0 consumed, 0 dropped$", tail, re.M), tail
+    assert re.search(r"^core 0, port1 to port0: running, next 0, .* 0 received", tail, re.M), tail
+
+
 def test_panic_halt_stops_and_keeps_the_lines(boot):
     machine = boot("selftest=null", wires=0, prompt=False)
     machine.expect(r"^halted")

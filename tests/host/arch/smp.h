@@ -15,12 +15,14 @@ struct cpu {
     struct cpu *self;
     uint32_t index, apic_id;
     uint64_t loop_tsc, polls, empty_polls;
-    uint64_t interrupts, strays, spurious, apic_errors, sleeps;
+    uint64_t interrupts, strays, spurious, apic_errors, sleeps, first_tsc;
+    int64_t tsc_skew;
     struct hist stalls;
 };
 
 static struct cpu host_cpu __attribute__((unused));
 #define cpus_n 1u
+#define cpus   ((struct cpu *[]){&host_cpu})
 
 static inline struct cpu *cpu_this(void)
 {
