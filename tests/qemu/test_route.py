@@ -2,17 +2,23 @@
 """app=route between real Linux hosts, each in a namespace of its own: what works through any router
 works through this one (ping, traceroute, UDP, path-MTU discovery, fragments), and what goes wrong is
 told. Then a million routes from a boot module, checked against a search of our own."""
-import bisect
 import json
+import logging
+import os
 import random
 import re
+import threading
 import time
 
 import pytest
 
 import hosts
 from conftest import balanced
-from machine import PATIENCE_S
+from machine import PATIENCE_S, Failure
+
+logging.getLogger("scapy").setLevel(logging.ERROR)
+from scapy.layers.inet import IP, UDP  # noqa: E402
+from scapy.packet import Raw  # noqa: E402
 
 WHY_NOT = hosts.why_not()
 needs_hosts = pytest.mark.skipif(WHY_NOT is not None,
@@ -180,3 +186,155 @@ def test_a_router_whose_other_port_is_down_still_answers(boot, pair):
     machine.wait_link(1, True)
     assert ping(a, B)[0] == 5
     balanced(machine)
+
+
+# ---- Tables from a boot module; the hosts are ours ----
+
+ROUTES, FRAMES = 1_000_000, 1500
+GATEWAYS = [(0, "192.0.2.101"), (0, "192.0.2.102"), (1, "198.51.100.101"), (1, "198.51.100.102")]
+
+
+def gateway_mac(gateway):
+    return bytes([2, 0, 0, 0, gateway[0], int(gateway[1].split(".")[3])])
+
+
+def text_of(ip):
+    return ".".join(str(ip >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+def make_routes(n):
+    """(prefix, bits) -> gateway: most of 24 bits, as in the Internet's table, some longer, some that
+    hold many of the others; all in 1.0.0.0 to 126.255.255.255."""
+    numbers, routes = random.Random(1812), {}
+    while len(routes) < n:
+        dice = numbers.randrange(100)
+        bits = 24 if dice < 60 else 16 + dice % 8 if dice < 98 else numbers.choice(
+            (8, 9, 12, 15, 25, 27, 30, 32))
+        prefix = (numbers.randrange(1, 127) << 24 | numbers.getrandbits(24)) >> (32 - bits)
+        routes[prefix << (32 - bits), bits] = numbers.randrange(4)
+    return routes
+
+
+def search(routes, ip):
+    """The longest route for an address, asked for length by length."""
+    for bits in range(32, -1, -1):
+        found = routes.get((ip >> (32 - bits) << (32 - bits), bits))
+        if found is not None:
+            return found
+    return None
+
+
+class Neighbours(threading.Thread):
+    """Answers ARP on a wire for the gateways behind it, and keeps what else comes."""
+
+    def __init__(self, port, wire):
+        super().__init__(daemon=True)
+        self.port, self.wire, self.came = port, wire, []
+        self.start()
+
+    def run(self):
+        ours = {text: gateway_mac((port, text)) for port, text in GATEWAYS if port == self.port}
+        while True:
+            try:
+                frame = self.wire.receive(1, 3600)[0]
+            except Failure:
+                return
+            asked = ".".join(map(str, frame[38:42]))
+            if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and asked in ours:
+                mac = ours[asked]
+                self.wire.send(frame[6:12] + mac + bytes.fromhex("08060001080006040002") + mac
+                               + frame[38:42] + frame[22:32] + bytes(18))
+            elif frame[12:14] == b"\x08\x00":
+                self.came.append(frame)
+
+    def wait(self, n):
+        limit = time.monotonic() + PATIENCE_S
+        while len(self.came) < n:
+            assert time.monotonic() < limit, f"{len(self.came)} of {n} frames came"
+            time.sleep(0.05)
+
+
+def test_a_million_routes_from_a_module_lead_where_a_slow_search_says(boot, folder):
+    routes = make_routes(ROUTES)
+    path = f"{folder}/routes.txt"
+    with open(path, "w", encoding="ascii") as f:
+        f.write("# a million\n\n10.0.0.1/8 192.0.2.101\nnonsense\n")
+        for (prefix, bits), gateway in routes.items():
+            f.write(f"{text_of(prefix)}/{bits}\t{GATEWAYS[gateway][1]}\n")
+        f.write("8.8.8.0/24 10.0.0.1 # of no net\n")
+    machine = boot(LINE, 2, prompt=False, extra=["-initrd", path])
+    os.unlink(path)
+    machine.expect("routes.txt, line 3: bits are set behind the prefix", 10 * PATIENCE_S)
+    machine.expect("routes.txt, line 4: the prefix is not like 10.0.0.0/8", 10 * PATIENCE_S)
+    machine.expect(rf"routes.txt, line {ROUTES + 5}: the gateway is no host", 10 * PATIENCE_S)
+    machine.expect(f"{ROUTES} routes in {ROUTES + 5} lines, 3 left out", 10 * PATIENCE_S)
+    sides = [Neighbours(port, wire) for port, wire in enumerate(machine.wires)]
+    machine.prompt(10 * PATIENCE_S)
+    machine.wait_links()
+    limit = time.monotonic() + PATIENCE_S
+    for _, gateway in GATEWAYS:  # found by ARP, unasked by any frame
+        while machine.json(f"show routes {gateway} -j")[0]["mac"] is None:
+            assert time.monotonic() < limit, gateway
+    counts = machine.json("show routes -j")[-1]
+    assert counts["routes"] >= ROUTES and counts["gateways"] == len(GATEWAYS), counts
+    assert int(counts["by_bits"]["27"]) == sum(bits == 27 for _, bits in routes)
+
+    numbers = random.Random(7)
+    edges = numbers.sample(list(routes), FRAMES)
+    addresses = [numbers.choice((prefix, prefix + (1 << 32 - bits) - 1, prefix - 1,
+                                 prefix + (1 << 32 - bits)))
+                 for prefix, bits in edges] + [numbers.randrange(1 << 24, 127 << 24)
+                                               for _ in range(FRAMES // 5)]
+    addresses = [ip for ip in addresses if 1 << 24 <= ip < 127 << 24]
+    ours = bytes.fromhex(machine.ports()[0]["mac"].replace(":", ""))
+    expected, lost = [{}, {}], 0
+    for i, ip in enumerate(addresses):
+        to = search(routes, ip)
+        if to is None:
+            lost += 1
+        else:
+            expected[GATEWAYS[to][0]][i] = gateway_mac(GATEWAYS[to])
+    for i in range(0, len(addresses), 20):  # as many as a side queue takes at once
+        machine.wires[0].send(*[
+            ours + b"\x02\0\0\0\0\x09\x08\0" + bytes(
+                IP(src="203.0.113.9", dst=text_of(ip), id=n, ttl=9)
+                / UDP(sport=1024 + n, dport=9) / Raw(n.to_bytes(4, "big")))
+            for n, ip in enumerate(addresses[i:i + 20], i)])
+        for port, side in enumerate(sides):
+            side.wait(sum(n < i + 20 for n in expected[port]))
+    for port, side in enumerate(sides):
+        # Without what is for the far source: unreachables.
+        came = {int.from_bytes(f[42:46], "big"): f[:6] for f in side.came if f[23] == 17}
+        assert came == expected[port]
+    drops = {name: n for name, n in balanced(machine)["drops"].items() if n}
+    assert drops == ({"route_none": lost} if lost else {}), drops
+    assert machine.poweroff() == 0
+
+
+def test_three_ports_route_between_each_other(boot):
+    """Frames for a port that is no lane's output go by its side queue, from every core."""
+    machine = boot("app=route port0.ip=192.0.2.1/24 port1.ip=198.51.100.1/24 "
+                   "port2.ip=203.0.113.1/24 route=10.0.0.0/9,192.0.2.101 "
+                   "route=10.128.0.0/9,198.51.100.101", 3)
+    sides = [Neighbours(port, wire) for port, wire in enumerate(machine.wires)]
+    for gateway in ("192.0.2.101", "198.51.100.101"):
+        while machine.json(f"show routes {gateway} -j")[0]["mac"] is None:
+            pass
+    ours = [bytes.fromhex(port["mac"].replace(":", "")) for port in machine.ports()]
+    sent = [0, 0, 0]
+    for n in range(240):
+        port, to = n % 3, n // 3 % 2
+        frame = ours[port] + b"\x02\0\0\0\0\x09\x08\0" + bytes(
+            IP(src="172.16.0.9", dst=f"10.{128 * to}.0.{n}", ttl=9)
+            / UDP(sport=1024 + n, dport=9) / Raw(n.to_bytes(4, "big")))
+        machine.wires[port].send(frame)
+        sent[to] += 1
+        sides[to].wait(sent[to])
+    for to in (0, 1):
+        assert sorted(int.from_bytes(f[42:46], "big") for f in sides[to].came) == \
+            [n for n in range(240) if n // 3 % 2 == to]
+        assert all(f[6:12] == ours[to] and f[22] == 8 for f in sides[to].came)
+    used = [row["rx_packets"] for row in machine.json("show cores -j")]
+    assert sum(n > 0 for n in used) >= 3, used
+    assert not [n for n in balanced(machine)["drops"].values() if n]
+    assert machine.poweroff() == 0
