@@ -9,9 +9,9 @@
 
 static inline uint64_t cpu_tsc(void)
 {
-    uint32_t low, high;
+    uint64_t low, high; /* their upper halves become 0 */
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
+    return high << 32 | low;
 }
 /* The TSC, not before what comes earlier in the program and before what comes later. */
 static inline uint64_t cpu_tsc_ordered(void)

@@ -52,7 +52,6 @@ static struct order {
 void generator_end(struct generators *core, struct generator *g)
 {
     g->is_on = false;
-    g->left = 0;
     core->n_on--;
 }
 
@@ -103,13 +102,12 @@ static enum err set_up(unsigned core, unsigned port)
         .per_tick = share.per_tick,
         .tick_q24 = share.tick_q24,
         .quantum = share.quantum,
-        .flow = share.flow_first,
-        .flow_first = share.flow_first,
-        .flow_end = share.flow_first + share.flows_n,
-        .left = share.flows_n != 0 && (o->ports & BIT(port)) ? share.frames : 0,
+        .port = (PROBE_PORT + share.flow_first) << 16,
+        .port_first = (PROBE_PORT + share.flow_first) << 16,
+        .port_end = (PROBE_PORT + share.flow_first + share.flows_n) << 16,
+        .wanted = share.flows_n != 0 && (o->ports & BIT(port)) ? share.frames : 0,
     };
-    g->wanted = g->left;
-    if (g->left == 0)
+    if (g->wanted == 0)
         return OK;
     enum err err = feed_fill(&ports[port], core, slots, fill, &filling);
     g->dropped_before = dropped(g->feed);
@@ -120,10 +118,10 @@ static void go(struct generators *mine, uint64_t began_tsc)
 {
     for (unsigned i = 0; i < ports_n; i++) {
         struct generator *g = &mine->port[i];
-        g->began_tsc = began_tsc;
+        g->began_tsc = g->first_tsc = g->last_tsc = began_tsc;
         if (trial.options.duration_ns != 0)
             g->end_tsc = began_tsc + tsc_ticks(trial.options.duration_ns + GRACE_NS);
-        g->is_on = g->left != 0;
+        g->is_on = g->wanted != 0;
         mine->n_on += g->is_on;
     }
 }
@@ -183,7 +181,7 @@ uint64_t generator_idle_ns(unsigned core)
         const struct generator *g = &mine->port[i];
         if (!g->is_on)
             continue;
-        uint64_t until = g->made + MIN(g->quantum, g->left) - 1;
+        uint64_t until = g->made + MIN(g->quantum, g->wanted - g->made) - 1;
         uint64_t due_tsc =
             g->began_tsc + (uint64_t)((unsigned __int128)until * g->tick_q24 >> 24);
         uint64_t at_tsc = MIN(due_tsc, g->end_tsc);

@@ -20,17 +20,17 @@ struct generator {
     uint64_t end_tsc;    /* no frame after this; UINT64_MAX: no limit */
     uint64_t per_tick;   /* see struct trial_share */
     uint64_t made;       /* frames handed over */
-    uint64_t left;       /* frames that may still be */
+    uint64_t wanted;     /* how many there shall be; TRIAL_FOREVER: no limit */
     uint64_t quantum;
-    uint32_t flow, flow_first, flow_end, number; /* of the next frame */
+    uint32_t port, number;         /* of the next frame */
+    uint32_t port_first, port_end; /* source ports, in the upper half; port_end is no more ours */
     uint32_t sum;        /* see probe_build */
     bool is_on;
 
     uint64_t skipped;    /* frames that were due and were given up: link or ring did not take them */
     uint64_t tick_q24;
-    uint64_t first_tsc, last_tsc; /* of the first and last burst */
+    uint64_t first_tsc, last_tsc; /* when the first frame was due, and the last burst was made */
     uint64_t dropped_before;      /* drops of the feed when the trial began */
-    uint64_t wanted;              /* `left` when it began */
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 
 /* Those of one core; n_on says how many are on. */
@@ -84,7 +84,7 @@ struct trial_report {
     uint64_t wanted;   /* TRIAL_FOREVER: no limit */
     uint64_t sent;     /* handed over, less what a lost link took back */
     uint64_t skipped;
-    uint64_t ns;       /* from first to last burst */
+    uint64_t ns;       /* from the first frame to the last burst */
     unsigned cores_silent;
 };
 struct trial_report generator_report(unsigned port);

@@ -160,14 +160,6 @@ struct lane_ledger lane_ledger(const struct lane *lane)
     return l;
 }
 
-/* How many frames the head word says are done; more than there are if it makes no sense. */
-static uint64_t side_finished(const struct side *side, uint32_t head)
-{
-    if (head >= side->slots)
-        return UINT64_MAX;
-    return head >= side->done_at ? head - side->done_at : side->slots - side->done_at + head;
-}
-
 struct side_ledger side_ledger(const struct side *side)
 {
     uint64_t queued = side->next - side->done, finished = 0;
@@ -414,18 +406,6 @@ static void side_start(struct port *port, struct side *side)
     side->is_running = is_usable(port) &&
                        port->ops->tx_start(port, side->queue, side->ring_buf.iova, side->slots,
                                            side->head_buf.iova, &side->tdt) == OK;
-}
-
-void side_collect(struct side *side, uint32_t head)
-{
-    uint64_t finished = side_finished(side, head);
-
-    if (finished > side->next - side->done) {
-        side->head_bad++;
-        return;
-    }
-    side->done += finished;
-    side->done_at = head;
 }
 
 static bool side_stop(struct port *port, struct side *side, enum drop why)

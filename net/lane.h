@@ -190,9 +190,28 @@ enum err feeds_open(void) MUST_CHECK;
 enum err feed_fill(struct port *port, unsigned core, uint32_t slots,
                    uint32_t (*fill)(void *context, uint32_t slot, uint8_t *frame),
                    void *context) MUST_CHECK;
-/* The card's head word is now `head`: take up what it has finished. Bounded: what does not make
- * sense is counted and ignored. Owner core. */
-void side_collect(struct side *side, uint32_t head);
+/* The card's head word is now `head`: how many frames it has finished since; more than there are if
+ * it makes no sense. */
+static inline uint32_t side_finished(const struct side *side, uint32_t head)
+{
+    uint32_t finished = head - side->done_at;
+
+    if (head >= side->slots)
+        return UINT32_MAX;
+    return head >= side->done_at ? finished : finished + side->slots;
+}
+/* Take them up. Bounded: what does not make sense is counted and ignored. Owner core. */
+static inline void side_collect(struct side *side, uint32_t head)
+{
+    uint32_t finished = side_finished(side, head);
+
+    if (finished > side->next - side->done) {
+        side->head_bad++;
+        return;
+    }
+    side->done += finished;
+    side->done_at = head;
+}
 
 /* Copy `length` (FRAME_MIN..FRAME_MAX) bytes to the port's side queue of this core and send them.
  * Never waits; the caller keeps the frame. Any core, its own queue. false: dropped and counted. The

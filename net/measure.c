@@ -13,11 +13,15 @@ static_assert(STREAM_HOLES / STREAM_FLOWS >= 64, "a window of whole words");
 void stream_reset(struct stream *s, uint64_t tag)
 {
     memset(s, 0, sizeof(*s));
+    memset(s->next, 0xFF, sizeof(s->next));
     s->count.tag = tag;
+    s->fast_tag = ~tag;
     if (tag == 0)
         return;
+    s->fast_tag = tag;
     s->flows = BIT(probe_flows_log2(tag));
     s->window = STREAM_HOLES / s->flows;
+    memset(&s->next[PROBE_PORT], 0, s->flows * sizeof(s->next[0]));
 }
 
 /* The bit of a number, and its word. */
@@ -56,45 +60,61 @@ static void holes_open(struct stream *s, uint32_t flow, uint32_t from, uint32_t 
     }
 }
 
-bool stream_disorder(struct stream *s, uint32_t flow, uint32_t number)
+static enum stream_verdict place(struct stream *s, uint32_t flow, uint32_t number)
 {
-    uint32_t ahead = number - s->next[flow];
+    uint32_t *next = &s->next[PROBE_PORT + flow], ahead = number - *next;
 
     if (ahead < BIT(31)) {
-        holes_open(s, flow, ahead > s->window ? number - s->window : s->next[flow],
+        holes_open(s, flow, ahead > s->window ? number - s->window : *next,
                    MIN(ahead, s->window));
         s->count.lost += ahead;
         (void)hole_close(s, flow, number); /* of a number one window ago, perhaps */
-        s->next[flow] = number + 1;
-        return true;
+        *next = number + 1;
+        return STREAM_FIRST;
     }
     if (-ahead > s->window) {
         s->count.beyond++;
-        return false;
+        return STREAM_AGAIN;
     }
     if (!hole_close(s, flow, number)) {
         s->count.duplicates++;
-        return false;
+        return STREAM_AGAIN;
     }
     s->count.lost--;
     s->count.reordered++;
-    return true;
+    return STREAM_FIRST;
 }
 
-void stream_latency_top(struct stream *s, uint64_t ticks)
+enum stream_verdict stream_look(struct stream *s, const uint8_t *frame)
 {
-    if (ticks >> (PROBE_TIME_BITS - 1)) {
+    uint64_t tag = load64(frame + PROBE_AT_TAG);
+    uint32_t flow = (uint32_t)__builtin_bswap16(load16(frame + PROBE_AT_PORT)) - PROBE_PORT;
+
+    if (tag != s->count.tag || flow >= s->flows)
+        return STREAM_FOREIGN;
+    enum stream_verdict verdict = place(s, flow, load32(frame + PROBE_AT_NUMBER));
+    s->count.untimed += verdict == STREAM_AGAIN;
+    s->fast_tag = s->count.holes == 0 ? tag : ~tag;
+    return verdict;
+}
+
+void stream_latency_odd(struct stream *s, uint64_t latency)
+{
+    if (latency >> 63) {
         s->count.backwards++;
+        s->count.untimed++;
         return;
     }
-    s->count.latency_max = ticks;
-    s->count.latency[latency_bucket(ticks)]++;
+    latency = MAX(latency, LATENCY_TICK);
+    s->count.latency_max = MAX(s->count.latency_max, latency);
+    s->fast_span = s->count.latency_max - LATENCY_TICK;
+    s->count.latency[latency_bucket(latency)]++;
 }
 
 void stream_add(struct stream_count *sum, const struct stream_count *more)
 {
     sum->tag = more->tag;
-    sum->frames += more->frames;
+    sum->untimed += more->untimed;
     sum->bytes += more->bytes;
     if (sum->first_tsc == 0 || (more->first_tsc != 0 && more->first_tsc < sum->first_tsc))
         sum->first_tsc = more->first_tsc;
@@ -118,14 +138,21 @@ uint64_t latency_total(const struct stream_count *count)
     return n;
 }
 
+uint64_t stream_frames(const struct stream_count *count)
+{
+    return count->untimed + latency_total(count);
+}
+
 uint64_t latency_percentile(const struct stream_count *count, unsigned per_mille)
 {
     uint64_t rank = (latency_total(count) * per_mille + 999) / 1000, seen = 0;
+    /* Whole ticks: what took away from the difference is put back. */
+    uint64_t max = (count->latency_max + LATENCY_TICK - 1) >> PROBE_TICK;
 
-    for (unsigned i = 0; i < LATENCY_BUCKETS; i++) {
+    for (unsigned i = 0; i < LATENCY_BUCKETS && per_mille < 1000; i++) {
         seen += count->latency[i];
         if (seen != 0 && seen >= rank)
-            return MIN(latency_of(i), count->latency_max);
+            return MIN(latency_of(i) >> PROBE_TICK, max);
     }
-    return 0;
+    return max;
 }

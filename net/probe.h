@@ -4,8 +4,8 @@
  *
  *      0 Ethernet, 14 IPv4 without options, 34 UDP source port: PROBE_PORT + flow, 36: 9 (discard)
  *     42  8 bytes  tag: which trial, from which port; the same in all its frames
- *     50  6        TSC of the sender, low 48 bits: just before the frame's burst was handed over
- *     56  4        number of the frame within its flow, from 0, wraps
+ *     50  4        number of the frame within its flow, from 0, wraps
+ *     54  6        TSC of the sender, low 48 bits: just before the frame's burst was handed over
  *
  * All little-endian. It is built once in each buffer; for each frame only source port, stamp,
  * number and UDP checksum are stored. The other bytes have the same ones' complement sum whatever
@@ -21,11 +21,19 @@
 #define PROBE_AT_PORT 34u
 #define PROBE_AT_CHECKSUM 40u
 #define PROBE_AT_TAG 42u
-#define PROBE_AT_TIME 50u
-#define PROBE_AT_NUMBER 56u
+#define PROBE_AT_NUMBER 50u
+#define PROBE_AT_TIME 54u
 #define PROBE_BYTES 60u /* the least: all of the above */
 #define PROBE_PORT 0xC000u
-#define PROBE_TIME_BITS 48u
+
+/* A time as the eight bytes that end with it: in the upper 48 bits. What lies below, the upper half
+ * of the number, takes at most one tick from a difference. */
+#define PROBE_AT_TIME_WORD 52u
+#define PROBE_TICK 16u
+static inline uint64_t probe_time(uint64_t tsc)
+{
+    return tsc << PROBE_TICK;
+}
 
 /* The tag: magic, then trial, sending port, and log2 of how many flows there may be. */
 #define PROBE_MAGIC 0x4C524546u /* "FERL" */
@@ -74,13 +82,13 @@ static inline uint32_t probe_port(uint32_t flow)
     return __builtin_bswap16((uint16_t)(PROBE_PORT + flow));
 }
 
-/* Make a frame of a built one: `time` may have bits above the 48th, which are lost; `sum` is of
- * probe_build, time (48 bits) and number, 0..0xFFFE; port as probe_port says it. */
+/* Make a frame of a built one: `time` is of probe_time, `sum` of probe_build, time and number,
+ * 0..0xFFFE; port as probe_port says it. */
 static inline __attribute__((always_inline)) void probe_stamp(uint8_t *frame, uint64_t time,
                                                               uint32_t number, uint32_t port,
                                                               uint32_t sum)
 {
-    store64(frame + PROBE_AT_TIME, time);
+    store64(frame + PROBE_AT_TIME_WORD, time);
     store32(frame + PROBE_AT_NUMBER, number); /* over the two bytes too many */
     store16(frame + PROBE_AT_PORT, (uint16_t)port);
     sum += port;

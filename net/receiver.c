@@ -19,6 +19,10 @@ enum { ANSWER_US = 50000 };
 static struct receiver {
     struct stream *streams; /* by receiving port */
     uint64_t tags[PORTS_MAX]; /* of our own trial, by sending port */
+    /* Bytes of our own trial are all that the lane has received, less foreign frames and less what
+     * was before: the loop need not count them. */
+    const struct lane *lanes[PORTS_MAX];
+    uint64_t foreign_bytes[PORTS_MAX], bytes_before[PORTS_MAX];
 } __attribute__((aligned(CACHE_LINE_BYTES))) receivers[QUEUES_MAX];
 
 /* A core's copy of one port's counts, made by that core; it outlives the call. */
@@ -50,14 +54,22 @@ bool receivers_open(bool own)
 void receiver_start(struct lane *lane)
 {
     lane->app.a = (uintptr_t)&receivers[lane->core].streams[lane->in->index];
+    receivers[lane->core].lanes[lane->in->index] = lane;
+}
+
+static uint64_t bytes_of_trials(const struct receiver *r, unsigned port)
+{
+    return r->lanes[port] ? r->lanes[port]->count.rx_bytes - r->foreign_bytes[port] : 0;
 }
 
 void receiver_reset(unsigned core, const uint64_t tags[PORTS_MAX])
 {
     for (unsigned i = 0; i < PORTS_MAX; i++)
         receivers[core].tags[i] = tags[i];
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_n; i++) {
         stream_reset(&receivers[core].streams[i], 0);
+        receivers[core].bytes_before[i] = bytes_of_trials(&receivers[core], i);
+    }
 }
 
 /* ---- What the loop hands over ---- */
@@ -92,6 +104,7 @@ static enum drop judge(uint8_t *frame, uint32_t length)
 
 uint32_t receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
 {
+    uint64_t *foreign = &receivers[lane->core].foreign_bytes[lane->in->index];
     enum drop bad = DROP_eth_other;
 
     if (probe_is(frame, length) && (bad = judge(frame, length)) == DROP_NONE) {
@@ -102,8 +115,10 @@ uint32_t receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
             lane->count.consumed++;
             return 0;
         }
+        *foreign += length;
         return lane_drop(lane, DROP_trial_other);
     }
+    *foreign += length;
     if (!lane->netif)
         return lane_drop(lane, bad);
     uint32_t answer = netif_input(lane->netif, frame, length);
@@ -119,9 +134,12 @@ uint32_t receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
 static void copy_out(void *context)
 {
     struct copy *copy = context;
-    const struct stream *s = &receivers[copy->core].streams[copy->port];
+    const struct receiver *r = &receivers[copy->core];
+    const struct stream *s = &r->streams[copy->port];
 
     copy->count = s->count;
+    if (is_own && s->count.tag != 0)
+        copy->count.bytes = bytes_of_trials(r, copy->port) - r->bytes_before[copy->port];
     copy->window = s->window;
 }
 

@@ -296,11 +296,12 @@ static void text_result(const struct out *out, const struct result *r)
 static void put_result(const struct call *call, int port, uint64_t tag, const struct reception *in)
 {
     const struct stream_count *count = in->count;
+    uint64_t frames = stream_frames(count);
     struct result r = {
         .port = port,
         .from = probe_sender(tag),
         .is_own = in->is_own,
-        .received = count->frames - count->duplicates - count->beyond,
+        .received = frames - count->duplicates - count->beyond,
         .lost = count->lost,
         .ns = tsc_ns(count->last_tsc - count->first_tsc),
         .count = count,
@@ -314,9 +315,9 @@ static void put_result(const struct call *call, int port, uint64_t tag, const st
         r.lost = r.sent > r.received ? r.sent - r.received : 0;
         r.cores_silent += sender.cores_silent;
     }
-    r.pps = per_second(count->frames, r.ns);
-    if (count->frames != 0) /* with the CRC */
-        r.bps = trial_scale(8 * (count->bytes + count->frames * CRC_BYTES), r.pps, count->frames);
+    r.pps = per_second(frames, r.ns);
+    if (frames != 0) /* with the CRC */
+        r.bps = trial_scale(8 * (count->bytes + frames * CRC_BYTES), r.pps, frames);
     fmt_print(r.trial, sizeof(r.trial), "%06x", probe_trial(tag));
     if (call->json)
         json_result(call, &r);

@@ -29,24 +29,25 @@ static LANE_FAST void make_frames(struct generator *g, uint32_t n, uint64_t now_
     struct side *feed = g->feed;
     struct descriptor *slot = feed->ring + feed->at, *end = slot + n;
     uint8_t *frame = feed->frames + (size_t)feed->at * SLOT_BYTES;
-    const uint64_t time = now_tsc & (BIT64(PROBE_TIME_BITS) - 1);
-    const uint32_t first = PROBE_PORT + g->flow_first, last = PROBE_PORT + g->flow_end;
-    uint32_t flow = PROBE_PORT + g->flow, number = g->number;
-    uint32_t sum = probe_sum(g->sum + time + number);
+    const uint64_t time = probe_time(now_tsc);
+    const uint32_t first = g->port_first, last = g->port_end;
+    uint32_t port = g->port, number = g->number;
+    uint32_t sum = probe_sum(g->sum + (time >> PROBE_TICK) + number);
 
     do {
-        probe_stamp(frame, time, number, __builtin_bswap16((uint16_t)flow), sum);
+        /* Turned round, a port in the upper half lies as the wire wants it. */
+        probe_stamp(frame, time, number, __builtin_bswap32(port), sum);
         slot->word &= ~TX_RS; /* from the last time round */
         frame += SLOT_BYTES;
         slot++;
-        if (++flow == last) { /* each flow has had this number */
-            flow = first;
+        if ((port += 1 << 16) == last) { /* each flow has had this number */
+            port = first;
             number++;
             sum = sum + 1 == 0xFFFF ? 0 : sum + 1;
         }
     } while (slot != end);
-    slot[-1].word |= TX_RS; /* report the head once this one is out */
-    g->flow = flow - PROBE_PORT;
+    dma_store64(&slot[-1].word, dma_load64(&slot[-1].word) | TX_RS); /* report when it is out */
+    g->port = port;
     g->number = number;
 }
 
@@ -63,12 +64,12 @@ static __attribute__((noinline)) uint32_t generate_burst(struct generators *mine
         return 0;
     }
     uint64_t owed = (uint64_t)((unsigned __int128)since_tsc * g->per_tick >> 64) + 1 - g->made;
-    uint64_t n = MIN(g->quantum, g->left);
+    uint64_t left = g->wanted - g->made, n = MIN(g->quantum, left);
     if ((int64_t)(owed - n) < 0)
         return 0; /* a few more, and they go together */
     if (__builtin_expect(owed > GENERATOR_BACKLOG, 0))
         generator_skip(g, owed);
-    n = MIN(owed, g->left);
+    n = MIN(owed, left);
     uint32_t head = dma_load32(feed->head);
     if (head != feed->done_at)
         side_collect(feed, head);
@@ -82,12 +83,9 @@ static __attribute__((noinline)) uint32_t generate_burst(struct generators *mine
     feed->next += n;
     feed->generated += n;
     mmio_write32(feed->tdt, 0, feed->at);
-    if (g->made == 0)
-        g->first_tsc = now_tsc;
     g->last_tsc = now_tsc;
     g->made += n;
-    g->left -= n;
-    if (__builtin_expect(g->left == 0, 0))
+    if (__builtin_expect(n == left, 0))
         generator_end(mine, g);
     return (uint32_t)n;
 }
@@ -99,10 +97,12 @@ uint32_t generate_poll(struct lane *first, const struct lane *end)
     if (first == end)
         return n;
     struct generators *mine = &generators[first->core];
-    if (mine->n_on != 0)
-        for (unsigned i = 0; i < ports_n; i++)
-            if (mine->port[i].is_on)
-                n += generate_burst(mine, &mine->port[i], cpu_tsc());
+    if (mine->n_on == 0)
+        return n;
+    uint64_t now_tsc = cpu_tsc();
+    for (struct generator *g = mine->port; g != mine->port + ports_n; g++)
+        if (g->is_on)
+            n += generate_burst(mine, g, now_tsc);
     return n;
 }
 

@@ -51,9 +51,9 @@ static const char *received_wrong(void)
         struct reception r = receiver_report(i);
         if (r.count->lost || r.count->duplicates || r.count->reordered || r.count->beyond)
             return "the sink counts what did not happen";
-        if (latency_total(r.count) != r.count->frames)
+        if (latency_total(r.count) != stream_frames(r.count))
             return "the sink has not timed every frame";
-        frames += r.count->frames;
+        frames += stream_frames(r.count);
     }
     return frames == traffic_fed() ? NULL : "the sink has not counted every frame";
 }

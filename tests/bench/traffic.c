@@ -92,8 +92,8 @@ static void measure(unsigned port, uint64_t i, uint16_t flow, uint8_t *frame)
     put16(frame + AT_UDP, 49152 + flow % 4096);
     put16(frame + AT_UDP + 2, 9);
     memcpy(frame + 42, &traffic_tag[port], 8);
-    memcpy(frame + 50, &i, 6); /* any time not after now */
-    memcpy(frame + 56, &next[port][flow % 4096], 4);
+    memcpy(frame + 54, &i, 6); /* any time not after now */
+    memcpy(frame + 50, &next[port][flow % 4096], 4);
     next[port][flow % 4096]++;
     memset(frame + 40, 0, 2);
     traffic_checksum(frame + 40, frame + AT_ADDRESSES, (udp_bytes + 8 + 1) & ~1u, 17 + udp_bytes);

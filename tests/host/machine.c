@@ -52,7 +52,7 @@ static struct grant {
 } grants[GRANTS_MAX];
 static unsigned pieces_n, grants_n;
 static struct dma_domain domains[MACHINE_CARDS];
-static uint64_t now_ns;
+uint64_t machine_clock_ns; /* read by tests/host/arch/cpu.h */
 static char log_lines[LOG_MAX][LOG_BYTES];
 static unsigned log_n;
 static bool is_running_models;
@@ -65,16 +65,16 @@ uint32_t machine_cut_off;
 
 uint64_t machine_now_ns(void)
 {
-    return now_ns;
+    return machine_clock_ns;
 }
 
 void machine_wait_ns(uint64_t ns)
 {
-    uint64_t end_ns = now_ns + ns;
+    uint64_t end_ns = machine_clock_ns + ns;
 
     /* A frame on its way into a card must not start the cards again from below. */
     if (is_running_models) {
-        now_ns = end_ns;
+        machine_clock_ns = end_ns;
         return;
     }
     is_running_models = true;
@@ -84,10 +84,10 @@ void machine_wait_ns(uint64_t ns)
             uint64_t t = x540_next_event_ns(machine_cards[i].model);
             due_ns = t < due_ns ? t : due_ns;
         }
-        now_ns = due_ns > now_ns ? due_ns : now_ns;
+        machine_clock_ns = due_ns > machine_clock_ns ? due_ns : machine_clock_ns;
         for (unsigned i = 0; i < machine_cards_n; i++)
-            x540_run(machine_cards[i].model, now_ns);
-        if (now_ns >= end_ns)
+            x540_run(machine_cards[i].model, machine_clock_ns);
+        if (machine_clock_ns >= end_ns)
             break;
     }
     is_running_models = false;
@@ -104,7 +104,7 @@ uint64_t tsc_hz(void)
 uint64_t tsc_now_ns(void)
 {
     machine_wait_ns(20);
-    return now_ns;
+    return machine_clock_ns;
 }
 uint64_t tsc_ticks(uint64_t ns)
 {
@@ -404,7 +404,7 @@ void machine_reset(void)
     machine_cards_n = 0;
     pieces_n = 0;
     grants_n = 0;
-    now_ns = 0;
+    machine_clock_ns = 0;
     log_n = 0;
 }
 
@@ -489,7 +489,7 @@ void log_line(enum log_level level, const char *fmt, ...)
     va_end(args);
     log_n++;
     if (getenv("FERRULE_VERBOSE"))
-        fprintf(stderr, "%12lu %s\n", now_ns, line);
+        fprintf(stderr, "%12lu %s\n", machine_clock_ns, line);
 }
 
 const char *machine_log_has(const char *text)

@@ -238,7 +238,7 @@ static void generate__sizes_and_flows__every_frame_is_right(void **state)
         assert_int_equal(load64(f + PROBE_AT_TAG), tag);
         assert_int_equal(udp.src_port, PROBE_PORT + i % 5);
         assert_int_equal(load32(f + PROBE_AT_NUMBER), next[i % 5]++);
-        uint64_t sent = load64(f + PROBE_AT_TIME) & (BIT64(48) - 1);
+        uint64_t sent = load64(f + PROBE_AT_TIME_WORD) >> 16;
         assert_true(sent >= began_ns && sent >= last && sent <= machine_now_ns());
         last = sent;
     }
@@ -291,7 +291,7 @@ static void generate__pacing__as_many_as_are_due(void **state)
         const struct generator *g = &generators[0].port[0];
         uint64_t quantum = g->quantum, began = g->began_tsc;
         assert_int_equal(quantum, MIN(MAX(rates[i].pps * 2 / 1000000, 1), 32));
-        while (g->left != 0) {
+        while (g->is_on) {
             machine_wait_ns(100);
             uint64_t now = machine_now_ns();
             while (poll_once() != 0)
@@ -543,12 +543,12 @@ static void sink__random_devices__says_what_they_did(void **state)
         struct reception r = receiver_report(1);
         assert_true(r.is_own);
         assert_int_equal(r.count->tag, generator_tag(0));
-        assert_int_equal(r.count->frames - r.count->duplicates - r.count->beyond, d.received);
+        assert_int_equal(stream_frames(r.count) - r.count->duplicates - r.count->beyond, d.received);
         assert_int_equal(r.count->duplicates, d.duplicates);
         assert_int_equal(r.count->reordered, d.reordered);
         assert_int_equal(r.count->beyond, 0);
         assert_int_equal(latency_total(r.count), d.received);
-        assert_true(r.count->latency_max <= machine_now_ns() && r.count->latency_max > 0);
+        assert_true(latency_percentile(r.count, 1000) <= machine_now_ns() && r.count->latency_max > 0);
         assert_int_equal(r.count->backwards, 0);
         assert_int_equal(receiver_report(0).count->tag, 0);
         assert_balance();
@@ -569,7 +569,7 @@ static void sink__latency__as_long_as_the_wire_is(void **state)
             machine_wait_ns(1000);
             poll_once();
         }
-        uint64_t sent = load64(wires[0].bytes[i] + PROBE_AT_TIME) & (BIT64(48) - 1);
+        uint64_t sent = load64(wires[0].bytes[i] + PROBE_AT_TIME_WORD) >> 16;
         machine_wait_ns(10000 * (i + 1));
         machine_frame_in(1, wires[0].bytes[i], wires[0].length[i]);
         uint64_t took = machine_now_ns() - sent;
@@ -578,7 +578,7 @@ static void sink__latency__as_long_as_the_wire_is(void **state)
         most = MAX(most, took);
     }
     struct reception r = receiver_report(1);
-    assert_in_range(r.count->latency_max, most, most + 1000);
+    assert_in_range(latency_percentile(r.count, 1000), most, most + 1000);
     uint64_t half = latency_percentile(r.count, 500);
     assert_in_range(half, 10000 * 25, 10000 * 26 + 30000);
     assert_true(latency_percentile(r.count, 1) >= least);
@@ -591,7 +591,7 @@ static uint32_t probe_for_port_1(uint8_t *f, uint64_t tag, uint32_t flow, uint32
     memcpy(probe.dst_mac, ports[1].mac, 6);
     memcpy(probe.src_mac, "\x02\x00\x00\x00\x00\x77", 6);
     uint32_t sum = probe_build(f, &probe, 60);
-    probe_stamp(f, 5, number, probe_port(flow), probe_sum((uint64_t)sum + 5 + number));
+    probe_stamp(f, probe_time(5), number, probe_port(flow), probe_sum((uint64_t)sum + 5 + number));
     return 60;
 }
 
@@ -614,7 +614,7 @@ static void sink__others_trials__one_at_a_time(void **state)
     struct reception r = receiver_report(1);
     assert_false(r.is_own);
     assert_int_equal(r.count->tag, one);
-    assert_int_equal(r.count->frames, 100);
+    assert_int_equal(stream_frames(r.count), 100);
     assert_int_equal(r.count->lost, 0);
     arrives(f, probe_for_port_1(f, two, 0, 0)); /* too soon */
     arrives(f, probe_for_port_1(f, one, 4, 0)); /* no such flow */
@@ -626,7 +626,7 @@ static void sink__others_trials__one_at_a_time(void **state)
     r = receiver_report(1);
     assert_int_equal(r.count->tag, two);
     assert_int_equal(r.count->lost, 7);
-    assert_int_equal(r.count->frames, 1);
+    assert_int_equal(stream_frames(r.count), 1);
     static const uint64_t no_tags[PORTS_MAX];
     receiver_reset(0, no_tags);
     assert_int_equal(receiver_report(1).count->tag, 0);
@@ -662,7 +662,7 @@ static void sink__damaged_and_foreign_frames__dropped_by_name(void **state)
         uint8_t f[60];
         set_up(&app_sink, with_ip ? "ip=" : "");
         probe_for_port_1(f, probe_tag(1, 0, 0), 0, 0);
-        f[59] ^= 1; /* its number */
+        f[50] ^= 1; /* its number */
         arrives(f, 60);
         probe_for_port_1(f, probe_tag(1, 0, 0), 0, 0);
         f[25] ^= 1;
@@ -705,13 +705,13 @@ static void sink__rings_wrap__nothing_lost(void **state)
             while (poll_once() != 0)
                 ;
     }
-    assert_int_equal(receiver_report(1).count->frames, 5000);
+    assert_int_equal(stream_frames(receiver_report(1).count), 5000);
     assert_int_equal(receiver_report(1).count->lost, 0);
     assert_int_equal(lane_ledger(&lanes[1]).consumed, 5000);
     lanes_stop(app_sink.poll); /* stop, with frames inside, and start again */
     lanes_start();
     arrives(f, probe_for_port_1(f, probe_tag(9, 0, 0), 0, 5000));
-    assert_int_equal(receiver_report(1).count->frames, 5001);
+    assert_int_equal(stream_frames(receiver_report(1).count), 5001);
     x540_set_cable(machine_cards[1].model, false); /* a sink's lane does not care */
     for (unsigned i = 0; i < 3; i++)
         tick();

@@ -43,7 +43,7 @@ static void check(uint8_t *frame, uint32_t length, uint32_t base, uint64_t time,
     struct ip_view ip;
     struct udp_datagram udp;
 
-    probe_stamp(frame, time, number, probe_port(flow),
+    probe_stamp(frame, probe_time(time), number, probe_port(flow),
                 probe_sum((uint64_t)base + (time & (BIT64(48) - 1)) + number));
     assert_true(probe_is(frame, length));
     assert_int_equal(ip_parse(frame + 14, length - 14, &ip), DROP_NONE);
@@ -56,7 +56,7 @@ static void check(uint8_t *frame, uint32_t length, uint32_t base, uint64_t time,
     assert_int_equal(udp.src_port, PROBE_PORT + flow);
     assert_int_equal(udp.dst_port, 9);
     assert_int_equal(load64(frame + PROBE_AT_TAG), probe.tag);
-    assert_int_equal(load64(frame + PROBE_AT_TIME) & (BIT64(48) - 1), time & (BIT64(48) - 1));
+    assert_int_equal(load64(frame + PROBE_AT_TIME_WORD) >> 16, time & (BIT64(48) - 1));
     assert_int_equal(load32(frame + PROBE_AT_NUMBER), number);
 }
 
