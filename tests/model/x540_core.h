@@ -143,6 +143,8 @@ enum x540_evil {
     X540_EVIL_LINK_LIES,      /* LINKS says up though no cable is there */
     X540_EVIL_DMA,            /* at once, one DMA of 64 bytes where the driver never asked for one:
                                * arg is the address, a multiple of 64, and X540_EVIL_DMA_ flags */
+    X540_EVIL_MSI,            /* at once, one message of the card's own making: the 4 bytes arg[31:0]
+                               * to the address 0xFEE00000 + arg[51:32] */
     X540_EVIL_COUNT
 };
 #define X540_EVIL_DMA_READ  1u

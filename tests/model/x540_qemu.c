@@ -140,6 +140,7 @@ static const char *const evil_names[X540_EVIL_COUNT] = {
     [X540_EVIL_IRQ_SILENT] = "irq-silent",
     [X540_EVIL_LINK_LIES] = "link-lies",
     [X540_EVIL_DMA] = "dma",
+    [X540_EVIL_MSI] = "msi",
 };
 
 /* ---- Going into the core and coming out again ---- */
@@ -238,19 +239,24 @@ static const MemoryRegionOps x540_mmio = {
 
 /* ---- What the core asks for ---- */
 
-/* These run for every frame: a plain address here, for QEMU's checked casts look types up by name. */
+/* These run for every frame: a plain address here, for QEMU's checked casts look types up by name.
+ * Every request names its sender, as on a real bus: a write may turn out to be an interrupt, and whose
+ * it is decides what becomes of it. */
+static bool x540_dma(X540State *s, uint64_t addr, void *bytes, uint32_t len, DMADirection way)
+{
+    const MemTxAttrs sender = {.requester_id = pci_requester_id(&s->parent_obj)};
+
+    return pci_dma_rw(&s->parent_obj, addr, bytes, len, way, sender) == MEMTX_OK;
+}
+
 static bool x540_dma_read(void *opaque, uint64_t addr, void *to, uint32_t len)
 {
-    X540State *s = opaque;
-
-    return pci_dma_read(&s->parent_obj, addr, to, len) == MEMTX_OK;
+    return x540_dma(opaque, addr, to, len, DMA_DIRECTION_TO_DEVICE);
 }
 
 static bool x540_dma_write(void *opaque, uint64_t addr, const void *from, uint32_t len)
 {
-    X540State *s = opaque;
-
-    return pci_dma_write(&s->parent_obj, addr, from, len) == MEMTX_OK;
+    return x540_dma(opaque, addr, (void *)from, len, DMA_DIRECTION_FROM_DEVICE);
 }
 
 static void x540_interrupt(void *opaque, uint32_t vector, bool asserted)

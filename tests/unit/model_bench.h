@@ -28,6 +28,7 @@ struct bench {
     uint32_t next;        /* first byte that bench_alloc has not given away */
     uint64_t refuse_from; /* DMA at and above this address is refused */
     uint32_t dma_reads, dma_writes;
+    uint64_t dma_last;    /* address of the last write */
     bool wire_full;
     uint32_t wire_room; /* frames taken before the wire is full; 0 = no limit */
     uint32_t frames;    /* that left */
@@ -56,6 +57,7 @@ static bool bench_dma_write(void *opaque, uint64_t addr, const void *from, uint3
     struct bench *b = opaque;
 
     b->dma_writes++;
+    b->dma_last = addr;
     if (addr < MEMORY_AT || addr - MEMORY_AT > MEMORY_BYTES - len || addr >= b->refuse_from)
         return false;
     memcpy(b->memory + (addr - MEMORY_AT), from, len);

@@ -261,6 +261,20 @@ static void stray_dma(struct pair *p)
     assert_int_equal(get64(p->b, at + 64), 0);
     evil(p, X540_EVIL_DMA, 0);
 }
+static void forged_message(struct pair *p)
+{
+    uint32_t writes = p->b->dma_writes;
+
+    /* No memory is there in the bench: refused, and counted. */
+    evil(p, X540_EVIL_MSI, 0x00018ull << 32 | 0x4041);
+    assert_int_equal(p->b->dma_writes, writes + 1);
+    assert_int_equal(p->b->dma_last, 0xFEE00018);
+    assert_int_equal(x540_truth(p->b->card).dma_refused, 1);
+    x540_set_bus_master(p->b->card, false);
+    evil(p, X540_EVIL_MSI, 0x00018ull << 32 | 0x4041);
+    assert_int_equal(p->b->dma_writes, writes + 1);
+    evil(p, X540_EVIL_MSI, 0);
+}
 
 static const struct mode {
     enum x540_evil what;
@@ -289,6 +303,7 @@ static const struct mode {
     {X540_EVIL_IRQ_SILENT, "interrupts__silent", irq_silent},
     {X540_EVIL_LINK_LIES, "link__lies", link_lies},
     {X540_EVIL_DMA, "dma__stray", stray_dma},
+    {X540_EVIL_MSI, "message__forged", forged_message},
 };
 #define MODES (sizeof(modes) / sizeof(modes[0]))
 
