@@ -49,6 +49,9 @@
 #define FSTS_QUEUE          FIELD(6, 4) /* IQE, ICE, ITE */
 #define FSTS_CLEAR          (FSTS_PFO | FSTS_QUEUE | BIT(2) | BIT(3) | BIT(7))
 #define FSTS_FRI(v)         ((v) >> 8 & 0xFF)
+#define FECTL               0x38 /* RW; FEDATA 3Ch, FEADDR 40h: faults may be told by a message */
+#define IECTL               0xA0 /* RW; the same of the queue */
+#define ECTL_IM             BIT(31) /* no message is sent; set by reset */
 #define PMEN                0x64
 #define PMEN_EPM            BIT(31) /* RW */
 #define PMEN_PRS            BIT(0)  /* RO */
@@ -191,6 +194,10 @@ enum err vtd_take_over(struct vtd_unit *unit)
     }
     if (err)
         return err;
+    /* We look for faults ourselves; a message would go to a vector of somebody else's. */
+    mmio_write32(unit->regs, FECTL, ECTL_IM);
+    if (unit->has_queue)
+        mmio_write32(unit->regs, IECTL, ECTL_IM);
     for (uint32_t i = 0; i < CAP_NFR(unit->cap); i++)
         mmio_write32(unit->regs, CAP_FRO(unit->cap) + FRCD_BYTES * i + FRCD_HIGH, FRCD_F);
     mmio_write32(unit->regs, FSTS, FSTS_CLEAR);

@@ -17,7 +17,8 @@ from test_x2apic import X2APIC
 
 __all__ = ["boot"]
 UNIT = 0xFED90000
-GCMD, GSTS, RTADDR, IQH, IQT, IQA, IRTA = 0x18, 0x1C, 0x20, 0x80, 0x88, 0x90, 0xB8
+GCMD, GSTS, RTADDR, FECTL, FEDATA, FEADDR, IQT, IQA, IRTA = \
+    0x18, 0x1C, 0x20, 0x38, 0x3C, 0x40, 0x88, 0x90, 0xB8
 TE, SRTP, QIE, IRE, SIRTP = 1 << 31, 1 << 30, 1 << 26, 1 << 25, 1 << 24
 KEPT = 0x96FFFFFF            # bits of GSTS that a write of GCMD repeats
 ROOT_TABLE, CONTEXTS, QUEUE, STATUS, ENTRIES = (0x0C000000 + i * PAGE for i in range(5))
@@ -72,7 +73,8 @@ def qtest_at(tmp_path):
 
 def leave_on(unit, ids):
     """What a loader that used VT-d for itself leaves: every card on bus 0 may touch all memory, the
-    queue has done its work, no interrupt has an entry. ids: bit 11 of IRTA, 32-bit APIC ids."""
+    queue has done its work, no interrupt has an entry, faults are told by a message of vector D9h.
+    ids: bit 11 of IRTA, 32-bit APIC ids."""
     pass_through = struct.pack("<QQ", 1 | 2 << 2, 1 | 7 << 8)
     unit.write(ROOT_TABLE, struct.pack("<QQ", CONTEXTS | 1, 0))
     unit.write(CONTEXTS, pass_through * 256)
@@ -90,6 +92,9 @@ def leave_on(unit, ids):
     unit.command(IRE)
     unit.command(TE)
     assert unit.status() & (TE | QIE | IRE) == TE | QIE | IRE
+    for register, value in ((FEDATA, 0xD9), (FEADDR, 0xFEE00000), (FECTL, 0)):
+        unit("writel", f"{UNIT + register:#x}", f"{value:#x}")
+    assert unit("readl", f"{UNIT + FECTL:#x}") == 0
 
 
 def register(machine, offset):
@@ -122,6 +127,7 @@ def check_confined(machine):
     assert memory(machine, 256) == before
     machine.qmp("cont")
     wait_for_line(machine, "port0: out of service")
+    assert not [row for row in machine.json("show irqs -j") if row["name"] == "stray"]
     revive(machine, 0)
     exchange(machine)
     balanced(machine)

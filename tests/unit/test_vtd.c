@@ -43,7 +43,7 @@
 /* --- the unit --- */
 
 static struct {
-    uint32_t version, gsts, fsts, pmen, stuck; /* stuck: GSTS bits that never change */
+    uint32_t version, gsts, fsts, pmen, fectl, iectl, stuck; /* stuck: GSTS bits that never change */
     uint64_t cap, ecap, rtaddr, ccmd, iotlb, iqh, iqt, iqa, irta;
     uint64_t frcd[8][2];
     uint64_t root;          /* taken by SRTP */
@@ -193,6 +193,8 @@ static void write(uint32_t offset, uint64_t v)
         u.iotlb = 1ull << 57;
         break;
     case 0x34: u.fsts &= ~((uint32_t)v & 0xFD); break;
+    case 0x38: u.fectl = (uint32_t)v; break;
+    case 0xA0: u.iectl = (uint32_t)v; break;
     case 0x64:
         u.pmen = (uint32_t)v & 0x80000000 ? 0x80000001 : 0;
         did('p');
@@ -376,6 +378,8 @@ static void start__left_on_by_a_loader__is_switched_off_first(void **state)
      * firmware's protected regions are opened last. */
     assert_string_equal(u.order, "xqQinRctTp");
     assert_int_equal(u.fsts, 0);
+    assert_int_equal(u.fectl, 1u << 31); /* no messages */
+    assert_int_equal(u.iectl, 1u << 31);
     assert_int_equal(u.frcd[0][1] >> 63, 0);
     assert_int_equal(u.pmen, 0);
 }
