@@ -9,19 +9,26 @@
 ;                      ends before it
 ;     bytes            more of the second number, if it was 15
 ;
-; Most numbers are small: one move of eight bytes does, and the next ones write over what was too
+; Most numbers are small: one move of sixteen bytes does, and the next ones write over what was too
 ; much of it. So a store may go up to 64 bytes beyond the end, where linker.ld leaves room; the end is
 ; looked at once a sequence, and before any long copy. A damaged file cannot make stores elsewhere;
 ; that its matches may begin before the kernel gives wrong bytes, as other damage does.
 ;
+; Then the targets of calls become distances again: calls.py has listed where.
+;
 ; In:  64-bit mode, edi and esi for kernel_start, which gets them as rdi and rsi.
 ; Read next: start.asm.
 
+%include "boot/layout.inc"
+
 extern kernel_start
 extern image_text_start
+extern image_text_end
 extern image_packed_end
 extern refuse
 global unpack
+
+CR4_OSFXSR  equ 1 << 9                  ; xmm registers; the kernel has no use for them
 
 section .boot.text progbits alloc exec nowrite align=16
 bits 64
@@ -29,6 +36,9 @@ unpack:
     mov esp, esp                        ; upper halves are undefined after the mode switch
     mov r14d, edi
     mov r15d, esi
+    mov rax, cr4
+    or rax, CR4_OSFXSR
+    mov cr4, rax
     mov rdi, image_text_start           ; out
     mov r8, image_packed_end
     mov esi, block                      ; in
@@ -39,10 +49,10 @@ unpack:
     mov ecx, eax
     and eax, 15                         ; rax: match, later
     shr ecx, 4                          ; rcx: literals
-    mov rdx, [rsi + 1]
-    mov [rdi], rdx
-    cmp ecx, 8
-    ja .more_literals
+    movups xmm0, [rsi + 1]
+    movups [rdi], xmm0
+    cmp ecx, 15                         ; 15: more follow
+    je .more_literals
 .match:
     add rdi, rcx
     cmp rdi, r8
@@ -51,19 +61,16 @@ unpack:
     lea rsi, [rsi + rcx + 3]
     mov rbx, rdi
     sub rbx, rdx                        ; rbx: where the match begins
-    cmp edx, 8                          ; nearer, and a move of eight would read what has not been
-    jb .near_match                      ; written yet
-    mov rdx, [rbx]
-    mov [rdi], rdx
-    cmp eax, 8 - 4
+    cmp edx, 16                         ; nearer, and a move of sixteen would read what has not
+    jb .near_match                      ; been written yet
+    movups xmm0, [rbx]
+    movups [rdi], xmm0
+    cmp eax, 16 - 4
     ja .more_match
     lea rdi, [rdi + rax + 4]
     jmp .sequence
 
 .more_literals:
-    mov edx, 8
-    cmp ecx, 15
-    jne .literals
     call long_length
     mov rdx, r8
     sub rdx, rdi
@@ -73,11 +80,11 @@ unpack:
     sub rdx, rsi
     cmp rcx, rdx
     ja .damaged
-    xor edx, edx                        ; the eight from before were the length's bytes
+    xor edx, edx                        ; the sixteen from before began with the length's bytes
 .literals:
-    mov rbx, [rsi + rdx + 1]
-    mov [rdi + rdx], rbx
-    add edx, 8
+    movups xmm0, [rsi + rdx + 1]
+    movups [rdi + rdx], xmm0
+    add edx, 16
     cmp edx, ecx
     jb .literals
     jmp .match
@@ -85,13 +92,13 @@ unpack:
 .more_match:
     call match_length
     ja .damaged
-    mov edx, 8
-.eights:
-    mov rcx, [rbx + rdx]
-    mov [rdi + rdx], rcx
-    add edx, 8
+    mov edx, 16
+.sixteens:
+    movups xmm0, [rbx + rdx]
+    movups [rdi + rdx], xmm0
+    add edx, 16
     cmp edx, eax
-    jb .eights
+    jb .sixteens
     add rdi, rax
     jmp .sequence
 
@@ -109,6 +116,32 @@ unpack:
     lea rsi, [rsi + rcx + 1]
     cmp rsi, r9
     jne .damaged
+
+    mov rdi, image_text_start
+    mov r8d, image_text_end - KERNEL_BASE
+    sub r8d, image_text_start - KERNEL_BASE
+    mov esi, calls
+    mov ebx, 4                          ; the end of the call before, from image_text_start on
+.call:
+    movzx eax, byte [rsi]
+    inc rsi
+    test eax, eax
+    jz .done
+    cmp eax, 255
+    je .skip
+    add ebx, eax
+    cmp ebx, r8d
+    ja .damaged
+    sub [rdi + rbx - 4], ebx
+    jmp .call
+.skip:
+    add ebx, 254
+    jmp .call
+
+.done:
+    mov rax, cr4
+    and rax, ~CR4_OSFXSR
+    mov cr4, rax
     mov edi, r14d
     mov esi, r15d
     mov rax, kernel_start
@@ -158,3 +191,5 @@ section .boot.block progbits alloc noexec nowrite align=16
 block:
     incbin "build/image/kernel.lz4", 11
 block_end equ $ - 4
+calls:
+    incbin "build/image/kernel.calls"
