@@ -2,6 +2,7 @@
 """app=route between real Linux hosts, each in a namespace of its own: what works through any router
 works through this one (ping, traceroute, UDP, path-MTU discovery, fragments), and what goes wrong is
 told. Then a million routes from a boot module, checked against a search of our own."""
+import glob
 import json
 import logging
 import os
@@ -13,8 +14,9 @@ import time
 import pytest
 
 import hosts
+import test_sharing
 from conftest import balanced
-from machine import PATIENCE_S, Failure
+from machine import PATIENCE_S, ROOT, Failure
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.layers.inet import IP, UDP  # noqa: E402
@@ -338,3 +340,42 @@ def test_three_ports_route_between_each_other(boot):
     assert sum(n > 0 for n in used) >= 3, used
     assert not [n for n in balanced(machine)["drops"].values() if n]
     assert machine.poweroff() == 0
+
+
+@pytest.mark.parametrize("cores", [2, 8])
+def test_cores_share_the_table_and_nobody_writes_it(boot, folder, cores):
+    """As in test_sharing.py: once its neighbours are known, no line that one core writes is touched by
+    the loop of another, though all of them read one table."""
+    test_sharing.build_plugin(glob.glob(f"{ROOT}/build/qemu-src-*")[0])
+    at, out = test_sharing.symbols(), f"{folder}/sharing"
+    loops = ",".join(f"loop={at[name][0]:x}-{at[name][1]:x}" for name in
+                     ("core_loop", "run_round", "route_poll", "route_poll_work") if name in at)
+    machine = boot(LINE + " route=10.0.0.0/9,192.0.2.101 route=10.128.0.0/9,198.51.100.101", 2,
+                   cores=cores, prompt=False, extra=["-plugin", (
+                       f"{test_sharing.PLUGIN},{loops},begin={at['run_service'][0]:x}+50,"
+                       f"end={at['power_off'][0]:x},out={out}")])
+    sides = [Neighbours(port, wire) for port, wire in enumerate(machine.wires)]
+    machine.prompt()
+    machine.wait_links()
+    limit = time.monotonic() + PATIENCE_S
+    while not os.path.exists(out):
+        assert time.monotonic() < limit, "the plugin did not begin to watch"
+        time.sleep(0.05)
+    for gateway in ("192.0.2.101", "198.51.100.101"):
+        assert machine.json(f"show routes {gateway} -j")[0]["mac"] is not None
+    ours = [bytes.fromhex(port["mac"].replace(":", "")) for port in machine.ports()]
+    flows, each = 32, 20
+    for s in range(each):
+        for port in (0, 1):
+            machine.wires[port].send(*[
+                ours[port] + b"\x02\0\0\0\0\x09\x08\0" + bytes(
+                    IP(src="172.16.0.9", dst=f"10.{128 * (1 - port)}.{f}.1", ttl=9)
+                    / UDP(sport=1024 + f, dport=9) / Raw(bytes(18))) for f in range(flows)])
+        for side in sides:
+            side.wait(flows * (s + 1))
+    assert machine.poweroff() == 0
+    with open(out, encoding="ascii") as f:
+        totals, *findings = f.read().splitlines()
+    seen = dict(zip(totals.split()[::2], map(int, totals.split()[1::2])))
+    assert seen["loop_lines"] > flows * each / 4 and seen["accesses"] > 10 * flows * each, seen
+    assert not findings, findings[:5]
