@@ -2,6 +2,8 @@
 """The console as a person and as a script use it: keys, history, completion, jobs, run=, log lines
 above the line that is being edited, and what ARP makes of claims that nobody asked for."""
 import logging
+import random
+import threading
 import time
 
 import pytest
@@ -130,6 +132,32 @@ def test_any_bytes_leave_a_console_that_works(console):
     console.send("\x03\x15")
     settle(console)
     assert console.run("show memory -j").startswith('{"ram_bytes":')
+
+
+def test_a_hundred_thousand_random_bytes_disturb_no_frame(boot):
+    """Any bytes, as fast as the line takes them, to the core that also forwards. The seed is fixed: a random `re` on a line of its own
+    would reboot."""
+    machine = boot("app=forward cpus=1")
+    noise = random.Random(6).randbytes(100_000)
+    typist = threading.Thread(target=machine._console.sendall, args=(noise,))
+    typist.start()
+    frames = [bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, i >> 8, i & 255]) + b"\x88\xb5" + bytes(50 + i % 400)
+              for i in range(1000)]
+    while True:
+        is_over = not typist.is_alive()
+        for out, back in ((0, 1), (1, 0)):
+            machine.wires[out].send(*frames)
+            assert machine.wires[back].receive(len(frames)) == frames
+            machine.wires[back].forget()
+        if is_over:
+            break
+    typist.join()
+    settle(machine)
+    machine.send("\x03\x15")
+    settle(machine)
+    assert machine.run("show memory -j").startswith('{"ram_bytes":')
+    ledger = balanced(machine)
+    assert ledger["sent"] == ledger["received"] >= 4000 and sum(ledger["drops"].values()) == 0
 
 
 def test_a_flood_of_commands_loses_none(console):
