@@ -249,7 +249,10 @@ static enum command_result ping_run(const struct call *call)
     if (call->argc == 2 && (!parse_u64(call->argv[1], &count) || count < 1 || count > COUNT_MAX))
         return command_fail(call, "%s is no count from 1 to %u", call->argv[1], COUNT_MAX);
     if (run_app() != NULL && run_app()->takes_everything)
-        return command_fail(call, "app=%s sends every frame on, replies to us too",
+        return command_fail(call, "no ping with app=%s: it sends every frame on, replies to us too",
+                            run_app()->name);
+    if (lanes_are_stopped())
+        return command_fail(call, "app=%s is stopped: nobody would take the replies (try: start)",
                             run_app()->name);
     uint32_t to = be32_get(address);
     struct port *port = ip_is_host(to) ? port_towards(to) : NULL;
@@ -257,8 +260,9 @@ static enum command_result ping_run(const struct call *call)
         return command_fail(call, "no port with an address leads to %s", call->argv[0]);
     if (to == port->netif->ip)
         return command_fail(call, "%s is port%u itself", call->argv[0], port->index);
-    if (!port->link_is_up)
-        return command_fail(call, "port%u has no link", port->index);
+    if (!port->link_is_up || port->is_down)
+        return command_fail(call, "port%u %s", port->index,
+                            port->is_down ? "is out of service" : "has no link");
 
     uint64_t now_ns = tsc_now_ns();
     memset(&ping, 0, sizeof(ping));

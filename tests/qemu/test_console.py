@@ -185,6 +185,24 @@ def test_ping_is_interrupted_and_what_was_typed_ahead_is_run(console):
     balanced(console)
 
 
+@pytest.mark.parametrize("app", ["echo", "route", "generate", "sink"])
+def test_ping_works_with_every_application_that_does_not_take_all(boot, app):
+    machine = boot(f"app={app} port0.ip={THEIR_IP}/24", devices=[f"mac={THEIR_MAC}"])
+    machine.send(f"ping {OUR_IP} 2\r")
+    answer_arp(machine)
+    answer_ping(machine)
+    answer_ping(machine)
+    machine.expect(r"2 packets transmitted, 2 received")
+    machine.prompt()
+    assert "is stopped" in machine.run(f"stop; ping {OUR_IP}") or app == "generate"
+    balanced(machine)
+
+
+def test_ping_says_why_not(boot):
+    machine = boot(f"app=forward port0.ip={THEIR_IP}/24")
+    assert "no ping with app=forward" in machine.run(f"ping {OUR_IP}")
+
+
 def test_frames_pass_while_ping_waits(console):
     console.send(f"ping {OUR_IP} 3\r")
     console.wires[0].send(bytes(Ether(src=OUR_MAC, dst=THEIR_MAC) / IP(src=OUR_IP, dst=THEIR_IP)

@@ -52,6 +52,11 @@ struct side_ledger side_ledger(const struct side *side)
             return side_rows[i];
     return (struct side_ledger){0};
 }
+static bool is_stopped;
+bool lanes_are_stopped(void)
+{
+    return is_stopped;
+}
 const struct app *run_app(void)
 {
     return &echo_app;
@@ -605,6 +610,11 @@ static void ping__each_way_to_refuse_it__is_named(void **state)
     assert_null(netif_configure(&netifs[0], (const uint8_t *)US_MAC, US_IP, 24, 0));
     assert_non_null(strstr(run("ping 198.51.100.1 -j"),
                            "{\"error\":\"no port with an address leads to 198.51.100.1\"}\n"));
+    is_stopped = true;
+    assert_non_null(strstr(run("ping 192.0.2.77"), "app=echo is stopped: nobody would take"));
+    is_stopped = false;
+    ports[0].link_is_up = ports[0].is_down = true;
+    assert_non_null(strstr(run("ping 192.0.2.77"), "port0 is out of service"));
     echo_app.takes_everything = true;
     assert_non_null(strstr(run("ping 192.0.2.77"), "sends every frame on"));
     assert_int_equal(echoes, 0);
