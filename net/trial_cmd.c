@@ -285,7 +285,7 @@ static void text_result(const struct out *out, const struct result *r)
         out_text(out, "  latency us  ");
         for (unsigned i = 0; i < ARRAY_SIZE(percentiles); i++) {
             uint64_t ns = tsc_ns(latency_percentile(r->count, percentiles[i].per_mille));
-            out_printf(out, " %s %lu.%03lu", percentiles[i].name, ns / 1000, ns % 1000);
+            out_printf(out, " %s %lu.%lu", percentiles[i].name, ns / 1000, ns % 1000 / 100);
         }
         out_text(out, "\n");
     }
