@@ -221,15 +221,16 @@ static void set_field(const struct field *field, uint32_t value)
 }
 
 /* The values to try: the bounds of the field, what it holds and those beside it, the lengths of the
- * frame and what is in it, and what other fields mean by 20, 28 and the like. */
-#define VALUES 20
+ * frame and what is in it; numbers with a meaning: a header's length, echo's port and type, a source
+ * route, the reflector's port. */
+#define VALUES 22
 static uint32_t value_of(const struct field *field, unsigned i, size_t n)
 {
     uint32_t max = mask_of(field), held = read_word(field) >> field->shift & max;
     const uint32_t values[VALUES] = {
         0,        max,      held + 1, 1,          max - 1,  max / 2, max / 2 + 1, held - 1, held ^ 1, 2,
         (uint32_t)n - 14, (uint32_t)n - 13, (uint32_t)n - 15, (uint32_t)n - 34, (uint32_t)n - 33,
-        (uint32_t)n - 35, 20, 7, 8, 0x80 & max};
+        (uint32_t)n - 35, 20, 7, 8, 0x80 & max, 131, 862};
     return values[i] & max;
 }
 

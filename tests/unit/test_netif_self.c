@@ -307,6 +307,37 @@ static void ping__error_about_it__is_reported_with_its_code(void **state)
     dropped(n, DROP_icmp_unasked);
 }
 
+/* What other code may ask for too: app=route tells of datagrams that are not for us. */
+static void error__frame_to_one_or_to_many__is_sent_or_not(void **state)
+{
+    static const struct icmp_error error = {ICMP_TIME_EXCEEDED, ICMP_TTL_EXCEEDED, 0};
+    (void)state;
+    make_udp(frame, 4000, 5000, 0, 20);
+    put32(frame + 30, IP(198, 51, 100, 9));
+    fix_ip(frame);
+    out_n = 0;
+    netif_error(&nif, frame, 48, error);
+    assert_int_equal(out_n, 1);
+    assert_null(fault_of(out[0], out_bytes[0]));
+    assert_memory_equal(out[0], PEER_MAC, 6);
+    assert_int_equal(get32(out[0] + 30), PEER_IP);
+    assert_int_equal(get16(out[0] + 34), 11 << 8);
+    assert_memory_equal(out[0] + 42, frame + 14, 48);
+    memcpy(frame, "\x01\x00\x5E\x00\x00\x01", 6);
+    netif_error(&nif, frame, 48, error);
+    memcpy(frame, ALL_MAC, 6);
+    netif_error(&nif, frame, 48, error);
+    assert_int_equal(out_n, 1);
+    memcpy(frame, US_MAC, 6);
+    for (unsigned i = 0; i < ICMP_BURST + 10; i++, out_n = 0)
+        netif_error(&nif, frame, 48, error);
+    netif_error(&nif, frame, 48, error);
+    assert_int_equal(out_n, 0); /* enough of them */
+    nif.send = NULL;
+    nif.now_ns += SECOND;
+    netif_error(&nif, frame, 48, error);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +351,7 @@ int main(void)
         TEST(ping__replies_to_nothing_of_ours__are_dropped),
         TEST(ping__new_addresses__end_it),
         TEST(ping__error_about_it__is_reported_with_its_code),
+        TEST(error__frame_to_one_or_to_many__is_sent_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,12 +213,23 @@ static void time__over__is_told_only_if_the_first_fragment_came(void **state)
     assert_int_equal(out_bytes[of_1], 14 + 576);
     assert_memory_equal(out[of_1] + 42, first, 548);
     assert_int_equal(get16(out[!of_1] + 46), 3);
+    /* Nor if the slot still holds the first fragment of one that is done with. */
+    out_n = 0;
+    give_fragment(6, 1, 0, 1480, true);
+    give_fragment(6, 1, 1480, 1528, false);
+    assert_int_equal(gather(1), 3008);
+    out_n = 0;
+    give_fragment(7, 1, 1480, 1528, false);
+    nif.now_ns += REASS_NS;
+    assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 0);
+    assert_int_equal(nif.drops[DROP_ip_rest], 5);
+    assert_int_equal(out_n, 0);
     /* Where nobody polls, the next fragment finds out. */
     out_n = 0;
     give_fragment(4, 1, 0, 24, true);
     nif.now_ns += REASS_NS;
     give_fragment(5, 1, 0, 24, true);
-    assert_int_equal(nif.drops[DROP_ip_rest], 5);
+    assert_int_equal(nif.drops[DROP_ip_rest], 6);
     assert_int_equal(out_n, 1);
 }
 
