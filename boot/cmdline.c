@@ -93,7 +93,7 @@ static const char *key_nearest(const char *given)
         spell(b, sizeof b, keys[i].name);
         unsigned distance = parse_distance(a, b);
         /* Three letters that all differ are not a spelling mistake. */
-        if (distance < best_distance && distance < MAX(strlen(a), strlen(b))) {
+        if (distance < best_distance && distance < MIN(strlen(a), strlen(b))) {
             best = keys[i].name;
             best_distance = distance;
         }
