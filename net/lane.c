@@ -666,7 +666,8 @@ static void carry_out_pause(void *context)
         struct port *stuck = NULL;
 
         if (pause->finish)
-            stuck = lane_stop(lane, DROP_tx_stuck, pause->finish);
+            stuck = lane_stop(lane, lane->state == LANE_DRAINING ? DROP_tx_no_link : DROP_tx_stuck,
+                              pause->finish);
         else
             lane_start(lane);
         if (stuck)
