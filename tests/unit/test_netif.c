@@ -418,23 +418,23 @@ static void bind__service__gets_what_comes_and_answers_up_to_its_room(void **sta
     (void)state;
     assert_false(netif_bind(&nif, 0, fill, NULL));
     assert_false(netif_bind(&nif, 7, fill, NULL)); /* bound already */
-    assert_true(netif_bind(&nif, 862, fill, &answer_bytes));
+    assert_true(netif_bind(&nif, 5000, fill, &answer_bytes));
     for (answer_bytes = 0; answer_bytes <= 1472; answer_bytes += 92)
         for (unsigned options = 0; options <= 40; options += 4)
-            assert_int_equal(input(make_udp(frame, 4000, 862, options, 3)),
+            assert_int_equal(input(make_udp(frame, 4000, 5000, options, 3)),
                              MAX(42 + answer_bytes, 60u));
     answer_bytes = 1473;
-    dropped(make_udp(frame, 4000, 862, 0, 3), DROP_udp_length);
+    dropped(make_udp(frame, 4000, 5000, 0, 3), DROP_udp_length);
     answer_bytes = UDP_SILENT;
-    consumed(make_udp(frame, 4000, 862, 0, 3));
-    assert_true(netif_bind(&nif, 862, NULL, NULL));
-    dropped(make_udp(frame, 4000, 862, 0, 3), DROP_udp_no_port);
+    consumed(make_udp(frame, 4000, 5000, 0, 3));
+    assert_true(netif_bind(&nif, 5000, NULL, NULL));
+    dropped(make_udp(frame, 4000, 5000, 0, 3), DROP_udp_no_port);
     for (uint16_t i = 0; i < NETIF_BINDINGS - 2; i++)
         assert_true(netif_bind(&nif, 1000 + i, fill, NULL));
     assert_false(netif_bind(&nif, 2000, fill, NULL)); /* full */
     assert_true(netif_bind(&nif, 2000, NULL, NULL));
     assert_null(configure(US_IP, 25, 0)); /* bindings stay */
-    dropped(make_udp(frame, 4000, 862, 0, 3), DROP_udp_no_port);
+    dropped(make_udp(frame, 4000, 5000, 0, 3), DROP_udp_no_port);
 }
 
 /* ---- Frames that nobody here made ---- */
