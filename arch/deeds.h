@@ -43,4 +43,39 @@ static inline void deed_use_sse(void)
     __asm__ volatile("xorps %xmm0, %xmm0");
 }
 
+
+struct deed_table {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+static inline uint64_t deed_idt_base(void)
+{
+    struct deed_table table;
+    __asm__ volatile("sidt %0" : "=m"(table));
+    return table.base;
+}
+static inline uint64_t deed_gdt_base(void)
+{
+    struct deed_table table;
+    __asm__ volatile("sgdt %0" : "=m"(table));
+    return table.base;
+}
+/* Go on at rip in ring 3, without a stack. There is no way back. */
+static inline void deed_enter_user(uint64_t rip)
+{
+    /* Ours with two more: code and data of ring 0, data and code of ring 3. */
+    const uint64_t gdt[] = {0, 0x00AF9B000000FFFFull, 0x00CF93000000FFFFull, 0x00CFF3000000FFFFull,
+                            0x00AFFB000000FFFFull};
+    const struct deed_table table = {sizeof gdt - 1, (uintptr_t)gdt};
+    __asm__ volatile("lgdt %0\n\t"
+                     "pushq $0x1B\n\t" /* ss */
+                     "pushq $0\n\t"    /* rsp */
+                     "pushq $2\n\t"    /* rflags */
+                     "pushq $0x23\n\t" /* cs */
+                     "pushq %1\n\t"
+                     "iretq" ::"m"(table),
+                     "r"(rip), "m"(gdt)
+                     : "memory");
+}
+
 #endif

@@ -16,6 +16,13 @@ void selftest_core_null(void);
 void selftest_core_stack(void);
 void selftest_core_silent(void);
 void selftest_nmi(void);
+/* Deeds with pages of user code, and to tables, in kernel/selftest_user.c. */
+void selftest_run_user_page(void);
+void selftest_read_user_page(void);
+void selftest_ask_from_user_page(void);
+void selftest_write_idt(void);
+void selftest_write_gdt(void);
+void selftest_write_firmware(void);
 /* No deed: prints how many of many wake-ups got lost (none), and returns. */
 void selftest_wake(void);
 

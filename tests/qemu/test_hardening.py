@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Are the tests of protections able to fail? Each protection is taken out of a copy of the sources in
+build/mutants, and the test that guards it must then fail: one deed of test_protections.py, or the walk
+of the page tables, or the file's segments. Only what changed is compiled again."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import test_boot
+import test_protections as protections
+from machine import ROOT
+
+TREE = f"{ROOT}/build/mutants"
+SOURCES = ("Makefile", "linker.ld", "boot", "arch", "kernel", "drivers", "net")
+ROWS = {row[0]: row for row in protections.DEEDS}
+
+SEALED_IDT = [("static SEALED struct gate idt[256]", "static struct gate idt[256]")]
+SEALED_GDT = [("static SEALED struct gdt_area", "static struct gdt_area")]
+PAGING, FEATURES = "arch/paging.c", "arch/features.c"
+WRITABLE = [("    if (rights & PAGING_WRITE)\n        flags |= PTE_WRITE;", "    flags |= PTE_WRITE;")]
+EXECUTABLE = [("    if (!(rights & PAGING_EXECUTE))\n        flags |= PTE_NO_EXECUTE;", "")]
+NO_SEAL = [("*entry_for((uintptr_t)page, &level) &= ~PTE_WRITE;",
+            "*entry_for((uintptr_t)page, &level) &= ~0ull;")]
+FLAG = "    if (found.has_{0})\n        cr4 |= CR4_{1};\n"
+
+# The protection, the file, what is replaced in it, and the deed that must come through.
+MUTANTS = [
+    ("text-writable", PAGING, WRITABLE, "write-text"),
+    ("constants-writable", PAGING, WRITABLE, "write-rodata"),
+    ("module-writable", PAGING, WRITABLE, "write-module"),
+    ("firmware-writable", PAGING, WRITABLE, "write-firmware"),
+    ("data-executable", PAGING, EXECUTABLE, "run-data"),
+    ("heap-executable", PAGING, EXECUTABLE, "run-heap"),
+    ("stack-executable", PAGING, EXECUTABLE, "run-stack"),
+    ("no-sealing", PAGING, NO_SEAL, "write-sealed"),
+    ("idt-not-sealed", "arch/idt.c", SEALED_IDT, "write-idt"),
+    ("gdt-not-sealed", "arch/gdt.c", SEALED_GDT, "write-gdt"),
+    ("acpi-not-sealed", "kernel/main.c", [("static SEALED struct acpi acpi", "static struct acpi acpi")],
+     "sealed data"),
+    ("no-guard", PAGING, [("{image_data_start, stack_boot_guard,", "{image_data_start, stack_boot_bottom,")],
+     "stack"),
+    ("null-mapped", PAGING, [("static enum err map_part(", """static enum err map_null(void)
+{
+    return paging_map(0, (paddr_t){0}, PAGE_BYTES, PAGING_READ);
+}
+static enum err map_part("""), ("    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {",
+                                "    if (map_null() != OK)\n        return ERR_BUSY;\n"
+                                "    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {")], "null"),
+    ("image-in-physmap", "kernel/memory.c", [
+        ("    pmem_remove(&ram, (uintptr_t)image_start_paddr, (uintptr_t)image_end_paddr);\n", ""),
+        ("    spare = ram;\n    low = ram;\n", "    spare = ram;\n    pmem_remove(&spare, "
+         "(uintptr_t)image_start_paddr, (uintptr_t)image_end_paddr);\n    low = ram;\n")],
+     "write-physmap"),
+    ("no-canary", "kernel/selftest.c", [("static __attribute__((noinline)) void write_array",
+                                         "static __attribute__((noinline, no_stack_protector)) "
+                                         "void write_array")], "canary"),
+    ("no-smep", FEATURES, [(FLAG.format("smep", "SMEP"), "")], "smep"),
+    ("no-smap", FEATURES, [(FLAG.format("smap", "SMAP"), "")], "smap"),
+    ("no-umip", FEATURES, [(FLAG.format("umip", "UMIP"), "")], "umip"),
+    ("map-w-and-x", PAGING, EXECUTABLE, "walk"),
+    ("segment-rwx", "boot/packed.ld", [("boot   PT_LOAD FLAGS(5)", "boot   PT_LOAD FLAGS(7)")],
+     "segments"),
+]
+
+
+@pytest.fixture(scope="module")
+def tree():
+    """A copy of the sources and of what was compiled from them, with its times: up to date."""
+    shutil.rmtree(TREE, ignore_errors=True)
+    os.makedirs(f"{TREE}/build")
+    for name in SOURCES:
+        copy = shutil.copytree if os.path.isdir(f"{ROOT}/{name}") else shutil.copy2
+        copy(f"{ROOT}/{name}", f"{TREE}/{name}")
+    shutil.copytree(f"{ROOT}/build/image", f"{TREE}/build/image")
+    for name in ("ferrule.debug", "ferrule.elf"):
+        shutil.copy2(f"{ROOT}/build/{name}", f"{TREE}/build/{name}")
+    yield
+    shutil.rmtree(TREE)
+
+
+def built(path, edits):
+    """The mutant's image; source and objects are then put back, so that the next one starts clean."""
+    with open(f"{ROOT}/{path}", encoding="utf-8") as f:
+        text = f.read()
+    for old, new in edits:
+        assert text.count(old) == 1, f"{path} has changed: {old!r} is there {text.count(old)} times"
+        text = text.replace(old, new)
+    with open(f"{TREE}/{path}", "w", encoding="utf-8") as f:
+        f.write(text)
+    done = subprocess.run(["make", "-s", "-C", TREE, "build/ferrule.elf"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    shutil.copy2(f"{ROOT}/{path}", f"{TREE}/{path}")
+    made = f"build/image/{path[:-2]}.o"
+    if os.path.exists(f"{ROOT}/{made}"):
+        shutil.copy2(f"{ROOT}/{made}", f"{TREE}/{made}")
+    os.utime(f"{TREE}/build/image/first.elf", (0, 0))  # made anew next time, and all behind it
+    assert done.returncode == 0, done.stdout
+    return f"{TREE}/build/ferrule.elf"
+
+
+@pytest.mark.parametrize("name,path,edits,guard", MUTANTS, ids=[m[0] for m in MUTANTS])
+def test_a_guard_fails_when_its_protection_is_taken_out(tree, boot, monkeypatch, name, path, edits,
+                                                        guard):
+    image = built(path, edits)
+    monkeypatch.setattr("machine.IMAGE", image)
+    monkeypatch.setattr("test_boot.IMAGE", image)
+    if guard == "segments":
+        with pytest.raises(AssertionError):
+            test_boot.test_no_segment_of_the_image_is_both_writable_and_executable()
+        return
+    if guard == "walk":
+        with pytest.raises(AssertionError):
+            protections.test_no_page_is_writable_and_executable(boot, "max")
+        return
+    if guard == "sealed data":
+        with pytest.raises(AssertionError):
+            protections.test_what_cpu_and_acpi_tables_are_read_from_is_sealed(
+                f"{TREE}/build/ferrule.debug")
+        return
+    # Most deeds come back then, and the machine powers off.
+    how = None if guard in ("stack", "canary", "umip") else "^exit code 0"
+    with pytest.raises(AssertionError, match=how):
+        protections.does_deed(boot, ROWS[guard], patience_s=20)
