@@ -21,6 +21,7 @@
 #include "net/router.h"
 #include "net/run.h"
 #include "tests/bench/bar.h"
+#include "tests/bench/clock.h"
 #include "tests/bench/probes.h"
 #include "tests/bench/routes.h"
 #include "tests/bench/traffic.h"
@@ -52,8 +53,8 @@ static void route_before(void)
     for (unsigned c = 0; c < cores; c++)
         if (netif_configure(&ports[1].netif[c], ports[1].mac, 0xC6336401, 24, 0))
             fail("address refused");
-    bench_routes_make(ROUTES);
-    static char text[ROUTES * 40];
+    bench_routes_make(bench_number("BENCH_ROUTES_N", ROUTES));
+    char *text = malloc(bench_routes_n * 40 + 1);
     size_t at = 0;
     for (unsigned i = 0; i < bench_routes_n; i++) {
         const struct bench_route *r = &bench_routes[i];
@@ -78,17 +79,7 @@ static void route_after(void)
             arp_answer(&ports[p].netif->arp, gateway_ip(p, g), mac, machine_now_ns());
         }
     router_service(machine_now_ns());
-    traffic_targets_n = cores == 1 ? TARGETS : 1;
-    for (unsigned p = 0; p < 2; p++) {
-        traffic_targets[p] = calloc(TARGETS, sizeof(**traffic_targets));
-        for (unsigned i = 0, n = 0; n < traffic_targets_n; i++) {
-            const struct bench_route *r = &bench_routes[i * 7919ull % bench_routes_n];
-            uint32_t ip = r->prefix + (i * 2654435761u & (uint32_t)(0xFFFFFFFFull >> r->bits));
-            const struct bench_route *best = bench_route_for(ip);
-            if (best && best->port == 1 - p)
-                traffic_targets[p][n++] = (struct traffic_target){ip, best->gateway};
-        }
-    }
+    bench_targets_make(cores == 1 ? bench_number("BENCH_FLOWS", TARGETS) : 1);
 }
 
 /* An application and what it needs beyond two ports with the addresses 192.0.2.1 and .2. */
@@ -228,7 +219,9 @@ int main(int argc, char **argv)
                     feed(p, flow_of_core[p][c]);
         for (unsigned c = 0; c < cores; c++) {
             const struct row row = run_row(c);
+            uint64_t began = clock_start();
             uint32_t n = run_round(&row);
+            clock_stop(began, n);
             if (n != 2 * MIN(burst, LANE_BURST))
                 fail("a core did not get its burst");
             handled += n;
@@ -236,8 +229,11 @@ int main(int argc, char **argv)
         bar_sync();
     }
     const struct row row = run_row(0);
-    for (uint64_t i = 0; !burst && i < frames; i++)
+    for (uint64_t i = 0; !burst && i < frames; i++) {
+        uint64_t began = clock_start();
         run_round(&row);
+        clock_stop(began, 1);
+    }
 
     struct lane_ledger sum = {0};
     for (unsigned i = 0; i < lanes_n; i++) {
@@ -254,6 +250,6 @@ int main(int argc, char **argv)
     bool is_whole = sum.received == fed && sum.sent + sum.consumed == fed;
     if (fed != handled + before || !(is_whole || work->round))
         fail("the books do not balance");
-    printf("%lu\n", burst ? handled : frames);
+    printf("%lu %.1f %.1f\n", burst ? handled : frames, clock_best(), clock_median());
     return 0;
 }

@@ -3,7 +3,10 @@
  */
 #include "tests/bench/routes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#include "tests/bench/traffic.h"
 
 struct bench_route *bench_routes;
 unsigned bench_routes_n;
@@ -39,8 +42,21 @@ static unsigned some_bits(void)
     return dice < 98 ? 16 + dice % 8 : dice == 98 ? 8 + next_random() % 8 : 25 + next_random() % 8;
 }
 
+static bool next_listed(FILE *list, struct bench_route *r)
+{
+    unsigned a, b, c, d, bits;
+
+    if (fscanf(list, "%u.%u.%u.%u/%u", &a, &b, &c, &d, &bits) != 5)
+        return false;
+    r->prefix = a << 24 | b << 16 | c << 8 | d;
+    r->bits = (uint8_t)bits;
+    return true;
+}
+
 void bench_routes_make(unsigned n)
 {
+    const char *path = getenv("BENCH_ROUTES");
+    FILE *list = path ? fopen(path, "r") : NULL;
     unsigned made = 0;
 
     bench_routes = calloc(n, sizeof(*bench_routes));
@@ -51,7 +67,11 @@ void bench_routes_make(unsigned n)
             /* Unicast, and not the nets of the ports: 1.0.0.0 to 126.255.255.255. */
             r->prefix = ((1 + next_random() % 126) << 24 | (next_random() & 0xFFFFFF)) &
                         mask_of(r->bits);
-            r->port = next_random() & 1;
+            if (list && !next_listed(list, r)) {
+                fprintf(stderr, "routes: %s has no %u prefixes\n", path, n);
+                exit(1);
+            }
+            r->port = n < 64 ? made & 1 : next_random() & 1;
             r->gateway = (uint8_t)(next_random() % BENCH_GATEWAYS);
         }
         qsort(bench_routes, made, sizeof(*bench_routes), compare);
@@ -62,6 +82,8 @@ void bench_routes_make(unsigned n)
         made = kept;
     }
     bench_routes_n = made;
+    if (list)
+        fclose(list);
 }
 
 const struct bench_route *bench_route_for(uint32_t ip)
@@ -74,4 +96,26 @@ const struct bench_route *bench_route_for(uint32_t ip)
             return found;
     }
     return NULL;
+}
+
+void bench_targets_make(unsigned n)
+{
+    traffic_targets_n = n;
+    for (unsigned p = 0; p < 2; p++) {
+        traffic_targets[p] = calloc(n, sizeof(**traffic_targets));
+        for (unsigned i = 0, found = 0; found < n; i++) {
+            const struct bench_route *r = &bench_routes[i * 7919ull % bench_routes_n];
+            uint32_t ip = r->prefix + (i * 2654435761u & (uint32_t)(0xFFFFFFFFull >> r->bits));
+            const struct bench_route *best = bench_route_for(ip);
+            if (best && best->port == 1 - p)
+                traffic_targets[p][found++] = (struct traffic_target){ip, best->gateway};
+        }
+    }
+}
+
+unsigned bench_number(const char *name, unsigned usual)
+{
+    const char *text = getenv(name);
+
+    return text ? (unsigned)atoi(text) : usual;
 }

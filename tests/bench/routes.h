@@ -14,12 +14,18 @@ struct bench_route {
 };
 #define BENCH_GATEWAYS 16u
 
-/* Make `n` routes (at most 2 million), sorted. */
+/* Make `n` routes (2 to 2 million), sorted; from the file that BENCH_ROUTES names, a prefix a line,
+ * if it is set. Few of them lead to both ports by turns. */
 void bench_routes_make(unsigned n);
 extern struct bench_route *bench_routes;
 extern unsigned bench_routes_n;
 
 /* The longest route for an address, or NULL. */
 const struct bench_route *bench_route_for(uint32_t ip);
+
+/* Destinations for the traffic `route`: n for each port, scattered over all routes. */
+void bench_targets_make(unsigned n);
+/* A number from the environment, else `usual`. */
+unsigned bench_number(const char *name, unsigned usual);
 
 #endif

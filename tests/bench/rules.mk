@@ -24,6 +24,25 @@ $(patsubst %.c,build/bench/obj/%.o,$(BENCH_HOST)): build/bench/obj/%.o: %.c
 build/bench/bench_loop: $(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS) $(BENCH_HOST))
 	$(CC) -no-pie -o $@ $^
 
+# DPDK's driver on the same model: Debian's static libraries, and of its drivers only the three
+# that are needed, whole, since they register themselves.
+DPDK_DIR := $(shell pkg-config --variable=libdir libdpdk 2>/dev/null)
+DPDK_WHOLE := $(addprefix -l:librte_,bus_pci.a mempool_ring.a net_ixgbe.a)
+DPDK_LIBS := $(patsubst %,-l:librte_%.a,$(foreach l,security cryptodev ethdev lpm hash rcu timer meter \
+    net mbuf mempool ring pci eal kvargs telemetry log,$(if $(wildcard $(DPDK_DIR)/librte_$l.a),$l)))
+BENCH_DPDK := tests/bench/bench_dpdk.c tests/bench/traffic.c tests/bench/routes.c tests/bench/bar.c $(MODEL_SRCS)
+
+build/bench/obj/tests/bench/bench_dpdk.o: tests/bench/bench_dpdk.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -g -O2 -fno-pic -Wall -Wextra $(HOST_INC) $$(pkg-config --cflags libdpdk) -MMD -MP -c -o $@ $<
+
+build/bench/bench_dpdk: $(patsubst %.c,build/bench/obj/%.o,$(BENCH_DPDK))
+	$(CC) -no-pie -Wl,--wrap=rte_pci_map_device,--wrap=rte_delay_us_sleep,--wrap=rte_intr_callback_register,--wrap=rte_intr_enable,--wrap=rte_intr_disable -o $@ $^ -L$(DPDK_DIR) \
+	    -Wl,--whole-archive $(DPDK_WHOLE) -Wl,--no-whole-archive \
+	    -Wl,--start-group $(DPDK_LIBS) -Wl,--end-group \
+	    $$(pkg-config --libs --static libdpdk | tr ' ' '\n' | grep -xE -e '-l(archive|bsd|numa|fdt)') \
+	    -lpthread -lm -ldl
+
 # Counts guest instructions; QEMU's public plugin header is among those that build/x540.so is made with.
 build/bench/count.so: tests/bench/count_plugin.c build/x540.so
 	@mkdir -p $(@D)

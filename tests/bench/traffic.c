@@ -55,6 +55,18 @@ static void turn_round(unsigned port, uint8_t *frame)
     swap(frame + AT_UDP, frame + AT_UDP + 2, 2);
 }
 
+static void touch(unsigned port, uint8_t *frame)
+{
+    (void)port;
+    frame[0] ^= 2;
+}
+
+static void new_macs(unsigned port, uint8_t *frame)
+{
+    memcpy(frame, "\x02\x00\x00\x00\x00\x77", 6);
+    memcpy(frame + 6, traffic_mac[1 - port], 6);
+}
+
 /* To the next of many destinations, from a host beyond this port's net. */
 static void send_far(unsigned port, uint64_t i, uint16_t flow, uint8_t *frame)
 {
@@ -101,6 +113,8 @@ static void measure(unsigned port, uint64_t i, uint16_t flow, uint8_t *frame)
 
 static const struct traffic traffics[] = {
     {.name = "forward"},
+    {.name = "touch", .change = touch},
+    {.name = "mac", .change = new_macs},
     {.name = "echo", .comes_back = true, .change = turn_round},
     {.name = "route", .make = send_far, .change = pass_on},
     {.name = "sink", .stays = true, .make = measure},

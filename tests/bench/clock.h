@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Cycles a packet by the time stamp counter: the best round and the median one. For information:
+ * the counter goes at the processor's nominal rate, and on a shared machine others run in between.
+ */
+#ifndef TESTS_BENCH_CLOCK_H
+#define TESTS_BENCH_CLOCK_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <x86intrin.h>
+
+enum { CLOCK_ROUNDS = 1 << 16 };
+static float clock_rounds[CLOCK_ROUNDS]; /* cycles a packet; the first so many rounds */
+static uint32_t clock_n;
+
+static inline uint64_t clock_start(void)
+{
+    _mm_lfence();
+    return __rdtsc();
+}
+
+/* packets: how many the round has handled; 0 does not count. */
+static inline void clock_stop(uint64_t began, uint32_t packets)
+{
+    _mm_lfence();
+    uint64_t now = __rdtsc();
+
+    if (packets && clock_n < CLOCK_ROUNDS)
+        clock_rounds[clock_n++] = (float)(now - began) / (float)packets;
+}
+
+static inline void clock_forget(void)
+{
+    clock_n = 0;
+}
+
+static int clock_compare(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+
+    return (x > y) - (x < y);
+}
+
+static inline double clock_median(void)
+{
+    qsort(clock_rounds, clock_n, sizeof(float), clock_compare);
+    return clock_n ? clock_rounds[clock_n / 2] : 0;
+}
+
+static inline double clock_best(void)
+{
+    (void)clock_median();
+    return clock_n ? clock_rounds[0] : 0;
+}
+
+#endif
