@@ -21,6 +21,7 @@ enum {
 
 struct lane lanes[LANES_MAX];
 SETTLED unsigned lanes_n, lanes_row, lanes_cores = 1;
+struct row lanes_rows[QUEUES_MAX];
 struct extras lanes_extras[QUEUES_MAX];
 
 /* By the console's `stop`. Core 0 writes it, others read it in its orders only. */
@@ -257,7 +258,7 @@ static struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finis
     if (lane->state == LANE_RUNNING) {
         lane->head = &lane->head_seen; /* no slot goes back to the receiver: it is off */
         for (unsigned i = 0; finish && i <= LANE_SLOTS / LANE_BURST && waiting(lane) != 0; i++)
-            (void)finish(lane, lane + 1);
+            (void)finish(&(struct row){.first = lane, .end = lane + 1, .core = lane->core});
         if (!lane->is_sink && lane->out->ops->tx_stop(lane->out, lane->core, &head) != OK)
             stuck = lane->out;
         uint32_t finished = (head - lane->done) & (LANE_SLOTS - 1);
@@ -333,6 +334,16 @@ uint32_t lanes_drain(unsigned core)
     for (struct lane *lane = row(core); lane != row(core + 1); lane++)
         n += lane_drain(lane);
     return n;
+}
+
+void lanes_collect(unsigned core)
+{
+    for (struct lane *lane = row(core); lane != row(core + 1); lane++) {
+        uint32_t head = dma_load32(lane->head);
+
+        if (head != lane->head_seen)
+            lane_collect(lane, head);
+    }
 }
 
 bool lanes_have_work(unsigned core)

@@ -156,23 +156,48 @@ static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
     return n;
 }
 
-/* Make an application's loop: `name(first, end)` looks at each lane of the row once and returns the
- * number of frames handled. The shape is compiled into name_work, which alone needs registers to be
- * saved: a look that finds nothing costs a few loads. Owner core only. */
+struct row;
+typedef uint32_t lane_poll(const struct row *row);
+
+/* What a core looks at in each round: its lanes, at least one. Every ROUNDS_SHORT-th round is a long
+ * one: it collects what outputs have finished where nothing came in. While there are extras, each
+ * is, and does what is rare. */
+enum { ROUNDS_SHORT = 64 };
+struct row {
+    struct lane *first;
+    const struct lane *end;
+    lane_poll *poll;     /* the application's */
+    uint32_t until_long; /* rounds */
+    unsigned core;
+} __attribute__((aligned(CACHE_LINE_BYTES)));
+extern struct row lanes_rows[QUEUES_MAX];
+/* Make an application's loop: `name(row)` looks at each lane of the row once and returns the number
+ * of frames handled. The shape is compiled into name_busy, which takes over from the first lane that
+ * has something and alone needs registers to be saved: a look that finds nothing costs six
+ * instructions a lane. What an output has finished while nothing came in, long rounds collect. Owner
+ * core only. */
 #define LANE_LOOP(name, ...)                                                                       \
-    static __attribute__((noinline)) uint32_t name##_work(struct lane *lane)                       \
-    {                                                                                              \
-        return lane_work(lane, (struct lane_shape){__VA_ARGS__});                                  \
-    }                                                                                              \
-    uint32_t name(struct lane *first, const struct lane *end)                                      \
+    static __attribute__((noinline)) uint32_t name##_busy(struct lane *lane, const struct lane *end) \
     {                                                                                              \
         uint32_t n = 0;                                                                            \
-        for (struct lane *lane = first; lane != end; lane++)                                       \
-            if (slot_is_done(lane->slot) || dma_load32(lane->head) != lane->head_seen)             \
-                n += name##_work(lane);                                                            \
+                                                                                                   \
+        do                                                                                         \
+            if (slot_is_done(lane->slot))                                                          \
+                n += lane_work(lane, (struct lane_shape){__VA_ARGS__});                            \
+        while (++lane != end);                                                                     \
         return n;                                                                                  \
+    }                                                                                              \
+    uint32_t name(const struct row *row)                                                           \
+    {                                                                                              \
+        const struct lane *end = row->end;                                                         \
+        struct lane *lane = row->first;                                                            \
+                                                                                                   \
+        do                                                                                         \
+            if (__builtin_expect(slot_is_done(lane->slot), 1)) /* or the loop gets a jump more */  \
+                return name##_busy(lane, end);                                                     \
+        while (++lane != end);                                                                     \
+        return 0;                                                                                  \
     }
-typedef uint32_t lane_poll(struct lane *first, const struct lane *end);
 
 /* ---- Slow: in net/lane.c ---- */
 
@@ -229,9 +254,11 @@ uint32_t lanes_drain(unsigned core);
 void lanes_drain_by(lane_slow *slow);
 /* The same for one lane, which may be in any state. */
 uint32_t lane_drain(struct lane *lane);
-/* Why a core's rounds must do more than poll its lanes: one for each of them that drains, and for
- * whatever else is rare and would cost the loop a test of its own. run_round asks this one word. The
- * owner core alone writes it. */
+/* Collect what the outputs of this core's lanes have finished; every so often, see struct row. */
+void lanes_collect(unsigned core);
+/* Why all of a core's rounds must be long: one for each of its lanes that drains, and for whatever
+ * else is rare and would cost the loop a test of its own. A change is seen in the next long round.
+ * The owner core alone writes it. */
 struct extras {
     uint32_t n;
     /* For whoever traces frames (net/capture.c); NULL: nobody does. What became of each that left

@@ -56,32 +56,53 @@ const struct app *run_find_app(const char *name)
     return NULL;
 }
 
-struct row run_row(unsigned core)
+static uint32_t poll_nothing(const struct row *row)
 {
-    return (struct row){&lanes[core * lanes_row], &lanes[(core + 1) * lanes_row],
-                        &lanes_extras[core].n, core};
+    (void)row;
+    return 0;
+}
+
+struct row *run_row(unsigned core)
+{
+    struct row *row = &lanes_rows[core];
+
+    row->first = &lanes[core * lanes_row];
+    row->end = &lanes[(core + 1) * lanes_row];
+    row->poll = lanes_row != 0 ? app->poll : poll_nothing;
+    row->until_long = ROUNDS_SHORT;
+    row->core = core;
+    return row;
 }
 
 /* A round with more to do than to poll. */
-static __attribute__((noinline)) uint32_t long_round(const struct row *row)
+static __attribute__((noinline)) uint32_t long_round(struct row *row)
 {
+    const bool has_extras = lanes_extras[row->core].n != 0;
     uint32_t n = 0;
 
-    if (!capture_is_on(row->core))
-        return app->poll(row->first, row->end) + lanes_drain(row->core);
+    row->until_long = has_extras ? 1 : ROUNDS_SHORT;
+    if (!capture_is_on(row->core)) {
+        n = row->poll(row);
+        if (has_extras)
+            n += lanes_drain(row->core);
+        lanes_collect(row->core);
+        return n;
+    }
     for (struct lane *lane = row->first; lane != row->end; lane++) {
         capture_before(lane);
-        n += app->poll(lane, lane + 1) + lane_drain(lane);
+        n += row->poll(&(struct row){.first = lane, .end = lane + 1, .core = row->core}) +
+             lane_drain(lane);
         capture_after(lane);
     }
+    lanes_collect(row->core);
     return n;
 }
 
-uint32_t run_round(const struct row *row)
+uint32_t run_round(struct row *row)
 {
-    if (__builtin_expect(*row->extras != 0, 0))
+    if (__builtin_expect(--row->until_long == 0, 0))
         return long_round(row);
-    return app->poll(row->first, row->end);
+    return row->poll(row);
 }
 
 /* ---- Core 0's other work ---- */
@@ -385,14 +406,14 @@ static _Noreturn void core_loop(void)
 {
     struct cpu *cpu = cpu_this();
     const unsigned core = cpu->index;
-    const struct row row = run_row(core);
+    struct row *row = run_row(core);
     const uint64_t interval_tsc = tsc_ticks(SERVICE_NS);
     uint64_t service_tsc = cpu_tsc();
     uint32_t idle = 0;
 
     cpu->loop_tsc = cpu_tsc(); /* what came before the first round is no stall */
     for (;;) {
-        uint32_t n = run_round(&row);
+        uint32_t n = run_round(row);
         uint64_t now_tsc = cpu_tsc();
 
         watch_stamp(cpu, now_tsc);

@@ -9,18 +9,12 @@
 /* The application that app= chose; never NULL after net_start. */
 const struct app *run_app(void);
 
-/* What a core looks at in each round: its lanes, and whether there is more to do. */
-struct row {
-    struct lane *first;
-    const struct lane *end;
-    const uint32_t *extras; /* lanes_extras[core].n */
-    unsigned core;
-};
-struct row run_row(unsigned core);
+/* The row of a core, ready for run_round. After run_start_app. */
+struct row *run_row(unsigned core);
 
-/* One round of a core's loop: a burst of every lane of its own. Returns the number of frames.
- * Benchmarks and host tests call it as net_run does. */
-uint32_t run_round(const struct row *row);
+/* One round of a core's loop: a burst of every lane of its own. Returns the number of frames. Owner
+ * core only. Benchmarks and host tests call it as net_run does. */
+uint32_t run_round(struct row *row);
 
 /* What else the loop does, when it is time: links, counters, the stacks' clocks. */
 void run_service(uint64_t now_ns);

@@ -90,13 +90,11 @@ static __attribute__((noinline)) uint32_t generate_burst(struct generators *mine
     return (uint32_t)n;
 }
 
-uint32_t generate_poll(struct lane *first, const struct lane *end)
+uint32_t generate_poll(const struct row *row)
 {
-    uint32_t n = returned_poll(first, end);
+    uint32_t n = returned_poll(row);
+    struct generators *mine = &generators[row->core];
 
-    if (first == end)
-        return n;
-    struct generators *mine = &generators[first->core];
     if (mine->n_on == 0)
         return n;
     uint64_t now_tsc = cpu_tsc();

@@ -251,7 +251,8 @@ static inline bool route_frame(unsigned port, struct rte_mbuf *m)
         rte_be_to_cpu_16(ip->total_length) < sizeof(*ip) ||
         !(m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_GOOD) || ip->time_to_live <= 1)
         return false;
-    if (rte_lpm_lookup(table, rte_be_to_cpu_32(ip->dst_addr), &hop) != 0 || hop / BENCH_GATEWAYS != 1 - port)
+    if (rte_lpm_lookup(table, rte_be_to_cpu_32(ip->dst_addr), &hop) != 0 ||
+        hop / BENCH_GATEWAYS != 1 - port)
         return false;
     ip->time_to_live--;
     uint32_t sum = ip->hdr_checksum + rte_cpu_to_be_16(0x0100);
@@ -371,7 +372,7 @@ static void set_up(bool wants_checksums)
 /* The same routes as bench_loop's, and the gateways' addresses as if ARP had found them. */
 static void fill_table(void)
 {
-    bench_routes_make(bench_number("BENCH_ROUTES_N", 100000));
+    bench_routes_make(traffic_number("BENCH_ROUTES_N", 100000));
     const struct rte_lpm_config config = {.max_rules = bench_routes_n, .number_tbl8s = 1 << 16};
 
     table = rte_lpm_create("routes", SOCKET_ID_ANY, &config);
@@ -385,7 +386,7 @@ static void fill_table(void)
     for (unsigned h = 0; h < PORTS * BENCH_GATEWAYS; h++)
         hops[h] = (struct rte_ether_addr){
             {2, 0, 0, 0, (uint8_t)(h / BENCH_GATEWAYS), (uint8_t)(h % BENCH_GATEWAYS)}};
-    bench_targets_make(bench_number("BENCH_FLOWS", 65536));
+    traffic_targets_make(traffic_number("BENCH_FLOWS", 65536));
 }
 
 static void feed(unsigned port)
@@ -432,7 +433,7 @@ int main(int argc, char **argv)
     uint64_t frames = (uint64_t)atoll(argv[3]);
     if (burst > BURST_MAX)
         fail("bursts of at most 32");
-    traffic_bytes = bench_number("BENCH_BYTES", TRAFFIC_BYTES_LEAST);
+    traffic_bytes = traffic_number("BENCH_BYTES", TRAFFIC_BYTES_LEAST);
 
     add_cards();
     set_up(strcmp(argv[1], "route") == 0 || strcmp(argv[1], "echo") == 0);

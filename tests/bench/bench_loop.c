@@ -53,7 +53,7 @@ static void route_before(void)
     for (unsigned c = 0; c < cores; c++)
         if (netif_configure(&ports[1].netif[c], ports[1].mac, 0xC6336401, 24, 0))
             fail("address refused");
-    bench_routes_make(bench_number("BENCH_ROUTES_N", ROUTES));
+    bench_routes_make(traffic_number("BENCH_ROUTES_N", ROUTES));
     char *text = malloc(bench_routes_n * 40 + 1);
     size_t at = 0;
     for (unsigned i = 0; i < bench_routes_n; i++) {
@@ -79,7 +79,7 @@ static void route_after(void)
             arp_answer(&ports[p].netif->arp, gateway_ip(p, g), mac, machine_now_ns());
         }
     router_service(machine_now_ns());
-    bench_targets_make(cores == 1 ? bench_number("BENCH_FLOWS", TARGETS) : 1);
+    traffic_targets_make(cores == 1 ? traffic_number("BENCH_FLOWS", TARGETS) : 1);
 }
 
 /* An application and what it needs beyond two ports with the addresses 192.0.2.1 and .2. */
@@ -131,8 +131,7 @@ static uint64_t find_flows(void)
                 fail("no flow for some core");
             feed(p, (uint16_t)flow);
             for (unsigned c = 0; c < cores; c++) {
-                const struct row row = run_row(c);
-                uint32_t n = run_app()->poll(row.first, row.end);
+                uint32_t n = run_app()->poll(run_row(c));
                 bar_sync();
                 if (n == 0)
                     continue;
@@ -147,8 +146,7 @@ static uint64_t find_flows(void)
     for (unsigned i = 0; i < lanes_n; i++)
         for (; lanes[i].next % LANE_BURST; handled++) {
             feed(lanes[i].in->index, flow_of_core[lanes[i].in->index][lanes[i].core]);
-            const struct row row = run_row(lanes[i].core);
-            (void)run_app()->poll(row.first, row.end);
+            (void)run_app()->poll(run_row(lanes[i].core));
             bar_sync();
         }
     return handled;
@@ -209,6 +207,8 @@ int main(int argc, char **argv)
         bar_tails_are_memory(REGISTERS + i * SPAN);
     CALLGRIND_START_INSTRUMENTATION;
 
+    for (unsigned c = 0; c < cores; c++)
+        (void)run_row(c);
     uint64_t before = work->round ? 0 : find_flows();
     while (burst && handled < frames) {
         if (work->round)
@@ -218,9 +218,8 @@ int main(int argc, char **argv)
                 for (unsigned p = 0; p < 2; p++)
                     feed(p, flow_of_core[p][c]);
         for (unsigned c = 0; c < cores; c++) {
-            const struct row row = run_row(c);
             uint64_t began = clock_start();
-            uint32_t n = run_round(&row);
+            uint32_t n = run_round(&lanes_rows[c]);
             clock_stop(began, n);
             if (n != 2 * MIN(burst, LANE_BURST))
                 fail("a core did not get its burst");
@@ -228,10 +227,9 @@ int main(int argc, char **argv)
         }
         bar_sync();
     }
-    const struct row row = run_row(0);
     for (uint64_t i = 0; !burst && i < frames; i++) {
         uint64_t began = clock_start();
-        run_round(&row);
+        run_round(&lanes_rows[0]);
         clock_stop(began, 1);
     }
 

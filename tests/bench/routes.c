@@ -3,10 +3,9 @@
  */
 #include "tests/bench/routes.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "tests/bench/traffic.h"
 
 struct bench_route *bench_routes;
 unsigned bench_routes_n;
@@ -96,26 +95,4 @@ const struct bench_route *bench_route_for(uint32_t ip)
             return found;
     }
     return NULL;
-}
-
-void bench_targets_make(unsigned n)
-{
-    traffic_targets_n = n;
-    for (unsigned p = 0; p < 2; p++) {
-        traffic_targets[p] = calloc(n, sizeof(**traffic_targets));
-        for (unsigned i = 0, found = 0; found < n; i++) {
-            const struct bench_route *r = &bench_routes[i * 7919ull % bench_routes_n];
-            uint32_t ip = r->prefix + (i * 2654435761u & (uint32_t)(0xFFFFFFFFull >> r->bits));
-            const struct bench_route *best = bench_route_for(ip);
-            if (best && best->port == 1 - p)
-                traffic_targets[p][found++] = (struct traffic_target){ip, best->gateway};
-        }
-    }
-}
-
-unsigned bench_number(const char *name, unsigned usual)
-{
-    const char *text = getenv(name);
-
-    return text ? (unsigned)atoi(text) : usual;
 }

@@ -23,9 +23,4 @@ extern unsigned bench_routes_n;
 /* The longest route for an address, or NULL. */
 const struct bench_route *bench_route_for(uint32_t ip);
 
-/* Destinations for the traffic `route`: n for each port, scattered over all routes. */
-void bench_targets_make(unsigned n);
-/* A number from the environment, else `usual`. */
-unsigned bench_number(const char *name, unsigned usual);
-
 #endif

@@ -3,8 +3,10 @@
  * its flow (2 bytes), then zeroes.
  */
 #include "tests/bench/traffic.h"
+#include "tests/bench/routes.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { AT_IP = 14, AT_ADDRESSES = 26, AT_UDP = 34, AT_NUMBER = 42, AT_FLOW = 50 };
@@ -196,4 +198,26 @@ const char *traffic_wrong(void)
     if (!traffic->stays && (sum_in[0] != sum_out[0] || sum_in[1] != sum_out[1]))
         return "frames came out twice or at the wrong port";
     return NULL;
+}
+
+void traffic_targets_make(unsigned n)
+{
+    traffic_targets_n = n;
+    for (unsigned p = 0; p < 2; p++) {
+        traffic_targets[p] = calloc(n, sizeof(**traffic_targets));
+        for (unsigned i = 0, found = 0; found < n; i++) {
+            const struct bench_route *r = &bench_routes[i * 7919ull % bench_routes_n];
+            uint32_t ip = r->prefix + (i * 2654435761u & (uint32_t)(0xFFFFFFFFull >> r->bits));
+            const struct bench_route *best = bench_route_for(ip);
+            if (best && best->port == 1 - p)
+                traffic_targets[p][found++] = (struct traffic_target){ip, best->gateway};
+        }
+    }
+}
+
+unsigned traffic_number(const char *name, unsigned usual)
+{
+    const char *text = getenv(name);
+
+    return text ? (unsigned)atoi(text) : usual;
 }

@@ -41,6 +41,10 @@ struct traffic_target {
 };
 extern struct traffic_target *traffic_targets[2];
 extern unsigned traffic_targets_n;
+/* Make n for each port, scattered over all of bench_routes. */
+void traffic_targets_make(unsigned n);
+/* A number from the environment, else `usual`. */
+unsigned traffic_number(const char *name, unsigned usual);
 
 /* The next frame for this port, of this flow, in `frame`; it counts as fed. */
 void traffic_next(unsigned port, uint16_t flow, uint8_t frame[TRAFFIC_BYTES_MAX]);

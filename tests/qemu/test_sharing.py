@@ -15,7 +15,7 @@ from test_flows import frame
 from test_x2apic import X2APIC
 
 PLUGIN = f"{ROOT}/build/plugin_sharing.so"
-LOOP = ["core_loop", "run_round", "forward_poll", "forward_poll_work"]
+LOOP = ["core_loop", "run_round", "long_round", "lanes_collect", "forward_poll", "forward_poll_busy"]
 
 
 def symbols():
