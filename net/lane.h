@@ -162,7 +162,7 @@ typedef uint32_t lane_poll(const struct row *row);
 /* What a core looks at in each round: its lanes, at least one. Every ROUNDS_SHORT-th round is a long
  * one: it collects what outputs have finished where nothing came in. While there are extras, each
  * is, and does what is rare. */
-enum { ROUNDS_SHORT = 64 };
+enum { ROUNDS_SHORT = 128 };
 struct row {
     struct lane *first;
     const struct lane *end;

@@ -110,10 +110,10 @@ static inline void comes_out(void *opaque, const uint8_t *frame, uint32_t length
 
 static inline void rounds(void)
 {
-    const struct row row = run_row(0);
+    struct row *row = run_row(0);
 
     for (;;) {
-        while (run_round(&row) != 0)
+        while (row->until_long = 1, run_round(row) != 0)
             ;
         if (replies_n == 0)
             return;
