@@ -53,7 +53,7 @@ static bool is_padded(const uint8_t *frame, size_t length)
     uint32_t total = wire_get16(frame + ETH_BYTES + 2);
 
     return length == ETH_MIN && total >= 20 && total <= ETH_MIN - ETH_BYTES &&
-           ((load64(frame + AT_LENGTH) ^ LENGTH_PLAIN) & LENGTH_CHECKED) >> 48 == 0;
+           ((load64(frame + AT_LENGTH) ^ LENGTH_PLAIN) & LENGTH_CHECKED) << 16 == 0;
 }
 
 /* A field of the next hop, at a sum of two registers each time: one addition less than once for all. */

@@ -662,10 +662,14 @@ static void rfc1812_5_3_13_5__record_route__our_address_is_entered(void **state)
     wire_put32(frame + 37, ADDRESS(198, 51, 100, 1)); /* of the port that it leaves by */
     frame[36] = 8;
     is_forwarded(frame, 100, 1, GATEWAY);
-    /* No room left: as it came. */
-    frame[36] = 12;
+    frame[36] = 8; /* the last slot */
     mend(frame);
     give(frame, 100);
+    wire_put32(frame + 41, ADDRESS(198, 51, 100, 1));
+    frame[36] = 12;
+    is_forwarded(frame, 100, 1, GATEWAY);
+    mend(frame);
+    give(frame, 100); /* no room left: as it came */
     is_forwarded(frame, 100, 1, GATEWAY);
 }
 
