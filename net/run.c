@@ -284,15 +284,17 @@ static bool set_vectors(struct port *port)
     return true;
 }
 
-static void open_lane(struct lane *lane, struct port *port, unsigned core)
+static bool open_lane(struct lane *lane, struct port *port, unsigned core)
 {
     struct port *out = app->output(port);
+    bool is_open = lane_open(lane, port, app->is_sink ? NULL : out, core) == OK;
 
-    if (lane_open(lane, port, app->is_sink ? NULL : out, core) != OK)
+    if (!is_open)
         log_error("port%u: no lane to port%u on core %u", port->index, out->index, core);
     lane->netif = port->netif ? &port->netif[core] : NULL;
     if (app->start)
         app->start(lane);
+    return is_open;
 }
 
 void run_start_app(const struct app *chosen)
@@ -319,10 +321,11 @@ void run_start_app(const struct app *chosen)
             log_info("port%u: no lane: app=%s has no use for it", i, app->name);
             continue;
         }
+        unsigned n = 0;
         for (unsigned core = 0; core < lanes_cores; core++)
-            open_lane(&lanes[core * lanes_row + at], &ports[i], core);
+            n += open_lane(&lanes[core * lanes_row + at], &ports[i], core);
         at++;
-        log_info("port%u -> port%u: %u lanes of %u slots", i, out->index, lanes_cores, LANE_SLOTS);
+        log_info("port%u -> port%u: %u lanes of %u slots", i, out->index, n, LANE_SLOTS);
     }
 }
 

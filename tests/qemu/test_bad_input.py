@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What firmware and loaders tell, made wrong: memory maps with overlaps, holes, unknown types and ranges
+beyond the CPU's addresses; modules that are not there; ACPI without a root pointer or with wrong
+checksums. gdb stops the machine at the kernel's first instruction and changes what the loader has
+left. Then machines that lack something. Each boots and forwards, or ends in a line that says why."""
+import re
+import subprocess
+import time
+
+import pytest
+
+from conftest import balanced
+from machine import ROOT
+
+# In gdb: what the loader left, by PVH. At kernel_start the first 4 GiB lie at their own addresses.
+SCRIPT = '''
+import gdb, struct
+cpu = gdb.selected_inferior()
+def get(at, form):
+    return struct.unpack(form, cpu.read_memory(at, struct.calcsize(form)).tobytes())
+def put(at, form, *values):
+    cpu.write_memory(at, struct.pack(form, *values))
+info = int(gdb.parse_and_eval("$rsi"))
+modules, = get(info + 16, "<Q")
+rsdp, = get(info + 32, "<Q")
+map_at, n_map = get(info + 40, "<QI")
+ranges = [get(map_at + 24 * i, "<QQI") for i in range(n_map)]
+def set_map(*rows):
+    for i, row in enumerate(rows):
+        put(map_at + 24 * i, "<QQII", *row, 0)
+    put(info + 48, "<I", len(rows))
+def table(name):
+    rsdt, = get(rsdp + 16, "<I")
+    length, = get(rsdt + 4, "<I")
+    for i in range((length - 36) // 4):
+        at, = get(rsdt + 36 + 4 * i, "<I")
+        if cpu.read_memory(at, 4).tobytes() == name:
+            return at
+    raise ValueError(name)
+def damage(at):
+    put(at, "<B", get(at, "<B")[0] ^ 0xFF)
+ram = max((r for r in ranges if r[2] == 1), key=lambda r: r[1])
+'''
+
+
+@pytest.fixture
+def damaged(boot, tmp_path):
+    """damaged(what gdb's Python shall do, append, ...) -> the machine, going on."""
+    def start(deed, append="app=forward", **options):
+        path, script = f"{tmp_path}/gdb", f"{tmp_path}/deed.py"
+        with open(script, "w", encoding="utf-8") as f:
+            f.write(SCRIPT + deed + "\nprint('damaged')\n")
+        options["extra"] = options.get("extra", []) + ["-gdb", f"unix:{path},server=on,wait=off"]
+        machine = boot(append, paused=True, prompt=False, **options)
+        text = subprocess.run(
+            ["gdb", "-nx", "-batch", f"{ROOT}/build/ferrule.debug", "-ex", f"target remote {path}",
+             "-ex", "break *kernel_start", "-ex", "continue", "-ex", "delete",
+             "-ex", f"source {script}", "-ex", "detach"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False).stdout
+        assert "damaged" in text, text
+        return machine
+    return start
+
+
+def forwards(machine):
+    """To the prompt, frames both ways, and what the log said."""
+    machine.prompt()
+    machine.wait_links()
+    for there, back in ((0, 1), (1, 0)):
+        frames = [bytes([there, i]) + bytes(range(62)) for i in range(40)]
+        machine.wires[there].send(*frames)
+        assert machine.wires[back].receive(40) == frames
+    assert balanced(machine)["sent"] == 80
+    return machine.console_text
+
+
+# ---- memory maps ----
+
+def test_a_map_of_overlaps_holes_unknown_types_and_impossible_ranges(damaged):
+    """The less usable of two that overlap wins; what is beyond the CPU's addresses is left out."""
+    text = forwards(damaged("""
+set_map((0, 0x9F000, 1), (0x100000, ram[1] // 2, 1), (0x200000, ram[1] - 0x300000, 1),
+        (0x4000000, 0x1000, 2), (0x4000800, 0x10, 77), (0x5000000, 0, 1), (0x6000000, 0x3000, 0),
+        (1 << 51, 1 << 40, 1), ((1 << 64) - 0x1000, 0x2000, 1), (0x7000123, 0x456, 0xFFFFFFFF),
+        (0xF0000, 0x10000, 2), (ram[0] + ram[1], 0x20000, 3))
+"""))
+    assert "a memory range wraps around the end of the address space" in text
+    assert re.search(r"memory: \d+ MiB lie beyond the \d+ address bits", text)
+
+
+def test_a_map_of_many_small_pieces(damaged):
+    """More than are kept, each a page with a hole behind it."""
+    text = forwards(damaged("""
+rows = [(0x8000000 + 0x2000 * i, 0x1000, 1) for i in range(400)]
+at = 0x6000000
+for i, row in enumerate([(0x100000, 0x5000000, 1)] + rows):
+    put(at + 24 * i, "<QQII", *row, 0)
+put(info + 40, "<QI", at, 401)
+"""))
+    assert "memory: the map has too many pieces" in text
+
+
+def test_a_map_with_next_to_no_ram_says_what_does_not_fit(damaged):
+    machine = damaged("set_map((0x100000, 0x100000, 1))", links=False)
+    machine.expect(r"^.*error: dma: no \d+ KiB aligned to 4 KiB left")
+    machine.expect(r"^.*error: port0: no lane to port1 on core 0")
+    machine.expect(r"^.*port1 -> port0: 0 lanes")
+    machine.prompt()
+    assert machine.poweroff() == 0
+
+
+@pytest.mark.parametrize("rows", ["", "(0x100000, 0x8000000, 2)", "((1 << 51), 1 << 30, 1)"])
+def test_a_map_without_enough_ram_is_a_panic_that_says_so(damaged, rows):
+    machine = damaged(f"set_map({rows and rows + ','})", "app=forward panic=exit", links=False,
+                      extra=["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
+    machine.expect(r"^PANIC: memory: (the loader's map has no usable RAM|\d+ KiB of RAM do not hold)")
+    assert machine.wait_exit() == 3
+
+
+def test_a_map_that_claims_four_thousand_million_ranges(damaged):
+    machine = damaged('put(info + 48, "<I", 0xFFFFFFFF)', "panic=exit", wires=0, extra=[
+        "-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
+    machine.expect(r"PVH memory map (claims too many ranges|cannot be read to its end)")
+
+
+def test_information_of_neither_protocol_is_a_panic_that_says_so(damaged):
+    machine = damaged('put(info, "<I", 0)', "panic=exit", wires=0,
+                      extra=["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
+    machine.expect(r"^PANIC: neither multiboot2 nor PVH brought us here: eax 0x[0-9a-f]{8}, ebx 0x")
+
+
+# ---- modules ----
+
+@pytest.mark.parametrize("start,size", [("ram[0] + ram[1] - 0x1000", "0x100000"), ("1 << 45", "0x1000"),
+                                        ("0x100000", "0x1000"), ("0xA0000", "0x100"),
+                                        ("(1 << 52) - 0x1000", "0x1000")],
+                         ids=["cut by the end of RAM", "nowhere", "the image", "no RAM", "too high"])
+def test_a_module_that_is_not_all_there_is_left_out_with_a_line(damaged, start, size):
+    text = forwards(damaged(f'put(modules, "<QQ", {start}, {size})',
+                            extra=["-initrd", f"{ROOT}/LICENSE"]))
+    assert re.search(r"module +0 .* not all in free RAM; left out", text), text
+
+
+def test_modules_that_are_empty_or_wrap_are_said(damaged):
+    text = forwards(damaged('put(modules, "<QQ", 0x2000000, (1 << 64) - 5)',
+                            extra=["-initrd", f"{ROOT}/LICENSE"]))
+    assert "a boot module is empty or wraps" in text
+
+
+# ---- ACPI ----
+
+def test_no_root_pointer_anywhere(damaged):
+    text = forwards(damaged("""
+put(info + 32, "<Q", 0)
+for at in range(0xE0000, 0x100000, 16):
+    if cpu.read_memory(at, 8).tobytes() == b"RSD PTR ":
+        damage(at)
+"""))
+    assert "acpi: no root pointer; without tables: PCI by ports" in text
+
+
+def test_a_root_pointer_that_the_loader_does_not_know_is_found_in_bios_memory(damaged):
+    assert "found through BIOS memory" in forwards(damaged('put(info + 32, "<Q", 0)'))
+
+
+def test_a_root_pointer_where_nothing_is(damaged):
+    assert "found through BIOS memory" in forwards(damaged('put(info + 32, "<Q", (1 << 52) - 8)'))
+
+
+@pytest.mark.parametrize("name", ["APIC", "FACP", "MCFG", "HPET"])
+def test_a_table_with_a_wrong_checksum_is_named_and_not_used(damaged, name):
+    text = forwards(damaged(f'damage(table(b"{name}") + 20)'))
+    assert re.search(rf"acpi: ACPI table {name} at 0x[0-9a-f]+ has a wrong checksum; not used", text)
+
+
+def test_a_root_table_with_a_wrong_checksum(damaged):
+    text = forwards(damaged('damage(get(rsdp + 16, "<I")[0] + 20)'))
+    assert re.search(r"(wrong checksum|no root pointer)", text)
+
+
+@pytest.mark.parametrize("length", [0, 8, 35, 0xFFFFFFFF])
+def test_a_table_with_an_impossible_length(damaged, length):
+    text = forwards(damaged(f'put(table(b"APIC") + 4, "<I", {length})'))
+    assert "ACPI table APIC" in text and "has a length that cannot be right; not used" in text
+
+
+# ---- machines that lack something ----
+
+@pytest.mark.parametrize("options", [
+    {"cores": 1}, {"extra": ["-cpu", "qemu64"]}, {"extra": ["-cpu", "max"]},
+    {"extra": ["-cpu", "max,-x2apic"]}, {"extra": ["-cpu", "qemu64,-x2apic"], "cores": 1},
+    {"extra": ["-M", "acpi=off"]}, {"extra": ["-M", "hpet=off"]}, {"memory_mb": 16, "cores": 1},
+    {"memory_mb": 24}], ids=lambda o: " ".join(f"{k} {v}" for k, v in o.items()))
+def test_a_machine_that_lacks_something_forwards(boot, options):
+    forwards(boot("app=forward", prompt=False, **options))
+
+
+def test_without_a_serial_port_the_screen_has_it(boot):
+    """Nothing answers at any of the four ports: the log is on the screen, and frames pass."""
+    machine = boot("app=forward", prompt=False,
+                   extra=["-global", "isa-serial.iobase=0x100", "-device", "VGA"])
+    limit = time.monotonic() + 60
+    while not machine.wires[1].frames:  # sent before the links are up, they are lost
+        assert time.monotonic() < limit
+        machine.wires[0].send(bytes(range(60)))
+        time.sleep(0.5)
+    assert "ferrule" not in machine.console_text
+    answer = machine.qmp("human-monitor-command", command_line="xp /2000xh 0xb8000")
+    shown = "".join(chr(int(word, 16) & 0x7F) for word in re.findall(r" 0x([0-9a-f]{4})", answer))
+    assert "up " in shown and "us after entry" in shown, shown
+
+
+def test_a_refusal_is_on_the_screen_too(boot):
+    machine = boot(wires=0, prompt=False, extra=["-cpu", "qemu64,-nx", "-device", "VGA"])
+    machine.expect(r"ferrule: this CPU cannot mark pages")
+    answer = machine.qmp("human-monitor-command", command_line="xp /80xh 0xb8000")
+    shown = "".join(chr(int(word, 16) & 0x7F) for word in re.findall(r" 0x([0-9a-f]{4})", answer))
+    assert "ferrule: this CPU cannot mark pages non-executable (NX)" in shown, shown
