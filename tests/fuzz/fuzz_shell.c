@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The shell fed any bytes: the first is the pace (bytes typed between two polls), the second says
- * whether what follows is a run= script first. The line stays within its bounds, work always ends,
+ * whether what follows is a run= script first, or a file that a command runs. The line stays within its bounds, work always ends,
  * and the terminal sees nothing but text and the sequences it knows.
  *
  * links: kernel/shell.c kernel/words.c kernel/json.c kernel/out.c kernel/fmt.c
@@ -25,18 +25,27 @@ static enum command_result say(const struct call *call)
 static unsigned left;
 static enum command_result wait_poll(struct job *job, bool is_interrupted)
 {
-    (void)job;
     (void)is_interrupted;
-    return left-- > 0 ? COMMAND_WAITS : COMMAND_DONE;
+    return left-- > 0 && !job->is_ended ? COMMAND_WAITS : COMMAND_DONE;
 }
 static enum command_result wait(const struct call *call)
 {
     left = call->argc * 3;
     call->job->poll = wait_poll;
+    call->job->end = call->argc == 1 ? "" : call->argc == 2 ? "stop" : NULL;
     return COMMAND_WAITS;
 }
 
+static struct shell sh;
+static const char *file;
+static size_t file_bytes;
+static enum command_result run_file(const struct call *call)
+{
+    return shell_run_file(&sh, "file", file, file_bytes) ? COMMAND_DONE : command_fail(call, "no");
+}
+
 static const struct command table[] = {
+    {"file", "", "run it", run_file},
     {"say", "[words] [-j]", "say", say}, {"show ports", "[-j]", "ports", say},
     {"show portly", "", "portly", say},  {"wait", "[words]", "wait", wait},
     {"set", "key value", "set", say},    {"set port up", "", "up", say},
@@ -51,14 +60,15 @@ static void demand(bool is_true, const char *what)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct shell sh;
     if (size < 2)
         return 0;
     unsigned pace = data[0] % 32 + 1;
-    bool has_script = data[1] & 1;
+    bool has_script = data[1] & 1, is_file = data[1] & 2;
     data += 2;
     size -= 2;
 
+    file = (const char *)data;
+    file_bytes = size;
     terminal_clear(&terminal);
     shell_init(&sh, &commands, &out, "ferrule> ");
     if (has_script) {
@@ -68,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         script[n] = 0;
         shell_start(&sh, script);
     } else {
-        shell_start(&sh, NULL);
+        shell_start(&sh, is_file ? "file" : NULL);
     }
     for (size_t i = 0; i < size; i++) {
         shell_feed(&sh, data[i]);
