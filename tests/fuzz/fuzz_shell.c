@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The shell fed any bytes: the first is the pace (bytes typed between two polls), the second says
- * whether what follows is a run= script first, or a file that a command runs. The line stays within its bounds, work always ends,
- * and the terminal sees nothing but text and the sequences it knows.
+ * whether what follows is a run= script first, or a file that a command runs. The line stays within
+ * its bounds, work always ends, and the terminal sees nothing but text and the sequences it knows.
  *
  * links: kernel/shell.c kernel/words.c kernel/json.c kernel/out.c kernel/fmt.c
  */

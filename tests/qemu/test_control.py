@@ -15,6 +15,7 @@ from scapy.layers.inet import IP, UDP  # noqa: E402
 from scapy.layers.l2 import ARP, Ether  # noqa: E402
 from scapy.packet import Raw  # noqa: E402
 
+US, THEM = "52:54:00:aa:bb:01", "52:54:00:00:00:0a"
 FRAMES = [bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, n]) + b"\x88\xb5" + bytes([n]) * (50 + 7 * n)
           for n in range(100)]
 
@@ -22,15 +23,16 @@ FRAMES = [bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, n]) + b"\x88\xb5" + bytes([n])
 class Load:
     """Frames into every port, without a pause, until it is ended; what comes out is forgotten."""
 
-    def __init__(self, machine):
+    def __init__(self, machine, frames=lambda port: FRAMES):
         self.machine, self.is_over = machine, False
-        self.threads = [threading.Thread(target=self.blast, args=(wire,)) for wire in machine.wires]
+        self.threads = [threading.Thread(target=self.blast, args=(wire, frames(i)))
+                        for i, wire in enumerate(machine.wires)]
         for thread in self.threads:
             thread.start()
 
-    def blast(self, wire):
+    def blast(self, wire, frames):
         while not self.is_over:
-            wire.send(*FRAMES)
+            wire.send(*frames)
             wire.forget()
             time.sleep(0.01)
 
@@ -78,6 +80,33 @@ def test_stop_under_load_leaves_nothing_held_and_an_exact_ledger(boot, line):
     balanced(machine)
 
 
+@pytest.mark.parametrize("line", [
+    "app=sink port0.ip=192.0.2.1/24 port1.ip=198.51.100.1/24",
+    "app=route port0.ip=192.0.2.1/24 port1.ip=198.51.100.1/24 route=0.0.0.0/0,198.51.100.2",
+    "app=echo port0.ip=192.0.2.1/24 port1.ip=198.51.100.1/24"])
+def test_stop_start_and_a_trace_under_load_keep_every_ledger(boot, line):
+    """Frames for the application, and frames for nobody, while it is stopped, traced and started."""
+    machine = boot(line, devices=["mac=52:54:00:00:00:0a", "mac=52:54:00:00:00:0b"])
+    load = Load(machine, lambda i: [bytes(
+        Ether(src=US, dst=f"52:54:00:00:00:0{'ab'[i]}")
+        / IP(src=("192.0.2.9", "198.51.100.9")[i], dst=dst) / UDP(sport=40000 + n, dport=7)
+        / Raw(b"load" * 20)) for n in range(20)
+        for dst in ("192.0.2.1", "198.51.100.1", "203.0.113.5")] + FRAMES[:5])
+    try:
+        for _ in range(3):
+            rows = machine.json("trace port 0 30 -j")
+            assert rows[-1]["shown"] == 30 and len(rows) == 31
+            assert all(row["became"] in ("sent", "consumed", "dropped", "kept") for row in rows[:-1])
+            machine.run("stop")
+            balanced(machine)
+            assert moving(machine) == 0
+            machine.run("start")
+            assert moving(machine) > 0
+    finally:
+        load.end()
+    balanced(machine)
+
+
 def test_start_and_stop_take_no_words_that_the_application_does_not_know(boot):
     machine = boot("app=forward", links=False)
     assert "start takes no \"now\" with app=forward" in machine.run("start now")
@@ -97,9 +126,6 @@ def test_the_boot_line_of_show_config_makes_the_same_machine(boot):
     assert again.run("show config") == config
 
 
-US, THEM = "52:54:00:aa:bb:01", "52:54:00:00:00:0a"
-
-
 def asks_udp(machine, ip):
     """A datagram to the echo at this address; True if it comes back."""
     machine.wires[0].send(bytes(Ether(src=US, dst=THEM) / IP(src="192.0.2.9", dst=ip)
@@ -109,6 +135,23 @@ def asks_udp(machine, ip):
         return True
     except AssertionError:
         return False
+
+
+@pytest.mark.parametrize("line, commands", [
+    ("app=route port0.ip=192.0.2.1/24 port1.ip=198.51.100.1/24 route=10.0.0.0/8,192.0.2.2",
+     "set route 172.16.0.0/12 via 198.51.100.2; clear route 10.0.0.0/8; set poll always"),
+    ("app=generate port0.ip=192.0.2.1/24 rate=1000pps size=64 port1.state=down", "set loglevel error"),
+    ("app=sink port0.ip=192.0.2.1/24 port0.vlan=7 iommu=off", "set port 1 down")])
+def test_config_of_each_application_survives_a_boot(boot, line, commands):
+    machine = boot(line, links=False)
+    machine.wait_link(0, True)
+    machine.run(commands)
+    config = machine.run("show config")
+    assert "app=" in config and "\n" not in config
+    again = boot(config, links=False)
+    again.wait_link(0, True)
+    assert again.run("show config") == config
+    assert again.json("show config -j") == machine.json("show config -j")
 
 
 def test_addresses_change_at_run_time_and_config_says_so(boot):
