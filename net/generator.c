@@ -57,10 +57,15 @@ void generator_end(struct generators *core, struct generator *g)
 
 void generator_skip(struct generator *g, uint64_t owed)
 {
-    uint64_t late = owed - GENERATOR_BACKLOG;
+    uint64_t due = MIN(owed, g->wanted - g->made);
 
+    if (due <= GENERATOR_BACKLOG)
+        return;
+    uint64_t late = due - GENERATOR_BACKLOG;
     g->began_tsc += (uint64_t)((unsigned __int128)late * g->tick_q24 >> 24);
     g->skipped += late;
+    if (g->end_tsc != UINT64_MAX)
+        g->wanted -= late; /* their time is over; a mere count is made up for later */
 }
 
 static uint64_t dropped(const struct side *feed)
@@ -137,7 +142,7 @@ static void report(const struct generator *g, struct trial_report *r)
 {
     *r = (struct trial_report){
         .state = g->is_on ? TRIAL_RUNNING : TRIAL_DONE,
-        .wanted = g->wanted,
+        .wanted = g->wanted + (g->end_tsc != UINT64_MAX ? g->skipped : 0),
         .sent = g->made,
         .skipped = g->skipped,
         .ns = tsc_ns(g->last_tsc - g->first_tsc),

@@ -46,7 +46,8 @@ extern struct generators generators[QUEUES_MAX];
 
 /* It has made all its frames, or its time is over. Owner core. */
 void generator_end(struct generators *core, struct generator *g);
-/* More than GENERATOR_BACKLOG frames are due: give up the oldest. Owner core. */
+/* More than GENERATOR_BACKLOG frames are due: give up the oldest. With duration= they are made no
+ * more, else later. Owner core. */
 void generator_skip(struct generator *g, uint64_t owed);
 
 /* How long until the core has a frame to send; UINT64_MAX: no trial. That core. */

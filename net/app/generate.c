@@ -68,7 +68,7 @@ static __attribute__((noinline)) uint32_t generate_burst(struct generators *mine
     if ((int64_t)(owed - n) < 0)
         return 0; /* a few more, and they go together */
     if (__builtin_expect(owed > GENERATOR_BACKLOG, 0))
-        generator_skip(g, owed);
+        generator_skip(g, owed); /* more than a burst is left in any case */
     n = MIN(owed, left);
     uint32_t head = dma_load32(feed->head);
     if (head != feed->done_at)
@@ -92,13 +92,14 @@ static __attribute__((noinline)) uint32_t generate_burst(struct generators *mine
 
 uint32_t generate_poll(const struct row *row)
 {
-    uint32_t n = returned_poll(row);
     struct generators *mine = &generators[row->core];
 
     if (mine->n_on == 0)
-        return n;
+        return returned_poll(row);
+    uint32_t n = returned_poll(row);
     uint64_t now_tsc = cpu_tsc();
-    for (struct generator *g = mine->port; g != mine->port + ports_n; g++)
+    const struct generator *last = mine->port + ports_n;
+    for (struct generator *g = mine->port; g != last; g++)
         if (g->is_on)
             n += generate_burst(mine, g, now_tsc);
     return n;

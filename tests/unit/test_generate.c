@@ -430,7 +430,8 @@ static void generate__rate_above_the_lines__skips_and_says_so(void **state)
     pass(112000000); /* and the time of grace */
     struct trial_report r = generator_report(0);
     assert_int_equal(r.state, TRIAL_DONE);
-    assert_true(r.skipped + wires[0].n >= 9900);
+    assert_int_equal(r.wanted, 10000);
+    assert_int_equal(r.skipped + wires[0].n, 10000);
     assert_true(r.skipped > 8000);
     assert_int_equal(r.sent, wires[0].n);
     assert_balance();
