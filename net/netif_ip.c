@@ -75,7 +75,9 @@ static struct verdict ping_input(struct netif *nif, const struct message *m,
 
     if (!ping->is_on || about != ping->to || icmp->id != ping->id)
         return settled(DROP_icmp_unasked);
-    if (icmp->sequence != ping->sequence || ping->event != PING_NOTHING) {
+    /* A gateway that knows a better way has sent the echo on all the same. */
+    if (icmp->sequence != ping->sequence || ping->event != PING_NOTHING ||
+        icmp->type == ICMP_REDIRECT) {
         ping->extra += is_reply;
         return settled(DROP_NONE);
     }

@@ -307,6 +307,27 @@ static void ping__error_about_it__is_reported_with_its_code(void **state)
     dropped(n, DROP_icmp_unasked);
 }
 
+static void ping__redirect_about_it__does_not_end_it(void **state)
+{
+    (void)state;
+    netif_ping(&nif, frame, (const uint8_t *)PEER_MAC, PEER_IP, 0x1234, 5, 56);
+    uint8_t quote[28];
+    memcpy(quote, frame + 14, 28);
+    for (unsigned code = 0; code < 4; code++) {
+        memcpy(frame + 42, quote, 28);
+        memset(frame + 34, 0, 8);
+        frame[34] = 5;
+        frame[35] = (uint8_t)code;
+        put32(frame + 38, IP(192, 0, 2, 99));
+        consumed(make_ip(frame, 1, IP(192, 0, 2, 254), US_IP, 0, 36));
+        assert_int_equal(nif.ping.event, PING_NOTHING);
+        assert_int_equal(nif.gateway, IP(192, 0, 2, 254));
+    }
+    consumed(make_icmp(frame, 0, 0x1234, 5, 0, 56));
+    assert_int_equal(nif.ping.event, PING_REPLY);
+    assert_int_equal(nif.ping.extra, 0);
+}
+
 /* What other code may ask for too: app=route tells of datagrams that are not for us. */
 static void error__frame_to_one_or_to_many__is_sent_or_not(void **state)
 {
@@ -351,6 +372,7 @@ int main(void)
         TEST(ping__replies_to_nothing_of_ours__are_dropped),
         TEST(ping__new_addresses__end_it),
         TEST(ping__error_about_it__is_reported_with_its_code),
+        TEST(ping__redirect_about_it__does_not_end_it),
         TEST(error__frame_to_one_or_to_many__is_sent_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
