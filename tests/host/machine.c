@@ -33,8 +33,8 @@
 enum {
     READ_NS = 250, /* what a register read costs on PCIe, about */
     WRITE_NS = 20,
-    PIECES_MAX = 256,
-    GRANTS_MAX = 512,
+    PIECES_MAX = 1024,
+    GRANTS_MAX = 2048,
     LOG_MAX = 4096,
     LOG_BYTES = 256,
     MSIX_CAPABILITY = 0x70,
