@@ -208,9 +208,9 @@ static void send_aside(void *port, const uint8_t *frame, uint32_t length)
 }
 
 /* portN.ip=, portN.gw=, portN.vlan=: one stack for each core, since cores share nothing that they
- * write. What belongs to the host as a whole (neighbours, pings, announcements) is core 0's: frames
- * without a UDP or TCP port come in there. Fragments are among them, but where an application has
- * flows spread by address; then each core puts together its own. */
+ * write. What belongs to the host as a whole (neighbours, pings, announcements, fragments) is core
+ * 0's: frames without a UDP or TCP port come in there, where an application takes only what is for
+ * us; one that takes everything gives the stack nothing. */
 static void configure_port(const struct cmdline *line, struct port *port, const struct app *chosen)
 {
     char key[24];
@@ -234,10 +234,10 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         twamp = 0;
     }
 
-    const unsigned gatherers = chosen->takes_everything ? lanes_cores : 1;
     struct netif *nifs = memory_take(lanes_cores * sizeof(struct netif), PAGE_BYTES);
-    struct reass *reass = memory_take(gatherers * sizeof(struct reass), PAGE_BYTES);
-    if (!nifs || !reass) {
+    struct reass *reass =
+        chosen->takes_everything ? NULL : memory_take(sizeof(struct reass), PAGE_BYTES);
+    if (!nifs || (!reass && !chosen->takes_everything)) {
         log_error("port%u: no memory for its address", port->index);
         return;
     }
@@ -246,7 +246,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         nifs[core].send = send_aside;
         nifs[core].send_context = port;
         nifs[core].vlan = (uint16_t)vlan;
-        nifs[core].reass = core < gatherers ? &reass[core] : NULL;
+        nifs[core].reass = core == 0 ? reass : NULL;
         const char *wrong = netif_configure(&nifs[core], port->mac, be32_get(address.address),
                                             address.bits, be32_get(gateway));
         if (wrong) {

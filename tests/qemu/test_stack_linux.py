@@ -9,7 +9,7 @@ import pytest
 
 import hosts
 from conftest import balanced
-from machine import PATIENCE_S
+from machine import PATIENCE_S, Wire
 
 WHY_NOT = hosts.why_not()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None,
@@ -78,6 +78,20 @@ def test_udp_echo_of_datagrams_that_both_sides_cut(echo, linux):
     text = linux.run("python3", "-c", ECHO, US, str(PATIENCE_S), *map(str, sizes), timeout_s=90)
     assert [int(line) for line in text.split()] == sizes
     balanced(echo)
+
+
+def test_router_answers_large_pings_to_each_of_its_addresses(boot, linux):
+    linux.add_address(f"{LINUX}/24")
+    machine = boot(f"app=route port0.ip={US}/24 port1.ip=198.51.100.1/24", [linux, Wire()])
+    linux.wait_carrier()
+    linux.run("ip", "route", "add", "198.51.100.0/24", "via", US)
+    for address in (US, "198.51.100.1"):
+        for size in (56, 1473, 9000, 65507):
+            assert ping(linux, "-s", str(size), to=address) == 2
+        text = linux.run("python3", "-c", ECHO, address, str(PATIENCE_S), "10", "60000", timeout_s=90)
+        assert text.split() == ["10", "60000"]
+    ledger = balanced(machine)
+    assert sum(ledger["drops"].values()) == 0 and ledger["held"] == 0, ledger
 
 
 def test_arping_finds_the_address_and_only_that(echo, linux):
