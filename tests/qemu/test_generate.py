@@ -409,14 +409,15 @@ for i in range(100):
         report(machine, "show sink -j")["received"] == 0
 
 
-LOOPS = ["core_loop", "run_round", "generate_poll", "generate_burst", "returned_poll",
-         "returned_poll_work"]
+LOOPS = ["core_loop", "run_round", "long_round", "lanes_collect", "generate_poll", "generate_burst",
+         "returned_poll", "returned_poll_busy"]
 
 
 def test_cores_that_generate_and_measure_share_nothing_that_they_write(boot, folder):
     headers = glob.glob(f"{ROOT}/build/qemu-src-*")[0]
     test_sharing.build_plugin(headers)
     at = test_sharing.symbols()
+    assert set(LOOPS) <= set(at), set(LOOPS) - set(at)
     ranges = ",".join(f"loop={at[name][0]:x}-{at[name][1]:x}" for name in LOOPS if name in at)
     out = f"{folder}/sharing"
     # Once the trial runs: setting it up is core 0's, by mailbox, and so is every command.
