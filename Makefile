@@ -25,7 +25,7 @@ MODEL_SO := build/x540.so
 -include tests/fuzz/rules.mk
 -include tests/bench/rules.mk
 
-.PHONY: all iso efi netboot run demo qemu qemu-gdb test unit tables system fuzz bench lint help setup clean
+.PHONY: all iso efi netboot run demo qemu qemu-gdb test unit tables system fuzz bench bench-quick lint help setup clean
 
 all: $(IMAGE) $(MODEL_SO) ## build the image and the X540 model for the installed QEMU
 
@@ -53,7 +53,7 @@ qemu-gdb: all ## the same, waiting for gdb on a socket in build/
 
 test: ## install what is missing, then run every test; the last line counts them
 	@tests/tools/setup.sh test
-	@+$(PYTHON) tests/tools/check.py lint unit fuzz tables system
+	@+$(PYTHON) tests/tools/check.py lint unit fuzz tables bench system
 
 unit: ## host unit tests, with address and undefined-behaviour sanitizers
 	@+$(PYTHON) tests/tools/check.py unit
@@ -67,10 +67,15 @@ system: ## the image under QEMU, driven as a person and a wire would
 fuzz: ## each fuzzer for FUZZ_SECONDS (10); crashes are kept in build/fuzz/crashes
 	@+$(PYTHON) tests/tools/check.py --fuzz-seconds $(FUZZ_SECONDS) fuzz
 
-bench: ## instructions a packet of the loops that ship
+bench: ## our loops beside DPDK's, curves, the whole image; writes tests/bench/README.md
 	@tests/tools/setup.sh test
-	@+$(MAKE) --no-print-directory -s build/bench/bench_loop
-	@$(PYTHON) tests/bench/count.py
+	@+$(MAKE) --no-print-directory -s all $(BENCH_PROGRAMS) build/bench/count.so
+	@$(PYTHON) tests/bench/bench.py full
+
+bench-quick: ## counts of the loops against those recorded, as CI runs it
+	@tests/tools/setup.sh test
+	@+$(MAKE) --no-print-directory -s $(BENCH_PROGRAMS)
+	@$(PYTHON) tests/bench/bench.py quick
 
 lint: ## layers, licence lines, documented commands and boot keys
 	@+$(PYTHON) tests/tools/check.py lint
@@ -80,7 +85,7 @@ setup: ## install what the tests need, through apt
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r t h; do \
-	    printf '  make %-9s %s\n' "$$t" "$$h"; done
+	    printf '  make %-11s %s\n' "$$t" "$$h"; done
 
 clean: ## remove everything that was built
 	rm -rf build

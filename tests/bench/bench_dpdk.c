@@ -34,7 +34,7 @@
 #include "tests/model/x540_core.h"
 
 enum { PORTS = 2, RING = 512, BURST_MAX = 32, BUFFERS = 8191, WARM_ROUNDS = 64 };
-#define REGISTERS 0x4000000000ull
+#define REGISTERS 0x2000000000ull
 #define SPAN 0x40000000ull
 
 static struct x540 *cards[PORTS];

@@ -171,6 +171,7 @@ int main(int argc, char **argv)
     if (cores < 1 || cores > QUEUES_MAX)
         fail("1 to 16 cores");
     traffic_sources = cores == 1 ? SOURCES : 1;
+    traffic_bytes = traffic_number("BENCH_BYTES", TRAFFIC_BYTES_LEAST);
 
     for (unsigned i = 0; i < 2; i++)
         bar_trap(REGISTERS + i * SPAN, SPAN, (struct bar_access){machine_read, machine_write});

@@ -7,14 +7,28 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <valgrind/valgrind.h>
 #include <x86intrin.h>
 
 enum { CLOCK_ROUNDS = 1 << 16 };
 static float clock_rounds[CLOCK_ROUNDS]; /* cycles a packet; the first so many rounds */
 static uint32_t clock_n;
 
+/* Under Valgrind: nothing that a round will touch is in the first cache, as if the card had written
+ * all of it, and other work had run in between. L1 misses are then an upper bound. callgrind's caches
+ * only see what is collected, so this is, and count.py leaves it out by its name. */
+static __attribute__((noinline)) void clock_cold(void)
+{
+    static volatile uint8_t other[64 << 10];
+
+    for (unsigned i = 0; i < sizeof(other); i += 64)
+        (void)other[i];
+}
+
 static inline uint64_t clock_start(void)
 {
+    if (RUNNING_ON_VALGRIND)
+        clock_cold();
     _mm_lfence();
     return __rdtsc();
 }

@@ -4,6 +4,8 @@
  * count so far is printed to standard error. tests/qemu/test_size.py gives it functions of the image.
  * With `profile=FILE`, what ran between the first marker and the last is written there at the end:
  * a line for each instruction, its address and how often it ran; see boot_profile.py.
+ * With `round=ADDRESS` and `busy=ADDRESS`, instructions from one time that the first is reached to
+ * the next are summed at the end, apart for rounds in which the second was reached and for others.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,6 +56,39 @@ static void write_profile(qemu_plugin_id_t id, void *unused)
         fclose(f);
 }
 
+/* Rounds of a loop. */
+static uint64_t round_at, busy_at, round_began;
+static int is_busy;
+static struct {
+    uint64_t n, instructions;
+} rounds[2];
+
+static void busy(unsigned int cpu, void *unused)
+{
+    (void)cpu, (void)unused;
+    is_busy = 1;
+}
+
+static void next_round(unsigned int cpu, void *unused)
+{
+    (void)cpu, (void)unused;
+    uint64_t now = __atomic_load_n(&count, __ATOMIC_RELAXED);
+    if (round_began) {
+        rounds[is_busy].n++;
+        rounds[is_busy].instructions += now - round_began;
+    }
+    is_busy = 0;
+    round_began = now;
+}
+
+static void print_rounds(qemu_plugin_id_t id, void *unused)
+{
+    (void)id, (void)unused;
+    for (int i = 0; i < 2; i++)
+        fprintf(stderr, "rounds: %" PRIu64 " %s, %" PRIu64 " instructions\n", rounds[i].n,
+                i ? "busy" : "idle", rounds[i].instructions);
+}
+
 static void executed(unsigned int cpu, void *n)
 {
     (void)cpu;
@@ -81,6 +116,10 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
             if (markers[k] == at)
                 qemu_plugin_register_vcpu_insn_exec_cb(insn, reached, QEMU_PLUGIN_CB_NO_REGS,
                                                        &markers[k]);
+        if (at == round_at)
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, next_round, QEMU_PLUGIN_CB_NO_REGS, NULL);
+        if (at == busy_at)
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, busy, QEMU_PLUGIN_CB_NO_REGS, NULL);
         qemu_plugin_register_vcpu_insn_exec_cb(insn, executed, QEMU_PLUGIN_CB_NO_REGS, (void *)1);
         if (profile)
             qemu_plugin_register_vcpu_insn_exec_cb(insn, profiled, QEMU_PLUGIN_CB_NO_REGS,
@@ -97,6 +136,12 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
             markers[markers_n++] = strtoull(argv[i] + 3, NULL, 16);
         else if (strncmp(argv[i], "profile=", 8) == 0)
             profile = argv[i] + 8;
+        else if (strncmp(argv[i], "round=", 6) == 0)
+            round_at = strtoull(argv[i] + 6, NULL, 16);
+        else if (strncmp(argv[i], "busy=", 5) == 0)
+            busy_at = strtoull(argv[i] + 5, NULL, 16);
+    if (round_at)
+        qemu_plugin_register_atexit_cb(id, print_rounds, NULL);
     if (profile) {
         profile = strdup(profile);
         qemu_plugin_register_atexit_cb(id, write_profile, NULL);

@@ -5,7 +5,7 @@
 BENCH_INC := -Itests/bench/host $(HOST_INC)
 BENCH_CFLAGS := $(filter-out -mpreferred-stack-boundary=3 -mcmodel=kernel -mstack-protector-guard=global -I.,$(IMAGE_CFLAGS)) \
     -fomit-frame-pointer $(BENCH_INC) -MMD -MP
-BENCH_REGISTERS := 0x4000000000ull
+BENCH_REGISTERS := 0x2000000000ull
 BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 -fno-pic $(HOST_WARN) $(BENCH_INC) -DREGISTERS=$(BENCH_REGISTERS) -MMD -MP
 
 BENCH_OURS := $(wildcard drivers/*.c drivers/x540/*.c net/app/*.c) \
@@ -42,6 +42,10 @@ build/bench/bench_dpdk: $(patsubst %.c,build/bench/obj/%.o,$(BENCH_DPDK))
 	    -Wl,--start-group $(DPDK_LIBS) -Wl,--end-group \
 	    $$(pkg-config --libs --static libdpdk | tr ' ' '\n' | grep -xE -e '-l(archive|bsd|numa|fdt)') \
 	    -lpthread -lm -ldl
+
+BENCH_PROGRAMS := build/bench/bench_loop build/bench/bench_dpdk
+.PHONY: bench-programs
+bench-programs: $(BENCH_PROGRAMS)
 
 # Counts guest instructions; QEMU's public plugin header is among those that build/x540.so is made with.
 build/bench/count.so: tests/bench/count_plugin.c build/x540.so

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Run the test suites named on the command line, one after the other, and count.
 
-    check.py [--fuzz-seconds N] lint unit fuzz tables system
+    check.py [--fuzz-seconds N] lint unit fuzz tables bench system
 
 Each suite is built first where it has programs; a program that does not build is a failed test and
 stops no other. What a test printed goes to build/logs/<suite>/, and a failure is one line here that
@@ -20,6 +20,7 @@ import xml.etree.ElementTree as ET
 
 LOGS = "build/logs"
 UNIT_TIMEOUT_S = 300
+BENCH_TIMEOUT_S = 1200
 SYSTEM_TIMEOUT_S = 3600
 CORES = os.cpu_count() or 1
 
@@ -249,7 +250,25 @@ def run_lint(tally, _options):
             tally.fail(f"lint/{name}", f"exit code {code}", log)
 
 
-SUITES = {"lint": run_lint, "unit": run_unit, "fuzz": run_fuzz, "tables": run_tables,
+# ---- bench: counts of the loops, beside those recorded and the bars ----
+
+def run_bench(tally, _options):
+    build_log, log = log_path("bench", "build"), log_path("bench", "quick")
+    if make("bench-programs", build_log) != 0:
+        tally.fail("bench", "its programs do not build", build_log)
+        return
+    code = run_logged(["/usr/bin/python3", "-B", "tests/bench/bench.py", "quick"], log, BENCH_TIMEOUT_S)
+    with open(log, encoding="utf-8", errors="replace") as f:
+        text = f.read()
+    bad = re.findall(r"^(?:WORSE .*|.*: NO)$", text, re.M) if code else []
+    for line in bad:
+        tally.fail("bench", line, log)
+    tally.ok(len(re.findall(r": yes$", text, re.M)))
+    if code and not bad:
+        tally.fail("bench", f"exit code {code}", log)
+
+
+SUITES = {"bench": run_bench, "lint": run_lint, "unit": run_unit, "fuzz": run_fuzz, "tables": run_tables,
           "system": run_system}
 
 
