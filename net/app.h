@@ -16,6 +16,9 @@ struct app {
     lane_poll *poll;     /* made by LANE_LOOP */
     /* Read its keys of the boot line; may be NULL. The line stays. */
     void (*configure)(const struct cmdline *line);
+    /* By which port, and by which neighbour there, what we send to an address goes; NULL: by none.
+     * Where this is NULL itself, ports' nets and gateways say. */
+    struct port *(*towards)(uint32_t ip, uint32_t *next);
     lane_slow *slow;       /* for frames of a lane whose output has no link; NULL: they are dropped */
     void (*service)(uint64_t now_ns); /* ten times a second, core 0; may be NULL */
     void (*prepare)(void); /* once, before any of its lanes; may be NULL */

@@ -57,6 +57,20 @@ static bool is_neighbour(unsigned hop)
     return hop_kind(hop) == HOP_FIRST;
 }
 
+struct port *hops_towards(uint32_t ip, uint32_t *next)
+{
+    unsigned hop = route_hop_of(route_entry(routes.table, ip)), kind = hop_kind(hop);
+
+    if (kind == HOP_LOCAL) /* whose, is the caller's to find out */
+        for (unsigned i = 0; i < ports_n; i++)
+            if (ports[i].netif && ports[i].netif->ip == ip)
+                return &ports[i];
+    if (kind != HOP_LINK && kind != HOP_FIRST)
+        return NULL;
+    *next = kind == HOP_LINK ? ip : hops[hop].ip;
+    return &ports[hop_port(hop)];
+}
+
 static void let_go(unsigned hop)
 {
     if (!is_neighbour(hop) || --hops[hop].refs > 0)

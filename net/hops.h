@@ -60,6 +60,9 @@ const char *hops_clear(uint32_t prefix, unsigned bits);
 /* The next hop that is this neighbour of the port; 0: there is none yet. Any core. */
 unsigned hops_find(const struct port *port, uint32_t ip);
 
+/* By which port, and by which neighbour there, an address is reached; NULL: by none. */
+struct port *hops_towards(uint32_t ip, uint32_t *next);
+
 /* Somebody waits for this neighbour of a port: ask for it, or take up what is known. Core 0. */
 void hops_want(struct port *port, uint32_t ip, uint64_t now_ns);
 /* Look at all neighbours in use: keep them known, take up what changed. Core 0. */

@@ -29,7 +29,7 @@ enum stage {
 /* The one ping that may be under way. */
 static struct {
     struct port *port;
-    uint32_t to;
+    uint32_t to, next; /* next: the neighbour by which it goes, where the application chose one */
     char to_text[16];
     uint32_t count, tried, received, errors;
     uint16_t id;
@@ -159,7 +159,7 @@ static enum command_result poll_resolve(const struct job *job, uint64_t now_ns)
     uint8_t mac[6];
     uint32_t length;
 
-    enum netif_way way = netif_resolve(nif, ping.to, mac);
+    enum netif_way way = netif_resolve(nif, ping.next, mac);
     while ((length = netif_poll(nif, now_ns, frame)) != 0) /* an ARP request leaves at once */
         side_send(ping.port, frame, length);
     if (way == NETIF_ASKING && now_ns - ping.began_ns < TIMEOUT_NS)
@@ -255,7 +255,11 @@ static enum command_result ping_run(const struct call *call)
         return command_fail(call, "app=%s is stopped: nobody would take the replies (try: start)",
                             run_app()->name);
     uint32_t to = be32_get(address);
-    struct port *port = ip_is_host(to) ? port_towards(to) : NULL;
+    uint32_t next = to;
+    struct port *port = NULL;
+    if (ip_is_host(to))
+        port = run_app() != NULL && run_app()->towards != NULL ? run_app()->towards(to, &next)
+                                                               : port_towards(to);
     if (port == NULL)
         return command_fail(call, "no port with an address leads to %s", call->argv[0]);
     if (to == port->netif->ip)
@@ -268,6 +272,7 @@ static enum command_result ping_run(const struct call *call)
     memset(&ping, 0, sizeof(ping));
     ping.port = port;
     ping.to = to;
+    ping.next = next;
     ip_text(ping.to_text, to);
     ping.count = (uint32_t)count;
     ping.id = (uint16_t)(now_ns / 1000);

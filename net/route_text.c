@@ -45,17 +45,19 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The next word of the `bytes` at *at, NUL-terminated and cut to WORD_MAX; empty: there is none. */
-static void take_word(const char **at, const char *end, char word[WORD_MAX])
+/* The next word before `end`, NUL-terminated and cut to WORD_MAX. False: there is none. */
+static bool take_word(const char **at, const char *end, char word[WORD_MAX])
 {
     size_t n = 0;
 
     while (*at < end && is_blank(**at))
         (*at)++;
+    const char *first = *at;
     for (; *at < end && !is_blank(**at) && **at != '#'; (*at)++)
         if (n < WORD_MAX - 1)
             word[n++] = **at;
     word[n] = 0;
+    return *at != first;
 }
 
 bool route_text_next(struct route_text *text, struct route_line *line, const char **wrong)
@@ -74,16 +76,14 @@ bool route_text_next(struct route_text *text, struct route_line *line, const cha
             text->at++;
         }
         text->number++;
-        take_word(&at, end, prefix);
-        take_word(&at, end, via);
-        take_word(&at, end, more);
-        if (!prefix[0])
+        if (!take_word(&at, end, prefix))
             continue;
+        bool has_via = take_word(&at, end, via), has_more = take_word(&at, end, more);
         *line = (struct route_line){0};
         *wrong = route_parse_prefix(prefix, line);
         if (!*wrong)
-            *wrong = !via[0]   ? "the gateway is missing"
-                     : more[0] ? "more than a prefix and a gateway"
+            *wrong = !has_via ? "the gateway is missing"
+                     : has_more ? "more than a prefix and a gateway"
                                : route_parse_via(via, line);
         return true;
     }

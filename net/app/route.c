@@ -144,6 +144,7 @@ APP(route) = {
     .poll = route_poll,
     .slow = router_input,
     .service = router_service,
+    .towards = hops_towards,
     .prepare = route_prepare,
     .output = route_output,
     .start = route_start,

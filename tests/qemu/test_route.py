@@ -156,6 +156,9 @@ def test_routes_by_gateways_come_and_go_on_the_console(boot, pair):
     assert machine.run(f"set route 10.20.0.0/16 via {B}") == ""
     assert ping(a, "10.20.30.40")[0] == 5
     assert f"route=10.20.0.0/16,{B}" in machine.run("show config")
+    for target in ("10.20.30.40", B, A):  # the console's own ping, by the same table
+        assert machine.json(f"ping {target} 2 -j", 2 * PATIENCE_S)[-1]["received"] == 2, target
+    assert "error" in machine.json("ping 10.99.0.1 -j")[0]
     row = machine.json("show routes 10.20.30.40 -j")[0]
     assert (row["prefix"], row["via"], row["kind"]) == ("10.20.0.0/16", B, "gateway")
     machine.run("set route 10.20.30.0/24 via reject")
@@ -341,6 +344,14 @@ def test_three_ports_route_between_each_other(boot):
     used = [row["rx_packets"] for row in machine.json("show cores -j")]
     assert sum(n > 0 for n in used) >= 3, used
     assert not [n for n in balanced(machine)["drops"].values() if n]
+    assert machine.poweroff() == 0
+
+
+def test_without_memory_for_the_table_it_says_so_and_runs_on(boot):
+    machine = boot(LINE, memory_mb=32, links=False)
+    assert re.search(r"route: not started: there is not enough memory for its table \(\d+ MiB",
+                     machine.console_text), machine.console_text
+    assert "error" in machine.json("show routes -j")[0]
     assert machine.poweroff() == 0
 
 
