@@ -28,7 +28,7 @@
 #define HPET_COUNTER                  0x0F0
 #define HPET_PERIOD_MAX_FS            100000000u
 #define FS_PER_S                      1000000000000000ull
-#define WINDOWS_PER_S                 500u /* 2 ms: one tick of error is at most 50 ppm */
+#define WINDOWS_PER_S                 1000u /* 1 ms: one tick of error is at most 100 ppm */
 
 #define PIT_HZ                        1193182u
 #define PIT_WINDOW                    5966u /* ticks: 5 ms */

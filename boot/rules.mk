@@ -126,15 +126,16 @@ build/BOOTX64.EFI: $(EFI_OUT)/loader.so
 	$(IMAGE_OBJCOPY) -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j .rel -j .rela \
 	    -j '.rel.*' -j '.rela.*' -j .reloc --target=efi-app-x86_64 $< $@
 
-# What a TFTP server hands out: GRUB for BIOS and UEFI with its menu, the UEFI program, iPXE's script.
-build/netboot: build/ferrule.elf build/BOOTX64.EFI boot/grub.cfg boot/ferrule.ipxe
+# What a TFTP or web server hands out: GRUB for BIOS and UEFI with its menu, the UEFI program, the ISO,
+# iPXE's scripts.
+build/netboot: build/ferrule.elf build/ferrule.iso build/BOOTX64.EFI boot/grub.cfg $(wildcard boot/*.ipxe)
 	rm -rf $@
 	mkdir -p $@/boot
 	grub-mknetdir --net-directory=$@ --subdir=boot/grub --locales= --fonts= > $(IMAGE_OUT)/netboot.log 2>&1 \
 	    || { cat $(IMAGE_OUT)/netboot.log >&2; rm -rf $@; exit 1; }
 	cp build/ferrule.elf $@/boot/
 	cp boot/grub.cfg $@/boot/grub/
-	cp build/BOOTX64.EFI boot/ferrule.ipxe $@/
+	cp build/BOOTX64.EFI build/ferrule.iso boot/*.ipxe $@/
 	touch $@
 
 -include $(IMAGE_OBJ:.o=.d) $(PACKED_OBJ:.o=.d)

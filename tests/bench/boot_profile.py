@@ -33,7 +33,8 @@ def main():
     marks = [address["entry32"], address["net_run"]]
     plugin = ",".join([f"{ROOT}/build/bench/count.so", f"profile={COUNTS}"] +
                       [f"at={mark:x}" for mark in marks])
-    command = qemu_command([None, None], "app=forward run=poweroff", cores=1)
+    wires = [f"user,id=n{i},restrict=on" for i in range(2)]
+    command = qemu_command(wires, "app=forward run=poweroff", cores=1)
     subprocess.run(command + ["-plugin", plugin, "-serial", "null"], check=True, cwd=ROOT,
                    timeout=120, stderr=subprocess.DEVNULL)
     starts, total = [at for at, _ in rows], {}

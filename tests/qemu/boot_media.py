@@ -2,13 +2,17 @@
 """What machines boot from, made for a test: UEFI firmware with variables of its own, a FAT volume
 with BOOTX64.EFI, the ISO as a USB stick, a folder that QEMU serves by TFTP. Each function returns
 QEMU's options. Read next: test_boot_paths.py."""
+import http.server
 import os
+import re
 import subprocess
+import threading
 
 from machine import IMAGE, ROOT
 
 ISO = f"{ROOT}/build/ferrule.iso"
 EFI = f"{ROOT}/build/BOOTX64.EFI"
+SCHEME = "http"
 
 
 def run(command, **options):
@@ -67,6 +71,54 @@ def network(bootfile):
             "-device", "e1000,netdev=boot,bootindex=0", "-device", "virtio-rng-pci"]
 
 
+class RangeHandler(http.server.SimpleHTTPRequestHandler):
+    """Files of a folder, also parts of them, as iPXE asks for the sectors of an ISO."""
+    protocol_version = "HTTP/1.1"
+
+    def send_head(self):
+        part = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if not part:
+            return super().send_head()
+        first, last = int(part[1]), int(part[2])
+        file = open(self.translate_path(self.path), "rb")
+        size = os.fstat(file.fileno()).st_size
+        last = min(last, size - 1)
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
+        self.send_header("Content-Length", str(last - first + 1))
+        self.end_headers()
+        file.seek(first)
+        self.left = last - first + 1
+        return file
+
+    def copyfile(self, source, outputfile):
+        left = getattr(self, "left", None)
+        self.left = None
+        outputfile.write(source.read() if left is None else source.read(left))
+
+    def log_message(self, *args):
+        pass
+
+
+class WebServer:
+    """build/netboot by HTTP on 127.0.0.1, which the guest of a user network sees as 10.0.2.2."""
+
+    def __enter__(self):
+        handler = lambda *args: RangeHandler(*args, directory=f"{ROOT}/build/netboot")  # noqa: E731
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return f"{SCHEME}://10.0.2.2:{self.server.server_port}"
+
+    def __exit__(self, *exception):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def web_boot(url):
+    """A card whose iPXE is sent to the URL by DHCP; no TFTP."""
+    return ["-netdev", f"user,id=boot,bootfile={url}", "-device", "e1000,netdev=boot,bootindex=0"]
+
+
 def clean(folder):
     """Images are large: remove them when the test has passed."""
     for name in os.listdir(folder):
@@ -74,4 +126,5 @@ def clean(folder):
             os.unlink(f"{folder}/{name}")
 
 
-__all__ = ["EFI", "IMAGE", "ISO", "ROOT", "clean", "fat", "network", "run", "uefi", "usb"]
+__all__ = ["EFI", "IMAGE", "ISO", "ROOT", "WebServer", "clean", "fat", "network", "run", "uefi", "usb",
+           "web_boot"]

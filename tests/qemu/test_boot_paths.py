@@ -6,10 +6,12 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import threading
 
 import pytest
 
-from boot_media import EFI, IMAGE, ISO, ROOT, clean, fat, network, run, uefi, usb
+from boot_media import EFI, IMAGE, ISO, ROOT, WebServer, clean, fat, network, run, uefi, usb, web_boot
 from conftest import balanced
 
 ROWS = f"{ROOT}/build/boot-paths.json"
@@ -49,13 +51,17 @@ def has_module(machine, name, content):
                                                   "sum": total}
 
 
-def page_commands(first):
-    """The command lines of boot/README.md's block that begins with the line `first`."""
+def page_block(begin, indent=4):
+    """The lines of boot/README.md's block whose first line begins so."""
     with open(f"{ROOT}/boot/README.md", encoding="utf-8") as f:
         lines = f.read().splitlines()
-    at = lines.index(" " * 8 + first)
-    end = next(i for i in range(at, len(lines)) if not lines[i].startswith(" " * 8))
+    at = next(i for i, line in enumerate(lines) if line.startswith(" " * indent + begin))
+    end = next(i for i in range(at, len(lines)) if not lines[i].startswith(" " * indent))
     return "\n".join(line.strip() for line in lines[at:end])
+
+
+def page_commands(first):
+    return page_block(first, 8)
 
 
 def test_a_stick_made_by_the_pages_commands_boots_on_uefi(boot, folder, forwards):
@@ -84,6 +90,41 @@ def test_uefi_shell_gives_bootx64_efi_its_boot_line(boot, folder, forwards):
     machine = boot(boot=uefi(folder) + usb(stick))
     assert "2 words, 0 not understood" in machine.console_text
     forwards(machine, "UEFI shell, BOOTX64.EFI with load options")
+
+
+def page_qemu_commands():
+    """The whole commands of boot/README.md that begin with QEMU's name."""
+    with open(f"{ROOT}/boot/README.md", encoding="utf-8") as f:
+        text = f.read().replace("\\\n", " ")
+    return [line.strip() for line in text.splitlines()
+            if line.startswith("    qemu-system-x86_64 ")]
+
+
+@pytest.mark.parametrize("command", page_qemu_commands(), ids=lambda c: re.sub(r"\W+", "-", c)[-40:])
+def test_the_pages_qemu_commands_lead_to_the_prompt(command):
+    process = subprocess.Popen(command, shell=True, cwd=ROOT, stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    guard = threading.Timer(120, process.kill)
+    guard.start()
+    shown = b""
+    try:
+        while b"ferrule> " not in shown:
+            byte = process.stdout.read(1)
+            assert byte, f"ended without a prompt: {shown[-2000:]}"
+            shown += byte
+        process.stdin.write(b"poweroff\r")
+        process.stdin.flush()
+        process.stdout.read()
+        assert process.wait(30) == 0
+    finally:
+        guard.cancel()
+        process.kill()
+        process.wait()
+
+
+def test_dnsmasq_takes_the_pages_command():
+    command = page_block("dnsmasq -d").replace("\\\n", " ").replace("dnsmasq", "/usr/sbin/dnsmasq")
+    assert "syntax check OK" in run(["sh", "-ec", command + " --test"], cwd=ROOT)
 
 
 def test_qemu_kernel_by_pvh(boot, forwards):
@@ -156,6 +197,20 @@ def test_network_boot_of_grub_on_bios(boot, forwards):
 
 def test_network_boot_by_ipxe_on_bios(boot, forwards):
     forwards(boot(boot=network("ferrule.ipxe")), "BIOS, iPXE script, then GRUB")
+
+
+def test_network_boot_by_ipxe_over_http_on_bios(boot, forwards):
+    """Without TFTP: the script and the ISO, sector by sector, over HTTP."""
+    with WebServer() as url:
+        forwards(boot(boot=web_boot(f"{url}/ferrule-http.ipxe")), "BIOS, iPXE over HTTP, the ISO")
+
+
+def test_network_boot_by_ipxe_over_http_on_uefi(boot, folder, forwards):
+    """The card's own ROM is iPXE for UEFI; it gives BOOTX64.EFI its boot line."""
+    with WebServer() as url:
+        machine = boot(boot=uefi(folder) + web_boot(f"{url}/ferrule-http.ipxe"))
+        assert "1 words, 0 not understood" in machine.console_text
+        forwards(machine, "UEFI, iPXE over HTTP, BOOTX64.EFI")
 
 
 def test_network_boot_of_grub_on_uefi(boot, folder, forwards):
