@@ -457,6 +457,74 @@ static void generate__stuck_card__reset_and_told(void **state)
     assert_balance();
 }
 
+static void generate__head_word_that_makes_no_sense__ignored(void **state)
+{
+    (void)state;
+    static const uint32_t heads[] = {511, 512, 504, 0x80000000, UINT32_MAX, 40};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(heads); i++) {
+        set_up(&app_generate, "");
+        ask_for("rate", "100kpps");
+        ask_for("count", "600");
+        ask_for("size", "64,65,66"); /* a ring of 504 slots */
+        begin();
+        while (generators[0].port[0].made < 20) {
+            machine_wait_ns(1000);
+            poll_once();
+        }
+        struct side *feed = ports[0].feed;
+        uint64_t done = feed->done;
+        *(uint32_t *)feed->head_buf.va = heads[i];
+        poll_once();
+        machine_wait_ns(10000);
+        *(uint32_t *)feed->head_buf.va = heads[i];
+        poll_once();
+        assert_int_equal(feed->slots, 504);
+        assert_true(feed->head_bad > 0 && feed->done >= done && feed->done <= feed->next);
+        feed->head_bad = 0;
+        run_trial(); /* the card's next word is a right one */
+        assert_int_equal(wires[0].n, 600);
+        assert_balance();
+    }
+}
+
+/* Within what is queued, but behind the ring's end: a ring of 504 slots has no slot 505. */
+static void generate__head_word_behind_the_end__ignored(void **state)
+{
+    (void)state;
+    set_up(&app_generate, "");
+    ask_for("rate", "100kpps");
+    ask_for("count", "1000");
+    ask_for("size", "64,65,66");
+    begin();
+    struct side *feed = ports[0].feed;
+    while (generators[0].port[0].made < 501) {
+        machine_wait_ns(1000);
+        poll_once();
+    }
+    machine_cards[0].wire_is_full = true;
+    while (feed->next - feed->done < 20) {
+        machine_wait_ns(1000);
+        poll_once();
+    }
+    assert_true(feed->done_at > 490 && feed->done_at + 20 > feed->slots);
+    for (uint32_t head = 504; head < 512; head++) {
+        *(uint32_t *)feed->head_buf.va = head;
+        uint64_t bad = feed->head_bad;
+        while (feed->head_bad == bad) {
+            machine_wait_ns(1000);
+            poll_once();
+            assert_true(feed->done_at < feed->slots);
+        }
+    }
+    *(uint32_t *)feed->head_buf.va = feed->done_at;
+    feed->head_bad = 0;
+    machine_cards[0].wire_is_full = false;
+    run_trial();
+    assert_int_equal(wires[0].n, 1000);
+    assert_balance();
+}
+
 static void generate__no_partner_no_target__said(void **state)
 {
     (void)state;
@@ -748,6 +816,8 @@ int main(void)
         cmocka_unit_test(generate__link_lost__counted_and_goes_on),
         cmocka_unit_test(generate__rate_above_the_lines__skips_and_says_so),
         cmocka_unit_test(generate__stuck_card__reset_and_told),
+        cmocka_unit_test(generate__head_word_that_makes_no_sense__ignored),
+        cmocka_unit_test(generate__head_word_behind_the_end__ignored),
         cmocka_unit_test(generate__no_partner_no_target__said),
         cmocka_unit_test(sink__random_devices__says_what_they_did),
         cmocka_unit_test(sink__latency__as_long_as_the_wire_is),
