@@ -224,6 +224,7 @@ static void carry_out(void *context)
         begin_again(tap);
     }
     tap->wish = wished;
+    lanes_rows[tap - taps].until_long = 1; /* from the next round on */
 }
 
 void capture_prepare(void)
