@@ -59,6 +59,8 @@ static bool is_neighbour(unsigned hop)
 
 struct port *hops_towards(uint32_t ip, uint32_t *next)
 {
+    if (!routes.table)
+        return NULL;
     unsigned hop = route_hop_of(route_entry(routes.table, ip)), kind = hop_kind(hop);
 
     if (kind == HOP_LOCAL) /* whose, is the caller's to find out */

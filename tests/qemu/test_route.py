@@ -352,6 +352,8 @@ def test_without_memory_for_the_table_it_says_so_and_runs_on(boot):
     assert re.search(r"route: not started: there is not enough memory for its table \(\d+ MiB",
                      machine.console_text), machine.console_text
     assert "error" in machine.json("show routes -j")[0]
+    assert "error" in machine.json("ping 10.0.0.1 -j")[0]
+    assert "route=" not in machine.run("show config")
     assert machine.poweroff() == 0
 
 
