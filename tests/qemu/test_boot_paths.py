@@ -213,6 +213,21 @@ def test_network_boot_by_ipxe_over_http_on_uefi(boot, folder, forwards):
         forwards(machine, "UEFI, iPXE over HTTP, BOOTX64.EFI")
 
 
+def test_grub_takes_the_kernel_over_http_on_bios(boot, folder, forwards):
+    """GRUB itself comes by TFTP; its menu names the kernel on a web server."""
+    tree = f"{folder}/netboot"
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree(f"{ROOT}/build/netboot", tree, ignore=shutil.ignore_patterns("*.iso", "*.elf"))
+    with WebServer() as url:
+        server = url.split("//")[1]
+        with open(f"{tree}/boot/grub/grub.cfg", "w", encoding="utf-8") as f:
+            f.write(f"insmod http\nmultiboot2 (http,{server})/boot/ferrule.elf app=forward\nboot\n")
+        boot_file = ["-netdev", f"user,id=boot,tftp={tree},bootfile=boot/grub/i386-pc/core.0",
+                     "-device", "e1000,netdev=boot,bootindex=0"]
+        forwards(boot(boot=boot_file), "BIOS, PXE, GRUB, kernel over HTTP")
+    shutil.rmtree(tree)
+
+
 def test_network_boot_of_grub_on_uefi(boot, folder, forwards):
     machine = boot(boot=uefi(folder) + network("boot/grub/x86_64-efi/core.efi"))
     forwards(machine, "UEFI, PXE and TFTP, GRUB")
