@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""app=echo beside a Linux host: ping of every size, arping, duplicate addresses on either side, VLANs,
-datagrams that both sides cut and put together, and what nmap and hping3 find."""
-import json
+"""app=echo beside a Linux host: ping of every size, arping, duplicate addresses on either side,
+datagrams that both sides cut and put together, and what nmap and hping3 find. VLANs: test_stack.py,
+since not every kernel has them."""
 import re
 import time
 
@@ -141,50 +141,6 @@ def test_ping_command_reaches_linux(echo, linux):
     assert "3 received" in text, text
     neighbour = {row["ip"]: row for row in echo.json("show arp -j")}[LINUX]
     assert neighbour["mac"] == linux.interface()["address"] and neighbour["state"] == "known"
-
-
-def add_vlan(host, ident, priority):
-    """v<ident> on the host, whose kernel may know no VLANs: test_stack.py has them without Linux."""
-    try:
-        host.run("ip", "link", "add", "link", "tap0", "name", f"v{ident}", "type", "vlan", "id",
-                 str(ident), "egress-qos-map", f"0:{priority}")
-    except RuntimeError as error:
-        if "Unknown device type" in str(error):
-            pytest.skip("this kernel has no VLAN devices (8021q)")
-        raise
-    host.run("ip", "link", "set", f"v{ident}", "up")
-
-
-def test_vlan_of_linux_and_ours_meet(boot, linux):
-    add_vlan(linux, 100, 5)
-    linux.run("ip", "address", "add", f"{LINUX}/24", "dev", "v100")
-    linux.run("ip", "address", "add", "198.51.100.9/24", "dev", "tap0")
-    machine = boot(f"app=echo port0.ip={US}/24 port0.vlan=100", [linux])
-    linux.wait_carrier()
-    for size in (56, 1472, 20000):
-        assert ping(linux, "-s", str(size)) == 2
-    text = linux.run("python3", "-c", ECHO, US, str(PATIENCE_S), "10", "1472", "5000", timeout_s=90)
-    assert text.split() == ["10", "1472", "5000"]
-    assert "3 received" in machine.run(f"ping {LINUX} 3", 30)
-    # Without the tag, nobody is there.
-    assert "Received 0 response" in linux.run("arping", "-I", "tap0", "-c", "1", "-w", "2", US,
-                                              check=False)
-    assert set(name for name, n in balanced(machine)["drops"].items() if n) <= {"eth_vlan"}
-
-
-def test_priority_tags_of_linux_are_answered(boot, linux):
-    add_vlan(linux, 0, 6)
-    machine = boot(f"app=echo port0.ip={US}/24", [linux])
-    linux.add_address(f"{LINUX}/24")
-    linux.wait_carrier()
-    mac = machine.ports()[0]["mac"]
-    linux.run("ip", "neighbour", "replace", US, "lladdr", mac, "dev", "v0")
-    linux.run("ip", "route", "add", f"{US}/32", "dev", "v0", "src", LINUX)
-    linux.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.tap0.rp_filter=0")
-    assert ping(linux) == 2
-    sent = json.loads(linux.run("ip", "-s", "-j", "link", "show", "v0"))[0]["stats64"]["tx"]
-    assert sent["packets"] >= 2
-    assert not balanced(machine)["drops"]["eth_vlan"]
 
 
 def nmap(host, *options):
