@@ -276,6 +276,10 @@ const char *generator_poll(const char **why)
     *why = NULL;
     if (trial.state != TRIAL_WAITING)
         return NULL;
+    if (lanes_n == 0) {
+        trial.state = TRIAL_IDLE;
+        return "there was no memory for its lanes";
+    }
     for (unsigned i = 0; i < ports_n; i++) {
         if (!(trial.options.ports & BIT(i)))
             continue;
