@@ -314,10 +314,16 @@ class Machine:
             self._mark = len(self.console_text)
         self.send(line + "\r")
         start = self._mark
-        end = self.expect(r"\n(?=ferrule> )", timeout_s).start()
-        self.expect(r"ferrule> ", 5)
-        text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", self.console_text[start:end])
-        return "\n".join(text.replace("\r", "").split("\n")[1:])
+        while True:
+            end = self.expect(r"\n(?=ferrule> )", timeout_s).start()
+            self.expect(r"ferrule> ", 5)
+            text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", self.console_text[start:end]).replace("\r", "")
+            # A line of the log draws the prompt anew, with what of the line was typed by then. (Of long
+            # lines the console shows a part only.)
+            if line in text or len(line) > 60:
+                break
+        text = text.split(line, 1)[1] if line in text else text
+        return "\n".join(text.split("\n")[1:])
 
     def json(self, line, timeout_s=PATIENCE_S):
         """The objects that a -j command printed."""
