@@ -141,7 +141,8 @@ static void judge__good_line__says_nothing(void **state)
 {
     (void)state;
     judge("app=forward port0.ip=192.0.2.1/24 port31.gw=192.0.2.2 route=10.0.0.0/8,192.0.2.254 "
-          "route=11.0.0.0/8,192.0.2.254 route=12.0.0.0/8,port1 route=13.0.0.0/8,reject cpus=4 poll=always iommu=require console=ttyS1,9600 "
+          "route=11.0.0.0/8,192.0.2.254 route=12.0.0.0/8,port1 route=13.0.0.0/8,reject "
+          "cpus=4 poll=always iommu=require console=ttyS1,9600 "
           "loglevel=debug panic=reboot run=\"help\" selftest=map",
           0);
     assert_string_equal(said, "");
