@@ -114,7 +114,7 @@ def test_a_panic_shows_each_lane(boot):
     machine.wires[0].send(*[bytes(range(60))] * 7)
     machine.wires[1].receive(7)
     machine.qmp("human-monitor-command",
-                command_line="mce -b 0 3 0xa400000000000145 5 0x12345000 0")
+                command_line="mce 0 3 0xa400000000000145 5 0x12345000 0")
     assert machine.wait_exit() == PANIC_STATUS
     text = machine.console_text.replace("\r", "")
     tail = text[text.index("last log lines:"):]
