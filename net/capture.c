@@ -242,8 +242,13 @@ bool capture_set(const struct capture_wish *wish)
     bool is_done = taps != NULL;
 
     wished = *wish;
-    for (unsigned core = 0; taps && core < lanes_cores; core++)
-        is_done &= mailbox_call(core, carry_out, &taps[core], ANSWER_US) == OK;
+    for (unsigned core = 0; taps && core < lanes_cores; core++) {
+        enum err err = mailbox_call(core, carry_out, &taps[core], ANSWER_US);
+        if (err == ERR_NO_DEVICE)
+            carry_out(&taps[core]); /* it has not come to its loop yet */
+        else if (err)
+            is_done = false;
+    }
     return is_done;
 }
 

@@ -138,12 +138,12 @@ static enum command_result begin(const struct call *call, bool is_trace)
     uint64_t n;
 
     work.left = COUNT_DEFAULT;
-    if (!capture_set(&nothing)) /* also, no core looks at the filter while it changes */
-        return command_fail(call, "not every core answered, or there was no memory for it");
     if (call->argc < 1 || !parse_u64(call->argv[0], &n) || n >= ports_n)
         return command_fail(call, "which port? There are %u, from 0 on", ports_n);
     if (call->argc > 1 && (!parse_u64(call->argv[1], &work.left) || work.left == 0))
         return command_fail(call, "%.40s is no number of frames", call->argv[1]);
+    if (!capture_set(&nothing)) /* also, no core looks at the filter while it changes */
+        return command_fail(call, "not every core answered, or there was no memory for it");
     if (call->argc > 2) {
         unsigned at;
         const char *wrong = is_trace ? "trace takes none"

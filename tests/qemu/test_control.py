@@ -116,7 +116,10 @@ def test_start_and_stop_take_no_words_that_the_application_does_not_know(boot):
 def test_the_boot_line_of_show_config_makes_the_same_machine(boot):
     line = ("app=echo port0.ip=192.0.2.1/24 port0.gw=192.0.2.254 port0.gw=192.0.2.7 port1.gw=1 cpus=3 "
             "colour=red poll=always panic=exit run=\"set loglevel warn\"")
-    machine = boot(line)
+    machine = boot(line, prompt=False)
+    machine.expect(r"^ferrule> set loglevel warn\r?\n")
+    machine.prompt()
+    machine.wait_links()
     config = machine.run("show config")
     assert set(config.split()) == {
         "app=echo", "port0.ip=192.0.2.1/24", "port0.gw=192.0.2.7", "cpus=3", "poll=always",
