@@ -393,6 +393,7 @@ def test_what_a_linux_host_sends_into_a_sink_is_foreign(boot, request):
     host.run("/usr/bin/python3", "-c", """
 import random, socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 40000))
 numbers = random.Random(1)
 for i in range(400):  # to the probes' port: bytes, and what begins as a probe does
     s.sendto((b"FERL" if i % 2 else b"") + numbers.randbytes(14 + i % 1400), ("192.0.2.1", 9))
@@ -403,7 +404,7 @@ for i in range(100):
     while (now := balanced(machine))["received"] < before["received"] + 500:
         assert time.monotonic() < limit, now
         time.sleep(0.2)
-    # Those of Linux have source ports below 49152: no flow's.
+    # Its source port is below 49152: no flow's.
     assert now["drops"]["trial_other"] + now["drops"]["udp_no_port"] > 100, now["drops"]
     assert "no frame of a trial" in machine.run("show sink") or \
         report(machine, "show sink -j")["received"] == 0

@@ -119,7 +119,7 @@ def test_a_panic_shows_each_lane(boot):
     text = machine.console_text.replace("\r", "")
     tail = text[text.index("last log lines:"):]
     assert re.search(r"^core 0, port0 to port1: running, next 7, done [0-7], head 7 \(last [0-7]\), "
-                     r"7 received, 7 sent, 0 held, 0 consumed, 0 dropped$", tail, re.M), tail
+                     r"7 received, [0-7] sent, [0-7] held, 0 consumed, 0 dropped$", tail, re.M), tail
     assert re.search(r"^core 0, port1 to port0: running, next 0, .* 0 received", tail, re.M), tail
 
 
