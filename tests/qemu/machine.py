@@ -322,7 +322,7 @@ class Machine:
             # lines the console shows a part only.)
             if line in text or len(line) > 60:
                 break
-        text = text.split(line, 1)[1] if line in text else text
+        text = text.split(line, 1)[1] if line and line in text else text
         return "\n".join(text.split("\n")[1:])
 
     def json(self, line, timeout_s=PATIENCE_S):
