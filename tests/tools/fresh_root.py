@@ -69,11 +69,11 @@ def clone(folder):
 
 
 def inside(folder, command, **more):
-    """Start command in the root folder: its own mounts and processes, /proc and terminals mounted as
+    """Start command in the root folder: its own mounts and processes, /proc, /sys and terminals as
     on any machine, and an environment as bare as a first login's."""
     return subprocess.Popen(
         ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c",
-         'mount -t proc proc "$0/proc" && '
+         'mount -t proc proc "$0/proc" && mount -t sysfs sysfs "$0/sys" && '
          'mount -t devpts -o newinstance,ptmxmode=0666 devpts "$0/dev/pts" && '
          'mount --bind "$0/dev/pts/ptmx" "$0/dev/ptmx" && exec chroot "$0" env -i HOME=/root TERM=dumb '
          'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin '
