@@ -114,9 +114,9 @@ class WebServer:
         self.server.server_close()
 
 
-def web_boot(url):
-    """A card whose iPXE is sent to the URL by DHCP; no TFTP."""
-    return ["-netdev", f"user,id=boot,bootfile={url}", "-device", "e1000,netdev=boot,bootindex=0"]
+def web_boot(url, card="bootindex=0"):
+    """A card behind which DHCP sends iPXE to the URL; no TFTP."""
+    return ["-netdev", f"user,id=boot,bootfile={url}", "-device", f"e1000,netdev=boot,{card}"]
 
 
 def clean(folder):

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 run="gcc libc6-dev make nasm lz4 qemu-system-x86 dpkg-dev xz-utils python3 pkg-config libglib2.0-dev"
 
 # libcmocka: unit tests. clang and its runtime: fuzzers. valgrind: `make bench`. grub, xorriso,
-# mtools: the ISO; gnu-efi, ovmf: UEFI; ipxe-qemu, dnsmasq-base: network boot. iproute2,
+# mtools: the ISO; gnu-efi, ovmf: UEFI; ipxe, ipxe-qemu, dnsmasq-base: network boot. iproute2,
 # iputils-ping, ethtool, iperf3, traceroute: Linux hosts on both sides. gdb: its script for rings and
 # lanes. busybox: a Linux guest that drives the model. dpdk-dev, libdpdk-dev, qemu-user, matplotlib:
 # `make bench`. scapy: the independent packet maker. libpcap, tcpdump,
@@ -19,7 +19,7 @@ run="gcc libc6-dev make nasm lz4 qemu-system-x86 dpkg-dev xz-utils python3 pkg-c
 # nmap, hping3, arping: what people try on a host they do not know.
 test="libcmocka-dev clang llvm libclang-rt-dev valgrind grub-common grub-pc-bin grub-efi-amd64-bin
     dpdk-dev libdpdk-dev python3-matplotlib qemu-user
-    acpica-tools xorriso mtools gnu-efi ovmf ipxe-qemu dnsmasq-base iproute2 iputils-ping
+    acpica-tools xorriso mtools gnu-efi ovmf ipxe ipxe-qemu dnsmasq-base iproute2 iputils-ping
     ethtool iperf3 traceroute busybox-static python3-pytest python3-scapy gdb
     libpcap-dev tcpdump wireshark-common python3-pexpect nmap hping3 iputils-arping"
 
