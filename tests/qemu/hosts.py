@@ -19,15 +19,6 @@ TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
 TUN = "/dev/net/tun"
 
 
-def why_not():
-    """A sentence saying why hosts cannot be made here, or None if they can."""
-    try:
-        Host("probe").close()
-    except (OSError, RuntimeError) as error:
-        return str(error)
-    return None
-
-
 class Host:
     """A Linux host. `tap` is where its wire ends; name it among a Machine's wires."""
 

@@ -22,10 +22,6 @@ logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.layers.inet import IP, UDP  # noqa: E402
 from scapy.packet import Raw  # noqa: E402
 
-WHY_NOT = hosts.why_not()
-needs_hosts = pytest.mark.skipif(WHY_NOT is not None,
-                                 reason=f"this machine lets nobody make Linux hosts: {WHY_NOT}")
-
 # a 192.0.2.10 - .1 port0 router port1 198.51.100.1 - 198.51.100.10 b
 LINE = "app=route port0.ip=192.0.2.1/24 port1.ip=198.51.100.1/24"
 A, B = "192.0.2.10", "198.51.100.10"
@@ -55,7 +51,6 @@ def ping(host, address, *options, count=5):
     return int(seen[1]) if seen else 0, text
 
 
-@needs_hosts
 def test_hosts_on_two_nets_ping_each_other_and_the_router(boot, pair):
     machine = boot(LINE, list(pair))
     a, b = pair
@@ -76,7 +71,6 @@ def test_hosts_on_two_nets_ping_each_other_and_the_router(boot, pair):
     assert machine.poweroff() == 0
 
 
-@needs_hosts
 def test_traceroute_shows_the_router(boot, pair):
     boot(LINE, list(pair))
     a, b = pair
@@ -90,7 +84,6 @@ def test_traceroute_shows_the_router(boot, pair):
         assert hops == [["1", "192.0.2.1"], ["2", B]], text
 
 
-@needs_hosts
 def test_path_mtu_is_found_and_fragments_are_made(boot, pair):
     """The way to b takes 1000 bytes: what may not be cut is refused with that number, and Linux then
     sends less; what may be cut arrives whole."""
@@ -111,7 +104,6 @@ def test_path_mtu_is_found_and_fragments_are_made(boot, pair):
     assert machine.poweroff() == 0
 
 
-@needs_hosts
 def test_iperf3_udp_goes_through_on_all_cores(boot, pair):
     machine = boot(LINE, list(pair), cores=4)
     a, b = pair
@@ -132,7 +124,6 @@ def test_iperf3_udp_goes_through_on_all_cores(boot, pair):
     assert machine.poweroff() == 0
 
 
-@needs_hosts
 def test_what_cannot_be_delivered_is_told(boot, pair):
     boot(LINE + " route=203.0.113.0/24,reject", list(pair))
     a, b = pair
@@ -145,7 +136,6 @@ def test_what_cannot_be_delivered_is_told(boot, pair):
     assert seen == 0 and "Destination Host Unreachable" in text, text
 
 
-@needs_hosts
 def test_routes_by_gateways_come_and_go_on_the_console(boot, pair):
     """b is the gateway to a net behind it."""
     machine = boot(LINE, list(pair))
@@ -178,7 +168,6 @@ def test_routes_by_gateways_come_and_go_on_the_console(boot, pair):
     balanced(machine)
 
 
-@needs_hosts
 def test_a_router_whose_other_port_is_down_still_answers(boot, pair):
     machine = boot(LINE, list(pair))
     a, b = pair
