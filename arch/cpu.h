@@ -26,6 +26,11 @@ static inline void cpu_pause(void)
 {
     __asm__ volatile("pause" ::: "memory");
 }
+/* Make n words of 8 bytes zero: less work for the CPU than any loop. */
+static inline void cpu_zero(void *at, size_t n)
+{
+    __asm__ volatile("rep stosq" : "+D"(at), "+c"(n) : "a"(0ull) : "memory");
+}
 static inline void cpu_halt(void)
 {
     __asm__ volatile("hlt" ::: "memory");

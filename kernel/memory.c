@@ -2,6 +2,7 @@
  * From the loader's memory map to page tables. Where ranges overlap, the less usable one wins;
  * nothing beyond the CPU's physical width or our physmap is used.
  */
+#include "arch/cpu.h"
 #include "arch/features.h"
 #include "arch/image.h"
 #include "arch/paging.h"
@@ -11,7 +12,6 @@
 #include "kernel/memory.h"
 #include "kernel/pmem.h"
 #include "kernel/screen.h"
-#include "kernel/str.h"
 
 #define MIB     (UINT64_C(1) << 20)
 #define LOW_END MIB
@@ -99,7 +99,9 @@ static void *take(struct pmem *from, size_t bytes, size_t align)
 
 static void *zeroed(void *p, size_t bytes)
 {
-    return p ? memset(p, 0, ALIGN_UP(bytes, (size_t)PAGE_BYTES)) : NULL;
+    if (p)
+        cpu_zero(p, ALIGN_UP(bytes, (size_t)PAGE_BYTES) / sizeof(uint64_t));
+    return p;
 }
 
 void *memory_take_as_is(size_t bytes, size_t align)

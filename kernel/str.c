@@ -45,13 +45,9 @@ void *memset(void *to, int byte, size_t n)
 {
     uint8_t *d = to;
     uint64_t pattern = 0x0101010101010101u * (uint8_t)byte;
-    /* The buffers of lanes, megabytes of them, are most of a boot's instructions. */
-    for (; n >= 16 * WORD; n -= 16 * WORD, d += 16 * WORD) {
+    for (; n >= 4 * WORD; n -= 4 * WORD, d += 4 * WORD) {
         any_word *v = (any_word *)d;
         v[0] = v[1] = v[2] = v[3] = pattern;
-        v[4] = v[5] = v[6] = v[7] = pattern;
-        v[8] = v[9] = v[10] = v[11] = pattern;
-        v[12] = v[13] = v[14] = v[15] = pattern;
     }
     while (n-- > 0)
         *d++ = (uint8_t)byte;

@@ -3,7 +3,9 @@
 """Where the instructions of a boot go, by function: two ports, one CPU, from the first instruction to
 the loop. What the console shows is left aside.
 
-    make all build/bench/count.so && tests/bench/boot_profile.py [N rows]
+    make all build/bench/count.so && tests/bench/boot_profile.py [--vtd] [N rows]
+
+--vtd: on a machine with VT-d, where each card is confined to its own buffers.
 """
 import bisect
 import os
@@ -34,7 +36,8 @@ def main():
     plugin = ",".join([f"{ROOT}/build/bench/count.so", f"profile={COUNTS}"] +
                       [f"at={mark:x}" for mark in marks])
     wires = [f"user,id=n{i},restrict=on" for i in range(2)]
-    command = qemu_command(wires, "app=forward run=poweroff", cores=1)
+    words = [word for word in sys.argv[1:] if word != "--vtd"]
+    command = qemu_command(wires, "app=forward run=poweroff", cores=1, iommu="--vtd" in sys.argv)
     subprocess.run(command + ["-plugin", plugin, "-serial", "null"], check=True, cwd=ROOT,
                    timeout=120, stderr=subprocess.DEVNULL)
     starts, total = [at for at, _ in rows], {}
@@ -45,7 +48,7 @@ def main():
             total[name] = total.get(name, 0) + int(n)
     print(f"{sum(total.values()):9}  all")
     shown = sorted(total.items(), key=lambda item: -item[1])
-    for name, n in shown[:int(sys.argv[1]) if len(sys.argv) > 1 else 30]:
+    for name, n in shown[:int(words[0]) if words else 30]:
         print(f"{n:9}  {name}")
 
 

@@ -17,6 +17,8 @@ PACKED = f"{ROOT}/build/image/packed.elf"
 COUNTER = f"{ROOT}/build/bench/count.so"
 IMAGE_MAX_BYTES = 128 << 10
 INSTRUCTIONS_MAX = 1_200_000
+# With VT-d what a card may read is zeroed first, 4 MiB and more of it: eight bytes an instruction.
+INSTRUCTIONS_MAX_VTD = 1_800_000
 
 
 def keep(**figures):
@@ -79,15 +81,18 @@ def test_the_image_is_small():
     assert os.path.getsize(IMAGE) <= IMAGE_MAX_BYTES
 
 
-def test_from_entry_to_the_prompt_in_few_instructions(boot):
+@pytest.mark.parametrize("iommu,most,name", [
+    (None, INSTRUCTIONS_MAX, "instructions_to_prompt"),
+    (True, INSTRUCTIONS_MAX_VTD, "instructions_to_prompt_with_vtd")], ids=["plain", "with VT-d"])
+def test_from_entry_to_the_prompt_in_few_instructions(boot, iommu, most, name):
     """Two ports, one CPU; from the first instruction of the file that boots to the console's first
     round. Waits below the length that halts are polls, as many as the host lets the guest run: so the
     count moves by some ten thousand with the host's load, and the least of up to three boots is
     kept. tests/bench/boot_profile.py shows where they go."""
     marks = [symbol("entry32", PACKED), symbol("kernel_start"), symbol("net_run")]
     found = []
-    while len(found) < 3 and (not found or min(found) > INSTRUCTIONS_MAX):
-        machine = boot("app=forward", cores=1, extra=[
+    while len(found) < 3 and (not found or min(found) > most):
+        machine = boot("app=forward", cores=1, iommu=iommu, extra=[
             "-plugin", ",".join([COUNTER] + [f"at={mark}" for mark in marks])])
         machine.wires[0].send(bytes(range(60)))
         machine.wires[1].receive(1)
@@ -97,5 +102,5 @@ def test_from_entry_to_the_prompt_in_few_instructions(boot):
         entry, unpacked, loop = (at[int(mark, 16)] for mark in marks)
         found.append(loop - entry)
         keep(instructions_to_unpack=unpacked - entry)
-    keep(instructions_to_prompt=found)
-    assert 100_000 < min(found) <= INSTRUCTIONS_MAX, found
+    keep(**{name: found})
+    assert 100_000 < min(found) <= most, found
