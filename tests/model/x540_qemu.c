@@ -7,7 +7,8 @@
  * Everything that the card does lives in the core. Here is only what belongs to the slot it sits
  * in: configuration space, BARs, MSI-X, MSI and INTx, DMA through the bus (so that a vIOMMU
  * stands between), the clock, and QEMU's network on the far side of the wire. This is the one
- * file that includes QEMU's headers, which is why it carries QEMU's licence.
+ * file that includes QEMU's headers, which is why it carries QEMU's licence. The words of evil,
+ * damage, complaints and truth are x540_text.c's.
  *
  * Properties: netdev, mac, model (at2 at1 82599 x550), link-ms reset-us enable-us (the core's
  * times), lan-id, pad (even frames without a whole Ethernet header arrive padded to 60, as by a
@@ -20,7 +21,6 @@
  * Built by qemu_build.py, which also says how QEMU's headers are had. QEMU 7.2 and 10.0 and later.
  */
 #include "qemu/osdep.h"
-#include "qemu/cutils.h"
 #include "qemu/qemu-plugin.h"
 #include "qemu/error-report.h"
 #include "qemu/module.h"
@@ -44,6 +44,7 @@
 #include "net/net.h"
 
 #include "x540_core.h"
+#include "x540_text.h"
 
 /* What changed between the versions that we bridge: facts from the headers themselves. */
 #if QEMU_VERSION_MAJOR > 10 || (QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR >= 1)
@@ -115,32 +116,6 @@ static const struct kind {
     {"at1", X540_AT1, 0x1560, X540_BAR0_BYTES, 2, 8},
     {"82599", X540_82599, 0x10FB, 0x80000, 2, 8},
     {"x550", X540_X550, 0x1563, X540_BAR0_BYTES, 3, 4},
-};
-
-static const char *const evil_names[X540_EVIL_COUNT] = {
-    [X540_EVIL_RX_LENGTH] = "rx-length",
-    [X540_EVIL_RX_NO_EOP] = "rx-no-eop",
-    [X540_EVIL_RX_ERROR] = "rx-error",
-    [X540_EVIL_RX_OUT_OF_ORDER] = "rx-out-of-order",
-    [X540_EVIL_HEAD_JUMP] = "head-jump",
-    [X540_EVIL_HEAD_STUCK] = "head-stuck",
-    [X540_EVIL_TX_STUCK] = "tx-stuck",
-    [X540_EVIL_ALL_ONES] = "all-ones",
-    [X540_EVIL_SEMAPHORE_STUCK] = "semaphore-stuck",
-    [X540_EVIL_RESET_STUCK] = "reset-stuck",
-    [X540_EVIL_MASTER_STUCK] = "master-stuck",
-    [X540_EVIL_ENABLE_STUCK] = "enable-stuck",
-    [X540_EVIL_MDIO_STUCK] = "mdio-stuck",
-    [X540_EVIL_EERD_STUCK] = "eerd-stuck",
-    [X540_EVIL_DMAIDONE_STUCK] = "dmaidone-stuck",
-    [X540_EVIL_EEC_STUCK] = "eec-stuck",
-    [X540_EVIL_NVM_CHECKSUM] = "nvm-checksum",
-    [X540_EVIL_BAD_MAC] = "bad-mac",
-    [X540_EVIL_IRQ_STORM] = "irq-storm",
-    [X540_EVIL_IRQ_SILENT] = "irq-silent",
-    [X540_EVIL_LINK_LIES] = "link-lies",
-    [X540_EVIL_DMA] = "dma",
-    [X540_EVIL_MSI] = "msi",
 };
 
 /* ---- Going into the core and coming out again ---- */
@@ -572,7 +547,7 @@ static char *x540_get_evil(Object *obj, Error **errp)
 
     for (uint32_t i = 0; i < X540_EVIL_COUNT; i++) {
         if (s->evil[i]) {
-            g_string_append_printf(text, "%s%s:%" PRIu64, text->len ? "+" : "", evil_names[i],
+            g_string_append_printf(text, "%s%s:%" PRIu64, text->len ? "+" : "", x540_evil_name(i),
                                    s->evil[i]);
         }
     }
@@ -588,11 +563,11 @@ static void x540_apply_evil(X540State *s, uint32_t what, uint64_t arg)
     }
 }
 
-/* One "name" or "name:arg"; arg defaults to 1. */
 static bool x540_set_one_evil(X540State *s, const char *text, Error **errp)
 {
-    g_auto(GStrv) parts = g_strsplit(text, ":", 2);
-    uint64_t arg = 1;
+    enum x540_evil what;
+    uint64_t arg;
+    const char *wrong;
 
     if (strcmp(text, "none") == 0) {
         for (uint32_t i = 0; i < X540_EVIL_COUNT; i++) {
@@ -600,18 +575,13 @@ static bool x540_set_one_evil(X540State *s, const char *text, Error **errp)
         }
         return true;
     }
-    if (parts[0] && parts[1] && qemu_strtou64(parts[1], NULL, 0, &arg) < 0) {
-        error_setg(errp, "x540: evil '%s': '%s' is no number", text, parts[1]);
+    wrong = x540_evil_parse(text, &what, &arg);
+    if (wrong) {
+        error_setg(errp, "x540: evil '%s': %s", text, wrong);
         return false;
     }
-    for (uint32_t i = 0; i < X540_EVIL_COUNT; i++) {
-        if (parts[0] && strcmp(parts[0], evil_names[i]) == 0) {
-            x540_apply_evil(s, i, arg);
-            return true;
-        }
-    }
-    error_setg(errp, "x540: no evil is named '%s'", text);
-    return false;
+    x540_apply_evil(s, what, arg);
+    return true;
 }
 
 static void x540_set_evil_text(Object *obj, const char *value, Error **errp)
@@ -622,68 +592,42 @@ static void x540_set_evil_text(Object *obj, const char *value, Error **errp)
     }
 }
 
-static const char *const damage_names[] = {
-    [X540_BAD_CRC] = "crc",
-    [X540_BAD_SYMBOL] = "symbol",
-    [X540_BAD_LENGTH] = "length",
-};
-
 static char *x540_get_damage(Object *obj, Error **errp)
 {
     X540State *s = X540(obj);
 
-    return g_strdup_printf("%s:%" PRIu64, damage_names[s->damage], s->damage_left);
+    return g_strdup_printf("%s:%" PRIu64, x540_damage_name(s->damage), s->damage_left);
 }
 
 static void x540_set_damage(Object *obj, const char *value, Error **errp)
 {
     X540State *s = X540(obj);
-    g_auto(GStrv) parts = g_strsplit(value, ":", 2);
-    uint64_t n = 1;
+    const char *wrong = x540_damage_parse(value, &s->damage, &s->damage_left);
 
-    if (!parts[0] || (parts[1] && qemu_strtou64(parts[1], NULL, 0, &n) < 0)) {
-        error_setg(errp, "x540: damage '%s' is not kind:number", value);
-        return;
+    if (wrong) {
+        error_setg(errp, "x540: damage '%s': %s", value, wrong);
     }
-    for (size_t i = 0; i < ARRAY_SIZE(damage_names); i++) {
-        if (strcmp(parts[0], damage_names[i]) == 0) {
-            s->damage = i;
-            s->damage_left = n;
-            return;
-        }
-    }
-    error_setg(errp, "x540: no damage is named '%s': crc, symbol or length", parts[0]);
 }
 
-static void x540_json_text(GString *out, const char *text)
+/* What print says of the card, in memory of GLib's. */
+static char *x540_printed(X540State *s, void (*print)(const struct x540 *card, FILE *out))
 {
-    g_string_append_c(out, '"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\') {
-            g_string_append_c(out, '\\');
-        }
-        g_string_append_c(out, (unsigned char)*text < ' ' ? ' ' : *text);
-    }
-    g_string_append_c(out, '"');
+    char *text = NULL, *copy;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+
+    print(s->card, out);
+    fclose(out);
+    copy = g_strdup(text);
+    free(text);
+    return copy;
 }
 
 static char *x540_get_complaints(Object *obj, Error **errp)
 {
     X540State *s = X540(obj);
-    GString *out = g_string_new("[");
-    const struct x540_complaint *complaint;
 
-    for (uint32_t i = 0; s->card && (complaint = x540_complaint(s->card, i)); i++) {
-        g_string_append(out, i ? ",{\"rule\":" : "{\"rule\":");
-        x540_json_text(out, complaint->rule);
-        g_string_append(out, ",\"text\":");
-        x540_json_text(out, complaint->text);
-        g_string_append_printf(out, ",\"error\":%s,\"count\":%" PRIu64 ",\"first_ns\":%" PRIu64 "}",
-                               complaint->error ? "true" : "false", complaint->count,
-                               complaint->first_ns);
-    }
-    g_string_append_c(out, ']');
-    return g_string_free(out, FALSE);
+    return s->card ? x540_printed(s, x540_print_complaints) : g_strdup("null");
 }
 
 /* Writing anything forgets all complaints: a test begins with a clean sheet. */
@@ -701,33 +645,12 @@ static void x540_set_complaints(Object *obj, const char *value, Error **errp)
 static char *x540_get_truth(Object *obj, Error **errp)
 {
     X540State *s = X540(obj);
-    struct x540_truth t = {0};
-    GString *out = g_string_new("{");
+    g_autofree char *card = s->card ? x540_printed(s, x540_print_truth) : NULL;
 
-    if (s->card) {
-        t = x540_truth(s->card);
+    if (!card) {
+        return g_strdup("null");
     }
-#define TRUTH(field) g_string_append_printf(out, "\"" #field "\":%" PRIu64 ",", t.field)
-    TRUTH(frames_in);
-    TRUTH(bytes_in);
-    TRUTH(frames_to_host);
-    TRUTH(bytes_to_host);
-    TRUTH(frames_out);
-    TRUTH(bytes_out);
-    TRUTH(dropped_filter);
-    TRUTH(dropped_missed);
-    TRUTH(dropped_no_descriptor);
-    TRUTH(dropped_error);
-    TRUTH(dropped_link_down);
-    TRUTH(dropped_rx_off);
-    TRUTH(dropped_oversize);
-    TRUTH(dropped_undersize);
-    TRUTH(dma_refused);
-    TRUTH(interrupts);
-#undef TRUTH
-    g_string_append_printf(out, "\"oversize_before_card\":%" PRIu64 ",\"link_is_up\":%s}",
-                           s->oversize, s->card && x540_link_is_up(s->card) ? "true" : "false");
-    return g_string_free(out, FALSE);
+    return g_strdup_printf("{%s,\"oversize_before_card\":%" PRIu64 "}", card, s->oversize);
 }
 
 /* ---- The type, and the plugin that registers it ---- */

@@ -306,7 +306,7 @@ def test_short_and_damaged_frames_are_counted_by_kind(start):
     card.wait_truth("frames_to_host", 1)
     assert card.truth()["dropped_error"] == 2
     assert card.read(0x04000) == 2
-    with pytest.raises(Failure, match="no damage is named"):
+    with pytest.raises(Failure, match="nothing of this name"):
         card.card("damage", "rust:1")
 
 
@@ -318,7 +318,7 @@ def test_evil_is_set_and_ended_by_name(start):
     assert card.read(8) != 0xFFFFFFFF
     card.card("evil", "rx-length:9000+irq-silent")
     assert card.card("evil") == "rx-length:9000+irq-silent:1"
-    for text, why in (("nonsense", "no evil is named"), ("rx-length:many", "is no number")):
+    for text, why in (("nonsense", "nothing of this name"), ("rx-length:many", "is no number")):
         with pytest.raises(Failure, match=why):
             card.card("evil", text)
 
