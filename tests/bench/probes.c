@@ -19,18 +19,6 @@ static bool is_sending;
 static uint64_t out, wrong;
 static uint32_t next[2][TRIAL_FLOWS_MAX];
 
-/* The console is not part of this program. */
-enum command_result trial_start(const struct call *call)
-{
-    (void)call;
-    return COMMAND_DONE;
-}
-enum command_result trial_stop(const struct call *call)
-{
-    (void)call;
-    return COMMAND_DONE;
-}
-
 /* ---- Receiving ---- */
 
 void probes_receive(void)

@@ -14,6 +14,7 @@
 #include <pcap/pcap.h>
 #define pcap_file capture_file /* libpcap has one of this name, too */
 #include "tests/unit/pcap.h"
+#include "tests/unit/random.h"
 
 static_assert(sizeof(struct bpf_insn) == sizeof(struct bpf_step), "one layout");
 
@@ -25,15 +26,6 @@ static struct {
     uint32_t length;
 } frames[FRAMES_MAX];
 static unsigned frames_n;
-
-static uint64_t seed = 88172645463325252ull;
-static uint32_t some(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 16);
-}
 
 static void keep(void *context, const char *file, const uint8_t *frame, size_t n)
 {
@@ -51,10 +43,10 @@ static int gather(void **state)
     pcap_folder("tests/data/pcap/tcpdump", keep, NULL);
     assert_true(frames_n > 500);
     for (unsigned i = 0; i < 300 && frames_n < FRAMES_MAX; i++) {
-        uint32_t n = some() % 130;
+        uint32_t n = random_next() % 130;
         uint8_t bytes[130];
         for (uint32_t k = 0; k < n; k++)
-            bytes[k] = (uint8_t)some();
+            bytes[k] = (uint8_t)random_next();
         keep(NULL, NULL, bytes, n);
     }
     return 0;
@@ -118,7 +110,7 @@ static void expressions__compiled_by_libpcap__match_the_same_frames(void **state
                     fail_msg("%s, step %u: %s", expressions[i], at, wrong);
                 if (wrong == NULL) {
                     both(&ours, UINT32_MAX, 0, frames_n);
-                    both(&ours, some() % 64, 0, frames_n);
+                    both(&ours, random_next() % 64, 0, frames_n);
                     compiled++;
                 }
             }
@@ -140,10 +132,10 @@ static const uint8_t codes[] = {
 static struct bpf_step random_step(unsigned left)
 {
     static const uint32_t limits[] = {0, 1, 2, 31, 32, 255, 256, 65535, 0x7FFFFFFF, 0x80000000, ~0u};
-    struct bpf_step s = {.code = codes[some() % sizeof(codes)], .k = some() % 100};
+    struct bpf_step s = {.code = codes[random_next() % sizeof(codes)], .k = random_next() % 100};
     unsigned class = s.code & 7;
-    if (some() % 8 == 0)
-        s.k = limits[some() % ARRAY_SIZE(limits)];
+    if (random_next() % 8 == 0)
+        s.k = limits[random_next() % ARRAY_SIZE(limits)];
     if (class == BPF_ST || class == BPF_STX || (class < 2 && (s.code & 0xE0) == BPF_MEM))
         s.k %= 16;
     if (s.code == 0x34 || s.code == 0x94)
@@ -152,12 +144,12 @@ static struct bpf_step random_step(unsigned left)
         s.k %= 32;
     if (class == BPF_LD && (s.code & 0xE0) == BPF_ABS)
         s.k &= INT32_MAX;
-    if (class == BPF_RET && left > 0 && some() % 4 != 0)
+    if (class == BPF_RET && left > 0 && random_next() % 4 != 0)
         s.code = 0x80;
-    s.if_true = (uint8_t)(left > 1 ? some() % left : 0);
-    s.if_false = (uint8_t)(left > 1 ? some() % left : 0);
+    s.if_true = (uint8_t)(left > 1 ? random_next() % left : 0);
+    s.if_false = (uint8_t)(left > 1 ? random_next() % left : 0);
     if (s.code == 0x05)
-        s.k = left > 1 ? some() % left : 0;
+        s.k = left > 1 ? random_next() % left : 0;
     return s;
 }
 
@@ -166,19 +158,20 @@ static void programs__made_at_random__give_what_libpcap_gives(void **state)
     (void)state;
     matches = compared = 0;
     for (unsigned i = 0; i < 1500; i++) {
-        struct bpf bpf = {.n = 18 + some() % 60};
+        struct bpf bpf = {.n = 18 + random_next() % 60};
         unsigned at;
         for (unsigned k = 0; k < 16; k++)
             bpf.step[k] = (struct bpf_step){.code = 0x02, .k = k};
         for (unsigned k = 16; k < bpf.n - 1; k++)
             bpf.step[k] = random_step(bpf.n - 1 - k);
-        bpf.step[bpf.n - 1] = (struct bpf_step){.code = some() & 1 ? 0x06 : 0x16, .k = 1 + some() % 9};
+        bpf.step[bpf.n - 1] = (struct bpf_step){.code = random_next() & 1 ? 0x06 : 0x16,
+                                                .k = 1 + random_next() % 9};
         const char *wrong = bpf_check(&bpf, &at);
         if (wrong != NULL)
             fail_msg("step %u, code 0x%02x: %s", at, bpf.step[at].code, wrong);
         assert_true(bpf_validate((const struct bpf_insn *)bpf.step, (int)bpf.n));
-        unsigned first = i % 2 ? frames_n - 60 : some() % (frames_n - 60);
-        both(&bpf, i % 3 ? UINT32_MAX : some() % 64, first, 60);
+        unsigned first = i % 2 ? frames_n - 60 : random_next() % (frames_n - 60);
+        both(&bpf, i % 3 ? UINT32_MAX : random_next() % 64, first, 60);
     }
     assert_true(matches > compared / 20 && matches < compared);
 }

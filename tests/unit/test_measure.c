@@ -17,20 +17,11 @@
 #include <cmocka.h>
 
 #include "net/measure.h"
+#include "tests/unit/random.h"
 
 enum { NUMBERS = 4000 };
 
 static struct stream stream;
-
-static uint32_t random_next(void)
-{
-    static uint64_t state = 88172645463325252ull;
-
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 16);
-}
 
 static bool take_at(uint32_t flow, uint32_t number, uint64_t sent, uint64_t now)
 {
