@@ -7,15 +7,7 @@
 ; The first page tables show the page at its physical address, read-only and executable, and the
 ; kernel's half of the address space. The C function switches to the final ones.
 
-CR0_PE      equ 1 << 0
-CR0_ET      equ 1 << 4
-CR0_NE      equ 1 << 5
-CR0_WP      equ 1 << 16
-CR0_PG      equ 1 << 31
-CR4_PAE     equ 1 << 5
-MSR_EFER    equ 0xC0000080
-EFER_LME    equ 1 << 8
-EFER_NXE    equ 1 << 11
+%include "boot/cpu.inc"
 
 %define AT(label) ((label) - ap_code)
 
@@ -47,13 +39,7 @@ ap_code:
 
 bits 32
 ap32:
-    mov ax, 0x10
-    mov ds, ax
-    mov es, ax
-    mov ss, ax
-    xor eax, eax
-    mov fs, ax
-    mov gs, ax
+    load_segments
     mov eax, CR4_PAE
     mov cr4, eax
     mov eax, [ebx + AT(ap_cr3)]

@@ -13,17 +13,9 @@
 ; BIOS leaves, and a halt.
 ; Read next: unpack.asm.
 
+%include "boot/cpu.inc"
 %include "boot/layout.inc"
 
-CR0_PE      equ 1 << 0
-CR0_WP      equ 1 << 16
-CR0_PG      equ 1 << 31
-CR0_ET      equ 1 << 4
-CR0_NE      equ 1 << 5
-CR4_PAE     equ 1 << 5
-MSR_EFER    equ 0xC0000080
-EFER_LME    equ 1 << 8
-EFER_NXE    equ 1 << 11
 EFLAGS_ID   equ 1 << 21
 CPUID_LM    equ 29                      ; leaf 80000001h, edx
 CPUID_NX    equ 20

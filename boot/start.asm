@@ -5,6 +5,8 @@
 ; In:  rdi = eax and rsi = ebx as the loader left them.
 ; Read next: kernel/main.c.
 
+%include "boot/cpu.inc"
+
 extern kmain
 extern stack_boot_top
 extern __stack_chk_guard
@@ -13,13 +15,7 @@ global kernel_start
 section .text progbits alloc exec nowrite align=16
 bits 64
 kernel_start:
-    mov ax, 0x10
-    mov ds, ax
-    mov es, ax
-    mov ss, ax
-    xor eax, eax
-    mov fs, ax
-    mov gs, ax
+    load_segments
     mov rsp, stack_boot_top
 
     ; The canary: unequal from boot to boot is enough against an overflow, which is what it is for.
