@@ -27,7 +27,7 @@ import threading
 import time
 from pathlib import Path
 
-from machine import MODEL, PATIENCE_S, ROOT, Failure, Monitor
+from machine import MODEL, PATIENCE_S, ROOT, Failure, Monitor, end_process
 
 sys.path.insert(0, f"{ROOT}/tests/tools")
 import debian  # noqa: E402
@@ -357,13 +357,7 @@ class LinuxGuest:
                 if ": rule " in line and " (advice): " not in line]
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end_process(self.process)
         for reader in self._readers:
             reader.join(5)
         self._console.close()

@@ -38,6 +38,17 @@ class Emulator(NamedTuple):
     headers: str
 
 
+def end_process(process):
+    """End a QEMU that still runs: told to, and after ten seconds killed."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 INSTALLED = Emulator("qemu-system-x86_64", MODEL, "")
 
 
@@ -401,13 +412,7 @@ class Machine:
 
     def stop(self):
         """End QEMU if it still runs; close everything."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end_process(self.process)
         self._reader.join(5)
         self._console.close()
         self.qmp.close()

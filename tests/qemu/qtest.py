@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 
-from machine import MODEL, PATIENCE_S, ROOT, Failure, Monitor
+from machine import MODEL, PATIENCE_S, ROOT, Failure, Monitor, end_process
 
 SLOT = 5                  # where the card sits on bus 0
 BAR0, BAR4 = 0xE0000000, 0xE0800000
@@ -140,13 +140,7 @@ class Qtest:
         return self.process.poll() is None and self.qmp("query-status") is not None
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end_process(self.process)
         for end in (self._test, self.wire):
             end.close()
         self.qmp.close()

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from conftest import balanced
-from machine import IMAGE, ROOT, Wire
+from machine import IMAGE, Wire
 
 COUNTERS = ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "rx_dropped", "rx_missed_errors",
             "rx_crc_errors", "rx_length_errors", "rx_over_errors", "rx_errors")

@@ -171,14 +171,14 @@ def test_pings_with_random_gaps_lose_none(boot, cores):
     machine = boot("app=echo port0.ip=10.9.0.1/16 port1.ip=10.8.0.1/16", cores=cores)
     mac = bytes.fromhex(machine.ports()[0]["mac"].replace(":", ""))
     numbers = random.Random(cores)
-    late = 0
+    late, pool = 0, []
     for i in range(pings):
-        flow_port = 1024 + numbers.randrange(60000)
-        ping = bytes(Ether(src="02:00:00:00:00:01", dst=mac) / IP(src="10.9.0.2", dst="10.9.0.1") /
-                     UDP(sport=flow_port, dport=7) / Raw(struct.pack(">I", i))) if i < 500 else \
-            pool[numbers.randrange(500)]
         if i < 500:
-            pool = ([] if i == 0 else pool) + [ping]
+            pool.append(bytes(Ether(src="02:00:00:00:00:01", dst=mac) /
+                              IP(src="10.9.0.2", dst="10.9.0.1") /
+                              UDP(sport=1024 + numbers.randrange(60000), dport=7) /
+                              Raw(struct.pack(">I", i))))
+        ping = pool[i if i < 500 else numbers.randrange(500)]
         before = time.monotonic()
         machine.wires[0].send(ping)
         reply = machine.wires[0].receive_where(lambda f: f[12:14] == b"\x08\x00")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """app=generate and app=sink: what the test's own device under test did to the frames is what the sink
 says; Scapy and a real Linux host judge what is sent; garbage, lost links, wrong options."""
-import glob
 import json
 import logging
 import random
@@ -12,9 +11,9 @@ import time
 import pytest
 
 import hosts
-import test_sharing
 from conftest import balanced
 from machine import PATIENCE_S, ROOT, Failure
+from sharing import Watch
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.layers.inet import IP, UDP  # noqa: E402
@@ -354,10 +353,16 @@ def test_behind_an_iommu_the_cards_may_only_read_what_is_sent(boot):
     assert machine.poweroff() == 0
 
 
-def test_a_linux_host_receives_every_datagram(boot, request):
-    host = hosts.Host("receiver")
-    request.addfinalizer(host.close)
-    host.add_address("192.0.2.2/24")
+@pytest.fixture
+def host(request):
+    """A Linux host with the address 192.0.2.2."""
+    linux = hosts.Host("linux")
+    request.addfinalizer(linux.close)
+    linux.add_address("192.0.2.2/24")
+    return linux
+
+
+def test_a_linux_host_receives_every_datagram(boot, host):
     counter = host.start("/usr/bin/python3", "-c", """
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -388,10 +393,7 @@ print(len(seen), sorted(sizes), len({p for p, _ in seen}), flush=True)
     assert machine.poweroff() == 0
 
 
-def test_what_a_linux_host_sends_into_a_sink_is_foreign(boot, request):
-    host = hosts.Host("sender")
-    request.addfinalizer(host.close)
-    host.add_address("192.0.2.2/24")
+def test_what_a_linux_host_sends_into_a_sink_is_foreign(boot, host):
     machine = boot("app=sink port0.ip=192.0.2.1/24", [host], cores=2, devices=DEVICES[:1])
     host.wait_carrier()
     assert "3 received" in host.run("ping", "-n", "-c", "3", "-i", "0.2", "-W", "30", "192.0.2.1")
@@ -416,22 +418,12 @@ for i in range(100):
         report(machine, "show sink -j")["received"] == 0
 
 
-LOOPS = ["core_loop", "run_round", "long_round", "lanes_collect", "generate_poll", "generate_burst",
-         "returned_poll", "returned_poll_busy"]
-
-
 def test_cores_that_generate_and_measure_share_nothing_that_they_write(boot, folder):
-    headers = glob.glob(f"{ROOT}/build/qemu-src-*")[0]
-    test_sharing.build_plugin(headers)
-    at = test_sharing.symbols()
-    assert set(LOOPS) <= set(at), set(LOOPS) - set(at)
-    ranges = ",".join(f"loop={at[name][0]:x}-{at[name][1]:x}" for name in LOOPS if name in at)
-    out = f"{folder}/sharing"
     # Once the trial runs: setting it up is core 0's, by mailbox, and so is every command.
-    option = (f"{test_sharing.PLUGIN},{ranges},begin={at['generate_burst'][0]:x}+20000,"
-              f"end={at['power_off'][0]:x},out={out}")
+    watch = Watch(folder, ["generate_poll", "generate_burst", "returned_poll", "returned_poll_busy"],
+                  ("generate_burst", 20000))
     machine = boot("app=generate rate=1000 flows=64 count=3000", cores=4, devices=DEVICES,
-                   extra=["-plugin", option], links=False)
+                   extra=watch.options, links=False)
     device = Device(machine.wires)
     limit = time.monotonic() + 3 * PATIENCE_S
     while machine.truth(1)["frames_to_host"] < 3000:
@@ -439,8 +431,5 @@ def test_cores_that_generate_and_measure_share_nothing_that_they_write(boot, fol
         time.sleep(0.2)
     device.close()
     assert machine.poweroff() == 0
-    with open(out, encoding="ascii") as f:
-        totals, *findings = f.read().splitlines()
-    seen = dict(zip(totals.split()[::2], map(int, totals.split()[1::2])))
+    seen = watch.totals()
     assert seen["loop_lines"] > 2000 and seen["accesses"] > 20000, seen
-    assert not findings, findings[:5]

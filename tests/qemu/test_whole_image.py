@@ -8,7 +8,6 @@ import re
 import pytest
 from scapy.all import Ether, IP, UDP
 
-from machine import ROOT
 from test_size import COUNTER, keep, symbol
 
 MAC = "02:00:00:00:00:01"
