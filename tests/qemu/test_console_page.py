@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The page "A session at the console" of kernel/README.md, typed at a terminal as it stands.
+"""The page "A session at the console" of kernel/README.md, typed at terminals as it stands.
 
-Of the page, the indented lines: `$ ...` goes to a shell (the first one is the machine itself, the
-others run while the console waits), `ferrule> ...` to the console, `^C` is that key; each other line
-must come out, in this order, at whatever a number's place any number, with others in between."""
+Of the page, the headings that end in "terminal N", which say where what follows is typed, and the
+indented lines: `$ ... make run` is a machine, which that terminal's console is of until it has ended;
+`$ ...` goes to a shell while the console waits, `ferrule> ...` to the console, `^C` is that key; each
+other line must come out, in this order, at whatever a number's place any number, with others in between.
+What is lost, held or comes twice is compared as it stands: none where the page has 0, else some."""
 import os
 import re
 import subprocess
@@ -16,19 +18,31 @@ PROMPT = "ferrule> "
 
 
 def page():
-    """[(kind, text)]: kind is shell, console, key or shown."""
+    """[(terminal, kind, text)]: kind is machine, shell, console, key or shown."""
     with open(f"{ROOT}/kernel/README.md", encoding="utf-8") as f:
         text = f.read()
     section = text[text.index("## A session at the console"):text.index("## Commands")]
-    steps = []
-    for line in re.findall(r"^    (.*)$", section, re.M):
-        for mark, kind in (("$ ", "shell"), (PROMPT, "console")):
-            if line.startswith(mark):
-                steps.append((kind, line[len(mark):]))
-                break
+    steps, terminal = [], None
+    for line in re.findall(r"^(?:###|   ) (.*)$", section, re.M):
+        if re.search(r": terminal \d$", line):
+            terminal = line[-1]
+        elif line.startswith("$ "):
+            steps.append((terminal, "machine" if "make run" in line else "shell", line[2:]))
+        elif line.startswith(PROMPT):
+            steps.append((terminal, "console", line[len(PROMPT):]))
         else:
-            steps.append(("key", line) if line == "^C" else ("shown", line))
+            steps.append((terminal, "key" if line == "^C" else "shown", line))
     return steps
+
+
+def word_pattern(word, is_compared):
+    if re.fullmatch(r"(?=.*\d)[0-9a-f]{6}", word):  # a trial's name
+        return "[0-9a-f]{6}"
+    if word == "0%" or (is_compared and word == "0"):
+        return re.escape(word)
+    if is_compared and word.isdigit():
+        return "[1-9][0-9]*"
+    return re.sub(r"0x[0-9a-f]+|\d+", lambda n: "0x[0-9a-f]+" if "x" in n[0] else "[0-9]+", re.escape(word))
 
 
 def pattern(line):
@@ -36,51 +50,82 @@ def pattern(line):
     bytes, any space for space."""
     if re.fullmatch(r"[0-9a-f]{6}( [0-9a-f]{2})+", line):
         return re.sub(r"\b[0-9a-f]{2}\b", "[0-9a-f]{2}", line)
-    return r"\s+".join(re.sub(r"0x[0-9a-f]+|\d+", lambda n: "0x[0-9a-f]+" if "x" in n[0] else "[0-9]+",
-                             re.escape(word)) for word in line.split())
+    words = line.split()
+    return r"\s+".join(word_pattern(word, words[0] in ("lost", "duplicates", "held")) for word in words)
 
 
 def run_shell(line, port):
     """A line for a shell; what it printed. 7777 is the page's port, `port` the real one."""
-    done = subprocess.run(["bash", "-c", line.replace("7777", port)], cwd=ROOT, capture_output=True,
+    done = subprocess.run(["bash", "-c", line.replace("7777", port or "")], cwd=ROOT, capture_output=True,
                           text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
+class Terminal:
+    """A machine that `make run` starts, as its operator sees it."""
+
+    def __init__(self, command, log):
+        self.ferrule = pexpect.spawn("bash", ["-c", command], cwd=ROOT, encoding="utf-8",
+                                     timeout=PATIENCE_S, dimensions=(50, 200),
+                                     env={**os.environ, "APP": ""})
+        self.ferrule.logfile_read = log
+        self.echo_port = None
+        if "CABLE=" not in command:
+            self.ferrule.expect(r"/dev/udp/127\.0\.0\.1/(\d+);")
+            self.echo_port = self.ferrule.match[1]
+
+    def type(self, line):
+        self.ferrule.expect_exact(PROMPT)
+        self.ferrule.send(line + "\r")
+        self.ferrule.expect(r"\n")
+
+    def must_show(self, line, where):
+        # Not "or the prompt": log lines come up above it, and it is printed again.
+        shown = self.ferrule.expect([pattern(line), pexpect.EOF, pexpect.TIMEOUT])
+        assert shown == 0, f"{where}, {line!r}, is not shown but:\n{self.ferrule.before[-2000:]}"
+
+    def must_have_ended(self):
+        self.ferrule.expect(pexpect.EOF)
+        self.ferrule.close()
+        assert self.ferrule.exitstatus == 0
+
+    def close(self):
+        self.ferrule.close(force=True)
+
+
 def test_the_page_of_the_console_is_what_happens(folder):
     steps = page()
-    assert len([kind for kind, _ in steps if kind == "console"]) > 12 and steps[0][0] == "shell"
-    machine = pexpect.spawn("bash", ["-c", steps[0][1]], cwd=ROOT, encoding="utf-8",
-                            timeout=PATIENCE_S, dimensions=(50, 80), env={**os.environ, "APP": ""})
+    kinds = [kind for _, kind, _ in steps]
+    assert kinds.count("console") > 30 and kinds.count("machine") == 3
+    terminals = {}
     with open(f"{folder}/terminal.log", "w", encoding="utf-8") as log:
-        machine.logfile_read = log
         try:
-            machine.expect(r"/dev/udp/127\.0\.0\.1/(\d+);")
-            drive(machine, steps[1:], machine.match[1])
-            machine.expect(pexpect.EOF)
-            machine.close()
-            assert machine.exitstatus == 0
+            drive(terminals, steps, log)
+            for terminal in terminals.values():
+                terminal.must_have_ended()
         finally:
-            machine.close(force=True)
+            for terminal in terminals.values():
+                terminal.close()
 
 
-def drive(machine, steps, port):
+def drive(terminals, steps, log):
     printed = None  # what a shell's line printed: the lines that follow are of it as long as they fit
-    for i, (kind, text) in enumerate(steps):
-        if kind == "shell":
-            printed = run_shell(text, port)
+    for i, (number, kind, text) in enumerate(steps):
+        terminal = terminals.get(number)
+        if kind == "machine":
+            if terminal:
+                terminal.must_have_ended()
+            terminals[number] = Terminal(text, log)
+            printed = None
+        elif kind == "shell":
+            printed = run_shell(text, terminal.echo_port if terminal else None)
         elif kind == "key":
-            machine.sendintr()
+            terminal.ferrule.sendintr()
         elif kind == "console":
             printed = None
-            machine.expect_exact(PROMPT)
-            machine.send(text + "\r")
-            machine.expect(r"\n")
+            terminal.type(text)
         elif printed and re.search(pattern(text), printed):
             printed = printed[re.search(pattern(text), printed).end():]
         else:
-            # Not "or the prompt": log lines come up above it, and it is printed again.
-            shown = machine.expect([pattern(text), pexpect.EOF, pexpect.TIMEOUT])
-            assert shown == 0, f"line {i} of the session, {text!r}, is not shown but:\n" \
-                               f"{machine.before[-2000:]}"
+            terminal.must_show(text, f"line {i} of the session, in terminal {number}")

@@ -4,7 +4,8 @@
 
 Port 0 and port 1 are each on a user network of QEMU's (no root, no interface of this machine is
 touched); the UDP echo of port 0 is reachable on 127.0.0.1. From the environment: APP, the boot line;
-QEMU_ARGS, more of QEMU's options; IOMMU=on, a machine with VT-d.
+QEMU_ARGS, more of QEMU's options; IOMMU=on, a machine with VT-d; CABLE=a and CABLE=b, two machines
+whose ports are joined by cables instead, port 0 to port 0 and port 1 to port 1 (sockets in build/).
 
     run.py [--plain] [--gdb]    --plain: no words before; --gdb: wait for gdb on build/gdb.socket
 """
@@ -32,18 +33,33 @@ def free_udp_port(first):
     sys.exit(f"run: no free UDP port from {first} to {first + 99} on 127.0.0.1")
 
 
+def cables(end):
+    """The wires of a machine's two ports: cables whose far ends are those of the other machine."""
+    if end not in "ab":
+        sys.exit(f"run: CABLE={end}: it is a or b, for one machine each")
+    far = "b" if end == "a" else "a"
+    return [f"dgram,id=n{i},local.type=unix,local.path=build/cable{i}{end},"
+            f"remote.type=unix,remote.path=build/cable{i}{far}" for i in (0, 1)]
+
+
 def main():
     os.chdir(ROOT)
     port = free_udp_port(7777)
+    end = os.environ.get("CABLE", "")
     extra = ["-serial", "mon:stdio", *shlex.split(os.environ.get("QEMU_ARGS", ""))]
     if "--gdb" in sys.argv:
         extra += ["-S", "-gdb", "unix:build/gdb.socket,server=on,wait=off"]
         print("gdb build/ferrule.debug -x tests/tools/gdb_x540.py "
               "-ex 'target remote build/gdb.socket'", flush=True)
-    command = qemu_command(
-        [f"user,id=n0,hostfwd=udp:127.0.0.1:{port}-10.0.2.15:7", "user,id=n1,net=10.0.3.0/24"],
-        os.environ.get("APP") or BOOT_LINE, iommu=os.environ.get("IOMMU") == "on", extra=extra)
-    if "--plain" not in sys.argv:
+    wires = cables(end) if end else [f"user,id=n0,hostfwd=udp:127.0.0.1:{port}-10.0.2.15:7",
+                                     "user,id=n1,net=10.0.3.0/24"]
+    macs = [f"mac=52:54:00:00:0{end}:0{i}" for i in (0, 1)] if end else ()
+    command = qemu_command(wires, os.environ.get("APP") or BOOT_LINE, devices=macs,
+                           iommu=os.environ.get("IOMMU") == "on", extra=extra)
+    if end:
+        print("Two X540 ports under QEMU, joined to those of another machine. To end it: poweroff",
+              flush=True)
+    elif "--plain" not in sys.argv:
         print(f"""
 Two X540 ports under QEMU. At the prompt:    ping 10.0.2.2     show ports     help
 From another terminal, the UDP echo:         bash -c 'exec 3<>/dev/udp/127.0.0.1/{port}; \
