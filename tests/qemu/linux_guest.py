@@ -36,8 +36,9 @@ PROGRAMS = ("ip", "ethtool", "iperf3", "ping", "taskset")
 MODULES = ("ixgbe", "8021q", "pktgen", "e1000e", "virtio_net", "virtio_pci")
 
 # What the kernel must never say while a test runs: its own alarms and the driver's.
-ALARMS = re.compile(r"WARNING:|BUG:|Oops|Call Trace|general protection|NETDEV WATCHDOG|Tx Unit Hang"
-                    r"|hung task|blocked for more|soft lockup|rcu.*stall|Adapter removed"
+ALARMS = re.compile(r"WARNING:|BUG[: ]|Oops|Call Trace|general protection|NETDEV WATCHDOG|Tx Unit Hang"
+                    r"|hung task|blocked for more|soft lockup|rcu.*stall|Adapter removed|Kernel panic|PANIC:"
+                    r"|oom-killer|allocation failure|\[#\d+\]|hard LOCKUP|unchecked MSR"
                     r"|DMAR:.*[Ff]ault|DMAR-IR:.*[Ff]ault|ixgbe.*(fail|Fail|error|Error|timed out"
                     r"|not cleared|unexpected|Reset adapter)|[Ll]eak|nobody cared")
 
@@ -236,6 +237,7 @@ class LinuxGuest:
         self.linux = linux
         self.console_text = ""
         self._agent_text = ""
+        self._silent = ""  # why nothing more is asked of it
         self._news = threading.Condition()
         self._count = 0
         os.makedirs(folder, exist_ok=True)
@@ -304,14 +306,38 @@ class LinuxGuest:
                     return before, found
                 left = limit - time.monotonic()
                 if left <= 0 or not self._readers[1].is_alive():
-                    why = "QEMU ended" if left > 0 else f"no answer in {timeout_s:g} s"
-                    raise Failure(f"{what}: {why}; it printed:\n{self._agent_text[-2000:]}\n"
-                                  f"console:\n{self.console_text[-1500:]}\n{self.errors()}")
+                    break
                 self._news.wait(left)
+        self._silent = "QEMU ended" if left > 0 else f"no answer in {timeout_s:g} s to {what!r}"
+        if left <= 0:
+            self._keep_state()
+        raise Failure(f"{what}: {self._silent}; its kernel said: {self._first_alarm()}; it printed:\n"
+                      f"{self._agent_text[-2000:]}\nconsole:\n{self.console_text[-1500:]}\n"
+                      f"{self.errors()}")
+
+    def _keep_state(self):
+        """For whoever looks for the cause of a silence: where each processor is, twice, in a file."""
+        with open(f"{self.folder}/silence", "w", encoding="utf-8") as out:
+            for _ in range(2):
+                for command in ("info status", "info registers -a", "info lapic", "info network"):
+                    try:
+                        out.write(self.qmp("human-monitor-command", **{"command-line": command}))
+                    except Failure as failure:  # a QEMU that has stopped answering as well
+                        out.write(f"{command}: {failure}\n")
+                        return
+
+    def _first_alarm(self):
+        """The kernel's first alarm with the lines around it, as one line; or its last words."""
+        lines = [re.sub(r"^\[ *[\d.]+\] *", "", line) for line in self.console_text.splitlines()]
+        first = next((i for i, line in enumerate(lines) if ALARMS.search(line)), None)
+        shown = lines[-3:] if first is None else lines[max(first - 6, 0):first + 16]
+        return " | ".join(line for line in shown if line)[:900]
 
     def run(self, command, timeout_s=PATIENCE_S):
         """Run one line of shell. Returns (exit code, what it printed)."""
         assert "\n" not in command
+        if self._silent:
+            raise Failure(f"{command}: not sent, for the guest is silent: {self._silent}")
         self._count += 1
         for _ in range(3):
             self._agent.sendall(f"{self._count} {len(command)} {command}\n".encode())
