@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+import boot_page
 import captures
 from machine import IMAGE, MODEL, ROOT, Emulator, Machine, Wire
 
@@ -37,6 +38,12 @@ def folder(request):
                 os.unlink(f"{path}/{name}")
     os.makedirs(path, exist_ok=True)
     return path
+
+
+@pytest.fixture
+def page(request):
+    """The commands of boot/README.md that the test is marked with by boot_page.of_page."""
+    return boot_page.chosen(*request.function.page_beginnings)
 
 
 @pytest.fixture(scope="session")

@@ -229,9 +229,9 @@ class Monitor:
 class Machine:
     """Start it, talk to it, stop it. `wires` are Wires, objects with the same netdev(), fds(),
     started() and close() (a tap), None for a card without a wire, or the text of a -netdev
-    option."""
+    option. inherit: descriptors of files that `extra` or `boot` name."""
 
-    def __init__(self, folder, append="", wires=(), *, paused=False, **options):
+    def __init__(self, folder, append="", wires=(), *, paused=False, inherit=(), **options):
         self.folder = folder
         self.wires = list(wires)
         self.console_text = ""
@@ -242,7 +242,7 @@ class Machine:
         console_theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         netdevs = [w if w is None or isinstance(w, str) else w.netdev(f"n{i}")
                    for i, w in enumerate(self.wires)]
-        fds = [console_theirs.fileno(), self.qmp.theirs.fileno()]
+        fds = [console_theirs.fileno(), self.qmp.theirs.fileno(), *inherit]
         for wire in self.wires:
             fds += wire.fds() if hasattr(wire, "fds") else []
         self.command_line = qemu_command(netdevs, append, **options) + [

@@ -6,13 +6,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import threading
 
 import pytest
 
 from boot_media import EFI, IMAGE, ISO, ROOT, WebServer, clean, fat, network, run, uefi, usb, web_boot
+from boot_page import of_page
 from conftest import balanced
+from hosts import Host
 
 ROWS = f"{ROOT}/build/boot-paths.json"
 
@@ -51,33 +51,25 @@ def has_module(machine, name, content):
                                                   "sum": total}
 
 
-def page_block(begin, indent=4):
-    """The lines of boot/README.md's block whose first line begins so."""
-    with open(f"{ROOT}/boot/README.md", encoding="utf-8") as f:
-        lines = f.read().splitlines()
-    at = next(i for i, line in enumerate(lines) if line.startswith(" " * indent + begin))
-    end = next(i for i in range(at, len(lines)) if not lines[i].startswith(" " * indent))
-    return "\n".join(line.strip() for line in lines[at:end])
-
-
-def page_commands(first):
-    return page_block(first, 8)
-
-
-def test_a_stick_made_by_the_pages_commands_boots_on_uefi(boot, folder, forwards):
+@of_page("make efi", "mkdir", "cp", "echo", "show ports", "show ledger")
+def test_a_stick_made_by_the_pages_commands_boots_on_uefi(boot, folder, forwards, page):
     stick = f"{folder}/stick"
     shutil.rmtree(stick, ignore_errors=True)
-    run(["sh", "-ec", page_commands("make efi")], cwd=ROOT, env={**os.environ, "STICK": stick})
+    run(["sh", "-ec", "\n".join(page[:4])], cwd=ROOT, env={**os.environ, "STICK": stick})
     machine = boot(boot=uefi(folder) + usb(f"fat:rw:{stick}"))
     assert "2 words, 0 not understood" in machine.console_text
+    assert re.search(r"^port1 +up +10G ", machine.run(page[4]), re.M)
+    assert "balance" in machine.run(page[5])
     forwards(machine, "UEFI, BOOTX64.EFI and ferrule.cfg copied to a stick")
     shutil.rmtree(stick)
 
 
-def test_firmware_starts_bootx64_efi_with_ferrule_cfg_and_a_module(boot, folder, forwards):
+@of_page("ferrule.cfg:")
+def test_firmware_starts_bootx64_efi_with_ferrule_cfg_and_a_module(boot, folder, forwards, page):
+    module = page[0].split()[1].encode()
     stick = fat(folder, {"EFI/BOOT/BOOTX64.EFI": EFI, "EFI/BOOT/routes.txt": b"10.0.0.0/8\n",
-                         "EFI/BOOT/ferrule.cfg": b"# two lines\r\napp=forward\r\nloglevel=debug\r\n"
-                                                 b"module=routes.txt\r\nmodule=none.txt\r\n"})
+                         "EFI/BOOT/ferrule.cfg": b"# two lines\r\napp=forward\r\nloglevel=debug\r\n" +
+                                                 module + b"\r\nmodule=none.txt\r\n"})
     machine = boot(boot=uefi(folder) + usb(stick))
     has_module(machine, "routes.txt", b"10.0.0.0/8\n")
     forwards(machine, "UEFI, BOOTX64.EFI on a FAT volume")
@@ -92,56 +84,24 @@ def test_uefi_shell_gives_bootx64_efi_its_boot_line(boot, folder, forwards):
     forwards(machine, "UEFI shell, BOOTX64.EFI with load options")
 
 
-def page_qemu_commands():
-    """The whole commands of boot/README.md that begin with QEMU's name."""
-    with open(f"{ROOT}/boot/README.md", encoding="utf-8") as f:
-        text = f.read().replace("\\\n", " ")
-    return [line.strip() for line in text.splitlines()
-            if line.startswith("    qemu-system-x86_64 ")]
-
-
-@pytest.mark.parametrize("command", page_qemu_commands(), ids=lambda c: re.sub(r"\W+", "-", c)[-40:])
-def test_the_pages_qemu_commands_lead_to_the_prompt(command):
-    process = subprocess.Popen(command, shell=True, cwd=ROOT, stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    guard = threading.Timer(120, process.kill)
-    guard.start()
-    shown = b""
-    try:
-        while b"ferrule> " not in shown:
-            byte = process.stdout.read(1)
-            assert byte, f"ended without a prompt: {shown[-2000:]}"
-            shown += byte
-        process.stdin.write(b"poweroff\r")
-        process.stdin.flush()
-        process.stdout.read()
-        assert process.wait(30) == 0
-    finally:
-        guard.cancel()
-        process.kill()
-        process.wait()
-
-
-def test_dnsmasq_takes_the_pages_command():
-    command = page_block("dnsmasq -d").replace("\\\n", " ").replace("dnsmasq", "/usr/sbin/dnsmasq")
-    assert "syntax check OK" in run(["sh", "-ec", command + " --test"], cwd=ROOT)
-
-
 def test_qemu_kernel_by_pvh(boot, forwards):
     forwards(boot("app=forward"), "QEMU -kernel")
 
 
-def test_a_boot_module_by_pvh(boot, folder):
+@of_page("QEMU -kernel:")
+def test_a_boot_module_by_pvh(boot, folder, page):
     """QEMU passes one, and no name with it."""
+    option, name = page[0].split()[2:4]
     content = bytes(range(256)) * 40
-    with open(f"{folder}/content", "wb") as f:
+    with open(f"{folder}/{name}", "wb") as f:
         f.write(content)
-    has_module(boot("", wires=0, extra=["-initrd", f"{folder}/content"]), "", content)
+    has_module(boot("", wires=0, extra=[option, f"{folder}/{name}"]), "", content)
 
 
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])
-def test_boot_modules_by_grub(boot, folder, firmware):
-    """Two of them, the first longer than a page; the boot line of the page is tried by this."""
+@of_page("GRUB:", "show modules")
+def test_boot_modules_by_grub(boot, folder, firmware, page):
+    """Two of them, the first longer than a page; its line in the menu is the page's."""
     tree = f"{folder}/iso"
     shutil.rmtree(tree, ignore_errors=True)
     os.makedirs(f"{tree}/boot/grub")
@@ -152,12 +112,13 @@ def test_boot_modules_by_grub(boot, folder, firmware):
             f.write(data)
     with open(f"{tree}/boot/grub/grub.cfg", "w", encoding="utf-8") as f:
         f.write("multiboot2 /boot/ferrule.elf loglevel=info\n"
-                "module2 /boot/routes.txt routes.txt\nmodule2 /boot/none.txt\nboot\n")
+                f"{page[0].split(maxsplit=1)[1]}\nmodule2 /boot/none.txt\nboot\n")
     run(["grub-mkrescue", "-o", f"{folder}/modules.iso", tree])
     shutil.rmtree(tree)
     machine = boot(boot=(uefi(folder) if firmware == "uefi" else []) +
                    ["-cdrom", f"{folder}/modules.iso"], wires=0)
     has_module(machine, "routes.txt", content)
+    assert "  routes.txt\n" in machine.run(page[1])
     assert len(machine.json("show modules -j")) == 2
     clean(folder)
 
@@ -170,10 +131,11 @@ def test_the_iso_as_a_cd_on_uefi(boot, folder, forwards):
     forwards(boot(boot=uefi(folder) + ["-cdrom", ISO]), "UEFI, ISO as a CD")
 
 
-def test_the_iso_on_a_usb_stick_on_bios_with_the_boot_line_edited(boot, folder, forwards):
+@of_page("make iso", "dd ")
+def test_the_iso_on_a_usb_stick_on_bios_with_the_boot_line_edited(boot, folder, forwards, page):
     """GRUB's menu on the serial line: e, the end of the third line, more words, Ctrl-X."""
     image = f"{folder}/stick.img"
-    run(["sh", "-ec", page_commands("make iso").replace("/dev/sdX", image)], cwd=ROOT)
+    run(["sh", "-ec", "\n".join(page).replace("/dev/sdX", image)], cwd=ROOT)
     machine = boot(boot=usb(image), prompt=False)
     machine.expect("Press enter to boot the selected OS")
     machine.send("e")
@@ -188,6 +150,41 @@ def test_the_iso_on_a_usb_stick_on_bios_with_the_boot_line_edited(boot, folder, 
 
 def test_the_iso_on_a_usb_stick_on_uefi(boot, folder, forwards):
     forwards(boot(boot=uefi(folder) + usb(ISO)), "UEFI, ISO on a USB stick")
+
+
+def dnsmasq_host(commands):
+    """A Linux host whose interface is called as on the page, where the page's commands have been run:
+    DHCP and TFTP. Its wire is for the card that boots."""
+    host = Host("server")
+    try:
+        host.run("ip", "link", "set", "tap0", "down")
+        host.run("ip", "link", "set", "tap0", "name", "eth1")
+        text = "\n".join(commands[:-1] + ["exec " + commands[-1]])
+        server = host.start("sh", "-ec", f"cd {ROOT}; PATH=$PATH:/usr/sbin:/sbin\n{text}")
+        for line in server.stdout:
+            if "TFTP root is" in line:
+                return host, server
+        raise AssertionError(f"dnsmasq ended, exit code {server.wait(10)}")
+    except BaseException:
+        host.close()
+        raise
+
+
+@of_page("make netboot", "ip ", "dnsmasq ")
+def test_network_boot_by_the_pages_dnsmasq(boot, forwards, page):
+    """In a network namespace. The client is the iPXE that QEMU's e1000 has as its ROM."""
+    run(["sh", "-ec", page[0]], cwd=ROOT)
+    host, server = dnsmasq_host(page[1:])
+    try:
+        machine = boot(boot=["-netdev", host.netdev("boot"), "-device",
+                             "e1000,netdev=boot,bootindex=0"], inherit=host.fds())
+        host.started()
+        forwards(machine, "BIOS, PXE by dnsmasq, GRUB")
+    finally:
+        host.close()
+    said = server.stdout.read()
+    assert re.search(r"DHCPACK\(eth1\) 192\.0\.2\.1\d\d ", said), said
+    assert re.search(r"sent .*/build/netboot/boot/ferrule\.elf to 192\.0\.2\.", said), said
 
 
 def test_network_boot_of_grub_on_bios(boot, forwards):
@@ -218,7 +215,8 @@ def test_network_boot_by_ipxe_over_http_on_uefi(boot, folder, forwards):
     assert rules <= {"reset-without-master-disable"}, machine.complaints()
 
 
-def test_grub_takes_the_kernel_over_http_on_bios(boot, folder, forwards):
+@of_page("insmod", "multiboot2 ")
+def test_grub_takes_the_kernel_over_http_on_bios(boot, folder, forwards, page):
     """GRUB itself comes by TFTP; its menu names the kernel on a web server."""
     tree = f"{folder}/netboot"
     shutil.rmtree(tree, ignore_errors=True)
@@ -226,7 +224,7 @@ def test_grub_takes_the_kernel_over_http_on_bios(boot, folder, forwards):
     with WebServer() as url:
         server = url.split("//")[1]
         with open(f"{tree}/boot/grub/grub.cfg", "w", encoding="utf-8") as f:
-            f.write(f"insmod http\nmultiboot2 (http,{server})/boot/ferrule.elf app=forward\nboot\n")
+            f.write("\n".join(page).replace("SERVER:PORT", server) + " app=forward\nboot\n")
         boot_file = ["-netdev", f"user,id=boot,tftp={tree},bootfile=boot/grub/i386-pc/core.0",
                      "-device", "e1000,netdev=boot,bootindex=0"]
         forwards(boot(boot=boot_file), "BIOS, PXE, GRUB, kernel over HTTP")

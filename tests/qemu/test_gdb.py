@@ -1,25 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""gdb on a running image with tests/tools/gdb_x540.py: ports, lanes, a ring, a register."""
+"""gdb on a running image with tests/tools/gdb_x540.py: ports, lanes, a ring, a register.
+From the first function on, by `make qemu-gdb`: test_boot_page.py."""
 import re
 import subprocess
 import time
 
 from machine import ROOT
-
-
-def test_gdb_waits_for_the_first_function(boot, tmp_path):
-    """As `make qemu-gdb` does it: gdb comes before the kernel is unpacked. Its breakpoint holds."""
-    path = f"{tmp_path}/gdb"
-    machine = boot("", wires=0, prompt=False, paused=True,
-                   extra=["-gdb", f"unix:{path},server=on,wait=off"])
-    text = subprocess.run(
-        ["gdb", "-nx", "-batch", f"{ROOT}/build/ferrule.debug", "-ex", f"target remote {path}",
-         "-ex", "break kmain", "-ex", "continue", "-ex", "backtrace", "-ex", "delete", "-ex", "detach"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False).stdout
-    assert re.search(r"^#0 +kmain \(eax=", text, re.M), text
-    assert re.search(r"^#1 .* kernel_start", text, re.M), text
-    machine.prompt()
-    assert machine.poweroff() == 0
 
 
 def test_gdb_shows_ports_lanes_rings_and_registers(boot, tmp_path):
