@@ -1,38 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The boot line. The table of known keys comes first: a new key is one row here, one row in
- * boot/README.md, and a typed getter where it is used.
+ * boot/README.md, which says what it does, and a typed getter where it is used.
  */
 #include "boot/cmdline.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 
 static const struct cmdline_key keys[] = {
-    /* name, kind, may repeat, words, what it does */
-    {"app", CMDLINE_TEXT, false, NULL, "application to run on the ports"},
-    {"port#.ip", CMDLINE_PREFIX, false, NULL, "address and prefix of a port"},
-    {"port#.gw", CMDLINE_IPV4, false, NULL, "default gateway behind a port"},
-    {"port#.state", CMDLINE_ENUM, false, "up|down", "down: out of service until `set port N up`"},
-    {"port#.vlan", CMDLINE_COUNT, false, NULL, "802.1Q tag of a port's address, 1 to 4094"},
-    {"twamp", CMDLINE_COUNT, false, NULL, "UDP port of a TWAMP-light reflector"},
-    {"port#.mtu", CMDLINE_COUNT, false, NULL, "longest datagram that app=route sends by a port"},
-    {"route", CMDLINE_ROUTE, true, NULL, "prefix,gateway (or portN, reject) for app=route"},
-    {"rate", CMDLINE_TEXT, false, NULL, "app=generate: frames or bits a second, or percent"},
-    {"size", CMDLINE_TEXT, false, NULL, "app=generate: bytes of a frame with CRC, or imix"},
-    {"flows", CMDLINE_TEXT, false, NULL, "app=generate: UDP source ports"},
-    {"count", CMDLINE_TEXT, false, NULL, "app=generate: frames of a trial"},
-    {"duration", CMDLINE_TEXT, false, NULL, "app=generate: time of a trial"},
-    {"dst", CMDLINE_TEXT, false, NULL, "app=generate: address to send to"},
-    {"dstmac", CMDLINE_TEXT, false, NULL, "app=generate: MAC address to send to"},
-    {"ports", CMDLINE_TEXT, false, NULL, "app=generate: ports that send"},
-    {"cpus", CMDLINE_COUNT, false, NULL, "use at most so many cores"},
-    {"poll", CMDLINE_ENUM, false, "always|adaptive", "never sleep, or sleep when idle"},
-    {"iommu", CMDLINE_ENUM, false, "require|on|off", "confine the cards behind VT-d"},
-    {"console", CMDLINE_CONSOLE, false, NULL, "serial line and baud rate"},
-    {"loglevel", CMDLINE_ENUM, false, "error|warn|info|debug", "lines to print"},
-    {"panic", CMDLINE_ENUM, false, "halt|reboot|exit", "what follows a panic"},
-    {"run", CMDLINE_TEXT, false, NULL, "console commands to run at start, between semicolons"},
-    {"selftest", CMDLINE_TEXT, false, NULL,
-     "break one protection on purpose; see kernel/selftest.c"},
+    /* name, kind, may repeat, words, whose, of a port's address */
+    {"app", CMDLINE_TEXT, false, NULL, NULL, false},
+    {"port#.ip", CMDLINE_PREFIX, false, NULL, NULL, false},
+    {"port#.gw", CMDLINE_IPV4, false, NULL, NULL, true},
+    {"port#.state", CMDLINE_ENUM, false, "up|down", NULL, false},
+    {"port#.vlan", CMDLINE_COUNT, false, NULL, NULL, true},
+    {"twamp", CMDLINE_COUNT, false, NULL, NULL, true},
+    {"port#.mtu", CMDLINE_COUNT, false, NULL, "route", true},
+    {"route", CMDLINE_ROUTE, true, NULL, "route", false},
+    {"rate", CMDLINE_TEXT, false, NULL, "generate", false},
+    {"size", CMDLINE_TEXT, false, NULL, "generate", false},
+    {"flows", CMDLINE_TEXT, false, NULL, "generate", false},
+    {"count", CMDLINE_TEXT, false, NULL, "generate", false},
+    {"duration", CMDLINE_TEXT, false, NULL, "generate", false},
+    {"dst", CMDLINE_TEXT, false, NULL, "generate", false},
+    {"dstmac", CMDLINE_TEXT, false, NULL, "generate", false},
+    {"ports", CMDLINE_TEXT, false, NULL, "generate", false},
+    {"cpus", CMDLINE_COUNT, false, NULL, NULL, false},
+    {"poll", CMDLINE_ENUM, false, "always|adaptive", NULL, false},
+    {"iommu", CMDLINE_ENUM, false, "require|on|off", NULL, false},
+    {"console", CMDLINE_CONSOLE, false, NULL, NULL, false},
+    {"loglevel", CMDLINE_ENUM, false, "error|warn|info|debug", NULL, false},
+    {"panic", CMDLINE_ENUM, false, "halt|reboot|exit", NULL, false},
+    {"run", CMDLINE_TEXT, false, NULL, NULL, false},
+    {"selftest", CMDLINE_TEXT, false, NULL, NULL, false},
 };
 
 /* A key farther than this from every known one gets no suggestion. */
@@ -290,6 +289,45 @@ unsigned cmdline_judge(const struct cmdline *c, void (*say)(void *context, const
         n++;
     }
     return n;
+}
+
+/* Does a parameter give the port of `given` ("port1.gw"), or any port where that names none, an address? */
+static bool is_address_of(const struct cmdline_param *p, const char *given)
+{
+    const char *dot = strchr(given, '.');
+    struct ipv4_prefix prefix;
+
+    return key_fits("port#.ip", p->key) && p->value && parse_prefix(p->value, &prefix) &&
+           (!dot || memcmp(p->key, given, (size_t)(dot - given) + 1) == 0);
+}
+
+bool cmdline_is_idle(const struct cmdline *c, unsigned i, const char *app, unsigned ports_n,
+                     char *text, size_t n)
+{
+    const char *given = c->params[i].key;
+    const struct cmdline_key *key = cmdline_find(given);
+    bool has_address = false;
+
+    if (!cmdline_is_good(c, i))
+        return false;
+    fmt_print(text, n, "%s= has no effect ", given);
+    if (key->app && !str_equal(key->app, app)) {
+        fmt_append(text, n, "with app=%s: it is for app=%s", app, key->app);
+        return true;
+    }
+    if (strchr(key->name, '#')) {
+        unsigned port = (unsigned)(given[4] - '0');
+        if (given[5] != '.')
+            port = port * 10 + (unsigned)(given[5] - '0');
+        if (port >= ports_n) {
+            fmt_append(text, n, "with %u ports", ports_n);
+            return true;
+        }
+    }
+    for (unsigned other = 0; other < c->n; other++)
+        has_address |= is_address_of(&c->params[other], given);
+    fmt_append(text, n, "without an address (port#.ip=)");
+    return key->needs_address && !has_address;
 }
 
 const char *cmdline_next(const struct cmdline *c, const char *key, unsigned *cursor)

@@ -51,7 +51,7 @@ bool cmdline_enum(const struct cmdline *c, const char *key, unsigned *out);
  */
 bool cmdline_console(const char *value, uint64_t *line, uint64_t *baud);
 
-/* One row of the table of known keys, for `help` and for tests/lint/commands.py. */
+/* One row of the table of known keys; tests/lint/commands.py reads them too. */
 enum cmdline_kind {
     CMDLINE_TEXT,    /* anything */
     CMDLINE_COUNT,   /* parse_u64 */
@@ -66,8 +66,13 @@ struct cmdline_key {
     enum cmdline_kind kind;
     bool repeats;      /* may be given more than once */
     const char *words; /* CMDLINE_ENUM: "a|b|c"; else NULL */
-    const char *help;  /* what it does, a few words */
+    const char *app;   /* whose it is: without effect under any other; NULL: everybody's */
+    bool needs_address; /* without effect where the port (its own, or any) has none */
 };
+/* Has parameter i, as far as cmdline_judge lets it pass, no effect where this application runs on so
+ * many ports? Then text says why. */
+bool cmdline_is_idle(const struct cmdline *c, unsigned i, const char *app, unsigned ports_n,
+                     char *text, size_t n);
 /* Row i of the table, NULL behind the last. */
 const struct cmdline_key *cmdline_key(unsigned i);
 /* The row that a key as given belongs to ("port3.ip" to "port#.ip"); NULL: it is not known. */

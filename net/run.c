@@ -350,6 +350,11 @@ void net_start(const struct cmdline *line)
             ports[i].is_down = true;
         configure_port(line, &ports[i], chosen);
     }
+    for (unsigned i = 0; i < line->n; i++) {
+        char text[128];
+        if (cmdline_is_idle(line, i, chosen->name, ports_n, text, sizeof(text)))
+            log_warn("boot line: %s", text);
+    }
     capture_prepare();
     log_info("app=%s: %s", chosen->name, chosen->help);
     if (chosen->configure)

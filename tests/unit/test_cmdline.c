@@ -148,6 +148,56 @@ static void judge__good_line__says_nothing(void **state)
     assert_string_equal(said, "");
 }
 
+/* What is said of the last parameter of a line; NULL: nothing. */
+static const char *idle(const char *line, const char *app, unsigned ports_n)
+{
+    static char text[128];
+    parse(line);
+    return cmdline_is_idle(&c, c.n - 1, app, ports_n, text, sizeof text) ? text : NULL;
+}
+
+static void is_idle__key_of_another_app__names_it(void **state)
+{
+    static const char *const trial[] = {"rate=1k", "size=64", "flows=2", "count=3", "duration=1s",
+                                        "dst=192.0.2.1", "dstmac=52:54:00:00:00:01", "ports=0"};
+    (void)state;
+    for (size_t i = 0; i < sizeof trial / sizeof trial[0]; i++) {
+        assert_non_null(strstr(idle(trial[i], "echo", 2), "with app=echo: it is for app=generate"));
+        assert_null(idle(trial[i], "generate", 2));
+    }
+    assert_string_equal(idle("app=echo route=10.0.0.0/8,reject", "echo", 2),
+                        "route= has no effect with app=echo: it is for app=route");
+    assert_null(idle("app=route route=10.0.0.0/8,reject", "route", 2));
+    assert_non_null(idle("port0.ip=192.0.2.1/24 port0.mtu=600", "generate", 2));
+    assert_null(idle("port0.ip=192.0.2.1/24 port0.mtu=600", "route", 2));
+    assert_null(idle("cpus=2", "echo", 0));
+    /* What is not understood has been said already. */
+    assert_null(idle("route=nonsense", "echo", 2));
+    assert_null(idle("colour=blue", "echo", 2));
+}
+
+static void is_idle__port_that_is_not_there__is_named(void **state)
+{
+    (void)state;
+    assert_string_equal(idle("port2.ip=192.0.2.1/24", "echo", 2),
+                        "port2.ip= has no effect with 2 ports");
+    assert_null(idle("port1.ip=192.0.2.1/24", "echo", 2));
+    assert_non_null(idle("port12.state=down", "echo", 12));
+    assert_null(idle("port12.state=down", "echo", 13));
+}
+
+static void is_idle__no_address__is_named(void **state)
+{
+    (void)state;
+    assert_string_equal(idle("port0.ip=192.0.2.1/24 port1.gw=192.0.2.2", "echo", 2),
+                        "port1.gw= has no effect without an address (port#.ip=)");
+    assert_null(idle("port1.ip=192.0.2.1/24 port1.gw=192.0.2.2", "echo", 2));
+    assert_non_null(idle("port11.ip=192.0.2.1/24 port1.vlan=7", "echo", 12));
+    assert_non_null(idle("port1.ip=x port1.vlan=7", "echo", 2));
+    assert_non_null(idle("twamp=862", "echo", 2));
+    assert_null(idle("port1.ip=192.0.2.1/24 twamp=862", "echo", 2));
+}
+
 static void judge__unknown_keys__name_the_nearest(void **state)
 {
     (void)state;
@@ -211,7 +261,7 @@ static void table__every_row__is_complete(void **state)
     unsigned n = 0;
     for (const struct cmdline_key *k; (k = cmdline_key(n)) != NULL; n++) {
         assert_true(strlen(k->name) > 0 && strlen(k->name) < 32);
-        assert_true(strlen(k->help) > 0 && strlen(k->help) < 80);
+        assert_true(k->app == NULL || strlen(k->app) > 0);
         assert_int_equal(k->words != NULL, k->kind == CMDLINE_ENUM);
     }
     assert_true(n >= 10);
@@ -228,6 +278,9 @@ int main(void)
         cmocka_unit_test(getters__typed__leave_the_default_where_the_value_is_bad),
         cmocka_unit_test(judge__good_line__says_nothing),
         cmocka_unit_test(judge__unknown_keys__name_the_nearest),
+        cmocka_unit_test(is_idle__key_of_another_app__names_it),
+        cmocka_unit_test(is_idle__port_that_is_not_there__is_named),
+        cmocka_unit_test(is_idle__no_address__is_named),
         cmocka_unit_test(judge__bad_values__say_what_is_wanted),
         cmocka_unit_test(judge__repeats_quotes_and_long_lines__are_named),
         cmocka_unit_test(table__every_row__is_complete),
