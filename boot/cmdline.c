@@ -291,7 +291,7 @@ unsigned cmdline_judge(const struct cmdline *c, void (*say)(void *context, const
     return n;
 }
 
-/* Does a parameter give the port of `given` ("port1.gw"), or any port where that names none, an address? */
+/* Does a parameter give the port of `given` ("port1.gw"), or any where that names none, its address? */
 static bool is_address_of(const struct cmdline_param *p, const char *given)
 {
     const char *dot = strchr(given, '.');

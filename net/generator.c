@@ -283,7 +283,9 @@ const char *generator_poll(const char **why)
     for (unsigned i = 0; i < ports_n; i++) {
         if (!(trial.options.ports & BIT(i)))
             continue;
-        if (!ports[i].side[0].is_running)
+        if (ports[i].is_down)
+            *why = "a port that is out of service";
+        else if (!ports[i].side[0].is_running)
             *why = "a link";
         else {
             const char *wrong = find_target(i, why);

@@ -326,6 +326,9 @@ void run_start_app(const struct app *chosen)
             n += open_lane(&lanes[core * lanes_row + at], &ports[i], core);
         at++;
         log_info("port%u -> port%u: %u lanes of %u slots", i, out->index, n, LANE_SLOTS);
+        if (n < lanes_cores)
+            log_error("port%u: out of service: a lane for %u of %u cores; fewer (cpus=) need less "
+                      "memory", i, n, lanes_cores);
     }
 }
 
@@ -359,11 +362,13 @@ void net_start(const struct cmdline *line)
     log_info("app=%s: %s", chosen->name, chosen->help);
     if (chosen->configure)
         chosen->configure(line);
-    run_start_app(chosen);
-    (void)cmdline_enum(line, "poll", &poll);
+    /* Before lanes take what memory there is: a page may be needed to map the card's vectors, and
+     * cores that cannot sleep leave an emulator no time for the console. */
     has_vectors = true;
     for (unsigned i = 0; i < ports_n && has_vectors; i++)
         has_vectors = set_vectors(&ports[i]);
+    run_start_app(chosen);
+    (void)cmdline_enum(line, "poll", &poll);
     run_set_sleep(poll == POLL_ADAPTIVE);
     follow_start(cpu_tsc());
 }

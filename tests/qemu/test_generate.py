@@ -433,3 +433,18 @@ def test_cores_that_generate_and_measure_share_nothing_that_they_write(boot, fol
     assert machine.poweroff() == 0
     seen = watch.totals()
     assert seen["loop_lines"] > 2000 and seen["accesses"] > 20000, seen
+
+
+def test_with_too_little_memory_for_its_cores_it_says_so_and_the_console_answers(boot):
+    """Sixteen cores that could not sleep left the console of an emulated machine silent: the page
+    that maps the cards' interrupt vectors had gone to a lane."""
+    machine = boot("app=generate", cores=16, memory_mb=64, prompt=False)
+    machine.expect(r"links +all up")
+    machine.prompt()
+    assert "cannot be set" not in machine.console_text
+    for port in (0, 1):
+        assert re.search(rf"port{port}: out of service: a lane for \d+ of 16 cores", machine.console_text)
+    assert "a port that is out of service" in machine.run("start rate=1k")
+    assert all(core["sleeps"] > 0 for core in machine.json("show cores -j"))
+    balanced(machine)
+    assert machine.poweroff() == 0
