@@ -67,26 +67,17 @@ enum err msi_compose(unsigned core, uint8_t vector, uint64_t *address, uint32_t 
     return OK;
 }
 
+/* All are acknowledged, a spurious one and an 8259's too: of those the LAPIC holds nothing, and since
+ * handlers never nest, nothing else that this could end. But a message may come with their vectors,
+ * and would otherwise hold back for ever all that is less urgent. */
 void irq_handle(uint64_t vector)
 {
     struct cpu *cpu = cpu_this();
-    cpu->interrupts++;
-    if (vector == IRQ_SPURIOUS) {
-        cpu->spurious++;
-        return; /* the LAPIC holds nothing that could be acknowledged */
-    }
-    if (vector < IRQ_FIRST) {
-        cpu->strays++;
-        return; /* of an 8259, which is masked and wants no more than silence */
-    }
     struct irq_slot *slot = &cpu->irqs[vector];
+    cpu->interrupts++;
     slot->count++;
-    if (vector == IRQ_APIC_ERROR) {
+    if (vector == IRQ_APIC_ERROR)
         (void)lapic_errors();
-        cpu->apic_errors++;
-    } else if (vector < IRQ_TIMER && !slot->name) {
-        cpu->strays++;
-    }
     if (slot->handler)
         slot->handler(slot->context);
     lapic_eoi();

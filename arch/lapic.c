@@ -20,6 +20,7 @@
 #define REG_ID             0x020 /* xAPIC: id in [31:24]; x2APIC: all of it */
 #define REG_VERSION        0x030
 #define REG_TPR            0x080
+#define TPR_NO_EXCEPTIONS  0x10 /* holds back vectors 0 to 31, which a message may carry too */
 #define REG_EOI            0x0B0
 #define REG_SVR            0x0F0
 #define SVR_ENABLE         BIT(8)
@@ -100,7 +101,7 @@ static void set_up(void)
         write(REG_LVT_THERMAL, LVT_MASKED);
     if (lvt_max >= 6)
         write(REG_LVT_CMCI, LVT_MASKED);
-    write(REG_TPR, 0);
+    write(REG_TPR, TPR_NO_EXCEPTIONS);
     write(REG_SVR, SVR_ENABLE | IRQ_SPURIOUS);
     (void)lapic_errors();
     write(REG_LVT_ERROR, IRQ_APIC_ERROR);
@@ -158,7 +159,8 @@ uint32_t lapic_id(void)
 
 void lapic_eoi(void)
 {
-    write(REG_EOI, 0);
+    if (mode != LAPIC_NONE)
+        write(REG_EOI, 0);
 }
 
 uint32_t lapic_errors(void)

@@ -14,6 +14,7 @@
 #include "arch/image.h"
 #include "arch/lapic.h"
 #include "arch/paging.h"
+#include "arch/port.h"
 #include "arch/trap.h"
 #include "arch/tsc.h"
 #include "kernel/str.h"
@@ -357,6 +358,10 @@ void smp_wake(unsigned core)
 
 /* --- NMI --- */
 
+#define NMI_STATUS 0x61 /* the chipset's: which of the board's errors has raised an NMI */
+#define NMI_SERR   BIT(7)
+#define NMI_IOCHK  BIT(6)
+
 static void leave_trace(struct cpu *cpu, const struct trap_frame *frame)
 {
     cpu->trace.rip[0] = frame->rip;
@@ -366,11 +371,10 @@ static void leave_trace(struct cpu *cpu, const struct trap_frame *frame)
 bool smp_nmi(const struct trap_frame *frame)
 {
     struct cpu *cpu = cpu_this();
-    bool is_ours = false;
-    if (__atomic_load_n(&cpu->is_trace_wanted, __ATOMIC_ACQUIRE)) {
+    bool is_ours = __atomic_load_n(&cpu->is_trace_wanted, __ATOMIC_ACQUIRE);
+    if (is_ours) {
         leave_trace(cpu, frame);
         __atomic_store_n(&cpu->is_trace_wanted, false, __ATOMIC_RELEASE);
-        is_ours = true;
     }
     if (__atomic_load_n(&cpu->is_stop_wanted, __ATOMIC_ACQUIRE)) {
         leave_trace(cpu, frame);
@@ -378,7 +382,14 @@ bool smp_nmi(const struct trap_frame *frame)
         for (;;)
             cpu_halt();
     }
-    return is_ours;
+    if (is_ours)
+        return true;
+    if (port_in8(NMI_STATUS) & (NMI_SERR | NMI_IOCHK))
+        return false;
+    uint64_t *strays = &cpu->irqs[TRAP_NMI].count;
+    leave_trace(cpu, frame);
+    __atomic_store_n(strays, *strays + 1, __ATOMIC_RELEASE);
+    return true;
 }
 
 bool smp_trace(unsigned core)

@@ -50,8 +50,6 @@ struct cpu {
 
     /* Written by the core alone, now and then. */
     uint64_t interrupts __attribute__((aligned(CACHE_LINE_BYTES))); /* taken, of all kinds */
-    uint64_t strays;             /* of these: nobody had asked for them */
-    uint64_t spurious, apic_errors;
     uint64_t sleeps;
     uint64_t first_tsc;          /* the first round that found a frame; 0: none yet */
     struct hist stalls; /* ns between two rounds, from a millisecond on */
@@ -116,7 +114,8 @@ bool smp_trace(unsigned core);
 /* Stop all other cores for good, by NMI; for panic. They leave their traces. */
 void smp_stop_others(void);
 
-/* The NMI's handler: true if it was one of ours, false if it came from the platform. */
+/* The NMI's handler. False: the board cries out, for the chipset names an error. True: it was one of
+ * ours; or nobody knows whose, then it is counted as vector 2 of this core, with a trace. */
 struct trap_frame;
 bool smp_nmi(const struct trap_frame *frame);
 

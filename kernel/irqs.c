@@ -22,7 +22,7 @@ static void row(const struct call *call, unsigned core, unsigned vector, const c
     }
 }
 
-/* What a vector of the LAPIC's own is for; NULL: one that nobody has asked for. */
+/* What a vector that nobody has taken is for. */
 static const char *own_name(unsigned vector)
 {
     switch (vector) {
@@ -32,8 +32,10 @@ static const char *own_name(unsigned vector)
         return "wake-up by another core";
     case IRQ_APIC_ERROR:
         return "LAPIC error";
+    case IRQ_SPURIOUS:
+        return "spurious";
     default:
-        return NULL;
+        return "stray";
     }
 }
 
@@ -43,14 +45,11 @@ static enum command_result show_irqs(const struct call *call)
         out_text(call->out, "core vector          count  name\n");
     for (unsigned i = 0; i < cpus_n; i++) {
         const struct cpu *cpu = cpus[i];
-        for (unsigned v = IRQ_FIRST; v < IRQ_SPURIOUS; v++) {
+        for (unsigned v = 0; v < IRQ_VECTORS; v++) { /* an NMI is one, too */
             const struct irq_slot *slot = &cpu->irqs[v];
-            const char *name = slot->name ? slot->name : own_name(v);
             if (slot->name || slot->count > 0)
-                row(call, i, v, name ? name : "stray", slot->count);
+                row(call, i, v, slot->name ? slot->name : own_name(v), slot->count);
         }
-        if (cpu->spurious > 0)
-            row(call, i, IRQ_SPURIOUS, "spurious", cpu->spurious);
     }
     return COMMAND_DONE;
 }

@@ -67,7 +67,6 @@ void selftest_core_silent(void)
 void selftest_nmi(void)
 {
     lapic_send_nmi(cpu_this()->apic_id);
-    tsc_wait_us(1000000);
 }
 
 /* --- wake-ups --- */

@@ -3,6 +3,7 @@
  */
 #include "kernel/watch.h"
 #include "arch/image.h"
+#include "arch/trap.h"
 #include "arch/tsc.h"
 #include "kernel/ksym.h"
 #include "kernel/log.h"
@@ -10,6 +11,7 @@
 SETTLED uint64_t watch_stall_tsc = ~0ull;
 static uint64_t silent_tsc;
 static bool is_named[CPUS_MAX];
+static uint64_t nmis_told[CPUS_MAX];
 
 void watch_init(void)
 {
@@ -35,10 +37,24 @@ void watch_log_trace(const struct cpu_trace *trace)
     }
 }
 
+/* The first, and then each time that there are twice as many. */
+static void tell_nmis(unsigned core)
+{
+    uint64_t n = __atomic_load_n(&cpus[core]->irqs[TRAP_NMI].count, __ATOMIC_ACQUIRE);
+    if (n <= nmis_told[core])
+        return;
+    nmis_told[core] = 2 * n - 1;
+    log_warn("core %u: %lu NMIs that nobody asked for; at the last it was at", core, n);
+    watch_log_trace(&cpus[core]->trace);
+}
+
 void watch_poll(void)
 {
-    for (unsigned i = 1; i < cpus_n; i++) {
+    for (unsigned i = 0; i < cpus_n; i++) {
         struct cpu *cpu = cpus[i];
+        tell_nmis(i);
+        if (i == 0)
+            continue;
         /* Asleep first: a core that wakes stamps before it says that it is awake. */
         if (__atomic_load_n(&cpu->state, __ATOMIC_ACQUIRE) != CPU_RUNNING ||
             __atomic_load_n(&cpu->is_asleep, __ATOMIC_ACQUIRE)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Is every core alive? Each stamps its rounds; a round that took a millisecond or more is counted
  * in the core's histogram, and a core that is neither asleep nor stamping for WATCH_SILENT_NS is
- * named on the console with a backtrace, taken by NMI.
+ * named on the console with a backtrace, taken by NMI. An NMI that nobody asked for is told of.
  */
 #ifndef KERNEL_WATCH_H
 #define KERNEL_WATCH_H

@@ -164,6 +164,7 @@ struct x540_truth {
     uint64_t dropped_filter, dropped_missed, dropped_no_descriptor, dropped_error;
     uint64_t dropped_link_down, dropped_rx_off, dropped_oversize, dropped_undersize;
     uint64_t dma_refused, interrupts;
+    uint64_t stray_bytes; /* bytes other than 0 that reads by X540_EVIL_DMA have brought */
 };
 struct x540_truth x540_truth(const struct x540 *card);
 

@@ -40,6 +40,8 @@ static void stray_dma(struct x540 *card, uint64_t arg)
     if (ok && (arg & X540_EVIL_DMA_READ))
         ok = card->env.dma_read(card->env.opaque, addr, bytes, sizeof(bytes));
     card->in_dma = false;
+    for (unsigned i = 0; ok && (arg & X540_EVIL_DMA_READ) && i < sizeof(bytes); i++)
+        card->truth.stray_bytes += bytes[i] != 0;
     card->truth.dma_refused += !ok;
 }
 

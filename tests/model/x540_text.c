@@ -133,7 +133,7 @@ void x540_print_truth(const struct x540 *card, FILE *out)
         TRUTH(frames_out), TRUTH(bytes_out), TRUTH(dropped_filter), TRUTH(dropped_missed),
         TRUTH(dropped_no_descriptor), TRUTH(dropped_error), TRUTH(dropped_link_down),
         TRUTH(dropped_rx_off), TRUTH(dropped_oversize), TRUTH(dropped_undersize),
-        TRUTH(dma_refused), TRUTH(interrupts),
+        TRUTH(dma_refused), TRUTH(interrupts), TRUTH(stray_bytes),
 #undef TRUTH
     };
 

@@ -252,6 +252,9 @@ static void stray_dma(struct pair *p)
     assert_int_equal(p->b->dma_reads, reads);
     evil(p, X540_EVIL_DMA, at | X540_EVIL_DMA_READ);
     assert_int_equal(p->b->dma_reads, reads + 1);
+    assert_int_equal(x540_truth(p->b->card).stray_bytes, 0); /* all were 0 */
+    evil(p, X540_EVIL_DMA, (at + 128) | X540_EVIL_DMA_WRITE | X540_EVIL_DMA_READ);
+    assert_int_equal(x540_truth(p->b->card).stray_bytes, 64);
     assert_int_equal(x540_truth(p->b->card).dma_refused, 0);
     evil(p, X540_EVIL_DMA, nowhere | X540_EVIL_DMA_READ);
     evil(p, X540_EVIL_DMA, nowhere | X540_EVIL_DMA_WRITE);

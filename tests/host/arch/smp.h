@@ -15,7 +15,7 @@ struct cpu {
     struct cpu *self;
     uint32_t index, apic_id;
     uint64_t loop_tsc, polls, empty_polls;
-    uint64_t interrupts, strays, spurious, apic_errors, sleeps, first_tsc;
+    uint64_t interrupts, sleeps, first_tsc;
     int64_t tsc_skew;
     struct hist stalls;
 };
