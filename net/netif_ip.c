@@ -215,14 +215,37 @@ static void send_back(struct netif *nif, const uint8_t *mac, const struct ip_vie
     }
 }
 
+struct netif_face netif_turn(struct netif *nif, const struct netif_face *to)
+{
+    struct netif_face was = {.send_context = nif->send_context};
+
+    memcpy(was.mac, nif->mac, 6);
+    nif->send_context = to->send_context;
+    memcpy(nif->mac, to->mac, 6);
+    return was;
+}
+
+/* To where the first fragment came from: which may be another port than the last one came by, or the
+ * one whose frame is being handled. */
+static struct netif_face turn_to_first(struct netif *nif, const struct reass_slot *slot)
+{
+    struct netif_face first = {.send_context = slot->way};
+
+    memcpy(first.mac, slot->first + ETH_DST, 6);
+    return netif_turn(nif, &first);
+}
+
 void netif_expire(struct netif *nif)
 {
     uint64_t now_ns = netif_clock(nif);
 
     for (struct reass_slot *slot; (slot = reass_expired(nif->reass, now_ns)) != NULL;) {
-        if (slot->first_bytes != 0) /* RFC 1122 section 3.3.2: only if the first one came */
+        if (slot->first_bytes != 0) { /* RFC 1122 section 3.3.2: only if the first one came */
+            const struct netif_face was = turn_to_first(nif, slot);
             netif_error(nif, slot->first, slot->first_bytes - ETH_BYTES,
                         (struct icmp_error){ICMP_TIME_EXCEEDED, ICMP_REASSEMBLY_EXCEEDED, 0});
+            (void)netif_turn(nif, &was);
+        }
         nif->drops[DROP_ip_rest] += slot->frames;
         reass_free(nif->reass, slot);
     }
@@ -234,7 +257,8 @@ static uint32_t fragment_input(struct netif *nif, const uint8_t *frame, const st
         return netif_drop(nif, DROP_ip_fragment);
     netif_expire(nif);
     struct reass_slot *slot =
-        reass_add(nif->reass, ip, frame, netif_clock(nif), &nif->consumed, nif->drops);
+        reass_add(nif->reass, ip, frame, nif->send_context, netif_clock(nif), &nif->consumed,
+                  nif->drops);
     if (slot == NULL)
         return 0;
 
@@ -256,9 +280,11 @@ static uint32_t fragment_input(struct netif *nif, const uint8_t *frame, const st
         .frame = slot->first,
         .quote_bytes = slot->first_bytes - ETH_BYTES,
     };
+    const struct netif_face was = turn_to_first(nif, slot);
     struct verdict verdict = deliver(nif, &m);
     if (verdict.answer != 0)
-        send_back(nif, frame + ETH_SRC, &whole, slot->data, verdict.answer, verdict.ttl);
+        send_back(nif, slot->first + ETH_SRC, &whole, slot->data, verdict.answer, verdict.ttl);
+    (void)netif_turn(nif, &was);
     if (verdict.why == DROP_NONE)
         nif->consumed += slot->frames;
     else

@@ -81,7 +81,8 @@ static uint32_t blocks_there(const struct reass_slot *slot, uint32_t at, uint32_
 }
 
 struct reass_slot *reass_add(struct reass *reass, const struct ip_view *ip, const uint8_t *frame,
-                             uint64_t now_ns, uint64_t *consumed, uint64_t drops[DROP_COUNT])
+                             void *way, uint64_t now_ns, uint64_t *consumed,
+                             uint64_t drops[DROP_COUNT])
 {
     const uint8_t *header = frame + ETH_BYTES, *data = header + ip->header_bytes;
     uint32_t field = wire_get16(header + IP_FRAGMENT), at = (field & IP_FRAGMENT_OFFSET) * 8;
@@ -133,6 +134,7 @@ struct reass_slot *reass_add(struct reass *reass, const struct ip_view *ip, cons
         slot->ttl = ip->ttl;
         slot->first_bytes = MIN(ETH_BYTES + ip->total_bytes, REASS_QUOTE);
         memcpy(slot->first, frame, slot->first_bytes);
+        slot->way = way;
     }
     return slot->end != 0 && slot->blocks == (slot->end + 7) / 8 ? slot : NULL;
 }

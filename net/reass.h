@@ -38,6 +38,7 @@ struct reass_slot {
     uint32_t top;      /* where the fragment that reaches farthest ends */
     uint32_t blocks;   /* of 8 bytes, that are there */
     uint32_t first_bytes;        /* of `first`; 0: the first fragment is still to come */
+    void *way;                   /* of `first`: as reass_add was told */
     uint8_t first[REASS_QUOTE];  /* its beginning, Ethernet header and all */
     uint8_t have[(REASS_BYTES + 63) / 64]; /* a bit for each block */
     uint8_t data[65536];
@@ -48,12 +49,14 @@ struct reass {
     struct reass_slot slots[REASS_SLOTS];
 };
 
-/* Take a fragment: the frame, whose header ip_parse found good. NULL: it is held, or settled: a
+/* Take a fragment: the frame, whose header ip_parse found good; `way` is kept with the first one, so
+ * that its sender can be told. NULL: it is held, or settled: a
  * repetition is counted in *consumed; in drops, it, and others of the datagram or of one that gave
  * way. Else the slot of the datagram that it completes: `end` bytes in data, slot->frames frames
  * (of which this is one) that the caller settles; then reass_free. */
 struct reass_slot *reass_add(struct reass *reass, const struct ip_view *ip, const uint8_t *frame,
-                             uint64_t now_ns, uint64_t *consumed, uint64_t drops[DROP_COUNT]);
+                             void *way, uint64_t now_ns, uint64_t *consumed,
+                             uint64_t drops[DROP_COUNT]);
 
 /* A slot whose time is over, or NULL. The caller settles its frames, then reass_free. */
 struct reass_slot *reass_expired(struct reass *reass, uint64_t now_ns);

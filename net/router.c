@@ -94,16 +94,13 @@ static uint32_t send(const struct trip *trip, struct port *out, const uint8_t *f
 static uint32_t to_stack(const struct trip *trip, struct netif *owner, uint8_t *frame,
                          uint32_t length)
 {
-    void *home = owner->send_context;
-    uint8_t mac[6];
+    struct netif_face in = {.send_context = trip->in};
 
     /* For this frame it is the stack of the port by which the frame came. */
-    memcpy(mac, owner->mac, 6);
-    memcpy(owner->mac, trip->in->mac, 6);
-    owner->send_context = trip->in;
+    memcpy(in.mac, trip->in->mac, 6);
+    const struct netif_face home = netif_turn(owner, &in);
     uint32_t answer = netif_input(owner, frame, length);
-    owner->send_context = home;
-    memcpy(owner->mac, mac, 6);
+    (void)netif_turn(owner, &home);
     return answer != 0 ? send(trip, trip->in, frame, answer) : 0;
 }
 

@@ -7,6 +7,8 @@
  *  - every pair of header bytes at their extremes, checksum right;
  *  - every header checksum, with each TTL that matters;
  *  - what is forwarded, byte by byte: by the lane, by another port, back by the same port;
+ *  - fragments for one port's address that came by another: answers and errors leave where the first
+ *    one came in, whichever port is at work when their time is over;
  *  - neighbours: frames wait for ARP, and no more than there is room for; one that does not answer
  *    is reported; a new MAC address is taken up; hosts give way when there are too many.
  */
@@ -244,6 +246,71 @@ static void route__from_a_port_without_partner__by_side_queues(void **state)
     is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 10));
 }
 
+/* A fragment of 8 bytes and more from the neighbour .10 of a port to port 1's address. */
+static void make_fragment(uint8_t *frame, unsigned port, uint16_t id, uint16_t word)
+{
+    uint32_t from = ports[port].netif->ip + 9;
+
+    make(frame, 34 + 24, ADDRESS(198, 51, 100, 1), 0);
+    memcpy(frame, ports[port].mac, 6);
+    mac_of(port, from, frame + 6);
+    wire_put32(frame + 26, from);
+    wire_put16(frame + 18, id);
+    wire_put16(frame + 20, word);
+    mend(frame);
+}
+
+/* The one frame that left told the host on port 0 that the rest of `first` did not come. */
+static void is_told_by_port_0(const uint8_t *first)
+{
+    assert_int_equal(sent_n, 1);
+    assert_int_equal(sent[0].port, 0);
+    assert_memory_equal(sent[0].bytes, first + 6, 6);
+    assert_memory_equal(sent[0].bytes + 6, ports[0].mac, 6);
+    assert_int_equal(wire_get32(sent[0].bytes + 30), HOST_IP);
+    assert_int_equal(sent[0].bytes[34], ICMP_TIME_EXCEEDED);
+    assert_int_equal(sent[0].bytes[35], ICMP_REASSEMBLY_EXCEEDED);
+    assert_memory_equal(sent[0].bytes + 42, first + 14, 44);
+}
+
+static void route__fragments_by_another_port__answered_where_the_first_came_in(void **state)
+{
+    (void)state;
+    uint8_t first[128], other[128];
+
+    /* Their time is over when the service looks. */
+    make_fragment(first, 0, 1, 0x2000);
+    give(first, 58);
+    assert_int_equal(sent_n, 0);
+    pass(REASS_NS + SECOND);
+    is_told_by_port_0(first);
+
+    /* Or when a fragment comes by a third port, to the same address. */
+    give(first, 58);
+    machine_wait_ns(REASS_NS + SECOND);
+    make_fragment(other, 2, 2, 0x2000);
+    give_by(2, other, 58);
+    is_told_by_port_0(first);
+
+    /* The last one by a third port, from the same sender: what they make is of no protocol. */
+    give(first, 58);
+    memcpy(other, first, 58);
+    memcpy(other, ports[2].mac, 6);
+    wire_put16(other + 20, 3);
+    mend(other);
+    give_by(2, other, 58);
+    assert_int_equal(sent_n, 0); /* as UDP, its checksum is wrong */
+    first[23] = other[23] = 99;
+    mend(first);
+    mend(other);
+    give(first, 58);
+    give_by(2, other, 58);
+    assert_int_equal(sent_n, 1);
+    assert_int_equal(sent[0].port, 0);
+    assert_int_equal(sent[0].bytes[35], ICMP_PROTOCOL_UNREACHABLE);
+    assert_memory_equal(sent[0].bytes, first + 6, 6);
+}
+
 static void route__output_without_link__reported_and_others_go_on(void **state)
 {
     (void)state;
@@ -402,6 +469,7 @@ int main(void)
         TEST(route__fewer_bytes_than_the_frame_has__the_rest_is_left_out),
         TEST(route__shortest_frame_with_padding__is_fast),
         TEST(route__from_a_port_without_partner__by_side_queues),
+        TEST(route__fragments_by_another_port__answered_where_the_first_came_in),
         TEST(route__output_without_link__reported_and_others_go_on),
         TEST(route__host_of_a_net__waits_for_arp_then_goes_fast),
         TEST(route__host_that_is_gone__is_forgotten),
