@@ -78,10 +78,11 @@ static void burgle(const struct pci_dev *pci, void *context)
     for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
         for (unsigned to_memory = 0; to_memory < 2; to_memory++) {
             /* Of the data page, where counters live, the first word. */
-            const volatile uint64_t *word = (const volatile uint64_t *)image_data_start;
-            uint64_t before[] = {sum(tables), sum(heap), *word};
+            const uint64_t *word = (const uint64_t *)image_data_start;
+            uint64_t before[] = {sum(tables), sum(heap), __atomic_load_n(word, __ATOMIC_RELAXED)};
             attempt(pci, regs, targets[i], to_memory);
-            *changed += before[0] != sum(tables) || before[1] != sum(heap) || before[2] != *word;
+            *changed += before[0] != sum(tables) || before[1] != sum(heap) ||
+                        before[2] != __atomic_load_n(word, __ATOMIC_RELAXED);
         }
     pci_command(pci, 0, PCI_COMMAND_MASTER);
 }

@@ -55,14 +55,17 @@ void watch_poll(void)
         tell_nmis(i);
         if (i == 0)
             continue;
-        /* Asleep first: a core that wakes stamps before it says that it is awake. */
-        if (__atomic_load_n(&cpu->state, __ATOMIC_ACQUIRE) != CPU_RUNNING ||
-            __atomic_load_n(&cpu->is_asleep, __ATOMIC_ACQUIRE)) {
-            is_named[i] = false;
+        if (__atomic_load_n(&cpu->state, __ATOMIC_ACQUIRE) != CPU_RUNNING)
             continue;
-        }
+        /* Asleep first: a core that wakes stamps before it says that it is awake. */
+        bool is_asleep = __atomic_load_n(&cpu->is_asleep, __ATOMIC_ACQUIRE);
         uint64_t stamp = __atomic_load_n(&cpu->loop_tsc, __ATOMIC_RELAXED);
         int64_t silent = (int64_t)(cpu_tsc() + (uint64_t)cpu->tsc_skew - stamp);
+        if (is_asleep) {
+            if (silent > (int64_t)silent_tsc)
+                smp_wake(i); /* does it still? */
+            silent -= WATCH_SLEEP * (int64_t)silent_tsc;
+        }
         if (silent < (int64_t)silent_tsc) {
             if (is_named[i])
                 log_warn("core %u is back", i);

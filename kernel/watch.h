@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Is every core alive? Each stamps its rounds; a round that took a millisecond or more is counted
- * in the core's histogram, and a core that is neither asleep nor stamping for WATCH_SILENT_NS is
- * named on the console with a backtrace, taken by NMI. An NMI that nobody asked for is told of.
+ * in the core's histogram, and a core that does not stamp for WATCH_SILENT_NS is named on the console
+ * with a backtrace, taken by NMI. One that sleeps so long is woken, and has WATCH_SLEEP times as long
+ * to stamp: an INIT that was sent to it would show in nothing else. An NMI that nobody asked for is
+ * told of.
  */
 #ifndef KERNEL_WATCH_H
 #define KERNEL_WATCH_H
@@ -11,6 +13,7 @@
 
 #define WATCH_STALL_NS  1000000u
 #define WATCH_SILENT_NS 700000000u
+#define WATCH_SLEEP     8
 
 /* WATCH_STALL_NS in ticks; set by watch_init. */
 extern uint64_t watch_stall_tsc;
