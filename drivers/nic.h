@@ -21,7 +21,9 @@
 #include "kernel/dma.h"
 
 #define PORTS_MAX 8u
+#ifndef LANE_SLOTS /* tests/bench sets others, for a curve over the ring's size */
 #define LANE_SLOTS 512u
+#endif
 #define SLOT_BYTES 2048u
 #define LANE_BURST 32u /* frames between two writes of the tail; LANE_SLOTS is a multiple */
 #define LANE_GROUP 8u  /* frames that one look at the last of them finds done; divides LANE_BURST */

@@ -33,12 +33,13 @@
 #include "tests/bench/traffic.h"
 #include "tests/model/x540_core.h"
 
-enum { PORTS = 2, RING = 512, BURST_MAX = 32, BUFFERS = 8191, WARM_ROUNDS = 64 };
+enum { PORTS = 2, RING = 512, RING_MAX = 4096, BURST_MAX = 32, WARM_ROUNDS = 64 };
 #define REGISTERS 0x2000000000ull
 #define SPAN 0x40000000ull
 
 static struct x540 *cards[PORTS];
 static uint64_t now_ns;
+static unsigned ring; /* slots of each */
 static struct rte_lpm *table;
 static struct rte_ether_addr macs[PORTS], hops[PORTS * BENCH_GATEWAYS];
 static const uint8_t neighbour[6] = {0x02, 0, 0, 0, 0, 0x77};
@@ -182,10 +183,11 @@ void __wrap_rte_delay_us_sleep(unsigned us)
 
 static void add_cards(void)
 {
-    static char sysfs[] = "build/bench/sysfs";
+    const char *given = getenv("BENCH_SYSFS"); /* runs beside each other have each their own */
+    const char *sysfs = given ? given : "build/bench/sysfs";
 
     if (mkdir(sysfs, 0755) != 0 && errno != EEXIST)
-        fail("no folder build/bench: start it at the top of the tree");
+        fail("no folder for sysfs: start it at the top of the tree");
     setenv("SYSFS_PCI_DEVICES", sysfs, 1);
     for (unsigned i = 0; i < PORTS; i++) {
         const struct x540_config config = {
@@ -339,7 +341,7 @@ uint16_t ixgbe_recv_pkts_vec(void *queue, struct rte_mbuf **packets, uint16_t n)
 
 static void set_up(bool wants_checksums)
 {
-    char *arguments[] = {"bench_dpdk", "-l", "0", "--no-huge", "-m", "256", "--no-shconf",
+    char *arguments[] = {"bench_dpdk", "-l", "0", "--no-huge", "-m", "512", "--no-shconf",
                          "--no-telemetry", "--iova-mode=va", "--log-level=error", NULL};
     const struct rte_eth_conf conf = {
         .rxmode.offloads = wants_checksums ? RTE_ETH_RX_OFFLOAD_CHECKSUM : 0,
@@ -350,14 +352,18 @@ static void set_up(bool wants_checksums)
         fail("rte_eal_init");
     if (rte_eth_dev_count_avail() != PORTS)
         fail("DPDK's driver did not take both cards");
-    struct rte_mempool *pool = rte_pktmbuf_pool_create("frames", BUFFERS, 256, 0,
+    ring = traffic_number("BENCH_RING", RING);
+    if (ring > RING_MAX)
+        fail("rings of at most 4096");
+    unsigned buffers = (ring > RING ? 32u : 8u) * 1024 - 1;
+    struct rte_mempool *pool = rte_pktmbuf_pool_create("frames", buffers, 256, 0,
                                                        RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     if (!pool)
         fail("no memory for buffers");
     for (uint16_t p = 0; p < PORTS; p++)
         if (rte_eth_dev_configure(p, 1, 1, &conf) ||
-            rte_eth_rx_queue_setup(p, 0, RING, SOCKET_ID_ANY, NULL, pool) ||
-            rte_eth_tx_queue_setup(p, 0, RING, SOCKET_ID_ANY, NULL) || rte_eth_dev_start(p) ||
+            rte_eth_rx_queue_setup(p, 0, (uint16_t)ring, SOCKET_ID_ANY, NULL, pool) ||
+            rte_eth_tx_queue_setup(p, 0, (uint16_t)ring, SOCKET_ID_ANY, NULL) || rte_eth_dev_start(p) ||
             rte_eth_promiscuous_enable(p))
             fail("a port did not start");
     for (unsigned i = 0; i < 100 && !(x540_link_is_up(cards[0]) && x540_link_is_up(cards[1])); i++)
@@ -440,7 +446,8 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "route") == 0)
         fill_table();
     /* Rings go round and buffers come back before anything is counted. */
-    (void)run(loop, BURST_MAX, WARM_ROUNDS * PORTS * BURST_MAX);
+    unsigned warm = ring > RING ? 2 * ring / BURST_MAX : WARM_ROUNDS;
+    (void)run(loop, BURST_MAX, (uint64_t)warm * PORTS * BURST_MAX);
     clock_forget();
     CALLGRIND_START_INSTRUMENTATION;
     CALLGRIND_ZERO_STATS;

@@ -13,16 +13,36 @@ BENCH_OURS := $(wildcard drivers/*.c drivers/x540/*.c net/app/*.c) \
     boot/cmdline.c kernel/parse.c kernel/fmt.c
 BENCH_HOST := tests/bench/bench_loop.c tests/bench/traffic.c tests/bench/probes.c tests/bench/bar.c tests/bench/routes.c tests/host/machine.c tests/host/trial_cmd.c $(MODEL)
 
-$(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS)): build/bench/obj/%.o: %.c
+$(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS)): build/bench/obj/%.o: %.c tests/bench/rules.mk Makefile
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_CFLAGS) $(IMAGE_SMALL) $(if $(filter $(IMAGE_FAST) net/app/%,$*),-O2) -c -o $@ $<
 
-$(patsubst %.c,build/bench/obj/%.o,$(BENCH_HOST)): build/bench/obj/%.o: %.c
+$(patsubst %.c,build/bench/obj/%.o,$(BENCH_HOST)): build/bench/obj/%.o: %.c tests/bench/rules.mk Makefile
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_MODEL_CFLAGS) -c -o $@ $<
 
 build/bench/bench_loop: $(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS) $(BENCH_HOST))
 	$(CC) -no-pie -o $@ $^
+
+# The same with other rings: LANE_SLOTS is a constant of the image. build/bench/bench_loop-128 and so on;
+# of its objects, the model's alone know nothing of it. (64 slots cannot hold a burst of 32 that comes
+# beside one that leaves.)
+BENCH_RINGS := 128 256 1024 2048 4096
+BENCH_RING_HOST := $(filter-out $(MODEL),$(BENCH_HOST))
+define BENCH_RING_RULES
+$(patsubst %.c,build/bench/ring/$1/%.o,$(BENCH_OURS)): build/bench/ring/$1/%.o: %.c tests/bench/rules.mk Makefile
+	@mkdir -p $$(@D)
+	$$(CC) $$(BENCH_CFLAGS) $$(IMAGE_SMALL) $$(if $$(filter $$(IMAGE_FAST) net/app/%,$$*),-O2) -DLANE_SLOTS=$1u -c -o $$@ $$<
+
+$(patsubst %.c,build/bench/ring/$1/%.o,$(BENCH_RING_HOST)): build/bench/ring/$1/%.o: %.c tests/bench/rules.mk Makefile
+	@mkdir -p $$(@D)
+	$$(CC) $$(BENCH_MODEL_CFLAGS) -DLANE_SLOTS=$1u -c -o $$@ $$<
+
+build/bench/bench_loop-$1: $(patsubst %.c,build/bench/ring/$1/%.o,$(BENCH_OURS) $(BENCH_RING_HOST)) $(patsubst %.c,build/bench/obj/%.o,$(MODEL))
+	$$(CC) -no-pie -o $$@ $$^
+endef
+$(foreach slots,$(BENCH_RINGS),$(eval $(call BENCH_RING_RULES,$(slots))))
+BENCH_RING_PROGRAMS := $(addprefix build/bench/bench_loop-,$(BENCH_RINGS))
 
 # DPDK's driver on the same model: Debian's static libraries, and of its drivers only the three
 # that are needed, whole, since they register themselves.
@@ -32,7 +52,7 @@ DPDK_LIBS := $(patsubst %,-l:librte_%.a,$(foreach l,security cryptodev ethdev lp
     net mbuf mempool ring pci eal kvargs telemetry log,$(if $(wildcard $(DPDK_DIR)/librte_$l.a),$l)))
 BENCH_DPDK := tests/bench/bench_dpdk.c tests/bench/traffic.c tests/bench/routes.c tests/bench/bar.c $(MODEL_SRCS)
 
-build/bench/obj/tests/bench/bench_dpdk.o: tests/bench/bench_dpdk.c
+build/bench/obj/tests/bench/bench_dpdk.o: tests/bench/bench_dpdk.c tests/bench/rules.mk Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -g -O2 -fno-pic -Wall -Wextra $(HOST_INC) $$(pkg-config --cflags libdpdk) -MMD -MP -c -o $@ $<
 
@@ -42,6 +62,11 @@ build/bench/bench_dpdk: $(patsubst %.c,build/bench/obj/%.o,$(BENCH_DPDK))
 	    -Wl,--start-group $(DPDK_LIBS) -Wl,--end-group \
 	    $$(pkg-config --libs --static libdpdk | tr ' ' '\n' | grep -xE -e '-l(archive|bsd|numa|fdt)') \
 	    -lpthread -lm -ldl
+
+# What runs in the Linux guest: static, and where no other program lies.
+build/bench/linux_end: tests/bench/linux_end.c tests/bench/rules.mk Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(HOST_WARN) -static -no-pie -Wl,-Ttext-segment=0x40000000 -o $@ $<
 
 BENCH_PROGRAMS := build/bench/bench_loop build/bench/bench_dpdk
 .PHONY: bench-programs
@@ -54,4 +79,4 @@ build/bench/count.so: tests/bench/count_plugin.c build/x540.so
 	    -I$(lastword $(sort $(wildcard build/qemu-src-*/include/qemu))) \
 	    $$(pkg-config --cflags glib-2.0) -o $@ $<
 
--include $(shell find build/bench/obj -name '*.d' 2>/dev/null)
+-include $(shell find build/bench/obj build/bench/ring -name '*.d' 2>/dev/null)

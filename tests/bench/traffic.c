@@ -32,6 +32,16 @@ void traffic_checksum(uint8_t *at, const uint8_t *bytes, unsigned n, uint32_t su
     at[1] = (uint8_t)~sum;
 }
 
+/* That of a datagram: one that comes to zero goes as all ones, since zero says that there is none. */
+static void udp_checksum(uint8_t *f)
+{
+    const uint32_t udp_bytes = traffic_bytes - AT_UDP;
+
+    traffic_checksum(f + 40, f + AT_ADDRESSES, (udp_bytes + 8 + 1) & ~1u, 17 + udp_bytes);
+    if (!(f[40] | f[41]))
+        memset(f + 40, 0xFF, 2);
+}
+
 static void put16(uint8_t *at, uint32_t v)
 {
     at[0] = (uint8_t)(v >> 8);
@@ -100,7 +110,6 @@ static void pass_on(unsigned port, uint8_t *frame)
 static void measure(unsigned port, uint64_t i, uint16_t flow, uint8_t *frame)
 {
     static uint32_t next[2][4096];
-    const uint32_t udp_bytes = traffic_bytes - AT_UDP;
 
     memset(frame + AT_NUMBER, 0, traffic_bytes - AT_NUMBER);
     put16(frame + AT_UDP, 49152 + flow % 4096);
@@ -110,7 +119,7 @@ static void measure(unsigned port, uint64_t i, uint16_t flow, uint8_t *frame)
     memcpy(frame + 50, &next[port][flow % 4096], 4);
     next[port][flow % 4096]++;
     memset(frame + 40, 0, 2);
-    traffic_checksum(frame + 40, frame + AT_ADDRESSES, (udp_bytes + 8 + 1) & ~1u, 17 + udp_bytes);
+    udp_checksum(frame);
 }
 
 static const struct traffic traffics[] = {
@@ -137,7 +146,7 @@ static void lay_out(unsigned port, uint64_t i, uint16_t flow, uint8_t *f)
 {
     const uint32_t ip_bytes = traffic_bytes - AT_IP, udp_bytes = traffic_bytes - AT_UDP;
 
-    memset(f, 0, traffic_bytes);
+    memset(f, 0, (traffic_bytes + 1) & ~1u); /* a checksum takes two bytes at a time */
     memcpy(f, traffic_mac[port], 6);
     memcpy(f + 6, "\x02\x00\x00\x00\x00\x77\x08\x00", 8);
     memcpy(f + AT_IP, "\x45\x00\x00\x00\x00\x00\x40\x00\x40\x11\x00\x00", 12);
@@ -151,7 +160,7 @@ static void lay_out(unsigned port, uint64_t i, uint16_t flow, uint8_t *f)
     memcpy(f + AT_NUMBER, &i, sizeof(i));
     memcpy(f + AT_FLOW, &flow, sizeof(flow));
     traffic_checksum(f + 24, f + AT_IP, 20, 0);
-    traffic_checksum(f + 40, f + AT_ADDRESSES, (udp_bytes + 8 + 1) & ~1u, 17 + udp_bytes);
+    udp_checksum(f);
     if (traffic->make)
         traffic->make(port, i, flow, f);
 }
