@@ -33,7 +33,7 @@ sys.path.insert(0, f"{ROOT}/tests/tools")
 import debian  # noqa: E402
 
 PROGRAMS = ("ip", "ethtool", "iperf3", "ping", "taskset")
-MODULES = ("ixgbe", "8021q", "pktgen", "e1000e", "virtio_net", "virtio_pci")
+MODULES = ("ixgbe", "8021q", "bridge", "pktgen", "e1000e", "virtio_net", "virtio_pci")
 
 # What the kernel must never say while a test runs: its own alarms and the driver's.
 ALARMS = re.compile(r"WARNING:|BUG[: ]|Oops|Call Trace|general protection|NETDEV WATCHDOG|Tx Unit Hang"
@@ -106,11 +106,12 @@ def kernel(package="linux-image-amd64", suite=None):
     name = apt.dependency(package, r"linux-image-\d.*-amd64")
     version = re.search(r"^Version: (\S+)", apt.query("show", name), re.MULTILINE).group(1)
     folder = build / f"linux-{version.replace(':', '_')}"
-    if not (folder / "complete").exists():
+    complete, wanted = folder / "complete", " ".join(MODULES)
+    if not complete.exists() or complete.read_text(encoding="utf-8") != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "modules").mkdir(parents=True)
         _unpack(apt.binary(name), folder)
-        (folder / "complete").write_text("")
+        complete.write_text(wanted, encoding="utf-8")
     shutil.rmtree(work)
     return Kernel(folder)
 
@@ -199,8 +200,8 @@ def _program(archive, name):
             archive.file(library, Path(library).read_bytes())
 
 
-def initrd(linux, programs=PROGRAMS, modules=MODULES):
-    """The path of a root for this kernel, made anew if need be."""
+def initrd(linux, programs=PROGRAMS, own=(), modules=MODULES):
+    """The path of a root for this kernel, made anew. own: paths of static programs, put into /bin."""
     archive = Archive()
     archive.console()
     busybox = next((p for p in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(p)), None)
@@ -212,6 +213,8 @@ def initrd(linux, programs=PROGRAMS, modules=MODULES):
     archive.file("/init", AGENT.replace("FUNCTIONS\n", functions).encode())
     for name in programs:
         _program(archive, name)
+    for path in own:
+        archive.file(f"/bin/{Path(path).name}", Path(path).read_bytes())
     folder = f"/lib/modules/{linux.release}"
     order = linux.closure(modules)
     for name in order:
@@ -229,10 +232,11 @@ def initrd(linux, programs=PROGRAMS, modules=MODULES):
 # ---- The machine ----
 
 class LinuxGuest:
-    """Boot, run commands, stop. devices: QEMU's options for the cards; fds: what they name."""
+    """Boot, run commands, stop. devices: QEMU's options for the cards; fds: what they name; programs,
+    own: see initrd."""
 
     def __init__(self, folder, linux, devices, *, cores=4, memory_mb=768, iommu=False, append="",
-                 extra=(), fds=()):
+                 extra=(), fds=(), programs=PROGRAMS, own=(), boot_s=4 * PATIENCE_S):
         self.folder = folder
         self.linux = linux
         self.console_text = ""
@@ -253,7 +257,7 @@ class LinuxGuest:
         if iommu:
             command += ["-device", "intel-iommu,intremap=on"]
             words += " intel_iommu=on iommu.strict=1 iommu.passthrough=0"
-        command += ["-kernel", str(linux.image), "-initrd", str(initrd(linux)), "-append", words]
+        command += ["-kernel", str(linux.image), "-initrd", str(initrd(linux, programs, own)), "-append", words]
         command += list(devices) + list(extra)
         for name, fd in zip(("console", "agent"), ours):
             command += ["-chardev", f"socket,id={name},fd={fd}", "-serial", f"chardev:{name}"]
@@ -271,7 +275,7 @@ class LinuxGuest:
             reader.start()
         try:
             self.qmp.started()
-            self._wait(r"^@@ready$", 4 * PATIENCE_S, "the agent")
+            self._wait(r"^@@ready$", boot_s, "the agent")
         except Failure as failure:
             self.stop()
             raise Failure(f"the Linux guest did not start: {failure}\n"
