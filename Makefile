@@ -69,7 +69,7 @@ fuzz: ## each fuzzer for FUZZ_SECONDS (10); crashes are kept in build/fuzz/crash
 
 bench: ## our loops beside DPDK's, curves, the whole image; writes tests/bench/README.md
 	@tests/tools/setup.sh test
-	@+$(MAKE) --no-print-directory -s all $(BENCH_PROGRAMS) $(BENCH_RING_PROGRAMS) build/bench/count.so
+	@+$(MAKE) --no-print-directory -s all $(BENCH_PROGRAMS) $(BENCH_RING_PROGRAMS) build/bench/count.so build/bench/linux_end
 	@$(PYTHON) tests/bench/bench.py full
 
 bench-quick: ## counts of the loops against those recorded, as CI runs it

@@ -29,6 +29,9 @@ OBJECTS = {} # of variants of bench_loop: where their objects are, below BUILD
 FOREIGN = re.compile(r"x540_(frame_in|run|write|read|tx_run|rx_drain)$|traffic_|bar_|trapped$")
 
 
+LIMIT_S = 300  # of one run; the longest take half a minute
+
+
 class Failure(Exception):
     """A program did not do its work, or what was counted is not what was meant."""
 
@@ -68,12 +71,21 @@ def own_functions(program):
     return names
 
 
+def _finished(command, folder, env):
+    """A benchmark's program that has run; `folder` is its own."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL, timeout=LIMIT_S,
+                              env={**os.environ, "BENCH_SYSFS": f"{folder}/sysfs", **(env or {})})
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{' '.join(map(str, command[-5:]))}: not done in {LIMIT_S} s") from None
+
+
 def run(program, *arguments, env=None):
     """Run a benchmark without counting. Returns what it prints: packets, best and median cycles of a
     packet."""
-    command = [BUILD / program, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False,
-                          stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+    with tempfile.TemporaryDirectory() as folder:
+        done = _finished([BUILD / program, *map(str, arguments)], folder, env)
     if done.returncode:
         raise Failure(f"{program} {' '.join(map(str, arguments))}: "
                       f"{(done.stderr.strip().splitlines() or ['no word'])[-1]}")
@@ -86,13 +98,11 @@ def count(program, app, burst, frames, *more, env=None):
     share of each function in the instructions."""
     with tempfile.TemporaryDirectory() as folder:
         out = f"{folder}/callgrind.out"
-        done = subprocess.run(
+        done = _finished(
             ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--instr-atstart=no",
              "--collect-atstart=no", f"--toggle-collect={ROUND[program.split('-')[0]]}",
              "--toggle-collect=clock_cold", "--cache-sim=yes", "--branch-sim=yes", *CACHES, "--px-file-backed=allregs-at-mem-access",
-             BUILD / program, app, str(burst), str(frames), *map(str, more)],
-            capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-            env={**os.environ, **(env or {})})
+             BUILD / program, app, str(burst), str(frames), *map(str, more)], folder, env)
         if done.returncode:
             words = [line for line in done.stderr.splitlines() if not line.startswith("==")]
             raise Failure(f"{program} {app} {burst}: {(words or ['no word'])[-1]}")

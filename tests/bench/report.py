@@ -5,6 +5,8 @@ import json
 import pathlib
 import sys
 
+import judge
+
 README = pathlib.Path("tests/bench/README.md")
 PLOTS = pathlib.Path("build/bench")
 
@@ -17,7 +19,8 @@ and beside them DPDK's ixgbe driver (Debian's static library, unchanged, its vec
 same model and the same traffic. Every run checks what comes out, frame by frame, so a fast wrong
 loop fails. `make bench-quick` counts the loops alone and fails where one is worse than
 [recorded.json](recorded.json) says, by more than the tolerance there; `bench.py record` keeps new
-counts for the compiler at hand.
+counts for the compiler at hand. [tried.json](tried.json) says what was tried for each bar; where one
+is missed, it stands below the bars.
 
 How it is made: [count.py](count.py) counts with callgrind what runs inside one round;
 [bar.h](bar.h) stands for a card's registers, so that a driver's plain loads and stores reach the
@@ -30,13 +33,19 @@ nothing in the cache when a round begins.
 NOT_HERE = """
 ## Not measured
 
-- Linux with its ixgbe as bridge, router and echo on the same model: tests/qemu runs it, nothing
-  counts it yet.
 - DPDK beyond 100,000 routes: rte_lpm takes too long to take them up.
-- Ring size: it is a constant of the image, and no variants are built.
+- Flows beyond the routes' destinations: forward and echo keep nothing for a flow.
 - Generator and sink have no counterpart in DPDK here. Touch and MAC rewrite are DPDK's alone: the
   image has no such application.
 - Nothing here was measured on hardware.
+"""
+
+LINUX = """
+Linux is Debian's kernel {kernel} with its packaged ixgbe, one CPU, mitigations off, no IPv6, no packet
+filter: a bridge, a router, and an echo program with recvfrom and sendto. Its count is of everything the
+guest executes from one marker to the next, less as long a silence. It gets the image's frames
+([whole.py](whole.py)) through the same model, and both are judged by what comes out
+([linux_peer.py](linux_peer.py)).
 """
 
 
@@ -50,18 +59,77 @@ def number(value):
 
 
 def point(value, who):
-    if "failure" in value:
-        return "-"
-    inner = value.get(who, value if who == "ours" else None)
-    return "" if not inner else f"{inner['instructions']:.2f} ({inner['l1_misses']:.2f})"
+    """What a table shows of a point of a curve."""
+    if who not in value:
+        return ""
+    if "failure" in value[who]:
+        return f"failed: {value[who]['failure']}"
+    return f"{value[who]['instructions']:.2f} ({value[who]['l1_misses']:.2f})"
+
+
+def curves_of(result):
+    """(application, what, points) of each curve."""
+    for app, curves in result.get("scale", {}).items():
+        if app not in ("table", "shortened"):
+            for what, points in curves.items():
+                yield app, what, points
+
+
+def whole(result):
+    """The image beside Linux."""
+    image, linux = result.get("image", {}), result.get("linux", {})
+    out = ["\n## The whole image under QEMU, beside Linux\n\nGuest instructions a frame, bursts of so many "
+           "in flight. Of the image every round that handled frames counts, from its beginning to that of "
+           "the next (tests/qemu/test_whole_image.py).\n"]
+    out.append(LINUX.format(kernel=linux["kernel"]) if "kernel" in linux else
+               f"\nLinux was not measured: {linux.get('missing', 'its part failed')}.\n")
+    lines = []
+    for work in ("forward", "route", "echo"):
+        for n in (32, 1):
+            ours, theirs = image.get(f"whole_{work}_{n}"), linux.get(f"{work}/{n}")
+            if ours or theirs:
+                lines.append((f"{work}, {n} in flight", number(ours) if ours else "", theirs or "",
+                              f"{theirs / ours:.1f}" if ours and theirs else ""))
+    out.append("\n" + rows(("work", "ferrule", "Linux", "times"), lines))
+    rest = [(name, value) for name, value in sorted(image.items())
+            if not name.startswith(("whole_forward", "whole_route", "whole_echo"))]
+    out.append("\nThe image itself (tests/qemu/test_size.py):\n\n" + rows(("figure", "value"), rest))
+    return "".join(out)
+
+
+def scale_part(result):
+    out = ["\n## Scale\n\nInstructions a packet at bursts of 32; L1 misses in brackets.\n\n"]
+    for app, what, points in curves_of(result):
+        has_dpdk = any("dpdk" in p for _, p in points)
+        out.append(rows((f"{app}: {what}", "ours") + (("DPDK",) if has_dpdk else ()),
+                        [(v, point(p, "ours")) + ((point(p, "dpdk"),) if has_dpdk else ())
+                         for v, p in points]) + "\n")
+    table = result["scale"].get("table", {})
+    out.append("Routes, made: tests/bench/routes.c. ")
+    if "prefixes" in table:
+        out.append(f"Routes, real: of the {table['prefixes']} prefixes in {table['source']} (npm), each "
+                   "autonomous system's ranges cut into prefixes, in an order that mixes them.\n")
+    else:
+        out.append(f"There is no curve over a real table: {table.get('missing', 'it was not looked for')}.\n")
+    return "".join(out)
 
 
 def page(result):
     m, ours, dpdk = result["machine"], result["loops"]["ours"], result["loops"]["dpdk"]
     out = [HEAD, f"\nThis run: {m['system']}, gcc {m['gcc']}, DPDK {m['dpdk']}, {m['valgrind']}, "
-           f"{m['processor']}, commit {m['commit']}, {result['seconds']} s. {result.get('note', '')}\n", "\n## Bars\n\n"]
+           f"{m['qemu']}, {m['processor']}, {m['cpus']} CPUs, commit {m['commit']}, "
+           f"{result['seconds']} s.\n"]
+    if result.get("failed"):
+        out.append("\nWhat failed in it:\n\n" + "".join(f"- {line}\n" for line in result["failed"]))
+    if result.get("scale", {}).get("shortened"):
+        out.append("\nFor want of time with a quarter of the frames: "
+                   + ", ".join(result["scale"]["shortened"]) + ".\n")
+    out.append("\n## Bars\n\n")
     out.append(rows(("what", "bar", "measured", ""),
-                    [(w, b, number(n), "met" if ok else "**missed**") for w, b, n, ok in result["bars"]]))
+                    [(b["what"], f"{b['is']} {b['limit']:g}", number(b["measured"]),
+                      "met" if b["met"] else "**missed**") for b in result["bars"]]))
+    tried = judge.read(judge.TRIED)
+    out += [f"\n- {judge.missed(b, tried)}\n" for b in result["bars"] if not b["met"]]
     out.append("\n## Instructions a packet\n\nSo many frames in a burst by each of two ports.\n\n")
     lines = []
     for name, c in ours.items():
@@ -87,21 +155,10 @@ def page(result):
         out.append(rows(("program/loop", "best", "median"),
                         [(n, number(c["best"]), number(c["median"])) for n, c in
                          result["cycles"].items()]))
-    if "image" in result:
-        out.append("\n## The whole image under QEMU\n\nGuest instructions a frame, of every round that "
-                   "handled frames, from its beginning to that of the next: tests/qemu/"
-                   "test_whole_image.py. The rest: tests/qemu/test_size.py.\n\n")
-        out.append(rows(("figure", "value"), sorted(result["image"].items())))
+    if "image" in result or "linux" in result:
+        out.append(whole(result))
     if "scale" in result:
-        out.append("\n## Scale\n\nInstructions a packet at bursts of 32; L1 misses in brackets.\n\n")
-        for app, curves in result["scale"].items():
-            for what, points in curves.items():
-                if what != "table":
-                    out.append(rows((f"{app}: {what}", "ours", "DPDK"),
-                                    [(v, point(p, "ours"), point(p, "dpdk")) for v, p in points]) + "\n")
-        kind = result["scale"].get("route", {}).get("table", {})
-        out.append(f"Routes: a table of {kind['prefixes']} real prefixes; where more are wanted, made "
-                   "ones.\n" if kind.get("real") else "Routes: made ones (tests/bench/routes.c).\n")
+        out.append(scale_part(result))
     return "".join(out) + NOT_HERE
 
 
@@ -120,23 +177,31 @@ def plots(result):
     axes.set_ylabel("instructions a packet, bursts of 32")
     axes.legend()
     figure.savefig(PLOTS / "loops.svg")
-    for app, curves in result.get("scale", {}).items():
-        for what, points in curves.items():
-            if what == "table":
-                continue
-            figure, axes = pyplot.subplots(figsize=(6, 4))
-            for who, label in (("ours", "ferrule"), ("dpdk", "DPDK ixgbe")):
-                line = [(v, (p.get(who) or (p if who == "ours" else None))) for v, p in points
-                        if "failure" not in p]
-                line = [(v, p["instructions"]) for v, p in line if p]
-                if line:
-                    axes.plot(*zip(*line), "o-", label=label)
-            axes.set_xscale("log")
-            axes.set_ylim(bottom=0)
-            axes.set_xlabel(what)
-            axes.set_ylabel(f"{app}, instructions a packet")
-            axes.legend()
-            figure.savefig(PLOTS / f"{app}-{what}.svg")
+    for app, what, points in curves_of(result):
+        figure, axes = pyplot.subplots(figsize=(6, 4))
+        for who, label in (("ours", "ferrule"), ("dpdk", "DPDK ixgbe")):
+            line = [(v, p[who]["instructions"]) for v, p in points if "instructions" in p.get(who, {})]
+            if line:
+                axes.plot(*zip(*line), "o-", label=label)
+        axes.set_xscale("log")
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel(what)
+        axes.set_ylabel(f"{app}, instructions a packet")
+        axes.legend()
+        figure.savefig(PLOTS / f"{app}-{what.replace(', ', '-').replace(' ', '-')}.svg")
+    linux = result.get("linux", {})
+    if "kernel" in linux and "image" in result:
+        figure, axes = pyplot.subplots(figsize=(8, 4))
+        names = [f"{work}/{n}" for work in ("forward", "route", "echo") for n in (32, 1)]
+        for shift, label, values in (
+                (-0.2, "ferrule", [result["image"].get(f"whole_{n.replace('/', '_')}", 0) for n in names]),
+                (0.2, "Linux ixgbe", [linux.get(n, 0) for n in names])):
+            axes.bar([i + shift for i in range(len(names))], values, 0.4, label=label)
+        axes.set_yscale("log")
+        axes.set_xticks(range(len(names)), names)
+        axes.set_ylabel("guest instructions a frame")
+        axes.legend()
+        figure.savefig(PLOTS / "whole.svg")
     pyplot.close("all")
 
 
