@@ -71,7 +71,7 @@ def prefixes_of(lines):
             nets = list(ipaddress.summarize_address_range(*ends))
         except (ValueError, TypeError):
             continue
-        found |= {net for net in nets if 1 <= int(net[0]) >> 24 <= 223 and
+        found |= {net for net in nets if 1 <= int(net.network_address) >> 24 <= 223 and
                   not any(net.overlaps(other) for other in taken)}
     prefixes = sorted(str(net) for net in found)
     random.Random(1812).shuffle(prefixes)

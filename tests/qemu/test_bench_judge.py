@@ -183,6 +183,17 @@ def test_prefixes_are_cut_from_ranges_each_once_and_none_over_our_nets():
     assert scale.prefixes_of(lines) == scale.prefixes_of(lines)
 
 
+def test_when_its_time_is_used_up_a_part_runs_on_with_a_quarter_of_the_frames():
+    said = []
+    assert scale.Budget("a part", 100, said.append).frames(20480) == 20480 and not said
+    short = scale.Budget("a part", -1, said.append)
+    assert [short.frames(20480), short.frames(20480)] == [5120, 5120]
+    assert said == ["  a part: its time is used up; a quarter of the frames from here on"]
+    result = good()
+    result["scale"]["shortened"] = ["route: flows"]
+    assert "with a quarter of the frames: route: flows." in page(result)
+
+
 # ---- Loops that do their work wrongly ----
 
 DPDK = "tests/bench/bench_dpdk.c"

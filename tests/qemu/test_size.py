@@ -50,6 +50,7 @@ def test_two_ports_forward_in_16_mebibytes(boot):
     assert names[0] == "unpack" and names[-5:] == ["ports", "links", "lanes", "prompt", "frame"]
     assert sum(s["took_ns"] for s in steps) == steps[-1]["since_entry_ns"] > 0
     assert 'PVH by "PVH"' in machine.run("show boot")
+    keep(**{f"us_from_entry_to_{step['step']}": step["since_entry_ns"] // 1000 for step in steps[-2:]})
     keep(memory_free_bytes_of_16_mib=machine.json("show memory -j")[0]["free_bytes"])
     assert machine.poweroff() == 0
 
@@ -61,6 +62,7 @@ def test_two_ports_forward_in_5_mebibytes(boot):
     assert machine.wires[1].receive(1) == [bytes(range(60))]
     balanced(machine)
     assert machine.poweroff() == 0
+    keep(least_memory_mib=5)
 
 
 @pytest.mark.parametrize("memory_mb", [3, 4])
