@@ -98,11 +98,20 @@ static void add_range(struct bootinfo *info, uint64_t start, uint64_t bytes, uin
         damaged(info, "a memory range wraps around the end of the address space");
         bytes = 0 - start;
     }
-    if (info->n_ranges == BOOTINFO_RANGES_MAX) {
-        info->n_lost++;
+    struct boot_range range = {start, bytes, type};
+    if (info->n_ranges < BOOTINFO_RANGES_MAX) {
+        info->ranges[info->n_ranges++] = range;
         return;
     }
-    info->ranges[info->n_ranges++] = (struct boot_range){start, bytes, type};
+    /* No room: the smallest usable one gives way, for what is reserved must not be taken for free.
+     * If none of them is usable, there is no RAM, and nothing is used. */
+    struct boot_range *least = type == BOOT_MEMORY_USABLE ? &range : NULL;
+    for (struct boot_range *r = info->ranges; r < info->ranges + BOOTINFO_RANGES_MAX; r++)
+        if (r->type == BOOT_MEMORY_USABLE && (!least || r->bytes < least->bytes))
+            least = r;
+    if (least)
+        *least = range;
+    info->n_lost++;
 }
 
 static struct boot_module *add_module(struct bootinfo *info, uint64_t start, uint64_t bytes)

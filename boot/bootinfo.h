@@ -52,7 +52,7 @@ struct bootinfo {
     unsigned n_ranges;
     struct boot_module modules[BOOTINFO_MODULES_MAX];
     unsigned n_modules;
-    unsigned n_lost;     /* ranges and modules that did not fit */
+    unsigned n_lost;     /* ranges, the smallest of RAM, and modules that did not fit */
     uint64_t rsdp_paddr; /* 0: not told */
     uint8_t rsdp[36];    /* multiboot2 carries a copy instead of an address */
     uint32_t rsdp_bytes; /* of the copy; 0: none */

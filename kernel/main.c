@@ -102,20 +102,22 @@ static const void *look_early(uint64_t paddr, size_t bytes)
     return paging_pointer((paddr_t){paddr});
 }
 
+static void screen(struct found *found)
+{
+    screen_start(&info, found->text, sizeof found->text);
+}
+
 static void boot_information(struct found *found)
 {
-    if (!bootinfo_read(entry_eax, entry_ebx, look_early, &info))
+    if (!bootinfo_read(entry_eax, entry_ebx, look_early, &info)) {
+        screen(found); /* a VGA may be there, told or not */
         panic("neither multiboot2 nor PVH brought us here: eax 0x%08x, ebx 0x%08x%s%s", entry_eax,
               entry_ebx, info.damage ? "; " : "", info.damage ? info.damage : "");
+    }
     if (info.damage)
         log_warn("boot: %s", info.damage);
     FOUND("%s, loader \"%s\", %u memory ranges, %u modules", bootinfo_path_name(info.path),
           info.loader, info.n_ranges, info.n_modules);
-}
-
-static void screen(struct found *found)
-{
-    screen_start(&info, found->text, sizeof found->text);
 }
 
 static void say_boot_line(void *context, const char *text)

@@ -5,6 +5,7 @@ QEMU's options. Read next: test_boot_paths.py."""
 import http.server
 import os
 import re
+import shutil
 import subprocess
 import threading
 
@@ -56,6 +57,19 @@ def fat(folder, files, name="stick.img", mib=8):
             content = f"{folder}/content"
         run(["mcopy", "-i", image, content, f"::{path}"])
     return image
+
+
+def grub_disc(folder, menu, files):
+    """A CD in folder that boots on BIOS and UEFI, with GRUB's menu and files: {path in it: bytes}."""
+    tree, disc = f"{folder}/tree", f"{folder}/disc.iso"
+    shutil.rmtree(tree, ignore_errors=True)
+    for path, data in {**files, "boot/grub/grub.cfg": menu.encode()}.items():
+        os.makedirs(os.path.dirname(f"{tree}/{path}"), exist_ok=True)
+        with open(f"{tree}/{path}", "wb") as f:
+            f.write(data)
+    run(["grub-mkrescue", "-o", disc, tree])
+    shutil.rmtree(tree)
+    return disc
 
 
 def usb(image):
@@ -126,5 +140,5 @@ def clean(folder):
             os.unlink(f"{folder}/{name}")
 
 
-__all__ = ["EFI", "IMAGE", "ISO", "ROOT", "WebServer", "clean", "fat", "network", "run", "uefi", "usb",
+__all__ = ["EFI", "IMAGE", "ISO", "ROOT", "WebServer", "clean", "fat", "grub_disc", "network", "run", "uefi", "usb",
            "web_boot"]

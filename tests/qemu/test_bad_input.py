@@ -4,13 +4,16 @@ beyond the CPU's addresses; modules that are not there; ACPI without a root poin
 checksums. gdb stops the machine at the kernel's first instruction and changes what the loader has
 left. Then machines that lack something. Each boots and forwards, or ends in a line that says why."""
 import re
+import struct
 import subprocess
 import time
 
 import pytest
 
+from boot_media import ISO, clean, uefi
 from conftest import balanced
-from machine import ROOT
+from machine import IMAGE, ROOT
+from test_screen import pixel_text
 
 # In gdb: what the loader left, by PVH. At kernel_start the first 4 GiB lie at their own addresses.
 SCRIPT = '''
@@ -46,15 +49,15 @@ ram = max((r for r in ranges if r[2] == 1), key=lambda r: r[1])
 @pytest.fixture
 def damaged(boot, tmp_path):
     """damaged(what gdb's Python shall do, append, ...) -> the machine, going on."""
-    def start(deed, append="app=forward", **options):
+    def start(deed, append="app=forward", words=SCRIPT, at="kernel_start", **options):
         path, script = f"{tmp_path}/gdb", f"{tmp_path}/deed.py"
         with open(script, "w", encoding="utf-8") as f:
-            f.write(SCRIPT + deed + "\nprint('damaged')\n")
+            f.write(words + deed + "\nprint('damaged')\n")
         options["extra"] = options.get("extra", []) + ["-gdb", f"unix:{path},server=on,wait=off"]
         machine = boot(append, paused=True, prompt=False, **options)
         text = subprocess.run(
             ["gdb", "-nx", "-batch", f"{ROOT}/build/ferrule.debug", "-ex", f"target remote {path}",
-             "-ex", "break *kernel_start", "-ex", "continue", "-ex", "delete",
+             "-ex", f"break *{at}", "-ex", "continue", "-ex", "delete",
              "-ex", f"source {script}", "-ex", "detach"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False).stdout
         assert "damaged" in text, text
@@ -127,6 +130,34 @@ def test_information_of_neither_protocol_is_a_panic_that_says_so(damaged):
     machine = damaged('put(info, "<I", 0)', "panic=exit", wires=0,
                       extra=["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
     machine.expect(r"^PANIC: neither multiboot2 nor PVH brought us here: eax 0x[0-9a-f]{8}, ebx 0x")
+
+
+# By multiboot2, where the loader enters the file: paging is off, tag(type) is where that one stands.
+BY_MULTIBOOT2 = SCRIPT[:SCRIPT.index("info =")] + """
+info = int(gdb.parse_and_eval("$ebx"))
+def tag(kind):
+    at = info + 8
+    while get(at, "<I")[0] != kind:
+        at += (get(at + 4, "<I")[0] + 7) & ~7
+    return at
+"""
+
+
+def test_a_map_without_ram_is_said_on_a_frame_buffer_too(damaged, folder):
+    """UEFI, GRUB: every range of its map is reserved, and the picture of the panic can be read."""
+    with open(IMAGE, "rb") as f:
+        entry, = struct.unpack_from("<Q", f.read(), 24)
+    machine = damaged("""
+at = tag(6)
+for i in range(at + 16, at + get(at + 4, "<I")[0], 24):
+    put(i + 16, "<I", 2)
+""", words=BY_MULTIBOOT2, at=f"{entry:#x} if $eax == 0x36d76289",
+                      boot=uefi(folder) + ["-cdrom", ISO], wires=0, extra=["-device", "VGA"])
+    machine.expect(r"^PANIC: memory: the loader's map has no usable RAM")
+    machine.expect(r"^halted")
+    rows = pixel_text(machine)
+    assert any(row.startswith("PANIC: memory: the loader's map has no usable RAM") for row in rows), rows
+    clean(folder)
 
 
 # ---- modules ----

@@ -9,7 +9,8 @@ import shutil
 
 import pytest
 
-from boot_media import EFI, IMAGE, ISO, ROOT, WebServer, clean, fat, network, run, uefi, usb, web_boot
+from boot_media import (EFI, IMAGE, ISO, ROOT, WebServer, clean, fat, grub_disc, network, run, uefi, usb,
+                        web_boot)
 from boot_page import of_page
 from conftest import balanced
 from hosts import Host
@@ -102,21 +103,14 @@ def test_a_boot_module_by_pvh(boot, folder, page):
 @of_page("GRUB:", "show modules")
 def test_boot_modules_by_grub(boot, folder, firmware, page):
     """Two of them, the first longer than a page; its line in the menu is the page's."""
-    tree = f"{folder}/iso"
-    shutil.rmtree(tree, ignore_errors=True)
-    os.makedirs(f"{tree}/boot/grub")
-    shutil.copy(IMAGE, f"{tree}/boot/ferrule.elf")
     content = bytes(range(255)) * 31
-    for name, data in (("routes.txt", content), ("none.txt", b"#")):
-        with open(f"{tree}/boot/{name}", "wb") as f:
-            f.write(data)
-    with open(f"{tree}/boot/grub/grub.cfg", "w", encoding="utf-8") as f:
-        f.write("multiboot2 /boot/ferrule.elf loglevel=info\n"
-                f"{page[0].split(maxsplit=1)[1]}\nmodule2 /boot/none.txt\nboot\n")
-    run(["grub-mkrescue", "-o", f"{folder}/modules.iso", tree])
-    shutil.rmtree(tree)
+    with open(IMAGE, "rb") as f:
+        image = f.read()
+    disc = grub_disc(folder, "multiboot2 /boot/ferrule.elf loglevel=info\n"
+                     f"{page[0].split(maxsplit=1)[1]}\nmodule2 /boot/none.txt\nboot\n",
+                     {"boot/ferrule.elf": image, "boot/routes.txt": content, "boot/none.txt": b"#"})
     machine = boot(boot=(uefi(folder) if firmware == "uefi" else []) +
-                   ["-cdrom", f"{folder}/modules.iso"], wires=0)
+                   ["-cdrom", disc], wires=0)
     has_module(machine, "routes.txt", content)
     assert "  routes.txt\n" in machine.run(page[1])
     assert len(machine.json("show modules -j")) == 2

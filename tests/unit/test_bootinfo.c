@@ -232,6 +232,33 @@ static void multiboot2__more_than_fits__is_counted(void **state)
     assert_int_equal(strlen(info.line), CMDLINE_BYTES_MAX);
 }
 
+static void ranges__more_than_fit__the_smallest_usable_give_way(void **state)
+{
+    (void)state;
+    static uint64_t map[1 + 3 * 500];
+    map[0] = 24;
+    for (size_t i = 0; i < 500; i++) { /* 250 crumbs of RAM, the RAM that matters, 249 reservations */
+        map[1 + 3 * i] = i << 16;
+        map[2 + 3 * i] = i == 250 ? 0x100000000 : 0x1000 + i;
+        map[3 + 3 * i] = i <= 250 ? 1 : 2;
+    }
+    mb2_begin();
+    mb2_tag(6, map, sizeof map);
+    mb2_end();
+    assert_true(mb2_read());
+    assert_int_equal(info.n_ranges, BOOTINFO_RANGES_MAX);
+    assert_int_equal(info.n_lost, 500 - BOOTINFO_RANGES_MAX);
+    unsigned reserved = 0, whole = 0, largest = 0;
+    for (unsigned i = 0; i < info.n_ranges; i++) {
+        reserved += info.ranges[i].type == 2;
+        whole += info.ranges[i].bytes == 0x100000000;
+        largest += info.ranges[i].type == 1 && info.ranges[i].bytes - 0x1000 - 244 < 6;
+    }
+    assert_int_equal(reserved, 249);
+    assert_int_equal(whole, 1);
+    assert_int_equal(largest, 6);
+}
+
 static void ranges__that_wrap_or_are_empty__are_mended(void **state)
 {
     (void)state;
@@ -398,6 +425,7 @@ int main(void)
         TEST(multiboot2__short_tags__are_named_and_skipped),
         TEST(multiboot2__entries_of_size_zero__are_refused),
         TEST(multiboot2__more_than_fits__is_counted),
+        TEST(ranges__more_than_fit__the_smallest_usable_give_way),
         TEST(ranges__that_wrap_or_are_empty__are_mended),
         TEST(pvh__all_there__is_copied_out),
         TEST(pvh__pointers_to_nowhere__leave_the_rest),

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Loaders that tell what cannot be: the image that ships, booted under QEMU with memory maps, modules
+and tags made wrong byte by byte (stub_loader.py), and by GRUB with memory cut out and modules cut off.
+Each boots and forwards, or ends with a line that says why; and each line is on the serial console and
+on the screen."""
+import re
+
+import pytest
+
+from boot_media import clean, grub_disc, uefi
+from conftest import balanced
+from machine import ROOT
+from stub_loader import MIB, RESERVED, TOLD, USABLE, loads, memory_map, module, multiboot2, pvh, tag
+from test_screen import pixel_text, vga_text
+
+LOW, RAM = (0, 0x9F000, USABLE), (MIB, 254 * MIB, USABLE)  # of a machine with 256 MiB
+
+
+@pytest.fixture
+def told(boot, folder):
+    """told(information, eax) -> a machine with a screen that a loader started with it."""
+    def start(information, **options):
+        return boot(boot=loads(f"{folder}/stub.img", information, **options), prompt=False,
+                    extra=["-device", "VGA"])
+    yield start
+    clean(folder)
+
+
+def on_screen(machine, pattern):
+    """The pattern is on the screen too, of whichever kind, whose rows break long lines."""
+    told = re.search(r"screen +.* (\d+) by \d+ letters", machine.console_text)
+    letters = int(told[1]) if told else 80
+    rows = vga_text(machine) if letters == 80 else pixel_text(machine)
+    assert re.search(pattern, "".join(row.ljust(letters) for row in rows)), rows
+
+
+def forwards(machine, *patterns):
+    """To the prompt, frames both ways; and the patterns were said on both outputs."""
+    machine.prompt()
+    machine.wait_links()
+    for there, back in ((0, 1), (1, 0)):
+        frames = [bytes([there, i]) + bytes(range(62)) for i in range(40)]
+        machine.wires[there].send(*frames)
+        assert machine.wires[back].receive(40) == frames
+    assert balanced(machine)["sent"] == 80
+    for pattern in patterns:
+        assert re.search(pattern, machine.console_text), (pattern, machine.console_text)
+        on_screen(machine, pattern)
+
+
+def refuses(machine, pattern):
+    machine.expect("^PANIC: " + pattern)
+    machine.expect("^halted")
+    on_screen(machine, "PANIC: " + pattern)
+
+
+# ---- memory maps ----
+
+ABSURD = [
+    (0x200000, 200 * MIB, USABLE), LOW, RAM,             # overlap, out of order
+    (0x4000000, 0x1000, RESERVED), (0x4000800, 16, 77),  # holes in it; a type nobody knows
+    (0x5000000, 0, USABLE), (0x6000000, 0x3000, 0),      # nothing; type 0
+    (1 << 51, 1 << 40, USABLE),                          # beyond the CPU's addresses
+    ((1 << 64) - 0x1000, 0x2000, USABLE),                # around the end
+    (0x7000123, 0x456, 0xFFFFFFFF), (0xF0000, 0x10000, RESERVED), (0xFC000000, 4 * MIB, RESERVED)]
+SAID = [r"boot: a memory range wraps around the end of the address space",
+        r"memory: \d+ MiB lie beyond the \d+ address bits of this CPU"]
+
+
+def test_an_absurd_map_by_multiboot2(told):
+    forwards(told(multiboot2(memory_map(*ABSURD))), *SAID)
+
+
+def test_an_absurd_map_by_pvh(told):
+    forwards(told(pvh(ABSURD), eax=0), *SAID)
+
+
+def test_entries_longer_than_known_and_one_cut_short(told):
+    """A loader of tomorrow: 40 bytes each; the last one, reserved, ends in its middle."""
+    forwards(told(multiboot2(memory_map(LOW, RAM, (MIB, 100 * MIB, RESERVED), entry_bytes=40, cut=20))))
+
+
+@pytest.mark.parametrize("reserved_first", [True, False])
+def test_more_ranges_than_are_kept(told, reserved_first):
+    """Whatever gives way, it is neither what is reserved nor the RAM there is."""
+    pieces = [(80 * MIB + i * 0x10000, 0x10000, RESERVED) for i in range(200)]
+    holes = [(i << 40, 0x1000, USABLE) for i in range(1, 200)]
+    rows = pieces + holes + [LOW, RAM] if reserved_first else [LOW, RAM] + holes + pieces
+    machine = told(multiboot2(memory_map(*rows)))
+    forwards(machine, "memory: the map has too many pieces")
+    assert machine.json("show memory -j")[0]["ram_bytes"] == LOW[1] + RAM[1] - 200 * 0x10000
+
+
+@pytest.mark.parametrize("information,why", [
+    (multiboot2(), "memory: the loader's map has no usable RAM"),
+    (multiboot2(memory_map((MIB, 200 * MIB, RESERVED))), "memory: the loader's map has no usable RAM"),
+    (multiboot2(memory_map((1 << 51, 1 << 30, USABLE))), "memory: the loader's map has no usable RAM"),
+    (multiboot2(memory_map(RAM, entry_bytes=8)), "memory: the loader's map has no usable RAM"),
+    (multiboot2(tag(6)), "memory: the loader's map has no usable RAM"),
+    (multiboot2(tag(7, length=1 << 31), memory_map(RAM)), "memory: the loader's map has no usable RAM"),
+    (multiboot2(memory_map((MIB, 0xE4000, USABLE))), r"memory: \d+ KiB of RAM do not hold"),
+    (multiboot2(memory_map(RAM), total=4), "neither multiboot2 nor PVH brought us here: eax 0x36d76289"),
+], ids=["no map", "all reserved", "all beyond", "small entries", "empty tag", "behind a bad tag",
+        "RAM for nothing", "empty"])
+def test_a_map_that_does_not_do_is_a_panic_on_both_outputs(told, information, why):
+    refuses(told(information), why)
+
+
+@pytest.mark.parametrize("information,why", [
+    (pvh([]), "memory: the loader's map has no usable RAM"),
+    (pvh([RAM], version=0), "memory: the loader's map has no usable RAM"),
+    (b"\0" * 64, "neither multiboot2 nor PVH brought us here: eax 0x00000000"),
+], ids=["no map", "version 0", "nothing"])
+def test_pvh_that_does_not_do_is_a_panic_on_both_outputs(told, information, why):
+    refuses(told(information, eax=0), why)
+
+
+# ---- modules ----
+
+@pytest.mark.parametrize("damaged,line", [
+    (module(255 * MIB - 4096, 300 * MIB), "module +0 .* not all in free RAM; left out"),
+    (module(0xE0000000, 0xE0001000), "module +0 .* not all in free RAM; left out"),
+    (module(MIB, MIB + 4096), "module +0 .* not all in free RAM; left out"),
+    (module(TOLD + 0x10000, TOLD + 0x12000) + module(TOLD + 0x11000, TOLD + 0x14000, b"two\0"),
+     "module +1 .* not all in free RAM; left out"),
+    (module(0x5000000, 0x5000000), "boot: a boot module is empty or wraps"),
+    (module(0x5000000, 0x4000000), "boot: a boot module is empty or wraps"),
+    (tag(3, b"\0\0\0\5"), "boot: a module tag is cut short"),
+], ids=["cut by the end of RAM", "no RAM", "the image", "two that overlap", "empty", "backwards", "cut"])
+def test_a_module_that_is_not_whole_is_left_out_with_a_line(told, damaged, line):
+    """The one behind it is there."""
+    machine = told(multiboot2(memory_map(LOW, RAM), damaged, module(0x8000000, 0x8000010, b"last")))
+    forwards(machine, line)
+    assert machine.json("show modules -j")[-1] == {"module": "last", "bytes": 16, "sum": 0}
+
+
+def test_tags_without_an_end_and_a_length_beyond_all(told):
+    forwards(told(multiboot2(memory_map(LOW, RAM), end=b"")), "boot: multiboot2 tags do not end")
+
+
+def test_information_that_claims_gigabytes(told):
+    forwards(told(multiboot2(memory_map(LOW, RAM), total=0xFFFFFFF0)),
+             "boot: multiboot2 information claims more than 1 MiB")
+
+
+# ---- GRUB ----
+
+GRUB_MENU = """insmod all_video
+insmod mmap
+{deeds}
+multiboot2 /boot/ferrule.elf app=route port0.ip=192.0.2.1/24 port1.ip=203.0.113.1/24 loglevel=warn
+module2 /boot/routes.txt routes.txt
+module2 /boot/empty.txt empty.txt
+boot
+"""
+
+
+@pytest.fixture
+def by_grub(boot, folder):
+    """by_grub(firmware, deeds) -> a machine started by GRUB, which did the deeds first; a table of
+    routes that ends in the middle of a line, and a module of no bytes."""
+    def start(firmware, deeds):
+        with open(f"{ROOT}/build/ferrule.elf", "rb") as f:
+            image = f.read()
+        disc = grub_disc(folder, GRUB_MENU.format(deeds=deeds), {
+            "boot/ferrule.elf": image, "boot/routes.txt": b"10.0.0.0/8 192.0.2.2\n198.51.100.0/2",
+            "boot/empty.txt": b""})
+        return boot(boot=(uefi(folder) if firmware == "uefi" else []) + ["-cdrom", disc], prompt=False,
+                    extra=["-device", "VGA"])
+    yield start
+    clean(folder)
+
+
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+def test_grub_with_memory_cut_out_and_modules_cut_off(by_grub, firmware):
+    """Holes of 8 MiB and a page, and of one page. The whole lines of the cut table count."""
+    ram = []
+    for deeds in ("", "cutmem 0x5000000 0x5801000\nbadram 0x6000000,0xfffff000"):
+        machine = by_grub(firmware, deeds)
+        machine.prompt()
+        ram.append(machine.json("show memory -j")[0]["ram_bytes"])
+        assert [m["module"] for m in machine.json("show modules -j")] == ["routes.txt"]
+        assert " 1 gateways," in machine.run("show routes")
+        for line in (r"boot: a boot module is empty or wraps",
+                     r"routes\.txt, line 2: bits are set behind the prefix"):
+            assert re.search(line, machine.console_text)
+            on_screen(machine, line)
+        assert machine.poweroff() == 0
+    assert ram[0] - ram[1] == 0x801000 + 0x1000
