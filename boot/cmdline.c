@@ -13,6 +13,7 @@ static const struct cmdline_key keys[] = {
     {"port#.gw", CMDLINE_IPV4, false, NULL, NULL, true},
     {"port#.state", CMDLINE_ENUM, false, "up|down", NULL, false},
     {"port#.vlan", CMDLINE_COUNT, false, NULL, NULL, true},
+    {"probe", CMDLINE_ENUM, false, "first|meanwhile", NULL, true},
     {"twamp", CMDLINE_COUNT, false, NULL, NULL, true},
     {"port#.mtu", CMDLINE_COUNT, false, NULL, "route", true},
     {"route", CMDLINE_ROUTE, true, NULL, "route", false},

@@ -102,7 +102,11 @@ static uint32_t arp_input(struct netif *nif, uint8_t *frame, uint32_t length)
     if (!arp_parse(frame + ETH_BYTES, length - ETH_BYTES, &packet))
         return netif_drop(nif, DROP_arp_bad);
 
-    if (packet.sender_ip == nif->ip) {
+    /* Who says that it is theirs; and, while we are not sure yet, who probes for it too (RFC 5227,
+     * section 2.1.1). */
+    bool is_rival = packet.sender_ip == 0 && packet.op == ARP_REQUEST && nif->is_probing &&
+                    netif_is_silent(nif) && packet.target_ip == nif->ip;
+    if (packet.sender_ip == nif->ip || is_rival) {
         if (!mac_equal(packet.sender_mac, nif->mac))
             arp_conflict(nif, packet.sender_mac);
         return netif_consume(nif);
@@ -115,7 +119,7 @@ static uint32_t arp_input(struct netif *nif, uint8_t *frame, uint32_t length)
         return netif_consume(nif);
     }
     arp_doubt(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
-    if (packet.target_ip != nif->ip || nif->is_refused)
+    if (packet.target_ip != nif->ip || netif_is_silent(nif))
         return netif_consume(nif);
 
     /* Somebody asks for us, or (sender 0) probes whether the address is free: it is not. */
@@ -223,7 +227,7 @@ uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame)
         nif->announce_ns = now_ns + NETIF_ANNOUNCE_GAP_NS;
         nif->is_probing = false;
         nif->is_refused = false;
-    } else if (nif->is_refused || !arp_due(&nif->arp, now_ns, &request.target_ip)) {
+    } else if (netif_is_silent(nif) || !arp_due(&nif->arp, now_ns, &request.target_ip)) {
         return 0;
     }
     return netif_tag(nif, frame, arp_build(frame, broadcast_mac, &request));
@@ -240,6 +244,8 @@ enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac)
             return NETIF_NO_ROUTE;
         ip = nif->gateway;
     }
+    if (netif_is_silent(nif))
+        return NETIF_ASKING;
     if (arp_lookup(&nif->arp, ip, nif->now_ns, mac, &has_failed))
         return NETIF_READY;
     return has_failed ? NETIF_NO_ANSWER : NETIF_ASKING;

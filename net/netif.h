@@ -70,8 +70,9 @@ struct netif {
     uint64_t drops[DROP_COUNT];
 
     struct arp_cache arp;
-    bool is_probing; /* whether our address is free; we use it meanwhile, unless ... */
-    bool is_refused; /* ... another host has it: we are silent, and probe again later */
+    bool probes_first; /* set by whoever configures it, where netif_poll is called */
+    bool is_probing;   /* whether our address is free; we use it meanwhile, unless probes_first, or ... */
+    bool is_refused;   /* ... another host has it: we are silent, and probe again later */
     unsigned probes_left, announces_left;
     uint64_t announce_ns;    /* when the next of either is due */
     uint64_t conflicts;      /* others that said our address is theirs */
@@ -114,6 +115,12 @@ void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
 /* Time goes on. Returns the length of a frame to send, made in `frame` (ETH_BUFFER bytes), or 0 if
  * there is none: call until 0. A few times a second is enough. */
 uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame);
+
+/* Is our address not to be used, neither answered for nor sent from? Others have it, or may have it. */
+static inline bool netif_is_silent(const struct netif *nif)
+{
+    return nif->is_refused || (nif->probes_first && nif->is_probing);
+}
 
 /* The link came up: probe for our address, then announce it. */
 void netif_link_up(struct netif *nif);

@@ -306,7 +306,7 @@ uint32_t netif_ip_input(struct netif *nif, uint8_t *frame, uint32_t length)
         return netif_drop(nif, DROP_ip_source);
     if (ip.dst == IP_BROADCAST || ip_is_multicast(ip.dst) || netif_is_broadcast(nif, ip.dst))
         return netif_drop(nif, DROP_ip_broadcast);
-    if (ip.dst != nif->ip || nif->is_refused)
+    if (ip.dst != nif->ip || netif_is_silent(nif))
         return netif_drop(nif, DROP_ip_not_ours);
     /* RFC 1122 section 3.3.6: to one host, in a frame to many: somebody's mistake or worse. */
     if (mac_is_group(frame + ETH_DST))

@@ -217,6 +217,8 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
     struct ipv4_prefix address;
     be32_t gateway = {0};
     uint64_t vlan = 0, twamp = 0;
+    enum { PROBE_FIRST, PROBE_MEANWHILE }; /* as the boot line's table lists them */
+    unsigned probe = PROBE_MEANWHILE;
 
     fmt_print(key, sizeof(key), "port%u.ip", port->index);
     if (!cmdline_prefix(line, key, &address))
@@ -234,6 +236,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         twamp = 0;
     }
 
+    (void)cmdline_enum(line, "probe", &probe);
     struct netif *nifs = memory_take(lanes_cores * sizeof(struct netif), PAGE_BYTES);
     struct reass *reass =
         chosen->takes_everything ? NULL : memory_take(sizeof(struct reass), PAGE_BYTES);
@@ -247,6 +250,8 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         nifs[core].send_context = port;
         nifs[core].vlan = (uint16_t)vlan;
         nifs[core].reass = core == 0 ? reass : NULL;
+        /* ARP is core 0's: while it says nothing nobody finds the way to another core. */
+        nifs[core].probes_first = core == 0 && probe == PROBE_FIRST;
         const char *wrong = netif_configure(&nifs[core], port->mac, be32_get(address.address),
                                             address.bits, be32_get(gateway));
         if (wrong) {

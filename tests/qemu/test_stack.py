@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import balanced
-from machine import PATIENCE_S
+from machine import PATIENCE_S, Failure
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.layers.inet import ICMP, IP, UDP, defragment, fragment  # noqa: E402
@@ -196,6 +196,33 @@ def test_twamp_light_reflects_what_a_sender_sends(echo):
                        bytes(ip() / UDP(sport=4009, dport=7) / Raw(b"after")))
     assert answer(echo, 17)[UDP].dport == 4009
     assert drops(echo) == {"udp_loop": 1}
+
+
+def test_address_is_not_answered_for_until_it_was_probed_for(boot):
+    machine = boot(f"app=echo probe=first port0.ip={THEIR_IP}/24", wires=1,
+                   devices=[f"mac={THEIR_MAC}"])
+    wire = machine.wires[0]
+    request = bytes(Ether(src=OUR_MAC, dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, hwsrc=OUR_MAC, psrc=OUR_IP,
+                                                                       pdst=THEIR_IP))
+    limit = time.monotonic() + PATIENCE_S
+    probes = asked = 0
+    while True:  # until the announcement: only probes, however often we ask
+        assert time.monotonic() < limit, (probes, asked)
+        wire.send(request)
+        asked += probes > 0
+        try:
+            arp = Ether(wire.receive(1, 0.3)[0])[ARP]
+        except Failure:
+            continue
+        assert arp.op == 1 and arp.pdst == THEIR_IP, arp
+        if arp.psrc == THEIR_IP:
+            break
+        probes += 1
+    assert probes > 0 and asked > 0
+    wire.send(request)
+    reply = Ether(wire.receive_where(lambda f: f[12:14] == b"\x08\x06" and f[21] == 2))[ARP]
+    assert (reply.psrc, reply.hwsrc, reply.pdst) == (THEIR_IP, THEIR_MAC, OUR_IP)
+    balanced(machine)
 
 
 def test_vlan_tag_of_the_address_and_no_other(boot):

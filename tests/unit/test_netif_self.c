@@ -107,6 +107,51 @@ static void probe__somebody_has_our_address__it_is_not_used_until_free(void **st
     }
 }
 
+static void probes_first__until_they_are_over__the_address_is_not_used(void **state)
+{
+    uint64_t at[8], t = 400 * SECOND;
+    uint32_t sender[8];
+    uint8_t mac[6];
+    (void)state;
+    nif.probes_first = true;
+    assert_int_equal(netif_poll(&nif, t, frame), 0);
+    netif_link_up(&nif);
+    assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_ASKING);
+    for (unsigned s = 0; nif.is_probing; s++) {
+        assert_true(s < 8);
+        dropped(make_icmp(frame, 8, 1, 1, 0, 56), DROP_ip_not_ours);
+        consumed(make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP));
+        /* Probes, and last the announcement: nobody is asked for. */
+        unsigned n = record(t + s * SECOND, 1, at, sender);
+        for (unsigned i = 0; i < n; i++)
+            assert_int_equal(sender[i], nif.is_probing ? 0 : US_IP);
+    }
+    assert_false(nif.is_refused);
+    assert_int_equal(input(make_icmp(frame, 8, 1, 1, 0, 56)), 98);
+    assert_int_equal(input(make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP)), 60);
+    /* Now the neighbour is asked for; and who probes for our address gets an answer. */
+    assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_ASKING);
+    assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 60);
+    assert_int_equal(get32(frame + 38), PEER_IP);
+    assert_int_equal(input(make_arp(frame, 1, ALL_MAC, PEER_MAC, 0, "\0\0\0\0\0\0", US_IP)), 60);
+    assert_int_equal(nif.conflicts, 0);
+}
+
+static void probes_first__another_probes_too__is_a_conflict(void **state)
+{
+    (void)state;
+    nif.probes_first = true;
+    assert_int_equal(netif_poll(&nif, 400 * SECOND, frame), 0);
+    netif_link_up(&nif);
+    /* Our own probe coming back, and one for another address, are none. */
+    consumed(make_arp(frame, 1, ALL_MAC, US_MAC, 0, "\0\0\0\0\0\0", US_IP));
+    consumed(make_arp(frame, 1, ALL_MAC, PEER_MAC, 0, "\0\0\0\0\0\0", PEER_IP));
+    assert_false(nif.is_refused);
+    consumed(make_arp(frame, 1, ALL_MAC, PEER_MAC, 0, "\0\0\0\0\0\0", US_IP));
+    assert_true(nif.is_refused);
+    assert_memory_equal(nif.conflict_mac, PEER_MAC, 6);
+}
+
 static void resolve__neighbour_gateway_or_nowhere(void **state)
 {
     (void)state;
@@ -364,6 +409,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(arp__somebody_with_our_address__is_noticed_and_defended_now_and_then),
         TEST(link_up__nobody_minds__three_probes_and_two_announcements),
+        TEST(probes_first__until_they_are_over__the_address_is_not_used),
+        TEST(probes_first__another_probes_too__is_a_conflict),
         TEST(probe__somebody_has_our_address__it_is_not_used_until_free),
         TEST(resolve__neighbour_gateway_or_nowhere),
         TEST(arp__reply_for_somebody_else__is_not_taken),
