@@ -71,8 +71,8 @@ struct netif {
 
     struct arp_cache arp;
     bool probes_first; /* set by whoever configures it, where netif_poll is called */
-    bool is_probing;   /* whether our address is free; we use it meanwhile, unless probes_first, or ... */
-    bool is_refused;   /* ... another host has it: we are silent, and probe again later */
+    bool is_probing;   /* whether our address is free; we use it meanwhile, but for probes_first */
+    bool is_refused;   /* another host has it: we are silent, and probe again later */
     unsigned probes_left, announces_left;
     uint64_t announce_ns;    /* when the next of either is due */
     uint64_t conflicts;      /* others that said our address is theirs */
