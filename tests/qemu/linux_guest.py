@@ -42,6 +42,10 @@ ALARMS = re.compile(r"WARNING:|BUG[: ]|Oops|Call Trace|general protection|NETDEV
                     r"|DMAR:.*[Ff]ault|DMAR-IR:.*[Ff]ault|ixgbe.*(fail|Fail|error|Error|timed out"
                     r"|not cleared|unexpected|Reset adapter)|[Ll]eak|nobody cared")
 
+# The ping of a day keeps the kernel's time stamps switched on. They are switched by rewriting code
+# that receives frames, a breakpoint first, with every ping that comes and goes; and QEMU before 8.1,
+# one thread a processor, can go on for ever with its translation of such a breakpoint when another
+# processor replaces it meanwhile: the guest then hangs in asm_exc_int3.
 AGENT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /run/netns /tmp /var/run
 /bin/busybox mount -t proc proc /proc
@@ -53,6 +57,7 @@ AGENT = """#!/bin/busybox sh
 export PATH=/usr/local/bin:/usr/sbin:/usr/bin:/bin HOME=/tmp
 FUNCTIONS
 ip link set lo up
+ping -q -n -i 86400 127.0.0.1 >/dev/null 2>&1 &
 stty -F /dev/ttyS1 raw -echo
 exec </dev/ttyS1 >/dev/ttyS1 2>&1
 echo @@ready

@@ -62,12 +62,18 @@ class Ports:
 
     def ping(self, i, to, size=56, count=5, more=""):
         text = self.on(i, f"ping -n -i 0.05 -c {count} -s {size} -M do {more} {to}", 60)
-        assert f"{count} received" in text, text
+        assert f"{count} received" in text, (text, [self.lost(i) for i in (0, 1)])
 
     def statistics(self, i):
         rows = re.findall(r"^\s+([^:\s][^:]*): (\d+)$", self.on(i, "ethtool -S eth0"), re.M)
         assert len(rows) > 80, rows
         return {name: int(value) for name, value in rows}
+
+    def lost(self, i):
+        """What a port and its host count as lost, for the words of a failure."""
+        counts = {name: value for name, value in self.statistics(i).items()
+                  if value and re.search("miss|drop|err|no_buf|no_dma|fail|restart|busy", name)}
+        return counts, self.on(i, "sh -c 'grep -h Icmp /proc/net/snmp; ip neigh | head -4'")
 
     def set_mtu(self, mtu):
         for i in (0, 1):
