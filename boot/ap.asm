@@ -43,13 +43,7 @@ ap32:
     mov eax, CR4_PAE
     mov cr4, eax
     mov eax, [ebx + AT(ap_cr3)]
-    mov cr3, eax
-    mov ecx, MSR_EFER
-    rdmsr
-    or eax, EFER_LME | EFER_NXE
-    wrmsr
-    mov eax, CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE
-    mov cr0, eax
+    enter_long_mode
     jmp far [ebx + AT(ap_far64)]
 
 bits 64

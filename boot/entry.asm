@@ -105,13 +105,7 @@ entry32:
     mov eax, CR4_PAE
     mov cr4, eax
     mov eax, PHYS(first_pml4)
-    mov cr3, eax
-    mov ecx, MSR_EFER
-    rdmsr
-    or eax, EFER_LME | EFER_NXE
-    wrmsr
-    mov eax, CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE
-    mov cr0, eax
+    enter_long_mode
     lgdt [first_gdt_register]
     jmp 0x08:unpack
 

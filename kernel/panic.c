@@ -285,7 +285,7 @@ void trap_dispatch(struct trap_frame *f)
 
 /* Called by code that the compiler adds to functions with arrays. */
 _Noreturn void __stack_chk_fail(void);
-uint64_t __stack_chk_guard; /* set by boot/entry.asm before any C runs */
+uint64_t __stack_chk_guard; /* set by boot/start.asm before any C runs */
 
 _Noreturn void __stack_chk_fail(void)
 {

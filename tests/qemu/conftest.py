@@ -11,6 +11,7 @@ import pytest
 
 import boot_page
 import captures
+import hosts
 from machine import IMAGE, MODEL, ROOT, Emulator, Machine, Wire
 
 LOGS = f"{ROOT}/build/logs/system"
@@ -100,3 +101,21 @@ def balanced(machine):
     assert ledger["received"] + ledger["generated"] == \
         ledger["sent"] + ledger["consumed"] + lost + ledger["held"], ledger
     return ledger
+
+
+def forwards_both_ways(machine):
+    """40 frames each way, the first that this machine sees, and none else."""
+    for there, back in ((0, 1), (1, 0)):
+        frames = [bytes([there, i]) + bytes(range(62)) for i in range(40)]
+        machine.wires[there].send(*frames)
+        assert machine.wires[back].receive(40) == frames
+    assert balanced(machine)["sent"] == 80
+
+
+@pytest.fixture
+def pair(request):
+    """Two Linux hosts without addresses."""
+    a, b = hosts.Host("a"), hosts.Host("b")
+    request.addfinalizer(b.close)
+    request.addfinalizer(a.close)
+    return a, b

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from boot_media import ISO, clean, uefi
-from conftest import balanced
+from conftest import forwards_both_ways
 from machine import IMAGE, ROOT
 from test_screen import pixel_text
 
@@ -69,11 +69,7 @@ def forwards(machine):
     """To the prompt, frames both ways, and what the log said."""
     machine.prompt()
     machine.wait_links()
-    for there, back in ((0, 1), (1, 0)):
-        frames = [bytes([there, i]) + bytes(range(62)) for i in range(40)]
-        machine.wires[there].send(*frames)
-        assert machine.wires[back].receive(40) == frames
-    assert balanced(machine)["sent"] == 80
+    forwards_both_ways(machine)
     return machine.console_text
 
 

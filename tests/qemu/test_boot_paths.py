@@ -12,7 +12,7 @@ import pytest
 from boot_media import (EFI, IMAGE, ISO, ROOT, WebServer, clean, fat, grub_disc, network, run, uefi, usb,
                         web_boot)
 from boot_page import of_page
-from conftest import balanced
+from conftest import forwards_both_ways
 from hosts import Host
 
 ROWS = f"{ROOT}/build/boot-paths.json"
@@ -22,11 +22,7 @@ ROWS = f"{ROOT}/build/boot-paths.json"
 def forwards(request):
     """forwards(machine, name) checks that frames pass both ways, and keeps the row."""
     def check(machine, name):
-        for there, back in ((0, 1), (1, 0)):
-            frames = [bytes([there, i]) + bytes(range(62)) for i in range(40)]
-            machine.wires[there].send(*frames)
-            assert machine.wires[back].receive(40) == frames
-        assert balanced(machine)["sent"] == 80
+        forwards_both_ways(machine)
         shown = machine.console_text.replace("\r", "")
         path = re.search(r'boot +(\w+), loader "([^"]*)"', shown)
         rsdp = re.search(r"found through ([\w ]+) \(", shown)

@@ -37,6 +37,15 @@ def frame(number, sequence, back=False):
                  Raw(struct.pack(">II", number, sequence) + bytes(16)))
 
 
+def exchange_flows(machine, flows, each):
+    """So many frames of each flow in both directions, and all back."""
+    for s in range(each):
+        machine.wires[0].send(*[frame(f, s) for f in range(flows)])
+        machine.wires[1].send(*[frame(f, s, back=True) for f in range(flows)])
+        machine.wires[1].receive(flows)
+        machine.wires[0].receive(flows)
+
+
 def identity(received):
     return struct.unpack_from(">II", received, 42)
 

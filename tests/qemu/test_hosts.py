@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-import hosts
 from conftest import balanced
 from machine import PATIENCE_S
 
@@ -14,14 +13,12 @@ IPERF_S = 5
 
 
 @pytest.fixture
-def pair(request):
-    a, b = hosts.Host("a"), hosts.Host("b")
-    request.addfinalizer(b.close)
-    request.addfinalizer(a.close)
-    for host, last in ((a, 1), (b, 2)):
+def pair(pair):
+    """The two of conftest.py, with addresses of one network."""
+    for last, host in enumerate(pair, 1):
         host.add_address(f"192.0.2.{last}/24")
         host.add_address(f"fd00:540::{last}/64")
-    return a, b
+    return pair
 
 
 def ping(host, address, size=56, count=5, patience_s=int(PATIENCE_S / 2)):

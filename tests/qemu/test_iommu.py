@@ -17,7 +17,7 @@ from scapy.layers.l2 import ARP, Ether
 
 from conftest import balanced
 from machine import IMAGE, PATIENCE_S, ROOT, installed_version
-from test_flows import frame
+from test_flows import exchange_flows, frame
 from test_x2apic import X2APIC
 
 QEMUS = ["installed"] + ([] if installed_version() >= 9 else ["newer"])
@@ -539,20 +539,11 @@ def interrupts(machine):
             {(row["core"], row["vector"]) for row in rows if row["name"] != "stray"})
 
 
-def exchange_flows(machine, flows=16, each=4):
-    """Frames of flows that both cores get, in both directions, all back."""
-    for s in range(each):
-        machine.wires[0].send(*[frame(f, s) for f in range(flows)])
-        machine.wires[1].send(*[frame(f, s, back=True) for f in range(flows)])
-        machine.wires[1].receive(flows)
-        machine.wires[0].receive(flows)
-
-
 def machine_for_old_messages(boot, **options):
     machine = boot("app=forward", cores=2, **{"iommu": True, **options})
     assert not int(monitor(machine, f"xp /1wx {0xFED9001C:#x}").split(":")[1], 16) & 1 << 23, \
         "GSTS.CFIS: the unit is not to let it pass"
-    exchange_flows(machine)
+    exchange_flows(machine, 16, 4)
     return machine
 
 
@@ -575,7 +566,7 @@ def send_each_vector_in_the_old_format(machine):
         assert time.monotonic() < limit, late
     assert not [where for where in after if where[1] < 32]
     assert {after[where] for where in sent if where[1] >= 32 and where not in taken} == {1}
-    exchange_flows(machine)
+    exchange_flows(machine, 16, 4)
     # Every interrupt still wakes either core: none was left in service.
     before, _ = interrupts(machine)
     for i in range(40):
@@ -615,7 +606,7 @@ def test_an_nmi_that_a_card_sends_is_told_of_and_survived(boot):
     while (now := {where: n for where, n in interrupts(machine)[0].items()
                    if where[1] in (2, 3, 8, 0xD7)}) != wanted:
         assert time.monotonic() < limit, now
-    exchange_flows(machine)
+    exchange_flows(machine, 16, 4)
     assert machine.ledger()["drops"] == dict.fromkeys(machine.ledger()["drops"], 0)
     balanced(machine)
 

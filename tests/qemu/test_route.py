@@ -12,7 +12,6 @@ import time
 
 import pytest
 
-import hosts
 from conftest import balanced
 from machine import PATIENCE_S, Failure
 from sharing import Watch
@@ -24,14 +23,6 @@ from scapy.packet import Raw  # noqa: E402
 # a 192.0.2.10 - .1 port0 router port1 198.51.100.1 - 198.51.100.10 b
 LINE = "app=route port0.ip=192.0.2.1/24 port1.ip=198.51.100.1/24"
 A, B = "192.0.2.10", "198.51.100.10"
-
-
-@pytest.fixture
-def pair(request):
-    a, b = hosts.Host("a"), hosts.Host("b")
-    request.addfinalizer(b.close)
-    request.addfinalizer(a.close)
-    return a, b
 
 
 def addresses(a, b):

@@ -4,7 +4,7 @@ another, while flows cross the cores."""
 import pytest
 
 from sharing import Watch
-from test_flows import frame
+from test_flows import exchange_flows
 from test_x2apic import X2APIC
 
 
@@ -20,11 +20,7 @@ def test_no_core_writes_a_line_that_anothers_loop_touches(request, boot, folder,
     assert f" {mode}, timer" in machine.console_text
     watch.wait_begun()
     flows, each = 32, 20
-    for s in range(each):
-        machine.wires[0].send(*[frame(f, s) for f in range(flows)])
-        machine.wires[1].send(*[frame(f, s, back=True) for f in range(flows)])
-        machine.wires[1].receive(flows)
-        machine.wires[0].receive(flows)
+    exchange_flows(machine, flows, each)
     assert machine.poweroff() == 0
     seen = watch.totals()
     # It did watch: the descriptors alone are a quarter of a line a frame.

@@ -12,19 +12,7 @@
 #include <string.h>
 
 #include "kernel/json.h"
-
-static char text[8192];
-static size_t used;
-
-static void keep(void *opaque, const char *bytes, size_t n)
-{
-    (void)opaque;
-    assert_true(used + n < sizeof(text));
-    memcpy(text + used, bytes, n);
-    text[used += n] = 0;
-}
-
-static const struct out out = {keep, NULL};
+#include "tests/unit/kept_text.h"
 
 static int empty(void **state)
 {

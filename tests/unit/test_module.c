@@ -17,7 +17,6 @@
 #include "boot/bootinfo.h"
 #include "kernel/module.h"
 
-
 static struct bootinfo info;
 
 static void add(const char *name, uint64_t start, uint64_t bytes)
@@ -42,18 +41,22 @@ static void is_found(const char *name, uint64_t start, size_t bytes)
     assert_int_equal(n, bytes);
 }
 
+static void is_missing(const char *name)
+{
+    size_t n;
+    assert_null(module_find(name, &n));
+}
+
 static void find__no_modules__null(void **state)
 {
     (void)state;
-    size_t n;
-    assert_null(module_find("routes", &n));
-    assert_null(module_find("", &n));
+    is_missing("routes");
+    is_missing("");
 }
 
 static void find__several__by_first_word_and_by_file(void **state)
 {
     (void)state;
-    size_t n;
     add("/boot/routes.txt more words", 0x1000, 11);
     add("filter", 0x2000, 12);
     add("filter", 0x3000, 13);
@@ -61,10 +64,10 @@ static void find__several__by_first_word_and_by_file(void **state)
     is_found("routes.txt", 0x1000, 11);
     is_found("/boot/routes.txt", 0x1000, 11);
     is_found("filter", 0x2000, 12);
-    assert_null(module_find("more", &n));
-    assert_null(module_find("filter2", &n));
-    assert_null(module_find("filte", &n));
-    assert_null(module_find("", &n));
+    is_missing("more");
+    is_missing("filter2");
+    is_missing("filte");
+    is_missing("");
 }
 
 static void find__nameless__answers_when_no_other_does(void **state)
@@ -81,9 +84,8 @@ static void find__nameless__answers_when_no_other_does(void **state)
 static void find__not_kept__is_not_there(void **state)
 {
     (void)state;
-    size_t n;
     add("routes", 0x1000, 0);
-    assert_null(module_find("routes", &n));
+    is_missing("routes");
     add("routes", 0x2000, 5);
     is_found("routes", 0x2000, 5);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "kernel/words.h"
+#include "tests/unit/kept_text.h"
 
 static enum command_result nothing(const struct call *call)
 {
@@ -31,17 +32,6 @@ static const struct command table[] = {
     {"poweroff", "", "off", nothing},
 };
 static const struct commands commands = {table, table + ARRAY_SIZE(table)};
-
-static char text[4096];
-static size_t used;
-static void keep(void *opaque, const char *bytes, size_t n)
-{
-    (void)opaque;
-    assert_true(used + n < sizeof(text));
-    memcpy(text + used, bytes, n);
-    text[used += n] = 0;
-}
-static const struct out out = {keep, NULL};
 
 static void split_is(const char *line, enum words_result result, unsigned n, const char *a,
                      const char *b)
