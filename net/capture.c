@@ -73,11 +73,6 @@ static void keep(struct tap *tap, const struct capture_record *r)
     __atomic_store_n(&tap->used, tap->used + record_bytes(r->held), __ATOMIC_RELEASE);
 }
 
-static bool is_whole(uint64_t word)
-{
-    return (word & RX_CHECKED) - (RX_WHOLE + FRAME_MIN) <= SLOT_BYTES - 1 - FRAME_MIN;
-}
-
 static const uint8_t *frame_at(const struct lane *lane, uint32_t i)
 {
     return lane->frames + (size_t)(i & (LANE_SLOTS - 1)) * SLOT_BYTES;
@@ -135,7 +130,7 @@ void capture_before(struct lane *lane)
             break;
         tap->ring[i & (LANE_SLOTS - 1)].word = word;
         tap->words[i % LANE_BURST] = word;
-        if (!is_input || tap->wish.is_trace || !is_whole(word) ||
+        if (!is_input || tap->wish.is_trace || !slot_is_whole(word) ||
             !matches(tap, frame_at(lane, i), length))
             continue;
         struct capture_record *r = record(tap, frame_at(lane, i), length);

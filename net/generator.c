@@ -244,9 +244,9 @@ static const char *find_target(unsigned i, const char **why)
         return "a port with a VLAN tag (port#.vlan=) cannot generate";
     memcpy(probe->src_mac, ports[i].mac, 6);
     probe->src = nif ? nif->ip : BENCHMARK_NET + 256 * i + 1;
-    probe->dst = o->dst                ? o->dst
+    probe->dst = o->dst           ? o->dst
                  : has_partner_ip ? partner->netif->ip
-                                       : BENCHMARK_NET + 256 * (i ^ 1) + 1;
+                                  : BENCHMARK_NET + 256 * (i ^ 1) + 1;
     if (o->has_dst_mac) {
         memcpy(probe->dst_mac, o->dst_mac, 6);
     } else if (nif && (o->dst || has_partner_ip)) {

@@ -52,11 +52,6 @@ static void refuse(struct lane *lane, uint64_t checked)
     lane->count.drops[why]++;
 }
 
-static bool is_whole(uint64_t checked)
-{
-    return (checked & RX_CHECKED) - (RX_WHOLE + FRAME_MIN) <= SLOT_BYTES - 1 - FRAME_MIN;
-}
-
 static void count_unsent(struct lane *lane, uint32_t length)
 {
     lane->count.unsent++;
@@ -103,7 +98,7 @@ void lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked, la
         count_fates(lane, &before);
 
     lane->count.rx_bytes += (uint64_t)length - counted;
-    if (is_whole(checked)) {
+    if (slot_is_whole(checked)) {
         out = slow(lane, lane->frames + (size_t)(slot - lane->ring) * SLOT_BYTES, length);
         if (out > FRAME_MAX || (out != 0 && out < FRAME_MIN))
             out = lane_drop(lane, DROP_side_length);
@@ -302,7 +297,7 @@ uint32_t lane_drain(struct lane *lane)
 
         if (is_traced)
             count_fates(lane, &before);
-        if (!is_whole(checked))
+        if (!slot_is_whole(checked))
             refuse(lane, checked);
         else if (!drain_slow || drain_slow(lane, frame, (uint32_t)(checked & RX_LENGTH)) != 0)
             lane->count.drops[DROP_tx_no_link]++;

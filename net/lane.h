@@ -29,6 +29,10 @@ extern unsigned lanes_n, lanes_row, lanes_cores;
  * FRAME_MIN to SLOT_BYTES - 1 bytes. All of it is one subtraction and one unsigned compare. */
 #define RX_CHECKED (RX_DD | RX_EOP | RX_RXE | RX_LENGTH)
 #define RX_WHOLE (RX_DD | RX_EOP)
+static inline bool slot_is_whole(uint64_t word)
+{
+    return (word & RX_CHECKED) - (RX_WHOLE + FRAME_MIN) <= SLOT_BYTES - 1 - FRAME_MIN;
+}
 
 /* An application's two handlers. The fast one is compiled into the loop: it may change the frame's
  * bytes and answers true to send it as long as it came, or false, having changed nothing, to hand
