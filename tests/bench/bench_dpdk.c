@@ -440,6 +440,8 @@ int main(int argc, char **argv)
     if (burst > BURST_MAX)
         fail("bursts of at most 32");
     traffic_bytes = traffic_number("BENCH_BYTES", TRAFFIC_BYTES_LEAST);
+    if (getenv("BENCH_FLOWS") && strcmp(argv[1], "route") != 0)
+        traffic_flows_make(traffic_number("BENCH_FLOWS", 1));
 
     add_cards();
     set_up(strcmp(argv[1], "route") == 0 || strcmp(argv[1], "echo") == 0);

@@ -172,6 +172,8 @@ int main(int argc, char **argv)
         fail("1 to 16 cores");
     traffic_sources = cores == 1 ? SOURCES : 1;
     traffic_bytes = traffic_number("BENCH_BYTES", TRAFFIC_BYTES_LEAST);
+    if (getenv("BENCH_FLOWS") && cores == 1 && work->app != &app_route)
+        traffic_flows_make(traffic_number("BENCH_FLOWS", 1));
 
     for (unsigned i = 0; i < 2; i++)
         bar_trap(REGISTERS + i * SPAN, SPAN, (struct bar_access){machine_read, machine_write});

@@ -34,7 +34,8 @@ NOT_HERE = """
 ## Not measured
 
 - DPDK beyond 100,000 routes: rte_lpm takes too long to take them up.
-- Flows beyond the routes' destinations: forward and echo keep nothing for a flow.
+- More flows than frames: of 100,000 flows and a million, each run has some 60,000 frames, each of
+  a flow of its own.
 - Generator and sink have no counterpart in DPDK here. Touch and MAC rewrite are DPDK's alone: the
   image has no such application.
 - Nothing here was measured on hardware.

@@ -155,10 +155,11 @@ def curves(folder, say, seconds):
         curve(app, "bytes of a frame", SIZES, size)
     parts -= 1
 
-    def flows(n, budget):
+    def flows(app, n):  # of route: destinations; of the others: senders and their ports
         env = {"BENCH_FLOWS": str(n)}
-        return both("route", env, env)(budget)
-    curve("route", "flows", FLOWS, flows)
+        return both(app, env, env, frames=max(FRAMES, min(3 * FRAMES, n)))
+    for app in ("forward", "echo", "route"):
+        curve(app, "flows", FLOWS, lambda n, budget, app=app: flows(app, n)(budget))
     parts -= 1
 
     def routes(path):

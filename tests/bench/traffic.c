@@ -19,6 +19,8 @@ uint8_t traffic_mac[2][6];
 struct traffic_target *traffic_targets[2];
 unsigned traffic_targets_n = 1;
 
+enum { FLOW_SENDERS = 100, FLOW_PORT_FIRST = 1024 };
+static unsigned flow_ports; /* 0: no flows of our own */
 static uint64_t fed, out, wrong, sum_in[2], sum_out[2];
 
 void traffic_checksum(uint8_t *at, const uint8_t *bytes, unsigned n, uint32_t sum)
@@ -165,9 +167,18 @@ static void lay_out(unsigned port, uint64_t i, uint16_t flow, uint8_t *f)
         traffic->make(port, i, flow, f);
 }
 
+void traffic_flows_make(unsigned n)
+{
+    traffic_sources = n < FLOW_SENDERS ? n : FLOW_SENDERS;
+    flow_ports = n / traffic_sources;
+}
+
 void traffic_next(unsigned port, uint16_t flow, uint8_t frame[TRAFFIC_BYTES_MAX])
 {
-    lay_out(port, ++fed, flow, frame);
+    fed++;
+    if (flow_ports)
+        flow = (uint16_t)(FLOW_PORT_FIRST + fed / traffic_sources % flow_ports);
+    lay_out(port, fed, flow, frame);
     sum_in[port] += fed;
 }
 

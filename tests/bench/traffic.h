@@ -33,6 +33,10 @@ extern const struct traffic *traffic;
 extern uint32_t traffic_bytes;   /* of a frame, CRC not counted; 60 unless set */
 extern unsigned traffic_sources; /* how many senders take turns; 1 unless set */
 extern uint8_t traffic_mac[2][6];
+/* From now on frames come from n flows by turns, whatever flow is asked for: so many senders and source
+ * ports. n is 1, or a multiple of 100 up to 6 million. Not for "route", whose flows are destinations,
+ * nor for more cores than one, by which RSS would spread them. */
+void traffic_flows_make(unsigned n);
 /* For "route": where datagrams that come in by each port go, and the last byte of the gateway's MAC
  * address there, 02:00:00:00:<port it leaves by>:<that byte>. */
 struct traffic_target {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What `make bench` says when figures are bad, with figures and loops made bad for it: a count worse
 than recorded fails the quick form, a missed bar is on the page with what was tried, a table or a
-kernel that could not be had is named and not made up, and a loop that does its work wrongly is caught
-by the traffic's own check."""
+kernel that could not be had is named and not made up, and a loop, or a
+whole system, that does its work wrongly is caught by the traffic's own check."""
 import copy
 import json
 import pathlib
@@ -19,6 +19,7 @@ import bench  # noqa: E402
 import judge  # noqa: E402
 import report  # noqa: E402
 import scale  # noqa: E402
+import whole  # noqa: E402
 
 RECORDED = judge.read(judge.RECORDED)
 
@@ -192,6 +193,41 @@ def test_when_its_time_is_used_up_a_part_runs_on_with_a_quarter_of_the_frames():
     result = good()
     result["scale"]["shortened"] = ["route: flows"]
     assert "with a quarter of the frames: route: flows." in page(result)
+
+
+# ---- A whole system that does its work wrongly ----
+
+class FakeWires:
+    """Two wires of a system that answers `change(frame)`, or not where that is None, by a port."""
+
+    def __init__(self, change, way):
+        self.change, self.way, self.out = change, way, []
+
+    def __getitem__(self, port):
+        self.port = port
+        return self
+
+    def send(self, *frames):
+        assert self.port == 0
+        self.out += [frame for frame in map(self.change, frames) if frame]
+
+    def receive_where(self, wanted):
+        assert self.port == self.way
+        while not wanted(frame := self.out.pop(0)):
+            pass
+        return frame
+
+
+@pytest.mark.parametrize("work", whole.WORKS)
+@pytest.mark.parametrize("at", [0, 6, 22, 30, 50])
+def test_a_system_that_changes_a_byte_too_many_is_not_counted(work, at):
+    frames, expected, way = whole.traffic(work, ("02:00:00:00:03:01", "02:00:00:00:03:02"), 8)
+    assert len(set(frames)) == 8
+    answers = dict(zip(frames, expected))
+    whole.burst(FakeWires(answers.get, way), work, frames, expected, way)
+    wrong = FakeWires(lambda f: answers[f][:at] + bytes([answers[f][at] ^ 1]) + answers[f][at + 1:], way)
+    with pytest.raises(whole.Wrong):
+        whole.burst(wrong, work, frames, expected, way)
 
 
 # ---- Loops that do their work wrongly ----
