@@ -47,6 +47,7 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     nif->gateway = gateway;
     nif->is_configured = true;
     memset(&nif->arp, 0, sizeof(nif->arp));
+    memset(nif->redirects, 0, sizeof(nif->redirects));
     nif->ping.is_on = false;
     nif->is_refused = false;
     (void)netif_bind(nif, UDP_PORT_ECHO, udp_echo, NULL); /* false where they are bound already */
@@ -233,8 +234,30 @@ uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame)
     return netif_tag(nif, frame, arp_build(frame, broadcast_mac, &request));
 }
 
+static struct netif_redirect *redirect_of(struct netif *nif, uint32_t dst)
+{
+    for (unsigned i = 0; i < NETIF_REDIRECTS; i++)
+        if (nif->redirects[i].dst == dst)
+            return &nif->redirects[i];
+    return NULL;
+}
+
+/* RFC 1122 section 3.2.2.2: only from the present first hop, and only to a host of our net. */
+void netif_take_redirect(struct netif *nif, uint32_t from, uint32_t dst, uint32_t to)
+{
+    struct netif_redirect *known = redirect_of(nif, dst);
+
+    if (netif_is_on_net(nif, dst) || from != (known ? known->gateway : nif->gateway) ||
+        !netif_is_on_net(nif, to) || !ip_is_host(to) || to == nif->ip)
+        return;
+    if (!known)
+        known = &nif->redirects[nif->redirects_n++ % NETIF_REDIRECTS];
+    *known = (struct netif_redirect){dst, to};
+}
+
 enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac)
 {
+    struct netif_redirect *redirect = NULL;
     bool has_failed;
 
     if (!nif->is_configured || nif->is_refused || !ip_is_host(ip) || ip == nif->ip)
@@ -242,12 +265,17 @@ enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac)
     if (!netif_is_on_net(nif, ip)) {
         if (nif->gateway == 0 || netif_is_broadcast(nif, ip))
             return NETIF_NO_ROUTE;
-        ip = nif->gateway;
+        redirect = redirect_of(nif, ip);
+        ip = redirect ? redirect->gateway : nif->gateway;
     }
     if (netif_is_silent(nif))
         return NETIF_ASKING;
     if (arp_lookup(&nif->arp, ip, nif->now_ns, mac, &has_failed))
         return NETIF_READY;
+    if (has_failed && redirect) { /* section 3.3.1.4: back to the gateway that sent us there */
+        redirect->dst = 0;
+        return NETIF_ASKING;
+    }
     return has_failed ? NETIF_NO_ANSWER : NETIF_ASKING;
 }
 

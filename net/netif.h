@@ -21,6 +21,7 @@
 #define NETIF_ANNOUNCE_GAP_NS 2000000000ull
 #define NETIF_DEFEND_GAP_NS   10000000000ull
 #define NETIF_REFUSED_NS      60000000000ull /* until an address that is in use is probed again */
+#define NETIF_REDIRECTS       4u
 #define NETIF_PING_DATA_MAX   1472u          /* 1514 less Ethernet, IP and ICMP headers */
 
 struct netif_binding {
@@ -48,6 +49,13 @@ struct netif_pinger {
     uint32_t extra; /* replies to us beyond the first to the present sequence number */
 };
 
+/* What a gateway has told us with an ICMP redirect: RFC 1122's route cache, of which all else is the
+ * default. */
+struct netif_redirect {
+    uint32_t dst; /* 0: free */
+    uint32_t gateway;
+};
+
 struct netif {
     uint8_t mac[6];
     uint8_t prefix;     /* 1..32 */
@@ -70,6 +78,8 @@ struct netif {
     uint64_t drops[DROP_COUNT];
 
     struct arp_cache arp;
+    struct netif_redirect redirects[NETIF_REDIRECTS];
+    unsigned redirects_n; /* ever taken: the oldest gives way */
     bool probes_first; /* set by whoever configures it, where netif_poll is called */
     bool is_probing;   /* whether our address is free; we use it meanwhile, but for probes_first */
     bool is_refused;   /* another host has it: we are silent, and probe again later */

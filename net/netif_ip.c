@@ -75,6 +75,8 @@ static struct verdict ping_input(struct netif *nif, const struct message *m,
 
     if (!ping->is_on || about != ping->to || icmp->id != ping->id)
         return settled(DROP_icmp_unasked);
+    if (icmp->type == ICMP_REDIRECT)
+        netif_take_redirect(nif, m->ip->src, ping->to, wire_get32(m->payload + ICMP_ID));
     /* A gateway that knows a better way has sent the echo on all the same. */
     if (icmp->sequence != ping->sequence || ping->event != PING_NOTHING ||
         icmp->type == ICMP_REDIRECT) {

@@ -31,6 +31,9 @@ uint32_t netif_ip_input(struct netif *nif, uint8_t *frame, uint32_t length);
 /* Give up datagrams whose fragments did not all come in time. */
 void netif_expire(struct netif *nif);
 
+/* `from` has redirected what we sent to `dst` to another gateway, `to`. */
+void netif_take_redirect(struct netif *nif, uint32_t from, uint32_t dst, uint32_t to);
+
 /* Put our VLAN's tag into a frame, which has room for it; its length then. */
 uint32_t netif_tag(const struct netif *nif, uint8_t *frame, uint32_t length);
 

@@ -388,6 +388,82 @@ static void rfc1122_3_2_1_8__whatever_is_sent__has_no_source_route(void **state)
 
 /* ---- 3.3: routing, broadcasts ---- */
 
+/* A redirect from `from` about our ping to `dst`: better by `to`. */
+static void redirect(uint32_t from, uint32_t dst, uint32_t to, unsigned code)
+{
+    uint8_t quote[28];
+
+    netif_ping(&nif, frame, (const uint8_t *)PEER_MAC, dst, 0x1234, 5, 56);
+    memcpy(quote, frame + 14, 28);
+    memcpy(frame + 42, quote, 28);
+    memset(frame + 34, 0, 8);
+    frame[34] = ICMP_REDIRECT;
+    frame[35] = (uint8_t)code;
+    put32(frame + 38, to);
+    consumed(make_ip(frame, 1, from, US_IP, 0, 36));
+}
+
+/* The first hop to `dst`: whom ARP asks for. */
+static uint32_t first_hop(uint32_t dst)
+{
+    uint8_t mac[6];
+
+    memset(&nif.arp, 0, sizeof(nif.arp));
+    assert_int_equal(netif_resolve(&nif, dst, mac), NETIF_ASKING);
+    assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 60);
+    return get32(frame + 38);
+}
+
+static void rfc1122_3_2_2_2__redirect_of_any_code__changes_the_first_hop(void **state)
+{
+    (void)state;
+    for (unsigned code = 0; code < 4; code++) {
+        uint32_t better = IP(192, 0, 2, 90 + code);
+        assert_int_equal(first_hop(FAR + code), GATEWAY);
+        redirect(GATEWAY, FAR + code, better, code);
+        assert_int_equal(first_hop(FAR + code), better);
+        redirect(better, FAR + code, better + 10, code); /* and on, by the one that it is now */
+        assert_int_equal(first_hop(FAR + code), better + 10);
+        assert_int_equal(first_hop(FAR + 10), GATEWAY); /* nobody else's */
+    }
+    /* There is room for so many; the oldest gives way, and then goes by the gateway again. */
+    redirect(GATEWAY, FAR + 4, IP(192, 0, 2, 90), 1);
+    assert_int_equal(first_hop(FAR + 4), IP(192, 0, 2, 90));
+    assert_int_equal(first_hop(FAR), GATEWAY);
+    assert_int_equal(first_hop(FAR + 1), IP(192, 0, 2, 101));
+    assert_null(configure(US_IP, 24, GATEWAY));
+    settle(nif.now_ns + 100 * SECOND);
+    assert_int_equal(first_hop(FAR + 1), GATEWAY);
+}
+
+static void rfc1122_3_2_2_2__redirect_by_others_or_to_nowhere__changes_nothing(void **state)
+{
+    (void)state;
+    static const uint32_t nowhere[] = {FAR + 9, US_IP, 0, IP(192, 0, 2, 255), IP(192, 0, 2, 0),
+                                       IP(224, 0, 0, 1), IP(127, 0, 0, 1)};
+
+    redirect(PEER_IP, FAR, IP(192, 0, 2, 90), 1);
+    assert_int_equal(first_hop(FAR), GATEWAY);
+    for (unsigned i = 0; i < ARRAY_SIZE(nowhere); i++) {
+        redirect(GATEWAY, FAR, nowhere[i], 1);
+        assert_int_equal(first_hop(FAR), GATEWAY);
+    }
+    redirect(GATEWAY, PEER_IP, IP(192, 0, 2, 90), 1); /* on our own net nothing is redirected */
+    assert_int_equal(first_hop(PEER_IP), PEER_IP);
+}
+
+static void rfc1122_3_3_1_4__redirected_to_who_does_not_answer__back_to_the_gateway(void **state)
+{
+    uint8_t mac[6];
+    (void)state;
+    redirect(GATEWAY, FAR, IP(192, 0, 2, 90), 1);
+    uint64_t t = nif.now_ns;
+    assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_ASKING);
+    assert_int_equal(poll_from(t, t + 10 * SECOND, SECOND / 10), 3);
+    assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_ASKING);
+    assert_int_equal(first_hop(FAR), GATEWAY);
+}
+
 static void rfc1122_3_3_1_1__on_our_net_direct__else_by_the_gateway(void **state)
 {
     uint8_t mac[6];
@@ -502,6 +578,9 @@ int main(void)
         TEST(rfc1122_3_2_1_8__options_that_mean_nothing_here__are_passed_over),
         TEST(rfc1122_3_2_1_8__stream_identifier__is_passed_over),
         TEST(rfc1122_3_2_1_8__whatever_is_sent__has_no_source_route),
+        TEST(rfc1122_3_2_2_2__redirect_of_any_code__changes_the_first_hop),
+        TEST(rfc1122_3_2_2_2__redirect_by_others_or_to_nowhere__changes_nothing),
+        TEST(rfc1122_3_3_1_4__redirected_to_who_does_not_answer__back_to_the_gateway),
         TEST(rfc1122_3_3_1_1__on_our_net_direct__else_by_the_gateway),
         TEST(rfc1122_3_3_1_1__no_gateway__neighbours_are_reached),
         TEST(rfc1122_3_3_1_4__gateway_does_not_answer__is_noticed),

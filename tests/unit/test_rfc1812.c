@@ -545,6 +545,37 @@ static void rfc1812_5_2_7_1__route_says_reject__prohibited(void **state)
     assert_int_equal(dropped(DROP_route_reject), 1);
 }
 
+static void rfc1812_5_2_7_2__redirect_that_comes__changes_no_route(void **state)
+{
+    (void)state;
+    const uint32_t dst = ADDRESS(10, 9, 9, 9), gateway = ADDRESS(198, 51, 100, 10);
+    struct netif *nif = ports[1].netif;
+    uint8_t quote[28], echo[128];
+
+    for (unsigned code = 0; code < 4; code++) {
+        /* About a ping of ours that is out, from the gateway that it went by. */
+        (void)netif_ping(nif, echo, ports[1].mac, dst, 7, 1, 56);
+        memcpy(quote, echo + 14, 28);
+        make(frame, 70, nif->ip, 0);
+        memcpy(frame, ports[1].mac, 6);
+        mac_of(1, gateway, frame + 6);
+        wire_put32(frame + 26, gateway);
+        frame[23] = 1;
+        memset(frame + 34, 0, 8);
+        frame[34] = ICMP_REDIRECT;
+        frame[35] = (uint8_t)code;
+        wire_put32(frame + 38, ADDRESS(198, 51, 100, 30));
+        memcpy(frame + 42, quote, 28);
+        wire_put16(frame + 36, fold(sum16(frame + 34, 36)));
+        mend(frame);
+        give_by(1, frame, 70);
+        assert_int_equal(sent_n, 0);
+        make(frame, 100, dst, 0);
+        give(frame, 100);
+        is_forwarded(frame, 100, 1, gateway);
+    }
+}
+
 static void rfc1812_5_2_7_2__back_by_the_same_port__redirect_for_the_host(void **state)
 {
     (void)state;
@@ -739,6 +770,7 @@ int main(void)
         TEST(rfc1812_5_2_7_1__no_route__net_unreachable),
         TEST(rfc1812_5_2_7_1__neighbour_does_not_answer__host_unreachable),
         TEST(rfc1812_5_2_7_1__route_says_reject__prohibited),
+        TEST(rfc1812_5_2_7_2__redirect_that_comes__changes_no_route),
         TEST(rfc1812_5_2_7_2__back_by_the_same_port__redirect_for_the_host),
         TEST(rfc1812_5_3_1__ttl__one_less),
         TEST(rfc1812_5_3_1__ttl_used_up__time_exceeded),
