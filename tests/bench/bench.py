@@ -63,6 +63,15 @@ def machine():
 
 # ---- What is measured ----
 
+def all_of(jobs):
+    """As scale.side_by_side, but one that fails is a failure of all."""
+    done = scale.side_by_side(jobs)
+    for c in done.values():
+        if "failure" in c:
+            raise Failure(c["failure"])
+    return done
+
+
 def loops(bursts, dpdk_bursts):
     """Counts of every application's loop at each burst, ours and DPDK's, and of an empty poll."""
     def job(program, app, burst, *more):
@@ -77,10 +86,7 @@ def loops(bursts, dpdk_bursts):
     jobs.update({("dpdk", f"{app}/{burst}"): job("bench_dpdk", app, burst)
                  for app in DPDK_APPS for burst in dpdk_bursts})
     jobs["dpdk", "empty"] = lambda: count("bench_dpdk", "forward", 0, 12800)
-    done = scale.side_by_side(jobs)
-    for c in done.values():
-        if "failure" in c:
-            raise Failure(c["failure"])
+    done = all_of(jobs)
     out = {who: {name: c for (whose, name), c in done.items() if whose == who} for who in ("ours", "dpdk")}
     say(f"  empty poll of two ports: ours {out['ours']['empty']['instructions']:.2f}, "
         f"DPDK {out['dpdk']['empty']['instructions']:.2f}")
@@ -183,7 +189,8 @@ def verdict(result):
 def everything(result, folder):
     """The parts of the whole beyond the loops; one that fails is named, and the others go on."""
     parts = {"second": ("counted a second way, by QEMU",
-                        lambda: {app: second_way(app) for app in ("forward", "echo", "route")}),
+                        lambda: all_of({app: lambda app=app: second_way(app)
+                                        for app in ("forward", "echo", "route")})),
              "image": ("the whole image, under QEMU", whole_image),
              "linux": ("Debian's Linux with its ixgbe, under QEMU", linux),
              "scale": ("curves", lambda: scale.curves(folder, say, SECONDS["scale"])),
