@@ -378,18 +378,12 @@ void net_start(const struct cmdline *line)
     follow_start(cpu_tsc());
 }
 
-static void nothing(void *context)
-{
-    (void)context;
-}
-
 void run_set_sleep(bool is_wanted)
 {
     is_sleep_wanted = is_wanted;
     may_sleep = is_wanted && has_vectors;
     for (unsigned core = 1; core < lanes_cores && !may_sleep; core++)
-        if (mailbox_call(core, nothing, NULL, 0) != OK)
-            continue; /* it was woken, if it slept: that is all */
+        smp_wake(core);
 }
 
 bool run_may_sleep(void)
