@@ -72,10 +72,11 @@ void watch_poll(void)
             is_named[i] = false;
         } else if (!is_named[i]) {
             is_named[i] = true;
-            bool has_answered = smp_trace(i);
+            bool has_answered = !is_asleep && smp_trace(i);
             log_error("core %u has been silent for %lu ms%s", i,
                       tsc_ns((uint64_t)silent) / 1000000,
-                      has_answered ? "; it is at" : " and does not answer an NMI");
+                      has_answered ? "; it is at" : is_asleep ? " and does not wake"
+                                                              : " and does not answer an NMI");
             if (has_answered)
                 watch_log_trace(&cpu->trace);
         }

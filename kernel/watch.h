@@ -2,8 +2,8 @@
  * Is every core alive? Each stamps its rounds; a round that took a millisecond or more is counted
  * in the core's histogram, and a core that does not stamp for WATCH_SILENT_NS is named on the console
  * with a backtrace, taken by NMI. One that sleeps so long is woken, and has WATCH_SLEEP times as long
- * to stamp: an INIT that was sent to it would show in nothing else. An NMI that nobody asked for is
- * told of.
+ * to stamp: an INIT that was sent to it would show in nothing else. It gets no NMI: QEMU lets one out
+ * of the wait for STARTUP by it, to the firmware's reset. An NMI that nobody asked for is told of.
  */
 #ifndef KERNEL_WATCH_H
 #define KERNEL_WATCH_H

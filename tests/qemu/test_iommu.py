@@ -616,7 +616,8 @@ def test_a_core_that_a_card_sends_init_is_named(boot):
     machine = machine_for_old_messages(boot)
     time.sleep(0.3)
     machine.card(0, "evil", old_message(1, 0, INIT))
-    machine.expect(r"core 1 has been silent for \d+ ms and does not answer an NMI")
+    machine.expect(r"core 1 has been silent for \d+ ms and does not wake")
+    time.sleep(1)  # whatever would come of it
     exchange(machine)
     assert machine.run("show ports")
 
@@ -657,9 +658,10 @@ def instructions_of_a_packet(boot, iommu, n=16):
     monitor(machine, "log none")
     machine.poweroff()
     with open(log, encoding="ascii") as f:
-        count = sum(line.startswith("Trace") for line in f)
+        places = re.findall(r"^Trace [^/]*/([0-9a-f]+)/", f.read(), re.M)
     os.unlink(log)
-    return count / n
+    # QEMU may log a block, leave it for something else before it has run, and log it again.
+    return sum(here != before for here, before in zip(places, [None, *places])) / n
 
 
 def test_translation_adds_no_instruction_to_a_packet(boot):
