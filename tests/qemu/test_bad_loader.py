@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from boot_media import clean, grub_disc, uefi
+from boot_media import EFI, ISO, clean, fat, grub_disc, uefi, usb
 from conftest import balanced
 from machine import ROOT
 from stub_loader import MIB, RESERVED, TOLD, USABLE, loads, memory_map, module, multiboot2, pvh, tag
@@ -52,6 +52,8 @@ def refuses(machine, pattern):
     machine.expect("^PANIC: " + pattern)
     machine.expect("^halted")
     on_screen(machine, "PANIC: " + pattern)
+    text = machine.console_text
+    assert "kmain+" in text[text.index("backtrace:"):text.index("last log lines:")], text
 
 
 # ---- memory maps ----
@@ -187,3 +189,24 @@ def test_grub_with_memory_cut_out_and_modules_cut_off(by_grub, firmware):
             on_screen(machine, line)
         assert machine.poweroff() == 0
     assert ram[0] - ram[1] == 0x801000 + 0x1000
+
+
+# ---- BOOTX64.EFI ----
+
+def test_a_uefi_program_that_cannot_start_says_so_and_firmware_goes_on(boot, folder):
+    """The kernel in the file has no segments. Firmware's console is on both outputs; behind the stick
+    is a CD that boots."""
+    with open(EFI, "rb") as f:
+        program = bytearray(f.read())
+    kernel = program.index(b"\x7fELF\x02")
+    program[kernel + 56:kernel + 58] = bytes(2)  # e_phnum
+    stick = fat(folder, {"EFI/BOOT/BOOTX64.EFI": bytes(program)})
+    machine = boot(boot=uefi(folder) + usb(stick) + ["-drive", f"if=none,id=cd,media=cdrom,file={ISO}",
+                                                     "-device", "ide-cd,drive=cd,bootindex=1"],
+                   prompt=False, wires=0, extra=["-device", "VGA"])
+    said = r"ferrule: the kernel inside this file is damaged \(EFI error 01\); not started"
+    machine.expect(said)
+    machine.prompt()
+    assert 'loader "GRUB' in machine.console_text
+    assert machine.poweroff() == 0
+    clean(folder)

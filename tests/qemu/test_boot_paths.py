@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import time
 
 import pytest
 
@@ -14,6 +15,7 @@ from boot_media import (EFI, IMAGE, ISO, ROOT, WebServer, clean, fat, grub_disc,
 from boot_page import of_page
 from conftest import forwards_both_ways
 from hosts import Host
+from test_screen import vga_text
 
 ROWS = f"{ROOT}/build/boot-paths.json"
 
@@ -123,14 +125,19 @@ def test_the_iso_as_a_cd_on_uefi(boot, folder, forwards):
 
 @of_page("make iso", "dd ")
 def test_the_iso_on_a_usb_stick_on_bios_with_the_boot_line_edited(boot, folder, forwards, page):
-    """GRUB's menu on the serial line: e, the end of the third line, more words, Ctrl-X."""
+    """GRUB's menu on the serial line: e, the end of the third line, more words, Ctrl-X. The screen shows
+    the same."""
     image = f"{folder}/stick.img"
     run(["sh", "-ec", "\n".join(page).replace("/dev/sdX", image)], cwd=ROOT)
-    machine = boot(boot=usb(image), prompt=False)
+    machine = boot(boot=usb(image), prompt=False, extra=["-device", "VGA"])
     machine.expect("Press enter to boot the selected OS")
     machine.send("e")
     machine.expect("Ctrl-x|C-x|F10")
     machine.expect("multiboot2")
+    limit = time.monotonic() + 30
+    while not any("multiboot2 /boot/ferrule.elf app=forward" in row for row in vga_text(machine)):
+        assert time.monotonic() < limit, vga_text(machine)
+        time.sleep(0.1)
     machine.send("\x0e\x0e\x05 loglevel=debug cpus=1\x18")
     machine.expect(r"line +3 words, 0 not understood")
     machine.prompt()

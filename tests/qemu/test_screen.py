@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from boot_media import ISO, ROOT, clean, uefi
+from boot_media import EFI, ISO, ROOT, clean, fat, uefi, usb
 
 VGA = ["-device", "VGA"]
 NO_SERIAL = ["-global", "isa-serial.iobase=0x100"]
@@ -87,11 +87,14 @@ def test_no_serial_port_and_the_screen_tells(boot):
     assert machine.console_text == ""
 
 
-def test_a_frame_buffer_under_uefi_is_readable(boot, folder):
-    machine = boot(boot=uefi(folder) + ["-cdrom", ISO], wires=0, extra=VGA)
+@pytest.mark.parametrize("loader", ["GRUB", "BOOTX64.EFI"])
+def test_a_frame_buffer_under_uefi_is_readable(boot, folder, loader):
+    medium = ["-cdrom", ISO] if loader == "GRUB" else usb(fat(folder, {"EFI/BOOT/BOOTX64.EFI": EFI}))
+    machine = boot(boot=uefi(folder) + medium, wires=0, extra=VGA)
+    assert f'loader "{loader}' in machine.console_text
     rows = pixel_text(machine)
     assert rows[0].endswith(" ferrule"), rows
-    shows(rows, machine, " by 600 pixels of ")
+    shows(rows, machine, re.search(r"\d+ by \d+ pixels of ", machine.console_text)[0])
     shows(rows, machine, "us after entry")
     assert machine.poweroff() == 0
     clean(folder)
