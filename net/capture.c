@@ -23,6 +23,8 @@ struct tap {
     uint32_t used; /* bytes, stored last */
     uint64_t missed;
     /* The lane that is being polled. */
+    uint32_t fed_at;  /* of the wished port's feed: the slot, */
+    uint64_t fed;     /* and how many it had sent */
     uint32_t first, seen; /* position, and frames that were looked at before the poll */
     bool is_shown;        /* it has our ring; its own things meanwhile: */
     struct descriptor *lane_ring;
@@ -111,15 +113,47 @@ static void unshow(struct tap *tap, struct lane *lane)
         lane_collect(lane, head);
 }
 
+static void capture_sent(struct tap *tap, const uint8_t *frame, uint32_t length)
+{
+    if (length == 0 || !matches(tap, frame, length))
+        return;
+    struct capture_record *r = record(tap, frame, length);
+    if (r) {
+        r->is_sent = true;
+        keep(tap, r);
+    }
+}
+
+/* A feed makes its frames within the poll, in slots that stay as they are for a round of its ring. */
+static const struct side *feed_of(const struct tap *tap)
+{
+    const struct port *port = tap->wish.port;
+    return port && port->feed && !tap->wish.is_trace ? &port->feed[tap - taps] : NULL;
+}
+
+static void capture_fed(struct tap *tap)
+{
+    const struct side *feed = feed_of(tap);
+
+    for (; feed && tap->fed != feed->next; tap->fed++) {
+        capture_sent(tap, feed->frames + (size_t)tap->fed_at * SLOT_BYTES,
+                     (uint32_t)(feed->ring[tap->fed_at].word & TX_LENGTH));
+        tap->fed_at = tap->fed_at + 1 == feed->slots ? 0 : tap->fed_at + 1;
+    }
+}
+
 void capture_before(struct lane *lane)
 {
     struct tap *tap = &taps[lane->core];
+    const struct side *feed = feed_of(tap);
     bool is_input = lane->in == tap->wish.port;
     uint32_t i = tap->first = (uint32_t)lane->next, most = LANE_BURST - i % LANE_BURST;
 
     memset(tap->words, 0, sizeof(tap->words));
     memset(tap->notes, 0, sizeof(tap->notes)); /* FATE_FAST */
     tap->seen = 0;
+    tap->fed = feed ? feed->next : 0;
+    tap->fed_at = feed ? feed->at : 0;
     if (lane->state != LANE_RUNNING || !(is_input || lane->out == tap->wish.port))
         return;
     for (; tap->seen < most; tap->seen++, i++) {
@@ -158,17 +192,6 @@ static void trace(struct tap *tap, const struct lane *lane, uint32_t i)
     keep(tap, r);
 }
 
-static void capture_sent(struct tap *tap, const uint8_t *frame, uint32_t length)
-{
-    if (length == 0 || !matches(tap, frame, length))
-        return;
-    struct capture_record *r = record(tap, frame, length);
-    if (r) {
-        r->is_sent = true;
-        keep(tap, r);
-    }
-}
-
 void capture_after(struct lane *lane)
 {
     struct tap *tap = &taps[lane->core];
@@ -184,6 +207,7 @@ void capture_after(struct lane *lane)
     }
     if (tap->is_shown)
         unshow(tap, lane);
+    capture_fed(tap);
 }
 
 static void side_sent(const struct port *port, const uint8_t *frame, uint32_t length)

@@ -172,6 +172,7 @@ static void json_ledger(const struct call *call, const struct ledger *ledger)
     for (unsigned i = 0; i < DROP_COUNT; i++)
         json_u64(&j, drop_names[i].name, ledger->drops[i]);
     json_end(&j);
+    json_u64(&j, "icmp_errors_limited", ledger->errors_limited);
     json_bool(&j, "balanced", ledger->is_balanced);
     json_array(&j, "ports");
     for (unsigned i = 0; i < ports_n; i++) {
@@ -203,6 +204,8 @@ static void text_ledger(const struct out *out, const struct ledger *ledger)
                        drop_names[i].text);
     out_printf(out, "received + generated = sent + consumed + dropped + held: %s\n",
                ledger->is_balanced ? "balanced" : "NOT BALANCED");
+    if (ledger->errors_limited > 0)
+        out_printf(out, "%lu ICMP errors were not sent: 100 a second are\n", ledger->errors_limited);
     if (ledger->cores_silent > 0)
         out_printf(out, "%u cores did not answer in time: theirs are the numbers they last gave\n",
                    ledger->cores_silent);

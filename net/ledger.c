@@ -64,6 +64,7 @@ static void add_core(void *context)
             sum->consumed += ports[i].netif[core].consumed;
             sum->held += netif_held(&ports[i].netif[core]);
             add_drops(sum, ports[i].netif[core].drops);
+            sum->errors_limited += ports[i].netif[core].errors.limited;
         }
     }
 }
@@ -94,6 +95,7 @@ struct ledger ledger_read(void)
         ledger.sent += sum->sent;
         ledger.held += sum->held;
         ledger.consumed += sum->consumed;
+        ledger.errors_limited += sum->errors_limited;
         add_drops(&ledger, sum->drops);
     }
     ledger.is_balanced = ledger.received + ledger.generated ==

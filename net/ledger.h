@@ -19,6 +19,7 @@ struct ledger {
     uint64_t held;      /* handed to a card that has not finished them, or fragments that wait */
     uint64_t drops[DROP_COUNT];
     uint64_t dropped; /* their sum */
+    uint64_t errors_limited; /* no frames: ICMP errors that were due and not sent, too many at once */
     bool is_balanced;
     unsigned cores_silent; /* cores that were too busy to answer: theirs are the last known numbers */
 };

@@ -81,6 +81,7 @@ static void say_summary(const struct call *call)
         char bits[8];
         json_begin(&j, call->out);
         json_u64(&j, "routes", routes.n);
+        json_u64(&j, "from_module", router_loaded());
         json_u64(&j, "gateways", gateways);
         json_u64(&j, "hosts", hosts);
         json_u64(&j, "waiting", router_waiting());
@@ -94,8 +95,8 @@ static void say_summary(const struct call *call)
         json_line(&j);
         return;
     }
-    out_printf(call->out, "%u routes, %u gateways, %u hosts found, %u frames wait\n", routes.n,
-               gateways, hosts, router_waiting());
+    out_printf(call->out, "%u routes (routes.txt: %u, not listed), %u gateways, %u hosts found, %u "
+               "frames wait\n", routes.n, router_loaded(), gateways, hosts, router_waiting());
     for (unsigned b = 0, column = 0; b <= 32; b++)
         if (routes.n_by_bits[b] > 0)
             out_printf(call->out, "%s/%-2u %8u", column++ % 6 ? "  " : column > 1 ? "\n" : "", b,

@@ -26,6 +26,9 @@ const char *router_say(const struct route_line *line);
 const char *router_unsay(const struct route_line *line);
 const struct route_line *router_said(unsigned *n);
 
+/* How many routes the module brought. */
+unsigned router_loaded(void);
+
 /* A lane's slow handler: frames for us to the stack, datagrams for others on their way. */
 lane_slow router_input;
 

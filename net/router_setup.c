@@ -104,24 +104,32 @@ static void add_from_line(const char *value)
         log_warn("route=%s: %s", value, wrong);
 }
 
+static unsigned loaded;
+
+unsigned router_loaded(void)
+{
+    return loaded;
+}
+
 static void add_from_module(struct route_text text)
 {
     struct route_line line;
     const char *wrong;
-    unsigned added = 0, left_out = 0;
+    unsigned left_out = 0;
 
+    loaded = 0;
     while (route_text_next(&text, &line, &wrong)) {
         if (!wrong)
             wrong = hops_route(&line);
         routes_work(&routes, ~0u);
         if (!wrong)
-            added++;
+            loaded++;
         else if (left_out++ < WRONG_LINES_SAID)
             log_warn(MODULE ", line %u: %s", text.number, wrong);
     }
     if (left_out > WRONG_LINES_SAID)
         log_warn(MODULE ": %u more lines are wrong", left_out - WRONG_LINES_SAID);
-    log_info(MODULE ": %u routes in %u lines, %u left out", added, text.number, left_out);
+    log_info(MODULE ": %u routes in %u lines, %u left out", loaded, text.number, left_out);
 }
 
 void router_start(void)

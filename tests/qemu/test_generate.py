@@ -393,6 +393,27 @@ print(len(seen), sorted(sizes), len({p for p, _ in seen}), flush=True)
     assert machine.poweroff() == 0
 
 
+def test_capture_shows_what_a_feed_sends(boot):
+    machine = boot("app=generate", cores=2, devices=DEVICES)
+    machine.run("start rate=50 size=64,65,594 flows=2")
+    shown = [json.loads(line) for line in machine.run("capture port 0 31 -j").splitlines()
+             if line.startswith("{")]  # the log may tell of the first frame meanwhile
+    machine.run("stop")
+    assert shown.pop() == {"shown": 31, "missed": 0}
+    assert {row["direction"] for row in shown} == {"out"} and {row["core"] for row in shown} == {0, 1}
+    sent = machine.wires[0].receive(report(machine, "show generate -j")["sent"])
+    times = {}
+    for row in shown:
+        frame = bytes.fromhex(row["bytes"])
+        assert len(frame) == row["length"] in (60, 61, 590)
+        flow, number = flow_and_number(frame)
+        times.setdefault(flow, []).append((number, sent.index(frame)))
+    for numbers in times.values():  # every one of a flow, in order, none twice
+        assert [n for n, _ in numbers] == list(range(numbers[0][0], numbers[0][0] + len(numbers)))
+        assert [at for _, at in numbers] == sorted(at for _, at in numbers)
+    balanced(machine)
+
+
 def test_what_a_linux_host_sends_into_a_sink_is_foreign(boot, host):
     machine = boot("app=sink port0.ip=192.0.2.1/24", [host], cores=2, devices=DEVICES[:1])
     host.wait_carrier()

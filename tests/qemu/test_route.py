@@ -263,6 +263,7 @@ def test_a_million_routes_from_a_module_lead_where_a_slow_search_says(boot, fold
             assert time.monotonic() < limit, gateway
     counts = machine.json("show routes -j")[-1]
     assert counts["routes"] >= ROUTES and counts["gateways"] == len(GATEWAYS), counts
+    assert counts["from_module"] == ROUTES
     assert int(counts["by_bits"]["27"]) == sum(bits == 27 for _, bits in routes)
 
     numbers = random.Random(7)

@@ -168,6 +168,8 @@ def test_errors_are_limited_and_never_about_what_forbids_them(echo):
     errors = sum(is_ip(f, 1) for f in echo.wires[0].frames)
     assert 50 <= errors <= 50 + 100 * took + 1, (errors, took)
     assert drops(echo)["udp_no_port"] == 600
+    assert balanced(echo)["icmp_errors_limited"] == 600 - errors > 0
+    assert f"{600 - errors} ICMP errors were not sent" in echo.run("show ledger")
 
 
 def test_twamp_light_reflects_what_a_sender_sends(echo):
