@@ -18,7 +18,6 @@ import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
 sys.path[:0] = [f"{ROOT}/tests/qemu", f"{ROOT}/tests/tools", f"{ROOT}/tests/bench"]

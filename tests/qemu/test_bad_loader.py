@@ -8,7 +8,7 @@ import re
 import pytest
 
 from boot_media import EFI, ISO, clean, fat, grub_disc, uefi, usb
-from conftest import balanced
+from conftest import forwards_both_ways
 from machine import ROOT
 from stub_loader import MIB, RESERVED, TOLD, USABLE, loads, memory_map, module, multiboot2, pvh, tag
 from test_screen import pixel_text, vga_text
@@ -38,11 +38,7 @@ def forwards(machine, *patterns):
     """To the prompt, frames both ways; and the patterns were said on both outputs."""
     machine.prompt()
     machine.wait_links()
-    for there, back in ((0, 1), (1, 0)):
-        frames = [bytes([there, i]) + bytes(range(62)) for i in range(40)]
-        machine.wires[there].send(*frames)
-        assert machine.wires[back].receive(40) == frames
-    assert balanced(machine)["sent"] == 80
+    forwards_both_ways(machine)
     for pattern in patterns:
         assert re.search(pattern, machine.console_text), (pattern, machine.console_text)
         on_screen(machine, pattern)
