@@ -55,7 +55,8 @@ bool trap_is_frame(uint64_t rbp)
 {
     if (rbp % 8 != 0)
         return false;
-    /* Before our page tables are live, this stack is all there is, and paging_look knows nothing. */
+    /* Before our page tables are live, this stack is all there is, and paging_look knows nothing.
+     */
     if (rbp >= (uintptr_t)stack_boot_bottom && rbp + 15 < (uintptr_t)stack_boot_top)
         return true;
     return rbp && paging_look(rbp).is_present && paging_look(rbp + 15).is_present;

@@ -5,11 +5,13 @@
 #include "arch/cpu.h"
 #include "arch/features.h"
 #include "arch/image.h"
+#include "arch/mmio.h"
 #include "arch/paging.h"
 #include "boot/bootinfo.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
+#include "kernel/panic.h"
 #include "kernel/pmem.h"
 #include "kernel/screen.h"
 
@@ -94,6 +96,10 @@ static void *take(struct pmem *from, size_t bytes, size_t align)
     bytes = ALIGN_UP(bytes, (size_t)PAGE_BYTES);
     if (bytes == 0 || !pmem_take(from, bytes, align, reach, &start))
         return NULL;
+    mmio_t word = {PHYSMAP_BASE + start}; /* does it keep what is written? */
+    mmio_write64(word, 0, ~start);
+    if (mmio_read64(word, 0) != ~start)
+        panic("memory: no RAM at 0x%lx, where the loader's map has some", start);
     return paging_pointer((paddr_t){start});
 }
 

@@ -97,9 +97,11 @@ def test_more_ranges_than_are_kept(told, reserved_first):
     (multiboot2(tag(6)), "memory: the loader's map has no usable RAM"),
     (multiboot2(tag(7, length=1 << 31), memory_map(RAM)), "memory: the loader's map has no usable RAM"),
     (multiboot2(memory_map((MIB, 0xE4000, USABLE))), r"memory: \d+ KiB of RAM do not hold"),
+    (multiboot2(memory_map(LOW, (MIB, 1023 * MIB, USABLE))), "memory: no RAM at 0x3[0-9a-f]{7}, where"),
+    (multiboot2(memory_map(LOW, (MIB, 4095 * MIB, USABLE))), "memory: no RAM at 0xf[0-9a-f]{7}, where"),
     (multiboot2(memory_map(RAM), total=4), "neither multiboot2 nor PVH brought us here: eax 0x36d76289"),
 ], ids=["no map", "all reserved", "all beyond", "small entries", "empty tag", "behind a bad tag",
-        "RAM for nothing", "empty"])
+        "RAM for nothing", "more RAM than there is", "devices too", "empty"])
 def test_a_map_that_does_not_do_is_a_panic_on_both_outputs(told, information, why):
     refuses(told(information), why)
 
