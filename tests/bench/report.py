@@ -172,7 +172,7 @@ def plots(result):
     for old in PLOTS.glob("*.svg"):
         old.unlink()
     ours, dpdk = result["loops"]["ours"], result["loops"]["dpdk"]
-    figure, axes = pyplot.subplots(figsize=(8, 4))
+    figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
     names = [n for n in ours if n.endswith("/32")]
     axes.bar([i - 0.2 for i in range(len(names))], [ours[n]["instructions"] for n in names], 0.4,
              label="ferrule")
@@ -183,12 +183,14 @@ def plots(result):
     axes.legend()
     figure.savefig(PLOTS / "loops.svg")
     for app, what, points in curves_of(result):
-        figure, axes = pyplot.subplots(figsize=(6, 4))
+        figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
         for who, label in (("ours", "ferrule"), ("dpdk", "DPDK ixgbe")):
             line = [(v, p[who]["instructions"]) for v, p in points if "instructions" in p.get(who, {})]
             if line:
                 axes.plot(*zip(*line), "o-", label=label)
         axes.set_xscale("log")
+        axes.set_xticks([v for v, _ in points], [f"{v:,}" for v, _ in points])
+        axes.minorticks_off()
         axes.set_ylim(bottom=0)
         axes.set_xlabel(what)
         axes.set_ylabel(f"{app}, instructions a packet")
@@ -196,13 +198,14 @@ def plots(result):
         figure.savefig(PLOTS / f"{app}-{what.replace(', ', '-').replace(' ', '-')}.svg")
     linux = result.get("linux", {})
     if "kernel" in linux and "image" in result:
-        figure, axes = pyplot.subplots(figsize=(8, 4))
+        figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
         names = [f"{work}/{n}" for work in ("forward", "route", "echo") for n in (32, 1)]
         for shift, label, values in (
                 (-0.2, "ferrule", [result["image"].get(f"whole_{n.replace('/', '_')}", 0) for n in names]),
                 (0.2, "Linux ixgbe", [linux.get(n, 0) for n in names])):
             axes.bar([i + shift for i in range(len(names))], values, 0.4, label=label)
         axes.set_yscale("log")
+        axes.set_ylim(bottom=1)
         axes.set_xticks(range(len(names)), names)
         axes.set_ylabel("guest instructions a frame")
         axes.legend()
