@@ -60,6 +60,8 @@ static void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
     memcpy(sum, frame + 40, 2);
     memset(copy + 40, 0, 2);
     traffic_checksum(copy + 40, copy + 26, 34, 17 + 26);
+    if (!(copy[40] | copy[41])) /* zero would say that there is none */
+        memset(copy + 40, 0xFF, 2);
     memcpy(&tag, frame + PROBE_AT_TAG, 8);
     memcpy(&number, frame + PROBE_AT_NUMBER, 4);
     wrong += length != 60 || memcmp(copy + 40, sum, 2) != 0 || tag != generator_tag(port) ||
