@@ -36,6 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         inside(&c, c.params[i].key);
         if (c.params[i].value)
             inside(&c, c.params[i].value);
+        char why[128] = "";
+        if (cmdline_is_idle(&c, i, "echo", 2, why, sizeof why) && !strstr(why, "has no effect"))
+            abort();
     }
     uint64_t number;
     be32_t address;
