@@ -11,6 +11,7 @@ static const struct cmdline_key keys[] = {
     {"app", CMDLINE_TEXT, false, NULL, NULL, false},
     {"port#.ip", CMDLINE_PREFIX, false, NULL, NULL, false},
     {"port#.gw", CMDLINE_IPV4, false, NULL, NULL, true},
+    {"port#.gw2", CMDLINE_IPV4, false, NULL, NULL, true},
     {"port#.state", CMDLINE_ENUM, false, "up|down", NULL, false},
     {"port#.vlan", CMDLINE_COUNT, false, NULL, NULL, true},
     {"probe", CMDLINE_ENUM, false, "first|meanwhile", NULL, true},

@@ -34,10 +34,15 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     const struct netif net = {.ip = ip, .mask = ~0u << (32 - prefix), .prefix = (uint8_t)prefix};
     if (!netif_is_on_net(&net, ip))
         return "this is the address of the net itself or its broadcast";
-    if (gateway != 0 && (!netif_is_on_net(&net, gateway) || !ip_is_host(gateway)))
-        return "the gateway is no host of the port's net";
-    if (gateway == ip)
-        return "the gateway is the port itself";
+    const uint32_t gateways[] = {gateway, nif->gateway2};
+    for (unsigned i = 0; i < 2; i++) {
+        if (gateways[i] != 0 && (!netif_is_on_net(&net, gateways[i]) || !ip_is_host(gateways[i])))
+            return "the gateway is no host of the port's net";
+        if (gateways[i] == ip)
+            return "the gateway is the port itself";
+    }
+    if (nif->gateway2 != 0 && gateway == 0)
+        return "a second gateway needs a first";
 
     memcpy(nif->mac, mac, 6);
     nif->ip = net.ip;
@@ -275,6 +280,13 @@ enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac)
     if (has_failed && redirect) { /* section 3.3.1.4: back to the gateway that sent us there */
         redirect->dst = 0;
         return NETIF_ASKING;
+    }
+    if (has_failed && ip == nif->gateway && nif->gateway2 != 0) { /* section 3.3.1.5 */
+        nif->gateway = nif->gateway2;
+        nif->gateway2 = ip;
+        nif->is_second = !nif->is_second;
+        if (nif->is_second) /* round and round would never end: each second time the sender is told */
+            return NETIF_ASKING;
     }
     return has_failed ? NETIF_NO_ANSWER : NETIF_ASKING;
 }

@@ -63,6 +63,8 @@ struct netif {
     uint16_t vlan;      /* 1..4094: frames carry this tag, and others are not ours. 0: none */
     uint32_t ip, mask;
     uint32_t gateway; /* 0: none */
+    uint32_t gateway2; /* takes its place, and it the other's, when it does not answer; 0: none */
+    bool is_second;   /* they have changed places */
     be32_t ip_wire;   /* ip as it stands in a frame */
     uint16_t next_ip_id;
     uint64_t now_ns;         /* of the last poll */

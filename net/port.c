@@ -38,9 +38,12 @@ static enum command_result set_address(const struct call *call, struct port *por
     if (!was_stopped)
         lanes_stop(app->poll);
     const char *wrong = NULL;
-    for (unsigned core = 0; core < lanes_cores && wrong == NULL; core++)
+    for (unsigned core = 0; core < lanes_cores && wrong == NULL; core++) {
+        if (be32_get(gateway) == 0 || be32_get(gateway) == nif[core].gateway2)
+            nif[core].gateway2 = 0;
         wrong = netif_configure(&nif[core], port->mac, be32_get(prefix.address), prefix.bits,
                                 be32_get(gateway));
+    }
     if (app->readdress)
         app->readdress();
     for (unsigned i = 0; i < lanes_n && app->start; i++)
@@ -87,11 +90,15 @@ static void put_ports(struct config *config)
         if (nif == NULL || !nif->is_configured)
             continue;
         be32_t ip = be32_of(nif->ip), gateway = be32_of(nif->gateway);
+        be32_t gateway2 = be32_of(nif->gateway2);
         fmt_print(key, sizeof(key), "port%u.ip", i);
         config_put(config, key, "%pI4/%u", &ip, nif->prefix);
         fmt_print(key, sizeof(key), "port%u.gw", i);
         if (nif->gateway != 0)
             config_put(config, key, "%pI4", &gateway);
+        fmt_print(key, sizeof(key), "port%u.gw2", i);
+        if (nif->gateway2 != 0)
+            config_put(config, key, "%pI4", &gateway2);
     }
 }
-CONFIG_PART(put_ports, "port#.ip", "port#.gw", "port#.state");
+CONFIG_PART(put_ports, "port#.ip", "port#.gw", "port#.gw2", "port#.state");

@@ -207,15 +207,15 @@ static void send_aside(void *port, const uint8_t *frame, uint32_t length)
     (void)side_send(port, frame, length); /* a loss is counted there */
 }
 
-/* portN.ip=, portN.gw=, portN.vlan=: one stack for each core, since cores share nothing that they
- * write. What belongs to the host as a whole (neighbours, pings, announcements, fragments) is core
- * 0's: frames without a UDP or TCP port come in there, where an application takes only what is for
- * us; one that takes everything gives the stack nothing. */
+/* portN.ip=, portN.gw=, portN.gw2=, portN.vlan=: one stack for each core, since cores share nothing
+ * that they write. What belongs to the host as a whole (neighbours, pings, announcements, fragments)
+ * is core 0's: frames without a UDP or TCP port come in there, where an application takes only what is
+ * for us; one that takes everything gives the stack nothing. */
 static void configure_port(const struct cmdline *line, struct port *port, const struct app *chosen)
 {
     char key[24];
     struct ipv4_prefix address;
-    be32_t gateway = {0};
+    be32_t gateway = {0}, gateway2 = {0};
     uint64_t vlan = 0, twamp = 0;
     enum { PROBE_FIRST, PROBE_MEANWHILE }; /* as the boot line's table lists them */
     unsigned probe = PROBE_MEANWHILE;
@@ -225,6 +225,8 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         return;
     fmt_print(key, sizeof(key), "port%u.gw", port->index);
     (void)cmdline_ipv4(line, key, &gateway);
+    fmt_print(key, sizeof(key), "port%u.gw2", port->index);
+    (void)cmdline_ipv4(line, key, &gateway2);
     fmt_print(key, sizeof(key), "port%u.vlan", port->index);
     if (cmdline_u64(line, key, &vlan) && (vlan < 1 || vlan >= VLAN_ID)) {
         log_error("port%u: address not set: a VLAN is 1 to %u, not %lu", port->index, VLAN_ID - 1,
@@ -249,6 +251,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         nifs[core].send = send_aside;
         nifs[core].send_context = port;
         nifs[core].vlan = (uint16_t)vlan;
+        nifs[core].gateway2 = be32_get(gateway2);
         nifs[core].reass = core == 0 ? reass : NULL;
         /* ARP is core 0's: while it says nothing nobody finds the way to another core. */
         nifs[core].probes_first = core == 0 && probe == PROBE_FIRST;

@@ -9,6 +9,7 @@
 
 #define OTHER_MAC "\x02\x00\x00\x00\x00\x09"
 #define GATEWAY   IP(192, 0, 2, 254)
+#define GATEWAY_2 IP(192, 0, 2, 253)
 #define FAR       IP(198, 51, 100, 9)
 
 static size_t echo_to_us(void)
@@ -496,6 +497,44 @@ static void rfc1122_3_3_1_4__gateway_does_not_answer__is_noticed(void **state)
     assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_NO_ANSWER);
 }
 
+/* Not for ever from one to the other, though: when both are silent the sender is told. */
+static void rfc1122_3_3_1_5__gateway_does_not_answer__the_other_is_taken(void **state)
+{
+    uint8_t mac[6];
+    (void)state;
+    nif.gateway2 = GATEWAY_2;
+    assert_null(configure(US_IP, 24, GATEWAY));
+    settle(nif.now_ns + 100 * SECOND);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 2; i++) {
+            assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_ASKING); /* notices, and changes */
+            assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_ASKING);
+            assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 60);
+            assert_int_equal(get32(frame + 38), i == 0 ? GATEWAY : GATEWAY_2);
+            assert_int_equal(poll_from(nif.now_ns, nif.now_ns + 8 * SECOND, SECOND / 10), 2);
+        }
+        assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_NO_ANSWER);
+        nif.now_ns += 5 * SECOND; /* the first may be asked again */
+    }
+    assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_ASKING);
+    assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 60);
+    consumed(make_arp(frame, 2, US_MAC, PEER_MAC, GATEWAY, US_MAC, US_IP));
+    assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_READY);
+    assert_memory_equal(mac, PEER_MAC, 6);
+}
+
+static void rfc1122_3_3_1_2__second_gateway__is_a_host_of_our_net_beside_a_first(void **state)
+{
+    (void)state;
+    nif.gateway2 = FAR;
+    assert_non_null(configure(US_IP, 24, GATEWAY));
+    nif.gateway2 = US_IP;
+    assert_non_null(configure(US_IP, 24, GATEWAY));
+    nif.gateway2 = GATEWAY_2;
+    assert_non_null(configure(US_IP, 24, 0));
+    assert_null(configure(US_IP, 24, GATEWAY));
+}
+
 static void rfc1122_3_3_1_4__idle_for_an_hour__nothing_is_sent(void **state)
 {
     uint8_t mac[6];
@@ -584,6 +623,8 @@ int main(void)
         TEST(rfc1122_3_3_1_1__on_our_net_direct__else_by_the_gateway),
         TEST(rfc1122_3_3_1_1__no_gateway__neighbours_are_reached),
         TEST(rfc1122_3_3_1_4__gateway_does_not_answer__is_noticed),
+        TEST(rfc1122_3_3_1_5__gateway_does_not_answer__the_other_is_taken),
+        TEST(rfc1122_3_3_1_2__second_gateway__is_a_host_of_our_net_beside_a_first),
         TEST(rfc1122_3_3_1_4__idle_for_an_hour__nothing_is_sent),
         TEST(rfc1122_3_3_1_6__address_mask_and_gateway__are_as_configured),
         TEST(rfc1122_3_3_6__broadcast_forms__are_known),
