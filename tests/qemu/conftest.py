@@ -24,6 +24,10 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_sessionstart(session):
+    # A test that runs make does so as a person would: what a make above hands on would have it print
+    # the folders that it enters, among what the test reads.
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
+        os.environ.pop(name, None)
     for path in (IMAGE, MODEL):
         if not os.path.exists(path):
             pytest.exit(f"{os.path.relpath(path, ROOT)} is not there: run make all", 4)
