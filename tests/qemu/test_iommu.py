@@ -85,10 +85,10 @@ def page_tables(machine):
 
 
 def targets(machine, ports, port, bits):
-    """What a card should not reach: (address, flags), each once."""
-    mine = ports[port]
+    """What a card should not reach: (address, flags), each once. A port of no mappings: anything."""
+    mine = ports.get(port, [])
     places = [0, KERNEL, KERNEL + 0x10000, *page_tables(machine), (1 << 38) - CELL,
-              1 << bits, (1 << bits) + mine[0]["iova"], (1 << 64) - PAGE, 0xFED90000]
+              1 << bits, (1 << bits) + ports[0][0]["iova"], (1 << 64) - PAGE, 0xFED90000]
     for m in [m for rows in ports.values() for m in rows]:
         places += [m["iova"] - CELL, m["iova"] - PAGE, m["iova"] + m["bytes"],
                    m["iova"] + m["bytes"] + PAGE - CELL, m["iova"], m["iova"] + m["bytes"] - CELL,
