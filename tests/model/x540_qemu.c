@@ -320,7 +320,7 @@ static ssize_t x540_receive(NetClientState *nc, const uint8_t *frame, size_t len
         x540_frame_in(s->card, frame, len);
     }
     x540_leave(s);
-    return len;
+    return len ? (ssize_t)len : 1; /* 0 would have QEMU keep an empty frame, and all behind it */
 }
 
 static void x540_link_status_changed(NetClientState *nc)

@@ -105,10 +105,10 @@ def test_every_length_from_1_to_1514_passes(boot):
 
 def test_what_is_shorter_than_an_ethernet_header_is_an_undersize_error(boot):
     machine = boot("app=forward cpus=1", devices=["pad=off"] * 2)
-    machine.wires[0].send(bytes([1]), bytes([2]) * 13, bytes([3]) * 14)
+    machine.wires[0].send(b"", bytes([1]), bytes([2]) * 13, bytes([3]) * 14)
     assert machine.wires[1].receive(1) == [padded(bytes([3]) * 14)]
     balanced(machine)
-    assert machine.ports()[0]["rx_length_errors"] == 2
+    assert machine.ports()[0]["rx_length_errors"] == 3
 
 
 def test_longer_frames_are_counted_as_oversize_and_good_ones_pass(boot):
