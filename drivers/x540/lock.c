@@ -16,6 +16,13 @@ enum {
     SETTLE_US = 2000, /* after a release, before anybody's next try */
 };
 
+static enum err still_taken(const struct x540 *card, const char *name, uint32_t value)
+{
+    log_error("x540 p%u: %s still taken after %u ms, reads 0x%08x", card->port->index, name,
+              SEMAPHORE_LIMIT_US / 1000, value);
+    return ERR_TIMEOUT;
+}
+
 static enum err take_by_reading(struct x540 *card, uint32_t offset, uint32_t bit, const char *name)
 {
     uint32_t value = 0;
@@ -26,25 +33,24 @@ static enum err take_by_reading(struct x540 *card, uint32_t offset, uint32_t bit
             return OK;
         tsc_wait_us(SEMAPHORE_STEP_US);
     }
-    log_error("x540 p%u: %s still taken after %u ms, reads 0x%08x", card->port->index, name,
-              SEMAPHORE_LIMIT_US / 1000, value);
-    return ERR_TIMEOUT;
+    return still_taken(card, name, value);
 }
 
 static enum err second_half_take(struct x540 *card)
 {
+    uint32_t value = 0;
+
     if (card->family->has_regsmp)
         return take_by_reading(card, SW_FW_SYNC, SW_FW_SYNC_REGSMP, "SW_FW_SYNC.REGSMP");
     /* 82599: ours once the bit that we set reads back as set. */
     for (uint32_t waited = 0; waited < SEMAPHORE_LIMIT_US; waited += SEMAPHORE_STEP_US) {
         x540_change(card, SWSM, 0, SWSM_SWESMBI);
-        if (mmio_read32(card->regs, SWSM) & SWSM_SWESMBI)
+        value = mmio_read32(card->regs, SWSM);
+        if (value & SWSM_SWESMBI)
             return OK;
         tsc_wait_us(SEMAPHORE_STEP_US);
     }
-    log_error("x540 p%u: SWSM.SWESMBI not granted after %u ms", card->port->index,
-              SEMAPHORE_LIMIT_US / 1000);
-    return ERR_TIMEOUT;
+    return still_taken(card, "SWSM.SWESMBI", value);
 }
 
 static void both_give(struct x540 *card)

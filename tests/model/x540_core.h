@@ -104,7 +104,7 @@ void x540_set_cable(struct x540 *card, bool plugged);
 bool x540_link_is_up(const struct x540 *card);
 
 /* ---- Rules. Everything that the facts make a driver do is a rule with a name; a driver that
- * breaks one is told on, once a place, and the card then does what the card would do. ---- */
+ * breaks one is told on, once a rule, and the card then does what the card would do. ---- */
 struct x540_complaint {
     const char *rule; /* stable short name, e.g. "mtqc-needs-arbdis": list in x540_rules.h */
     bool error;       /* no driver may do it; false: advice, a real driver somewhere lives with it */
@@ -128,7 +128,8 @@ enum x540_evil {
     X540_EVIL_HEAD_STUCK,     /* no head write-back any more (frames still leave) */
     X540_EVIL_TX_STUCK,       /* transmit makes no progress at all */
     X540_EVIL_ALL_ONES,       /* every register reads 0xFFFFFFFF (surprise removal); no DMA */
-    X540_EVIL_SEMAPHORE_STUCK, /* SMBI always reads taken */
+    X540_EVIL_SEMAPHORE_STUCK, /* 1: SMBI always reads taken; 2: so does REGSMP, and SWESMBI is never
+                                * granted; 3: so does the port's PHY lock in SW_FW_SYNC */
     X540_EVIL_RESET_STUCK,    /* CTRL.RST never clears */
     X540_EVIL_MASTER_STUCK,   /* STATUS.GIO never drops; transactions stay pending */
     X540_EVIL_ENABLE_STUCK,   /* RXDCTL/TXDCTL.ENABLE never reads back */

@@ -8,11 +8,18 @@
 #define HELD_TOO_LONG_NS 1000000000ull
 #define FIRMWARE_NS 10000
 
+enum { STUCK_SMBI = 1, STUCK_REGSMP, STUCK_PHY }; /* X540_EVIL_SEMAPHORE_STUCK */
+
+static bool is_stuck(const struct x540 *card, uint64_t which)
+{
+    return card->evil[X540_EVIL_SEMAPHORE_STUCK] == which;
+}
+
 uint32_t x540_swsm_read(struct x540 *card)
 {
     uint32_t value = REG(card, SWSM);
 
-    if (card->evil[X540_EVIL_SEMAPHORE_STUCK])
+    if (is_stuck(card, STUCK_SMBI))
         return value | SWSM_SMBI;
     REG(card, SWSM) |= SWSM_SMBI;
     if (!(value & SWSM_SMBI)) {
@@ -26,6 +33,8 @@ void x540_swsm_write(struct x540 *card, uint32_t value)
 {
     if (!(value & SWSM_SMBI))
         card->smbi = false;
+    if (is_stuck(card, STUCK_REGSMP))
+        value &= ~SWSM_SWESMBI;
     REG(card, SWSM) = (value & SWSM_SWESMBI) | (card->smbi ? SWSM_SMBI : 0);
 }
 
@@ -35,12 +44,21 @@ static bool has_regsmp(const struct x540 *card)
     return card->config.kind != X540_82599;
 }
 
+static uint32_t phy_lock(const struct x540 *card)
+{
+    return card->config.lan_id ? SYNC_PHY1 : SYNC_PHY0;
+}
+
 uint32_t x540_sync_read(struct x540 *card)
 {
     uint32_t value = REG(card, SWFW_SYNC);
 
     if (!card->smbi)
         x540_complain(card, RULE_SYNC_WITHOUT_SMBI, "SW_FW_SYNC read without SWSM.SMBI");
+    if (is_stuck(card, STUCK_REGSMP))
+        return value | (has_regsmp(card) ? SYNC_REGSMP : 0);
+    if (is_stuck(card, STUCK_PHY))
+        value |= phy_lock(card);
     if (has_regsmp(card) && !(value & SYNC_REGSMP)) {
         REG(card, SWFW_SYNC) |= SYNC_REGSMP;
         card->regsmp = true;
@@ -69,7 +87,7 @@ void x540_sync_write(struct x540 *card, uint32_t value)
 
 bool x540_holds_phy(const struct x540 *card)
 {
-    return REG(card, SWFW_SYNC) & (card->config.lan_id ? SYNC_PHY1 : SYNC_PHY0);
+    return REG(card, SWFW_SYNC) & phy_lock(card);
 }
 
 void x540_sem_age(struct x540 *card)

@@ -115,6 +115,14 @@ static void semaphore_stuck(struct pair *p)
     evil(p, X540_EVIL_SEMAPHORE_STUCK, 1);
     assert_true(stuck(p->b, SWSM, SWSM_SMBI, SWSM_SMBI));
     evil(p, X540_EVIL_SEMAPHORE_STUCK, 0);
+    assert_false(rd(p->b, SWSM) & SWSM_SMBI);
+    evil(p, X540_EVIL_SEMAPHORE_STUCK, 2);
+    assert_true(stuck(p->b, SWFW_SYNC, SYNC_REGSMP, SYNC_REGSMP));
+    evil(p, X540_EVIL_SEMAPHORE_STUCK, 3);
+    assert_true(rd(p->b, SWFW_SYNC) & SYNC_PHY0);
+    evil(p, X540_EVIL_SEMAPHORE_STUCK, 0);
+    wr(p->b, SWFW_SYNC, 0);
+    wr(p->b, SWSM, 0);
     take(p->b, SYNC_PHY0);
 }
 static void reset_stuck(struct pair *p)

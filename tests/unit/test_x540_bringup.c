@@ -151,9 +151,11 @@ static void link__cable_out_and_in__is_followed(void **state)
 }
 
 /* One row for each promise that the card may break at bring-up: what the log must then say. */
-static void probe_fails(enum x540_evil evil, uint64_t arg, const char *line)
+static void probe_of_kind_fails(enum x540_kind kind, enum x540_evil evil, uint64_t arg,
+                                const char *line)
 {
-    unsigned i = machine_add_card(NULL);
+    const struct x540_config config = {.kind = kind, .mac = {2}, .link_at_start = true};
+    unsigned i = machine_add_card(&config);
     x540_set_evil(machine_cards[i].model, evil, arg);
     uint64_t start_ns = machine_now_ns();
     drivers_start(NULL);
@@ -162,6 +164,11 @@ static void probe_fails(enum x540_evil evil, uint64_t arg, const char *line)
     assert_non_null(machine_log_has("card not used"));
     assert_false(machine_cards[i].command & PCI_COMMAND_MASTER);
     assert_true(machine_now_ns() - start_ns < 10000000000ull);
+}
+
+static void probe_fails(enum x540_evil evil, uint64_t arg, const char *line)
+{
+    probe_of_kind_fails(X540_AT2, evil, arg, line);
 }
 
 static void probe__registers_all_ones__says_so(void **state)
@@ -173,7 +180,29 @@ static void probe__registers_all_ones__says_so(void **state)
 static void probe__semaphore_stuck__says_so(void **state)
 {
     (void)state;
-    probe_fails(X540_EVIL_SEMAPHORE_STUCK, 1, "SWSM.SMBI still taken");
+    probe_fails(X540_EVIL_SEMAPHORE_STUCK, 1, "SWSM.SMBI still taken after 100 ms, reads 0x");
+}
+
+static void probe__second_half_of_the_semaphore_stuck__says_so(void **state)
+{
+    (void)state;
+    probe_fails(X540_EVIL_SEMAPHORE_STUCK, 2,
+                "SW_FW_SYNC.REGSMP still taken after 100 ms, reads 0x80000000");
+}
+
+static void probe__semaphore_of_an_82599_stuck__says_so(void **state)
+{
+    (void)state;
+    probe_of_kind_fails(X540_82599, X540_EVIL_SEMAPHORE_STUCK, 2,
+                        "SWSM.SWESMBI still taken after 100 ms, reads 0x00000001");
+}
+
+/* As of another driver's that never gives it back. */
+static void probe__phy_lock_stuck__says_so(void **state)
+{
+    (void)state;
+    probe_fails(X540_EVIL_SEMAPHORE_STUCK, 3,
+                "SW_FW_SYNC 0x00000002 wanted, 0x00000002 still held after 1000 ms; cleared");
 }
 
 static void probe__reset_stuck__says_so(void **state)
@@ -262,6 +291,9 @@ int main(void)
         cmocka_unit_test_setup(link__cable_out_and_in__is_followed, reset),
         cmocka_unit_test_setup(probe__registers_all_ones__says_so, reset),
         cmocka_unit_test_setup(probe__semaphore_stuck__says_so, reset),
+        cmocka_unit_test_setup(probe__second_half_of_the_semaphore_stuck__says_so, reset),
+        cmocka_unit_test_setup(probe__semaphore_of_an_82599_stuck__says_so, reset),
+        cmocka_unit_test_setup(probe__phy_lock_stuck__says_so, reset),
         cmocka_unit_test_setup(probe__reset_stuck__says_so, reset),
         cmocka_unit_test_setup(probe__auto_read_stuck__says_so, reset),
         cmocka_unit_test_setup(probe__dma_never_idle__says_so, reset),
