@@ -4,8 +4,8 @@
  * pointer), ends the boot services, and leaves to jump.asm, which enters the kernel as GRUB does.
  *
  * The boot line comes from the load options; if there are none, from the file ferrule.cfg beside
- * the program: its lines, joined. `#` begins a comment; `module=FILE WORDS` loads a file beside the
- * program as a boot module.
+ * the program: its lines, joined. A line that begins with `#` is a comment; `module=FILE WORDS` loads a
+ * file beside the program as a boot module.
  *
  * The kernel runs where it was linked, at 1 MiB, where firmware may still have things of its own.
  * So it is staged elsewhere, and jump.asm moves it when firmware is gone and paging is off.
@@ -23,7 +23,7 @@ extern const UINT8 jump_start[], jump_end[];
 #define MULTIBOOT2_MAGIC 0x36D76289u
 #define INFO_BYTES       (64u << 10)
 #define JUMP_BYTES       PAGE
-#define LINE_BYTES       2048u
+#define LINE_BYTES       2049u /* a byte more than the kernel takes: it sees the cut, and says so */
 #define CONFIG_BYTES_MAX (16u << 10)
 #define MODULES_MAX      16u
 #define EXIT_TRIES       8 /* how often the memory map may change under our hands */

@@ -2,7 +2,7 @@
  * See text.h. */
 #include "boot/efi/text.h"
 
-#define CONFIG_LINE_BYTES 512
+#define CONFIG_LINE_BYTES 2049 /* as much as a boot line, and a byte too many to be told of */
 
 static bool is_blank(char c)
 {

@@ -208,3 +208,16 @@ def test_a_uefi_program_that_cannot_start_says_so_and_firmware_goes_on(boot, fol
     assert 'loader "GRUB' in machine.console_text
     assert machine.poweroff() == 0
     clean(folder)
+
+
+@pytest.mark.parametrize("config, shown", [
+    ('run="' + "show memory; " * 60 + '" loglevel=debug', "2 words, 0 not understood"),
+    ("app=forward\n" + "route=198.51.100.0/24,192.0.2.2\n" * 70,
+     "boot line: too long (at most 2047 bytes and 96 words); the rest is ignored"),
+], ids=["one long line", "too many"])
+def test_a_long_ferrule_cfg_is_taken_whole_or_it_is_said(boot, folder, config, shown):
+    stick = fat(folder, {"EFI/BOOT/BOOTX64.EFI": EFI, "EFI/BOOT/ferrule.cfg": config.encode()})
+    machine = boot(boot=uefi(folder) + usb(stick), wires=0)
+    assert shown in machine.console_text
+    assert machine.poweroff() == 0
+    clean(folder)

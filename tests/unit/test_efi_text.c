@@ -105,6 +105,15 @@ static void config__too_long__is_cut(void **state)
     assert_int_equal(strlen(line), sizeof line - 1);
 }
 
+static void config__one_line_of_all__comes_whole(void **state)
+{
+    (void)state;
+    static char text[2048], whole[2049];
+    memset(text, 'a', sizeof text - 1);
+    text_from_config(text, sizeof text, whole, sizeof whole, keep_module, modules);
+    assert_string_equal(whole, text);
+}
+
 static void module__words__are_file_and_name(void **state)
 {
     (void)state;
@@ -129,6 +138,7 @@ int main(void)
         cmocka_unit_test(config__lines__are_joined_without_comments),
         cmocka_unit_test(config__modules__are_handed_over_in_order),
         cmocka_unit_test(config__too_long__is_cut),
+        cmocka_unit_test(config__one_line_of_all__comes_whole),
         cmocka_unit_test(module__words__are_file_and_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
