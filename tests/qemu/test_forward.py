@@ -13,7 +13,7 @@ from conftest import balanced
 from machine import PATIENCE_S, ROOT
 
 FRAME_MAX, WIRE_MIN = 1514, 60
-PCAP_FOLDERS = [f"{ROOT}/tests/data/pcap", f"{ROOT}/../shared/data/pcap"] + \
+PCAP_FOLDERS = [f"{ROOT}/tests/data/pcap"] + \
     [f for f in os.environ.get("FERRULE_PCAPS", "").split(":") if f]
 
 
