@@ -12,7 +12,6 @@
 
 static bool is_translated;
 static uint64_t iova_next, iova_end;
-static uint64_t taken_bytes;
 
 /* Cards' addresses are the upper half of those that the IOMMU takes: with the 39 bits of the
  * smallest tables from 256 GiB on, far from the interrupt addresses at FEE00000h, and above what
@@ -73,7 +72,6 @@ static enum err alloc(size_t bytes, size_t align, void *(*take)(size_t bytes, si
         log_error("dma: no card addresses left below 0x%lx", iova_end);
         return ERR_NO_MEMORY;
     }
-    taken_bytes += bytes;
     *out = (struct dma_buf){va, iova, bytes};
     return OK;
 }
@@ -96,9 +94,4 @@ enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf, enum dm
     if (!domain)
         return OK;
     return domain->map(domain, buf->iova, paging_paddr(buf->va), buf->bytes, rights);
-}
-
-uint64_t dma_taken_bytes(void)
-{
-    return taken_bytes;
 }

@@ -45,7 +45,4 @@ enum err dma_alloc_frames(size_t bytes, size_t align, struct dma_buf *out) MUST_
 enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf,
                    enum dma_rights rights) MUST_CHECK;
 
-/* Bytes taken so far, for `show memory`. */
-uint64_t dma_taken_bytes(void);
-
 #endif
