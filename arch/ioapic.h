@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The interrupt controllers for lines that are no messages. Everything is masked but what we route:
- * the serial line. Facts: vtd-platform notes on the IOAPIC; Intel 82093AA datasheet.
+ * the serial line. Facts: Intel 82093AA datasheet.
  */
 #ifndef ARCH_IOAPIC_H
 #define ARCH_IOAPIC_H

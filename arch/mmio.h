@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Registers of devices, and memory that a device writes: with arch/port.h and arch/cpu.h the only
- * way to hardware, and the only `volatile` in the tree. The host build finds tests/host/arch/mmio.h
- * under the same name, where the X540 model answers.
+ * Registers of devices, and memory that a device writes: with arch/port.h and arch/cpu.h the only way
+ * to devices, and the only `volatile` objects in the tree. The host build finds
+ * tests/host/arch/mmio.h under the same name, where the X540 model answers.
  */
 #ifndef ARCH_MMIO_H
 #define ARCH_MMIO_H

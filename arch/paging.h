@@ -74,7 +74,7 @@ void paging_seal(void);
 
 /* Map registers uncached, after paging_switch; any paddr, any length. Freely many times: each call
  * makes a mapping of its own. ERR_BAD_VALUE: the range is empty or wraps. ERR_BUSY: it touches RAM
- * that we use. */
+ * that we use. ERR_NO_MEMORY: for tables, or no address is left. */
 enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out) MUST_CHECK;
 
 /* A view of what firmware left in memory, read-only, after paging_switch; NULL if it cannot be

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The 16550 serial line, polled: alive from the first line of C, silent where there is no UART.
- * Every wait is bounded, so a missing or stuck UART costs time once and never hangs the machine.
+ * The 16550 serial line: alive from the first line of C, silent where there is no UART. Output is
+ * polled; input may wake core 0 (serial_listen). Every wait is bounded, so a missing or stuck UART
+ * costs time once and never hangs the machine.
  */
 #ifndef ARCH_SERIAL_H
 #define ARCH_SERIAL_H

@@ -75,7 +75,7 @@ static inline struct cpu *cpu_this(void)
     return cpu;
 }
 
-/* Give core 0 its struct cpu. First of all in kmain: until then cpu_this faults. */
+/* Give core 0 its struct cpu, before the first line of the log: until then cpu_this faults. */
 void smp_init(void);
 
 /* Start one core after the other; those that come up stay parked. Boot CPU, once, after lapic_init.

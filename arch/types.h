@@ -18,8 +18,8 @@ typedef struct {
     uint64_t v;
 } paddr_t;
 
-/* An address as a card sees it. It never equals the physical address behind it, so that a mix-up
- * fails in the first test. */
+/* An address as a card sees it. Behind an IOMMU that of a buffer or ring never equals the physical
+ * address (kernel/dma.h), so that a mix-up fails in the first test. */
 typedef struct {
     uint64_t v;
 } iova_t;

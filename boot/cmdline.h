@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The boot line: key=value words, split once, then asked for by key and type. A value may be quoted
- * (run="show ports; poweroff"), the whole word too ("run=show ports", as GRUB passes it); inside,
- * \" and \\ stand for themselves. The known keys are one table at the top of cmdline.c.
+ * (run="show ports; poweroff"), the whole word too ("run=show ports", as GRUB passes it). \", \' and
+ * \\ stand for themselves. The known keys are one table at the top of cmdline.c.
  * Pure. Read next: kernel/parse.h.
  */
 #ifndef BOOT_CMDLINE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The end: our own invariant is broken. Everything that explains it is printed, then the machine
- * does what `panic=` says. A bad card, packet, table or boot line is never a reason.
+ * does what `panic=` says. A bad card, packet, table or boot line is never a reason; a memory map that
+ * cannot be run on is one, and iommu=require where no unit works.
  */
 #ifndef KERNEL_PANIC_H
 #define KERNEL_PANIC_H

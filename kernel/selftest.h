@@ -4,8 +4,9 @@
 #ifndef KERNEL_SELFTEST_H
 #define KERNEL_SELFTEST_H
 
-/* Do what the boot line's selftest= names; the machine then panics. Returns, after a line that says
- * so, if the name is unknown or nothing stopped the deed. */
+/* Do what the boot line's selftest= names; after a deed the machine panics. Returns where the name is
+ * of no deed (map, wake, edu, zlr, forge); and, after a line that says so, if it is unknown or nothing
+ * stopped the deed. */
 void selftest_run(const char *name);
 
 /* No panic either: QEMU's edu device tries to reach memory; prints what came of it. */

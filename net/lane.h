@@ -206,12 +206,12 @@ extern struct row lanes_rows[QUEUES_MAX];
 /* ---- Slow: in net/lane.c ---- */
 
 /* Take memory for the lane, show it to the cards (buffers: in writes, out reads; ring: in both, out
- * reads; head word: out writes), start both queues `core`. out NULL: a sink, see nic.h. Boot CPU,
- * before that core's loop. */
+ * reads; head word: out writes), start both queues `core`; receive alone where out has no link. out
+ * NULL: a sink, see nic.h. Boot CPU, before that core's loop. */
 enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core) MUST_CHECK;
 /* The same for a port's side queue of that core. */
 enum err side_open(struct port *port, unsigned core) MUST_CHECK;
-/* Take memory for a feed of this core on every port. Boot CPU, before any lane. */
+/* Take memory for a feed of each core on every port. Boot CPU, before any lane. */
 enum err feeds_open(void) MUST_CHECK;
 /* Give a feed a ring of `slots` (a multiple of 8, up to LANE_SLOTS): what is queued goes out, then
  * fill writes each frame into its slot (0..slots-1) and returns its length. It runs again if the
@@ -247,9 +247,9 @@ static inline void side_collect(struct side *side, uint32_t head)
  * frame counts as generated either way. */
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length);
 
-/* Look after lanes and side queues: link changes, lanes whose output is stuck, counters of the
- * cards. What concerns another core's lane is done by that core, at core 0's request. Core 0,
- * between bursts, about ten times a second. */
+/* Look after lanes and side queues: link changes, lanes whose output is stuck; once a second, the
+ * counters of the cards. What concerns another core's lane is done by that core, at core 0's request.
+ * Core 0, between bursts, about ten times a second. */
 void lanes_service(uint64_t now_ns);
 /* Receive on this core's draining lanes (their output has no link): frames are counted and dropped,
  * unless the application's slow handler, told by lanes_drain_by before any lane runs, finds another

@@ -4,7 +4,7 @@
  *  - where we generate, only frames of our own present trial, by whichever port they come back;
  *  - else (app=sink) the trial whose frames come, from the first one on. Another one takes its place
  *    once it has been silent for a second, or after `clear sink`.
- * Everything else a port gets is foreign: ARP and ping for our address are answered, the rest is
+ * Everything else a port gets is foreign: the stack's, if the port has an address (ARP, ping), else
  * dropped by name.
  */
 #ifndef NET_RECEIVER_H
@@ -22,7 +22,7 @@ void receiver_start(struct lane *lane);
  * that core. */
 void receiver_reset(unsigned core, const uint64_t tags[PORTS_MAX]);
 
-/* The slow handler of a measuring lane: adopts trials, answers for our address, drops the rest. */
+/* The slow handler of a measuring lane: adopts trials, drops others', hands the rest to the stack. */
 lane_slow receiver_slow;
 
 /* What all cores together found on this port; valid until the next call. tag 0: nothing. Core 0. */

@@ -25,7 +25,7 @@
 #include "net/services.h"
 
 enum {
-    SERVICE_NS = 100000000, /* links, counters and clocks are looked at ten times a second */
+    SERVICE_NS = 100000000, /* links and the stacks' clocks are looked at ten times a second */
     IDLE_ROUNDS = 1000,     /* rounds without a frame before a core sleeps */
     NAP_LEAST_NS = 50000,   /* less is not worth the way to sleep and back */
     IN_FLIGHT_NS = 1000000, /* the longest sleep while a card holds frames: nobody tells when it

@@ -16,7 +16,7 @@ struct row *run_row(unsigned core);
  * core only. Benchmarks and host tests call it as net_run does. */
 uint32_t run_round(struct row *row);
 
-/* What else the loop does, when it is time: links, counters, the stacks' clocks. */
+/* What else core 0's loop does, when it is time: links, counters, faults, the stacks' clocks. */
 void run_service(uint64_t now_ns);
 
 /* poll=adaptive (true) or always, now. Core 0. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The X540 from power-on to ready, in the order that the datasheet of the family demands: quiesce,
+ * The X540 from power-on to ready, in the order of the reference drivers (see README.md): quiesce,
  * reset, wait for the card to load itself, memories, filters, statistics, receive, transmit, PHY.
  * By hand, with the model:
  *
