@@ -77,7 +77,7 @@ bench-quick: ## counts of the loops against those recorded, as CI runs it
 	@+$(MAKE) --no-print-directory -s $(BENCH_PROGRAMS)
 	@$(PYTHON) tests/bench/bench.py quick
 
-lint: ## layers, licence lines, documented commands and boot keys
+lint: ## layers, licence lines, pages, documented commands and boot keys, tables of RFCs
 	@+$(PYTHON) tests/tools/check.py lint
 
 setup: ## install what the tests need, through apt
