@@ -173,6 +173,7 @@ static void json_ledger(const struct call *call, const struct ledger *ledger)
         json_u64(&j, drop_names[i].name, ledger->drops[i]);
     json_end(&j);
     json_u64(&j, "icmp_errors_limited", ledger->errors_limited);
+    json_u64(&j, "heads_bad", ledger->heads_bad);
     json_bool(&j, "balanced", ledger->is_balanced);
     json_array(&j, "ports");
     for (unsigned i = 0; i < ports_n; i++) {
@@ -206,6 +207,8 @@ static void text_ledger(const struct out *out, const struct ledger *ledger)
                ledger->is_balanced ? "balanced" : "NOT BALANCED");
     if (ledger->errors_limited > 0)
         out_printf(out, "%lu ICMP errors were not sent: 100 a second are\n", ledger->errors_limited);
+    if (ledger->heads_bad > 0)
+        out_printf(out, "%lu head words of cards made no sense\n", ledger->heads_bad);
     if (ledger->cores_silent > 0)
         out_printf(out, "%u cores did not answer in time: theirs are the numbers they last gave\n",
                    ledger->cores_silent);

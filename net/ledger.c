@@ -33,6 +33,7 @@ static void add_side(struct part *part, unsigned port, const struct side *side)
     part->sum.generated += made.generated;
     part->sum.sent += made.sent;
     part->sum.held += made.held;
+    part->sum.heads_bad += side->head_bad;
     add_drops(&part->sum, side->drops);
     part->ports[port].sent += made.sent;
 }
@@ -52,6 +53,7 @@ static void add_core(void *context)
         sum->sent += lane.sent;
         sum->held += lane.held;
         sum->consumed += lane.consumed;
+        sum->heads_bad += lanes[i].count.head_bad;
         add_drops(sum, lanes[i].count.drops);
         part->ports[lanes[i].in->index].received += lane.received + lane.waiting;
         part->ports[lanes[i].out->index].sent += lane.sent;
@@ -89,14 +91,9 @@ struct ledger ledger_read(void)
     struct ledger ledger = {.cores_silent = ask_cores()};
 
     for (unsigned core = 0; core < lanes_cores; core++) {
-        const struct ledger *sum = &parts[core].sum;
-        ledger.received += sum->received;
-        ledger.generated += sum->generated;
-        ledger.sent += sum->sent;
-        ledger.held += sum->held;
-        ledger.consumed += sum->consumed;
-        ledger.errors_limited += sum->errors_limited;
-        add_drops(&ledger, sum->drops);
+        const uint64_t *sum = (const uint64_t *)&parts[core].sum; /* numbers only, up to is_balanced */
+        for (unsigned i = 0; i < offsetof(struct ledger, is_balanced) / sizeof(*sum); i++)
+            ((uint64_t *)&ledger)[i] += sum[i];
     }
     ledger.is_balanced = ledger.received + ledger.generated ==
                          ledger.sent + ledger.consumed + ledger.dropped + ledger.held;

@@ -20,6 +20,7 @@ struct ledger {
     uint64_t drops[DROP_COUNT];
     uint64_t dropped; /* their sum */
     uint64_t errors_limited; /* no frames: ICMP errors that were due and not sent, too many at once */
+    uint64_t heads_bad; /* no frames: head words of cards that made no sense, and were ignored */
     bool is_balanced;
     unsigned cores_silent; /* cores that were too busy to answer: theirs are the last known numbers */
 };

@@ -4,7 +4,7 @@
     gdb build/ferrule.debug -x tests/tools/gdb_x540.py -ex 'target remote build/gdb.socket'
 
     ports              the ports: link, counters, where their registers are mapped
-    lanes              every lane: state, positions, tail registers, what was lost
+    lanes              every lane: state, positions, what was lost, head words that made no sense
     ring LANE [N]      N descriptors (8) from the lane's next one on
     reg PORT OFFSET    a register of the card, by its datasheet offset (reading may clear it)
 
@@ -59,7 +59,8 @@ class Lanes(gdb.Command):
                   f"port{int(lane['in'].dereference()['index'])} -> "
                   f"port{int(lane['out'].dereference()['index'])} {lane['state']} "
                   f"next {int(lane['next'])} done {int(lane['done'])} "
-                  f"head {int(lane['head'].dereference())} drops {drops}")
+                  f"head {int(lane['head'].dereference())} drops {drops} "
+                  f"bad heads {int(lane['count']['head_bad'])}")
 
 
 class Ring(gdb.Command):

@@ -396,6 +396,13 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
     ports[1].count.tx_packets = 10;
     assert_null(strstr(run("show ledger"), "differ"));
 
+    assert_non_null(strstr(run("show ledger -j"), "\"heads_bad\":0,"));
+    lanes[1].count.head_bad = 2; /* what cards said of how far they are, and cannot be */
+    ports[1].side[0].head_bad = 5;
+    assert_non_null(strstr(run("show ledger -j"), "\"heads_bad\":7,"));
+    assert_non_null(strstr(run("show ledger"), "balanced\n7 head words of cards made no sense\n"));
+    lanes[1].count.head_bad = ports[1].side[0].head_bad = 0;
+
     assert_non_null(strstr(run("show ledger -j"), "}],\"cores_silent\":0}"));
     mailbox_host_answer = ERR_TIMEOUT; /* numbers that are not of now say so */
     lane_rows[1].received += 5;
