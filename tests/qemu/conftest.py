@@ -12,7 +12,7 @@ import pytest
 import boot_page
 import captures
 import hosts
-from machine import IMAGE, MODEL, ROOT, Emulator, Machine, Wire
+from machine import IMAGE, MODEL, ROOT, Emulator, Machine, Wire, wait_until
 
 LOGS = f"{ROOT}/build/logs/system"
 
@@ -105,6 +105,25 @@ def balanced(machine):
     assert ledger["received"] + ledger["generated"] == \
         ledger["sent"] + ledger["consumed"] + lost + ledger["held"], ledger
     return ledger
+
+
+def settled(machine, held=0):
+    """The ledger, balanced, when everything is over that was sent into Wires: their cards have handed
+    each frame on or refused it, the cores are done with what they got, so many fragments wait, and
+    what went out is there. (An answer to the last frame says nothing of another core's frames.)"""
+    def look():
+        truths = [machine.truth(i) for i in range(len(machine.wires))]
+        return balanced(machine), truths, [(wire.sent, wire.came) for wire in machine.wires]
+
+    def is_over(seen):
+        ledger, truths, wires = seen
+        return ledger["held"] == held \
+            and ledger["received"] == sum(t["frames_to_host"] for t in truths) \
+            and all(t["frames_in"] == sent and t["frames_out"] == came
+                    and t["frames_in"] == t["frames_to_host"] + sum(
+                        n for name, n in t.items() if name.startswith("dropped_"))
+                    for t, (sent, came) in zip(truths, wires))
+    return wait_until(look, is_over, "cards and cores come to the end of every frame")[0]
 
 
 def forwards_both_ways(machine):

@@ -30,6 +30,20 @@ class Failure(AssertionError):
     """Something that the test waited for did not happen; the message shows what was there."""
 
 
+def wait_until(look, holds, what, timeout_s=PATIENCE_S):
+    """Look again and again until holds(what is seen); returns that. what: who is expected to do what,
+    for the words of a failure, which end with what was seen last."""
+    limit = time.monotonic() + timeout_s
+    while True:
+        is_late = time.monotonic() > limit
+        seen = look()
+        if holds(seen):
+            return seen
+        if is_late:
+            raise Failure(f"not within {timeout_s:g} s: {what}; seen last: {seen}")
+        time.sleep(0.05)
+
+
 class Emulator(NamedTuple):
     """A QEMU, the model that is made for it, and the folder of headers that plugins are built with
     (tests/tools/newer_qemu.py prints these)."""
@@ -93,6 +107,8 @@ class Wire:
                 end.setsockopt(socket.SOL_SOCKET, option, 1 << 20)
         self.ours.settimeout(PATIENCE_S)
         self.frames = []      # received from the port, in order
+        self.sent = 0         # how many went in
+        self.came = 0         # how many came out
         self.log = []         # (time, frame) both ways, for the capture of a failed run
         self._news = threading.Condition()
         self._taken = 0
@@ -132,6 +148,7 @@ class Wire:
             if found:
                 now = time.time()
                 with self._news:
+                    self.came += len(found)
                     self.frames += found
                     self.log += [(now, frame) for frame in found]
                     self._news.notify_all()
@@ -142,6 +159,7 @@ class Wire:
     def send(self, *frames):
         now = time.time()
         self.log += [(now, frame) for frame in frames]
+        self.sent += len(frames)
         try:
             self.ours.sendall(b"".join(struct.pack(">I", len(f)) + f for f in frames))
         except TimeoutError:
@@ -385,6 +403,15 @@ class Machine:
     def wait_links(self, timeout_s=PATIENCE_S):
         for i in range(len(self.wires)):
             self.wait_link(i, True, timeout_s)
+
+    def halted(self):
+        """"1" for each processor that is halted, as QEMU sees it; the question wakes nobody."""
+        return re.findall(r"HLT=(\d)", self.qmp("human-monitor-command",
+                                                command_line="info registers -a"))
+
+    def wait_asleep(self):
+        """Wait until all processors are halted at once. Core 0 gets up ten times a second."""
+        wait_until(self.halted, lambda halted: set(halted) == {"1"}, "every processor halts")
 
     def errors(self):
         """What QEMU and the model wrote."""
