@@ -16,7 +16,7 @@ from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import ARP, Ether
 
 from conftest import balanced
-from machine import IMAGE, PATIENCE_S, ROOT, installed_version
+from machine import IMAGE, PATIENCE_S, ROOT, installed_version, wait_until
 from test_flows import exchange_flows, frame
 from test_x2apic import X2APIC
 
@@ -417,12 +417,12 @@ def counts(machine):
 
 
 def one_by_one(machine, n=10):
-    """Frames with time to fall asleep in between."""
+    """Frames, each for cores that sleep."""
     for i in range(n):
+        machine.wait_asleep()
         frame = bytes([i]) * 77
         machine.wires[0].send(frame)
         assert machine.wires[1].receive(1) == [frame]
-        time.sleep(0.05)
 
 
 def test_interrupts_come_through_entries_for_one_source_each(boot):
@@ -450,13 +450,14 @@ def records_faults(machine):
 
 def test_an_interrupt_of_another_device_does_not_arrive(boot):
     machine = boot("app=forward selftest=forge", iommu=True, cores=1)
-    for i in range(5):
-        machine.wires[0].send(bytes([i]) * 77)
-        time.sleep(0.05)
+    raised = machine.truth(0)["interrupts"]
+    machine.wait_asleep()
+    machine.wires[0].send(bytes(77))
+    wait_until(lambda: machine.truth(0)["interrupts"], lambda n: n > raised, "the card raises one")
     if records_faults(machine):
         wait_for_line(machine, "port0 (00:01.0) sent interrupt 0: the entry belongs to another device")
     else:
-        assert "invalid IRTE SID" in machine.errors()
+        wait_until(machine.errors, lambda text: "invalid IRTE SID" in text, "QEMU's unit refuses it")
     assert counts(machine)["port receive"] == 0
 
 
@@ -498,7 +499,7 @@ def forge_each_message(machine):
         (message(256), 256, "entry beyond the table"),
         (message(0x7FFF), 0x7FFF, "entry beyond the table"),
         (message(mine[0], 0x00010000, True), 0, "reserved bits are set in the request")]
-    time.sleep(0.3)  # until the cores sleep again
+    machine.wait_asleep()
     before = device_counts(machine)
     for text, index, reason in tries:
         refused = machine.truth(0)["dma_refused"]
@@ -508,7 +509,7 @@ def forge_each_message(machine):
             wait_for_line(machine, f"port0 (00:01.0) sent interrupt {index}: {reason}")
             wait_for_line(machine, "port0: out of service")
             revive(machine, 0)
-            time.sleep(1.1 / 8)  # lines are limited to eight a second
+            time.sleep(1.1 / 8)  # it is time that is needed: lines are limited to eight a second
     after = device_counts(machine)
     if not records_faults(machine):  # where a fault cuts the card off, its way back interrupts too
         assert after == before
@@ -550,7 +551,7 @@ def machine_for_old_messages(boot, **options):
 def send_each_vector_in_the_old_format(machine):
     """QEMU never looks at GSTS.CFIS and lets every such message pass. Then each core gets each vector
     once: it is woken, at most, and counts what nobody has asked for."""
-    time.sleep(0.3)  # until the cores sleep again
+    machine.wait_asleep()
     before, _ = interrupts(machine)
     sent = [(core, vector) for core in (0, 1) for vector in range(256)]
     for core, vector in sent:
@@ -570,9 +571,9 @@ def send_each_vector_in_the_old_format(machine):
     # Every interrupt still wakes either core: none was left in service.
     before, _ = interrupts(machine)
     for i in range(40):
+        machine.wait_asleep()
         machine.wires[0].send(frame(i % 16, i))
         machine.wires[1].receive(1)
-        time.sleep(0.02)
     after, _ = interrupts(machine)
     for core in (0, 1):
         assert sum(count - before[where] for where, count in after.items()
@@ -614,12 +615,14 @@ def test_an_nmi_that_a_card_sends_is_told_of_and_survived(boot):
 def test_a_core_that_a_card_sends_init_is_named(boot):
     """It waits for STARTUP then, and no more comes from it. Core 0 goes on."""
     machine = machine_for_old_messages(boot)
-    time.sleep(0.3)
+    machine.wait_asleep()
     machine.card(0, "evil", old_message(1, 0, INIT))
     machine.expect(r"core 1 has been silent for \d+ ms and does not wake")
-    time.sleep(1)  # whatever would come of it
+    time.sleep(1)  # that nothing more comes of it is what is measured
     exchange(machine)
-    assert machine.run("show ports")
+    assert [row["state"] for row in machine.json("show cores -j")] == ["running", "silent"]
+    text = machine.console_text
+    assert text.count("-- ferrule") == 1 and "core 1 is back" not in text and "PANIC" not in text
 
 
 @with_x2apic
