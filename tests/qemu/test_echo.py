@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from conftest import balanced
+from conftest import balanced, settled
 from machine import PATIENCE_S
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
@@ -152,6 +152,7 @@ def test_wrong_frames_are_dropped_under_their_name(echo, name):
     echo.wires[0].send(bytes(ip() / UDP(sport=4001, dport=7) / Raw(b"last")))
     answer = receive(echo, lambda p: UDP in p and p[UDP].dport == 4001)
     assert bytes(answer[UDP].payload)[:4] == b"last"
+    settled(echo)
     assert drops(echo) == {name: 3}
     answers = [f for f in echo.wires[0].frames if f[12:14] == b"\x08\x00"]
     errors = [tuple(f[34:36]) for f in answers if f[23] == 1]

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import balanced
+from conftest import balanced, settled
 from machine import PATIENCE_S, Failure
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
@@ -78,8 +78,8 @@ def test_fragments_in_every_order_are_echoed(echo):
         frames += numbers.sample(frames, min(3, len(frames)))
         numbers.shuffle(frames)
         send_and_match(echo, frames + [last], data)
+    settled(echo)
     assert not drops(echo)
-    assert echo.ledger()["held"] == 0
 
 
 def test_two_datagrams_in_each_others_fragments_are_both_echoed(echo):
@@ -116,6 +116,7 @@ def test_overlapping_fragments_are_refused_whole(echo):
     echo.wires[0].send(bytes(ip(id=99) / UDP(sport=4009, dport=7) / Raw(b"after")))
     got = answer(echo, 17)
     assert got[UDP].dport == 4009
+    settled(echo)
     assert drops(echo) == {"ip_overlap": count}
     assert not any(is_ip(f, 17) and f[36:38] == struct.pack(">H", 4000) for f in echo.wires[0].frames)
 
@@ -125,16 +126,13 @@ def test_fragments_without_their_rest_are_held_then_told(echo):
     headless = pieces_of(ip(id=8) / UDP(sport=4000, dport=7) / Raw(bytes(3000)), 1480)
     began = time.monotonic()
     echo.wires[0].send(frames[0], frames[1], headless[1])
-    while echo.ledger()["held"] != 3:
-        assert time.monotonic() < began + PATIENCE_S
-    balanced(echo)
+    settled(echo, held=3)
     error = answer(echo, 1, 60 + PATIENCE_S)
     assert 59 < time.monotonic() - began
     assert (error[ICMP].type, error[ICMP].code) == (11, 1)
     quote = bytes(error[ICMP].payload)
     assert quote == frames[0][14:14 + len(quote)] and len(bytes(error[IP])) == 576
-    while echo.ledger()["held"] != 0:
-        time.sleep(0.2)
+    settled(echo)
     assert drops(echo) == {"ip_rest": 3}
     assert not any(is_ip(f, 1) for f in echo.wires[0].frames[echo.wires[0]._taken:])
 
@@ -155,6 +153,7 @@ def test_errors_are_limited_and_never_about_what_forbids_them(echo):
     echo.wires[0].send(*[bytes(p) for p in quiet])
     echo.wires[0].send(bytes(ip() / UDP(sport=4009, dport=7) / Raw(b"after")))
     assert answer(echo, 17)[UDP].dport == 4009
+    settled(echo, held=1)
     assert not any(is_ip(f, 1) for f in echo.wires[0].frames)
     # Many that may be answered, as fast as they go in: a burst of 50, and 100 a second from then on.
     began = time.monotonic()
@@ -162,13 +161,12 @@ def test_errors_are_limited_and_never_about_what_forbids_them(echo):
         echo.wires[0].send(*[bytes(ip() / udp)] * 60)
     echo.wires[0].send(bytes(ip() / UDP(sport=4009, dport=7) / Raw(b"after")))
     assert answer(echo, 17)[UDP].dport == 4009
-    while not echo.wires[0].is_silent():
-        echo.wires[0].receive(1)
+    ledger = settled(echo, held=1)
     took = time.monotonic() - began
     errors = sum(is_ip(f, 1) for f in echo.wires[0].frames)
     assert 50 <= errors <= 50 + 100 * took + 1, (errors, took)
-    assert drops(echo)["udp_no_port"] == 600
-    assert balanced(echo)["icmp_errors_limited"] == 600 - errors > 0
+    assert ledger["drops"]["udp_no_port"] == 600
+    assert ledger["icmp_errors_limited"] == 600 - errors > 0
     assert f"{600 - errors} ICMP errors were not sent" in echo.run("show ledger")
 
 
@@ -197,6 +195,7 @@ def test_twamp_light_reflects_what_a_sender_sends(echo):
                        bytes(ip() / UDP(sport=5000, dport=TWAMP) / Raw(bytes(13))),
                        bytes(ip() / UDP(sport=4009, dport=7) / Raw(b"after")))
     assert answer(echo, 17)[UDP].dport == 4009
+    settled(echo)
     assert drops(echo) == {"udp_loop": 1}
 
 
@@ -252,6 +251,7 @@ def test_vlan_tag_of_the_address_and_no_other(boot):
         wire.send(packet)
     wire.send(tagged(ip() / UDP(sport=4009, dport=7) / Raw(b"after"), vlan=100))
     wire.receive_where(lambda f: len(f) > 42 and f[40:42] == struct.pack(">H", 4009))
+    settled(machine)
     assert drops(machine) == {"eth_vlan": 4}
     assert all(f[12:16] in (b"\x81\x00\x00\x64", b"\x81\x00\xa0\x64") for f in wire.frames)
 
