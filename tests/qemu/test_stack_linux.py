@@ -3,13 +3,12 @@
 datagrams that both sides cut and put together, and what nmap and hping3 find. VLANs: test_stack.py,
 since not every kernel has them."""
 import re
-import time
 
 import pytest
 
 import hosts
 from conftest import balanced
-from machine import PATIENCE_S, Wire
+from machine import PATIENCE_S, Wire, wait_until
 
 US, LINUX = "192.0.2.1", "192.0.2.9"
 
@@ -122,9 +121,15 @@ def test_address_that_linux_has_is_not_taken_until_it_is_free(boot, linux):
     balanced(machine)
 
 
-def test_linux_that_takes_our_address_is_told(echo, linux):
+def test_linux_that_takes_our_address_is_told(boot, linux):
+    linux.add_address(f"{LINUX}/24")
+    # An entry by the announcement that follows our probes: from then on the address is ours.
+    linux.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/tap0/arp_accept")
+    echo = boot(f"app=echo port0.ip={US}/24", [linux])
+    linux.wait_carrier()
+    wait_until(lambda: linux.run("ip", "neighbour", "show", US), lambda shown: "lladdr" in shown,
+               f"Linux hears us announce {US}")
     assert ping(linux) == 2
-    time.sleep(8)  # until our probes are over: from then on the address is ours
     mac = linux.interface()["address"]
     linux.add_address(f"{US}/24")
     linux.run("arping", "-U", "-I", "tap0", "-c", "1", "-s", US, US, check=False)
