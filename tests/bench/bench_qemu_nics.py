@@ -23,6 +23,7 @@ import time
 ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
 sys.path.insert(0, f"{ROOT}/tests/qemu")
 from linux_guest import LinuxGuest, iperf3, kernel  # noqa: E402
+from machine import wait_until  # noqa: E402
 
 DRIVERS = {"x540": "ixgbe", "e1000e": "e1000e", "virtio-net-pci": "virtio_pci virtio_net"}
 MACS = ("02:00:00:00:00:01", "02:00:00:00:00:02")
@@ -49,13 +50,15 @@ def stream_of_frames(guests, size, seconds):
     for setting in ("count 0", f"pkt_size {size}", "delay 0", "clone_skb 0", "burst 1",
                     "dst 10.9.0.2", f"dst_mac {MACS[1]}", "udp_dst_min 9", "udp_dst_max 9"):
         sender.check(f"echo {setting} >/proc/net/pktgen/eth0@0")
+    idle = received(taker)
     sender.check("(echo start >/proc/net/pktgen/pgctrl) >/dev/null 2>&1 &")
-    time.sleep(1)
+    wait_until(lambda: received(taker), lambda n: n > idle + 1000, f"the stream brings more than {idle}")
     began, before, used = time.monotonic(), received(taker), cpu_seconds(guests)
     time.sleep(seconds)
     moved, passed = received(taker) - before, time.monotonic() - began
     used = cpu_seconds(guests) - used
     sender.check("echo stop >/proc/net/pktgen/pgctrl", 120)
+    sender.wait_for("cat /proc/net/pktgen/kpktgend_0", r"^Stopped:.* eth0@0")
     return {f"frames_{size}_per_s": round(moved / passed),
             f"cpu_us_per_frame_{size}": round(used / moved * 1e6, 1)}
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import time
 
 import pytest
 
@@ -15,6 +14,7 @@ from boot_media import (EFI, IMAGE, ISO, ROOT, WebServer, clean, fat, grub_disc,
 from boot_page import of_page
 from conftest import forwards_both_ways
 from hosts import Host
+from machine import wait_until
 from test_screen import vga_text
 
 ROWS = f"{ROOT}/build/boot-paths.json"
@@ -134,10 +134,9 @@ def test_the_iso_on_a_usb_stick_on_bios_with_the_boot_line_edited(boot, folder, 
     machine.send("e")
     machine.expect("Ctrl-x|C-x|F10")
     machine.expect("multiboot2")
-    limit = time.monotonic() + 30
-    while not any("multiboot2 /boot/ferrule.elf app=forward" in row for row in vga_text(machine)):
-        assert time.monotonic() < limit, vga_text(machine)
-        time.sleep(0.1)
+    wait_until(lambda: vga_text(machine),
+               lambda rows: any("multiboot2 /boot/ferrule.elf app=forward" in row for row in rows),
+               "GRUB shows the entry on the screen")
     machine.send("\x0e\x0e\x05 loglevel=debug cpus=1\x18")
     machine.expect(r"line +3 words, 0 not understood")
     machine.prompt()

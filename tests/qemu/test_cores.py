@@ -160,7 +160,7 @@ def test_typing_wakes_core_0(boot):
         return [i["count"] for i in machine.json("show irqs -j") if i["name"] == "serial"][0]
 
     # Only a byte that finds core 0 asleep is an interrupt: type until one has.
-    before, limit = serial(), time.monotonic() + 30
+    before, limit = serial(), time.monotonic() + PATIENCE_S
     while serial() == before and time.monotonic() < limit:
         time.sleep(0.05)
         assert "core" in machine.run("show cores")

@@ -3,9 +3,8 @@
 From the first function on, by `make qemu-gdb`: test_boot_page.py."""
 import re
 import subprocess
-import time
 
-from machine import ROOT
+from machine import PATIENCE_S, ROOT, wait_until
 
 
 def test_gdb_shows_ports_lanes_rings_and_registers(boot, tmp_path):
@@ -13,15 +12,14 @@ def test_gdb_shows_ports_lanes_rings_and_registers(boot, tmp_path):
     machine = boot("app=forward", cores=1, extra=["-gdb", f"unix:{path},server=on,wait=off"])
     machine.wires[0].send(*[bytes(range(60))] * 5)
     machine.wires[1].receive(5)
-    limit = time.monotonic() + 30
-    while machine.ports()[1]["tx_packets"] < 5:  # the card's counters are collected now and then
-        assert time.monotonic() < limit
+    wait_until(lambda: machine.ports()[1], lambda port: port["tx_packets"] >= 5,
+               "the card's counters, collected now and then, show 5 frames")
     command = ["gdb", "-nx", "-batch", f"{ROOT}/build/ferrule.debug",
                "-x", f"{ROOT}/tests/tools/gdb_x540.py", "-ex", f"target remote {path}"]
     for words in ("ports", "lanes", "ring 0 2", "reg 0 0x042A4"):
         command += ["-ex", words]
     text = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=60, check=False).stdout
+                          timeout=PATIENCE_S, check=False).stdout
     assert re.search(r"^port1 .* up 10000 Mb/s", text, re.M) and "tx_packets=5" in text, text
     assert re.search(r"^lane 0: core 0 port0 -> port1 LANE_RUNNING next 5", text, re.M), text
     assert re.search(r"^slot   5: address 0x[0-9a-f]{16} ", text, re.M), text

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from conftest import balanced
-from machine import PATIENCE_S, Failure
+from machine import PATIENCE_S, Failure, wait_until
 from sharing import Watch
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
@@ -305,8 +305,8 @@ def test_three_ports_route_between_each_other(boot):
                    "route=10.128.0.0/9,198.51.100.101", 3)
     sides = [Neighbours(port, wire) for port, wire in enumerate(machine.wires)]
     for gateway in ("192.0.2.101", "198.51.100.101"):
-        while machine.json(f"show routes {gateway} -j")[0]["mac"] is None:
-            pass
+        wait_until(lambda gateway=gateway: machine.json(f"show routes {gateway} -j")[0]["mac"],
+                   lambda mac: mac is not None, f"{gateway} is found by ARP")
     ours = [bytes.fromhex(port["mac"].replace(":", "")) for port in machine.ports()]
     sent = [0, 0, 0]
     for n in range(240):

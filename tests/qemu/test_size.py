@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import balanced
-from machine import IMAGE, ROOT
+from machine import IMAGE, PATIENCE_S, ROOT
 
 KERNEL = f"{ROOT}/build/ferrule.debug"
 PACKED = f"{ROOT}/build/image/packed.elf"
@@ -42,7 +42,7 @@ def test_two_ports_forward_in_16_mebibytes(boot):
     machine.wires[0].send(bytes(range(60)))
     assert machine.wires[1].receive(1) == [bytes(range(60))]
     balanced(machine)
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + PATIENCE_S
     while (steps := machine.json("show boot -j"))[-1]["step"] != "frame":
         assert time.monotonic() < limit, steps  # looked for ten times a second
     assert re.search(r" frame +the first one, \d+ us after entry", machine.console_text)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from machine import ROOT
+from machine import PATIENCE_S, ROOT
 
 X2APIC = ["-cpu", "qemu64,+x2apic"]
 OVMF = "/usr/share/ovmf/OVMF.fd"
@@ -53,7 +53,7 @@ def test_a_silent_core_is_named_in_x2apic_mode(boot, newer_qemu):
 def test_typing_wakes_core_0_in_x2apic_mode(boot, newer_qemu):
     machine = boot("", wires=0, cores=2, extra=X2APIC, emulator=newer_qemu)
     # Only a byte that finds core 0 asleep is an interrupt: type until one has.
-    limit, count = time.monotonic() + 30, 0
+    limit, count = time.monotonic() + PATIENCE_S, 0
     while count == 0 and time.monotonic() < limit:
         time.sleep(0.05)
         irqs = machine.json("show irqs -j")
