@@ -48,9 +48,9 @@ def mark(machine):
             while int(machine.expect(r'^\{"port":0,.*"length":(7\d\d),.*\}', 1)[1]) != length:
                 shown += 1
             return sent, shown + 1
-        except Failure:  # the tap is not on yet, or its log was full; or the console is late
+        except Failure as failure:  # the tap is not on yet, or its log was full; or the console is late
             if time.monotonic() > limit:
-                raise
+                raise Failure(f"port0's tap does not show the newest of {sent} frames: {failure}") from None
 
 
 def begin(machine, line):
