@@ -23,7 +23,7 @@ bool netif_is_on_net(const struct netif *nif, uint32_t ip)
 }
 
 const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, unsigned prefix,
-                            uint32_t gateway)
+                            const uint32_t gateways[2])
 {
     if (mac_is_group(mac) || mac_is_zero(mac))
         return "the port has no MAC address of its own";
@@ -34,14 +34,13 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     const struct netif net = {.ip = ip, .mask = ~0u << (32 - prefix), .prefix = (uint8_t)prefix};
     if (!netif_is_on_net(&net, ip))
         return "this is the address of the net itself or its broadcast";
-    const uint32_t gateways[] = {gateway, nif->gateway2};
     for (unsigned i = 0; i < 2; i++) {
         if (gateways[i] != 0 && (!netif_is_on_net(&net, gateways[i]) || !ip_is_host(gateways[i])))
             return "the gateway is no host of the port's net";
         if (gateways[i] == ip)
             return "the gateway is the port itself";
     }
-    if (nif->gateway2 != 0 && gateway == 0)
+    if (gateways[1] != 0 && gateways[0] == 0)
         return "a second gateway needs a first";
 
     memcpy(nif->mac, mac, 6);
@@ -49,7 +48,8 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     nif->ip_wire = be32_of(net.ip);
     nif->mask = net.mask;
     nif->prefix = net.prefix;
-    nif->gateway = gateway;
+    memcpy(nif->gateways, gateways, sizeof(nif->gateways));
+    nif->uses_second = false;
     nif->is_configured = true;
     memset(&nif->arp, 0, sizeof(nif->arp));
     memset(nif->redirects, 0, sizeof(nif->redirects));
@@ -247,12 +247,17 @@ static struct netif_redirect *redirect_of(struct netif *nif, uint32_t dst)
     return NULL;
 }
 
+static uint32_t gateway_in_use(const struct netif *nif)
+{
+    return nif->gateways[nif->uses_second];
+}
+
 /* RFC 1122 section 3.2.2.2: only from the present first hop, and only to a host of our net. */
 void netif_take_redirect(struct netif *nif, uint32_t from, uint32_t dst, uint32_t to)
 {
     struct netif_redirect *known = redirect_of(nif, dst);
 
-    if (netif_is_on_net(nif, dst) || from != (known ? known->gateway : nif->gateway) ||
+    if (netif_is_on_net(nif, dst) || from != (known ? known->gateway : gateway_in_use(nif)) ||
         !netif_is_on_net(nif, to) || !ip_is_host(to) || to == nif->ip)
         return;
     if (!known)
@@ -268,10 +273,10 @@ enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac)
     if (!nif->is_configured || nif->is_refused || !ip_is_host(ip) || ip == nif->ip)
         return NETIF_NO_ROUTE;
     if (!netif_is_on_net(nif, ip)) {
-        if (nif->gateway == 0 || netif_is_broadcast(nif, ip))
+        if (nif->gateways[0] == 0 || netif_is_broadcast(nif, ip))
             return NETIF_NO_ROUTE;
         redirect = redirect_of(nif, ip);
-        ip = redirect ? redirect->gateway : nif->gateway;
+        ip = redirect ? redirect->gateway : gateway_in_use(nif);
     }
     if (netif_is_silent(nif))
         return NETIF_ASKING;
@@ -281,11 +286,9 @@ enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac)
         redirect->dst = 0;
         return NETIF_ASKING;
     }
-    if (has_failed && ip == nif->gateway && nif->gateway2 != 0) { /* section 3.3.1.5 */
-        nif->gateway = nif->gateway2;
-        nif->gateway2 = ip;
-        nif->is_second = !nif->is_second;
-        if (nif->is_second) /* round and round would never end: each second time the sender is told */
+    if (has_failed && ip == gateway_in_use(nif) && nif->gateways[1] != 0) { /* section 3.3.1.5 */
+        nif->uses_second = !nif->uses_second;
+        if (nif->uses_second) /* else both are silent: the sender is told, or this had no end */
             return NETIF_ASKING;
     }
     return has_failed ? NETIF_NO_ANSWER : NETIF_ASKING;

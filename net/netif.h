@@ -62,9 +62,8 @@ struct netif {
     bool is_configured; /* else it has no address, and takes nothing */
     uint16_t vlan;      /* 1..4094: frames carry this tag, and others are not ours. 0: none */
     uint32_t ip, mask;
-    uint32_t gateway; /* 0: none */
-    uint32_t gateway2; /* takes its place, and it the other's, when it does not answer; 0: none */
-    bool is_second;   /* they have changed places */
+    uint32_t gateways[2]; /* as configured; 0: none */
+    bool uses_second;     /* of them, for the first did not answer */
     be32_t ip_wire;   /* ip as it stands in a frame */
     uint16_t next_ip_id;
     uint64_t now_ns;         /* of the last poll */
@@ -98,10 +97,11 @@ struct netif {
 };
 
 /* Give the port its addresses and forget all neighbours; counters and bindings stay, echo (7) and
- * discard (9) are bound the first time. gateway 0: none. NULL: done. Else what is wrong with the
- * values, in a few words, and nothing has changed. */
+ * discard (9) are bound the first time. gateways: the second is taken while the first does not answer
+ * ARP; 0: none. NULL: done. Else what is wrong with the values, in a few words, and nothing has
+ * changed. */
 const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, unsigned prefix,
-                            uint32_t gateway);
+                            const uint32_t gateways[2]);
 
 /* Handle one received frame of `length` bytes (any) in a buffer of ETH_BUFFER bytes. Returns the
  * length of the answer that now lies in its place and leaves by the same port (ETH_MIN..ETH_MAX and

@@ -231,7 +231,7 @@ static struct port *port_towards(uint32_t ip)
             continue;
         if (netif_is_on_net(nif, ip))
             return &ports[i];
-        if (nif->gateway != 0 && by_gateway == NULL)
+        if (nif->gateways[0] != 0 && by_gateway == NULL)
             by_gateway = &ports[i];
     }
     return by_gateway;

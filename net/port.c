@@ -23,6 +23,7 @@ static enum command_result set_address(const struct call *call, struct port *por
     bool is_ip = str_equal(call->argv[1], "ip"), was_stopped = lanes_are_stopped();
     struct ipv4_prefix prefix;
     be32_t gateway;
+    uint32_t gateways[2];
 
     if (nif == NULL)
         return command_fail(call, "port%u has no stack: it needs port%u.ip= on the boot line",
@@ -30,20 +31,19 @@ static enum command_result set_address(const struct call *call, struct port *por
     if (app->start != NULL && app->readdress == NULL)
         return command_fail(call, "app=%s takes addresses from the boot line only", app->name);
     prefix = (struct ipv4_prefix){be32_of(nif->ip), nif->prefix};
-    gateway = be32_of(nif->gateway);
+    gateway = be32_of(nif->gateways[0]);
     if (!(is_ip ? parse_prefix(call->argv[2], &prefix) : parse_ipv4(call->argv[2], &gateway)))
         return command_fail(call, "\"%.40s\" is not understood", call->argv[2]);
-    if (is_ip && ((be32_get(prefix.address) ^ nif->gateway) & prefix_mask(prefix.bits)) != 0)
-        gateway = be32_of(0); /* the old one is beyond reach now */
+    gateways[0] = be32_get(gateway);
+    gateways[1] = nif->gateways[1];
+    if (is_ip && ((be32_get(prefix.address) ^ gateways[0]) & prefix_mask(prefix.bits)) != 0)
+        gateways[0] = gateways[1] = 0; /* the old ones are beyond reach now */
     if (!was_stopped)
         lanes_stop(app->poll);
     const char *wrong = NULL;
-    for (unsigned core = 0; core < lanes_cores && wrong == NULL; core++) {
-        if (be32_get(gateway) == 0 || be32_get(gateway) == nif[core].gateway2)
-            nif[core].gateway2 = 0;
+    for (unsigned core = 0; core < lanes_cores && wrong == NULL; core++)
         wrong = netif_configure(&nif[core], port->mac, be32_get(prefix.address), prefix.bits,
-                                be32_get(gateway));
-    }
+                                gateways);
     if (app->readdress)
         app->readdress();
     for (unsigned i = 0; i < lanes_n && app->start; i++)
@@ -89,16 +89,15 @@ static void put_ports(struct config *config)
             config_put(config, key, "down");
         if (nif == NULL || !nif->is_configured)
             continue;
-        be32_t ip = be32_of(nif->ip), gateway = be32_of(nif->gateway);
-        be32_t gateway2 = be32_of(nif->gateway2);
+        be32_t ip = be32_of(nif->ip);
         fmt_print(key, sizeof(key), "port%u.ip", i);
         config_put(config, key, "%pI4/%u", &ip, nif->prefix);
-        fmt_print(key, sizeof(key), "port%u.gw", i);
-        if (nif->gateway != 0)
-            config_put(config, key, "%pI4", &gateway);
-        fmt_print(key, sizeof(key), "port%u.gw2", i);
-        if (nif->gateway2 != 0)
-            config_put(config, key, "%pI4", &gateway2);
+        for (unsigned k = 0; k < 2; k++) {
+            be32_t gateway = be32_of(nif->gateways[k]);
+            fmt_print(key, sizeof(key), k == 0 ? "port%u.gw" : "port%u.gw2", i);
+            if (nif->gateways[k] != 0)
+                config_put(config, key, "%pI4", &gateway);
+        }
     }
 }
 CONFIG_PART(put_ports, "port#.ip", "port#.gw", "port#.gw2", "port#.state");

@@ -161,9 +161,9 @@ void router_start(void)
     for (const char *value; boot_line && (value = cmdline_next(boot_line, "route", &cursor));)
         add_from_line(value);
     for (unsigned i = 0; i < ports_n; i++)
-        if (ports[i].netif && ports[i].netif->gateway && !routes_find(&routes, 0, 0)) {
+        if (ports[i].netif && ports[i].netif->gateways[0] && !routes_find(&routes, 0, 0)) {
             line = (struct route_line){.via = ROUTE_VIA_GATEWAY,
-                                       .gateway = ports[i].netif->gateway};
+                                       .gateway = ports[i].netif->gateways[0]};
             (void)hops_route(&line);
             routes_work(&routes, ~0u);
         }

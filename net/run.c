@@ -215,7 +215,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
 {
     char key[24];
     struct ipv4_prefix address;
-    be32_t gateway = {0}, gateway2 = {0};
+    uint32_t gateways[2] = {0};
     uint64_t vlan = 0, twamp = 0;
     enum { PROBE_FIRST, PROBE_MEANWHILE }; /* as the boot line's table lists them */
     unsigned probe = PROBE_MEANWHILE;
@@ -223,10 +223,12 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
     fmt_print(key, sizeof(key), "port%u.ip", port->index);
     if (!cmdline_prefix(line, key, &address))
         return;
-    fmt_print(key, sizeof(key), "port%u.gw", port->index);
-    (void)cmdline_ipv4(line, key, &gateway);
-    fmt_print(key, sizeof(key), "port%u.gw2", port->index);
-    (void)cmdline_ipv4(line, key, &gateway2);
+    for (unsigned k = 0; k < 2; k++) {
+        be32_t gateway;
+        fmt_print(key, sizeof(key), k == 0 ? "port%u.gw" : "port%u.gw2", port->index);
+        if (cmdline_ipv4(line, key, &gateway))
+            gateways[k] = be32_get(gateway);
+    }
     fmt_print(key, sizeof(key), "port%u.vlan", port->index);
     if (cmdline_u64(line, key, &vlan) && (vlan < 1 || vlan >= VLAN_ID)) {
         log_error("port%u: address not set: a VLAN is 1 to %u, not %lu", port->index, VLAN_ID - 1,
@@ -251,12 +253,11 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         nifs[core].send = send_aside;
         nifs[core].send_context = port;
         nifs[core].vlan = (uint16_t)vlan;
-        nifs[core].gateway2 = be32_get(gateway2);
         nifs[core].reass = core == 0 ? reass : NULL;
         /* ARP is core 0's: while it says nothing nobody finds the way to another core. */
         nifs[core].probes_first = core == 0 && probe == PROBE_FIRST;
         const char *wrong = netif_configure(&nifs[core], port->mac, be32_get(address.address),
-                                            address.bits, be32_get(gateway));
+                                            address.bits, gateways);
         if (wrong) {
             log_error("port%u: address not set: %s", port->index, wrong);
             return;

@@ -51,7 +51,7 @@ static uint32_t gateway_ip(unsigned port, unsigned gateway)
 static void route_before(void)
 {
     for (unsigned c = 0; c < cores; c++)
-        if (netif_configure(&ports[1].netif[c], ports[1].mac, 0xC6336401, 24, 0))
+        if (netif_configure(&ports[1].netif[c], ports[1].mac, 0xC6336401, 24, (uint32_t[2]){0}))
             fail("address refused");
     bench_routes_make(traffic_number("BENCH_ROUTES_N", ROUTES));
     char *text = malloc(bench_routes_n * 40 + 1);
@@ -189,7 +189,7 @@ int main(int argc, char **argv)
         ports[i].netif = netifs[i];
         memcpy(traffic_mac[i], ports[i].mac, 6);
         for (unsigned c = 0; c < cores; c++)
-            if (netif_configure(&netifs[i][c], ports[i].mac, 0xC0000201 + i, 24, 0))
+            if (netif_configure(&netifs[i][c], ports[i].mac, 0xC0000201 + i, 24, (uint32_t[2]){0}))
                 fail("address refused");
     }
     if (work->before)

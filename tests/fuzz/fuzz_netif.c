@@ -166,7 +166,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     nif.send = send;
     nif.send_context = &nif;
     demand(netif_bind(&nif, 862, udp_twamp, NULL), "bind");
-    demand(netif_configure(&nif, (const uint8_t *)US_MAC, US_IP, 24, IP(192, 0, 2, 254)) == NULL,
+    demand(netif_configure(&nif, (const uint8_t *)US_MAC, US_IP, 24,
+                           (uint32_t[2]){IP(192, 0, 2, 254)}) == NULL,
            "configuration");
     while (size >= 3) {
         uint8_t flags = data[0];

@@ -24,7 +24,7 @@ static uint8_t sent[ETH_BUFFER]; /* the frame as it went in */
 
 static inline const char *configure(uint32_t ip, unsigned prefix, uint32_t gateway)
 {
-    return netif_configure(&nif, (const uint8_t *)US_MAC, ip, prefix, gateway);
+    return netif_configure(&nif, (const uint8_t *)US_MAC, ip, prefix, (uint32_t[2]){gateway});
 }
 
 /* Frames that the stack made of its own accord while it took the last one. */

@@ -157,7 +157,7 @@ static inline int start(void **state)
     for (unsigned i = 0; i < PORTS; i++) {
         ports[i].domain = machine_cards[i].domain;
         ports[i].netif = netifs[i];
-        assert_null(netif_configure(&netifs[i][0], ports[i].mac, ips[i], 24, 0));
+        assert_null(netif_configure(&netifs[i][0], ports[i].mac, ips[i], 24, (uint32_t[2]){0}));
         netifs[i][0].clock = tsc_now_ns;
         netifs[i][0].reass = &reasses[i];
         netifs[i][0].send = test_send;

@@ -155,8 +155,8 @@ static int start(void **state)
         port->ops = &ops;
         lanes[i].in = lanes[i].out = port;
     }
-    assert_null(
-        netif_configure(&netifs[0], (const uint8_t *)US_MAC, US_IP, 24, IP(192, 0, 2, 254)));
+    assert_null(netif_configure(&netifs[0], (const uint8_t *)US_MAC, US_IP, 24,
+                                (uint32_t[2]){IP(192, 0, 2, 254)}));
     netifs[0].clock = tsc_now_ns;
     ports[0].netif = &netifs[0];
     commands = (struct commands){__start_commands, __stop_commands};
@@ -614,7 +614,7 @@ static void ping__each_way_to_refuse_it__is_named(void **state)
     assert_non_null(strstr(run("ping 255.255.255.255"), "no port with an address leads"));
     ports[0].link_is_up = false;
     assert_non_null(strstr(run("ping 192.0.2.77"), "port0 has no link"));
-    assert_null(netif_configure(&netifs[0], (const uint8_t *)US_MAC, US_IP, 24, 0));
+    assert_null(netif_configure(&netifs[0], (const uint8_t *)US_MAC, US_IP, 24, (uint32_t[2]){0}));
     assert_non_null(strstr(run("ping 198.51.100.1 -j"),
                            "{\"error\":\"no port with an address leads to 198.51.100.1\"}\n"));
     is_stopped = true;

@@ -67,8 +67,8 @@ static int start(void **state)
     drivers_start(NULL);
     ports[0].domain = machine_cards[0].domain;
     ports[0].netif = &ours;
-    assert_null(netif_configure(&ours, ports[0].mac, OUR_IP, 24, 0));
-    assert_null(netif_configure(&reference, ports[0].mac, OUR_IP, 24, 0));
+    assert_null(netif_configure(&ours, ports[0].mac, OUR_IP, 24, (uint32_t[2]){0}));
+    assert_null(netif_configure(&reference, ports[0].mac, OUR_IP, 24, (uint32_t[2]){0}));
     run_start_app(&app_echo);
     for (unsigned i = 0; i < 60; i++) { /* link, announcements */
         machine_wait_ns(100000000);

@@ -55,11 +55,13 @@ static void configure__each_mistake__is_named_and_changes_nothing(void **state)
             fail_msg("row %zu: %s", i, why != NULL ? why : "taken");
         assert_int_equal(nif.ip, rows[i].is_good ? rows[i].ip : IP(10, 0, 0, 1));
         assert_int_equal(be32_get(nif.ip_wire), nif.ip);
-        assert_int_equal(nif.gateway, rows[i].is_good ? rows[i].gateway : IP(10, 0, 0, 2));
+        assert_int_equal(nif.gateways[0], rows[i].is_good ? rows[i].gateway : IP(10, 0, 0, 2));
         assert_int_equal(nif.prefix, rows[i].is_good ? rows[i].prefix : 8);
     }
-    assert_non_null(netif_configure(&nif, (const uint8_t *)ALL_MAC, US_IP, 24, 0));
-    assert_non_null(netif_configure(&nif, (const uint8_t *)"\0\0\0\0\0\0", US_IP, 24, 0));
+    assert_non_null(
+        netif_configure(&nif, (const uint8_t *)ALL_MAC, US_IP, 24, (uint32_t[2]){0}));
+    assert_non_null(
+        netif_configure(&nif, (const uint8_t *)"\0\0\0\0\0\0", US_IP, 24, (uint32_t[2]){0}));
 }
 
 static void input__without_an_address__drops_all(void **state)

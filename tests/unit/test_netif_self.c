@@ -366,7 +366,7 @@ static void ping__redirect_about_it__does_not_end_it(void **state)
         put32(frame + 38, IP(192, 0, 2, 99));
         consumed(make_ip(frame, 1, IP(192, 0, 2, 254), US_IP, 0, 36));
         assert_int_equal(nif.ping.event, PING_NOTHING);
-        assert_int_equal(nif.gateway, IP(192, 0, 2, 254));
+        assert_int_equal(nif.gateways[0], IP(192, 0, 2, 254));
     }
     consumed(make_icmp(frame, 0, 0x1234, 5, 0, 56));
     assert_int_equal(nif.ping.event, PING_REPLY);

@@ -497,13 +497,18 @@ static void rfc1122_3_3_1_4__gateway_does_not_answer__is_noticed(void **state)
     assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_NO_ANSWER);
 }
 
+static const char *configure_two(uint32_t gateway, uint32_t gateway2)
+{
+    return netif_configure(&nif, (const uint8_t *)US_MAC, US_IP, 24,
+                           (uint32_t[2]){gateway, gateway2});
+}
+
 /* Not for ever from one to the other, though: when both are silent the sender is told. */
 static void rfc1122_3_3_1_5__gateway_does_not_answer__the_other_is_taken(void **state)
 {
     uint8_t mac[6];
     (void)state;
-    nif.gateway2 = GATEWAY_2;
-    assert_null(configure(US_IP, 24, GATEWAY));
+    assert_null(configure_two(GATEWAY, GATEWAY_2));
     settle(nif.now_ns + 100 * SECOND);
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned i = 0; i < 2; i++) {
@@ -512,6 +517,7 @@ static void rfc1122_3_3_1_5__gateway_does_not_answer__the_other_is_taken(void **
             assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 60);
             assert_int_equal(get32(frame + 38), i == 0 ? GATEWAY : GATEWAY_2);
             assert_int_equal(poll_from(nif.now_ns, nif.now_ns + 8 * SECOND, SECOND / 10), 2);
+            assert_true(nif.gateways[0] == GATEWAY && nif.gateways[1] == GATEWAY_2);
         }
         assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_NO_ANSWER);
         nif.now_ns += 5 * SECOND; /* the first may be asked again */
@@ -526,13 +532,16 @@ static void rfc1122_3_3_1_5__gateway_does_not_answer__the_other_is_taken(void **
 static void rfc1122_3_3_1_2__second_gateway__is_a_host_of_our_net_beside_a_first(void **state)
 {
     (void)state;
-    nif.gateway2 = FAR;
-    assert_non_null(configure(US_IP, 24, GATEWAY));
-    nif.gateway2 = US_IP;
-    assert_non_null(configure(US_IP, 24, GATEWAY));
-    nif.gateway2 = GATEWAY_2;
-    assert_non_null(configure(US_IP, 24, 0));
-    assert_null(configure(US_IP, 24, GATEWAY));
+    assert_null(configure_two(GATEWAY, GATEWAY_2));
+    assert_non_null(configure_two(GATEWAY, FAR));
+    assert_non_null(configure_two(GATEWAY, US_IP));
+    assert_non_null(configure_two(0, GATEWAY));
+    assert_true(nif.gateways[0] == GATEWAY && nif.gateways[1] == GATEWAY_2);
+    /* Whichever was in use, new ones begin with the first. */
+    nif.uses_second = true;
+    assert_null(configure_two(GATEWAY_2, GATEWAY));
+    settle(nif.now_ns + 100 * SECOND);
+    assert_int_equal(first_hop(FAR), GATEWAY_2);
 }
 
 static void rfc1122_3_3_1_4__idle_for_an_hour__nothing_is_sent(void **state)
