@@ -61,12 +61,13 @@ void watch_poll(void)
         bool is_asleep = __atomic_load_n(&cpu->is_asleep, __ATOMIC_ACQUIRE);
         uint64_t stamp = __atomic_load_n(&cpu->loop_tsc, __ATOMIC_RELAXED);
         int64_t silent = (int64_t)(cpu_tsc() + (uint64_t)cpu->tsc_skew - stamp);
+        int64_t limit = (int64_t)silent_tsc;
         if (is_asleep) {
-            if (silent > (int64_t)silent_tsc)
+            if (silent > limit)
                 smp_wake(i); /* does it still? */
-            silent -= WATCH_SLEEP * (int64_t)silent_tsc;
+            limit *= 1 + WATCH_SLEEP;
         }
-        if (silent < (int64_t)silent_tsc) {
+        if (silent < limit) {
             if (is_named[i])
                 log_warn("core %u is back", i);
             is_named[i] = false;
