@@ -207,8 +207,7 @@ def everything(result, folder):
     if not result.get("image", {"tests_passed": True})["tests_passed"]:
         result["failed"].append("tests/qemu/test_whole_image.py or test_size.py")
     result["failed"] += [f"{app}, {what} {value}, {who}: {figures['failure']}"
-                         for app, curves in result.get("scale", {}).items() if app in APPS
-                         for what, points in curves.items() for value, point in points
+                         for app, what, points in judge.curves(result) for value, point in points
                          for who, figures in point.items() if "failure" in figures]
 
 

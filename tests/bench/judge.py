@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What is judged of the benchmark's figures: bars that must be met, and counts recorded earlier that
-may not be exceeded. Pure functions over the JSON of bench.py; tests/bench/test_judge.py doctors it.
+may not be exceeded. Pure functions over the JSON of bench.py; tests/qemu/test_bench_judge.py doctors
+it.
 
 recorded.json: counts by compiler, and the tolerance. tried.json: what was tried for each bar, by words
 that the bar's name begins or ends with; the page prints it beside a bar that is missed."""
@@ -30,6 +31,13 @@ def _bar(what, measured, most=None, least=None):
             "measured": measured, "met": measured <= limit if least is None else measured >= limit}
 
 
+def curves(result):
+    """(application, what, points) of each curve of scale.py."""
+    for app, of_app in result.get("scale", {}).get("curves", {}).items():
+        for what, points in of_app.items():
+            yield app, what, points
+
+
 def bars(result):
     """Each bar: what, "at most" or "at least", limit, measured, met. Parts that did not run have none."""
     ours, dpdk = result["loops"]["ours"], result["loops"]["dpdk"]
@@ -41,9 +49,9 @@ def bars(result):
                  least=least) for app, least in TIMES_FEWER.items()]
     out += [_bar(f"{app}, L1 misses a packet", ours[f"{app}/32"]["l1_misses"], most)
             for app, most in L1_BAR.items()]
-    for app, curves in result.get("scale", {}).items():
-        if isinstance(curves, dict) and "cores" in curves:
-            costs = [point["ours"].get("instructions", float("inf")) for _, point in curves["cores"]]
+    for app, what, points in curves(result):
+        if what == "cores":
+            costs = [point["ours"].get("instructions", float("inf")) for _, point in points]
             out.append(_bar(f"{app}, spread from 1 to 16 cores", round(max(costs) / min(costs) - 1, 4), FLAT))
     for app, both in result.get("second", {}).items():
         out.append(_bar(f"{app}, two ways of counting differ by",

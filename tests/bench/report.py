@@ -68,14 +68,6 @@ def point(value, who):
     return f"{value[who]['instructions']:.2f} ({value[who]['l1_misses']:.2f})"
 
 
-def curves_of(result):
-    """(application, what, points) of each curve."""
-    for app, curves in result.get("scale", {}).items():
-        if app not in ("table", "shortened"):
-            for what, points in curves.items():
-                yield app, what, points
-
-
 def whole(result):
     """The image beside Linux."""
     image, linux = result.get("image", {}), result.get("linux", {})
@@ -102,7 +94,7 @@ def scale_part(result):
     out = ["\n## Scale\n\nInstructions a packet at bursts of 32; L1 misses in brackets. The first cache "
            "is emptied before each round, so that rings, flows and tables show here by what the code does "
            "for them, not by how much of them a cache keeps.\n\n"]
-    for app, what, points in curves_of(result):
+    for app, what, points in judge.curves(result):
         has_dpdk = any("dpdk" in p for _, p in points)
         out.append(rows((f"{app}: {what}", "ours") + (("DPDK",) if has_dpdk else ()),
                         [(v, point(p, "ours")) + ((point(p, "dpdk"),) if has_dpdk else ())
@@ -182,7 +174,7 @@ def plots(result):
     axes.set_ylabel("instructions a packet, bursts of 32")
     axes.legend()
     figure.savefig(PLOTS / "loops.svg")
-    for app, what, points in curves_of(result):
+    for app, what, points in judge.curves(result):
         figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
         for who, label in (("ours", "ferrule"), ("dpdk", "DPDK ixgbe")):
             line = [(v, p[who]["instructions"]) for v, p in points if "instructions" in p.get(who, {})]

@@ -25,6 +25,7 @@ DPDK_ROUTES_MAX = 100000  # rte_lpm looks through all rules of a length when it 
 FLOWS = (1, 100, 10000, 100000, 1000000)
 RINGS = (128, 256, 512, 1024, 2048, 4096)  # 512 is the image's; the others are built by rules.mk
 SIZES = (60, 124, 252, 508, 1020, 1514)
+WORKS = ("forward", "echo", "route")
 PACKAGE = "@ip-location-db/asn"
 
 
@@ -106,9 +107,10 @@ def real_table(folder):
 # ---- The curves ----
 
 def curves(folder, say, seconds):
-    """{application: {what: [[value, {"ours": figures, "dpdk": figures}], …]}}, and {"table": …} with
-    what is known of the real table; `seconds` for all."""
-    out = {app: {} for app in ("forward", "echo", "route")}
+    """{"curves": {application: {what: [[value, {"ours": figures, "dpdk": figures}], …]}}, "table":
+    what is known of the real table, "shortened": [the curves for which time was short]}; `seconds`
+    for all."""
+    out = {"curves": {app: {} for app in WORKS}, "table": {}, "shortened": []}
     parts = 5
 
     def curve(app, what, values, jobs_of):
@@ -117,9 +119,9 @@ def curves(folder, say, seconds):
         jobs = {(value, who): job for value in values for who, job in jobs_of(value, budget).items()}
         done = side_by_side(jobs)
         points = [[value, {who: done[value, who] for v, who in jobs if v == value}] for value in values]
-        out[app][what] = points
+        out["curves"][app][what] = points
         if budget.is_short:
-            out.setdefault("shortened", []).append(f"{app}: {what}")
+            out["shortened"].append(f"{app}: {what}")
         for value, point in points:
             say(f"  {app}, {what} {value}: " + "; ".join(
                 f"{who} {p['instructions']:.2f}" if "failure" not in p else f"{who}: {p['failure']}"
@@ -136,11 +138,11 @@ def curves(folder, say, seconds):
         return jobs_of
 
     start = time.monotonic()
-    for app in ("forward", "echo", "route"):
+    for app in WORKS:
         curve(app, "cores", CORES, lambda n, budget, app=app: {
             "ours": lambda: figures(count("bench_loop", app, 32, budget.frames(FRAMES), n))})
     parts -= 1
-    for app in ("forward", "echo", "route"):
+    for app in WORKS:
         def ring(n, budget, app=app):
             program = "bench_loop" if n == 512 else f"bench_loop-{n}"
             if n != 512:
@@ -148,7 +150,7 @@ def curves(folder, say, seconds):
             return both(app, {}, {"BENCH_RING": str(n)}, program)(budget)
         curve(app, "slots of a ring", RINGS, ring)
     parts -= 1
-    for app in ("forward", "echo", "route"):
+    for app in WORKS:
         def size(n, budget, app=app):
             env = {"BENCH_BYTES": str(n)}
             return both(app, env, env, frames=FRAMES // 2)(budget)
@@ -158,7 +160,7 @@ def curves(folder, say, seconds):
     def flows(app, n):  # of route: destinations; of the others: senders and their ports
         env = {"BENCH_FLOWS": str(n)}
         return both(app, env, env, frames=max(FRAMES, min(3 * FRAMES, n)))
-    for app in ("forward", "echo", "route"):
+    for app in WORKS:
         curve(app, "flows", FLOWS, lambda n, budget, app=app: flows(app, n)(budget))
     parts -= 1
 

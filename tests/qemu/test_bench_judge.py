@@ -39,9 +39,9 @@ def good():
             "second": {"forward": {"callgrind": 11.0, "qemu": 11.2}},
             "image": {"whole_echo_32": 55.0, "whole_echo_1": 300.0, "tests_passed": True},
             "linux": {"kernel": "6.1.0", "echo/32": 12000.0, "echo/1": 16000.0},
-            "scale": {"forward": {"cores": curve}, "echo": {}, "route": {"routes, real": [
-                [100, {"ours": figures(44.0), "dpdk": figures(190.0)}]]},
-                      "table": {"prefixes": 564580, "source": "a-package-1"}}}
+            "scale": {"curves": {"forward": {"cores": curve}, "echo": {}, "route": {"routes, real": [
+                          [100, {"ours": figures(44.0), "dpdk": figures(190.0)}]]}},
+                      "table": {"prefixes": 564580, "source": "a-package-1"}, "shortened": []}}
 
 
 def page(result):
@@ -114,8 +114,8 @@ SPOILT = {
     "forward, L1 misses a packet": (("loops", "ours", "forward/32", "l1_misses"), 1.8, "0.3 (20.0%)"),
     "whole image, an echo, 32 in flight": (("image", "whole_echo_32"), 165.0, "15 (10.0%)"),
     "whole image, an echo, 1 in flight": (("image", "whole_echo_1"), 500.0, "100 (25.0%)"),
-    "forward, spread from 1 to 16 cores": (("scale", "forward", "cores", 4, 1, "ours", "instructions"),
-                                           11.33, "0.01 (50.0%)"),
+    "forward, spread from 1 to 16 cores": (("scale", "curves", "forward", "cores", 4, 1, "ours",
+                                            "instructions"), 11.33, "0.01 (50.0%)"),
     "forward, two ways of counting differ by": (("second", "forward", "qemu"), 11.88, "0.03 (60.0%)"),
 }
 
@@ -157,7 +157,7 @@ def test_the_page_names_what_could_not_be_had():
     result = good()
     assert "a-package-1" in page(result) and "kernel 6.1.0" in page(result)
     result["linux"] = {"missing": "Debian's kernel could not be had: no network"}
-    del result["scale"]["route"]["routes, real"]
+    del result["scale"]["curves"]["route"]["routes, real"]
     result["scale"]["table"] = {"missing": "npm could not fetch it (exit code 1)"}
     result["failed"] = ["curves: some failure"]
     text = page(result)
