@@ -7,9 +7,9 @@ traffic.
 Callgrind collects only inside the function that does a round. The card works between two rounds, so
 nothing foreign runs inside but the clock, which is not counted: where the image reads the TSC, the
 host's clock lets the model's time go on. Should a function of the model appear under DPDK's loop,
-counting stops. The same binary gives the same counts in every run. Caches are simulated at one fixed size on every machine,
-and before each round the first one is emptied of all that the round could use (clock.h): L1 misses
-are an upper bound, the same for both drivers.
+counting stops. The same binary gives the same counts in every run. Caches are simulated at one fixed
+size on every machine, and before each round the first one is emptied of all that the round could use
+(clock.h): L1 misses are an upper bound, the same for both drivers.
 """
 import os
 import pathlib
@@ -25,10 +25,8 @@ BURSTS = (1, 8, 32)
 BUILD = pathlib.Path("build/bench")
 CACHES = ("--I1=32768,8,64", "--D1=32768,8,64", "--LL=8388608,16,64")
 ROUND = {"bench_loop": "run_round", "bench_dpdk": "poll_*"}
-OBJECTS = {} # of variants of bench_loop: where their objects are, below BUILD
+OBJECTS = {}  # of variants of bench_loop: where their objects are, below BUILD
 FOREIGN = re.compile(r"x540_(frame_in|run|write|read|tx_run|rx_drain)$|traffic_|bar_|trapped$")
-
-
 LIMIT_S = 300  # of one run; the longest take half a minute
 
 

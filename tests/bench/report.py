@@ -9,6 +9,7 @@ import judge
 
 README = pathlib.Path("tests/bench/README.md")
 PLOTS = pathlib.Path("build/bench")
+WHOLE = [(work, n) for work in ("forward", "route", "echo") for n in (32, 1)]  # as the tables have them
 
 HEAD = """# Benchmarks
 
@@ -77,12 +78,11 @@ def whole(result):
     out.append(LINUX.format(kernel=linux["kernel"]) if "kernel" in linux else
                f"\nLinux was not measured: {linux.get('missing', 'its part failed')}.\n")
     lines = []
-    for work in ("forward", "route", "echo"):
-        for n in (32, 1):
-            ours, theirs = image.get(f"whole_{work}_{n}"), linux.get(f"{work}/{n}")
-            if ours or theirs:
-                lines.append((f"{work}, {n} in flight", number(ours) if ours else "", theirs or "",
-                              f"{theirs / ours:.1f}" if ours and theirs else ""))
+    for work, n in WHOLE:
+        ours, theirs = image.get(f"whole_{work}_{n}"), linux.get(f"{work}/{n}")
+        if ours or theirs:
+            lines.append((f"{work}, {n} in flight", number(ours) if ours else "", theirs or "",
+                          f"{theirs / ours:.1f}" if ours and theirs else ""))
     out.append("\n" + rows(("work", "ferrule", "Linux", "times"), lines))
     rest = [(name, value) for name, value in sorted(image.items())
             if not name.startswith(("whole_forward", "whole_route", "whole_echo"))]
@@ -191,9 +191,9 @@ def plots(result):
     linux = result.get("linux", {})
     if "kernel" in linux and "image" in result:
         figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
-        names = [f"{work}/{n}" for work in ("forward", "route", "echo") for n in (32, 1)]
+        names = [f"{work}/{n}" for work, n in WHOLE]
         for shift, label, values in (
-                (-0.2, "ferrule", [result["image"].get(f"whole_{n.replace('/', '_')}", 0) for n in names]),
+                (-0.2, "ferrule", [result["image"].get(f"whole_{work}_{n}", 0) for work, n in WHOLE]),
                 (0.2, "Linux ixgbe", [linux.get(n, 0) for n in names])):
             axes.bar([i + shift for i in range(len(names))], values, 0.4, label=label)
         axes.set_yscale("log")

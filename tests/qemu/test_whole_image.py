@@ -14,6 +14,7 @@ from machine import PATIENCE_S, ROOT
 from test_size import COUNTER, keep, symbol
 
 sys.path.insert(0, f"{ROOT}/tests/bench")
+import judge  # noqa: E402
 import whole  # noqa: E402
 
 BOOT_LINES = {
@@ -22,7 +23,6 @@ BOOT_LINES = {
              f"route=203.0.113.0/24,{whole.GATEWAY_IP}",
     "echo": "app=echo port0.ip=192.0.2.1/24",
 }
-MOST = {("echo", 32): 150, ("echo", 1): 400}
 
 
 @pytest.mark.parametrize("n", whole.BURSTS)
@@ -42,7 +42,8 @@ def test_what_a_frame_costs(boot, work, n):
     rounds = {kind: (int(k), int(total)) for k, kind, total in
               re.findall(r"^rounds: (\d+) (\w+), (\d+) instructions", machine.errors(), re.M)}
     per_frame = round(rounds["busy"][1] / (n * whole.BURSTS[n]), 1)
-    keep(**{f"whole_{work}_{n}": per_frame})
+    figure = f"whole_{work}_{n}"
+    keep(**{figure: per_frame})
     if (work, n) == ("forward", 32):
         keep(whole_idle_round=round(rounds["idle"][1] / rounds["idle"][0], 1))
-    assert per_frame <= MOST.get((work, n), per_frame)
+    assert per_frame <= judge.WHOLE_ECHO.get(figure, per_frame)
