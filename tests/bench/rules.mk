@@ -11,38 +11,28 @@ BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 -fno-pic $(HOST_WARN) $(BENCH_INC) -DREG
 BENCH_OURS := $(wildcard drivers/*.c drivers/x540/*.c net/app/*.c) \
     $(LOOP) $(STACK) $(ROUTER) $(GENERATOR) \
     boot/cmdline.c kernel/parse.c kernel/fmt.c
-BENCH_HOST := tests/bench/bench_loop.c tests/bench/traffic.c tests/bench/probes.c tests/bench/bar.c tests/bench/routes.c tests/host/machine.c tests/host/trial_cmd.c $(MODEL)
+BENCH_HOST := tests/bench/bench_loop.c tests/bench/traffic.c tests/bench/probes.c tests/bench/bar.c tests/bench/routes.c tests/host/machine.c tests/host/trial_cmd.c
 
-$(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS)): build/bench/obj/%.o: %.c tests/bench/rules.mk Makefile
-	@mkdir -p $(@D)
-	$(CC) $(BENCH_CFLAGS) $(IMAGE_SMALL) $(if $(filter $(IMAGE_FAST) net/app/%,$*),-O2) -c -o $@ $<
-
-$(patsubst %.c,build/bench/obj/%.o,$(BENCH_HOST)): build/bench/obj/%.o: %.c tests/bench/rules.mk Makefile
-	@mkdir -p $(@D)
-	$(CC) $(BENCH_MODEL_CFLAGS) -c -o $@ $<
-
-build/bench/bench_loop: $(patsubst %.c,build/bench/obj/%.o,$(BENCH_OURS) $(BENCH_HOST))
-	$(CC) -no-pie -o $@ $^
-
-# The same with other rings: LANE_SLOTS is a constant of the image. build/bench/bench_loop-128 and so on;
-# of its objects, the model's alone know nothing of it. (64 slots cannot hold a burst of 32 that comes
-# beside one that leaves.)
-BENCH_RINGS := 128 256 1024 2048 4096
-BENCH_RING_HOST := $(filter-out $(MODEL),$(BENCH_HOST))
-define BENCH_RING_RULES
-$(patsubst %.c,build/bench/ring/$1/%.o,$(BENCH_OURS)): build/bench/ring/$1/%.o: %.c tests/bench/rules.mk Makefile
+# Our loops over the model, and again with other rings, whose size is a constant of the image: $1 is the
+# program, $2 where its objects are, $3 what they are compiled with. Of those the model's alone know
+# nothing of the size, and are shared. (64 slots cannot hold a burst of 32 that comes beside one that
+# leaves.)
+define BENCH_LOOP_RULES
+$(patsubst %.c,build/bench/$2/%.o,$(BENCH_OURS)): build/bench/$2/%.o: %.c tests/bench/rules.mk Makefile
 	@mkdir -p $$(@D)
-	$$(CC) $$(BENCH_CFLAGS) $$(IMAGE_SMALL) $$(if $$(filter $$(IMAGE_FAST) net/app/%,$$*),-O2) -DLANE_SLOTS=$1u -c -o $$@ $$<
+	$$(CC) $$(BENCH_CFLAGS) $$(IMAGE_SMALL) $$(if $$(filter $$(IMAGE_FAST) net/app/%,$$*),-O2) $3 -c -o $$@ $$<
 
-$(patsubst %.c,build/bench/ring/$1/%.o,$(BENCH_RING_HOST)): build/bench/ring/$1/%.o: %.c tests/bench/rules.mk Makefile
+$(patsubst %.c,build/bench/$2/%.o,$(BENCH_HOST) $(MODEL)): build/bench/$2/%.o: %.c tests/bench/rules.mk Makefile
 	@mkdir -p $$(@D)
-	$$(CC) $$(BENCH_MODEL_CFLAGS) -DLANE_SLOTS=$1u -c -o $$@ $$<
+	$$(CC) $$(BENCH_MODEL_CFLAGS) $3 -c -o $$@ $$<
 
-build/bench/bench_loop-$1: $(patsubst %.c,build/bench/ring/$1/%.o,$(BENCH_OURS) $(BENCH_RING_HOST)) $(patsubst %.c,build/bench/obj/%.o,$(MODEL))
+build/bench/$1: $(patsubst %.c,build/bench/$2/%.o,$(BENCH_OURS) $(BENCH_HOST)) $(MODEL:%.c=build/bench/obj/%.o)
 	$$(CC) -no-pie -o $$@ $$^
 endef
-$(foreach slots,$(BENCH_RINGS),$(eval $(call BENCH_RING_RULES,$(slots))))
+BENCH_RINGS := 128 256 1024 2048 4096
 BENCH_RING_PROGRAMS := $(addprefix build/bench/bench_loop-,$(BENCH_RINGS))
+$(eval $(call BENCH_LOOP_RULES,bench_loop,obj,))
+$(foreach n,$(BENCH_RINGS),$(eval $(call BENCH_LOOP_RULES,bench_loop-$n,ring/$n,-DLANE_SLOTS=$nu)))
 
 # DPDK's driver on the same model: Debian's static libraries, and of its drivers only the three
 # that are needed, whole, since they register themselves.
