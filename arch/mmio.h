@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Registers of devices, and memory that a device writes: with arch/port.h and arch/cpu.h the only way
- * to devices, and the only `volatile` objects in the tree. The host build finds
+ * Registers of devices: with arch/port.h and arch/cpu.h the only way to devices, and with dma_word.h,
+ * which it brings along, the only `volatile` objects in the tree. The host build finds
  * tests/host/arch/mmio.h under the same name, where the X540 model answers.
  */
 #ifndef ARCH_MMIO_H
 #define ARCH_MMIO_H
 
+#include "arch/dma_word.h"
 #include "arch/types.h"
 
 /* A block of device registers, mapped uncached. Only paging.c and the functions here look inside.
@@ -56,29 +57,6 @@ static inline void mmio_write64(mmio_t regs, uint32_t offset, uint64_t value)
 {
     __asm__ volatile("" ::: "memory");
     *(volatile uint64_t *)(regs.base + offset) = value;
-}
-
-/* A word of ordinary memory that a device may change at any time: read once, then bounded. x86
- * keeps loads in order, so what the device wrote before this word is seen after it. */
-static inline uint64_t dma_load64(const uint64_t *word)
-{
-    return *(const volatile uint64_t *)word;
-}
-static inline uint32_t dma_load32(const uint32_t *word)
-{
-    return *(const volatile uint32_t *)word;
-}
-/* Is one of the bits set in the word as it is now? As one instruction that tests it in place, which
- * a compiler never makes of a volatile. */
-static inline __attribute__((always_inline)) bool dma_test32(const uint32_t *word, uint32_t bits)
-{
-    bool is_set;
-    __asm__ volatile("testl %2, %1" : "=@ccnz"(is_set) : "m"(*word), "i"(bits) : "memory");
-    return is_set;
-}
-static inline void dma_store64(uint64_t *word, uint64_t value)
-{
-    *(volatile uint64_t *)word = value;
 }
 
 #endif

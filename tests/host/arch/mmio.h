@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The host's stand-in for arch/mmio.h: the same functions, answered by tests/host/machine.c, where
- * every block of registers is a model. Loads and stores of shared memory are what they are there.
+ * every block of registers is a model.
  */
 #ifndef ARCH_MMIO_H
 #define ARCH_MMIO_H
 
+#include "arch/dma_word.h"
 #include "arch/types.h"
 
 typedef struct {
@@ -51,27 +52,6 @@ static inline void mmio_write32(mmio_t regs, uint32_t offset, uint32_t value)
 static inline void mmio_write64(mmio_t regs, uint32_t offset, uint64_t value)
 {
     machine_write(regs.base + offset, value, 8);
-}
-
-static inline uint64_t dma_load64(const uint64_t *word)
-{
-    return *(const volatile uint64_t *)word;
-}
-static inline uint32_t dma_load32(const uint32_t *word)
-{
-    return *(const volatile uint32_t *)word;
-}
-/* Is one of the bits set in the word as it is now? As one instruction that tests it in place, which
- * a compiler never makes of a volatile. */
-static inline __attribute__((always_inline)) bool dma_test32(const uint32_t *word, uint32_t bits)
-{
-    bool is_set;
-    __asm__ volatile("testl %2, %1" : "=@ccnz"(is_set) : "m"(*word), "i"(bits) : "memory");
-    return is_set;
-}
-static inline void dma_store64(uint64_t *word, uint64_t value)
-{
-    *(volatile uint64_t *)word = value;
 }
 
 #endif
