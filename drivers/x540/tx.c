@@ -17,7 +17,7 @@ enum {
     PREFETCH_LEAST = 4,
 };
 
-enum err x540_tx_init(struct x540 *card)
+void x540_tx_init(struct x540 *card)
 {
     mmio_t regs = card->regs;
 
@@ -41,7 +41,6 @@ enum err x540_tx_init(struct x540 *card)
         mmio_write32(regs, RTTBCNRC, 0); /* no rate limit */
     }
     x540_change(card, DMATXCTL, 0, DMATXCTL_TE);
-    return OK;
 }
 
 enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
