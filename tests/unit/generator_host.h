@@ -5,28 +5,14 @@
 #ifndef TESTS_UNIT_GENERATOR_HOST_H
 #define TESTS_UNIT_GENERATOR_HOST_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "boot/cmdline.h"
-#include "drivers/nic.h"
 #include "kernel/mailbox.h"
-#include "kernel/start.h"
 #include "net/generator.h"
 #include "net/ip.h"
 #include "net/netif.h"
 #include "net/receiver.h"
-#include "net/run.h"
-#include "tests/host/machine.h"
+#include "tests/unit/loop_host.h"
 
-const struct app apps_start[1], apps_end[1];
 extern const struct app app_generate, app_sink;
 
 enum { FRAMES_MAX = 20000, BYTES = 1600 };
@@ -45,13 +31,6 @@ static inline void comes_out(void *opaque, const uint8_t *frame, uint32_t length
     assert_true(w->n < FRAMES_MAX && length <= BYTES);
     memcpy(w->bytes[w->n], frame, length);
     w->length[w->n++] = (uint16_t)length;
-}
-
-static inline uint32_t poll_once(void)
-{
-    struct row *row = run_row(0);
-    row->until_long = 1; /* each a long round: all there is to do is done */
-    return run_round(row);
 }
 
 static inline void pass(uint64_t ns)
@@ -74,20 +53,11 @@ static inline void set_up(const struct app *app, const char *line)
     static struct netif netifs[2];
     static struct cmdline cmdline;
 
-    machine_reset();
-    memset(ports, 0, sizeof(ports));
-    memset(lanes, 0, sizeof(lanes));
     memset(generators, 0, sizeof(generators));
     memset(netifs, 0, sizeof(netifs));
-    ports_n = 0;
-    lanes_n = 0;
     mailbox_host_answer = OK;
-    machine_add_card(NULL);
-    machine_add_card(NULL);
-    drivers_start(NULL);
-    assert_int_equal(ports_n, 2);
+    start_ports(2);
     for (unsigned i = 0; i < 2; i++) {
-        ports[i].domain = machine_cards[i].domain;
         wires[i].n = 0;
         if (!wires[i].bytes)
             wires[i].bytes = malloc((size_t)FRAMES_MAX * BYTES);

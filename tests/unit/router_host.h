@@ -13,17 +13,6 @@
 #ifndef TESTS_UNIT_ROUTER_HOST_H
 #define TESTS_UNIT_ROUTER_HOST_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "drivers/nic.h"
-#include "kernel/start.h"
 #include "net/eth.h"
 #include "net/hops.h"
 #include "net/icmp.h"
@@ -31,10 +20,8 @@
 #include "net/ledger.h"
 #include "net/netif.h"
 #include "net/router.h"
-#include "net/run.h"
-#include "tests/host/machine.h"
+#include "tests/unit/loop_host.h"
 
-const struct app apps_start[1], apps_end[1];
 extern const struct app app_route;
 
 #define ADDRESS(a, b, c, d)                                                                        \
@@ -110,10 +97,8 @@ static inline void comes_out(void *opaque, const uint8_t *frame, uint32_t length
 
 static inline void rounds(void)
 {
-    struct row *row = run_row(0);
-
     for (;;) {
-        while (row->until_long = 1, run_round(row) != 0)
+        while (poll_once() != 0)
             ;
         if (replies_n == 0)
             return;
@@ -141,21 +126,13 @@ static inline int start(void **state)
     extern uint64_t tsc_now_ns(void);
 
     (void)state;
-    machine_reset();
-    memset(ports, 0, sizeof(ports));
-    memset(lanes, 0, sizeof(lanes));
     memset(netifs, 0, sizeof(netifs));
     memset(reasses, 0, sizeof(reasses));
-    ports_n = 0;
-    lanes_n = 0;
     lanes_cores = 1;
     are_asleep = false;
     replies_n = 0;
-    for (unsigned i = 0; i < PORTS; i++)
-        machine_add_card(NULL);
-    drivers_start(NULL);
+    start_ports(PORTS);
     for (unsigned i = 0; i < PORTS; i++) {
-        ports[i].domain = machine_cards[i].domain;
         ports[i].netif = netifs[i];
         assert_null(netif_configure(&netifs[i][0], ports[i].mac, ips[i], 24, (uint32_t[2]){0}));
         netifs[i][0].clock = tsc_now_ns;

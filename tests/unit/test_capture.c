@@ -12,20 +12,9 @@
  * drivers/x540/stats.c $(LOOP) net/app/forward.c $(STACK)
  * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c
  * $(MODEL) */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "kernel/start.h"
 #include "net/capture.h"
-#include "net/run.h"
-#include "tests/host/machine.h"
+#include "tests/unit/loop_host.h"
 
-const struct app apps_start[1], apps_end[1];
 extern const struct app app_forward;
 
 #define TICK_NS 100000000ull
@@ -94,22 +83,14 @@ static void wait_for_links(void)
 static int start(void **state)
 {
     (void)state;
-    machine_reset();
-    memset(ports, 0, sizeof(ports));
-    memset(lanes, 0, sizeof(lanes));
     memset(in_n, 0, sizeof(in_n));
     memset(out_n, 0, sizeof(out_n));
-    ports_n = 0;
-    lanes_n = 0;
     late = 0;
+    start_ports(2);
     for (unsigned i = 0; i < 2; i++) {
-        machine_add_card(NULL);
         machine_cards[i].on_frame = comes_out;
         machine_cards[i].opaque = (void *)(uintptr_t)i;
     }
-    drivers_start(NULL);
-    for (unsigned i = 0; i < 2; i++)
-        ports[i].domain = machine_cards[i].domain;
     app = app_forward;
     app.poll = late_poll;
     capture_prepare();

@@ -13,29 +13,10 @@
  * drivers/x540/stats.c $(LOOP) net/app/echo.c $(STACK)
  * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c
  * $(MODEL) */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "drivers/nic.h"
-#include "kernel/start.h"
 #include "net/netif.h"
-#include "net/run.h"
-#include "tests/host/machine.h"
+#include "tests/unit/loop_host.h"
 
-const struct app apps_start[1], apps_end[1];
 extern const struct app app_echo;
-static uint32_t round_of_core_0(void)
-{
-    struct row *row = run_row(0);
-    row->until_long = 1; /* each a long round: all there is to do is done */
-    return run_round(row);
-}
 
 enum { OUR_IP = 0xC0000201, HEADERS = 42, BUFFER = 2048 };
 
@@ -55,17 +36,9 @@ static void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
 static int start(void **state)
 {
     (void)state;
-    machine_reset();
-    memset(ports, 0, sizeof(ports));
-    memset(lanes, 0, sizeof(lanes));
     memset(&ours, 0, sizeof(ours));
     memset(&reference, 0, sizeof(reference));
-    ports_n = 0;
-    lanes_n = 0;
-
-    machine_add_card(NULL);
-    drivers_start(NULL);
-    ports[0].domain = machine_cards[0].domain;
+    start_ports(1);
     ports[0].netif = &ours;
     assert_null(netif_configure(&ours, ports[0].mac, OUR_IP, 24, (uint32_t[2]){0}));
     assert_null(netif_configure(&reference, ports[0].mac, OUR_IP, 24, (uint32_t[2]){0}));
@@ -148,7 +121,7 @@ static void both(const uint8_t *frame, uint32_t length, const char *what, int a,
     uint32_t wire_length = MAX(length, 60u);
     out_n = 0;
     machine_frame_in(0, frame, length);
-    while (round_of_core_0() != 0)
+    while (poll_once() != 0)
         ;
     struct lane_ledger after = lane_ledger(&lanes[0]);
     if (memcmp(frame, ports[0].mac, 6) != 0) {

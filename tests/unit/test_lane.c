@@ -14,29 +14,9 @@
  * drivers/x540/stats.c $(LOOP) net/app/forward.c $(STACK)
  * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c
  * $(MODEL) */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/unit/loop_host.h"
 
-#include <cmocka.h>
-
-#include "drivers/nic.h"
-#include "kernel/start.h"
-#include "net/run.h"
-#include "tests/host/machine.h"
-
-/* What the image's linker script supplies. */
-const struct app apps_start[1], apps_end[1];
 extern const struct app app_forward;
-static uint32_t round_of_core_0(void)
-{
-    struct row *row = run_row(0);
-    row->until_long = 1; /* each a long round: all there is to do is done */
-    return run_round(row);
-}
 
 #define TICK_NS 100000000ull
 
@@ -96,7 +76,7 @@ static void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
 static void poll_until_idle(void)
 {
     for (unsigned idle = 0; idle < 3;)
-        idle = round_of_core_0() == 0 ? idle + 1 : 0;
+        idle = poll_once() == 0 ? idle + 1 : 0;
 }
 
 static void tick(void)
@@ -123,22 +103,13 @@ static void wait_for_links(bool up)
 static int start(void **state)
 {
     (void)state;
-    machine_reset();
-    memset(ports, 0, sizeof(ports));
-    memset(lanes, 0, sizeof(lanes));
     memset(wires, 0, sizeof(wires));
-    ports_n = 0;
-    lanes_n = 0;
+    start_ports(2);
     for (unsigned i = 0; i < 2; i++) {
-        machine_add_card(NULL);
         wires[i].length_of = one_length;
         machine_cards[i].on_frame = comes_out;
         machine_cards[i].opaque = &wires[1 - i];
     }
-    drivers_start(NULL);
-    assert_int_equal(ports_n, 2);
-    for (unsigned i = 0; i < 2; i++)
-        ports[i].domain = machine_cards[i].domain;
     run_start_app(&app_forward);
     assert_int_equal(lanes_n, 2);
     wait_for_links(true);
@@ -257,7 +228,7 @@ static void forward__single_frames__each_leaves_at_once(void **state)
     (void)state;
     for (unsigned i = 0; i < 2000; i++) {
         feed(i & 1);
-        assert_int_equal(round_of_core_0(), 1);
+        assert_int_equal(poll_once(), 1);
         assert_all_through(i & 1);
     }
     assert_balance();
@@ -314,7 +285,7 @@ static void link_down__under_load__drains_counts_and_recovers(void **state)
             if (i == 50)
                 x540_set_cable(machine_cards[1].model, false);
             if (i % 3 == 0)
-                (void)round_of_core_0();
+                (void)poll_once();
         }
         for (unsigned i = 0; i < 3; i++) {
             tick();
@@ -366,7 +337,7 @@ static void reset__under_load__is_accounted_and_goes_on(void **state)
         for (unsigned k = 0; k < 200; k++) {
             feed(k & 1);
             if (k % 50 == 0)
-                (void)round_of_core_0();
+                (void)poll_once();
         }
         assert_int_equal(port_restart(&ports[i & 1]), OK);
         assert_balance();
@@ -381,7 +352,7 @@ static void card__cut_off_under_load__others_go_on_until_it_is_allowed_again(voi
     for (unsigned k = 0; k < 200; k++) {
         feed(k & 1);
         if (k % 50 == 0)
-            (void)round_of_core_0();
+            (void)poll_once();
     }
     pci_command(&machine_cards[1].pci, 0, PCI_COMMAND_MASTER); /* as iommu_poll does */
     machine_cut_off = 1 << 1;
@@ -499,7 +470,7 @@ static void card__vanishes_under_load__lane_stops_and_books_close(void **state)
     (void)state;
     for (unsigned i = 0; i < 50; i++)
         feed(0);
-    (void)round_of_core_0();
+    (void)poll_once();
     x540_set_evil(machine_cards[1].model, X540_EVIL_ALL_ONES, 1);
     for (unsigned i = 0; i < 20; i++) {
         feed(0);

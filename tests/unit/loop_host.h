@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * A core's loop over the driver on model cards, for tests of lanes and of whole applications.
+ */
+#ifndef TESTS_UNIT_LOOP_HOST_H
+#define TESTS_UNIT_LOOP_HOST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "drivers/nic.h"
+#include "kernel/start.h"
+#include "net/run.h"
+#include "tests/host/machine.h"
+
+/* What the image's linker script supplies. */
+const struct app apps_start[1], apps_end[1];
+
+/* So many cards with the driver on each; nothing is left of an earlier test. */
+static inline void start_ports(unsigned n)
+{
+    machine_reset();
+    memset(ports, 0, sizeof(ports));
+    memset(lanes, 0, sizeof(lanes));
+    ports_n = 0;
+    lanes_n = 0;
+    for (unsigned i = 0; i < n; i++)
+        machine_add_card(NULL);
+    drivers_start(NULL);
+    assert_int_equal(ports_n, n);
+    for (unsigned i = 0; i < n; i++)
+        ports[i].domain = machine_cards[i].domain;
+}
+
+/* A round of core 0, a long one: all there is to do is done. Returns how many frames were handled. */
+static inline uint32_t poll_once(void)
+{
+    struct row *row = run_row(0);
+
+    row->until_long = 1;
+    return run_round(row);
+}
+
+#endif
