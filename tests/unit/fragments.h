@@ -28,7 +28,7 @@ static inline uint32_t make_big_echo(uint32_t data)
     put32(payload + 4, 0x12340001);
     for (uint32_t i = 0; i < data; i++)
         payload[8 + i] = (uint8_t)(i * 7 + (i >> 8));
-    put16(payload + 2, 0xFFFF ^ slow_sum(payload, 8 + data, 0));
+    put16(payload + 2, slow_check(payload, 8 + data));
     return 8 + data;
 }
 

@@ -45,6 +45,11 @@ static inline unsigned slow_sum(const uint8_t *p, size_t n, unsigned sum)
     }
     return sum;
 }
+/* What makes the sum of these bytes right; 0 where it is already. */
+static inline uint16_t slow_check(const uint8_t *p, size_t n)
+{
+    return (uint16_t)(0xFFFF ^ slow_sum(p, n, 0));
+}
 static inline unsigned slow_pseudo(const uint8_t *ip, unsigned bytes)
 {
     return slow_sum((const uint8_t[]){0, ip[9], (uint8_t)(bytes >> 8), (uint8_t)bytes}, 4,
@@ -57,7 +62,7 @@ static inline void fix_ip(uint8_t *frame)
     uint8_t *ip = frame + 14;
     unsigned header = (ip[0] & 15u) * 4;
     put16(ip + 10, 0);
-    put16(ip + 10, 0xFFFF ^ slow_sum(ip, header, 0));
+    put16(ip + 10, slow_check(ip, header));
 }
 static inline void fix_payload(uint8_t *frame, size_t room)
 {
@@ -68,7 +73,7 @@ static inline void fix_payload(uint8_t *frame, size_t room)
     uint8_t *p = ip + header;
     if (ip[9] == 1) {
         put16(p + 2, 0);
-        put16(p + 2, 0xFFFF ^ slow_sum(p, total - header, 0));
+        put16(p + 2, slow_check(p, total - header));
     } else if (ip[9] == 17) {
         unsigned bytes = get16(p + 4);
         if (bytes < 8 || bytes > total - header)

@@ -20,13 +20,12 @@
 #include "net/ledger.h"
 #include "net/netif.h"
 #include "net/router.h"
+#include "tests/unit/frames.h"
 #include "tests/unit/loop_host.h"
 
 extern const struct app app_route;
 
-#define ADDRESS(a, b, c, d)                                                                        \
-    ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
-#define HOST_IP ADDRESS(192, 0, 2, 10)
+#define HOST_IP IP(192, 0, 2, 10)
 #define SECOND  1000000000ull
 
 enum { PORTS = 3, SENT_MAX = 256 };
@@ -44,11 +43,11 @@ static const struct {
     uint32_t ip;
 } neighbours[] = {
     {0, HOST_IP},
-    {0, ADDRESS(192, 0, 2, 20)},
-    {1, ADDRESS(198, 51, 100, 10)},
-    {1, ADDRESS(198, 51, 100, 11)},
-    {1, ADDRESS(198, 51, 100, 30)},
-    {2, ADDRESS(203, 0, 113, 10)},
+    {0, IP(192, 0, 2, 20)},
+    {1, IP(198, 51, 100, 10)},
+    {1, IP(198, 51, 100, 11)},
+    {1, IP(198, 51, 100, 30)},
+    {2, IP(203, 0, 113, 10)},
 };
 static bool are_asleep; /* neighbours do not answer */
 
@@ -120,8 +119,7 @@ static inline int start(void **state)
 {
     static struct netif netifs[PORTS][QUEUES_MAX];
     static struct reass reasses[PORTS];
-    static const uint32_t ips[] = {ADDRESS(192, 0, 2, 1), ADDRESS(198, 51, 100, 1),
-                                   ADDRESS(203, 0, 113, 1)};
+    static const uint32_t ips[] = {IP(192, 0, 2, 1), IP(198, 51, 100, 1), IP(203, 0, 113, 1)};
     extern void test_send(void *context, const uint8_t *frame, uint32_t length);
     extern uint64_t tsc_now_ns(void);
 
@@ -172,31 +170,6 @@ static inline int stop(void **state)
 
 /* ---- Frames ---- */
 
-static inline uint16_t fold(uint32_t sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xFFFF) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
-static inline uint32_t sum16(const uint8_t *p, uint32_t n)
-{
-    uint32_t sum = 0;
-
-    for (uint32_t i = 0; i < n; i++)
-        sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
-    return sum;
-}
-
-/* Make the header's checksum right for what stands there now. */
-static inline void mend(uint8_t *frame)
-{
-    uint32_t header = (frame[14] & 15u) * 4;
-
-    wire_put16(frame + 24, 0);
-    wire_put16(frame + 24, fold(sum16(frame + 14, header)));
-}
-
 /* A UDP datagram of `length` bytes of frame from the host on port 0 to `dst`, with `options` bytes
  * (a multiple of 4) of NOP options. */
 static inline void make(uint8_t *f, uint32_t length, uint32_t dst, uint32_t options)
@@ -216,7 +189,7 @@ static inline void make(uint8_t *f, uint32_t length, uint32_t dst, uint32_t opti
     wire_put32(f + 26, HOST_IP);
     wire_put32(f + 30, dst);
     memset(f + 34, 1, options);
-    mend(f);
+    fix_ip(f);
 }
 
 static inline void give_by(unsigned port, const uint8_t *frame, uint32_t length)
@@ -247,7 +220,7 @@ static inline void is_forwarded(const uint8_t *frame, uint32_t length, unsigned 
     mac_of(port, next, expected);
     memcpy(expected + 6, ports[port].mac, 6);
     expected[22]--;
-    mend(expected);
+    fix_ip(expected);
     assert_int_equal(sent_n, 1);
     assert_int_equal(sent[0].port, port);
     assert_int_equal(sent[0].length, length < 60 ? 60 : length);
@@ -271,12 +244,12 @@ static inline void is_error(unsigned index, const uint8_t *frame, unsigned type,
     assert_int_equal(ip[0], 0x45);
     assert_int_equal(ip[1], 0xC0);
     assert_true(total <= 576 && total <= sent[index].length - 14);
-    assert_int_equal(fold(sum16(ip, 20)), 0);
+    assert_int_equal(slow_check(ip, 20), 0);
     assert_true(ip[8] > 0);
     assert_int_equal(ip[9], 1);
     assert_int_equal(wire_get32(ip + 12), ports[0].netif->ip);
     assert_int_equal(wire_get32(ip + 16), wire_get32(frame + 26));
-    assert_int_equal(fold(sum16(ip + 20, total - 20)), 0);
+    assert_int_equal(slow_check(ip + 20, total - 20), 0);
     assert_int_equal(ip[20], type);
     assert_int_equal(ip[21], code);
     assert_int_equal(wire_get32(ip + 24), rest);

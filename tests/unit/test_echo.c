@@ -14,6 +14,7 @@
  * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c
  * $(MODEL) */
 #include "net/netif.h"
+#include "tests/unit/frames.h"
 #include "tests/unit/loop_host.h"
 
 extern const struct app app_echo;
@@ -57,39 +58,16 @@ static int start(void **state)
     return 0;
 }
 
-static uint16_t fold(uint32_t sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xFFFF) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
-static uint32_t sum16(const uint8_t *p, uint32_t n)
-{
-    uint32_t sum = 0;
-
-    for (uint32_t i = 0; i < n; i++)
-        sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
-    return sum;
-}
-
 /* Make both checksums right for what stands in the frame now. */
 static void mend(uint8_t *f, uint32_t length)
 {
-    uint32_t udp = ((uint32_t)f[38] << 8 | f[39]);
-    uint16_t sum;
+    unsigned udp = MIN(get16(f + 38), length - 34);
 
-    memset(f + 24, 0, 2);
-    sum = fold(sum16(f + 14, 20));
-    f[24] = (uint8_t)(sum >> 8);
-    f[25] = (uint8_t)sum;
-    memset(f + 40, 0, 2);
-    if (udp > length - 34)
-        udp = length - 34;
-    sum = fold(sum16(f + 26, 8) + 17 + udp + sum16(f + 34, udp));
-    sum = sum == 0 ? 0xFFFF : sum;
-    f[40] = (uint8_t)(sum >> 8);
-    f[41] = (uint8_t)sum;
+    put16(f + 24, 0);
+    put16(f + 24, slow_check(f + 14, 20));
+    put16(f + 40, 0);
+    unsigned sum = 0xFFFF ^ slow_sum(f + 34, udp, slow_sum(f + 26, 8, 17 + udp));
+    put16(f + 40, sum != 0 ? sum : 0xFFFF);
 }
 
 static void make(uint8_t *f, uint32_t length)
@@ -99,10 +77,8 @@ static void make(uint8_t *f, uint32_t length)
     memcpy(f, ports[0].mac, 6);
     memcpy(f + 6, "\x02\x00\x00\x00\x00\x77\x08\x00\x45\x00\x00\x00\x12\x34\x40\x00\x40\x11", 18);
     memcpy(f + 26, "\xC0\x00\x02\x2A\xC0\x00\x02\x01\x0F\xA0\x00\x07", 12);
-    f[16] = (uint8_t)((length - 14) >> 8);
-    f[17] = (uint8_t)(length - 14);
-    f[38] = (uint8_t)((length - 34) >> 8);
-    f[39] = (uint8_t)(length - 34);
+    put16(f + 16, length - 14);
+    put16(f + 38, length - 34);
     mend(f, length);
 }
 
@@ -136,10 +112,8 @@ static void both(const uint8_t *frame, uint32_t length, const char *what, int a,
     if (answer >= HEADERS && out_n == 1 && out[23] == 17) {
         memcpy(expected + 18, out + 18, 2);
         expected[20] = (uint8_t)((expected[20] & ~0x40) | (out[20] & 0x40));
-        memset(expected + 24, 0, 2);
-        uint16_t sum = fold(sum16(expected + 14, 20));
-        expected[24] = (uint8_t)(sum >> 8);
-        expected[25] = (uint8_t)sum;
+        put16(expected + 24, 0);
+        put16(expected + 24, slow_check(expected + 14, 20));
     }
     if (out_n != (answer != 0) ||
         (answer && (out_length != MAX(answer, 60u) || memcmp(out, expected, answer) != 0))) {

@@ -29,7 +29,7 @@ static enum icmp_kind parse(const uint8_t *p, size_t n)
 static void sum(uint8_t *p, size_t n)
 {
     put16(p + 2, 0);
-    put16(p + 2, 0xFFFF ^ slow_sum(p, n, 0));
+    put16(p + 2, slow_check(p, n));
 }
 
 /* An error of this type that quotes an echo of ours with `options` bytes of IP options. */

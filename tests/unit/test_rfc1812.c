@@ -9,12 +9,12 @@
  * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c $(MODEL) */
 #include "tests/unit/router_host.h"
 
-#define FAR      ADDRESS(10, 9, 9, 9)
-#define GATEWAY  ADDRESS(198, 51, 100, 10)
-#define SMALL    ADDRESS(10, 2, 0, 1) /* by port 2, MTU 576 */
-#define SMALL_BY ADDRESS(203, 0, 113, 10)
-#define BACK     ADDRESS(10, 1, 0, 1) /* by the port that it comes from */
-#define OUR_IP   ADDRESS(192, 0, 2, 1)
+#define FAR      IP(10, 9, 9, 9)
+#define GATEWAY  IP(198, 51, 100, 10)
+#define SMALL    IP(10, 2, 0, 1) /* by port 2, MTU 576 */
+#define SMALL_BY IP(203, 0, 113, 10)
+#define BACK     IP(10, 1, 0, 1) /* by the port that it comes from */
+#define OUR_IP   IP(192, 0, 2, 1)
 
 static uint8_t frame[2048];
 
@@ -33,7 +33,7 @@ static void make_option(uint32_t length, uint32_t dst, const uint8_t *option, ui
     make(frame, length, dst, (n + 3) & ~3u);
     memset(frame + 34, 0, (n + 3) & ~3u);
     memcpy(frame + 34, option, n);
-    mend(frame);
+    fix_ip(frame);
 }
 
 /* ---- 4.2.2: the header ---- */
@@ -92,7 +92,7 @@ static uint32_t join(unsigned port, uint32_t mtu, uint8_t *payload, bool *more)
         uint16_t word = wire_get16(ip + 6);
         assert_int_equal(sent[i].port, port);
         assert_true(total <= mtu && 14 + total <= sent[i].length);
-        assert_int_equal(fold(sum16(ip, header)), 0);
+        assert_int_equal(slow_check(ip, header), 0);
         assert_int_equal((word & 0x1FFFu) * 8, end);
         *more = word & 0x2000;
         assert_true(*more ? n % 8 == 0 : i == sent_n - 1);
@@ -127,12 +127,12 @@ static void rfc1812_4_2_2_7__fragment_cut_again__offsets_and_flags_go_on(void **
     make(frame, 1514, SMALL, 0);
     wire_put16(frame + 20, 0x2000 | 185);
     wire_put16(frame + 16, 1492); /* a multiple of 8 behind the header */
-    mend(frame);
+    fix_ip(frame);
     give(frame, 1506);
     for (unsigned i = 0; i < sent_n; i++) {
         uint16_t word = wire_get16(sent[i].bytes + 20);
         wire_put16(sent[i].bytes + 20, (uint16_t)(word - 185)); /* as `join` counts them */
-        mend(sent[i].bytes);
+        fix_ip(sent[i].bytes);
     }
     assert_int_equal(join(2, 576, payload, &more), 1472);
     assert_memory_equal(payload, frame + 34, 1472);
@@ -143,7 +143,7 @@ static void rfc1812_4_2_2_8__fragments_for_us__reassembled(void **state)
 {
     (void)state;
     enum { FIRST = 1480, ALL = 2008 };
-    static const uint32_t ours[] = {OUR_IP, ADDRESS(198, 51, 100, 1)};
+    static const uint32_t ours[] = {OUR_IP, IP(198, 51, 100, 1)};
     uint8_t echo[ALL], payload[4096];
     bool more;
 
@@ -152,25 +152,25 @@ static void rfc1812_4_2_2_8__fragments_for_us__reassembled(void **state)
             echo[k] = (uint8_t)(k * 7);
         memset(echo, 0, 4);
         echo[0] = 8;
-        wire_put16(echo + 2, fold(sum16(echo, ALL)));
+        wire_put16(echo + 2, slow_check(echo, ALL));
         make(frame, 34 + FIRST, ours[i], 0);
         frame[23] = 1;
         frame[20] = 0x20;
         memcpy(frame + 34, echo, FIRST);
-        mend(frame);
+        fix_ip(frame);
         give(frame, 34 + FIRST);
         assert_int_equal(sent_n, 0);
         make(frame, 34 + ALL - FIRST, ours[i], 0);
         frame[23] = 1;
         wire_put16(frame + 20, FIRST / 8);
         memcpy(frame + 34, echo + FIRST, ALL - FIRST);
-        mend(frame);
+        fix_ip(frame);
         give(frame, 34 + ALL - FIRST);
         assert_int_equal(join(0, 1500, payload, &more), ALL);
         assert_int_equal(wire_get32(sent[0].bytes + 26), ours[i]);
         assert_int_equal(payload[0], 0);
         assert_memory_equal(payload + 4, echo + 4, ALL - 4);
-        assert_int_equal(fold(sum16(payload, ALL)), 0);
+        assert_int_equal(slow_check(payload, ALL), 0);
     }
 }
 
@@ -179,13 +179,13 @@ static void rfc1812_4_2_2_9__ttl_0_and_1_to_us__received(void **state)
     (void)state;
     for (unsigned ttl = 0; ttl < 2; ttl++)
         for (unsigned port = 0; port < 2; port++) {
-            make(frame, 100, port ? ADDRESS(198, 51, 100, 1) : OUR_IP, 0);
+            make(frame, 100, port ? IP(198, 51, 100, 1) : OUR_IP, 0);
             frame[22] = (uint8_t)ttl;
             frame[23] = 1; /* an echo */
             memset(frame + 34, 0, 66);
             frame[34] = 8;
-            wire_put16(frame + 36, fold(sum16(frame + 34, 66)));
-            mend(frame);
+            wire_put16(frame + 36, slow_check(frame + 34, 66));
+            fix_ip(frame);
             give(frame, 100);
             assert_int_equal(sent_n, 1);
             assert_int_equal(sent[0].bytes[34], 0);
@@ -200,7 +200,7 @@ static void rfc1812_4_2_2_9__nothing_leaves_with_ttl_0(void **state)
         for (unsigned options = 0; options < 8; options += 4) {
             make(frame, 100, FAR, options);
             frame[22] = (uint8_t)ttl;
-            mend(frame);
+            fix_ip(frame);
             give(frame, 100);
             for (unsigned i = 0; i < sent_n; i++)
                 assert_true(sent[i].bytes[22] > 0);
@@ -210,9 +210,9 @@ static void rfc1812_4_2_2_9__nothing_leaves_with_ttl_0(void **state)
 static void rfc1812_4_2_2_11__addresses_of_nobody__not_forwarded(void **state)
 {
     (void)state;
-    static const uint32_t never[] = {ADDRESS(0, 0, 0, 1), ADDRESS(0, 255, 1, 1),
-                                     ADDRESS(127, 0, 0, 1), ADDRESS(127, 255, 255, 254),
-                                     ADDRESS(240, 0, 0, 1), ADDRESS(255, 255, 255, 254)};
+    static const uint32_t never[] = {IP(0, 0, 0, 1),   IP(0, 255, 1, 1),
+                                     IP(127, 0, 0, 1), IP(127, 255, 255, 254),
+                                     IP(240, 0, 0, 1), IP(255, 255, 255, 254)};
 
     for (unsigned i = 0; i < ARRAY_SIZE(never); i++) {
         make(frame, 100, never[i], 0);
@@ -225,9 +225,8 @@ static void rfc1812_4_2_2_11__addresses_of_nobody__not_forwarded(void **state)
 static void rfc1812_4_2_3_1__broadcasts_of_our_nets__end_here(void **state)
 {
     (void)state;
-    static const uint32_t many[] = {ADDRESS(192, 0, 2, 255), ADDRESS(192, 0, 2, 0),
-                                    ADDRESS(198, 51, 100, 255), ADDRESS(198, 51, 100, 0),
-                                    ADDRESS(255, 255, 255, 255)};
+    static const uint32_t many[] = {IP(192, 0, 2, 255), IP(192, 0, 2, 0), IP(198, 51, 100, 255),
+                                    IP(198, 51, 100, 0), IP(255, 255, 255, 255)};
 
     for (unsigned i = 0; i < ARRAY_SIZE(many); i++) {
         make(frame, 100, many[i], 0);
@@ -243,7 +242,7 @@ static void rfc1812_4_2_3_3__too_big_and_not_to_be_cut__told_the_mtu(void **stat
     for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
         make(frame, lengths[i], SMALL, 0);
         frame[20] = 0x40;
-        mend(frame);
+        fix_ip(frame);
         give(frame, lengths[i]);
         assert_int_equal(sent_n, 1);
         is_error(0, frame, ICMP_UNREACHABLE, ICMP_TOO_BIG, 576);
@@ -251,7 +250,7 @@ static void rfc1812_4_2_3_3__too_big_and_not_to_be_cut__told_the_mtu(void **stat
     assert_int_equal(dropped(DROP_route_too_big), 3);
     make(frame, 590, SMALL, 0); /* it just fits */
     frame[20] = 0x40;
-    mend(frame);
+    fix_ip(frame);
     give(frame, 590);
     is_forwarded(frame, 590, 2, SMALL_BY);
 }
@@ -262,7 +261,7 @@ static void rfc1812_4_3_2_3__error_quotes_what_came(void **state)
 {
     (void)state;
     for (uint32_t length = 60; length <= 1514; length += 97) {
-        make(frame, length, ADDRESS(172, 16, 0, 1), 0);
+        make(frame, length, IP(172, 16, 0, 1), 0);
         give(frame, length);
         is_error(0, frame, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
     }
@@ -271,15 +270,15 @@ static void rfc1812_4_3_2_3__error_quotes_what_came(void **state)
 static void rfc1812_4_3_2_4__error_comes_from_the_port_that_it_leaves_by(void **state)
 {
     (void)state;
-    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    make(frame, 100, IP(172, 16, 0, 1), 0);
     memcpy(frame, ports[2].mac, 6);
     mac_of(2, SMALL_BY, frame + 6);
-    wire_put32(frame + 26, ADDRESS(10, 2, 7, 7));
-    mend(frame);
+    wire_put32(frame + 26, IP(10, 2, 7, 7));
+    fix_ip(frame);
     give_by(2, frame, 100);
     assert_int_equal(sent_n, 1);
     assert_int_equal(sent[0].port, 2);
-    assert_int_equal(wire_get32(sent[0].bytes + 26), ADDRESS(203, 0, 113, 1));
+    assert_int_equal(wire_get32(sent[0].bytes + 26), IP(203, 0, 113, 1));
     assert_memory_equal(sent[0].bytes, frame + 6, 6);
 }
 
@@ -289,16 +288,16 @@ static void rfc1812_4_3_2_7__no_error_about_an_error(void **state)
     static const uint8_t errors[] = {3, 4, 5, 11, 12, 99};
 
     for (unsigned i = 0; i < ARRAY_SIZE(errors); i++) {
-        make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+        make(frame, 100, IP(172, 16, 0, 1), 0);
         frame[23] = 1;
         frame[34] = errors[i];
-        mend(frame);
+        fix_ip(frame);
         silent(DROP_route_none);
     }
-    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    make(frame, 100, IP(172, 16, 0, 1), 0);
     frame[23] = 1;
     frame[34] = 8; /* about an echo it is allowed */
-    mend(frame);
+    fix_ip(frame);
     give(frame, 100);
     is_error(0, frame, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
 }
@@ -306,23 +305,23 @@ static void rfc1812_4_3_2_7__no_error_about_an_error(void **state)
 static void rfc1812_4_3_2_7__no_error_about_a_bad_header(void **state)
 {
     (void)state;
-    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    make(frame, 100, IP(172, 16, 0, 1), 0);
     frame[25] ^= 1;
     silent(DROP_ip_checksum);
-    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    make(frame, 100, IP(172, 16, 0, 1), 0);
     frame[14] = 0x65;
-    mend(frame);
+    fix_ip(frame);
     silent(DROP_ip_header);
 }
 
 static void rfc1812_4_3_2_7__no_error_about_many(void **state)
 {
     (void)state;
-    make(frame, 100, ADDRESS(224, 0, 0, 9), 0);
+    make(frame, 100, IP(224, 0, 0, 9), 0);
     silent(DROP_ip_broadcast);
-    make(frame, 100, ADDRESS(198, 51, 100, 255), 0);
+    make(frame, 100, IP(198, 51, 100, 255), 0);
     silent(DROP_ip_broadcast);
-    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    make(frame, 100, IP(172, 16, 0, 1), 0);
     memset(frame, 0xFF, 6);
     silent(DROP_ip_not_ours);
 }
@@ -330,14 +329,18 @@ static void rfc1812_4_3_2_7__no_error_about_many(void **state)
 static void rfc1812_4_3_2_7__no_error_to_a_source_that_is_nobody(void **state)
 {
     (void)state;
-    static const uint32_t nobody[] = {0, ADDRESS(0, 1, 2, 3), ADDRESS(127, 0, 0, 1),
-                                      ADDRESS(224, 0, 0, 1), ADDRESS(255, 255, 255, 255),
-                                      ADDRESS(192, 0, 2, 255), ADDRESS(198, 51, 100, 255)};
+    static const uint32_t nobody[] = {0,
+                                      IP(0, 1, 2, 3),
+                                      IP(127, 0, 0, 1),
+                                      IP(224, 0, 0, 1),
+                                      IP(255, 255, 255, 255),
+                                      IP(192, 0, 2, 255),
+                                      IP(198, 51, 100, 255)};
 
     for (unsigned i = 0; i < ARRAY_SIZE(nobody); i++) {
-        make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+        make(frame, 100, IP(172, 16, 0, 1), 0);
         wire_put32(frame + 26, nobody[i]);
-        mend(frame);
+        fix_ip(frame);
         silent(DROP_ip_source);
     }
 }
@@ -345,13 +348,13 @@ static void rfc1812_4_3_2_7__no_error_to_a_source_that_is_nobody(void **state)
 static void rfc1812_4_3_2_7__no_error_about_a_later_fragment(void **state)
 {
     (void)state;
-    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    make(frame, 100, IP(172, 16, 0, 1), 0);
     wire_put16(frame + 20, 3);
-    mend(frame);
+    fix_ip(frame);
     silent(DROP_route_none);
-    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    make(frame, 100, IP(172, 16, 0, 1), 0);
     wire_put16(frame + 20, 0x2000); /* about the first it is allowed */
-    mend(frame);
+    fix_ip(frame);
     give(frame, 100);
     is_error(0, frame, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
 }
@@ -362,7 +365,7 @@ static void rfc1812_4_3_2_8__errors_are_limited(void **state)
     unsigned errors = 0;
 
     for (unsigned i = 0; i < 200; i++) {
-        make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+        make(frame, 100, IP(172, 16, 0, 1), 0);
         give(frame, 100);
         errors += sent_n;
     }
@@ -399,7 +402,7 @@ static void rfc1812_4_3_3_5__bad_option__parameter_problem_points_at_it(void **s
 static void rfc1812_4_3_3_6__echo_to_any_of_our_addresses__answered(void **state)
 {
     (void)state;
-    static const uint32_t ours[] = {OUR_IP, ADDRESS(198, 51, 100, 1), ADDRESS(203, 0, 113, 1)};
+    static const uint32_t ours[] = {OUR_IP, IP(198, 51, 100, 1), IP(203, 0, 113, 1)};
 
     for (unsigned i = 0; i < ARRAY_SIZE(ours); i++) {
         make(frame, 98, ours[i], 0);
@@ -407,8 +410,8 @@ static void rfc1812_4_3_3_6__echo_to_any_of_our_addresses__answered(void **state
         frame[34] = 8;
         frame[35] = 0;
         wire_put16(frame + 36, 0);
-        wire_put16(frame + 36, fold(sum16(frame + 34, 64)));
-        mend(frame);
+        wire_put16(frame + 36, slow_check(frame + 34, 64));
+        fix_ip(frame);
         give(frame, 98);
         assert_int_equal(sent_n, 1);
         assert_int_equal(sent[0].port, 0);
@@ -428,32 +431,32 @@ static void rfc1812_5_2_2__bad_headers__discarded(void **state)
     (void)state;
     make(frame, 100, FAR, 0);
     frame[14] = 0x65; /* version 6 */
-    mend(frame);
+    fix_ip(frame);
     silent(DROP_ip_header);
     make(frame, 100, FAR, 0);
     frame[14] = 0x44; /* a header of 16 bytes */
     silent(DROP_ip_header);
     make(frame, 100, FAR, 0);
     wire_put16(frame + 16, 19); /* shorter than the header */
-    mend(frame);
+    fix_ip(frame);
     silent(DROP_ip_header);
     make(frame, 100, FAR, 0);
     wire_put16(frame + 16, 87); /* longer than the frame */
-    mend(frame);
+    fix_ip(frame);
     silent(DROP_ip_header);
     make(frame, 100, FAR, 8);
     wire_put16(frame + 16, 24); /* shorter than the header with its options */
-    mend(frame);
+    fix_ip(frame);
     silent(DROP_ip_header);
 }
 
 static void rfc1812_5_2_4__longest_match__decides(void **state)
 {
     (void)state;
-    make(frame, 100, ADDRESS(10, 4, 4, 1), 0);
+    make(frame, 100, IP(10, 4, 4, 1), 0);
     give(frame, 100);
-    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 11));
-    make(frame, 100, ADDRESS(10, 4, 4, 129), 0);
+    is_forwarded(frame, 100, 1, IP(198, 51, 100, 11));
+    make(frame, 100, IP(10, 4, 4, 129), 0);
     give(frame, 100);
     is_forwarded(frame, 100, 1, GATEWAY);
     make(frame, 100, SMALL, 0);
@@ -468,14 +471,14 @@ static void rfc1812_5_2_5__reserved_bits__ignored_kept_and_copied(void **state)
         make(frame, 100, FAR, options);
         frame[15] = 0x03;
         frame[20] = 0x80;
-        mend(frame);
+        fix_ip(frame);
         give(frame, 100);
         is_forwarded(frame, 100, 1, GATEWAY);
     }
     make(frame, 1000, SMALL, 0);
     frame[15] = 0x01;
     frame[20] = 0x80;
-    mend(frame);
+    fix_ip(frame);
     give(frame, 1000);
     assert_int_equal(sent_n, 2);
     for (unsigned i = 0; i < sent_n; i++) {
@@ -492,7 +495,7 @@ static void rfc1812_5_2_6__fragments__forwarded_as_they_come(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
         make(frame, 114, FAR, 0);
         wire_put16(frame + 20, words[i]);
-        mend(frame);
+        fix_ip(frame);
         give(frame, 114);
         is_forwarded(frame, 114, 1, GATEWAY);
     }
@@ -517,7 +520,7 @@ static void rfc1812_5_2_6__options_of_fragments__copied_as_each_says(void **stat
 static void rfc1812_5_2_7_1__no_route__net_unreachable(void **state)
 {
     (void)state;
-    make(frame, 100, ADDRESS(172, 16, 0, 1), 0);
+    make(frame, 100, IP(172, 16, 0, 1), 0);
     give(frame, 100);
     assert_int_equal(sent_n, 1);
     is_error(0, frame, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
@@ -527,7 +530,7 @@ static void rfc1812_5_2_7_1__no_route__net_unreachable(void **state)
 static void rfc1812_5_2_7_1__neighbour_does_not_answer__host_unreachable(void **state)
 {
     (void)state;
-    make(frame, 100, ADDRESS(198, 51, 100, 77), 0);
+    make(frame, 100, IP(198, 51, 100, 77), 0);
     give(frame, 100);
     assert_int_equal(sent_n, 0);
     pass(4 * SECOND);
@@ -539,7 +542,7 @@ static void rfc1812_5_2_7_1__neighbour_does_not_answer__host_unreachable(void **
 static void rfc1812_5_2_7_1__route_says_reject__prohibited(void **state)
 {
     (void)state;
-    make(frame, 100, ADDRESS(10, 3, 1, 1), 0);
+    make(frame, 100, IP(10, 3, 1, 1), 0);
     give(frame, 100);
     is_error(0, frame, ICMP_UNREACHABLE, ICMP_FILTERED, 0);
     assert_int_equal(dropped(DROP_route_reject), 1);
@@ -548,7 +551,7 @@ static void rfc1812_5_2_7_1__route_says_reject__prohibited(void **state)
 static void rfc1812_5_2_7_2__redirect_that_comes__changes_no_route(void **state)
 {
     (void)state;
-    const uint32_t dst = ADDRESS(10, 9, 9, 9), gateway = ADDRESS(198, 51, 100, 10);
+    const uint32_t dst = IP(10, 9, 9, 9), gateway = IP(198, 51, 100, 10);
     struct netif *nif = ports[1].netif;
     uint8_t quote[28], echo[128];
 
@@ -564,10 +567,10 @@ static void rfc1812_5_2_7_2__redirect_that_comes__changes_no_route(void **state)
         memset(frame + 34, 0, 8);
         frame[34] = ICMP_REDIRECT;
         frame[35] = (uint8_t)code;
-        wire_put32(frame + 38, ADDRESS(198, 51, 100, 30));
+        wire_put32(frame + 38, IP(198, 51, 100, 30));
         memcpy(frame + 42, quote, 28);
-        wire_put16(frame + 36, fold(sum16(frame + 34, 36)));
-        mend(frame);
+        wire_put16(frame + 36, slow_check(frame + 34, 36));
+        fix_ip(frame);
         give_by(1, frame, 70);
         assert_int_equal(sent_n, 0);
         make(frame, 100, dst, 0);
@@ -582,16 +585,16 @@ static void rfc1812_5_2_7_2__back_by_the_same_port__redirect_for_the_host(void *
     make(frame, 100, BACK, 0);
     give(frame, 100);
     assert_int_equal(sent_n, 2);
-    is_error(0, frame, ICMP_REDIRECT, ICMP_REDIRECT_HOST, ADDRESS(192, 0, 2, 20));
+    is_error(0, frame, ICMP_REDIRECT, ICMP_REDIRECT_HOST, IP(192, 0, 2, 20));
     sent[0] = sent[1]; /* and it goes on */
     sent_n = 1;
-    is_forwarded(frame, 100, 0, ADDRESS(192, 0, 2, 20));
+    is_forwarded(frame, 100, 0, IP(192, 0, 2, 20));
     /* Not to one that is not of this net. */
     make(frame, 100, BACK, 0);
-    wire_put32(frame + 26, ADDRESS(172, 31, 0, 1));
-    mend(frame);
+    wire_put32(frame + 26, IP(172, 31, 0, 1));
+    fix_ip(frame);
     give(frame, 100);
-    is_forwarded(frame, 100, 0, ADDRESS(192, 0, 2, 20));
+    is_forwarded(frame, 100, 0, IP(192, 0, 2, 20));
 }
 
 /* ---- 5.3: details ---- */
@@ -602,7 +605,7 @@ static void rfc1812_5_3_1__ttl__one_less(void **state)
     for (unsigned ttl = 2; ttl < 256; ttl++) {
         make(frame, 100, FAR, 0);
         frame[22] = (uint8_t)ttl;
-        mend(frame);
+        fix_ip(frame);
         give(frame, 100);
         is_forwarded(frame, 100, 1, GATEWAY); /* also where the next router will find it used up */
     }
@@ -614,7 +617,7 @@ static void rfc1812_5_3_1__ttl_used_up__time_exceeded(void **state)
     for (unsigned ttl = 0; ttl < 2; ttl++) {
         make(frame, 100, FAR, 0);
         frame[22] = (uint8_t)ttl;
-        mend(frame);
+        fix_ip(frame);
         give(frame, 100);
         assert_int_equal(sent_n, 1);
         is_error(0, frame, ICMP_TIME_EXCEEDED, ICMP_TTL_EXCEEDED, 0);
@@ -628,7 +631,7 @@ static void rfc1812_5_3_3_2__precedence_and_tos__go_on_unchanged(void **state)
     for (unsigned tos = 0; tos < 256; tos++) {
         make(frame, 100, FAR, 0);
         frame[15] = (uint8_t)tos;
-        mend(frame);
+        fix_ip(frame);
         give(frame, 100);
         is_forwarded(frame, 100, 1, GATEWAY);
     }
@@ -653,21 +656,20 @@ static void rfc1812_5_3_5_1__limited_broadcast__not_forwarded(void **state)
 static void rfc1812_5_3_5_2__directed_broadcast__not_forwarded(void **state)
 {
     (void)state;
-    make(frame, 100, ADDRESS(203, 0, 113, 255), 0);
+    make(frame, 100, IP(203, 0, 113, 255), 0);
     silent(DROP_ip_broadcast);
 }
 
 static void rfc1812_5_3_7__sources_that_are_nobody__not_forwarded(void **state)
 {
     (void)state;
-    static const uint32_t nobody[] = {ADDRESS(0, 0, 0, 7), ADDRESS(127, 1, 2, 3),
-                                      ADDRESS(224, 9, 9, 9), ADDRESS(250, 0, 0, 1),
-                                      ADDRESS(198, 51, 100, 255), ADDRESS(192, 0, 2, 0)};
+    static const uint32_t nobody[] = {IP(0, 0, 0, 7),   IP(127, 1, 2, 3),      IP(224, 9, 9, 9),
+                                      IP(250, 0, 0, 1), IP(198, 51, 100, 255), IP(192, 0, 2, 0)};
 
     for (unsigned i = 0; i < ARRAY_SIZE(nobody); i++) {
         make(frame, 100, FAR, 0);
         wire_put32(frame + 26, nobody[i]);
-        mend(frame);
+        fix_ip(frame);
         silent(DROP_ip_source);
     }
 }
@@ -690,16 +692,16 @@ static void rfc1812_5_3_13_5__record_route__our_address_is_entered(void **state)
     make_option(100, FAR, option, 12);
     give(frame, 100);
     assert_int_equal(sent_n, 1);
-    wire_put32(frame + 37, ADDRESS(198, 51, 100, 1)); /* of the port that it leaves by */
+    wire_put32(frame + 37, IP(198, 51, 100, 1)); /* of the port that it leaves by */
     frame[36] = 8;
     is_forwarded(frame, 100, 1, GATEWAY);
     frame[36] = 8; /* the last slot */
-    mend(frame);
+    fix_ip(frame);
     give(frame, 100);
-    wire_put32(frame + 41, ADDRESS(198, 51, 100, 1));
+    wire_put32(frame + 41, IP(198, 51, 100, 1));
     frame[36] = 12;
     is_forwarded(frame, 100, 1, GATEWAY);
-    mend(frame);
+    fix_ip(frame);
     give(frame, 100); /* no room left: as it came */
     is_forwarded(frame, 100, 1, GATEWAY);
 }
@@ -722,7 +724,7 @@ static void rfc1812_5_3_13_6__time_stamp__each_kind(void **state)
     make_option(100, FAR, address, 12);
     give(frame, 100);
     assert_int_equal(out[2], 13);
-    assert_int_equal(wire_get32(out + 4), ADDRESS(198, 51, 100, 1));
+    assert_int_equal(wire_get32(out + 4), IP(198, 51, 100, 1));
     assert_true(wire_get32(out + 8) >> 31);
     make_option(100, FAR, ours, 12); /* of a port that it does not touch */
     give(frame, 100);

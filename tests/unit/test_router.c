@@ -34,8 +34,8 @@ static bool is_same(const uint8_t *a, const uint8_t *b, uint32_t length)
     if (x[23] == 1 && x[15] == 0xC0) {
         memset(x + 18, 0, 2);
         memset(y + 18, 0, 2);
-        mend(x);
-        mend(y);
+        fix_ip(x);
+        fix_ip(y);
     }
     return memcmp(x, y, length) == 0;
 }
@@ -87,12 +87,11 @@ static void both(const uint8_t *frame, uint32_t length, const char *what, int a,
 }
 
 static const uint32_t destinations[] = {
-    ADDRESS(10, 9, 9, 9),       ADDRESS(10, 4, 4, 4),      ADDRESS(10, 4, 4, 200),
-    ADDRESS(10, 1, 0, 1),       ADDRESS(10, 2, 0, 1),      ADDRESS(10, 3, 0, 1),
-    ADDRESS(198, 51, 100, 10),  ADDRESS(198, 51, 100, 1),  ADDRESS(198, 51, 100, 255),
-    ADDRESS(192, 0, 2, 1),      ADDRESS(192, 0, 2, 20),    ADDRESS(172, 16, 0, 1),
-    ADDRESS(255, 255, 255, 255), ADDRESS(224, 0, 0, 5),    ADDRESS(240, 0, 0, 1),
-    ADDRESS(127, 0, 0, 1),      ADDRESS(0, 0, 0, 0),
+    IP(10, 9, 9, 9),        IP(10, 4, 4, 4),  IP(10, 4, 4, 200),    IP(10, 1, 0, 1),
+    IP(10, 2, 0, 1),        IP(10, 3, 0, 1),  IP(198, 51, 100, 10), IP(198, 51, 100, 1),
+    IP(198, 51, 100, 255),  IP(192, 0, 2, 1), IP(192, 0, 2, 20),    IP(172, 16, 0, 1),
+    IP(255, 255, 255, 255), IP(224, 0, 0, 5), IP(240, 0, 0, 1),     IP(127, 0, 0, 1),
+    IP(0, 0, 0, 0),
 };
 
 static void route__every_length__fast_as_slow(void **state)
@@ -107,7 +106,7 @@ static void route__every_length__fast_as_slow(void **state)
             for (uint32_t less = 1; less < 60 && 34 + less <= length; less = less * 2 + 1) {
                 make(frame, length, destinations[d], 0);
                 wire_put16(frame + 16, (uint16_t)(length - 14 - less));
-                mend(frame);
+                fix_ip(frame);
                 both(frame, length, "bytes behind it", (int)d, (int)less);
             }
         }
@@ -130,7 +129,7 @@ static void route__every_header_byte_at_its_bounds__fast_as_slow(void **state)
                         make(frame, lengths[l], destinations[d], 0);
                         frame[at] = extremes[v];
                         if (mended)
-                            mend(frame);
+                            fix_ip(frame);
                         both(frame, lengths[l], "byte", (int)at, frame[at]);
                     }
 }
@@ -147,7 +146,7 @@ static void route__every_pair_of_header_bytes__fast_as_slow(void **state)
                 make(frame, 64, destinations[0], 0);
                 frame[i] = values[v & 3];
                 frame[k] = values[v >> 2];
-                mend(frame);
+                fix_ip(frame);
                 both(frame, 64, "pair", (int)i, (int)k);
             }
 }
@@ -163,21 +162,21 @@ static void route__every_checksum__is_right_after(void **state)
             make(frame, 60, destinations[0], 0);
             frame[22] = ttls[t];
             wire_put16(frame + 18, (uint16_t)id);
-            mend(frame);
+            fix_ip(frame);
             give(frame, 60);
-            is_forwarded(frame, 60, 1, ADDRESS(198, 51, 100, 10));
+            is_forwarded(frame, 60, 1, IP(198, 51, 100, 10));
         }
     /* A checksum of all ones is another way to write 0, and right too. */
     make(frame, 60, destinations[0], 0);
     for (uint32_t id = 0; id <= 0xFFFF && wire_get16(frame + 24) != 0; id++) {
         wire_put16(frame + 18, (uint16_t)id);
-        mend(frame);
+        fix_ip(frame);
     }
     assert_int_equal(wire_get16(frame + 24), 0);
     wire_put16(frame + 24, 0xFFFF);
     give(frame, 60);
     assert_int_equal(sent_n, 1);
-    assert_int_equal(fold(sum16(sent[0].bytes + 14, 20)), 0);
+    assert_int_equal(slow_check(sent[0].bytes + 14, 20), 0);
 }
 
 /* ---- What is forwarded ---- */
@@ -190,10 +189,10 @@ static void route__by_each_way__as_it_must_look(void **state)
         unsigned port;
         uint32_t next;
     } ways[] = {
-        {ADDRESS(10, 9, 9, 9), 1, ADDRESS(198, 51, 100, 10)},
-        {ADDRESS(10, 4, 4, 127), 1, ADDRESS(198, 51, 100, 11)}, /* /25 */
-        {ADDRESS(10, 4, 4, 128), 1, ADDRESS(198, 51, 100, 10)},
-        {ADDRESS(10, 2, 0, 1), 2, ADDRESS(203, 0, 113, 10)}, /* another port */
+        {IP(10, 9, 9, 9), 1, IP(198, 51, 100, 10)},
+        {IP(10, 4, 4, 127), 1, IP(198, 51, 100, 11)}, /* /25 */
+        {IP(10, 4, 4, 128), 1, IP(198, 51, 100, 10)},
+        {IP(10, 2, 0, 1), 2, IP(203, 0, 113, 10)}, /* another port */
     };
     uint8_t frame[2048];
 
@@ -214,9 +213,9 @@ static void route__fewer_bytes_than_the_frame_has__the_rest_is_left_out(void **s
 
     make(frame, 200, destinations[0], 0);
     wire_put16(frame + 16, 100);
-    mend(frame);
+    fix_ip(frame);
     give(frame, 200);
-    is_forwarded(frame, 114, 1, ADDRESS(198, 51, 100, 10));
+    is_forwarded(frame, 114, 1, IP(198, 51, 100, 10));
 }
 
 static void route__shortest_frame_with_padding__is_fast(void **state)
@@ -227,9 +226,9 @@ static void route__shortest_frame_with_padding__is_fast(void **state)
     for (uint32_t total = 20; total <= 46; total++) {
         make(frame, 60, destinations[0], 0);
         wire_put16(frame + 16, (uint16_t)total);
-        mend(frame);
+        fix_ip(frame);
         give(frame, 60);
-        is_forwarded(frame, 60, 1, ADDRESS(198, 51, 100, 10)); /* its padding too: never touched */
+        is_forwarded(frame, 60, 1, IP(198, 51, 100, 10)); /* its padding too: never touched */
     }
 }
 
@@ -238,12 +237,12 @@ static void route__from_a_port_without_partner__by_side_queues(void **state)
     (void)state;
     uint8_t frame[2048];
 
-    make(frame, 100, ADDRESS(10, 9, 9, 9), 0);
+    make(frame, 100, IP(10, 9, 9, 9), 0);
     memcpy(frame, ports[2].mac, 6);
-    wire_put32(frame + 26, ADDRESS(203, 0, 113, 10));
-    mend(frame);
+    wire_put32(frame + 26, IP(203, 0, 113, 10));
+    fix_ip(frame);
     give_by(2, frame, 100);
-    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 10));
+    is_forwarded(frame, 100, 1, IP(198, 51, 100, 10));
 }
 
 /* A fragment of 8 bytes and more from the neighbour .10 of a port to port 1's address. */
@@ -251,13 +250,13 @@ static void make_fragment(uint8_t *frame, unsigned port, uint16_t id, uint16_t w
 {
     uint32_t from = ports[port].netif->ip + 9;
 
-    make(frame, 34 + 24, ADDRESS(198, 51, 100, 1), 0);
+    make(frame, 34 + 24, IP(198, 51, 100, 1), 0);
     memcpy(frame, ports[port].mac, 6);
     mac_of(port, from, frame + 6);
     wire_put32(frame + 26, from);
     wire_put16(frame + 18, id);
     wire_put16(frame + 20, word);
-    mend(frame);
+    fix_ip(frame);
 }
 
 /* The one frame that left told the host on port 0 that the rest of `first` did not come. */
@@ -297,12 +296,12 @@ static void route__fragments_by_another_port__answered_where_the_first_came_in(v
     memcpy(other, first, 58);
     memcpy(other, ports[2].mac, 6);
     wire_put16(other + 20, 3);
-    mend(other);
+    fix_ip(other);
     give_by(2, other, 58);
     assert_int_equal(sent_n, 0); /* as UDP, its checksum is wrong */
     first[23] = other[23] = 99;
-    mend(first);
-    mend(other);
+    fix_ip(first);
+    fix_ip(other);
     give(first, 58);
     give_by(2, other, 58);
     assert_int_equal(sent_n, 1);
@@ -318,19 +317,19 @@ static void route__output_without_link__reported_and_others_go_on(void **state)
 
     x540_set_cable(machine_cards[1].model, false);
     pass(SECOND);
-    make(frame, 100, ADDRESS(10, 9, 9, 9), 0);
+    make(frame, 100, IP(10, 9, 9, 9), 0);
     give(frame, 100);
     assert_int_equal(sent_n, 1);
     is_error(0, frame, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
     assert_int_equal(dropped(DROP_tx_no_link), 1);
-    make(frame, 100, ADDRESS(10, 2, 0, 1), 0);
+    make(frame, 100, IP(10, 2, 0, 1), 0);
     give(frame, 100);
-    is_forwarded(frame, 100, 2, ADDRESS(203, 0, 113, 10));
+    is_forwarded(frame, 100, 2, IP(203, 0, 113, 10));
     x540_set_cable(machine_cards[1].model, true);
     pass(3 * SECOND);
-    make(frame, 100, ADDRESS(10, 9, 9, 9), 0);
+    make(frame, 100, IP(10, 9, 9, 9), 0);
     give(frame, 100);
-    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 10));
+    is_forwarded(frame, 100, 1, IP(198, 51, 100, 10));
 }
 
 /* ---- Neighbours ---- */
@@ -340,23 +339,23 @@ static void route__host_of_a_net__waits_for_arp_then_goes_fast(void **state)
     (void)state;
     uint8_t frame[2048];
 
-    make(frame, 100, ADDRESS(198, 51, 100, 30), 0);
-    assert_int_equal(route_hop_of(route_entry(routes.table, ADDRESS(198, 51, 100, 30))),
+    make(frame, 100, IP(198, 51, 100, 30), 0);
+    assert_int_equal(route_hop_of(route_entry(routes.table, IP(198, 51, 100, 30))),
                      ROUTE_PORT_HOPS + HOP_LINK);
     give(frame, 100); /* the reply comes in the same rounds */
-    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 30));
-    assert_true(hop_kind(route_hop_of(route_entry(routes.table, ADDRESS(198, 51, 100, 30)))) ==
+    is_forwarded(frame, 100, 1, IP(198, 51, 100, 30));
+    assert_true(hop_kind(route_hop_of(route_entry(routes.table, IP(198, 51, 100, 30)))) ==
                 HOP_FIRST);
     uint64_t consumed = lanes[0].count.consumed;
     give(frame, 100);
-    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 30));
+    is_forwarded(frame, 100, 1, IP(198, 51, 100, 30));
     assert_int_equal(lanes[0].count.consumed, consumed); /* by the lane itself */
 }
 
 static void route__host_that_is_gone__is_forgotten(void **state)
 {
     (void)state;
-    const uint32_t host = ADDRESS(198, 51, 100, 30);
+    const uint32_t host = IP(198, 51, 100, 30);
     uint8_t frame[2048];
 
     make(frame, 100, host, 0);
@@ -378,7 +377,7 @@ static void route__nobody_there__a_few_wait_and_their_senders_are_told(void **st
     uint8_t frame[2048];
 
     for (unsigned i = 0; i < 12; i++) {
-        make(frame, 100, ADDRESS(10, 5, 0, (uint8_t)i), 0);
+        make(frame, 100, IP(10, 5, 0, (uint8_t)i), 0);
         give(frame, 100);
         assert_int_equal(sent_n, 0);
     }
@@ -389,7 +388,7 @@ static void route__nobody_there__a_few_wait_and_their_senders_are_told(void **st
     assert_int_equal(router_waiting(), 0);
     assert_int_equal(dropped(DROP_route_no_host), 8);
     assert_int_equal(sent_n, 8);
-    make(frame, 100, ADDRESS(10, 5, 0, 0), 0);
+    make(frame, 100, IP(10, 5, 0, 0), 0);
     is_error(0, frame, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
 }
 
@@ -403,19 +402,18 @@ static void route__neighbour_moves__its_new_address_is_used(void **state)
     are_asleep = true; /* it is the table that is looked at */
     /* It is asked for again when it is a minute old. */
     unsigned tenths = 0;
-    while (!arp_answer(&nif->arp, ADDRESS(198, 51, 100, 10), mac, machine_now_ns())) {
+    while (!arp_answer(&nif->arp, IP(198, 51, 100, 10), mac, machine_now_ns())) {
         assert_true(tenths++ < 700);
         pass(SECOND / 10);
     }
     pass(SECOND / 10);
-    make(frame, 100, ADDRESS(10, 9, 9, 9), 0);
+    make(frame, 100, IP(10, 9, 9, 9), 0);
     give(frame, 100);
     assert_int_equal(sent_n, 1);
     assert_memory_equal(sent[0].bytes, mac, 6);
     /* Lost for good: frames wait again, and it is asked for. */
     pass(700 * SECOND);
-    assert_false(arp_lookup(&nif->arp, ADDRESS(198, 51, 100, 10), machine_now_ns(), mac,
-                            &has_failed));
+    assert_false(arp_lookup(&nif->arp, IP(198, 51, 100, 10), machine_now_ns(), mac, &has_failed));
     give(frame, 100);
     assert_int_equal(sent_n, 0);
     assert_int_equal(router_waiting(), 1);
@@ -423,7 +421,7 @@ static void route__neighbour_moves__its_new_address_is_used(void **state)
     sent_n = 0;
     pass(10 * SECOND);
     give(frame, 100);
-    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 10));
+    is_forwarded(frame, 100, 1, IP(198, 51, 100, 10));
 }
 
 static void route__more_hosts_than_next_hops__they_give_way(void **state)
@@ -434,7 +432,7 @@ static void route__more_hosts_than_next_hops__they_give_way(void **state)
     unsigned made = 0;
 
     for (unsigned i = 0; i < 200; i++) {
-        uint32_t ip = ADDRESS(198, 51, 100, 20 + i % 70), due;
+        uint32_t ip = IP(198, 51, 100, 20 + i % 70), due;
         uint64_t now = machine_now_ns();
         hops_want(&ports[1], ip, now);
         while (arp_due(&nif->arp, now, &due))
@@ -448,13 +446,13 @@ static void route__more_hosts_than_next_hops__they_give_way(void **state)
     assert_true(made > 190);
     unsigned hosts = 0;
     for (uint32_t i = 20; i < 90; i++)
-        hosts += hop_kind(route_hop_of(route_entry(routes.table, ADDRESS(198, 51, 100, i)))) ==
-                 HOP_FIRST;
+        hosts +=
+            hop_kind(route_hop_of(route_entry(routes.table, IP(198, 51, 100, i)))) == HOP_FIRST;
     assert_in_range(hosts, 40, 58);
     uint8_t frame[2048];
-    make(frame, 100, ADDRESS(10, 9, 9, 9), 0); /* gateways stay */
+    make(frame, 100, IP(10, 9, 9, 9), 0); /* gateways stay */
     give(frame, 100);
-    is_forwarded(frame, 100, 1, ADDRESS(198, 51, 100, 10));
+    is_forwarded(frame, 100, 1, IP(198, 51, 100, 10));
 }
 
 int main(void)
