@@ -80,10 +80,21 @@ static inline void set_up(const struct app *app, const char *line)
     assert_int_equal(lanes_n, 2);
 }
 
-static inline void ask_for(const char *key, const char *value)
+/* Options of the next trial, as the console takes them: "rate=1Mpps count=10". */
+static inline __attribute__((format(printf, 1, 2))) void ask_for(const char *format, ...)
 {
-    const char *wanted;
-    assert_true(generator_set(key, value, &wanted));
+    char words[256], *rest = words;
+    va_list values;
+
+    va_start(values, format);
+    vsnprintf(words, sizeof(words), format, values);
+    va_end(values);
+    for (char *key; (key = strsep(&rest, " ")) != NULL;) {
+        char *value = strchr(key, '=');
+        const char *wanted;
+        *value++ = 0;
+        assert_true(generator_set(key, value, &wanted));
+    }
 }
 
 static inline void begin(void)

@@ -22,10 +22,8 @@ static void generate__sizes_and_flows__every_frame_is_right(void **state)
     uint32_t next[5] = {0};
 
     set_up(&app_generate, "");
-    ask_for("rate", "200kpps");
-    ask_for("size", "64,65,1518");
-    ask_for("flows", "5");
-    ask_for("count", "2003"); /* the ring goes round more than three times */
+    /* The ring goes round more than three times. */
+    ask_for("rate=200kpps size=64,65,1518 flows=5 count=2003");
     begin();
     uint64_t began_ns = machine_now_ns();
     run_trial();
@@ -71,9 +69,7 @@ static void generate__every_kind_of_list__whole_rounds_of_sizes(void **state)
         for (unsigned i = 0; i < n; i++)
             sprintf(list + strlen(list), "%s%u", i ? "," : "", 64 + i * 3);
         set_up(&app_generate, "");
-        ask_for("rate", "1Mpps");
-        ask_for("size", list);
-        ask_for("count", "1400");
+        ask_for("rate=1Mpps size=%s count=1400", list);
         begin();
         run_trial();
         assert_int_equal(wires[0].n, 1400);
@@ -96,8 +92,7 @@ static void generate__pacing__as_many_as_are_due(void **state)
 
     for (unsigned i = 0; i < ARRAY_SIZE(rates); i++) {
         set_up(&app_generate, "");
-        ask_for("rate", rates[i].rate);
-        ask_for("count", "10000");
+        ask_for("rate=%s count=10000", rates[i].rate);
         begin();
         const struct generator *g = &generators[0].port[0];
         uint64_t quantum = g->quantum, began = g->began_tsc;
@@ -129,8 +124,7 @@ static void generate__idle_time__until_the_next_is_due(void **state)
     (void)state;
     set_up(&app_generate, "");
     assert_int_equal(generator_idle_ns(0), UINT64_MAX);
-    ask_for("rate", "100");
-    ask_for("count", "3");
+    ask_for("rate=100 count=3");
     begin();
     for (unsigned i = 0; i < 3; i++) {
         uint64_t idle = generator_idle_ns(0);
@@ -147,8 +141,7 @@ static void generate__duration__ends_with_its_frames(void **state)
 {
     (void)state;
     set_up(&app_generate, "");
-    ask_for("rate", "1Mpps");
-    ask_for("duration", "7ms");
+    ask_for("rate=1Mpps duration=7ms");
     begin();
     run_trial();
     assert_int_equal(wires[0].n, 7000);
@@ -160,7 +153,7 @@ static void generate__stop_and_again__a_new_trial(void **state)
 {
     (void)state;
     set_up(&app_generate, "");
-    ask_for("rate", "1Mpps");
+    ask_for("rate=1Mpps");
     begin();
     assert_int_equal(generator_report(0).wanted, TRIAL_FOREVER);
     pass(5000000);
@@ -173,7 +166,7 @@ static void generate__stop_and_again__a_new_trial(void **state)
     pass(1000000);
     assert_int_equal(wires[0].n, n);
     uint64_t tag = generator_tag(0);
-    ask_for("count", "100");
+    ask_for("count=100");
     begin();
     assert_true(generator_tag(0) != tag);
     run_trial();
@@ -202,8 +195,7 @@ static void generate__link_lost__counted_and_goes_on(void **state)
 {
     (void)state;
     set_up(&app_generate, "");
-    ask_for("rate", "100kpps");
-    ask_for("count", "4000");
+    ask_for("rate=100kpps count=4000");
     begin();
     pass(5000000);
     uint64_t made = generators[0].port[0].made;
@@ -232,8 +224,7 @@ static void generate__rate_above_the_lines__skips_and_says_so(void **state)
     (void)state;
     set_up(&app_generate, "");
     machine_cards[0].wire_is_full = true;
-    ask_for("rate", "1Mpps");
-    ask_for("duration", "10ms");
+    ask_for("rate=1Mpps duration=10ms");
     begin();
     pass(12100000);
     machine_cards[0].wire_is_full = false;
@@ -252,8 +243,7 @@ static void generate__stuck_card__reset_and_told(void **state)
     (void)state;
     set_up(&app_generate, "");
     machine_cards[0].wire_is_full = true;
-    ask_for("rate", "1Mpps");
-    ask_for("count", "1000");
+    ask_for("rate=1Mpps count=1000");
     begin();
     for (unsigned i = 0; i < 15; i++)
         tick();
@@ -274,9 +264,7 @@ static void generate__head_word_that_makes_no_sense__ignored(void **state)
 
     for (unsigned i = 0; i < ARRAY_SIZE(heads); i++) {
         set_up(&app_generate, "");
-        ask_for("rate", "100kpps");
-        ask_for("count", "600");
-        ask_for("size", "64,65,66"); /* a ring of 504 slots */
+        ask_for("rate=100kpps count=600 size=64,65,66"); /* a ring of 504 slots */
         begin();
         while (generators[0].port[0].made < 20) {
             machine_wait_ns(1000);
@@ -303,9 +291,7 @@ static void generate__head_word_behind_the_end__ignored(void **state)
 {
     (void)state;
     set_up(&app_generate, "");
-    ask_for("rate", "100kpps");
-    ask_for("count", "1000");
-    ask_for("size", "64,65,66");
+    ask_for("rate=100kpps count=1000 size=64,65,66");
     begin();
     struct side *feed = ports[0].feed;
     while (generators[0].port[0].made < 501) {
@@ -341,15 +327,12 @@ static void generate__no_partner_no_target__said(void **state)
     const char *why;
     set_up(&app_generate, "");
     assert_string_equal(generator_request(), "rate= is 0: how fast?");
-    ask_for("rate", "1000");
-    ask_for("ports", "2");
+    ask_for("rate=1000 ports=2");
     assert_non_null(strstr(generator_request(), "ports= names"));
-    ask_for("ports", "0");
-    ask_for("dst", "192.0.2.9");
+    ask_for("ports=0 dst=192.0.2.9");
     assert_null(generator_request());
     assert_non_null(strstr(generator_poll(&why), "dst= needs an address"));
-    ask_for("dstmac", "02:00:00:00:00:99");
-    ask_for("count", "1");
+    ask_for("dstmac=02:00:00:00:00:99 count=1");
     begin();
     run_trial();
     assert_memory_equal(wires[0].bytes[0], "\x02\0\0\0\0\x99", 6);

@@ -67,10 +67,7 @@ static void sink__random_devices__says_what_they_did(void **state)
     static const char *const flows[] = {"1", "2", "7", "100", "4096"};
     for (unsigned i = 0; i < 40; i++) {
         set_up(&app_generate, "");
-        ask_for("rate", "1Mpps");
-        ask_for("size", i % 2 ? "imix" : "64");
-        ask_for("count", "3001");
-        ask_for("flows", flows[i % 5]);
+        ask_for("rate=1Mpps size=%s count=3001 flows=%s", i % 2 ? "imix" : "64", flows[i % 5]);
         begin();
         run_trial();
         assert_int_equal(wires[0].n, 3001);
@@ -95,8 +92,7 @@ static void sink__latency__as_long_as_the_wire_is(void **state)
 {
     (void)state;
     set_up(&app_generate, "");
-    ask_for("rate", "1000");
-    ask_for("count", "50");
+    ask_for("rate=1000 count=50");
     begin();
     uint64_t least = UINT64_MAX, most = 0;
     for (uint32_t i = 0; i < 50; i++) {
@@ -178,8 +174,7 @@ static void generate__others_trials__never_taken(void **state)
 
     set_up(&app_generate, "");
     arrives(f, probe_for_port_1(f, probe_tag(1, 0, 0), 0, 0));
-    ask_for("rate", "1Mpps");
-    ask_for("count", "10");
+    ask_for("rate=1Mpps count=10");
     begin();
     run_trial();
     arrives(f, probe_for_port_1(f, generator_tag(0) ^ BIT64(40), 0, 0));
