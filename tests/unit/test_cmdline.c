@@ -148,54 +148,57 @@ static void judge__good_line__says_nothing(void **state)
     assert_string_equal(said, "");
 }
 
-/* What is said of the last parameter of a line; NULL: nothing. */
-static const char *idle(const char *line, const char *app, unsigned ports_n)
+/* `why` is NULL where nothing is said: it has an effect, or what is wrong has been said already. */
+static void is_idle__last_parameter__says_why_it_has_no_effect(void **state)
 {
-    static char text[128];
-    parse(line);
-    return cmdline_is_idle(&c, c.n - 1, app, ports_n, text, sizeof text) ? text : NULL;
-}
-
-static void is_idle__key_of_another_app__names_it(void **state)
-{
-    static const char *const trial[] = {"rate=1k", "size=64", "flows=2", "count=3", "duration=1s",
-                                        "dst=192.0.2.1", "dstmac=52:54:00:00:00:01", "ports=0"};
+#define GENERATE "with app=echo: it is for app=generate"
+#define ADDRESS "without an address (port#.ip=)"
+    static const struct {
+        const char *app;
+        unsigned ports_n;
+        const char *line, *why;
+    } rows[] = {
+        {"echo", 2, "rate=1k", GENERATE},
+        {"echo", 2, "size=64", GENERATE},
+        {"echo", 2, "flows=2", GENERATE},
+        {"echo", 2, "count=3", GENERATE},
+        {"echo", 2, "duration=1s", GENERATE},
+        {"echo", 2, "dst=192.0.2.1", GENERATE},
+        {"echo", 2, "dstmac=52:54:00:00:00:01", GENERATE},
+        {"echo", 2, "ports=0", GENERATE},
+        {"generate", 2, "rate=1k", NULL},
+        {"generate", 2, "dstmac=52:54:00:00:00:01", NULL},
+        {"echo", 2, "app=echo route=10.0.0.0/8,reject", "with app=echo: it is for app=route"},
+        {"route", 2, "app=route route=10.0.0.0/8,reject", NULL},
+        {"generate", 2, "port0.ip=192.0.2.1/24 port0.mtu=600",
+         "with app=generate: it is for app=route"},
+        {"route", 2, "port0.ip=192.0.2.1/24 port0.mtu=600", NULL},
+        {"echo", 0, "cpus=2", NULL},
+        {"echo", 2, "route=nonsense", NULL},
+        {"echo", 2, "colour=blue", NULL},
+        {"echo", 2, "port2.ip=192.0.2.1/24", "with 2 ports"},
+        {"echo", 2, "port1.ip=192.0.2.1/24", NULL},
+        {"echo", 12, "port12.state=down", "with 12 ports"},
+        {"echo", 13, "port12.state=down", NULL},
+        {"echo", 2, "port0.ip=192.0.2.1/24 port1.gw=192.0.2.2", ADDRESS},
+        {"echo", 2, "port1.ip=192.0.2.1/24 port1.gw=192.0.2.2", NULL},
+        {"echo", 12, "port11.ip=192.0.2.1/24 port1.vlan=7", ADDRESS},
+        {"echo", 2, "port1.ip=x port1.vlan=7", ADDRESS},
+        {"echo", 2, "twamp=862", ADDRESS},
+        {"echo", 2, "port1.ip=192.0.2.1/24 twamp=862", NULL},
+    };
     (void)state;
-    for (size_t i = 0; i < sizeof trial / sizeof trial[0]; i++) {
-        assert_non_null(strstr(idle(trial[i], "echo", 2), "with app=echo: it is for app=generate"));
-        assert_null(idle(trial[i], "generate", 2));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[128], expected[128];
+        parse(rows[i].line);
+        bool is_idle = cmdline_is_idle(&c, c.n - 1, rows[i].app, rows[i].ports_n, text, sizeof text);
+        if (is_idle != (rows[i].why != NULL))
+            fail_msg("app=%s, %u ports: %s: %d", rows[i].app, rows[i].ports_n, rows[i].line, is_idle);
+        if (!is_idle)
+            continue;
+        snprintf(expected, sizeof expected, "%s= has no effect %s", c.params[c.n - 1].key, rows[i].why);
+        assert_string_equal(text, expected);
     }
-    assert_string_equal(idle("app=echo route=10.0.0.0/8,reject", "echo", 2),
-                        "route= has no effect with app=echo: it is for app=route");
-    assert_null(idle("app=route route=10.0.0.0/8,reject", "route", 2));
-    assert_non_null(idle("port0.ip=192.0.2.1/24 port0.mtu=600", "generate", 2));
-    assert_null(idle("port0.ip=192.0.2.1/24 port0.mtu=600", "route", 2));
-    assert_null(idle("cpus=2", "echo", 0));
-    /* What is not understood has been said already. */
-    assert_null(idle("route=nonsense", "echo", 2));
-    assert_null(idle("colour=blue", "echo", 2));
-}
-
-static void is_idle__port_that_is_not_there__is_named(void **state)
-{
-    (void)state;
-    assert_string_equal(idle("port2.ip=192.0.2.1/24", "echo", 2),
-                        "port2.ip= has no effect with 2 ports");
-    assert_null(idle("port1.ip=192.0.2.1/24", "echo", 2));
-    assert_non_null(idle("port12.state=down", "echo", 12));
-    assert_null(idle("port12.state=down", "echo", 13));
-}
-
-static void is_idle__no_address__is_named(void **state)
-{
-    (void)state;
-    assert_string_equal(idle("port0.ip=192.0.2.1/24 port1.gw=192.0.2.2", "echo", 2),
-                        "port1.gw= has no effect without an address (port#.ip=)");
-    assert_null(idle("port1.ip=192.0.2.1/24 port1.gw=192.0.2.2", "echo", 2));
-    assert_non_null(idle("port11.ip=192.0.2.1/24 port1.vlan=7", "echo", 12));
-    assert_non_null(idle("port1.ip=x port1.vlan=7", "echo", 2));
-    assert_non_null(idle("twamp=862", "echo", 2));
-    assert_null(idle("port1.ip=192.0.2.1/24 twamp=862", "echo", 2));
 }
 
 static void judge__unknown_keys__name_the_nearest(void **state)
@@ -278,9 +281,7 @@ int main(void)
         cmocka_unit_test(getters__typed__leave_the_default_where_the_value_is_bad),
         cmocka_unit_test(judge__good_line__says_nothing),
         cmocka_unit_test(judge__unknown_keys__name_the_nearest),
-        cmocka_unit_test(is_idle__key_of_another_app__names_it),
-        cmocka_unit_test(is_idle__port_that_is_not_there__is_named),
-        cmocka_unit_test(is_idle__no_address__is_named),
+        cmocka_unit_test(is_idle__last_parameter__says_why_it_has_no_effect),
         cmocka_unit_test(judge__bad_values__say_what_is_wanted),
         cmocka_unit_test(judge__repeats_quotes_and_long_lines__are_named),
         cmocka_unit_test(table__every_row__is_complete),
