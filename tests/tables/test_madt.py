@@ -3,48 +3,27 @@
 hand, and kernel/acpi.c the same windows in every MCFG: tests/data/acpi, and the folders in
 FERRULE_ACPI (separated by colons), searched to the bottom. Then a few hundred damaged copies of each
 table are read under the sanitizers, in buffers of their exact size."""
-import glob
-import os
 import random
 import re
 import subprocess
 
 import pytest
 
-ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
+from dumps import build, printed, tables
+
 CPUS_MAX, IOAPICS_MAX, OVERRIDES_MAX, NMIS_MAX = 256, 32, 32, 64
 LEAST = {0: 8, 1: 12, 2: 10, 4: 6, 5: 12, 9: 16, 10: 12}
 EVERY_CPU = 0xFFFFFFFF
 
 
-def tables(signature):
-    """The distinct tables of a kind, as {path: bytes}."""
-    found = {}
-    for folder in [f"{ROOT}/tests/data/acpi"] + os.environ.get("FERRULE_ACPI", "").split(":"):
-        for path in sorted(glob.glob(f"{folder}/**/*", recursive=True)) if folder else []:
-            if os.path.isfile(path):
-                with open(path, "rb") as f:
-                    data = f.read()
-                if data[:4] == signature:
-                    found.setdefault(data, path)
-    return {path: data for data, path in found.items()}
-
-
 @pytest.fixture(scope="module")
 def dump():
-    program = f"{ROOT}/build/tables/madt_dump"
-    os.makedirs(os.path.dirname(program), exist_ok=True)
-    subprocess.run(["gcc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I.",
-                    "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-o", program,
-                    "tests/tables/madt_dump.c", "kernel/madt.c", "kernel/acpi.c", "kernel/fmt.c"],
-                   cwd=ROOT, check=True)
-    return program
+    return build("madt")
 
 
 def ours(program, paths):
     """{path: lines} as our parsers see the tables."""
-    text = subprocess.run([program] + list(paths), check=True, stdout=subprocess.PIPE,
-                          encoding="latin-1").stdout
+    text = printed(program, paths)
     return {part.splitlines()[0]: part.splitlines()[1:] for part in text.split("file ")[1:]}
 
 
