@@ -359,32 +359,31 @@ static void frames__cut_and_stretched__are_as_the_oracle_says(void **state)
     }
 }
 
+static void judge_every_tag(void)
+{
+    for (unsigned tag = 0; tag < 65536; tag++) {
+        size_t n = make_kind(tag % KINDS);
+        memmove(frame + 16, frame + 12, n - 12);
+        put16(frame + 12, 0x8100);
+        put16(frame + 14, tag);
+        judge(n + 4);
+    }
+}
+
 /* One, two and three fields of frames that come with a tag, and go with it. */
 static void tagged__fields_at_their_bounds__are_as_the_oracle_says(void **state)
 {
     (void)state;
     change_fields(1, VALUES, true);
     change_fields(2, 5, true);
-    for (unsigned tag = 0; tag < 65536; tag++) {
-        size_t n = make_kind(tag % KINDS);
-        memmove(frame + 16, frame + 12, n - 12);
-        put16(frame + 12, 0x8100);
-        put16(frame + 14, tag);
-        judge(n + 4);
-    }
+    judge_every_tag();
     assert_true(seen[DROP_eth_vlan] > 0 && seen_answers > 0 && seen_errors > 0);
 }
 
 static void untagged__any_tag__is_as_the_oracle_says(void **state)
 {
     (void)state;
-    for (unsigned tag = 0; tag < 65536; tag++) {
-        size_t n = make_kind(tag % KINDS);
-        memmove(frame + 16, frame + 12, n - 12);
-        put16(frame + 12, 0x8100);
-        put16(frame + 14, tag);
-        judge(n + 4);
-    }
+    judge_every_tag();
     assert_true(seen[DROP_eth_vlan] > 60000 && seen_answers > 0);
 }
 
