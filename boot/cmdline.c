@@ -44,8 +44,8 @@ const struct cmdline_key *cmdline_key(unsigned i)
     return i < ARRAY_SIZE(keys) ? &keys[i] : NULL;
 }
 
-/* Does a key as given fit the name in the table, where '#' is a number 0..31? */
-static bool key_fits(const char *name, const char *given)
+/* Does a key as given fit the name in the table, where '#' is a number 0..31? Then that is *number. */
+static bool key_fits(const char *name, const char *given, unsigned *number)
 {
     for (; *name; name++) {
         if (*name == '#') {
@@ -55,6 +55,7 @@ static bool key_fits(const char *name, const char *given)
                 n = n * 10 + (unsigned)(*given++ - '0');
             if (given == start || n > 31 || (*start == '0' && given - start > 1))
                 return false;
+            *number = n;
         } else if (*name != *given++) {
             return false;
         }
@@ -64,8 +65,9 @@ static bool key_fits(const char *name, const char *given)
 
 const struct cmdline_key *cmdline_find(const char *given)
 {
+    unsigned number;
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        if (key_fits(keys[i].name, given))
+        if (key_fits(keys[i].name, given, &number))
             return &keys[i];
     return NULL;
 }
@@ -298,8 +300,9 @@ static bool is_address_of(const struct cmdline_param *p, const char *given)
 {
     const char *dot = strchr(given, '.');
     struct ipv4_prefix prefix;
+    unsigned port;
 
-    return key_fits("port#.ip", p->key) && p->value && parse_prefix(p->value, &prefix) &&
+    return key_fits("port#.ip", p->key, &port) && p->value && parse_prefix(p->value, &prefix) &&
            (!dot || memcmp(p->key, given, (size_t)(dot - given) + 1) == 0);
 }
 
@@ -309,6 +312,7 @@ bool cmdline_is_idle(const struct cmdline *c, unsigned i, const char *app, unsig
     const char *given = c->params[i].key;
     const struct cmdline_key *key = cmdline_find(given);
     bool has_address = false;
+    unsigned port;
 
     if (!cmdline_is_good(c, i))
         return false;
@@ -317,14 +321,9 @@ bool cmdline_is_idle(const struct cmdline *c, unsigned i, const char *app, unsig
         fmt_append(text, n, "with app=%s: it is for app=%s", app, key->app);
         return true;
     }
-    if (strchr(key->name, '#')) {
-        unsigned port = (unsigned)(given[4] - '0');
-        if (given[5] != '.')
-            port = port * 10 + (unsigned)(given[5] - '0');
-        if (port >= ports_n) {
-            fmt_append(text, n, "with %u ports", ports_n);
-            return true;
-        }
+    if (strchr(key->name, '#') && key_fits(key->name, given, &port) && port >= ports_n) {
+        fmt_append(text, n, "with %u ports", ports_n);
+        return true;
     }
     for (unsigned other = 0; other < c->n; other++)
         has_address |= is_address_of(&c->params[other], given);
