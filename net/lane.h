@@ -106,7 +106,7 @@ static LANE_FAST void lane_collect(struct lane *lane, uint32_t head)
 }
 
 /* Handle what has come in, at most LANE_BURST frames and never across a multiple of LANE_BURST, so
- * that slots follow each other in memory. Returns how many. */
+ * that slots follow each other in memory (a ring is aligned to its size). Returns how many. */
 static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
 {
     const size_t burst_bytes = LANE_BURST * sizeof(struct descriptor);

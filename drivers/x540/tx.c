@@ -78,7 +78,7 @@ enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head)
     if (stopped_at != tail && port->link_is_up)
         err = x540_wait(card, TDH(q), 0xFFFFFFFFu, tail, ENABLE_LIMIT_US, "TDH");
     stopped_at = mmio_read32(card->regs, TDH(q));
-    if (stopped_at != 0xFFFFFFFFu)
+    if (stopped_at != 0xFFFFFFFFu) /* else the card is gone */
         *head = stopped_at;
     if (err || stopped_at != tail) {
         log_warn("x540 p%u: transmit queue %u cannot be stopped: TDH is %u, TDT %u", port->index, q,
