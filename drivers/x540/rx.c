@@ -138,7 +138,8 @@ enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, m
     /* The tail is the first descriptor that the card may not use. */
     mmio_write32(regs, RDT(q), n - 1);
     *tail = mmio_at(regs, RDT(q));
-    if (!card->receive_is_on) {
+    /* With the last one: what the hash gives to a queue that is still off would be lost. */
+    if (!card->receive_is_on && q + 1 == card->queues) {
         err = x540_rx_pause(card); /* 82599 erratum: the data path stands still while RXEN rises */
         x540_rx_resume(card);
     }

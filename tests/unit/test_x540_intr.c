@@ -5,6 +5,7 @@
  *  - messages of a vector keep their distance in a storm;
  *  - link changes come by vector 0, whose handler does not eat the queues' causes;
  *  - all of it again after a reset;
+ *  - no frame comes in before all queues are on;
  *  - RSS: every queue is used, both directions of a flow meet on one, one flow stays on one, what
  *    has no hash goes to queue 0.
  */
@@ -38,30 +39,44 @@ static struct queue {
 static struct port *port = &ports[0];
 static unsigned queues_n;
 
-static void start_queues(unsigned n)
+static void start_queue(unsigned q)
 {
-    queues_n = n;
-    port->ops->set_queues(port, n, true);
-    for (unsigned q = 0; q < n; q++) {
-        struct queue *queue = &queues[q];
-        if (!queue->ring) {
-            assert_int_equal(dma_alloc(SLOTS * 16, 4096, &queue->ring_buf), OK);
-            assert_int_equal(dma_alloc(SLOTS * SLOT_BYTES, 4096, &queue->frames_buf), OK);
-            assert_int_equal(dma_grant(port->domain, &queue->ring_buf, DMA_READ_WRITE), OK);
-            assert_int_equal(dma_grant(port->domain, &queue->frames_buf, DMA_WRITE), OK);
-            queue->ring = queue->ring_buf.va;
-        }
-        for (unsigned i = 0; i < SLOTS; i++)
-            queue->ring[i] = (struct descriptor){queue->frames_buf.iova.v + i * SLOT_BYTES, 0};
-        queue->next = 0;
-        assert_int_equal(port->ops->rx_start(port, q, queue->ring_buf.iova, SLOTS, &queue->tail),
-                         OK);
+    struct queue *queue = &queues[q];
+
+    if (!queue->ring) {
+        assert_int_equal(dma_alloc(SLOTS * 16, 4096, &queue->ring_buf), OK);
+        assert_int_equal(dma_alloc(SLOTS * SLOT_BYTES, 4096, &queue->frames_buf), OK);
+        assert_int_equal(dma_grant(port->domain, &queue->ring_buf, DMA_READ_WRITE), OK);
+        assert_int_equal(dma_grant(port->domain, &queue->frames_buf, DMA_WRITE), OK);
+        queue->ring = queue->ring_buf.va;
     }
-    for (unsigned v = 0; v <= n; v++)
-        assert_int_equal(port->ops->irq_set(port, v, 0xFEE00000, 0x40 + v), OK);
+    for (unsigned i = 0; i < SLOTS; i++)
+        queue->ring[i] = (struct descriptor){queue->frames_buf.iova.v + i * SLOT_BYTES, 0};
+    queue->next = 0;
+    assert_int_equal(port->ops->rx_start(port, q, queue->ring_buf.iova, SLOTS, &queue->tail), OK);
+}
+
+static void wait_for_link(void)
+{
     machine_wait_ns(100000000);
     port->ops->poll_link(port);
     assert_true(port->link_is_up);
+}
+
+static void set_queues(unsigned n)
+{
+    queues_n = n;
+    port->ops->set_queues(port, n, true);
+}
+
+static void start_queues(unsigned n)
+{
+    set_queues(n);
+    for (unsigned q = 0; q < n; q++)
+        start_queue(q);
+    for (unsigned v = 0; v <= n; v++)
+        assert_int_equal(port->ops->irq_set(port, v, 0xFEE00000, 0x40 + v), OK);
+    wait_for_link();
 }
 
 static int start(void **state)
@@ -283,6 +298,26 @@ static void rss__flows__spread_and_both_directions_meet(void **state)
     }
 }
 
+/* The hash feeds them all from the first frame on, so none may come before the last one is on. */
+static void start__frames_come_meanwhile__none_is_given_to_a_queue_that_is_off(void **state)
+{
+    (void)state;
+    set_queues(4);
+    wait_for_link();
+    for (unsigned q = 0; q < 4; q++) {
+        assert_int_equal(x540_truth(machine_cards[0].model).frames_to_host, 0);
+        start_queue(q);
+        for (unsigned flow = 0; flow < 64; flow++)
+            udp_in(0x0A000001, 0x0A000002 + flow, 1000, 2000);
+    }
+    machine_wait_ns(1000000);
+    const struct x540_truth truth = x540_truth(machine_cards[0].model);
+    assert_int_equal(truth.dropped_no_descriptor, 0);
+    assert_int_equal(truth.dropped_rx_off, 3 * 64);
+    assert_int_equal(look_all(NULL), 64);
+    assert_int_equal(machine_complaints(), 0);
+}
+
 static void rss__no_hash__goes_to_queue_0(void **state)
 {
     (void)state;
@@ -304,6 +339,8 @@ int main(void)
         cmocka_unit_test_setup(vector_0__link_change__is_told_and_queue_causes_stay, start),
         cmocka_unit_test_setup(reset__vectors_and_queues__work_again, start),
         cmocka_unit_test_setup(rss__flows__spread_and_both_directions_meet, start),
+        cmocka_unit_test_setup(
+            start__frames_come_meanwhile__none_is_given_to_a_queue_that_is_off, start),
         cmocka_unit_test_setup(rss__no_hash__goes_to_queue_0, start),
     };
 
