@@ -17,6 +17,7 @@ import time
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
 TUN = "/dev/net/tun"
+IPERF3_PORT = 5201
 
 
 class Host:
@@ -115,6 +116,12 @@ class Host:
             time.sleep(0.2)
         raise RuntimeError(f"{self.name}: no IPv6 link-local address")
 
+    def listens(self, port):
+        """Does a socket of this host wait for TCP connections to a port?"""
+        rows = self.run("cat", "/proc/net/tcp", "/proc/net/tcp6").splitlines()
+        return any(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A"
+                   for row in rows if row.split()[1] != "local_address")
+
     def close(self):
         for process in self.processes:
             process.kill()
@@ -124,6 +131,26 @@ class Host:
             self.tap_fd = None
         self._keeper.stdin.close()
         self._keeper.wait()
+
+
+def iperf3(client, server, address, *more):
+    """One run of iperf3 by UDP both ways at once. Returns what its streams counted, each a dict. The
+    server's end is awaited, so that the next one finds its port free."""
+    end = server.start("nice", "-n", "-15", "iperf3", "-s", "-1")
+    limit = time.monotonic() + 30
+    while not server.listens(IPERF3_PORT):
+        if end.poll() is not None or time.monotonic() > limit:
+            end.kill()
+            raise RuntimeError(f"{server.name}: iperf3 does not listen: {end.communicate()[0]}")
+        time.sleep(0.05)
+    report = json.loads(client.run("nice", "-n", "-15", "iperf3", "-J", "-c", address, "-u",
+                                   "--bidir", *more, timeout_s=120, check=False))
+    if "error" in report:
+        end.kill()
+    said = end.communicate(timeout=30)[0]
+    if "error" in report:
+        raise RuntimeError(f"{client.name}: iperf3: {report['error']}; its server said:\n{said}")
+    return [stream["udp"] for stream in report["end"]["streams"]]
 
 
 def open_tun():

@@ -403,9 +403,11 @@ class LinuxGuest:
 def iperf3(client, server, address, more, *, client_prefix="", server_prefix="", timeout_s=120):
     """One run of iperf3 between two guests, or two namespaces of one (the prefixes). Returns the
     "end" of its report."""
+    listeners = f"{server_prefix} netstat -lnt"
+    server.wait_for(f"{listeners} | grep -c :5201", "^0$")  # the one before is at its end
     server.check(f"rm -f /tmp/iperf3.log; {server_prefix} iperf3 -s -1 --logfile /tmp/iperf3.log "
                  ">/dev/null 2>&1 &")
-    server.wait_for(f"{server_prefix} netstat -lnt", ":5201 ")
+    server.wait_for(listeners, ":5201 ")
     code, text = client.run(f"{client_prefix} iperf3 -c {address} -J {more}", timeout_s)
     end = json.loads(text[text.index("{"):])["end"] if "{" in text else None
     if code != 0 or not end:

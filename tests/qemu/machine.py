@@ -388,6 +388,20 @@ class Machine:
     def truth(self, port):
         return json.loads(self.card(port, "truth"))
 
+    def settled_truth(self, port, timeout_s=PATIENCE_S):
+        """The same when no frame waits in the card's packet buffer: hosts say something of their own
+        now and then, so one may have come a moment ago."""
+        limit = time.monotonic() + timeout_s
+        while True:
+            truth = self.truth(port)
+            waiting = truth["frames_in"] - truth["frames_to_host"] \
+                - sum(n for name, n in truth.items() if name.startswith("dropped_"))
+            if waiting == 0:
+                return truth
+            if time.monotonic() > limit:
+                raise Failure(f"port{port}: {waiting} frames wait for {timeout_s:g} s: {truth}")
+            time.sleep(0.05)
+
     def set_cable(self, port, plugged):
         self.qmp("set_link", name=f"n{port}", up=plugged)
 
