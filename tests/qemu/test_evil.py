@@ -71,6 +71,7 @@ def test_progress_that_lies_is_told_and_the_card_reset(boot, evil):
     machine = boot("app=forward", complaints=False)
     lie_while_frames_come(machine, evil)
     machine.expect(r"port1: transmit queue \d+ has sent nothing for \d+ ms, of \d+ slots: reset")
+    assert (machine.ledger()["heads_bad"] > 0) == evil.startswith("head-jump")
     stop_lying(machine)
 
 
