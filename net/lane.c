@@ -29,7 +29,7 @@ static bool is_stopped;
 
 /* Core 0's watch over outputs that do not move. */
 static struct moved {
-    uint64_t ns;   /* when `done` last moved or had nothing to do */
+    uint64_t ns;   /* when `done` last moved or had nothing to do; 0: nobody has looked yet */
     uint32_t done; /* what it was then */
 } lanes_moved[LANES_MAX], feeds_moved[LANES_MAX];
 
@@ -740,7 +740,7 @@ static void follow_port(struct port *port)
 static void follow_queue(struct moved *m, struct port *port, unsigned queue, uint32_t done,
                          uint64_t held, uint64_t now_ns)
 {
-    if (done != m->done || held == 0) {
+    if (done != m->done || held == 0 || m->ns == 0) {
         m->done = done;
         m->ns = now_ns;
     } else if (now_ns - m->ns > STUCK_NS) {

@@ -2,7 +2,10 @@
 """The card breaks its promises while the image drives it. Pass means: a prompt that still answers,
 a ledger that balances, a line or a counter that names what happened, and no memory touched that the
 card was not given. (The same promises are broken one by one, and faster, in tests/unit.)"""
+import re
+
 import pytest
+from scapy.all import IP, UDP, Ether
 
 from conftest import balanced
 from machine import wait_until
@@ -73,6 +76,55 @@ def test_progress_that_lies_is_told_and_the_card_reset(boot, evil):
     machine.expect(r"port1: transmit queue \d+ has sent nothing for \d+ ms, of \d+ slots: reset")
     assert (machine.ledger()["heads_bad"] > 0) == evil.startswith("head-jump")
     stop_lying(machine)
+
+
+def test_a_card_that_tells_of_nothing_is_slow_and_loses_nothing(boot):
+    """All cores sleep, and no interrupt comes: the clock wakes core 0, and core 0 the others, to see
+    whether they still do. Flows for each of them come and go meanwhile."""
+    machine = boot("app=forward", complaints=False)
+    forwards_again(machine)
+    for port in (0, 1):
+        machine.card(port, "evil", "irq-silent")
+    told = [machine.truth(port)["interrupts"] for port in (0, 1)]
+    frames = [bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="192.0.2.1", dst="192.0.2.2")
+                    / UDP(sport=1000 + i, dport=9) / bytes(40)) for i in range(64)]
+    for first in range(0, 64, 8):
+        machine.wires[0].send(*frames[first:first + 8])
+        assert sorted(machine.wires[1].receive(8)) == sorted(frames[first:first + 8])
+    assert [machine.truth(port)["interrupts"] for port in (0, 1)] == told
+    took = [core["rx_packets"] for core in machine.json("show cores -j")]
+    assert len(took) == 4 and min(took) > 0, took
+    for port in (0, 1):
+        machine.card(port, "evil", "none")
+    forwards_again(machine)
+    balanced(machine)
+    assert machine.poweroff() == 0
+
+
+def test_a_link_that_is_none_is_reset_after_a_second_and_not_before(boot):
+    """Port 1's card says that its link is up, and no cable is there: nothing that it gets leaves. Frames
+    come as soon as there are lanes, so that the first time that anybody looks after the queue it has been
+    given some: the second counts from then, not from when the machine started."""
+    machine = boot("app=forward", complaints=False, prompt=False, paused=True, devices=["", "evil=link-lies"])
+    machine.set_cable(1, False)
+    machine.qmp("cont")
+    machine.expect(r"port1 -> port0: \d lanes of 512 slots")
+    machine.wires[0].send(*[bytes([n]) * 100 for n in range(100)])
+    machine.prompt()
+    stuck = wait_until(lambda: re.search(r"(\d+)\.(\d{6}) error: port1: transmit queue 0 has sent nothing for "
+                                         r"(\d+) ms, of 100 slots: reset", machine.console_text),
+                       bool, "port 1 is reset with a line")
+    first_us = int(re.search(r" frame +the first one, (\d+) us after entry", machine.console_text)[1])
+    stuck_us = int(stuck[1]) * 1000000 + int(stuck[2]) - first_us
+    assert 1000000 <= int(stuck[3]) * 1000 <= stuck_us, f"{stuck[0]}, {stuck_us} us after the first frame"
+    ledger = wait_until(lambda: balanced(machine), lambda ledger: ledger["held"] == 0, "nothing is held")
+    assert (ledger["received"], ledger["sent"], ledger["drops"]["tx_stuck"]) == (100, 0, 100), ledger
+    machine.card(1, "evil", "none")
+    machine.set_cable(1, True)
+    machine.wait_links()
+    forwards_again(machine)
+    balanced(machine)
+    assert machine.poweroff() == 0
 
 
 def test_a_card_that_vanishes_is_named_and_the_rest_goes_on(boot):
