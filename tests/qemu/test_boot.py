@@ -109,6 +109,7 @@ def test_forward_with_one_card_says_so(boot):
     assert re.search(r"port0.*app=forward has no use for it", machine.console_text)
     assert len(machine.ports()) == 1
     machine.wires[0].send(bytes(60))
+    wait_until(lambda: machine.truth(0)["frames_in"], lambda n: n == 1, "the card gets the frame")
     balanced(machine)
     assert machine.poweroff() == 0
 
