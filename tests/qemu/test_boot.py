@@ -114,6 +114,19 @@ def test_forward_with_one_card_says_so(boot):
     assert machine.poweroff() == 0
 
 
+def test_a_ninth_card_is_left_alone_with_a_line(boot):
+    machine = boot("app=forward", wires=9, memory_mb=512, links=False)
+    assert "warning: 1 more ports found than the 8 that fit; they are left alone" in machine.console_text
+    for port in range(8):
+        machine.wait_link(port, True)
+    assert len(machine.ports()) == 8
+    machine.wires[6].send(bytes([6]) * 70)
+    assert machine.wires[7].receive(1) == [bytes([6]) * 70]
+    assert all(machine.wires[i].is_silent(0.1) for i in (0, 8))
+    balanced(machine)
+    assert machine.poweroff() == 0
+
+
 def test_a_card_without_a_cable_is_down_and_nothing_hangs(boot):
     machine = boot("app=forward", wires=[Wire(), None], links=False)
     machine.wait_link(0, True)

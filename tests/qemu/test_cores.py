@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from conftest import balanced
 from machine import PATIENCE_S, ROOT
 
 EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
@@ -51,6 +52,19 @@ def test_holes_in_the_apic_ids_are_no_hindrance(boot):
     # Three cores a socket: their ids take two bits, of which one value stays free.
     machine = boot("", wires=0, cores="6,sockets=2,cores=3,threads=1")
     assert cores_line(machine) == ("6", "6")
+    assert machine.poweroff() == 0
+
+
+def test_cores_beyond_what_a_card_can_feed_stay_parked(boot):
+    machine = boot("app=forward", cores=18, memory_mb=512)
+    assert cores_line(machine) == ("18", "18")
+    assert "port0 -> port1: 16 lanes of 512 slots" in machine.console_text
+    machine.wires[0].send(bytes(range(64)))
+    assert machine.wires[1].receive(1) == [bytes(range(64))]
+    rows = machine.json("show cores -j")
+    assert [row["state"] for row in rows] == ["running"] * 16 + ["parked"] * 2
+    assert sum(row["rx_packets"] for row in rows) == 1 and not any(row["polls"] for row in rows[16:])
+    balanced(machine)
     assert machine.poweroff() == 0
 
 
