@@ -255,15 +255,14 @@ static void x540_interrupt(void *opaque, uint32_t vector, bool asserted)
     }
 }
 
-/* The far side has taken the frame that QEMU held for us. */
+/* The far side has taken the frame that QEMU held for us. Where the core is running meanwhile, it
+ * tries again by itself: a refused frame has planned that. */
 static void x540_frame_sent(NetClientState *nc, ssize_t len)
 {
     X540State *s = qemu_get_nic_opaque(nc);
 
     s->wire_is_full = false;
-    if (s->busy) {
-        timer_mod_ns(s->timer, s->armed_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
-    } else if (x540_enter(s)) {
+    if (!s->busy && x540_enter(s)) {
         x540_leave(s);
     }
 }
