@@ -379,9 +379,9 @@ static uint32_t read_register(struct x540 *card, uint32_t offset, uint32_t behav
         card->dmaidone_polled |= (value & RDRXCTL_DMAIDONE) != 0;
         return value;
     case B_RDH:
-        return card->rxq[rx_queue_of(offset)].head;
+        return card->rxq[rx_queue_of(offset)].ring.head;
     case B_TDH:
-        return card->txq[tx_queue_of(offset)].head;
+        return card->txq[tx_queue_of(offset)].ring.head;
     case B_PER_TXQ: {
         uint32_t queue = REG(card, RTTDQSEL) & (QUEUES - 1);
         return offset == RTTDT1C ? card->rttdt1c[queue] : card->rttbcnrc[queue];

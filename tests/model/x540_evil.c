@@ -10,13 +10,13 @@
 static void start_queues(struct x540 *card)
 {
     for (uint32_t n = 0; n < QUEUES; n++) {
-        if (card->rxq[n].state == QUEUE_STARTING) {
-            card->rxq[n].due = card->now;
+        if (card->rxq[n].ring.state == QUEUE_STARTING) {
+            card->rxq[n].ring.due = card->now;
             bit_put(card->rxq_moving, n, true);
             x540_plan(card, EV_RXQ, 0);
         }
-        if (card->txq[n].state == QUEUE_STARTING) {
-            card->txq[n].due = card->now;
+        if (card->txq[n].ring.state == QUEUE_STARTING) {
+            card->txq[n].ring.due = card->now;
             bit_put(card->txq_moving, n, true);
             x540_plan(card, EV_TXQ, 0);
         }

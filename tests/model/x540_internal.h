@@ -46,15 +46,20 @@ struct descriptor {
     uint64_t q0, q1;
 };
 
-struct rx_queue {
+/* What queues of both directions have. */
+struct x540_ring {
     uint8_t state; /* enum queue_state */
     bool hung;     /* a descriptor fetch was refused: off and on again cures it */
-    bool was_filled, drop, strip_vlan, advanced;
-    uint8_t counter;      /* RQSMR */
     uint32_t size, head, tail;
-    uint32_t buffer_bytes, max_bytes; /* of one buffer; of one packet, 0 = no limit */
     uint64_t base, due;
     uint32_t raw_base, raw_length; /* as last written, reserved bits included */
+};
+
+struct rx_queue {
+    struct x540_ring ring;
+    bool was_filled, drop, strip_vlan, advanced;
+    uint8_t counter;                  /* RQSMR */
+    uint32_t buffer_bytes, max_bytes; /* of one buffer; of one packet, 0 = no limit */
     uint32_t cached_at, cached;    /* descriptors cached_at .. + cached - 1 are in cache[] */
     uint32_t written;              /* write-backs so far, for evil mode */
     struct descriptor cache[PREFETCH];
@@ -66,16 +71,12 @@ struct tx_context {
 };
 
 struct tx_queue {
-    uint8_t state;
-    bool hung;
-    uint8_t counter; /* TQSM */
-    uint32_t size, head, tail;
-    uint64_t base, due;
+    struct x540_ring ring;
+    uint8_t counter;         /* TQSM */
     bool head_mode, head_ok; /* head write-back instead of DD; and its address is good */
     uint64_t head_at;
     uint32_t since_report;   /* descriptors since the last one with RS */
     uint32_t segments_sent;  /* of the TSO packet at head, when the wire refused the next */
-    uint32_t raw_base, raw_length;
     struct tx_context context[2];
 };
 
@@ -339,6 +340,21 @@ void x540_intr_vectors_due(struct x540 *card);
 void x540_intr_storm(struct x540 *card);
 void x540_tcp_timer_write(struct x540 *card, uint32_t value);
 void x540_tcp_timer_due(struct x540 *card);
+
+/* ---- x540_ring.c ---- */
+
+/* Where the registers of a queue lie behind its base address register, in both directions. */
+enum { RING_LENGTH = 0x08, RING_TAIL = 0x18 };
+bool x540_ring_is_on(const struct x540_ring *ring);
+/* Queue n is being enabled: take its registers, and complain of what is wrong with them. `way` is
+ * the letter that their names begin with, R or T; `at` the first of them, its base address. */
+void x540_ring_start(struct x540 *card, struct x540_ring *ring, char way, uint32_t n, uint32_t at);
+/* From now on it is on its way to on or off: the change is due after config.enable_ns. */
+void x540_ring_move(struct x540 *card, struct x540_ring *ring, enum queue_state to);
+/* The tail is written. True: it has moved. Else it was refused or means nothing yet. */
+bool x540_ring_tail(struct x540 *card, struct x540_ring *ring, char way, uint32_t n, uint32_t at,
+                    uint32_t value);
+void x540_ring_head(struct x540 *card, struct x540_ring *ring, char way, uint32_t n, uint32_t value);
 
 /* ---- x540_rx.c, x540_rxq.c ---- */
 void x540_rx_reset(struct x540 *card);

@@ -153,9 +153,9 @@ static void check_reset_rules(struct x540 *card)
     if (REG(card, RXCTRL) & RXCTRL_RXEN)
         x540_complain(card, RULE_RESET_RUNNING, "CTRL.RST with RXCTRL.RXEN = 1");
     for (n = 0; n < QUEUES; n++) {
-        if (card->rxq[n].state == QUEUE_ON || card->rxq[n].state == QUEUE_STARTING)
+        if (x540_ring_is_on(&card->rxq[n].ring))
             x540_complain(card, RULE_RESET_RUNNING, "CTRL.RST with RXDCTL[%u].ENABLE = 1", n);
-        if (card->txq[n].state == QUEUE_ON || card->txq[n].state == QUEUE_STARTING)
+        if (x540_ring_is_on(&card->txq[n].ring))
             x540_complain(card, RULE_RESET_RUNNING, "CTRL.RST with TXDCTL[%u].ENABLE = 1", n);
     }
     if (!card->gio_off && !card->evil[X540_EVIL_MASTER_STUCK])

@@ -19,13 +19,13 @@ static struct descriptor *descriptor(struct x540 *card, struct rx_queue *queue, 
 
     if (at < queue->cached)
         return &queue->cache[at];
-    n = queue->tail > index ? queue->tail - index : queue->size - index;
+    n = queue->ring.tail > index ? queue->ring.tail - index : queue->ring.size - index;
     if (n > PREFETCH)
         n = PREFETCH;
-    if (!x540_fetch(card, queue->base + 16ull * index, queue->cache, 16 * n,
+    if (!x540_fetch(card, queue->ring.base + 16ull * index, queue->cache, 16 * n,
                     "receive descriptors")) {
         queue->cached = 0;
-        queue->hung = true;
+        queue->ring.hung = true;
         return NULL;
     }
     queue->cached_at = index;
@@ -61,7 +61,7 @@ void x540_rx_flush_line(struct x540 *card)
         return;
     card->line_count = 0;
     card->line_tells = card->line_hurries = false;
-    x540_post(card, card->rxq[queue].base + 16ull * card->line_first, card->line_done, 16 * n,
+    x540_post(card, card->rxq[queue].ring.base + 16ull * card->line_first, card->line_done, 16 * n,
               "receive write-back");
     if (tells)
         x540_intr_rx(card, queue, hurries);
@@ -105,7 +105,7 @@ static bool spoils_receive(const struct x540 *card)
 static void write_back(struct x540 *card, struct rx_queue *queue, uint32_t index,
                        struct descriptor done, uint64_t given_q0)
 {
-    uint64_t address = queue->base + 16ull * index;
+    uint64_t address = queue->ring.base + 16ull * index;
     uint32_t count = ++queue->written;
 
     if (card->hold && !spoils_receive(card)) {
@@ -263,7 +263,7 @@ bool x540_rx_deliver(struct x540 *card, struct packet *packet)
 
     len = packet->len - (strip ? 4 : 0) + (REG(card, HLREG0) & HLREG0_RXCRCSTRP ? 0 : CRC_BYTES);
     needed = len <= room ? 1 : (len + room - 1) / room;
-    if (queue->hung || !x540_dma_allowed(card) || x540_rxq_available(queue) < needed)
+    if (queue->ring.hung || !x540_dma_allowed(card) || x540_rxq_available(queue) < needed)
         return false;
     x540_verify_checksums(packet);
     if (packet->flags & (PK_IP_BAD | PK_L4_BAD))
@@ -274,7 +274,7 @@ bool x540_rx_deliver(struct x540 *card, struct packet *packet)
              (REG(card, HLREG0) & HLREG0_RXCRCSTRP ? 0 : CRC_BYTES);
     data = host_bytes(card, packet, strip, &len);
     for (left = len; left > 0;) {
-        struct descriptor *given = descriptor(card, queue, queue->head), done;
+        struct descriptor *given = descriptor(card, queue, queue->ring.head), done;
         uint32_t part = left < room ? left : room;
         bool last = part == left;
 
@@ -285,25 +285,25 @@ bool x540_rx_deliver(struct x540 *card, struct packet *packet)
         if (given->q1 & (queue->advanced ? BIT64(0) : BIT64(32)))
             x540_complain(card, RULE_RX_DESC_DIRTY,
                           "queue %u descriptor %u given with q1 = 0x%016llx: DD is set",
-                          packet->queue, queue->head, (unsigned long long)given->q1);
+                          packet->queue, queue->ring.head, (unsigned long long)given->q1);
         x540_post(card, given->q0, data + at, part, "received frame");
         if (queue->advanced)
             done = advanced_done(card, packet, (part + (last ? adjust : 0)) & 0xFFFF, last,
                                  strip);
         else
             done = legacy_done(packet, (part + (last ? adjust : 0)) & 0xFFFF, last, strip);
-        write_back(card, queue, queue->head, done, given->q0);
-        queue->head = queue->head + 1 == queue->size ? 0 : queue->head + 1;
+        write_back(card, queue, queue->ring.head, done, given->q0);
+        queue->ring.head = queue->ring.head + 1 == queue->ring.size ? 0 : queue->ring.head + 1;
         at += part;
         left -= part;
     }
     count_delivered(card, queue, len);
-    if (queue->drop && queue->head == queue->tail)
+    if (queue->drop && queue->ring.head == queue->ring.tail)
         bit_put(card->rx_dry, packet->queue, true);
     if (card->line_count) { /* told of with the line */
         card->line_tells = true;
         card->line_hurries |= packet->low_latency;
-        if ((queue->head & 3) == 0) /* the line is full */
+        if ((queue->ring.head & 3) == 0) /* the line is full */
             x540_rx_flush_line(card);
     } else {
         x540_intr_rx(card, packet->queue, packet->low_latency);
@@ -385,7 +385,7 @@ static enum fate to_queue(struct x540 *card, struct packet *packet)
         card->truth.dropped_filter++;
         return LOST;
     }
-    if (queue->state != QUEUE_ON)
+    if (queue->ring.state != QUEUE_ON)
         goto lost;
     if (queue->max_bytes && packet->len > queue->max_bytes) {
         x540_stats_add(card, ROC, 1);
@@ -395,7 +395,7 @@ static enum fate to_queue(struct x540 *card, struct packet *packet)
     if (x540_rx_deliver(card, packet))
         return DELIVERED;
     needed = (packet->len + CRC_BYTES + queue->buffer_bytes - 1) / queue->buffer_bytes;
-    if (!queue->drop && needed < queue->size)
+    if (!queue->drop && needed < queue->ring.size)
         return WAITS;
     bit_put(card->rx_dry, packet->queue, queue->was_filled && queue->drop);
 lost:

@@ -21,8 +21,9 @@ void x540_rx_buffer_size(struct x540 *card)
 
 uint32_t x540_rxq_available(const struct rx_queue *queue)
 {
-    return queue->tail >= queue->head ? queue->tail - queue->head
-                                      : queue->size - queue->head + queue->tail;
+    return queue->ring.tail >= queue->ring.head
+               ? queue->ring.tail - queue->ring.head
+               : queue->ring.size - queue->ring.head + queue->ring.tail;
 }
 
 /* ---- On and off ---- */
@@ -32,8 +33,8 @@ static void plan_moves(struct x540 *card)
     uint64_t first = NEVER;
 
     for (uint32_t n = 0; n < QUEUES; n++)
-        if (bit_test(card->rxq_moving, n) && card->rxq[n].due < first)
-            first = card->rxq[n].due;
+        if (bit_test(card->rxq_moving, n) && card->rxq[n].ring.due < first)
+            first = card->rxq[n].ring.due;
     if (first != NEVER)
         x540_plan_at(card, EV_RXQ, first);
 }
@@ -42,37 +43,19 @@ static void move(struct x540 *card, uint32_t n, enum queue_state to)
 {
     struct rx_queue *queue = &card->rxq[n];
 
-    queue->state = (uint8_t)to;
-    queue->due = card->now + card->config.enable_ns;
+    x540_ring_move(card, &queue->ring, to);
     queue->cached = 0;
     bit_put(card->rxq_moving, n, true);
     bit_put(card->rx_dry, n, false);
-    if (queue->due < card->due[EV_RXQ])
-        x540_plan_at(card, EV_RXQ, queue->due);
+    if (queue->ring.due < card->due[EV_RXQ])
+        x540_plan_at(card, EV_RXQ, queue->ring.due);
 }
 
-static void check_ring(struct x540 *card, uint32_t n)
+static void check_buffer(struct x540 *card, uint32_t n)
 {
-    struct rx_queue *queue = &card->rxq[n];
     uint32_t srrctl = REG(card, SRRCTL(n)), type = GET(SRRCTL_DESCTYPE, srrctl);
     uint32_t kb = GET(SRRCTL_BSIZEPKT, srrctl);
 
-    if (!card->loaded)
-        x540_complain(card, RULE_DMA_NOT_READY, "RXDCTL[%u].ENABLE with RDRXCTL.DMAIDONE = 0", n);
-    if (!card->bus_master)
-        x540_complain(card, RULE_BUS_MASTER_OFF, "RXDCTL[%u].ENABLE with bus mastering off", n);
-    if (!queue->size) {
-        x540_complain(card, RULE_RING_EMPTY, "RXDCTL[%u].ENABLE with RDLEN = 0x%08x", n,
-                      queue->raw_length);
-        return;
-    }
-    if (queue->raw_base & 127)
-        x540_complain(card, RULE_RING_BASE, "RDBAL[%u] = 0x%08x: not 128-byte aligned", n,
-                      queue->raw_base);
-    if ((queue->raw_length & 127) || queue->raw_length > RING_MAX * 16)
-        x540_complain(card, RULE_RING_LENGTH,
-                      "RDLEN[%u] = 0x%08x: expected a multiple of 128, at most 0x%x", n,
-                      queue->raw_length, RING_MAX * 16);
     if (kb < 1 || kb > 16)
         x540_complain(card, RULE_RX_BUFFER_SIZE, "SRRCTL[%u] = 0x%08x: BSIZEPKT %u, expected 1..16",
                       n, srrctl, kb);
@@ -81,9 +64,6 @@ static void check_ring(struct x540 *card, uint32_t n)
                       type);
     else if (type > 1)
         x540_complain(card, RULE_RX_DESC_TYPE, "SRRCTL[%u] = 0x%08x: DESCTYPE %u", n, srrctl, type);
-    if (REG(card, RDT(n)) != queue->head)
-        x540_complain(card, RULE_TAIL_STALE, "RXDCTL[%u].ENABLE with RDH = %u, RDT = %u", n,
-                      queue->head, REG(card, RDT(n)));
     if (REG(card, DCA_RXCTRL(n)) & DCA_RXCTRL_MBZ)
         x540_complain(card, RULE_DCA_RXCTRL_B12, "DCA_RXCTRL[%u] = 0x%08x: bit 12 is 1", n,
                       REG(card, DCA_RXCTRL(n)));
@@ -100,21 +80,13 @@ static void start(struct x540 *card, uint32_t n)
     struct rx_queue *queue = &card->rxq[n];
     uint32_t srrctl = REG(card, SRRCTL(n)), kb = GET(SRRCTL_BSIZEPKT, srrctl);
 
-    queue->size = (REG(card, RDLEN(n)) & ~127u) / 16;
-    if (queue->size > RING_MAX)
-        queue->size = RING_MAX;
-    check_ring(card, n);
-    queue->base = (uint64_t)REG(card, RDBAH(n)) << 32 | REG(card, RDBAL(n));
-    if (queue->size) {
-        queue->head %= queue->size;
-        queue->tail = REG(card, RDT(n)) % queue->size;
-    } else {
-        queue->head = queue->tail = 0;
-    }
+    x540_ring_start(card, &queue->ring, 'R', n, RDBAL(n));
+    if (queue->ring.size)
+        check_buffer(card, n);
     queue->buffer_bytes = (kb ? kb : 1) * 1024;
     queue->advanced = GET(SRRCTL_DESCTYPE, srrctl) != 0;
     queue->drop = srrctl & SRRCTL_DROP_EN;
-    queue->hung = queue->was_filled = false;
+    queue->was_filled = false;
     move(card, n, QUEUE_STARTING);
 }
 
@@ -123,14 +95,14 @@ void x540_rxq_moved(struct x540 *card)
     for (uint32_t n = 0; n < QUEUES; n++) {
         struct rx_queue *queue = &card->rxq[n];
 
-        if (!bit_test(card->rxq_moving, n) || queue->due > card->now)
+        if (!bit_test(card->rxq_moving, n) || queue->ring.due > card->now)
             continue;
         bit_put(card->rxq_moving, n, false);
-        if (queue->state == QUEUE_STARTING && !card->evil[X540_EVIL_ENABLE_STUCK]) {
-            queue->state = QUEUE_ON;
+        if (queue->ring.state == QUEUE_STARTING && !card->evil[X540_EVIL_ENABLE_STUCK]) {
+            queue->ring.state = QUEUE_ON;
             REG(card, RXDCTL(n)) |= RXDCTL_ENABLE;
-        } else if (queue->state == QUEUE_STOPPING) {
-            queue->state = QUEUE_OFF;
+        } else if (queue->ring.state == QUEUE_STOPPING) {
+            queue->ring.state = QUEUE_OFF;
             REG(card, RXDCTL(n)) &= ~RXDCTL_ENABLE;
         }
     }
@@ -141,7 +113,7 @@ void x540_rxq_moved(struct x540 *card)
 static void rxdctl_write(struct x540 *card, uint32_t n, uint32_t value)
 {
     struct rx_queue *queue = &card->rxq[n];
-    bool on = queue->state == QUEUE_ON || queue->state == QUEUE_STARTING;
+    bool on = x540_ring_is_on(&queue->ring);
     uint32_t enable = REG(card, RXDCTL(n)) & RXDCTL_ENABLE;
 
     REG(card, RXDCTL(n)) = (value & (RXDCTL_RLPML | RXDCTL_RLPML_EN | RXDCTL_SWFLSH | RXDCTL_VME)) |
@@ -158,80 +130,41 @@ static void rxdctl_write(struct x540 *card, uint32_t n, uint32_t value)
 
 /* ---- Registers of a ring ---- */
 
-static bool is_on(const struct rx_queue *queue)
-{
-    return queue->state == QUEUE_ON || queue->state == QUEUE_STARTING;
-}
-
 static void ring_write(struct x540 *card, uint32_t offset, uint32_t value)
 {
     struct rx_queue *queue = &card->rxq[rx_queue_of(offset)];
     char name[32];
 
-    if (is_on(queue)) {
+    if (x540_ring_is_on(&queue->ring)) {
         x540_complain(card, RULE_RING_CHANGED, "%s = 0x%08x while the queue is enabled",
                       x540_register_name(card, offset, name), value);
         return;
     }
     switch (offset & 0x3F) {
     case 0x00:
-        queue->raw_base = value;
+        queue->ring.raw_base = value;
         REG(card, offset) = value & ~127u;
         break;
     case 0x04:
         REG(card, offset) = value;
         break;
     default:
-        queue->raw_length = value;
+        queue->ring.raw_length = value;
         REG(card, offset) = value & 0xFFF80;
         break;
     }
 }
 
-static void tail_write(struct x540 *card, uint32_t offset, uint32_t value)
+static void tail_write(struct x540 *card, uint32_t n, uint32_t value)
 {
-    uint32_t n = rx_queue_of(offset);
     struct rx_queue *queue = &card->rxq[n];
 
-    if (queue->state == QUEUE_ON && queue->size) {
-        if (value >= queue->size) {
-            x540_complain(card, RULE_TAIL_RANGE, "RDT[%u] = %u: the ring has %u descriptors", n,
-                          value, queue->size);
-            return;
-        }
-        if (!card->bus_master)
-            x540_complain(card, RULE_BUS_MASTER_OFF, "RDT[%u] = %u with bus mastering off", n,
-                          value);
-        queue->tail = value;
-        REG(card, offset) = value;
-        queue->was_filled = true;
-        bit_put(card->rx_dry, n, false);
-        if (card->rx_store_frames)
-            x540_rx_drain(card);
+    if (!x540_ring_tail(card, &queue->ring, 'R', n, RDBAL(n), value))
         return;
-    }
-    if (is_on(queue) && !queue->size) { /* no ring: a register and nothing more */
-        REG(card, offset) = value & 0xFFFF;
-        return;
-    }
-    if (value == queue->head) {
-        REG(card, offset) = value;
-        return;
-    }
-    if (queue->state == QUEUE_STARTING)
-        x540_complain(card, RULE_TAIL_EARLY, "RDT[%u] = %u before RXDCTL.ENABLE reads 1", n, value);
-    else
-        x540_complain(card, RULE_TAIL_DISABLED, "RDT[%u] = %u while the queue is off", n, value);
-}
-
-static void head_write(struct x540 *card, uint32_t offset, uint32_t value)
-{
-    uint32_t n = rx_queue_of(offset);
-
-    if (is_on(&card->rxq[n]))
-        x540_complain(card, RULE_HEAD_WRITTEN, "RDH[%u] = %u while the queue is enabled", n, value);
-    else
-        card->rxq[n].head = value & 0xFFFF;
+    queue->was_filled = true;
+    bit_put(card->rx_dry, n, false);
+    if (card->rx_store_frames)
+        x540_rx_drain(card);
 }
 
 static void srrctl_write(struct x540 *card, uint32_t offset, uint32_t value)
@@ -239,7 +172,7 @@ static void srrctl_write(struct x540 *card, uint32_t offset, uint32_t value)
     uint32_t n = rx_queue_of(offset);
     struct rx_queue *queue = &card->rxq[n];
 
-    if (is_on(queue)) {
+    if (x540_ring_is_on(&queue->ring)) {
         if ((REG(card, offset) ^ value) & (SRRCTL_BSIZEPKT | SRRCTL_DESCTYPE))
             x540_complain(card, RULE_RING_CHANGED,
                           "SRRCTL[%u] = 0x%08x (was 0x%08x) while the queue is enabled", n, value,
@@ -365,13 +298,13 @@ void x540_rx_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uint3
 {
     switch (behaviour) {
     case B_RDT:
-        tail_write(card, offset, value);
+        tail_write(card, rx_queue_of(offset), value);
         break;
     case B_RX_RING:
         ring_write(card, offset, value);
         break;
     case B_RDH:
-        head_write(card, offset, value);
+        x540_ring_head(card, &card->rxq[rx_queue_of(offset)].ring, 'R', rx_queue_of(offset), value);
         break;
     case B_RXDCTL:
         rxdctl_write(card, rx_queue_of(offset), value);

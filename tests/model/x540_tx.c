@@ -81,7 +81,7 @@ struct run {
 
 static uint32_t next_index(const struct run *run, uint32_t index)
 {
-    return index + 1 == run->queue->size ? 0 : index + 1;
+    return index + 1 == run->queue->ring.size ? 0 : index + 1;
 }
 
 /* Write DD back, in one go for all that the window has: those in between still are the card's. */
@@ -90,25 +90,25 @@ static void put_done(struct run *run)
     uint32_t n = run->done_to - run->done_from;
 
     if (n)
-        x540_post(run->card, run->queue->base + 16ull * (run->at + run->done_from),
+        x540_post(run->card, run->queue->ring.base + 16ull * (run->at + run->done_from),
                   &run->window[run->done_from], 16 * n, "transmit write-back");
     run->done_from = run->done_to = 0;
 }
 
 static const struct descriptor *peek(struct run *run, uint32_t index)
 {
-    uint32_t n, tail = run->queue->tail;
+    uint32_t n, tail = run->queue->ring.tail;
 
     if (index - run->at < run->got)
         return &run->window[index - run->at];
-    n = tail > index ? tail - index : run->queue->size - index;
+    n = tail > index ? tail - index : run->queue->ring.size - index;
     if (n > WINDOW)
         n = WINDOW;
     put_done(run);
     run->got = 0;
-    if (!x540_fetch(run->card, run->queue->base + 16ull * index, run->window, 16 * n,
+    if (!x540_fetch(run->card, run->queue->ring.base + 16ull * index, run->window, 16 * n,
                     "transmit descriptors")) {
-        run->queue->hung = true;
+        run->queue->ring.hung = true;
         return NULL;
     }
     run->at = index;
@@ -147,7 +147,7 @@ static bool add_data(struct run *run, struct chain *chain, const struct descript
         return true;
     if (!x540_fetch(run->card, given->q0, run->card->tx_packet + TX_HEADROOM + chain->bytes, len,
                     "frame to send")) {
-        run->queue->hung = true;
+        run->queue->ring.hung = true;
         return false;
     }
     chain->bytes += len;
@@ -156,7 +156,7 @@ static bool add_data(struct run *run, struct chain *chain, const struct descript
 
 static void hang(struct run *run, enum x540_rule rule, uint32_t index, uint64_t q1, uint32_t limit)
 {
-    run->queue->hung = true;
+    run->queue->ring.hung = true;
     x540_complain(run->card, rule, "queue %u descriptor %u, q1 = 0x%016llx (limit %u)", run->n,
                   index, (unsigned long long)q1, limit);
 }
@@ -169,7 +169,7 @@ static bool gather(struct run *run, struct chain *chain)
 
     chain->n = chain->bytes = chain->rs_count = 0;
     chain->too_long = false;
-    for (; index != run->queue->tail; index = next_index(run, index)) {
+    for (; index != run->queue->ring.tail; index = next_index(run, index)) {
         const struct descriptor *given = peek(run, index);
         uint64_t q1;
 
@@ -216,7 +216,7 @@ static void set_done(struct run *run, uint32_t index, uint32_t word)
 
     if (at >= run->got) {
         word |= 1;
-        x540_post(run->card, run->queue->base + 16ull * index + 12, &word, 4,
+        x540_post(run->card, run->queue->ring.base + 16ull * index + 12, &word, 4,
                   "transmit write-back");
         return;
     }
@@ -232,10 +232,10 @@ static void report(struct run *run, const struct chain *chain)
 
     queue->since_report += chain->n;
     if (!chain->rs_count) {
-        if (queue->since_report >= queue->size - 1)
+        if (queue->since_report >= queue->ring.size - 1)
             x540_complain(run->card, RULE_TX_NO_RS,
                           "queue %u: %u descriptors without RS in a ring of %u", run->n,
-                          queue->since_report, queue->size);
+                          queue->since_report, queue->ring.size);
         return;
     }
     queue->since_report = 0;
@@ -302,12 +302,12 @@ void x540_tx_queue_run(struct x540 *card, uint32_t n)
     run.card = card;
     run.queue = queue;
     run.n = n;
-    run.head = queue->head;
+    run.head = queue->ring.head;
     run.at = run.got = run.reports = 0;
     run.done_from = run.done_to = 0;
-    run.last_report = run.report_before = queue->head;
+    run.last_report = run.report_before = queue->ring.head;
     card->in_transmit = true;
-    while (queue->state == QUEUE_ON && !queue->hung && x540_tx_gate_open(card) &&
+    while (queue->ring.state == QUEUE_ON && !queue->ring.hung && x540_tx_gate_open(card) &&
            gather(&run, &chain)) {
         result = send(&run, &chain);
         if (card->resets != resets) { /* by the driver, out of a callback */
@@ -318,15 +318,15 @@ void x540_tx_queue_run(struct x540 *card, uint32_t n)
             break;
         queue->segments_sent = 0;
         run.head = chain.end;
-        queue->head = run.head;
+        queue->ring.head = run.head;
         report(&run, &chain);
     }
     card->in_transmit = false;
-    queue->head = run.head;
+    queue->ring.head = run.head;
     if (result == TX_REFUSED)
         x540_plan_at(card, EV_TX_RETRY, (card->target > card->now ? card->target : card->now) +
                                             TX_RETRY_NS);
-    else if (queue->head == queue->tail || queue->hung || x540_tx_gate_open(card))
+    else if (queue->ring.head == queue->ring.tail || queue->ring.hung || x540_tx_gate_open(card))
         bit_put(card->tx_work, n, false); /* done, or nothing to do before the tail moves */
     finish(&run);
 }
@@ -341,7 +341,7 @@ void x540_tx_run(struct x540 *card)
     for (uint32_t i = 0; i < QUEUES; i++) {
         uint32_t n = (first + i) & (QUEUES - 1);
 
-        if (bit_test(card->tx_work, n) && card->txq[n].state == QUEUE_ON)
+        if (bit_test(card->tx_work, n) && card->txq[n].ring.state == QUEUE_ON)
             x540_tx_queue_run(card, n);
     }
 }

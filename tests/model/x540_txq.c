@@ -6,18 +6,13 @@
 
 #include "x540_internal.h"
 
-static bool is_on(const struct tx_queue *queue)
-{
-    return queue->state == QUEUE_ON || queue->state == QUEUE_STARTING;
-}
-
 static void plan_moves(struct x540 *card)
 {
     uint64_t first = NEVER;
 
     for (uint32_t n = 0; n < QUEUES; n++)
-        if (bit_test(card->txq_moving, n) && card->txq[n].due < first)
-            first = card->txq[n].due;
+        if (bit_test(card->txq_moving, n) && card->txq[n].ring.due < first)
+            first = card->txq[n].ring.due;
     if (first != NEVER)
         x540_plan_at(card, EV_TXQ, first);
 }
@@ -26,40 +21,14 @@ static void move(struct x540 *card, uint32_t n, enum queue_state to)
 {
     struct tx_queue *queue = &card->txq[n];
 
-    queue->state = (uint8_t)to;
-    queue->due = card->now + card->config.enable_ns;
+    x540_ring_move(card, &queue->ring, to);
     bit_put(card->txq_moving, n, true);
     bit_put(card->tx_work, n, false);
-    if (queue->due < card->due[EV_TXQ])
-        x540_plan_at(card, EV_TXQ, queue->due);
+    if (queue->ring.due < card->due[EV_TXQ])
+        x540_plan_at(card, EV_TXQ, queue->ring.due);
 }
 
 /* ---- Rules at enable ---- */
-
-static void check_ring(struct x540 *card, uint32_t n)
-{
-    struct tx_queue *queue = &card->txq[n];
-
-    if (!card->loaded)
-        x540_complain(card, RULE_DMA_NOT_READY, "TXDCTL[%u].ENABLE with RDRXCTL.DMAIDONE = 0", n);
-    if (!card->bus_master)
-        x540_complain(card, RULE_BUS_MASTER_OFF, "TXDCTL[%u].ENABLE with bus mastering off", n);
-    if (!queue->size) {
-        x540_complain(card, RULE_RING_EMPTY, "TXDCTL[%u].ENABLE with TDLEN = 0x%08x", n,
-                      queue->raw_length);
-        return;
-    }
-    if (queue->raw_base & 127)
-        x540_complain(card, RULE_RING_BASE, "TDBAL[%u] = 0x%08x: not 128-byte aligned", n,
-                      queue->raw_base);
-    if ((queue->raw_length & 127) || queue->raw_length > RING_MAX * 16)
-        x540_complain(card, RULE_RING_LENGTH,
-                      "TDLEN[%u] = 0x%08x: expected a multiple of 128, at most 0x%x", n,
-                      queue->raw_length, RING_MAX * 16);
-    if (REG(card, TDT(n)) != queue->head)
-        x540_complain(card, RULE_TAIL_STALE, "TXDCTL[%u].ENABLE with TDH = %u, TDT = %u", n,
-                      queue->head, REG(card, TDT(n)));
-}
 
 static void check_report(struct x540 *card, uint32_t n, uint32_t txdctl)
 {
@@ -118,23 +87,12 @@ static void start(struct x540 *card, uint32_t n, uint32_t txdctl)
                       n, txdctl, REG(card, DMATXCTL));
         return; /* and the queue does not start */
     }
-    queue->size = (REG(card, TDLEN(n)) & ~127u) / 16;
-    if (queue->size > RING_MAX)
-        queue->size = RING_MAX;
-    check_ring(card, n);
+    x540_ring_start(card, &queue->ring, 'T', n, TDBAL(n));
     check_report(card, n, txdctl);
     check_buffers(card);
-    queue->base = (uint64_t)REG(card, TDBAH(n)) << 32 | REG(card, TDBAL(n));
-    if (queue->size) {
-        queue->head %= queue->size;
-        queue->tail = REG(card, TDT(n)) % queue->size;
-    } else {
-        queue->head = queue->tail = 0;
-    }
     queue->head_mode = tdwbal & TDWBAL_ENABLE;
     queue->head_ok = !(tdwbal & 0xC);
     queue->head_at = (uint64_t)REG(card, TDWBAH(n)) << 32 | (tdwbal & ~3u);
-    queue->hung = false;
     queue->since_report = queue->segments_sent = 0;
     queue->context[0].valid = queue->context[1].valid = false;
     move(card, n, QUEUE_STARTING);
@@ -145,15 +103,15 @@ void x540_txq_moved(struct x540 *card)
     for (uint32_t n = 0; n < QUEUES; n++) {
         struct tx_queue *queue = &card->txq[n];
 
-        if (!bit_test(card->txq_moving, n) || queue->due > card->now)
+        if (!bit_test(card->txq_moving, n) || queue->ring.due > card->now)
             continue;
         bit_put(card->txq_moving, n, false);
-        if (queue->state == QUEUE_STARTING && !card->evil[X540_EVIL_ENABLE_STUCK]) {
-            queue->state = QUEUE_ON;
+        if (queue->ring.state == QUEUE_STARTING && !card->evil[X540_EVIL_ENABLE_STUCK]) {
+            queue->ring.state = QUEUE_ON;
             REG(card, TXDCTL(n)) |= TXDCTL_ENABLE;
-            bit_put(card->tx_work, n, queue->head != queue->tail);
-        } else if (queue->state == QUEUE_STOPPING) {
-            queue->state = QUEUE_OFF;
+            bit_put(card->tx_work, n, queue->ring.head != queue->ring.tail);
+        } else if (queue->ring.state == QUEUE_STOPPING) {
+            queue->ring.state = QUEUE_OFF;
             REG(card, TXDCTL(n)) &= ~TXDCTL_ENABLE;
         }
     }
@@ -167,13 +125,13 @@ static void txdctl_write(struct x540 *card, uint32_t n, uint32_t value)
 
     REG(card, TXDCTL(n)) = (value & 0x047F7F7F) | enable;
     if (value & TXDCTL_ENABLE) {
-        if (!is_on(queue))
+        if (!x540_ring_is_on(&queue->ring))
             start(card, n, value);
-    } else if (is_on(queue)) {
-        if (queue->head != queue->tail)
+    } else if (x540_ring_is_on(&queue->ring)) {
+        if (queue->ring.head != queue->ring.tail)
             x540_complain(card, RULE_TX_DISABLE_BUSY,
-                          "TXDCTL[%u].ENABLE cleared with TDH = %u, TDT = %u", n, queue->head,
-                          queue->tail);
+                          "TXDCTL[%u].ENABLE cleared with TDH = %u, TDT = %u", n, queue->ring.head,
+                          queue->ring.tail);
         move(card, n, QUEUE_STOPPING);
     }
 }
@@ -185,18 +143,18 @@ static void ring_write(struct x540 *card, uint32_t offset, uint32_t value)
     struct tx_queue *queue = &card->txq[tx_queue_of(offset)];
     char name[32];
 
-    if (is_on(queue)) {
+    if (x540_ring_is_on(&queue->ring)) {
         x540_complain(card, RULE_RING_CHANGED, "%s = 0x%08x while the queue is enabled",
                       x540_register_name(card, offset, name), value);
         return;
     }
     switch (offset & 0x3F) {
     case 0x00:
-        queue->raw_base = value;
+        queue->ring.raw_base = value;
         value &= ~127u;
         break;
     case 0x08:
-        queue->raw_length = value;
+        queue->ring.raw_length = value;
         value &= 0xFFF80;
         break;
     case 0x38:
@@ -206,68 +164,34 @@ static void ring_write(struct x540 *card, uint32_t offset, uint32_t value)
     REG(card, offset) = value;
 }
 
-static void tail_write(struct x540 *card, uint32_t offset, uint32_t value)
+static void tail_write(struct x540 *card, uint32_t n, uint32_t value)
 {
-    uint32_t n = tx_queue_of(offset);
     struct tx_queue *queue = &card->txq[n];
 
-    if (queue->state == QUEUE_ON && queue->size) {
-        if (value >= queue->size) {
-            x540_complain(card, RULE_TAIL_RANGE, "TDT[%u] = %u: the ring has %u descriptors", n,
-                          value, queue->size);
-            return;
-        }
-        if (!card->bus_master)
-            x540_complain(card, RULE_BUS_MASTER_OFF, "TDT[%u] = %u with bus mastering off", n,
-                          value);
-        if (REG(card, RTTDCS) & RTTDCS_ARBDIS)
-            x540_complain(card, RULE_ARBDIS_LEFT, "TDT[%u] = %u with RTTDCS.ARBDIS = 1", n, value);
-        if (!(REG(card, CTRL_EXT) & CTRL_EXT_DRV_LOAD))
-            x540_complain(card, RULE_DRV_LOAD, "TDT[%u] = %u with CTRL_EXT = 0x%08x: DRV_LOAD is 0",
-                          n, value, REG(card, CTRL_EXT));
-        queue->tail = value;
-        REG(card, offset) = value;
-        if (queue->head != value) {
-            bit_put(card->tx_work, n, true);
-            x540_tx_queue_run(card, n);
-        }
+    if (!x540_ring_tail(card, &queue->ring, 'T', n, TDBAL(n), value))
         return;
+    if (REG(card, RTTDCS) & RTTDCS_ARBDIS)
+        x540_complain(card, RULE_ARBDIS_LEFT, "TDT[%u] = %u with RTTDCS.ARBDIS = 1", n, value);
+    if (!(REG(card, CTRL_EXT) & CTRL_EXT_DRV_LOAD))
+        x540_complain(card, RULE_DRV_LOAD, "TDT[%u] = %u with CTRL_EXT = 0x%08x: DRV_LOAD is 0", n,
+                      value, REG(card, CTRL_EXT));
+    if (queue->ring.head != value) {
+        bit_put(card->tx_work, n, true);
+        x540_tx_queue_run(card, n);
     }
-    if (is_on(queue) && !queue->size) {
-        REG(card, offset) = value & 0xFFFF;
-        return;
-    }
-    if (value == queue->head) {
-        REG(card, offset) = value;
-        return;
-    }
-    if (queue->state == QUEUE_STARTING)
-        x540_complain(card, RULE_TAIL_EARLY, "TDT[%u] = %u before TXDCTL.ENABLE reads 1", n, value);
-    else
-        x540_complain(card, RULE_TAIL_DISABLED, "TDT[%u] = %u while the queue is off", n, value);
-}
-
-static void head_write(struct x540 *card, uint32_t offset, uint32_t value)
-{
-    uint32_t n = tx_queue_of(offset);
-
-    if (is_on(&card->txq[n]))
-        x540_complain(card, RULE_HEAD_WRITTEN, "TDH[%u] = %u while the queue is enabled", n, value);
-    else
-        card->txq[n].head = value & 0xFFFF;
 }
 
 void x540_tx_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uint32_t value)
 {
     switch (behaviour) {
     case B_TDT:
-        tail_write(card, offset, value);
+        tail_write(card, tx_queue_of(offset), value);
         break;
     case B_TX_RING:
         ring_write(card, offset, value);
         break;
     case B_TDH:
-        head_write(card, offset, value);
+        x540_ring_head(card, &card->txq[tx_queue_of(offset)].ring, 'T', tx_queue_of(offset), value);
         break;
     case B_TXDCTL:
         txdctl_write(card, tx_queue_of(offset), value);

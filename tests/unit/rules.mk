@@ -6,7 +6,7 @@
 #
 # Objects are shared between tests. -Itests/host comes first, so that hardware headers are the fakes.
 
-MODEL := $(filter-out tests/model/x540_qemu.c,$(wildcard tests/model/*.c))
+MODEL := $(MODEL_SRCS)
 # The stack, which many tests need whole.
 STACK := net/netif.c net/netif_ip.c net/reass.c net/services.c net/arp.c net/ip.c net/icmp.c \
     net/udp.c net/csum.c
