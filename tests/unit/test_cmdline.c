@@ -148,57 +148,50 @@ static void judge__good_line__says_nothing(void **state)
     assert_string_equal(said, "");
 }
 
-/* `why` is NULL where nothing is said: it has an effect, or what is wrong has been said already. */
 static void is_idle__last_parameter__says_why_it_has_no_effect(void **state)
 {
-#define GENERATE "with app=echo: it is for app=generate"
-#define ADDRESS "without an address (port#.ip=)"
+#define IP0 "port0.ip=192.0.2.1/24 "
+#define IP1 "port1.ip=192.0.2.1/24 "
     static const struct {
         const char *app;
         unsigned ports_n;
-        const char *line, *why;
+        const char *why; /* NULL: nothing is said, for it has an effect, or was found wrong already */
+        const char *lines[8];
     } rows[] = {
-        {"echo", 2, "rate=1k", GENERATE},
-        {"echo", 2, "size=64", GENERATE},
-        {"echo", 2, "flows=2", GENERATE},
-        {"echo", 2, "count=3", GENERATE},
-        {"echo", 2, "duration=1s", GENERATE},
-        {"echo", 2, "dst=192.0.2.1", GENERATE},
-        {"echo", 2, "dstmac=52:54:00:00:00:01", GENERATE},
-        {"echo", 2, "ports=0", GENERATE},
-        {"generate", 2, "rate=1k", NULL},
-        {"generate", 2, "dstmac=52:54:00:00:00:01", NULL},
-        {"echo", 2, "app=echo route=10.0.0.0/8,reject", "with app=echo: it is for app=route"},
-        {"route", 2, "app=route route=10.0.0.0/8,reject", NULL},
-        {"generate", 2, "port0.ip=192.0.2.1/24 port0.mtu=600",
-         "with app=generate: it is for app=route"},
-        {"route", 2, "port0.ip=192.0.2.1/24 port0.mtu=600", NULL},
-        {"echo", 0, "cpus=2", NULL},
-        {"echo", 2, "route=nonsense", NULL},
-        {"echo", 2, "colour=blue", NULL},
-        {"echo", 2, "port2.ip=192.0.2.1/24", "with 2 ports"},
-        {"echo", 2, "port1.ip=192.0.2.1/24", NULL},
-        {"echo", 12, "port12.state=down", "with 12 ports"},
-        {"echo", 13, "port12.state=down", NULL},
-        {"echo", 2, "port0.ip=192.0.2.1/24 port1.gw=192.0.2.2", ADDRESS},
-        {"echo", 2, "port1.ip=192.0.2.1/24 port1.gw=192.0.2.2", NULL},
-        {"echo", 12, "port11.ip=192.0.2.1/24 port1.vlan=7", ADDRESS},
-        {"echo", 2, "port1.ip=x port1.vlan=7", ADDRESS},
-        {"echo", 2, "twamp=862", ADDRESS},
-        {"echo", 2, "port1.ip=192.0.2.1/24 twamp=862", NULL},
+        {"echo", 2, "with app=echo: it is for app=generate",
+         {"rate=1k", "size=64", "flows=2", "count=3", "duration=1s", "dst=192.0.2.1",
+          "dstmac=52:54:00:00:00:01", "ports=0"}},
+        {"generate", 2, NULL,
+         {"rate=1k", "size=64", "flows=2", "count=3", "duration=1s", "dst=192.0.2.1",
+          "dstmac=52:54:00:00:00:01", "ports=0"}},
+        {"echo", 2, "with app=echo: it is for app=route", {"app=echo route=10.0.0.0/8,reject"}},
+        {"generate", 2, "with app=generate: it is for app=route", {IP0 "port0.mtu=600"}},
+        {"route", 2, NULL, {"app=route route=10.0.0.0/8,reject", IP0 "port0.mtu=600"}},
+        {"echo", 2, "with 2 ports", {"port2.ip=192.0.2.1/24"}},
+        {"echo", 12, "with 12 ports", {"port12.state=down"}},
+        {"echo", 13, NULL, {"port12.state=down"}},
+        {"echo", 2, "without an address (port#.ip=)",
+         {IP0 "port1.gw=192.0.2.2", "port1.ip=x port1.vlan=7", "twamp=862"}},
+        {"echo", 12, "without an address (port#.ip=)", {"port11.ip=192.0.2.1/24 port1.vlan=7"}},
+        {"echo", 2, NULL,
+         {IP1, IP1 "port1.gw=192.0.2.2", IP1 "twamp=862", "route=nonsense", "colour=blue"}},
+        {"echo", 0, NULL, {"cpus=2"}},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char text[128], expected[128];
-        parse(rows[i].line);
-        bool is_idle = cmdline_is_idle(&c, c.n - 1, rows[i].app, rows[i].ports_n, text, sizeof text);
-        if (is_idle != (rows[i].why != NULL))
-            fail_msg("app=%s, %u ports: %s: %d", rows[i].app, rows[i].ports_n, rows[i].line, is_idle);
-        if (!is_idle)
-            continue;
-        snprintf(expected, sizeof expected, "%s= has no effect %s", c.params[c.n - 1].key, rows[i].why);
-        assert_string_equal(text, expected);
-    }
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++)
+        for (size_t i = 0; i < 8 && rows[r].lines[i]; i++) {
+            char text[128], expected[128];
+            parse(rows[r].lines[i]);
+            bool is_idle =
+                cmdline_is_idle(&c, c.n - 1, rows[r].app, rows[r].ports_n, text, sizeof text);
+            if (is_idle != (rows[r].why != NULL))
+                fail_msg("app=%s: %s: %d", rows[r].app, rows[r].lines[i], is_idle);
+            if (!is_idle)
+                continue;
+            snprintf(expected, sizeof expected, "%s= has no effect %s", c.params[c.n - 1].key,
+                     rows[r].why);
+            assert_string_equal(text, expected);
+        }
 }
 
 static void judge__unknown_keys__name_the_nearest(void **state)
