@@ -13,8 +13,8 @@
 #include "kernel/shell.h"
 #include "kernel/str.h"
 
-#define OUT_BYTES 32768u          /* a power of two */
-#define OUT_BUSY  (OUT_BYTES / 2) /* fuller than this, no command is begun */
+#define OUT_BYTES 131072u /* a power of two; the longest fits: `show iommu -j` of all ports and cores */
+#define OUT_BUSY  16384u  /* fuller than this, no command is begun */
 #define IN_MAX    16u             /* bytes a round, as many as a UART's FIFO holds */
 #define ROUND_NS  100000u
 

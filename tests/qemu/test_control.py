@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The running machine by command: stop and start under load with an exact ledger, and a boot line
 from `show config` that makes the same machine again."""
+import json
 import logging
 import threading
 import time
@@ -232,3 +233,16 @@ def test_neighbours_and_counters_are_cleared_and_the_ledger_is_not(boot):
     assert balanced(machine)["received"] >= 2
     answers_udp(machine, "192.0.2.1")
     assert machine.ports()[0]["rx_packets"] >= 1
+
+
+def test_the_longest_listing_comes_whole(boot):
+    """As many ports and cores as there can be, and what each may touch: more than any other command
+    prints."""
+    machine = boot("app=forward", wires=8, cores=16, memory_mb=4096, iommu=True, links=False)
+    lines = machine.run("show iommu -j").splitlines()
+    assert sum(map(len, lines)) > 64 << 10
+    rows = [json.loads(line) for line in lines]
+    ports = [sum(row.get("port") == port for row in rows) for port in range(8)]
+    assert min(ports) == max(ports) > 16, ports
+    assert sum("interrupt" in row for row in rows) >= 8 * 17
+    assert machine.poweroff() == 0
