@@ -20,6 +20,35 @@ COMMAND_MEMORY, COMMAND_MASTER = 2, 4
 SLEEP = bytes(0xFFF0) + b"\xfa\xf4\xeb\xfd" + bytes(12)
 
 
+class Protocol:
+    """QEMU's qtest protocol: give `options` to its command line and let it inherit `theirs`, which is
+    closed then."""
+
+    def __init__(self):
+        self._ours, self.theirs = socket.socketpair()
+        self._ours.settimeout(PATIENCE_S)
+        self._lines = self._ours.makefile("r", encoding="ascii")
+        self.options = ["-chardev", f"socket,id=qtest,fd={self.theirs.fileno()}",
+                        "-qtest", "chardev:qtest", "-qtest-log", "/dev/null"]
+
+    def __call__(self, *words):
+        """One command. Returns what follows OK."""
+        self._ours.sendall((" ".join(str(word) for word in words) + "\n").encode())
+        try:
+            while (line := self._lines.readline()).startswith("IRQ"):
+                pass
+        except OSError:
+            line = ""
+        if not line:
+            raise Failure(f"QEMU ended, or hung, at {words}")
+        if not line.startswith("OK"):
+            raise Failure(f"{words}: {line.strip()}")
+        return line[3:].strip()
+
+    def close(self):
+        self._ours.close()
+
+
 class Qtest:
     """Start it with the card's further properties (",name=value"). self.wire is the far end of the
     card's wire, one frame a datagram."""
@@ -28,16 +57,15 @@ class Qtest:
         os.makedirs(folder, exist_ok=True)
         self.folder = folder
         self.qmp = Monitor()
-        self._test, theirs = socket.socketpair()
+        self._protocol = Protocol()
         self.wire, wire_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.wire.settimeout(PATIENCE_S)
-        fds = [theirs.fileno(), self.qmp.theirs.fileno(), wire_theirs.fileno()]
+        fds = [self._protocol.theirs.fileno(), self.qmp.theirs.fileno(), wire_theirs.fileno()]
         with open(f"{folder}/sleep.bin", "wb") as f:
             f.write(SLEEP)
         command = ["qemu-system-x86_64", "-accel", "tcg", "-M", "q35,kernel-irqchip=split",
                    "-bios", f"{folder}/sleep.bin", "-m", "64", "-nodefaults", "-display", "none", "-plugin", MODEL,
-                   "-chardev", f"socket,id=qtest,fd={fds[0]}", "-qtest", "chardev:qtest",
-                   "-qtest-log", "/dev/null",
+                   *self._protocol.options,
                    "-chardev", f"socket,id=monitor,fd={fds[1]}",
                    "-mon", "chardev=monitor,mode=control"]
         if iommu:
@@ -49,10 +77,8 @@ class Qtest:
         with open(f"{folder}/qemu.log", "wb") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors,
                                             stderr=errors, pass_fds=fds, cwd=ROOT)
-        theirs.close()
+        self._protocol.theirs.close()
         wire_theirs.close()
-        self._test.settimeout(PATIENCE_S)
-        self._lines = self._test.makefile("r", encoding="ascii")
         try:
             self.qmp.started()
         except Failure:
@@ -61,19 +87,10 @@ class Qtest:
 
     def __call__(self, *words):
         """One command of the protocol. Returns what follows OK."""
-        self._test.sendall((" ".join(str(w) for w in words) + "\n").encode())
-        while True:
-            try:
-                line = self._lines.readline()
-            except OSError:
-                line = ""
-            if not line:
-                raise Failure(f"QEMU ended, or hung, at {words}: {self.errors()[-2000:]}")
-            answer = line.split()
-            if answer[0] == "OK":
-                return answer[1] if len(answer) > 1 else None
-            if answer[0] != "IRQ":
-                raise Failure(f"{words}: {line}")
+        try:
+            return self._protocol(*words)
+        except Failure as failure:
+            raise Failure(f"{failure}: {self.errors()[-2000:]}") from None
 
     # ---- the processor's view ----
 
@@ -141,6 +158,6 @@ class Qtest:
 
     def stop(self):
         end_process(self.process)
-        for end in (self._test, self.wire):
+        for end in (self._protocol, self.wire):
             end.close()
         self.qmp.close()

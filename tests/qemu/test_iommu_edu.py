@@ -3,12 +3,12 @@
 the image keeps, at every place where the evil port tries, while the processors stand still for good
 after a panic: so all of memory can be compared before and after. (That such faults are told in words
 shows test_iommu.py, where the image itself drives edu.) Registers of edu: QEMU's docs/specs/edu."""
-import socket
 import time
 
 import pytest
 
-from machine import PATIENCE_S, Failure
+from machine import PATIENCE_S
+from qtest import Protocol
 from test_iommu import (CELL, KERNEL, MESSAGES, PAGE, READ, UNITS, WRITE, boot,  # noqa: F401
                         exchange, memory, page_tables, show, targets)
 
@@ -25,16 +25,13 @@ class Burglar:
     """A machine that has forwarded frames, then panicked, and the edu device in it."""
 
     def __init__(self, boot, unit):
-        ours, theirs = socket.socketpair()
-        self._ask, self._answers = ours, ours.makefile("r", encoding="ascii")
-        ours.settimeout(PATIENCE_S)
+        self.qtest = Protocol()
         options = {"iommu": UNITS[unit]} if unit else {}
         self.machine = boot("app=forward panic=halt", memory_mb=MEGABYTES, cores=2, **options,
-                            inherit=[theirs.fileno()],
+                            inherit=[self.qtest.theirs.fileno()],
                             extra=["-device", f"edu,addr={SLOT:#x}.0,dma_mask=0xffffffffffffffff",
-                                   "-chardev", f"socket,id=qtest,fd={theirs.fileno()}",
-                                   "-qtest", "chardev:qtest", "-qtest-log", "/dev/null"])
-        theirs.close()
+                                   *self.qtest.options])
+        self.qtest.theirs.close()
         exchange(self.machine)
         self.ports = show(self.machine)[1] if unit else {}
         self.machine.qmp("human-monitor-command", command_line="mce 0 3 0xa400000000000145 5 0x12345000 0")
@@ -43,31 +40,21 @@ class Burglar:
         bar = self.get("readl", CONFIG + 0x10) & ~0xF
         self.registers = bar
         assert self.get("readl", CONFIG) == 0x11E81234 and bar != 0
-        self("writew", CONFIG + 4, 6)  # it may decode, and master the bus
+        self.qtest("writew", CONFIG + 4, 6)  # it may decode, and master the bus
         if unit:
             self.record = UNIT + 16 * (self.get("readq", UNIT + 8) >> 24 & 0x3FF)
             self.fault()
 
-    def __call__(self, *words):
-        """One command of QEMU's qtest protocol. Returns what follows OK."""
-        self._ask.sendall((" ".join(str(word) for word in words) + "\n").encode())
-        line = self._answers.readline()
-        while line.startswith("IRQ"):
-            line = self._answers.readline()
-        if not line.startswith("OK"):
-            raise Failure(f"{words}: {line!r}")
-        return line[3:].strip()
-
     def get(self, *words):
-        return int(self(*words), 16)
+        return int(self.qtest(*words), 16)
 
     def fault(self):
         """(source, page, type, reason) that the unit has recorded, which is then taken away; or None."""
         low, high = self.get("readq", self.record), self.get("readq", self.record + 8)
         if not high >> 63:
             return None
-        self("writel", self.record + 12, 1 << 31)
-        self("writel", UNIT + 0x34, 1)
+        self.qtest("writel", self.record + 12, 1 << 31)
+        self.qtest("writel", UNIT + 0x34, 1)
         return high & 0xFFFF, low, high >> 62 & 1, high >> 32 & 0xFF
 
     def attempt(self, address, flags):
@@ -75,7 +62,7 @@ class Burglar:
         for register, value in ((DMA_FROM, address if flags == READ else BUFFER),
                                 (DMA_TO, address if flags == WRITE else BUFFER),
                                 (DMA_COUNT, CELL), (DMA_COMMAND, 1 | (2 if flags == WRITE else 0))):
-            self("writeq", self.registers + register, value)
+            self.qtest("writeq", self.registers + register, value)
         limit = time.monotonic() + PATIENCE_S
         while self.get("readq", self.registers + DMA_COMMAND) & 1:
             assert time.monotonic() < limit, f"edu is not done with {address:#x}"
