@@ -344,15 +344,16 @@ class Machine:
         self.send(line + "\r")
         start = self._mark
         while True:
-            end = self.expect(r"\n(?=ferrule> )", timeout_s).start()
+            end = self.expect(r"\n(?=ferrule> )", timeout_s).end()
             self.expect(r"ferrule> ", 5)
             text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", self.console_text[start:end]).replace("\r", "")
-            # A line of the log draws the prompt anew, with what of the line was typed by then. (Of long
-            # lines the console shows a part only.)
-            if line in text or len(line) > 60:
-                break
-        text = text.split(line, 1)[1] if line and line in text else text
-        return "\n".join(text.split("\n")[1:])
+            # A line of the log takes the place of what was typed by then, and the prompt is drawn anew
+            # with it: the command has begun where its line has an end. (Of long lines the console
+            # shows a part only.)
+            if line + "\n" in text:
+                return text.split(line + "\n", 1)[1].removesuffix("\n")
+            if len(line) > 60:
+                return text.split("\n", 1)[1].removesuffix("\n")
 
     def json(self, line, timeout_s=PATIENCE_S):
         """The objects that a -j command printed."""
