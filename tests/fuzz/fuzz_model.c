@@ -279,7 +279,7 @@ static struct x540 *new_card(struct world *w, enum x540_kind kind)
     static uint8_t fresh[4][offsetof(struct x540, row)];
     static bool made[4];
     struct x540_config config = {.kind = kind, .mac = {2, 0, 0, 0, 0, 1}, .link_at_start = true};
-    struct x540_env env = {w, dma_read, dma_write, interrupt, frame_out};
+    struct x540_env env = {w, dma_read, dma_write, dma_write, interrupt, frame_out};
 
     if (!card && !(card = x540_create(&config, &env)))
         abort();

@@ -372,7 +372,7 @@ unsigned machine_add_card(const struct x540_config *config)
         .lan_id = i & 1,
         .link_at_start = true,
     };
-    const struct x540_env env = {card, dma_read, dma_write, interrupt, frame_out};
+    const struct x540_env env = {card, dma_read, dma_write, dma_write, interrupt, frame_out};
 
     if (i == MACHINE_CARDS)
         abort();

@@ -52,8 +52,8 @@ struct x540 *x540_create(const struct x540_config *config, const struct x540_env
 {
     struct x540 *card;
 
-    if (!config || !env || !env->dma_read || !env->dma_write || !env->interrupt ||
-        !env->frame_out || config->lan_id > 1 || (unsigned)config->kind > X540_X550)
+    if (!config || !env || !env->dma_read || !env->dma_write || !env->dma_words ||
+        !env->interrupt || !env->frame_out || config->lan_id > 1 || (unsigned)config->kind > X540_X550)
         return NULL;
     card = calloc(1, sizeof(*card));
     if (!card)
@@ -227,18 +227,24 @@ bool x540_fetch(struct x540 *card, uint64_t addr, void *to, uint32_t len, const 
     return false;
 }
 
-/* Writes are posted: nobody tells the card that one was lost. */
+static bool told(struct x540 *card, bool ok, uint64_t addr, uint32_t len, const char *what)
+{
+    card->in_dma = false;
+    if (!ok)
+        refused(card, "write", addr, len, what);
+    return ok;
+}
+
 bool x540_post(struct x540 *card, uint64_t addr, const void *from, uint32_t len, const char *what)
 {
-    bool ok;
-
     card->in_dma = true;
-    ok = card->env.dma_write(card->env.opaque, addr, from, len);
-    card->in_dma = false;
-    if (ok)
-        return true;
-    refused(card, "write", addr, len, what);
-    return false;
+    return told(card, card->env.dma_write(card->env.opaque, addr, from, len), addr, len, what);
+}
+
+bool x540_post_words(struct x540 *card, uint64_t addr, const void *from, uint32_t len, const char *what)
+{
+    card->in_dma = true;
+    return told(card, card->env.dma_words(card->env.opaque, addr, from, len), addr, len, what);
 }
 
 void x540_set_bus_master(struct x540 *card, bool enabled)

@@ -24,13 +24,17 @@ struct x540; /* one port */
 #define X540_INTX 0xFFFFu         /* the vector number that stands for the legacy line (or MSI) */
 #define X540_FRAME_MAX 16384u     /* the largest frame, CRC not included, in either direction */
 
-/* The four callbacks. opaque is handed back unchanged. */
+/* The callbacks. opaque is handed back unchanged. */
 struct x540_env {
     void *opaque;
     /* Read or write len bytes of the host's memory at the bus address. false: refused (no such
      * memory, or the IOMMU said no); for a read the buffer's content is then undefined. */
     bool (*dma_read)(void *opaque, uint64_t addr, void *to, uint32_t len);
     bool (*dma_write)(void *opaque, uint64_t addr, const void *from, uint32_t len);
+    /* The same for what software polls, descriptors and head words: an aligned word of 4 bytes, or
+     * aligned words of 8. Where software runs meanwhile, each must be stored once and in their
+     * order, as a bus does it: a second store would undo what software has made of the first. */
+    bool (*dma_words)(void *opaque, uint64_t addr, const void *from, uint32_t len);
     /* MSI-X: vector 0..63 and asserted = true, one message each call. Legacy line or MSI:
      * vector X540_INTX, called at each change of level. */
     void (*interrupt)(void *opaque, uint32_t vector, bool asserted);

@@ -280,7 +280,10 @@ void x540_plan_never(struct x540 *card, enum event event);
 /* DMA as the card makes it: refused without bus mastering, with GIO_DIS in effect, after removal. */
 bool x540_dma_allowed(const struct x540 *card);
 bool x540_fetch(struct x540 *card, uint64_t addr, void *to, uint32_t len, const char *what);
+/* Writes are posted: nobody tells the card that one was lost. Frames; then what software polls. */
 bool x540_post(struct x540 *card, uint64_t addr, const void *from, uint32_t len, const char *what);
+bool x540_post_words(struct x540 *card, uint64_t addr, const void *from, uint32_t len,
+                     const char *what);
 /* A name for messages: "RXDCTL[3]". Static storage is not used: the caller lends the buffer. */
 const char *x540_register_name(const struct x540 *card, uint32_t offset, char name[32]);
 /* Deterministic junk for memories that hold nothing defined after power-on. */

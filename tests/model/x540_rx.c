@@ -37,9 +37,9 @@ static void put_back(struct x540 *card, uint64_t address, const struct descripto
                      bool advanced)
 {
     if (advanced)
-        x540_post(card, address, done, 16, "receive write-back");
+        x540_post_words(card, address, done, 16, "receive write-back");
     else /* the legacy write-back leaves the address word alone */
-        x540_post(card, address + 8, &done->q1, 8, "receive write-back");
+        x540_post_words(card, address + 8, &done->q1, 8, "receive write-back");
 }
 
 void x540_rx_flush_held(struct x540 *card)
@@ -61,8 +61,8 @@ void x540_rx_flush_line(struct x540 *card)
         return;
     card->line_count = 0;
     card->line_tells = card->line_hurries = false;
-    x540_post(card, card->rxq[queue].ring.base + 16ull * card->line_first, card->line_done, 16 * n,
-              "receive write-back");
+    x540_post_words(card, card->rxq[queue].ring.base + 16ull * card->line_first, card->line_done,
+                    16 * n, "receive write-back");
     if (tells)
         x540_intr_rx(card, queue, hurries);
 }

@@ -90,8 +90,8 @@ static void put_done(struct run *run)
     uint32_t n = run->done_to - run->done_from;
 
     if (n)
-        x540_post(run->card, run->queue->ring.base + 16ull * (run->at + run->done_from),
-                  &run->window[run->done_from], 16 * n, "transmit write-back");
+        x540_post_words(run->card, run->queue->ring.base + 16ull * (run->at + run->done_from),
+                        &run->window[run->done_from], 16 * n, "transmit write-back");
     run->done_from = run->done_to = 0;
 }
 
@@ -216,8 +216,8 @@ static void set_done(struct run *run, uint32_t index, uint32_t word)
 
     if (at >= run->got) {
         word |= 1;
-        x540_post(run->card, run->queue->ring.base + 16ull * index + 12, &word, 4,
-                  "transmit write-back");
+        x540_post_words(run->card, run->queue->ring.base + 16ull * index + 12, &word, 4,
+                        "transmit write-back");
         return;
     }
     run->window[at].q1 |= Q1_DD;
@@ -255,7 +255,7 @@ static void write_head(struct run *run, uint32_t value)
     if (card->evil[X540_EVIL_HEAD_JUMP])
         value = (uint32_t)card->evil[X540_EVIL_HEAD_JUMP];
     if (run->queue->head_ok && !card->evil[X540_EVIL_HEAD_STUCK])
-        x540_post(card, run->queue->head_at, &value, 4, "head write-back");
+        x540_post_words(card, run->queue->head_at, &value, 4, "head write-back");
 }
 
 /* Tell the host how far the run came. With relaxed ordering two head write-backs may overtake each

@@ -9,11 +9,13 @@ function, of the machine and by unplugging; the cable; back-pressure; short and 
 mode by QMP; wild register writes while frames come.
 """
 import random
+import re
+import subprocess
 import time
 
 import pytest
 
-from machine import PATIENCE_S, Failure
+from machine import PATIENCE_S, ROOT, Failure
 from qtest import BAR0, BAR4, COMMAND_MEMORY, Qtest
 
 # Memory of the machine, by hand.
@@ -332,6 +334,25 @@ def test_complaints_can_be_forgotten(start):
     assert card.complaints() == {}
     card("writeb", BAR0 + 1, 0)
     assert "access-size" in card.complaints()
+
+
+def test_descriptors_are_stored_and_not_copied(boot, folder, monkeypatch):
+    """memcpy may store a byte twice. A core that sees a descriptor done between the two makes it another,
+    and the second store undoes that: of some hundred thousand frames two were lost so."""
+    copies = f"{folder}/copies.so"
+    subprocess.run(["gcc", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
+                    "-o", copies, f"{ROOT}/tests/qemu/copies.c"], check=True)
+    with monkeypatch.context() as around:
+        around.setenv("LD_PRELOAD", copies)
+        machine = boot("app=forward")
+    frames = [bytes([2, 0, 0, 0, 0, i]) * 2 + b"\x88\xb5" + bytes(1237 - 14) for i in range(100)]
+    for frame in frames:  # alone, then as they come, in whole lines of descriptors
+        machine.wires[0].send(frame)
+    machine.wires[0].send(*frames)
+    assert machine.wires[1].receive(200) == frames * 2
+    assert machine.poweroff() == 0
+    told = re.search(r"copies: frames (\d+), write-backs (\d+)", machine.errors())
+    assert int(told[1]) >= 200 and int(told[2]) == 0, told[0]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -64,6 +64,12 @@ static bool bench_dma_write(void *opaque, uint64_t addr, const void *from, uint3
     return true;
 }
 
+static bool bench_dma_words(void *opaque, uint64_t addr, const void *from, uint32_t len)
+{
+    assert_true((len == 4 && addr % 4 == 0) || (len != 0 && len % 8 == 0 && addr % 8 == 0));
+    return bench_dma_write(opaque, addr, from, len);
+}
+
 static void bench_interrupt(void *opaque, uint32_t vector, bool asserted)
 {
     struct bench *b = opaque;
@@ -131,7 +137,8 @@ static inline struct bench *bench_new(const struct x540_config *config)
     static const struct x540_config usual = {
         .kind = X540_AT2, .mac = {0x02, 0x54, 0x00, 0x12, 0x34, 0x56}, .link_at_start = true};
     struct bench *b = calloc(1, sizeof(*b));
-    struct x540_env env = {b, bench_dma_read, bench_dma_write, bench_interrupt, bench_frame_out};
+    struct x540_env env = {b, bench_dma_read, bench_dma_write, bench_dma_words, bench_interrupt,
+                           bench_frame_out};
 
     b->memory = calloc(1, MEMORY_BYTES);
     b->wire = calloc(WIRE_MAX, sizeof(b->wire[0]));

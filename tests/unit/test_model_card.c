@@ -572,7 +572,8 @@ static void kinds__each_comes_up_with_its_packet_buffer(void **state)
 static void create__bad_configuration__is_refused(void **state)
 {
     struct x540_config config = {.lan_id = 2};
-    struct x540_env env = {NULL, bench_dma_read, bench_dma_write, bench_interrupt, bench_frame_out};
+    struct x540_env env = {NULL, bench_dma_read, bench_dma_write, bench_dma_words, bench_interrupt,
+                           bench_frame_out};
 
     (void)state;
     assert_null(x540_create(&config, &env));
