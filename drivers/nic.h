@@ -146,7 +146,7 @@ struct port_ops {
     enum err (*tx_start)(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
                          mmio_t *tail);
     /* Stop it; when this returns OK the card touches its memory no more. Transmit: what is queued
-     * goes out first, at most for 10 ms; where it does not, nothing is stopped, the result is
+     * goes out first, at most for 100 ms; where it does not, nothing is stopped, the result is
      * ERR_BUSY, and only a reset helps. *head becomes the index of the first descriptor that did
      * not go out (left as it was if the card does not say). */
     enum err (*rx_stop)(struct port *port, unsigned q);

@@ -7,6 +7,7 @@
 
 enum {
     ENABLE_LIMIT_US = 10000,
+    DRAIN_LIMIT_US = 100000, /* a full ring takes less than one ms; an emulator's wire takes longer */
     TX_BUFFER_KB = 160,    /* all of it, in one traffic class */
     TX_LARGEST_KB = 10,    /* room kept for the largest frame */
     TX_REQUESTS = 0xFFF,   /* outstanding bytes, as many as there can be */
@@ -76,7 +77,7 @@ enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head)
     uint32_t tail = mmio_read32(card->regs, TDT(q)), stopped_at = mmio_read32(card->regs, TDH(q));
     enum err err = OK;
     if (stopped_at != tail && port->link_is_up)
-        err = x540_wait(card, TDH(q), 0xFFFFFFFFu, tail, ENABLE_LIMIT_US, "TDH");
+        err = x540_wait(card, TDH(q), 0xFFFFFFFFu, tail, DRAIN_LIMIT_US, "TDH");
     stopped_at = mmio_read32(card->regs, TDH(q));
     if (stopped_at != 0xFFFFFFFFu) /* else the card is gone */
         *head = stopped_at;
