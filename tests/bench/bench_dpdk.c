@@ -196,8 +196,8 @@ static void add_cards(void)
             .lan_id = (uint8_t)i,
             .link_at_start = true,
         };
-        const struct x540_env env = {(void *)(uintptr_t)i, memory_read, memory_write, no_interrupt,
-                                     frame_out};
+        const struct x540_env env = {(void *)(uintptr_t)i, memory_read, memory_write, memory_write,
+                                     no_interrupt, frame_out};
         cards[i] = x540_create(&config, &env);
         if (!cards[i])
             fail("no memory for a card");
