@@ -207,15 +207,18 @@ def test_two_machines_a_generator_and_a_sink(boot):
                   devices=DEVICES)
     sink = boot("app=sink port1.ip=192.0.2.9/24", 2, cores=2,
                 devices=["mac=52:54:00:00:00:0c", "mac=52:54:00:00:00:0d"])
-    # A cable between port 0 of the one and port 1 of the other, that loses every tenth probe.
+    # A cable between port 0 of the one and port 1 of the other, that loses every tenth probe, but none of
+    # a trial's last fifty: where the newest is lost nobody there can know of it, and the two cores that
+    # send do not keep step to the frame.
     lost, count = [0], [0]
 
     def loses(frame):
         if not is_probe(frame):
             return False
         count[0] += 1
-        lost[0] += count[0] % 10 == 5
-        return count[0] % 10 == 5
+        is_lost = count[0] % 10 == 5 and count[0] % 1000 < 950
+        lost[0] += is_lost
+        return is_lost
 
     class Lossy(Device):
         def carry(self, source, target):
@@ -229,9 +232,9 @@ def test_two_machines_a_generator_and_a_sink(boot):
 
     cable = Lossy([sender.wires[0], sink.wires[1]], both=True)
     sender.run("start wait rate=2000 count=1000", 2 * PATIENCE_S)
-    row = report_of(sink, 900)
+    row = report_of(sink, 905)
     assert (row["port"], row["own"], row["sent"], row["latency_ns"]) == (1, False, None, None), row
-    assert (row["received"], row["lost"]) == (1000 - lost[0], lost[0]) and lost[0] == 100, row
+    assert (row["received"], row["lost"]) == (1000 - lost[0], lost[0]) and lost[0] == 95, row
     assert (row["duplicates"], row["reordered"]) == (0, 0), row
     assert "not comparable" in sink.run("show sink")
     assert sink.run("clear sink") == ""
