@@ -47,6 +47,13 @@ def lie_while_frames_come(machine, evil):
         machine.wires[0].send(*[bytes([n]) * 100] * 25)
 
 
+def ends_well(machine):
+    machine.wait_links()
+    forwards_again(machine)
+    balanced(machine)
+    assert machine.poweroff() == 0
+
+
 def stop_lying(machine):
     balanced(machine)
     for port in (0, 1):
@@ -54,10 +61,7 @@ def stop_lying(machine):
     # What was stuck goes out, or is reset once more; what waited outside comes in.
     wait_until(lambda: (machine.truth(0)["frames_in"], balanced(machine)["held"]),
                lambda seen: seen == (machine.wires[0].sent, 0), "cards that work again settle all")
-    machine.wait_links()
-    forwards_again(machine)
-    balanced(machine)
-    assert machine.poweroff() == 0
+    ends_well(machine)
 
 
 def test_frames_out_of_order_are_received_all_the_same(boot):
@@ -121,10 +125,7 @@ def test_a_link_that_is_none_is_reset_after_a_second_and_not_before(boot):
     assert (ledger["received"], ledger["sent"], ledger["drops"]["tx_stuck"]) == (100, 0, 100), ledger
     machine.card(1, "evil", "none")
     machine.set_cable(1, True)
-    machine.wait_links()
-    forwards_again(machine)
-    balanced(machine)
-    assert machine.poweroff() == 0
+    ends_well(machine)
 
 
 def test_a_card_that_vanishes_is_named_and_the_rest_goes_on(boot):

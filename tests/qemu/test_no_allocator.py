@@ -47,12 +47,12 @@ class Code:
     def reached(self, roots):
         """Every function that a way leads to, each with the one before it."""
         before = dict.fromkeys(roots)
-        todo = list(roots)
-        while todo:
-            function = todo.pop()
+        ahead = list(roots)
+        while ahead:
+            function = ahead.pop()
             for target in self.leads_to[function] - before.keys():
                 before[target] = function
-                todo.append(target)
+                ahead.append(target)
         return before
 
     def way(self, before, function):
