@@ -91,9 +91,15 @@ struct ledger ledger_read(void)
     struct ledger ledger = {.cores_silent = ask_cores()};
 
     for (unsigned core = 0; core < lanes_cores; core++) {
-        const uint64_t *sum = (const uint64_t *)&parts[core].sum; /* numbers only, up to is_balanced */
-        for (unsigned i = 0; i < offsetof(struct ledger, is_balanced) / sizeof(*sum); i++)
-            ((uint64_t *)&ledger)[i] += sum[i];
+        const struct ledger *sum = &parts[core].sum;
+        ledger.received += sum->received;
+        ledger.generated += sum->generated;
+        ledger.sent += sum->sent;
+        ledger.held += sum->held;
+        ledger.consumed += sum->consumed;
+        ledger.errors_limited += sum->errors_limited;
+        ledger.heads_bad += sum->heads_bad;
+        add_drops(&ledger, sum->drops);
     }
     ledger.is_balanced = ledger.received + ledger.generated ==
                          ledger.sent + ledger.consumed + ledger.dropped + ledger.held;
