@@ -32,6 +32,22 @@ static const char *const evil_names[X540_EVIL_COUNT] = {
     [X540_EVIL_LINK_LIES] = "link-lies",
     [X540_EVIL_DMA] = "dma",
     [X540_EVIL_MSI] = "msi",
+    [X540_EVIL_FIRMWARE_REGSMP] = "firmware-regsmp",
+    [X540_EVIL_FIRMWARE_LOCKS] = "firmware-locks",
+    [X540_EVIL_FIRMWARE_FLIPS] = "firmware-flips",
+    [X540_EVIL_DEAD_LOCKS] = "dead-locks",
+    [X540_EVIL_CFG_DONE_NS] = "cfg-done-ns",
+    [X540_EVIL_VETO] = "veto",
+    [X540_EVIL_ENABLE_NS] = "enable-ns",
+    [X540_EVIL_EICS_ZERO] = "eics-zero",
+    [X540_EVIL_PHY_DUMB_NS] = "phy-dumb-ns",
+    [X540_EVIL_FWSM] = "fwsm",
+    [X540_EVIL_CAUSES] = "causes",
+    [X540_EVIL_HOT] = "hot",
+    [X540_EVIL_NULL_RS_SILENT] = "null-rs-silent",
+    [X540_EVIL_LEGACY_SCTP] = "legacy-sctp",
+    [X540_EVIL_RSS_LEGACY] = "rss-legacy",
+    [X540_EVIL_RDH_KEPT] = "rdh-kept",
 };
 
 static const char *const damage_names[] = {
