@@ -140,7 +140,8 @@ enum port_cause {
 struct port_ops {
     /* Start the stopped queue q on a ring of n legacy descriptors, at index 0. Receive: descriptors
      * 0..n-2 belong to the card at once. Transmit: none does, and the card writes its head index to
-     * `head`, 4 bytes on a 16-byte boundary. The tail register is handed back. After probe or reset
+     * `head`, 4 bytes on a 16-byte boundary. The tail register is handed back. An error: only a
+     * reset of the port helps. After probe or reset
      * receive queues are started upwards from 0, and the last of set_queues lets frames in. */
     enum err (*rx_start)(struct port *port, unsigned q, iova_t ring, uint32_t n, mmio_t *tail);
     enum err (*tx_start)(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,

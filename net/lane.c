@@ -209,33 +209,42 @@ static void clear_ring(struct lane *lane)
     lane->done = 0;
 }
 
-/* Start the queues of a stopped lane: both, or only receive where the output has no link. */
-static void lane_start(struct lane *lane)
+/* Start the queues of a stopped lane: both, or only receive where the output has no link. NULL, or
+ * the port whose queue did not start. */
+static struct port *lane_start(struct lane *lane)
 {
     struct port *in = lane->in, *out = lane->out;
     bool has_output = lane->is_sink || is_usable(out);
+    struct port *stuck = out;
     enum err err = OK;
 
     if (lane->state != LANE_PARKED || in->is_down || in->is_gone || is_stopped)
-        return;
+        return NULL;
     clear_ring(lane);
     if (has_output && !lane->is_sink)
         err = out->ops->tx_start(out, lane->core, lane->ring_buf.iova, LANE_SLOTS,
                                  lane->head_buf.iova, &lane->tdt);
-    if (!err)
-        err = in->ops->rx_start(in, lane->core, lane->ring_buf.iova, LANE_SLOTS, &lane->rdt);
     if (!err) {
-        lane->state = has_output ? LANE_RUNNING : LANE_DRAINING;
-        /* A draining lane is parked for the application's loop. */
-        lanes_extras[lane->core].n += !has_output;
-        lane->slot = has_output ? lane->ring : &parked_slot;
-        lane->head = lane->is_sink ? &lane->taken : has_output ? lane->head_buf.va : &parked_head;
-        lane->head_seen = 0;
-    } else {
-        in->is_down = true; /* not tried again by itself: a dead card would fill the log */
-        log_error("port%u: out of service: its lane to port%u did not start", in->index,
-                  out->index);
+        stuck = in;
+        err = in->ops->rx_start(in, lane->core, lane->ring_buf.iova, LANE_SLOTS, &lane->rdt);
     }
+    if (err)
+        return stuck;
+    lane->state = has_output ? LANE_RUNNING : LANE_DRAINING;
+    /* A draining lane is parked for the application's loop. */
+    lanes_extras[lane->core].n += !has_output;
+    lane->slot = has_output ? lane->ring : &parked_slot;
+    lane->head = lane->is_sink ? &lane->taken : has_output ? lane->head_buf.va : &parked_head;
+    lane->head_seen = 0;
+    return NULL;
+}
+
+/* Queues of the port have not started although it has just been reset. Not tried again by itself: a
+ * dead card would fill the log. */
+static void give_up(struct port *port)
+{
+    port->is_down = true;
+    log_error("port%u: out of service: a queue did not start", port->index);
 }
 
 /* Stop its queues and settle what they held; with `finish`, once that has handled what came in.
@@ -391,14 +400,17 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
     }
     lane->ring = lane->ring_buf.va;
     lane->frames = lane->frames_buf.va;
-    bool is_meant_to = !in->is_down; /* else port#.state=down */
-    lane_start(lane);
-    return lane->state == LANE_PARKED && is_meant_to ? ERR_TIMEOUT : OK;
+    struct port *stuck = lane_start(lane);
+    if (!stuck)
+        return OK;
+    give_up(stuck);
+    return ERR_TIMEOUT;
 }
 
 /* ---- Side queues and feeds ---- */
 
-static void side_start(struct port *port, struct side *side)
+/* false: it should run and did not start. */
+static bool side_start(struct port *port, struct side *side)
 {
     for (uint32_t i = 0; i < side->slots; i++) {
         /* A feed's frame lies there already. */
@@ -409,9 +421,11 @@ static void side_start(struct port *port, struct side *side)
     memset(side->head_buf.va, 0, HEAD_BYTES);
     side->next = side->done = 0;
     side->at = side->done_at = 0;
-    side->is_running = is_usable(port) &&
-                       port->ops->tx_start(port, side->queue, side->ring_buf.iova, side->slots,
+    if (!is_usable(port))
+        return true;
+    side->is_running = port->ops->tx_start(port, side->queue, side->ring_buf.iova, side->slots,
                                            side->head_buf.iova, &side->tdt) == OK;
+    return side->is_running;
 }
 
 static bool side_stop(struct port *port, struct side *side, enum drop why)
@@ -459,8 +473,8 @@ enum err side_open(struct port *port, unsigned core)
     struct side *side = &port->side[core];
     enum err err = make_side(port, side, SIDE_SLOTS, SIDE_QUEUES + core);
 
-    if (!err)
-        side_start(port, side);
+    if (!err && !side_start(port, side))
+        give_up(port);
     return err;
 }
 
@@ -489,8 +503,7 @@ enum err feed_fill(struct port *port, unsigned core, uint32_t slots,
     feed->slots = slots;
     for (uint32_t i = 0; i < slots; i++)
         feed->ring[i].word = fill(context, i, feed->frames + (size_t)i * SLOT_BYTES);
-    side_start(port, feed);
-    return OK;
+    return side_start(port, feed) ? OK : ERR_TIMEOUT;
 }
 
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
@@ -533,7 +546,7 @@ static struct order {
     struct port *port;
     enum { STOP, START, FOLLOW } what;
     enum drop why;
-    struct port *stuck; /* out: a port that must be reset, for a queue of it did not stop */
+    struct port *stuck; /* out: a port that must be reset: a queue of it did not stop or start */
 } orders[QUEUES_MAX];
 
 static bool touches(const struct lane *lane, const struct port *port)
@@ -572,8 +585,8 @@ static void side_carry_out(struct order *order, struct side *side)
         return;
     if (order->what != START && !side_stop(port, side, order->why))
         order->stuck = port;
-    if (order->what != STOP && !order->stuck)
-        side_start(port, side);
+    if (order->what != STOP && !order->stuck && !side_start(port, side))
+        order->stuck = port;
 }
 
 /* On the core concerned. */
@@ -593,13 +606,13 @@ static void carry_out(void *context)
         if (order->what != START)
             stuck = lane_stop(lane, order->why, NULL);
         if (order->what != STOP && !stuck)
-            lane_start(lane);
+            stuck = lane_start(lane);
         if (stuck)
             order->stuck = stuck;
     }
 }
 
-/* Returns the port that must be reset for what did not stop, or NULL. */
+/* Returns the port that must be reset for what did not stop or start, or NULL. */
 static struct port *give_order(unsigned core, struct port *port, int what, enum drop why)
 {
     struct order *order = &orders[core];
@@ -623,8 +636,11 @@ static void stop_all(struct port *port, enum drop why)
 
 static void start_all(struct port *port)
 {
-    for (unsigned core = 0; core < lanes_cores; core++)
-        (void)give_order(core, port, START, DROP_port_reset);
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        struct port *stuck = give_order(core, port, START, DROP_port_reset);
+        if (stuck)
+            give_up(stuck);
+    }
 }
 
 static enum err restart(struct port *port, enum drop why)
@@ -675,7 +691,7 @@ static void carry_out_pause(void *context)
             stuck = lane_stop(lane, lane->state == LANE_DRAINING ? DROP_tx_no_link : DROP_tx_stuck,
                               pause->finish);
         else
-            lane_start(lane);
+            stuck = lane_start(lane);
         if (stuck)
             pause->stuck = stuck;
     }

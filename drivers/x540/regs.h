@@ -242,6 +242,9 @@
 /* PCIe Device Status in configuration space */
 #define PCI_DEVICE_STATUS 0xAA
 #define PCI_DEVICE_STATUS_PENDING BIT(5)
+/* PCIe Device Control 2 */
+#define PCI_DEVICE_CONTROL_2 0xC8
+#define PCI_DEVICE_CONTROL_2_TIMEOUT FIELD(3, 0) /* completion time-out, by range */
 
 /* ---- Statistics; each RC and stuck at all ones when full ---- */
 #define CRCERRS 0x04000

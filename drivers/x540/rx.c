@@ -10,9 +10,7 @@
 #define RSS_SYMMETRIC_KEY 0x5A6D5A6Du /* the bytes 6D 5A, over and over */
 
 enum {
-    ENABLE_LIMIT_US = 10000,
     SECRX_LIMIT_US = 40000,
-    QUEUE_SETTLE_US = 100, /* after ENABLE reads 0, before the memory may be used again */
 };
 
 static uint32_t filter_bits(const struct x540 *card)
@@ -131,8 +129,10 @@ enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, m
     mmio_write32(regs, RDH(q), 0);
     mmio_write32(regs, RDT(q), 0);
     x540_change(card, RXDCTL(q), RXDCTL_VME | RXDCTL_SWFLSH, RXDCTL_ENABLE);
-    enum err err = x540_wait(card, RXDCTL(q), RXDCTL_ENABLE, RXDCTL_ENABLE, ENABLE_LIMIT_US,
+    enum err err = x540_wait(card, RXDCTL(q), RXDCTL_ENABLE, RXDCTL_ENABLE, card->enable_limit_us,
                              "RXDCTL.ENABLE");
+    if (!err)
+        err = x540_starts_at_0(card, RDH(q), "RDH");
     if (err)
         return err;
     /* The tail is the first descriptor that the card may not use. */
@@ -151,7 +151,8 @@ enum err x540_rx_stop(struct port *port, unsigned q)
     struct x540 *card = port->driver_state;
 
     x540_change(card, RXDCTL(q), RXDCTL_ENABLE, 0);
-    enum err err = x540_wait(card, RXDCTL(q), RXDCTL_ENABLE, 0, ENABLE_LIMIT_US, "RXDCTL.ENABLE");
-    tsc_wait_us(QUEUE_SETTLE_US);
+    enum err err = x540_wait(card, RXDCTL(q), RXDCTL_ENABLE, 0, card->enable_limit_us,
+                             "RXDCTL.ENABLE");
+    tsc_wait_us(X540_QUEUE_SETTLE_US);
     return err;
 }

@@ -6,7 +6,6 @@
 #include "kernel/log.h"
 
 enum {
-    ENABLE_LIMIT_US = 10000,
     DRAIN_LIMIT_US = 100000, /* a full ring takes less than one ms; an emulator's wire takes longer */
     TX_BUFFER_KB = 160,    /* all of it, in one traffic class */
     TX_LARGEST_KB = 10,    /* room kept for the largest frame */
@@ -50,6 +49,13 @@ enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, i
     struct x540 *card = port->driver_state;
     mmio_t regs = card->regs;
 
+    /* DMATXCTL.TE has enabled queue 0 by itself (X550 8.2.2.10.10), and ENABLE takes over what a
+     * ring's registers hold only as it goes from 0 to 1 (4.6.8.1). */
+    mmio_write32(regs, TXDCTL(q), 0);
+    enum err err = x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, card->enable_limit_us,
+                             "TXDCTL.ENABLE");
+    if (err)
+        return err;
     mmio_write32(regs, TDBAL(q), (uint32_t)ring.v);
     mmio_write32(regs, TDBAH(q), (uint32_t)(ring.v >> 32));
     mmio_write32(regs, TDLEN(q), n * 16);
@@ -62,8 +68,10 @@ enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, i
     x540_change(card, TXDCTL(q),
                 TXDCTL_PTHRESH | TXDCTL_HTHRESH | TXDCTL_WTHRESH | TXDCTL_SWFLSH,
                 thresholds | TXDCTL_ENABLE);
-    enum err err = x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, TXDCTL_ENABLE, ENABLE_LIMIT_US,
-                             "TXDCTL.ENABLE");
+    err = x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, TXDCTL_ENABLE, card->enable_limit_us,
+                    "TXDCTL.ENABLE");
+    if (!err)
+        err = x540_starts_at_0(card, TDH(q), "TDH");
     *tail = mmio_at(regs, TDT(q));
     return err;
 }
@@ -87,5 +95,5 @@ enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head)
         return ERR_BUSY;
     }
     x540_change(card, TXDCTL(q), TXDCTL_ENABLE, 0);
-    return x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, ENABLE_LIMIT_US, "TXDCTL.ENABLE");
+    return x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, card->enable_limit_us, "TXDCTL.ENABLE");
 }

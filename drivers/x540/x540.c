@@ -19,7 +19,8 @@ enum {
     BAR_REGISTERS = 0,
     REGISTERS_BYTES = 0x20000, /* of BAR0; flash lies behind them */
     QUEUES = 128,
-    QUEUES_SETTLE_US = 2000,
+    ENABLE_LEAST_MS = 50,
+    CTRL_LIMIT_US = 1000,
     MASTER_LIMIT_US = 80000,  /* 800 polls, 100 us apart */
     LOOPBACK_FLUSH_US = 3000, /* the flush of a card with requests that never completed */
     BUFFERS_CLEAR_US = 20,
@@ -59,24 +60,56 @@ void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t se
     mmio_write32(card->regs, offset, (mmio_read32(card->regs, offset) & ~clear) | set);
 }
 
-enum err x540_wait(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
-                   uint32_t limit_us, const char *name)
+enum err x540_poll(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
+                   uint32_t limit_us, uint32_t *value)
 {
     uint64_t start = cpu_tsc(), limit = tsc_ticks(limit_us * 1000ull);
     bool is_last = false;
 
     for (;;) {
-        uint32_t value = mmio_read32(card->regs, offset);
-        if (value != 0xFFFFFFFFu && (value & mask) == want)
+        *value = mmio_read32(card->regs, offset);
+        if (*value != 0xFFFFFFFFu && (*value & mask) == want)
             return OK;
-        if (is_last) {
-            log_error("x540 p%u: %s (0x%05x) reads 0x%08x after %u us, 0x%08x of 0x%08x expected",
-                      card->port->index, name, offset, value, limit_us, want, mask);
+        if (is_last)
             return ERR_TIMEOUT;
-        }
         is_last = cpu_tsc() - start >= limit; /* one more look, should we have been held up */
         tsc_wait_us(1);
     }
+}
+
+enum err x540_wait(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
+                   uint32_t limit_us, const char *name)
+{
+    uint32_t value = 0;
+    enum err err = x540_poll(card, offset, mask, want, limit_us, &value);
+
+    if (err)
+        log_error("x540 p%u: %s (0x%05x) reads 0x%08x after %u us, 0x%08x of 0x%08x expected",
+                  card->port->index, name, offset, value, limit_us, want, mask);
+    return err;
+}
+
+enum err x540_starts_at_0(struct x540 *card, uint32_t head, const char *name)
+{
+    uint32_t value = mmio_read32(card->regs, head);
+
+    if (value == 0)
+        return OK;
+    log_error("x540 p%u: %s (0x%05x) reads 0x%08x after the queue was enabled, 0 expected",
+              card->port->index, name, head, value);
+    return ERR_BAD_VALUE;
+}
+
+/* Clearing ENABLE takes effect once the queue's requests have been answered, which PCIe Device
+ * Control 2 bounds (X550 4.6.7.1.1, 9.2.3.6.11). More than a second is not waited for. */
+static uint32_t completion_limit_us(const struct pci_dev *pci)
+{
+    static const uint16_t ms[16] = {
+        [5] = 55, [6] = 210, [9] = 900, [10] = 1000, [13] = 1000, [14] = 1000,
+    };
+    uint16_t control = pci_read16(pci, PCI_DEVICE_CONTROL_2);
+
+    return MAX(ms[FIELD_GET(PCI_DEVICE_CONTROL_2_TIMEOUT, control)], ENABLE_LEAST_MS) * 1000u;
 }
 
 static void interrupts_off(struct x540 *card)
@@ -87,18 +120,43 @@ static void interrupts_off(struct x540 *card)
     (void)mmio_read32(card->regs, EICR); /* clears every cause */
 }
 
+/* Wait until no queue is on. One that stays on costs a line; what follows is a reset. */
+static void wait_for_queues(struct x540 *card)
+{
+    uint64_t end_ns = tsc_now_ns() + card->enable_limit_us * 1000ull;
+
+    for (uint32_t i = 0; i < 2 * QUEUES; i++) {
+        bool is_rx = i >= QUEUES;
+        uint32_t offset = is_rx ? RXDCTL(i - QUEUES) : TXDCTL(i);
+        uint64_t now_ns = tsc_now_ns();
+        uint32_t left_us = now_ns < end_ns ? (uint32_t)((end_ns - now_ns) / 1000) : 0;
+        uint32_t value = 0;
+
+        if (x540_poll(card, offset, is_rx ? RXDCTL_ENABLE : TXDCTL_ENABLE, 0, left_us, &value) ==
+                OK ||
+            value == 0xFFFFFFFFu)
+            continue;
+        log_warn("x540 p%u: %s[%u] (0x%05x) reads 0x%08x: queue still on after %u us",
+                 card->port->index, is_rx ? "RXDCTL" : "TXDCTL", i % QUEUES, offset, value,
+                 card->enable_limit_us);
+        break;
+    }
+    tsc_wait_us(X540_QUEUE_SETTLE_US);
+}
+
+/* Interrupts, then the queues, then the receive path (X550 4.6.7.1.1): whatever state it is in. */
 static void stop(struct x540 *card)
 {
-    /* Pool loopback is off while RXEN falls. Nobody here uses it, so it stays off. */
-    x540_change(card, PFDTXGSWC, PFDTXGSWC_VT_LBEN, 0);
-    x540_change(card, RXCTRL, RXCTRL_RXEN, 0);
-    card->receive_is_on = false;
     interrupts_off(card);
     for (uint32_t q = 0; q < QUEUES; q++) {
         mmio_write32(card->regs, TXDCTL(q), TXDCTL_SWFLSH);
         x540_change(card, RXDCTL(q), RXDCTL_ENABLE, RXDCTL_SWFLSH);
     }
-    tsc_wait_us(QUEUES_SETTLE_US);
+    wait_for_queues(card);
+    /* Pool loopback is off while RXEN falls. This driver does not use it, so it stays off. */
+    x540_change(card, PFDTXGSWC, PFDTXGSWC_VT_LBEN, 0);
+    x540_change(card, RXCTRL, RXCTRL_RXEN, 0);
+    card->receive_is_on = false;
 }
 
 /* Stop the card's requests to memory. *resets is how many resets are due: two where some request
@@ -107,7 +165,9 @@ static enum err quiesce(struct x540 *card, unsigned *resets)
 {
     *resets = 1;
     x540_change(card, CTRL, 0, CTRL_GIO_DIS);
-    if (x540_wait(card, STATUS, STATUS_GIO, 0, MASTER_LIMIT_US, "STATUS.GIO") == OK)
+    /* STATUS means something once CTRL reads back as written (X550 8.2.2.1.1). */
+    if (x540_wait(card, CTRL, CTRL_GIO_DIS, CTRL_GIO_DIS, CTRL_LIMIT_US, "CTRL.GIO_DIS") == OK &&
+        x540_wait(card, STATUS, STATUS_GIO, 0, MASTER_LIMIT_US, "STATUS.GIO") == OK)
         return OK;
     if (mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu)
         return ERR_NO_DEVICE;
@@ -311,6 +371,7 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
         err = ERR_NO_DEVICE;
     } else {
         card->lan_id = FIELD_GET(STATUS_LAN_ID, status) & 1;
+        card->enable_limit_us = completion_limit_us(pci);
         x540_lock_break(card);
         err = bring_up(card);
         if (!err)

@@ -23,12 +23,15 @@ struct x540_family {
 };
 
 #define X540_NO_PHY 32u
+/* After RXDCTL.ENABLE reads 0, before the queue's memory may be used again (X550 4.6.7.1.1). */
+#define X540_QUEUE_SETTLE_US 100u
 
 struct x540 {
     struct port *port;
     struct pci_dev pci;
     mmio_t regs;
     const struct x540_family *family;
+    uint32_t enable_limit_us; /* for ENABLE of a queue to follow: the PCIe completion time-out */
     unsigned lan_id;       /* which of the card's two ports this is */
     unsigned phy_address;  /* on MDIO, 0..31, or X540_NO_PHY */
     mmio_t msix;           /* the MSI-X table, once has_msix */
@@ -51,6 +54,12 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
  * not there. On time-out: one log line with what it read, and ERR_TIMEOUT. `name` is printed. */
 enum err x540_wait(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
                    uint32_t limit_us, const char *name) MUST_CHECK;
+/* The same without a line, for a caller that has one of its own; *value is what it read last. */
+enum err x540_poll(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
+                   uint32_t limit_us, uint32_t *value) MUST_CHECK;
+/* A queue has just been enabled, its ring begins at index 0, and so must its head (RDH or TDH, which
+ * the documents call read-only). ERR_BAD_VALUE after one log line: only a reset sets it to 0. */
+enum err x540_starts_at_0(struct x540 *card, uint32_t head, const char *name) MUST_CHECK;
 /* Read, change the named bits, write. */
 void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t set);
 

@@ -15,7 +15,7 @@ from machine import IMAGE, PATIENCE_S, ROOT
 KERNEL = f"{ROOT}/build/ferrule.debug"
 PACKED = f"{ROOT}/build/image/packed.elf"
 COUNTER = f"{ROOT}/build/bench/count.so"
-IMAGE_MAX_BYTES = 128 << 10
+IMAGE_MAX_BYTES = 160 << 10
 INSTRUCTIONS_MAX = 1_200_000
 # With VT-d what a card may read is zeroed first, 4 MiB and more of it: eight bytes an instruction.
 INSTRUCTIONS_MAX_VTD = 1_800_000
