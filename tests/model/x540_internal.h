@@ -169,6 +169,7 @@ struct x540 {
     struct tx_queue txq[QUEUES];
     uint64_t tx_work[2]; /* queues with head != tail */
     uint64_t txq_moving[2];
+    uint64_t txq_wanted[2]; /* ENABLE written while DMATXCTL.TE was 0 */
     uint32_t tx_turn;
     /* A callback may write registers again: the data path is entered once, DMA never answers. */
     bool in_transmit, in_receive, in_dma;

@@ -114,7 +114,7 @@ static const struct x540_register table[] = {
     {"RDH", 0x01010, 0x40, 64, 0x0000FFFF, 0, 0, 0, 6, B_RDH},
     {"RDT", 0x01018, 0x40, 64, 0x0000FFFF, 0, 0, 0, 6, B_RDT},
     {"RXDCTL", 0x01028, 0x40, 64, 0x4600BFFF, 0, 0, 0, 6, B_RXDCTL},
-    {"SRRCTL", 0x01014, 0x40, 64, 0x1FC03F1F, 0, 0, 0, 6, B_SRRCTL},
+    {"SRRCTL", 0x01014, 0x40, 64, 0x1FC03F1F, 0, 0, 0x402, 6, B_SRRCTL},
     {"RSCCTL", 0x0102C, 0x40, 64, 0x0000000D, 0, 0, 0, 6, B_PLAIN},
     {"RSCDBU", 0x03028, 0x0, 1, 0x000000FF, 0, 0, 0, 6, B_PLAIN},
     {"DCA_RXCTRL", 0x0100C, 0x40, 64, 0xFF00BAE0, 0, 0, 0x0000B200, 6, B_DCA_RXCTRL},
@@ -126,12 +126,12 @@ static const struct x540_register table[] = {
     {"RDH_64", 0x0D010, 0x40, 64, 0x0000FFFF, 0, 0, 0, 6, B_RDH},
     {"RDT_64", 0x0D018, 0x40, 64, 0x0000FFFF, 0, 0, 0, 6, B_RDT},
     {"RXDCTL_64", 0x0D028, 0x40, 64, 0x4600BFFF, 0, 0, 0, 6, B_RXDCTL},
-    {"SRRCTL_64", 0x0D014, 0x40, 64, 0x1FC03F1F, 0, 0, 0, 6, B_SRRCTL},
+    {"SRRCTL_64", 0x0D014, 0x40, 64, 0x1FC03F1F, 0, 0, 0x402, 6, B_SRRCTL},
     {"RSCCTL_64", 0x0D02C, 0x40, 64, 0x0000000D, 0, 0, 0, 6, B_PLAIN},
     {"DCA_RXCTRL_64", 0x0D00C, 0x40, 64, 0xFF00BAE0, 0, 0, 0x0000B200, 6, B_DCA_RXCTRL},
 
     /* Transmit DMA (section 7) */
-    {"DMATXCTL", 0x04A80, 0x0, 1, 0xFFFF0029, 0, 0, 0x81000000, 7, B_DMATXCTL},
+    {"DMATXCTL", 0x04A80, 0x0, 1, 0xFFFF0029, 0, 0, 0x81000014, 7, B_DMATXCTL},
     {"TDBAL", 0x06000, 0x40, 128, 0xFFFFFF80, 0, 0, 0, 7, B_TX_RING},
     {"TDBAH", 0x06004, 0x40, 128, ALL, 0, 0, 0, 7, B_TX_RING},
     {"TDLEN", 0x06008, 0x40, 128, 0x000FFF80, 0, 0, 0, 7, B_TX_RING},

@@ -75,17 +75,24 @@ static void set_limit(struct rx_queue *queue, uint32_t rxdctl)
     queue->max_bytes = rxdctl & RXDCTL_RLPML_EN ? GET(RXDCTL_RLPML, rxdctl) : 0;
 }
 
-static void start(struct x540 *card, uint32_t n)
+static void take_srrctl(struct x540 *card, uint32_t n)
 {
     struct rx_queue *queue = &card->rxq[n];
     uint32_t srrctl = REG(card, SRRCTL(n)), kb = GET(SRRCTL_BSIZEPKT, srrctl);
 
-    x540_ring_start(card, &queue->ring, 'R', n, RDBAL(n));
     if (queue->ring.size)
         check_buffer(card, n);
     queue->buffer_bytes = (kb ? kb : 1) * 1024;
     queue->advanced = GET(SRRCTL_DESCTYPE, srrctl) != 0;
     queue->drop = srrctl & SRRCTL_DROP_EN;
+}
+
+static void start(struct x540 *card, uint32_t n)
+{
+    struct rx_queue *queue = &card->rxq[n];
+
+    x540_ring_start(card, &queue->ring, 'R', n, RDBAL(n));
+    take_srrctl(card, n);
     queue->was_filled = false;
     move(card, n, QUEUE_STARTING);
 }
@@ -171,17 +178,21 @@ static void srrctl_write(struct x540 *card, uint32_t offset, uint32_t value)
 {
     uint32_t n = rx_queue_of(offset);
     struct rx_queue *queue = &card->rxq[n];
+    bool on = x540_ring_is_on(&queue->ring);
+    uint32_t was = REG(card, offset);
 
-    if (x540_ring_is_on(&queue->ring)) {
-        if ((REG(card, offset) ^ value) & (SRRCTL_BSIZEPKT | SRRCTL_DESCTYPE))
+    REG(card, offset) = value & 0x1FC03F1F;
+    if (on && !queue->was_filled) { /* no descriptor was fetched: iPXE writes it here */
+        take_srrctl(card, n);
+    } else if (on) {
+        if ((was ^ value) & (SRRCTL_BSIZEPKT | SRRCTL_DESCTYPE))
             x540_complain(card, RULE_RING_CHANGED,
                           "SRRCTL[%u] = 0x%08x (was 0x%08x) while the queue is enabled", n, value,
-                          REG(card, offset));
+                          was);
         queue->drop = value & SRRCTL_DROP_EN;
         if (!queue->drop)
             bit_put(card->rx_dry, n, false);
     }
-    REG(card, offset) = value & 0x1FC03F1F;
 }
 
 /* ---- Opening receive ---- */

@@ -77,25 +77,49 @@ static void check_buffers(struct x540 *card)
 
 /* ---- On and off ---- */
 
-static void start(struct x540 *card, uint32_t n, uint32_t txdctl)
+static void begin(struct x540 *card, uint32_t n)
 {
     struct tx_queue *queue = &card->txq[n];
     uint32_t tdwbal = REG(card, TDWBAL(n));
 
-    if (!(REG(card, DMATXCTL) & DMATXCTL_TE)) {
-        x540_complain(card, RULE_TX_TE_FIRST, "TXDCTL[%u] = 0x%08x with DMATXCTL = 0x%08x: TE is 0",
-                      n, txdctl, REG(card, DMATXCTL));
-        return; /* and the queue does not start */
-    }
-    x540_ring_start(card, &queue->ring, 'T', n, TDBAL(n));
-    check_report(card, n, txdctl);
-    check_buffers(card);
     queue->head_mode = tdwbal & TDWBAL_ENABLE;
     queue->head_ok = !(tdwbal & 0xC);
     queue->head_at = (uint64_t)REG(card, TDWBAH(n)) << 32 | (tdwbal & ~3u);
     queue->since_report = queue->segments_sent = 0;
     queue->context[0].valid = queue->context[1].valid = false;
+    REG(card, TXDCTL(n)) &= ~TXDCTL_ENABLE; /* until it is on again */
     move(card, n, QUEUE_STARTING);
+}
+
+static void start(struct x540 *card, uint32_t n, uint32_t txdctl)
+{
+    struct tx_queue *queue = &card->txq[n];
+
+    if (!(REG(card, DMATXCTL) & DMATXCTL_TE)) {
+        x540_complain(card, RULE_TX_TE_FIRST, "TXDCTL[%u] = 0x%08x with DMATXCTL = 0x%08x: TE is 0",
+                      n, txdctl, REG(card, DMATXCTL));
+        bit_put(card->txq_wanted, n, true); /* and the queue starts when TE rises */
+        return;
+    }
+    x540_ring_start(card, &queue->ring, 'T', n, TDBAL(n));
+    check_report(card, n, txdctl);
+    check_buffers(card);
+    begin(card, n);
+}
+
+/* X550 8.2.2.10.10: TE enables queue 0 by itself, with whatever ring it has by then; a ring without
+ * length is not the driver's mistake here. Queues whose ENABLE was written before start now too. */
+static void te_risen(struct x540 *card)
+{
+    for (uint32_t n = 0; n < QUEUES; n++) {
+        if (x540_ring_is_on(&card->txq[n].ring) || !(n == 0 || bit_test(card->txq_wanted, n)))
+            continue;
+        bit_put(card->txq_wanted, n, false);
+        if (REG(card, TDLEN(n)) & ~127u)
+            start(card, n, REG(card, TXDCTL(n)));
+        else
+            begin(card, n);
+    }
 }
 
 void x540_txq_moved(struct x540 *card)
@@ -123,11 +147,14 @@ static void txdctl_write(struct x540 *card, uint32_t n, uint32_t value)
     struct tx_queue *queue = &card->txq[n];
     uint32_t enable = REG(card, TXDCTL(n)) & TXDCTL_ENABLE;
 
-    REG(card, TXDCTL(n)) = (value & 0x047F7F7F) | enable;
+    REG(card, TXDCTL(n)) = (value & 0x007F7F7F) | enable; /* SWFLSH clears itself */
     if (value & TXDCTL_ENABLE) {
         if (!x540_ring_is_on(&queue->ring))
             start(card, n, value);
-    } else if (x540_ring_is_on(&queue->ring)) {
+        return;
+    }
+    bit_put(card->txq_wanted, n, false);
+    if (x540_ring_is_on(&queue->ring)) {
         if (queue->ring.head != queue->ring.tail)
             x540_complain(card, RULE_TX_DISABLE_BUSY,
                           "TXDCTL[%u].ENABLE cleared with TDH = %u, TDT = %u", n, queue->ring.head,
@@ -183,6 +210,8 @@ static void tail_write(struct x540 *card, uint32_t n, uint32_t value)
 
 void x540_tx_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uint32_t value)
 {
+    uint32_t te;
+
     switch (behaviour) {
     case B_TDT:
         tail_write(card, tx_queue_of(offset), value);
@@ -205,7 +234,10 @@ void x540_tx_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uint3
                           REG(card, RTTDCS));
         break;
     default: /* DMATXCTL */
-        REG(card, DMATXCTL) = value & 0xFFFF0029;
+        te = REG(card, DMATXCTL) & DMATXCTL_TE;
+        REG(card, DMATXCTL) = (value & 0xFFFF0029) | (REG(card, DMATXCTL) & 0x14);
+        if ((value & DMATXCTL_TE) && !te)
+            te_risen(card);
         x540_tx_run(card);
         break;
     }
@@ -216,5 +248,6 @@ void x540_tx_reset(struct x540 *card)
     memset(card->txq, 0, sizeof(card->txq));
     memset(card->tx_work, 0, sizeof(card->tx_work));
     memset(card->txq_moving, 0, sizeof(card->txq_moving));
+    memset(card->txq_wanted, 0, sizeof(card->txq_wanted));
     card->tx_turn = 0;
 }

@@ -348,6 +348,8 @@ static inline void init_card(struct bench *b)
     wr(b, TXPBSIZE, 160u << 10);
     wr(b, TXPBTHRESH, 150);
     set(b, DMATXCTL, DMATXCTL_TE);
+    wr(b, TXDCTL(0), 0); /* TE has enabled queue 0 */
+    await(b, TXDCTL(0), TXDCTL_ENABLE, 0);
 }
 
 struct ring {

@@ -48,6 +48,8 @@ static void ring_changed_srrctl(struct bench *b)
 static void head_written(struct bench *b)
 {
     tx_ring(b, 0, 64, false);
+    wr(b, TDH(0), 0); /* the value that is there: nothing changes */
+    expect_no_complaint(b);
     wr(b, TDH(0), 3);
     assert_int_equal(rd(b, TDH(0)), 0);
 }
@@ -144,6 +146,13 @@ static void te_first(struct bench *b)
     tx_on(b);
     wait_ms(b, 10);
     assert_int_equal(rd(b, TXDCTL(0)) & TXDCTL_ENABLE, 0);
+}
+static void te_starts_queue_0(struct bench *b)
+{
+    clear(b, DMATXCTL, DMATXCTL_TE);
+    set(b, DMATXCTL, DMATXCTL_TE);
+    tx_prepared(b, false);
+    assert_int_equal(rd(b, TDLEN(0)), 0);
 }
 static void mtqc(struct bench *b)
 {
@@ -437,6 +446,7 @@ const struct breach queue_breaches[] = {
     {"ring-without-length", "Rx", ring_without_length, false},
     {"ring-changed-while-enabled", "TDLEN", ring_changed, false},
     {"ring-changed-while-enabled", "SRRCTL", ring_changed_srrctl, false},
+    {"ring-changed-while-enabled", "queue 0 after TE", te_starts_queue_0, false},
     {"head-written-while-enabled", "TDH", head_written, false},
     {"tail-while-disabled", "RDT", tail_disabled, false},
     {"tail-before-enabled", "RDT", tail_early, false},

@@ -261,6 +261,95 @@ static void pci_reset__new_card_with_the_same_flash(void **state)
     bench_free(b);
 }
 
+/* ---- DMATXCTL.TE and SRRCTL ---- */
+
+static void te__rises__enables_queue_0_and_those_that_wait_for_it(void **state)
+{
+    struct bench *b = reset_bench();
+    struct ring r = {.q = 3, .size = 64, .base = bench_alloc(b, 4096),
+                     .buffers = bench_alloc(b, 64 * BUFFER)};
+    uint8_t frame[100];
+
+    (void)state;
+    tx_ring_registers(b, &r, false);
+    wr(b, TXDCTL(3), 32 | TXDCTL_ENABLE);
+    wr(b, TXDCTL(5), 32 | TXDCTL_ENABLE);
+    wr(b, TXDCTL(5), 32);
+    wait_ms(b, 1);
+    assert_int_equal(rd(b, TXDCTL(0)) & TXDCTL_ENABLE, 0);
+    assert_int_equal(rd(b, TXDCTL(3)) & TXDCTL_ENABLE, 0);
+    set(b, DMATXCTL, DMATXCTL_TE);
+    wait_ms(b, 1);
+    assert_int_equal(rd(b, TXDCTL(0)) & TXDCTL_ENABLE, TXDCTL_ENABLE);
+    assert_int_equal(rd(b, TXDCTL(1)) & TXDCTL_ENABLE, 0);
+    assert_int_equal(rd(b, TXDCTL(3)) & TXDCTL_ENABLE, TXDCTL_ENABLE);
+    assert_int_equal(rd(b, TXDCTL(5)) & TXDCTL_ENABLE, 0);
+    assert_null(complaint(b, "ring-without-length"));
+    link_up(b);
+    tx_frame(b, &r, frame, make_frame(frame, 100, 1));
+    assert_int_equal(b->frames, 1);
+    bench_free(b);
+}
+
+static void te__queue_0_disabled_and_given_a_ring__sends(void **state)
+{
+    struct bench *b = reset_bench();
+    struct ring r;
+    uint8_t frame[100];
+
+    (void)state;
+    init_card(b); /* which sets TE, then clears TXDCTL[0].ENABLE */
+    r = tx_ring(b, 0, 64, true);
+    link_up(b);
+    tx_frame(b, &r, frame, make_frame(frame, 100, 1));
+    assert_int_equal(b->frames, 1);
+    assert_int_equal(get32(b, r.head_at), 1);
+    expect_no_complaint(b);
+    bench_free(b);
+}
+
+static void txdctl__swflsh__clears_itself(void **state)
+{
+    struct bench *b = reset_bench();
+
+    (void)state;
+    wr(b, TXDCTL(7), TXDCTL_SWFLSH | 32);
+    assert_int_equal(rd(b, TXDCTL(7)), 32);
+    bench_free(b);
+}
+
+static void srrctl__reset_value__is_2_kb_and_counts(void **state)
+{
+    struct bench *b = reset_bench();
+
+    (void)state;
+    for (uint32_t q = 0; q < 128; q++)
+        assert_int_equal(rd(b, SRRCTL(q)), 0x402);
+    bench_free(b);
+}
+
+static void srrctl__written_between_enable_and_first_tail__takes_effect(void **state)
+{
+    struct bench *b = reset_bench();
+    struct ring r = {.size = 64, .base = bench_alloc(b, 4096)};
+    uint8_t frame[100];
+
+    (void)state;
+    init_card(b);
+    put64(b, r.base, bench_alloc(b, 4096));
+    rx_ring_registers(b, &r, LEGACY);
+    set(b, RXDCTL(0), RXDCTL_ENABLE);
+    await(b, RXDCTL(0), RXDCTL_ENABLE, RXDCTL_ENABLE);
+    wr(b, SRRCTL(0), ADVANCED);
+    wr(b, RDT(0), 1);
+    open_receive(b);
+    link_up(b);
+    x540_frame_in(b->card, frame, make_frame(frame, 100, 1));
+    assert_int_equal(get64(b, r.base + 8) & 3, 3); /* DD and EOP of the advanced format */
+    expect_no_complaint(b);
+    bench_free(b);
+}
+
 /* ---- NVM ---- */
 
 static void nvm__checksum__is_baba(void **state)
@@ -597,6 +686,11 @@ int main(void)
         cmocka_unit_test(reset__twice_and_again__brings_up_each_time),
         cmocka_unit_test(master_disable__takes_its_time_and_stops_dma),
         cmocka_unit_test(pci_reset__new_card_with_the_same_flash),
+        cmocka_unit_test(te__rises__enables_queue_0_and_those_that_wait_for_it),
+        cmocka_unit_test(te__queue_0_disabled_and_given_a_ring__sends),
+        cmocka_unit_test(txdctl__swflsh__clears_itself),
+        cmocka_unit_test(srrctl__reset_value__is_2_kb_and_counts),
+        cmocka_unit_test(srrctl__written_between_enable_and_first_tail__takes_effect),
         cmocka_unit_test(nvm__checksum__is_baba),
         cmocka_unit_test(nvm__part_number__is_a_string),
         cmocka_unit_test(nvm__written_without_flash_update__is_gone_after_reset),
