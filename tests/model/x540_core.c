@@ -45,6 +45,7 @@ void x540_init(struct x540 *card, const struct x540_config *config, const struct
     card->cable = config->link_at_start;
     map_registers(card);
     x540_nvm_image(card);
+    x540_sem_power_on(card);
     x540_power_on(card);
 }
 
@@ -59,7 +60,7 @@ struct x540 *x540_create(const struct x540_config *config, const struct x540_env
     if (!card)
         return NULL;
     x540_fdir_create(card);
-    if (!card->fdir || !card->fdir_bucket) {
+    if (!x540_sem_create(card) || !card->fdir || !card->fdir_bucket) {
         x540_destroy(card);
         return NULL;
     }
@@ -71,6 +72,7 @@ void x540_destroy(struct x540 *card)
 {
     if (!card)
         return;
+    x540_sem_leave(card);
     free(card->fdir);
     free(card->fdir_bucket);
     free(card);
@@ -176,7 +178,7 @@ void x540_run(struct x540 *card, uint64_t now_ns)
         card->next_due = card->due[earliest(card)];
     }
     card->now = now_ns;
-    if (card->smbi || card->regsmp)
+    if (card->sem->smbi || card->sem->regsmp || card->sem->locks)
         x540_sem_age(card);
     if (card->rx_store_frames)
         x540_rx_drain(card);
@@ -350,12 +352,21 @@ static uint32_t read_register(struct x540 *card, uint32_t offset, uint32_t behav
     uint32_t value = REG(card, offset);
 
     switch (behaviour) {
+    case B_CTRL:
+        card->gio_unread = false;
+        return value;
     case B_STATUS:
         return x540_status(card);
     case B_FRTIMER:
         return (uint32_t)(card->now / 1000);
     case B_EEC:
         return x540_eec_read(card);
+    case B_EEMNGCTL:
+        return x540_eemngctl_read(card);
+    case B_FWSM:
+        return card->evil[X540_EVIL_FWSM] ? (uint32_t)card->evil[X540_EVIL_FWSM] : value;
+    case B_MMNGC:
+        return card->evil[X540_EVIL_VETO] ? value | MMNGC_VETO : value;
     case B_SWSM:
         return x540_swsm_read(card);
     case B_SWFW_SYNC:
@@ -423,6 +434,7 @@ static bool has_own_check(uint32_t behaviour)
     case B_EEC:
     case B_EERD:
     case B_EEWR:
+    case B_EEMNGCTL:
     case B_SWSM:
     case B_SWFW_SYNC:
     case B_HICR:
@@ -491,6 +503,9 @@ static void write_register(struct x540 *card, uint32_t offset, const struct x540
         break;
     case B_EEWR:
         x540_eewr_write(card, value);
+        break;
+    case B_EEMNGCTL:
+        x540_eemngctl_write(card, value);
         break;
     case B_SWSM:
         x540_swsm_write(card, value);

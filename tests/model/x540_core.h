@@ -60,12 +60,19 @@ struct x540_config {
     uint64_t reset_ns;  /* CTRL.RST to self-clear and registers answering again [1 ms] */
     uint64_t enable_ns; /* RXDCTL/TXDCTL.ENABLE to read back [10 us] */
     uint64_t link_ns;   /* cable or autonegotiation restart to link up [10 ms] */
+    /* How long the machine under the driver may stop it, as an emulator's may: rules that limit
+     * how long a semaphore is held allow for it. */
+    uint64_t stall_ns;
 };
 
 /* A new port after power-on, or NULL without memory or on a bad configuration. The environment is
  * copied. Time starts at 0. */
 struct x540 *x540_create(const struct x540_config *config, const struct x540_env *env);
 void x540_destroy(struct x540 *card);
+
+/* Two ports of one card have one pair of semaphores, SWSM and SW_FW_SYNC: from now on card uses that
+ * of with. Either may be destroyed first. */
+void x540_share_semaphores(struct x540 *card, struct x540 *with);
 
 /* A PCI function-level or bus reset: everything but the NVM's content and the cable. */
 void x540_pci_reset(struct x540 *card);

@@ -71,6 +71,11 @@ void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg)
         stray_dma(card, arg);
     if (what == X540_EVIL_MSI && arg)
         forge(card, arg);
+    if (what == X540_EVIL_FIRMWARE_REGSMP || what == X540_EVIL_FIRMWARE_LOCKS ||
+        what == X540_EVIL_FIRMWARE_FLIPS || what == X540_EVIL_DEAD_LOCKS)
+        x540_sem_evil(card, what, arg);
+    if (what == X540_EVIL_CAUSES && arg)
+        x540_intr_other(card, (uint32_t)arg & 0x7FFF0000u);
     if (arg)
         return;
     /* A promise kept again: what was stuck goes on. */

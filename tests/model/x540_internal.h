@@ -127,12 +127,24 @@ struct fdir_filter {
     uint32_t saddr, daddr, ports;
 };
 
+/* SWSM and SW_FW_SYNC, one pair for both ports of a card. A time of NEVER: taken by a driver that
+ * died. */
+struct x540_semaphores {
+    uint32_t cards;
+    bool smbi, swesmbi, regsmp;
+    uint32_t locks; /* SW_FW_SYNC without REGSMP */
+    uint64_t smbi_since, regsmp_since, lock_since[31];
+    uint64_t refused_since; /* REGSMP, for the first time since it was last had; NEVER: it was not */
+    uint64_t firmware_regsmp_until, firmware_locks_until, flip_every, reads;
+};
+
 struct x540 {
     struct x540_config config;
     struct x540_env env;
     uint64_t now, target; /* target: where x540_run is going */
     uint64_t next_due, due[EV_COUNT];
     bool bus_master, msix_enabled, in_reset, loaded, gio_off;
+    bool gio_unread; /* CTRL.GIO_DIS was set, and CTRL not read since */
 
     uint32_t reg[REG_FILE_BYTES / 4]; /* the register file */
 
@@ -147,10 +159,8 @@ struct x540 {
     /* NVM: the flash, and the shadow RAM that EERD and EEWR reach */
     uint16_t flash[NVM_WORDS], shadow[NVM_WORDS];
 
-    /* Semaphores */
-    bool smbi, regsmp, smbi_seen_by_driver;
-    uint64_t smbi_since, regsmp_since;
-    uint32_t firmware_reply[3];
+    uint64_t phy_reset_at, cfg_done_at; /* a reset after which the PHY, the firmware need time */
+    bool cfg_done_cleared;              /* by software */
 
     /* Receive */
     struct rx_queue rxq[QUEUES];
@@ -221,6 +231,7 @@ struct x540 {
      * each dword of the file its row in the table (0 = none), and where its storage is (aliases
      * share one). */
     uint16_t row[REG_FILE_BYTES / 4], home[REG_FILE_BYTES / 4];
+    struct x540_semaphores *sem;
     struct fdir_filter *fdir;
     uint16_t *fdir_bucket;
     uint32_t rss_table[40][256];
@@ -295,7 +306,9 @@ void x540_power_on(struct x540 *card);
 void x540_ctrl_write(struct x540 *card, uint32_t value);
 void x540_reset_done(struct x540 *card);
 void x540_load_done(struct x540 *card);
-uint32_t x540_status(const struct x540 *card);
+uint32_t x540_status(struct x540 *card);
+uint32_t x540_eemngctl_read(const struct x540 *card);
+void x540_eemngctl_write(struct x540 *card, uint32_t value);
 void x540_gio_changed(struct x540 *card);
 
 /* ---- x540_nvm.c ---- */
@@ -309,6 +322,12 @@ void x540_nvm_done(struct x540 *card);
 void x540_flash_done(struct x540 *card);
 
 /* ---- x540_sem.c ---- */
+bool x540_sem_create(struct x540 *card); /* false: no memory */
+void x540_sem_leave(struct x540 *card);
+void x540_sem_power_on(struct x540 *card);
+void x540_sem_pci_reset(struct x540 *card);
+void x540_sem_evil(struct x540 *card, enum x540_evil what, uint64_t arg);
+uint32_t x540_sync(const struct x540 *card); /* SW_FW_SYNC without REGSMP, taking nothing */
 uint32_t x540_swsm_read(struct x540 *card);
 void x540_swsm_write(struct x540 *card, uint32_t value);
 uint32_t x540_sync_read(struct x540 *card);
@@ -320,6 +339,9 @@ void x540_firmware_done(struct x540 *card);
 
 /* ---- x540_phy.c ---- */
 void x540_phy_power_on(struct x540 *card);
+void x540_phy_reset(struct x540 *card); /* and autonegotiation starts again */
+/* The driver is about to drop the link by writing `value` to the register: may it? */
+void x540_check_veto(struct x540 *card, const char *name, uint32_t value);
 void x540_msca_write(struct x540 *card, uint32_t value);
 void x540_msrwd_write(struct x540 *card, uint32_t value);
 uint32_t x540_msrwd_read(struct x540 *card);

@@ -294,14 +294,14 @@ uint32_t x540_intr_read(struct x540 *card, uint32_t offset, uint32_t behaviour)
     case B_EICR:
         return eicr_read(card);
     case B_EICS:
-        return eicr(card);
+        return card->evil[X540_EVIL_EICS_ZERO] ? 0 : eicr(card);
     case B_EIMS:
     case B_EIMC:
         return eims(card);
     case B_EIAM:
         return card->other_automask | (uint32_t)(card->vector_automask & EICR_QUEUES);
     case B_EICS_EX:
-        return (uint32_t)(card->vector_cause >> word);
+        return card->evil[X540_EVIL_EICS_ZERO] ? 0 : (uint32_t)(card->vector_cause >> word);
     case B_EIMS_EX:
     case B_EIMC_EX:
         return (uint32_t)(card->vector_mask >> word);

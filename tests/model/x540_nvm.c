@@ -89,9 +89,9 @@ void x540_nvm_load(struct x540 *card)
 
 static bool may_use(struct x540 *card, const char *name, uint32_t value)
 {
-    if (!(REG(card, SWFW_SYNC) & SYNC_EEP))
+    if (!(x540_sync(card) & SYNC_EEP))
         x540_complain(card, RULE_NVM_SEMAPHORE, "%s = 0x%08x with SW_FW_SYNC = 0x%08x: EEP not held",
-                      name, value, REG(card, SWFW_SYNC));
+                      name, value, x540_sync(card));
     if (!card->loaded)
         x540_complain(card, RULE_NVM_NOT_LOADED, "%s = 0x%08x before EEC.ARD is 1", name, value);
     if (card->due[EV_NVM] != NEVER) {

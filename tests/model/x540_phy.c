@@ -34,6 +34,7 @@ static uint16_t phy_id_low(const struct x540 *card)
 
 static void phy_defaults(struct x540 *card)
 {
+    card->phy_reset_at = card->now;
     card->phy_ctrl_an = AN_ENABLE | BIT(13);
     card->phy_adv = ADV_100M | 1;
     card->phy_10g = ADV_10G;
@@ -131,6 +132,19 @@ uint32_t x540_links_read(struct x540 *card)
     return value;
 }
 
+void x540_phy_reset(struct x540 *card)
+{
+    phy_defaults(card);
+    x540_link_restart(card);
+}
+
+void x540_check_veto(struct x540 *card, const char *name, uint32_t value)
+{
+    if (card->evil[X540_EVIL_VETO])
+        x540_complain(card, RULE_VETO, "%s = 0x%04x drops the link while MMNGC.MNG_VETO is 1", name,
+                      value);
+}
+
 /* ---- The PHY's registers ---- */
 
 static uint16_t latched_low(struct x540 *card, uint16_t latch, uint16_t bit)
@@ -179,6 +193,8 @@ static uint16_t an_register(struct x540 *card, uint32_t reg)
 
 static uint16_t phy_read(struct x540 *card, uint32_t device, uint32_t reg)
 {
+    if (card->now - card->phy_reset_at < card->evil[X540_EVIL_PHY_DUMB_NS])
+        return 0xFFFF;
     if (!(DEVICES >> device & 1))
         return 0xFFFF;
     if (reg == 2)
@@ -224,16 +240,18 @@ static void phy_write(struct x540 *card, uint32_t device, uint32_t reg, uint16_t
     bool powered;
 
     if ((device == PHY_XS || device == PMA) && reg == 0 && (value & PHY_RESET)) {
-        phy_defaults(card);
-        x540_link_restart(card);
+        x540_check_veto(card, "PHY register 0", value);
+        x540_phy_reset(card);
         return;
     }
     if (device == AN) {
         switch (reg) {
         case 0x0000:
             card->phy_ctrl_an = value & (uint16_t)~(AN_RESTART | PHY_RESET);
-            if (value & (AN_RESTART | PHY_RESET))
+            if (value & (AN_RESTART | PHY_RESET)) {
+                x540_check_veto(card, "PHY register 7.0", value);
                 x540_link_restart(card);
+            }
             break;
         case 0x0010:
             card->phy_adv = value;
@@ -251,6 +269,7 @@ static void phy_write(struct x540 *card, uint32_t device, uint32_t reg, uint16_t
         card->phy_ctrl_30 = value & (uint16_t)~PHY_RESET;
         powered = !(value & PHY_LOW_POWER);
         if (powered != card->phy_powered || (value & PHY_RESET)) {
+            x540_check_veto(card, "PHY register 30.0", value);
             card->phy_powered = powered;
             x540_link_restart(card);
         }
@@ -277,7 +296,7 @@ void x540_msca_write(struct x540 *card, uint32_t value)
     if (!x540_holds_phy(card))
         x540_complain(card, RULE_MDIO_SEMAPHORE,
                       "MSCA = 0x%08x with SW_FW_SYNC = 0x%08x: PHY%u not held", value,
-                      REG(card, SWFW_SYNC), card->config.lan_id);
+                      x540_sync(card), card->config.lan_id);
     x540_plan(card, EV_MDIO, MDIO_NS);
 }
 

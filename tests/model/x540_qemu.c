@@ -74,6 +74,7 @@ enum {
     BAR_REGISTERS = 0,
     BAR_MSIX = 4,
     BAR_MSIX_BYTES = 0x4000,
+    HOST_STALL_NS = 2000000000, /* how long a busy host may stop the guest */
     MSIX_TABLE = 0x0000,
     MSIX_PBA = 0x2000,
     FRAME_SHORTEST = 60, /* without CRC */
@@ -472,6 +473,24 @@ static void x540_pci_exit(PCIDevice *pci)
     s->card = NULL;
 }
 
+/* The functions of one slot are the ports of one card: they share its semaphores. */
+static void x540_join_ports(X540State *s)
+{
+    PCIDevice *pci = PCI_DEVICE(s);
+    PCIBus *bus = pci_get_bus(pci);
+
+    for (int function = 0; function < 8; function++) {
+        PCIDevice *other = pci_find_device(bus, pci_bus_num(bus),
+                                           PCI_DEVFN(PCI_SLOT(pci->devfn), function));
+
+        if (other && other != pci && object_dynamic_cast(OBJECT(other), TYPE_X540) &&
+            X540(other)->card) {
+            x540_share_semaphores(s->card, X540(other)->card);
+            return;
+        }
+    }
+}
+
 static void x540_realize(PCIDevice *pci, Error **errp)
 {
     X540State *s = X540(pci);
@@ -484,6 +503,7 @@ static void x540_realize(PCIDevice *pci, Error **errp)
         .reset_ns = s->reset_us * 1000ull,
         .enable_ns = s->enable_us * 1000ull,
         .link_ns = s->link_ms * 1000000ull,
+        .stall_ns = HOST_STALL_NS,
     };
 
     if (!kind) {
@@ -502,6 +522,7 @@ static void x540_realize(PCIDevice *pci, Error **errp)
         error_setg(errp, "x540: the model refused its configuration");
         return;
     }
+    x540_join_ports(s);
     for (uint32_t i = 0; i < X540_EVIL_COUNT; i++) {
         if (s->evil[i]) {
             x540_set_evil(s->card, i, s->evil[i]);

@@ -22,7 +22,8 @@ static const struct x540_register table[] = {
     {"EERD", 0x10014, 0x0, 1, 0x0000FFFD, 0, 0, 0, 2, B_EERD},
     {"EEWR", 0x10018, 0x0, 1, 0xFFFFFFFD, 0, 0, 0, 2, B_EEWR},
     {"SWSM", 0x10140, 0x0, 1, 0x00000003, 0, 0, 0, 2, B_SWSM},
-    {"FWSM", 0x10148, 0x0, 1, 0, 0, 0, 0x00008000, 2, B_PLAIN},
+    {"EEMNGCTL", 0x10110, 0x0, 1, 0x000C0000, 0, 0, 0x800C0000, 2, B_EEMNGCTL},
+    {"FWSM", 0x10148, 0x0, 1, 0, 0, 0, 0x00008000, 2, B_FWSM},
     {"SWFW_SYNC", 0x10160, 0x0, 1, 0x80007FFF, 0, 0, 0, 2, B_SWFW_SYNC},
     {"FACTPS", 0x10150, 0x0, 1, 0, 0, 0, 0, 2, B_PLAIN},
     {"GRC", 0x10200, 0x0, 1, 0x00000003, 0, 0, 0, 2, B_PLAIN},
@@ -55,7 +56,7 @@ static const struct x540_register table[] = {
     {"FCRTV", 0x032A0, 0x0, 1, 0x0000FFFF, 0, 0, 0, 3, B_PLAIN},
     {"TFCS", 0x0CE00, 0x0, 1, 0, 0, 0, 0, 3, B_PLAIN},
     {"PAP", 0x04248, 0x0, 1, ALL, 0, 0, 0, 3, B_PLAIN},
-    {"MMNGC", 0x042D0, 0x0, 1, 0x00000001, 0, 0, 0, 3, B_PLAIN},
+    {"MMNGC", 0x042D0, 0x0, 1, 0, 0, 0, 0, 3, B_MMNGC},
     {"EEER", 0x043A0, 0x0, 1, ALL, 0, 0, 0, 3, B_PLAIN},
 
     /* Interrupts (section 4) */
@@ -302,6 +303,7 @@ static const struct x540_register table[] = {
 /* Second addresses of the same register (facts, section 18 and the register rows). One that the
  * facts give is left out: TQSM at 0x07300 lies on TDBAL of queue 76. */
 static const struct x540_alias aliases[] = {
+    {"CTRL", 0x00004, 0x4, 0x00000, 0x4, 1},
     {"SRRCTL", 0x02100, 0x4, 0x01014, 0x40, 16},     {"DCA_RXCTRL", 0x02200, 0x4, 0x0100C, 0x40, 16},
     {"RAL", 0x05400, 0x8, 0x0A200, 0x8, 16},         {"RAH", 0x05404, 0x8, 0x0A204, 0x8, 16},
     {"PSRTYPE", 0x05480, 0x4, 0x0EA00, 0x4, 16},     {"MRQC", 0x0EC80, 0x4, 0x05818, 0x4, 1},

@@ -26,6 +26,9 @@ enum x540_behaviour {
     B_EEC,
     B_EERD,
     B_EEWR,
+    B_EEMNGCTL,
+    B_FWSM,
+    B_MMNGC,
     B_SWSM,
     B_SWFW_SYNC,
     B_HICR,
@@ -92,6 +95,7 @@ enum x540_behaviour {
 #define CTRL_RST BIT(26)
 #define STATUS 0x00008u
 #define STATUS_GIO BIT(19)
+#define STATUS_THERMAL BIT(20)
 #define CTRL_EXT 0x00018u
 #define CTRL_EXT_NS_DIS BIT(16)
 #define CTRL_EXT_DRV_LOAD BIT(28)
@@ -116,6 +120,10 @@ enum x540_behaviour {
 #define EE_DONE BIT(1)
 #define EE_ADDR FIELD(15, 2)
 #define EE_DATA FIELD(31, 16)
+#define EEMNGCTL 0x10110u
+#define EEMNGCTL_CFG_DONE0 BIT(18)
+#define EEMNGCTL_CFG_DONE1 BIT(19)
+#define EEMNGCTL_DONE BIT(31)
 #define SWSM 0x10140u
 #define SWSM_SMBI BIT(0)
 #define SWSM_SWESMBI BIT(1)
@@ -150,6 +158,8 @@ enum x540_behaviour {
 #define LINKS_SPEED_1G (2u << 28)
 #define LINKS_SPEED_100M (1u << 28)
 #define LINKS_LNK_STAT BIT(7)
+#define MMNGC 0x042D0u
+#define MMNGC_VETO BIT(0)
 #define MACC 0x04330u
 #define MACC_FLU BIT(0)
 #define HLREG0 0x04240u

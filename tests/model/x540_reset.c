@@ -93,11 +93,11 @@ static void default_registers(struct x540 *card, bool power_on)
     fill_ftqf(card);
 }
 
-/* Everything that stops at once when a reset begins. */
+/* Everything that stops at once when a reset begins. Firmware, the flash and the PHY go on. */
 static void stop_everything(struct x540 *card)
 {
     for (int e = 0; e < EV_COUNT; e++)
-        if (e != EV_FLASH && e != EV_FIRMWARE)
+        if (e != EV_FLASH && e != EV_FIRMWARE && e != EV_LINK)
             x540_plan_never(card, (enum event)e);
     x540_rx_reset(card);
     x540_tx_reset(card);
@@ -106,8 +106,10 @@ static void stop_everything(struct x540 *card)
     memset(card->rate_cleared, 0, sizeof(card->rate_cleared));
     memset(card->rttdt1c, 0, sizeof(card->rttdt1c));
     memset(card->rttbcnrc, 0, sizeof(card->rttbcnrc));
-    card->gio_off = false;
+    card->gio_off = card->gio_unread = false;
     card->resets++;
+    card->cfg_done_at = card->now;
+    card->cfg_done_cleared = false;
     card->ard_polled = card->dmaidone_polled = card->drv_load_checked = false;
     card->rss_stale = true;
 }
@@ -115,7 +117,6 @@ static void stop_everything(struct x540 *card)
 void x540_power_on(struct x540 *card)
 {
     card->in_reset = false;
-    card->smbi = card->regsmp = false;
     stop_everything(card);
     memset(card->reg, 0, sizeof(card->reg));
     default_registers(card, true);
@@ -132,13 +133,38 @@ void x540_pci_reset(struct x540 *card)
 {
     x540_intr_line_off(card);
     card->bus_master = card->msix_enabled = false;
+    x540_sem_pci_reset(card);
     x540_power_on(card);
 }
 
-uint32_t x540_status(const struct x540 *card)
+uint32_t x540_status(struct x540 *card)
 {
+    if (card->gio_unread)
+        x540_complain(card, RULE_GIO_READ_BACK,
+                      "STATUS read after CTRL.GIO_DIS = 1 was written and not read back");
     return (uint32_t)card->config.lan_id << 2 | (card->link_up ? BIT(7) : 0) |
-           (card->gio_off ? 0 : STATUS_GIO);
+           (card->gio_off ? 0 : STATUS_GIO) |
+           (card->evil[X540_EVIL_HOT] ? STATUS_THERMAL : 0);
+}
+
+/* What firmware has done for the ports: CFG_DONE of this one after a reset, in time. Software may
+ * clear it. The other port is another card's and counts as done. */
+uint32_t x540_eemngctl_read(const struct x540 *card)
+{
+    uint32_t own = card->config.lan_id ? EEMNGCTL_CFG_DONE1 : EEMNGCTL_CFG_DONE0;
+    uint64_t needs = card->evil[X540_EVIL_CFG_DONE_NS];
+    bool done = card->loaded && !card->cfg_done_cleared && card->now - card->cfg_done_at >= needs &&
+                needs != UINT64_MAX;
+
+    return EEMNGCTL_DONE | ((EEMNGCTL_CFG_DONE0 | EEMNGCTL_CFG_DONE1) & ~own) | (done ? own : 0);
+}
+
+void x540_eemngctl_write(struct x540 *card, uint32_t value)
+{
+    uint32_t own = card->config.lan_id ? EEMNGCTL_CFG_DONE1 : EEMNGCTL_CFG_DONE0;
+
+    if (!(value & own))
+        card->cfg_done_cleared = true;
 }
 
 static void check_reset_rules(struct x540 *card)
@@ -164,7 +190,7 @@ static void check_reset_rules(struct x540 *card)
                       REG(card, CTRL) & CTRL_GIO_DIS ? 1 : 0);
     if (card->config.kind != X540_82599 && !x540_holds_phy(card))
         x540_complain(card, RULE_RESET_SEMAPHORE, "CTRL.RST with SW_FW_SYNC = 0x%08x: PHY%u not held",
-                      REG(card, SWFW_SYNC), card->config.lan_id);
+                      x540_sync(card), card->config.lan_id);
 }
 
 void x540_ctrl_write(struct x540 *card, uint32_t value)
@@ -175,6 +201,8 @@ void x540_ctrl_write(struct x540 *card, uint32_t value)
         return;
     if (value & (CTRL_RST | CTRL_LNK_RST)) {
         check_reset_rules(card);
+        if (value & CTRL_LNK_RST)
+            x540_check_veto(card, "CTRL", value);
         stop_everything(card);
         default_registers(card, false);
         card->loaded = false;
@@ -182,7 +210,10 @@ void x540_ctrl_write(struct x540 *card, uint32_t value)
         REG(card, CTRL) = value & (CTRL_RST | CTRL_LNK_RST);
         x540_rx_buffer_size(card);
         x540_filter_classify_changed(card);
-        x540_link_restart(card);
+        /* RST leaves the PHY and the link alone, LRST (the 82599's LNK_RST) does not. */
+        if (value & CTRL_LNK_RST)
+            x540_phy_reset(card);
+        card->phy_reset_at = card->now; /* its ids may take 200 ms to be readable even so */
         card->in_reset = true;
         if (!card->evil[X540_EVIL_RESET_STUCK])
             x540_plan(card, EV_RESET, card->config.reset_ns);
@@ -190,6 +221,7 @@ void x540_ctrl_write(struct x540 *card, uint32_t value)
     }
     REG(card, CTRL) = value & CTRL_GIO_DIS;
     if ((old ^ value) & CTRL_GIO_DIS) {
+        card->gio_unread = value & CTRL_GIO_DIS;
         if (value & CTRL_GIO_DIS)
             x540_plan(card, EV_GIO, card->config.enable_ns);
         else

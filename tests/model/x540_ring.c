@@ -29,7 +29,7 @@ static void check(struct x540 *card, const struct x540_ring *ring, char way, uin
         x540_complain(card, RULE_RING_LENGTH,
                       "%cDLEN[%u] = 0x%08x: expected a multiple of 128, at most 0x%x", way, n,
                       ring->raw_length, RING_MAX * 16);
-    if (tail != ring->head)
+    if (tail != ring->head && !card->evil[X540_EVIL_RDH_KEPT])
         x540_complain(card, RULE_TAIL_STALE, "%cXDCTL[%u].ENABLE with %cDH = %u, %cDT = %u", way, n,
                       way, ring->head, way, tail);
 }
@@ -45,13 +45,16 @@ void x540_ring_start(struct x540 *card, struct x540_ring *ring, char way, uint32
     ring->base = (uint64_t)REG(card, at + 4) << 32 | REG(card, at);
     ring->head = ring->size ? ring->head % ring->size : 0;
     ring->tail = ring->size ? tail % ring->size : 0;
+    if (card->evil[X540_EVIL_RDH_KEPT]) /* no work before a tail is written */
+        ring->tail = ring->head;
     ring->hung = false;
 }
 
 void x540_ring_move(struct x540 *card, struct x540_ring *ring, enum queue_state to)
 {
     ring->state = (uint8_t)to;
-    ring->due = card->now + card->config.enable_ns;
+    ring->due = card->now + (card->evil[X540_EVIL_ENABLE_NS] ? card->evil[X540_EVIL_ENABLE_NS]
+                                                             : card->config.enable_ns);
 }
 
 bool x540_ring_tail(struct x540 *card, struct x540_ring *ring, char way, uint32_t n, uint32_t at,
@@ -74,7 +77,7 @@ bool x540_ring_tail(struct x540 *card, struct x540_ring *ring, char way, uint32_
     }
     if (x540_ring_is_on(ring) && !ring->size) /* no ring: a register and nothing more */
         REG(card, offset) = value & 0xFFFF;
-    else if (value == ring->head)
+    else if (value == ring->head || card->evil[X540_EVIL_RDH_KEPT])
         REG(card, offset) = value;
     else if (ring->state == QUEUE_STARTING)
         x540_complain(card, RULE_TAIL_EARLY, "%cDT[%u] = %u before %cXDCTL.ENABLE reads 1", way, n,
@@ -87,6 +90,8 @@ bool x540_ring_tail(struct x540 *card, struct x540_ring *ring, char way, uint32_
 
 void x540_ring_head(struct x540 *card, struct x540_ring *ring, char way, uint32_t n, uint32_t value)
 {
+    if (card->evil[X540_EVIL_RDH_KEPT])
+        return;
     if (!x540_ring_is_on(ring))
         ring->head = value & 0xFFFF;
     else if (value != ring->head) /* DPDK and ixy write the value that is there */

@@ -82,6 +82,8 @@ uint32_t x540_rss_queue(struct x540 *card, const struct packet *packet)
 
     if (!packet->rss_type)
         return 0;
+    if (card->evil[X540_EVIL_RSS_LEGACY] && !card->rxq[0].advanced)
+        return 0;
     if (card->config.kind == X540_X550) {
         entry = packet->hash & 0x1FF;
         entry = entry < 128 ? REG(card, RETA + (entry & ~3u)) >> (8 * (entry & 3))

@@ -34,6 +34,8 @@
          "receive and all queues are off before CTRL.RST")                                         \
     RULE(RESET_MASTER, "reset-without-master-disable", ERROR, "14.3",                              \
          "CTRL.GIO_DIS is set and STATUS.GIO reads 0 before CTRL.RST")                             \
+    RULE(GIO_READ_BACK, "gio-dis-not-read-back", ADVICE, "X550 8.2.2.1.1",                         \
+         "CTRL is read until it shows GIO_DIS before STATUS.GIO is believed")                      \
     RULE(RESET_SEMAPHORE, "reset-without-phy-semaphore", ADVICE, "14.4",                            \
          "the PHY bit of SW_FW_SYNC is held when CTRL.RST is set")                                 \
     RULE(ACCESS_IN_RESET, "access-during-reset", ERROR, "14.4",                                    \
@@ -52,13 +54,19 @@
     RULE(SYNC_STOLEN, "sync-bits-stolen", ERROR, "14",                                             \
          "firmware and hardware bits of SW_FW_SYNC are not written by software")                   \
     RULE(SEMAPHORE_HELD, "semaphore-never-released", ERROR, "18",                                  \
-         "SWSM.SMBI and SW_FW_SYNC.REGSMP are released at once after use")                         \
+         "SWSM.SMBI is released at once after use")                                                \
+    RULE(REGSMP_HELD, "regsmp-held", ERROR, "X550 11.8.4.3",                                       \
+         "SW_FW_SYNC.REGSMP is given back within 10 ms: then firmware takes it")                   \
+    RULE(LOCK_HELD, "lock-held", ERROR, "X550 11.8.4.3",                                           \
+         "a lock of SW_FW_SYNC is given back within 1 s: then firmware takes it")                  \
     RULE(MDIO_SEMAPHORE, "mdio-without-semaphore", ERROR, "3",                                     \
          "the PHY bit of SW_FW_SYNC is held while MSCA is used")                                   \
     RULE(MDIO_BUSY, "mdio-busy", ERROR, "3",                                                       \
          "MSCA and MSRWD are left alone until MDI_COMMAND has cleared")                            \
     RULE(MDIO_ADDRESS, "mdio-address-cycle", ERROR, "3",                                           \
          "an address cycle for the same device and register precedes each MDIO read or write")     \
+    RULE(VETO, "link-dropped-under-veto", ADVICE, "X550 4.2.1.8",                                  \
+         "MMNGC.MNG_VETO is 0 before the PHY is reset, put to sleep or negotiates anew")           \
     RULE(NVM_SEMAPHORE, "nvm-without-semaphore", ERROR, "2",                                       \
          "the EEP bit of SW_FW_SYNC is held while EERD or EEWR is used")                           \
     RULE(NVM_BUSY, "nvm-busy", ERROR, "2", "EERD and EEWR are left alone until DONE is set")       \

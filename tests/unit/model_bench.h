@@ -280,6 +280,7 @@ static inline void stop_card(struct bench *b)
     }
     wait_ms(b, 2);
     set(b, CTRL, CTRL_GIO_DIS);
+    await(b, CTRL, CTRL_GIO_DIS, CTRL_GIO_DIS);
     await(b, STATUS, STATUS_GIO, 0);
 }
 

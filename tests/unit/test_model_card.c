@@ -45,9 +45,9 @@ static void table__rows__do_not_overlap_and_are_aligned(void **state)
             if (taken[offset / 4]++)
                 fail_msg("alias of %s: 0x%05x is taken", alias[a].name, offset);
         }
-    /* Every row that the facts list for the PF, 9 more for receive queues 64 to 127, and WUS, which
-     * Linux clears. */
-    assert_int_equal(rows, 257 + 9 + 1);
+    /* Every row that the facts list for the PF, 9 more for receive queues 64 to 127, WUS, which Linux
+     * clears, and EEMNGCTL (X550 8.2.2.2.3). */
+    assert_int_equal(rows, 257 + 9 + 2);
 }
 
 static void table__plain_registers__keep_what_the_mask_says(void **state)
@@ -193,6 +193,56 @@ static void reset__semaphores_filters_and_statistics__survive(void **state)
     bench_free(p.b);
 }
 
+static void reset__rst__leaves_phy_and_link_alone(void **state)
+{
+    struct bench *b = bench_new(NULL);
+
+    (void)state;
+    wait_ms(b, 5);
+    reset_card(b); /* while it negotiates */
+    assert_true(x540_link_is_up(b->card));
+    take(b, SYNC_PHY0);
+    mdio_write(b, 7, 0x10, 0x0D01);
+    release(b, SYNC_PHY0);
+    reset_card(b);
+    link_up(b);
+    take(b, SYNC_PHY0);
+    assert_int_equal(mdio_read(b, 7, 0x10), 0x0D01);
+    expect_no_complaint(b);
+    bench_free(b);
+}
+
+static void reset__lrst__resets_the_phy_and_negotiates_anew(void **state)
+{
+    struct bench *b = reset_bench();
+
+    (void)state;
+    link_up(b);
+    take(b, SYNC_PHY0);
+    mdio_write(b, 7, 0x10, 0x0D01);
+    stop_card(b);
+    set(b, CTRL, CTRL_LNK_RST);
+    await(b, CTRL, CTRL_LNK_RST, 0);
+    assert_false(x540_link_is_up(b->card));
+    await(b, EEC, EEC_ARD, EEC_ARD);
+    assert_int_equal(mdio_read(b, 7, 0x10), BIT(8) | 1);
+    wait_ms(b, 10);
+    assert_true(x540_link_is_up(b->card));
+    expect_no_complaint(b);
+    bench_free(b);
+}
+
+static void ctrl__at_its_second_address__is_the_same(void **state)
+{
+    struct bench *b = reset_bench();
+
+    (void)state;
+    wr(b, 0x00004, CTRL_GIO_DIS);
+    assert_int_equal(rd(b, CTRL), CTRL_GIO_DIS);
+    expect_no_complaint(b);
+    bench_free(b);
+}
+
 static void reset__twice_and_again__brings_up_each_time(void **state)
 {
     struct pair p = bring_up(LEGACY, true);
@@ -252,7 +302,8 @@ static void pci_reset__new_card_with_the_same_flash(void **state)
     wr(b, HLREG0, 0);
     x540_pci_reset(b->card);
     assert_true(rd(b, HLREG0) & HLREG0_TXPADEN);
-    assert_int_equal(rd(b, SWFW_SYNC) & 0x7FFF, 0);
+    assert_int_equal(rd(b, SWSM), 0);
+    assert_int_equal(rd(b, SWFW_SYNC) & 0x7FFF, SYNC_EEP); /* software's locks survive */
     wr(b, SWFW_SYNC, 0);
     wr(b, SWSM, 0);
     x540_set_bus_master(b->card, true);
@@ -644,6 +695,33 @@ static void port_1__uses_its_own_phy_bit(void **state)
     bench_free(b);
 }
 
+static void semaphores__of_both_ports__are_one_pair(void **state)
+{
+    static const struct x540_config second = {.lan_id = 1, .mac = {2, 0, 0, 0, 0, 2}};
+    struct bench *a = bench_new(NULL), *b = bench_new(&second);
+
+    (void)state;
+    rd(b, SWSM);
+    assert_int_equal(rd(a, SWSM), 0); /* two cards */
+    wr(a, SWSM, 0);
+    x540_share_semaphores(b->card, a->card);
+    take(a, SYNC_PHY0);
+    assert_int_equal(rd(b, SWSM), 0);
+    assert_int_equal(rd(a, SWSM), SWSM_SMBI);
+    assert_int_equal(rd(b, SWFW_SYNC), SYNC_PHY0);
+    assert_int_equal(rd(a, SWFW_SYNC), SYNC_PHY0 | SYNC_REGSMP);
+    wr(b, SWFW_SYNC, SYNC_PHY0 | SYNC_PHY1);
+    wr(b, SWSM, 0);
+    release(a, SYNC_PHY0);
+    bench_free(a); /* the first may go */
+    mdio_read(b, 1, 2);
+    expect_no_complaint(b);
+    x540_pci_reset(b->card);
+    assert_int_equal(rd(b, SWSM), 0);
+    assert_int_equal(rd(b, SWFW_SYNC), SYNC_PHY1);
+    bench_free(b);
+}
+
 static void kinds__each_comes_up_with_its_packet_buffer(void **state)
 {
     (void)state;
@@ -683,6 +761,9 @@ int main(void)
         cmocka_unit_test(table__register_test__passes_while_stopped),
         cmocka_unit_test(reset__mac_address_and_flags__come_with_the_auto_load),
         cmocka_unit_test(reset__semaphores_filters_and_statistics__survive),
+        cmocka_unit_test(reset__rst__leaves_phy_and_link_alone),
+        cmocka_unit_test(reset__lrst__resets_the_phy_and_negotiates_anew),
+        cmocka_unit_test(ctrl__at_its_second_address__is_the_same),
         cmocka_unit_test(reset__twice_and_again__brings_up_each_time),
         cmocka_unit_test(master_disable__takes_its_time_and_stops_dma),
         cmocka_unit_test(pci_reset__new_card_with_the_same_flash),
@@ -706,6 +787,7 @@ int main(void)
         cmocka_unit_test(statistics__at_their_end__stick),
         cmocka_unit_test(statistics__written__stay_as_they_are),
         cmocka_unit_test(port_1__uses_its_own_phy_bit),
+        cmocka_unit_test(semaphores__of_both_ports__are_one_pair),
         cmocka_unit_test(kinds__each_comes_up_with_its_packet_buffer),
         cmocka_unit_test(create__bad_configuration__is_refused),
     };

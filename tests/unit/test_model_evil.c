@@ -287,6 +287,210 @@ static void forged_message(struct pair *p)
     evil(p, X540_EVIL_MSI, 0);
 }
 
+/* The driver's way to a lock while firmware, or a driver that died, is in it. */
+static uint32_t sync_now(struct bench *b)
+{
+    await(b, SWSM, SWSM_SMBI, 0);
+    return rd(b, SWFW_SYNC);
+}
+static void firmware_regsmp(struct pair *p)
+{
+    evil(p, X540_EVIL_FIRMWARE_REGSMP, 20000000);
+    assert_true(sync_now(p->b) & SYNC_REGSMP);
+    wait_ms(p->b, 19);
+    assert_true(rd(p->b, SWFW_SYNC) & SYNC_REGSMP);
+    wait_ms(p->b, 1);
+    assert_int_equal(rd(p->b, SWFW_SYNC), 0); /* and now it is ours */
+    assert_true(rd(p->b, SWFW_SYNC) & SYNC_REGSMP);
+    wr(p->b, SWFW_SYNC, 0);
+    expect_no_complaint(p->b);
+    evil(p, X540_EVIL_FIRMWARE_REGSMP, UINT64_MAX);
+    rd(p->b, SWFW_SYNC);
+    wait_ms(p->b, 50); /* firmware counts as dead after this (X550 11.8.4.1) */
+    assert_true(rd(p->b, SWFW_SYNC) & SYNC_REGSMP);
+    wr(p->b, SWFW_SYNC, SYNC_PHY0);
+    expect_no_complaint(p->b);
+    evil(p, X540_EVIL_FIRMWARE_REGSMP, 0);
+    assert_int_equal(rd(p->b, SWFW_SYNC), SYNC_PHY0);
+}
+static void firmware_regsmp_too_early(struct pair *p)
+{
+    evil(p, X540_EVIL_FIRMWARE_REGSMP, 100000000);
+    sync_now(p->b);
+    wait_ms(p->b, 49);
+    wr(p->b, SWFW_SYNC, SYNC_PHY0);
+    expect_rule(p->b, "sync-without-regsmp");
+}
+static void firmware_locks(struct pair *p)
+{
+    evil(p, X540_EVIL_FIRMWARE_LOCKS, 30000000);
+    assert_int_equal(sync_now(p->b), 0x61E0);
+    wr(p->b, SWFW_SYNC, 0x61E0 | SYNC_PHY0);
+    wait_ms(p->b, 30);
+    assert_int_equal(rd(p->b, SWFW_SYNC), SYNC_PHY0);
+    wr(p->b, SWFW_SYNC, 0);
+    expect_no_complaint(p->b);
+}
+static void firmware_flips(struct pair *p)
+{
+    evil(p, X540_EVIL_FIRMWARE_FLIPS, 2);
+    assert_int_equal(sync_now(p->b), 0);
+    assert_int_equal(rd(p->b, SWFW_SYNC), SYNC_REGSMP | 0x61E0);
+    wr(p->b, SWFW_SYNC, 0x61E0 | SYNC_PHY0);
+    assert_int_equal(rd(p->b, SWFW_SYNC), 0x61E0 | SYNC_PHY0);
+    expect_no_complaint(p->b);
+    assert_int_equal(rd(p->b, SWFW_SYNC), SYNC_REGSMP | SYNC_PHY0);
+    wr(p->b, SWFW_SYNC, 0x61E0); /* what was read before: stale */
+    expect_rule(p->b, "sync-bits-stolen");
+    evil(p, X540_EVIL_FIRMWARE_FLIPS, 0);
+    assert_int_equal(rd(p->b, SWFW_SYNC), 0);
+}
+static void dead_locks(struct pair *p)
+{
+    evil(p, X540_EVIL_DEAD_LOCKS, BIT64(32) | SYNC_REGSMP | SYNC_PHY0 | SYNC_EEP);
+    assert_true(stuck(p->b, SWSM, SWSM_SMBI, SWSM_SMBI));
+    assert_true(stuck(p->b, SWFW_SYNC, ~0u, SYNC_REGSMP | SYNC_PHY0 | SYNC_EEP));
+    expect_no_complaint(p->b); /* of the living driver */
+    wr(p->b, SWFW_SYNC, 0);
+    wr(p->b, SWSM, 0);
+    take(p->b, SYNC_PHY0 | SYNC_EEP);
+    release(p->b, SYNC_PHY0 | SYNC_EEP);
+    expect_no_complaint(p->b);
+}
+static void cfg_done(struct pair *p)
+{
+    assert_int_equal(rd(p->b, EEMNGCTL) & 0xC0000, 0xC0000);
+    wr(p->b, EEMNGCTL, EEMNGCTL_CFG_DONE1); /* software may clear it */
+    assert_int_equal(rd(p->b, EEMNGCTL) & 0xC0000, EEMNGCTL_CFG_DONE1);
+    evil(p, X540_EVIL_CFG_DONE_NS, 50000000);
+    reset_card(p->b); /* takes 12 ms */
+    assert_int_equal(rd(p->b, EEMNGCTL) & 0xC0000, EEMNGCTL_CFG_DONE1);
+    wait_ms(p->b, 50);
+    assert_int_equal(rd(p->b, EEMNGCTL) & 0xC0000, 0xC0000);
+    evil(p, X540_EVIL_CFG_DONE_NS, UINT64_MAX);
+    assert_true(stuck(p->b, EEMNGCTL, EEMNGCTL_CFG_DONE0, 0));
+}
+static void veto(struct pair *p)
+{
+    assert_int_equal(rd(p->b, MMNGC), 0);
+    evil(p, X540_EVIL_VETO, 1);
+    wr(p->b, MMNGC, 0); /* read-only to the host */
+    assert_int_equal(rd(p->b, MMNGC), MMNGC_VETO);
+}
+static void enable_ns(struct pair *p)
+{
+    evil(p, X540_EVIL_ENABLE_NS, 30000000);
+    wr(p->b, RXDCTL(0), 0);
+    wr(p->b, TXDCTL(0), 0);
+    wait_ms(p->b, 29);
+    assert_true(rd(p->b, RXDCTL(0)) & rd(p->b, TXDCTL(0)) & RXDCTL_ENABLE);
+    wait_ms(p->b, 1);
+    assert_false((rd(p->b, RXDCTL(0)) | rd(p->b, TXDCTL(0))) & RXDCTL_ENABLE);
+    wr(p->b, TXDCTL(0), 32 | TXDCTL_ENABLE);
+    wait_ms(p->b, 29);
+    assert_false(rd(p->b, TXDCTL(0)) & TXDCTL_ENABLE);
+    wait_ms(p->b, 1);
+    assert_true(rd(p->b, TXDCTL(0)) & TXDCTL_ENABLE);
+}
+static void eics_zero(struct pair *p)
+{
+    wr(p->b, EICS, EICR_LSC | 1);
+    evil(p, X540_EVIL_EICS_ZERO, 1);
+    assert_int_equal(rd(p->b, EICS) | rd(p->b, EICS_EX), 0);
+    evil(p, X540_EVIL_EICS_ZERO, 0);
+    assert_int_equal(rd(p->b, EICS) & (EICR_LSC | 1), EICR_LSC | 1);
+}
+static void phy_dumb(struct pair *p)
+{
+    evil(p, X540_EVIL_PHY_DUMB_NS, 200000000);
+    reset_card(p->b);
+    take(p->b, SYNC_PHY0);
+    assert_int_equal(mdio_read(p->b, 1, 2), 0xFFFF);
+    wait_ms(p->b, 200);
+    assert_int_equal(mdio_read(p->b, 1, 2), 0x0154);
+    mdio_write(p->b, 1, 0, BIT(15)); /* its own reset */
+    assert_int_equal(mdio_read(p->b, 1, 2), 0xFFFF);
+    wait_ms(p->b, 200);
+    assert_int_equal(mdio_read(p->b, 1, 2), 0x0154);
+}
+static void fwsm(struct pair *p)
+{
+    uint32_t good = rd(p->b, FWSM);
+
+    evil(p, X540_EVIL_FWSM, 0x0118801F);
+    assert_int_equal(rd(p->b, FWSM), 0x0118801F);
+    evil(p, X540_EVIL_FWSM, 0);
+    assert_int_equal(rd(p->b, FWSM), good);
+}
+static void causes(struct pair *p)
+{
+    msix(p);
+    wr(p->b, IVAR_MISC, (0x80 | 9) << 8);
+    wr(p->b, EIMS, BIT(28));
+    rd(p->b, EICR);
+    evil(p, X540_EVIL_CAUSES, BIT(28) | BIT(23));
+    assert_int_equal(rd(p->b, EICS) & 0x7FFF0000, BIT(28) | BIT(23));
+    assert_int_equal(p->b->messages[9], 1);
+}
+static void hot(struct pair *p)
+{
+    assert_false(rd(p->b, STATUS) & STATUS_THERMAL);
+    evil(p, X540_EVIL_HOT, 1);
+    assert_true(rd(p->b, STATUS) & STATUS_THERMAL);
+}
+/* A UDP frame that RSS sends to queue 1. */
+static void rss_legacy(struct pair *p)
+{
+    static const uint8_t headers[28] = {0x45, 0, 0, 86, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1,
+                                        10,   0, 0, 2,  0, 7, 0, 7, 0,  66, 0, 0};
+
+    rx_ring(p->b, 1, 64, LEGACY);
+    clear(p->b, RXCTRL, RXCTRL_RXEN);
+    for (uint32_t i = 0; i < 10; i++)
+        wr(p->b, RSSRK + 4 * i, 0x6D5A6D5A);
+    for (uint32_t i = 0; i < 32; i++)
+        wr(p->b, RETA + 4 * i, 0x01010101);
+    wr(p->b, MRQC, 1 | MRQC_IPV4);
+    open_receive(p->b);
+    make_frame(frame, 100, 1);
+    frame[12] = 8;
+    frame[13] = 0;
+    memcpy(frame + 14, headers, sizeof(headers));
+    wr(p->b, RQSMR, 1 << 8); /* queue 1 counts in counter 1 */
+    rd(p->b, QPRC(0));
+    rd(p->b, QPRC(1));
+    x540_frame_in(p->b->card, frame, 100);
+    assert_int_equal(rd(p->b, QPRC(1)), 1);
+    evil(p, X540_EVIL_RSS_LEGACY, 1);
+    x540_frame_in(p->b->card, frame, 100);
+    assert_int_equal(rd(p->b, QPRC(0)), 1);
+    assert_int_equal(rd(p->b, QPRC(1)), 0);
+}
+static void rdh_kept(struct pair *p)
+{
+    in(p, 5);
+    out(p);
+    evil(p, X540_EVIL_RDH_KEPT, 1);
+    clear(p->b, RXDCTL(0), RXDCTL_ENABLE);
+    wr(p->b, TXDCTL(0), 0);
+    await(p->b, RXDCTL(0), RXDCTL_ENABLE, 0);
+    await(p->b, TXDCTL(0), TXDCTL_ENABLE, 0);
+    rx_ring_registers(p->b, &p->rx, LEGACY);
+    tx_ring_registers(p->b, &p->tx, true);
+    set(p->b, RXDCTL(0), RXDCTL_ENABLE);
+    wr(p->b, TXDCTL(0), 32 | TXDCTL_ENABLE);
+    await(p->b, RXDCTL(0), RXDCTL_ENABLE, RXDCTL_ENABLE);
+    await(p->b, TXDCTL(0), TXDCTL_ENABLE, TXDCTL_ENABLE);
+    assert_int_equal(rd(p->b, RDH(0)), 5);
+    assert_int_equal(rd(p->b, TDH(0)), 1);
+    expect_no_complaint(p->b);
+    evil(p, X540_EVIL_RDH_KEPT, 0);
+    wr(p->b, TXDCTL(0), 0);
+    await(p->b, TXDCTL(0), TXDCTL_ENABLE, 0);
+    wr(p->b, TDH(0), 0);
+    assert_int_equal(rd(p->b, TDH(0)), 0);
+}
+
 static const struct mode {
     enum x540_evil what;
     const char *name;
@@ -315,6 +519,21 @@ static const struct mode {
     {X540_EVIL_LINK_LIES, "link__lies", link_lies},
     {X540_EVIL_DMA, "dma__stray", stray_dma},
     {X540_EVIL_MSI, "message__forged", forged_message},
+    {X540_EVIL_FIRMWARE_REGSMP, "firmware__holds_regsmp", firmware_regsmp},
+    {X540_EVIL_FIRMWARE_REGSMP, "firmware__holds_regsmp_and_is_overruled_early", firmware_regsmp_too_early},
+    {X540_EVIL_FIRMWARE_LOCKS, "firmware__holds_its_locks", firmware_locks},
+    {X540_EVIL_FIRMWARE_FLIPS, "firmware__changes_its_locks", firmware_flips},
+    {X540_EVIL_DEAD_LOCKS, "locks__left_by_a_dead_driver", dead_locks},
+    {X540_EVIL_CFG_DONE_NS, "cfg_done__late", cfg_done},
+    {X540_EVIL_VETO, "veto__by_management", veto},
+    {X540_EVIL_ENABLE_NS, "enable__late", enable_ns},
+    {X540_EVIL_EICS_ZERO, "eics__reads_zero", eics_zero},
+    {X540_EVIL_PHY_DUMB_NS, "phy__dumb_after_a_reset", phy_dumb},
+    {X540_EVIL_FWSM, "fwsm__as_told", fwsm},
+    {X540_EVIL_CAUSES, "causes__raised_at_once", causes},
+    {X540_EVIL_HOT, "status__too_hot", hot},
+    {X540_EVIL_RSS_LEGACY, "rss__not_with_legacy_descriptors", rss_legacy},
+    {X540_EVIL_RDH_KEPT, "heads__kept_at_a_new_start", rdh_kept},
 };
 #define MODES (sizeof(modes) / sizeof(modes[0]))
 

@@ -61,7 +61,43 @@ static void to_reset(struct bench *b, bool semaphore)
 static void quiesce(struct bench *b)
 {
     set(b, CTRL, CTRL_GIO_DIS);
+    await(b, CTRL, CTRL_GIO_DIS, CTRL_GIO_DIS);
     await(b, STATUS, STATUS_GIO, 0);
+}
+static void gio_read_back(struct bench *b)
+{
+    quiesce(b);
+    expect_no_complaint(b);
+    wr(b, CTRL, 0);
+    wr(b, CTRL, CTRL_GIO_DIS);
+    rd(b, STATUS);
+}
+static void veto_lrst(struct bench *b)
+{
+    x540_set_evil(b->card, X540_EVIL_VETO, 1);
+    quiesce(b);
+    take(b, SYNC_PHY0);
+    set(b, CTRL, CTRL_LNK_RST);
+}
+static void veto_phy(struct bench *b)
+{
+    x540_set_evil(b->card, X540_EVIL_VETO, 1);
+    take(b, SYNC_PHY0);
+    mdio_write(b, 7, 0x10, BIT(8) | 1); /* what the link is made of may change */
+    expect_no_complaint(b);
+    mdio_write(b, 7, 0, BIT(12) | BIT(9));
+}
+static void veto_phy_reset(struct bench *b)
+{
+    x540_set_evil(b->card, X540_EVIL_VETO, 1);
+    take(b, SYNC_PHY0);
+    mdio_write(b, 1, 0, BIT(15));
+}
+static void veto_sleep(struct bench *b)
+{
+    x540_set_evil(b->card, X540_EVIL_VETO, 1);
+    take(b, SYNC_PHY0);
+    mdio_write(b, 30, 0, BIT(11));
 }
 static void reset_interrupts_on(struct bench *b)
 {
@@ -154,7 +190,16 @@ static void regsmp_held(struct bench *b)
     rd(b, SWSM);
     rd(b, SWFW_SYNC);
     wr(b, SWSM, 0);
-    wait_ms(b, 1500);
+    wait_ms(b, 10);
+    assert_null(complaint(b, "regsmp-held"));
+    wait_ms(b, 1);
+}
+static void lock_held(struct bench *b)
+{
+    take(b, SYNC_SW_MNG);
+    wait_ms(b, 1000);
+    assert_null(complaint(b, "lock-held"));
+    wait_ms(b, 1);
 }
 static void mdio_semaphore(struct bench *b)
 {
@@ -228,6 +273,11 @@ static const struct breach card_breaches[] = {
     {"reset-while-running", "a queue is on", reset_running, false},
     {"reset-without-master-disable", "GIO_DIS not set", reset_master, false},
     {"reset-without-master-disable", "STATUS.GIO not waited for", reset_master_not_waited, false},
+    {"gio-dis-not-read-back", "STATUS read at once", gio_read_back, false},
+    {"link-dropped-under-veto", "LRST", veto_lrst, false},
+    {"link-dropped-under-veto", "negotiates anew", veto_phy, false},
+    {"link-dropped-under-veto", "PHY reset", veto_phy_reset, false},
+    {"link-dropped-under-veto", "low power", veto_sleep, false},
     {"reset-without-phy-semaphore", "no PHY bit", reset_semaphore, false},
     {"access-during-reset", "RAL0", access_in_reset, false},
     {"nvm-not-loaded", "RAL0", nvm_not_loaded, false},
@@ -239,7 +289,8 @@ static const struct breach card_breaches[] = {
     {"sync-without-regsmp", "write", sync_without_regsmp, false},
     {"sync-bits-stolen", "FW_EEP_SM", sync_stolen, false},
     {"semaphore-never-released", "SMBI", smbi_held, false},
-    {"semaphore-never-released", "REGSMP", regsmp_held, false},
+    {"regsmp-held", "11 ms", regsmp_held, false},
+    {"lock-held", "the host interface's", lock_held, false},
     {"mdio-without-semaphore", "MSCA", mdio_semaphore, false},
     {"mdio-busy", "MSCA twice", mdio_busy, false},
     {"mdio-address-cycle", "read without", mdio_address, false},
