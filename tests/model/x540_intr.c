@@ -25,17 +25,19 @@ static uint32_t eitr_of(const struct x540 *card, uint32_t v)
     return v < 24 ? REG(card, EITR + 4 * v) : REG(card, EITR_H + 4 * (v - 24));
 }
 
-/* The vector that a byte of IVAR or IVAR_MISC names. */
+/* The vector that a byte of IVAR or IVAR_MISC names. Those of IVAR_MISC have 7 bits, of which 0 to
+ * 63 may be written. */
 static uint32_t ivar_vector(const struct x540 *card, uint32_t offset, uint32_t byte)
 {
     uint32_t entry = REG(card, offset) >> (8 * byte) & 0xFF;
 
-    return entry & IVAR_VALID ? entry & 0x3F : NO_VECTOR;
+    return (entry & IVAR_VALID) && (entry & 0x7F) < VECTORS ? entry & 0x7F : NO_VECTOR;
 }
 
 static uint32_t eicr(const struct x540 *card)
 {
-    return card->other_cause | (card->other_cause & OTHERS ? EICR_OTHER : 0) |
+    return card->other_cause |
+           (card->other_cause & card->other_mask & OTHERS ? EICR_OTHER : 0) |
            (uint32_t)(card->vector_cause & EICR_QUEUES);
 }
 
@@ -245,6 +247,9 @@ static void software_causes(struct x540 *card, uint64_t vectors, uint32_t others
 {
     bool at_once = REG(card, GPIE) & GPIE_EIMEN;
 
+    /* Where EIAM has the bit, EICS enables what it raises (X550 7.3.1.7). */
+    card->vector_mask |= vectors & card->vector_automask;
+    card->other_mask |= others & card->other_automask;
     for (uint32_t v = 0; vectors; v++, vectors >>= 1)
         if (vectors & 1)
             queue_cause(card, v, at_once);
@@ -267,22 +272,32 @@ void x540_intr_storm(struct x540 *card)
 
 /* ---- Registers ---- */
 
+/* Causes are cleared by a read or by writing 1 to them; what EIAM has of these is masked then. */
+static void clear_causes(struct x540 *card, uint32_t causes)
+{
+    card->vector_cause &= ~(uint64_t)(causes & EICR_QUEUES);
+    card->other_cause &= ~causes;
+    card->vector_mask &= ~(card->vector_automask & causes & EICR_QUEUES);
+    card->other_mask &= ~(card->other_automask & causes);
+    if (!msix_mode(card))
+        line(card);
+}
+
+/* X550 7.3.1.3: all causes, or with GPIE.OCD those of 29:16 only. */
 static uint32_t eicr_read(struct x540 *card)
 {
     uint32_t value = eicr(card);
+    bool others_only = REG(card, GPIE) & GPIE_OCD;
 
-    if (msix_mode(card) && card->msix_enabled && card->vector_mask && (value & EICR_QUEUES))
-        x540_complain(card, RULE_EICR_READ,
-                      "EICR read as 0x%08x in MSI-X mode: its queue causes are lost; use EICS",
-                      value);
-    card->vector_cause &= ~(uint64_t)EICR_QUEUES;
-    card->other_cause = 0;
-    if (!(REG(card, GPIE) & GPIE_EIAME)) {
-        card->vector_mask &= ~(card->vector_automask & EICR_QUEUES);
-        card->other_mask &= ~card->other_automask;
+    if (msix_mode(card) && card->msix_enabled && card->vector_mask && (value & EICR_QUEUES)) {
+        if (others_only)
+            x540_complain(card, RULE_EICR_READ_OCD,
+                          "EICR read as 0x%08x in MSI-X mode with OCD = 1: use EICS", value);
+        else
+            x540_complain(card, RULE_EICR_READ,
+                          "EICR read as 0x%08x in MSI-X mode: its queue causes are lost", value);
     }
-    if (!msix_mode(card))
-        line(card);
+    clear_causes(card, others_only ? OTHERS : UINT32_MAX);
     return value;
 }
 
@@ -349,10 +364,7 @@ void x540_intr_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uin
 
     switch (behaviour) {
     case B_EICR:
-        card->vector_cause &= ~(uint64_t)(value & EICR_QUEUES);
-        card->other_cause &= ~value;
-        if (!msix_mode(card))
-            line(card);
+        clear_causes(card, value);
         break;
     case B_EICS:
         software_causes(card, value & EICR_QUEUES, value & ~EICR_QUEUES);
@@ -429,9 +441,9 @@ static uint64_t tcp_duration_ns(const struct x540 *card)
 
 void x540_tcp_timer_write(struct x540 *card, uint32_t value)
 {
-    REG(card, TCPTIMER) = (value & (TCPTIMER_DURATION | TCPTIMER_COUNT_EN | TCPTIMER_LOOP)) |
-                          (value & TCPTIMER_KICKSTART ? 0
-                                                      : REG(card, TCPTIMER) & TCPTIMER_COUNT_FINISH);
+    REG(card, TCPTIMER) = value & (TCPTIMER_DURATION | TCPTIMER_COUNT_EN | TCPTIMER_LOOP);
+    if (value & TCPTIMER_COUNT_FINISH) /* software makes it fire */
+        x540_intr_other(card, EICR_TCP_TIMER);
     if (!(value & TCPTIMER_COUNT_EN))
         x540_plan_never(card, EV_TCP);
     else if (value & TCPTIMER_KICKSTART)
@@ -442,7 +454,6 @@ void x540_tcp_timer_due(struct x540 *card)
 {
     uint64_t period = tcp_duration_ns(card), late = card->target - card->now;
 
-    REG(card, TCPTIMER) |= TCPTIMER_COUNT_FINISH;
     x540_intr_other(card, EICR_TCP_TIMER);
     if (REG(card, TCPTIMER) & TCPTIMER_LOOP) /* rounds that a jump in time leaves out are one */
         x540_plan(card, EV_TCP, period + late / period * period);

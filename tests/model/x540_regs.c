@@ -17,7 +17,7 @@ static const struct x540_register table[] = {
     {"ESDP", 0x00020, 0x0, 1, ALL, 0, 0, 0, 2, B_PLAIN},
     {"LEDCTL", 0x00200, 0x0, 1, ALL, 0, 0, 0, 2, B_PLAIN},
     {"FRTIMER", 0x00048, 0x0, 1, 0, 0, 0, 0, 2, B_FRTIMER},
-    {"TCPTIMER", 0x0004C, 0x0, 1, 0x00000BFF, 0, 0, 0, 2, B_TCPTIMER},
+    {"TCPTIMER", 0x0004C, 0x0, 1, 0x00000FFF, 0, 0, 0, 2, B_TCPTIMER},
     {"EEC", 0x10010, 0x0, 1, 0x02800040, 0, 0, 0, 2, B_EEC},
     {"EERD", 0x10014, 0x0, 1, 0x0000FFFD, 0, 0, 0, 2, B_EERD},
     {"EEWR", 0x10018, 0x0, 1, 0xFFFFFFFD, 0, 0, 0, 2, B_EEWR},
@@ -72,11 +72,11 @@ static const struct x540_register table[] = {
     {"EIAM_EX", 0x00AD0, 0x4, 2, ALL, 0, 0, 0, 4, B_EIAM_EX},
     {"GPIE", 0x00898, 0x0, 1, 0xC000F87F, 0, 0, 0, 4, B_GPIE},
     {"IVAR", 0x00900, 0x4, 64, 0xBFBFBFBF, 0, 0, 0, 4, B_IVAR},
-    {"IVAR_MISC", 0x00A00, 0x0, 1, 0x0000BFBF, 0, 0, 0, 4, B_IVAR_MISC},
+    {"IVAR_MISC", 0x00A00, 0x0, 1, 0x0000FFFF, 0, 0, 0x00008000, 4, B_IVAR_MISC},
     {"EITR", 0x00820, 0x4, 24, 0x8FFF8FF8, 0, 0, 0, 4, B_EITR},
     {"EITR_H", 0x12300, 0x4, 104, 0x8FFF8FF8, 0, 0, 0, 4, B_EITR_H},
     {"EITRSEL", 0x00894, 0x0, 1, ALL, 0, 0, 0, 4, B_PLAIN},
-    {"PBACL", 0x11068, 0x0, 1, ALL, 0, 0, 0, 4, B_PLAIN},
+    {"PBACL", 0x110C0, 0x4, 8, 0, 0, ALL, 0, 4, B_PLAIN},
     {"LLITHRESH", 0x0EC90, 0x0, 1, ALL, 0, 0, 0, 4, B_PLAIN},
 
     /* Receive filters (section 5) */
@@ -308,6 +308,7 @@ static const struct x540_alias aliases[] = {
     {"RAL", 0x05400, 0x8, 0x0A200, 0x8, 16},         {"RAH", 0x05404, 0x8, 0x0A204, 0x8, 16},
     {"PSRTYPE", 0x05480, 0x4, 0x0EA00, 0x4, 16},     {"MRQC", 0x0EC80, 0x4, 0x05818, 0x4, 1},
     {"RETA", 0x0EB00, 0x4, 0x05C00, 0x4, 32},        {"RSSRK", 0x0EB80, 0x4, 0x05C80, 0x4, 10},
+    {"PBACL", 0x11068, 0x4, 0x110C0, 0x4, 1},
     {"QPTC", 0x06030, 0x40, 0x08680, 0x4, 16},       {"IMIRVP", 0x05AC0, 0x4, 0x0EC60, 0x4, 1},
 };
 

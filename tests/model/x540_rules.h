@@ -163,6 +163,8 @@
          "EIAC holds queue causes and the TCP timer only")                                         \
     RULE(EICR_READ, "eicr-read-in-msix-mode", ERROR, "16",                                         \
          "in MSI-X mode EICR is not read: that would clear queue causes too")                      \
+    RULE(EICR_READ_OCD, "eicr-read-with-ocd", ADVICE, "X550 7.3.1.3",                              \
+         "with GPIE.OCD = 1 a read of EICR clears 29:16 only; Linux reads EICS all the same")      \
     RULE(MSIX_MODE, "msix-mode-mismatch", ADVICE, "4",                                             \
          "GPIE.MSIX_MODE is set when MSI-X is enabled in configuration space, else not")           \
     RULE(FDIR_INIT, "fdir-not-initialised", ERROR, "8",                                            \

@@ -263,6 +263,86 @@ static void eicr__read__clears_all_and_auto_masks_without_eiame(void **state)
     bench_free(p.b);
 }
 
+static void eicr__read_with_ocd__clears_other_causes_only(void **state)
+{
+    struct pair p = msix_pair(GPIE_OCD | GPIE_EIAME);
+
+    (void)state;
+    wr(p.b, EIAM, EICR_QUEUES);
+    wr(p.b, EIMS, EICR_LSC | 2);
+    in(&p);
+    x540_set_cable(p.b->card, false);
+    assert_int_equal(rd(p.b, EICR), EICR_LSC | EICR_OTHER | 1);
+    assert_int_equal(rd(p.b, EICS), 1);
+    assert_int_equal(rd(p.b, EIMS), EICR_LSC | 2); /* no queue cause was cleared: none is masked */
+    wr(p.b, EICR, 1);
+    assert_int_equal(rd(p.b, EICS), 0);
+    bench_free(p.b);
+}
+
+static void eicr__written__masks_what_it_clears(void **state)
+{
+    struct pair p = msix_pair(GPIE_OCD);
+
+    (void)state;
+    wr(p.b, EIAM, 3);
+    wr(p.b, EIMS, 7);
+    wr(p.b, EICR, 0xFFFF0006);
+    assert_int_equal(rd(p.b, EIMS), 5);
+    bench_free(p.b);
+}
+
+static void eicr__other__only_with_an_enabled_cause(void **state)
+{
+    struct pair p = msix_pair(GPIE_OCD);
+
+    (void)state;
+    x540_set_cable(p.b->card, false);
+    assert_int_equal(rd(p.b, EICS), EICR_LSC);
+    wr(p.b, EIMS, EICR_LSC);
+    assert_int_equal(rd(p.b, EICS), EICR_LSC | EICR_OTHER);
+    wr(p.b, EICR, EICR_OTHER); /* a summary, not a cause */
+    assert_int_equal(rd(p.b, EICS), EICR_LSC | EICR_OTHER);
+    bench_free(p.b);
+}
+
+static void eics__where_eiam_has_the_bit__enables_it(void **state)
+{
+    struct pair p = msix_pair(GPIE_EIAME);
+
+    (void)state;
+    wr(p.b, EIAM_EX, 0x401);
+    wr(p.b, EICS_EX, 0x803);
+    assert_int_equal(p.b->messages[0], 1); /* and masked itself again */
+    assert_int_equal(p.b->messages[1] + p.b->messages[11], 0);
+    assert_int_equal(rd(p.b, EIMS_EX), 0);
+    wr(p.b, GPIE, GPIE_MSIX_MODE);
+    wr(p.b, EICS_EX, 0x400);
+    assert_int_equal(p.b->messages[10], 1);
+    assert_int_equal(rd(p.b, EIMS_EX), 0x400);
+    bench_free(p.b);
+}
+
+static void ivar_misc__after_reset__maps_other_causes(void **state)
+{
+    struct pair p = bring_up(LEGACY, true);
+
+    (void)state;
+    assert_int_equal(rd(p.b, IVAR_MISC), 0x8000);
+    x540_set_msix_enabled(p.b->card, true);
+    wr(p.b, GPIE, GPIE_MSIX_MODE | GPIE_OCD);
+    wr(p.b, EIMS, EICR_LSC);
+    x540_set_cable(p.b->card, false);
+    assert_int_equal(p.b->messages[0], 1);
+    wr(p.b, EICR, EICR_LSC);
+    wr(p.b, IVAR_MISC, (0x80 | 64) << 8); /* seven bits, but there are 64 vectors */
+    assert_int_equal(rd(p.b, IVAR_MISC), 0xC000);
+    x540_set_cable(p.b->card, true);
+    wait_ms(p.b, 50);
+    assert_int_equal(p.b->messages[0], 1);
+    bench_free(p.b);
+}
+
 static void line__follows_causes_and_masks(void **state)
 {
     struct pair p = bring_up(LEGACY, false);
@@ -322,11 +402,12 @@ static void tcp_timer__once_and_in_a_loop(void **state)
     assert_int_equal(p.b->messages[8], 0);
     wait_ms(p.b, 20);
     assert_int_equal(p.b->messages[8], 1);
-    assert_true(rd(p.b, TCPTIMER) & TCPTIMER_COUNT_FINISH);
+    wr(p.b, TCPTIMER, TCPTIMER_COUNT_FINISH); /* software makes it fire */
+    assert_int_equal(p.b->messages[8], 2);
     wr(p.b, TCPTIMER, 5 | TCPTIMER_KICKSTART | TCPTIMER_COUNT_EN | TCPTIMER_LOOP);
     for (int i = 0; i < 5; i++)
         wait_ms(p.b, 5);
-    assert_int_equal(p.b->messages[8], 6);
+    assert_int_equal(p.b->messages[8], 7);
     wait_ns(p.b, UINT64_MAX / 2); /* a jump in time is no endless loop */
     wr(p.b, TCPTIMER, 0);
     wait_ms(p.b, 100);
@@ -373,6 +454,11 @@ int main(void)
         cmocka_unit_test(others__link_change__tells_its_vector_and_is_cleared_by_writing),
         cmocka_unit_test(others__pending_when_enabled__tell_at_once),
         cmocka_unit_test(eicr__read__clears_all_and_auto_masks_without_eiame),
+        cmocka_unit_test(eicr__read_with_ocd__clears_other_causes_only),
+        cmocka_unit_test(eicr__written__masks_what_it_clears),
+        cmocka_unit_test(eicr__other__only_with_an_enabled_cause),
+        cmocka_unit_test(eics__where_eiam_has_the_bit__enables_it),
+        cmocka_unit_test(ivar_misc__after_reset__maps_other_causes),
         cmocka_unit_test(line__follows_causes_and_masks),
         cmocka_unit_test(line__throttled__rises_when_the_interval_is_over),
         cmocka_unit_test(tcp_timer__once_and_in_a_loop),

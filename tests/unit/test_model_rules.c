@@ -247,6 +247,16 @@ static void eicr_read(struct bench *b)
     assert_int_equal(b->messages[0], 1);
     rd(b, EICR);
 }
+static void eicr_read_ocd(struct bench *b)
+{
+    x540_set_msix_enabled(b->card, true);
+    wr(b, GPIE, GPIE_MSIX_MODE | GPIE_OCD);
+    wr(b, IVAR, 0x80);
+    wr(b, EIMS_EX, 1);
+    receive(b);
+    rd(b, EICR);
+    assert_null(complaint(b, "eicr-read-in-msix-mode"));
+}
 static void msix_mode(struct bench *b)
 {
     wr(b, GPIE, GPIE_MSIX_MODE);
@@ -299,6 +309,7 @@ static const struct breach card_breaches[] = {
     {"host-interface-without-semaphore", "HICR", host_if_semaphore, false},
     {"eiac-other-cause", "LSC", eiac_other, false},
     {"eicr-read-in-msix-mode", "after a frame", eicr_read, false},
+    {"eicr-read-with-ocd", "after a frame", eicr_read_ocd, false},
     {"msix-mode-mismatch", "GPIE only", msix_mode, false},
     {"fdir-not-initialised", "add", fdir_init, false},
 };
