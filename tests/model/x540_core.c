@@ -325,6 +325,11 @@ static uint32_t place(struct x540 *card, uint32_t offset, uint32_t bytes, const 
 {
     char name[32];
 
+    if (card->config.kind == X540_X550 && offset >= REG_FILE_BYTES && offset < X550_REGISTERS_END) {
+        x540_complain(card, RULE_UNKNOWN_REGISTER, "%s at 0x%05x: no register known there", way,
+                      offset);
+        return REG_FILE_BYTES;
+    }
     if (bytes != 4 || (offset & 3)) {
         x540_complain(card, RULE_ACCESS_SIZE, "%s of %u bytes at 0x%05x: expected 4, aligned", way,
                       bytes, offset);
@@ -332,7 +337,8 @@ static uint32_t place(struct x540 *card, uint32_t offset, uint32_t bytes, const 
     }
     if (offset >= REG_FILE_BYTES) {
         x540_complain(card, RULE_ACCESS_BEYOND, "%s at 0x%05x: registers end at 0x%05x", way,
-                      offset, REG_FILE_BYTES);
+                      offset,
+                      card->config.kind == X540_X550 ? X550_REGISTERS_END : REG_FILE_BYTES);
         return REG_FILE_BYTES;
     }
     offset = (uint32_t)card->home[offset >> 2] << 2;
@@ -345,6 +351,13 @@ static uint32_t place(struct x540 *card, uint32_t offset, uint32_t bytes, const 
         x540_complain(card, RULE_UNKNOWN_REGISTER, "%s at 0x%05x: no register known there", way,
                       offset);
     return offset;
+}
+
+static bool security_path_is_empty(const struct x540 *card, uint32_t offset)
+{
+    if (offset == SECTXSTAT)
+        return REG(card, SECTXCTRL) & SECTXCTRL_TX_DIS;
+    return (REG(card, SECRXCTRL) & SECRXCTRL_RX_DIS) && card->now >= card->secrx_empty_at;
 }
 
 static uint32_t read_register(struct x540 *card, uint32_t offset, uint32_t behaviour)
@@ -403,6 +416,8 @@ static uint32_t read_register(struct x540 *card, uint32_t offset, uint32_t behav
         uint32_t queue = REG(card, RTTDQSEL) & (QUEUES - 1);
         return offset == RTTDT1C ? card->rttdt1c[queue] : card->rttbcnrc[queue];
     }
+    case B_SECSTAT:
+        return value | (security_path_is_empty(card, offset) ? SECSTAT_RDY : 0);
     case B_FDIR:
         return x540_fdir_read(card, offset);
     case B_STAT:
@@ -414,12 +429,28 @@ static uint32_t read_register(struct x540 *card, uint32_t offset, uint32_t behav
     }
 }
 
+/* What may be accessed as 64 bits: counters of 36 bits (read), the mailbox's memory, and the one
+ * pair that Linux writes as one. */
+static bool takes_64_bits(const struct x540 *card, uint32_t offset, bool write)
+{
+    const struct x540_register *row = offset < REG_FILE_BYTES ? row_of(card, offset) : NULL;
+
+    if (offset >= PFMBMEM && offset < PFMBMEM + PFMBMEM_BYTES)
+        return true;
+    return write ? offset == FDIRHASH : row && row->behaviour == B_STAT_LOW;
+}
+
 uint64_t x540_read(struct x540 *card, uint32_t offset, uint32_t bytes)
 {
     const struct x540_register *row;
 
     if (card->evil[X540_EVIL_ALL_ONES] || card->in_dma)
         return bytes >= 8 ? UINT64_MAX : (1ull << (8 * (bytes & 7))) - 1;
+    if (bytes == 8 && offset % 8 == 0 && takes_64_bits(card, offset, false)) {
+        uint64_t low = x540_read(card, offset, 4);
+
+        return low | x540_read(card, offset + 4, 4) << 32;
+    }
     offset = place(card, offset, bytes, "read");
     if (offset == REG_FILE_BYTES)
         return bytes >= 8 ? UINT64_MAX : (1ull << (8 * (bytes & 7))) - 1;
@@ -548,6 +579,7 @@ static void write_register(struct x540 *card, uint32_t offset, const struct x540
         break;
     case B_RX_GATE:
         REG(card, offset) = kept;
+        card->secrx_empty_at = card->now + card->config.enable_ns;
         x540_rx_drain(card);
         break;
     case B_RXPBSIZE:
@@ -582,6 +614,8 @@ static void write_register(struct x540 *card, uint32_t offset, const struct x540
     case B_RSS:
         REG(card, offset) = kept;
         card->rss_stale = true;
+        if (offset == MRQC)
+            x540_rx_buffer_size(card);
         break;
     case B_FDIR:
         if (!x540_fdir_write(card, offset, value))
@@ -591,8 +625,10 @@ static void write_register(struct x540 *card, uint32_t offset, const struct x540
         REG(card, offset) = kept;
         x540_stats_map_changed(card, offset);
         break;
-    case B_STATUS: /* the card's own: writing it changes nothing */
-    case B_LINKS:
+    case B_CTRL_EXT:
+        REG(card, offset) = kept & ~CTRL_EXT_PFRSTD; /* clears itself */
+        break;
+    case B_LINKS: /* the card's own: writing it changes nothing */
     case B_FRTIMER:
         break;
     default:
@@ -607,9 +643,9 @@ void x540_write(struct x540 *card, uint32_t offset, uint64_t value, uint32_t byt
 
     if (card->evil[X540_EVIL_ALL_ONES] || card->in_dma)
         return; /* removed; or its own DMA was pointed at its own registers */
-    if (bytes == 8 && offset == FDIRHASH) { /* the one pair that Linux writes as one */
-        x540_write(card, FDIRHASH, (uint32_t)value, 4);
-        x540_write(card, FDIRCMD, value >> 32, 4);
+    if (bytes == 8 && offset % 8 == 0 && takes_64_bits(card, offset, true)) {
+        x540_write(card, offset, (uint32_t)value, 4);
+        x540_write(card, offset + 4, value >> 32, 4);
         return;
     }
     offset = place(card, offset, bytes, "write");

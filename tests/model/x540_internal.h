@@ -12,7 +12,8 @@
 
 #define QUEUES 128u
 #define VECTORS 64u
-#define RING_MAX 8192u       /* descriptors */
+#define RING_MAX 8192u       /* descriptors; on the X550: */
+#define RING_MAX_X550 32768u
 #define PREFETCH 32u         /* descriptors read in one go */
 #define NEVER UINT64_MAX
 #define NVM_WORDS 2048u
@@ -144,6 +145,7 @@ struct x540 {
     uint64_t now, target; /* target: where x540_run is going */
     uint64_t next_due, due[EV_COUNT];
     bool bus_master, msix_enabled, in_reset, loaded, gio_off;
+    uint64_t secrx_empty_at; /* after SECRXCTRL.RX_DIS was set */
     bool gio_unread; /* CTRL.GIO_DIS was set, and CTRL not read since */
 
     uint32_t reg[REG_FILE_BYTES / 4]; /* the register file */
@@ -372,6 +374,8 @@ void x540_tcp_timer_due(struct x540 *card);
 /* Where the registers of a queue lie behind its base address register, in both directions. */
 enum { RING_LENGTH = 0x08, RING_TAIL = 0x18 };
 bool x540_ring_is_on(const struct x540_ring *ring);
+/* The KB of eight packet buffers whose registers begin at `first`: without DCB the first alone. */
+uint32_t x540_packet_buffers(const struct x540 *card, uint32_t first, bool dcb);
 /* Queue n is being enabled: take its registers, and complain of what is wrong with them. `way` is
  * the letter that their names begin with, R or T; `at` the first of them, its base address. */
 void x540_ring_start(struct x540 *card, struct x540_ring *ring, char way, uint32_t n, uint32_t at);

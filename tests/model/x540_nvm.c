@@ -149,7 +149,7 @@ uint32_t x540_eec_read(struct x540 *card)
     if (value & EEC_REQ)
         value |= EEC_GNT;
     if (card->loaded && !card->evil[X540_EVIL_EEC_STUCK]) {
-        value |= EEC_ARD;
+        value |= EEC_ARD | EEC_DONE;
         card->ard_polled = true;
     }
     return value;

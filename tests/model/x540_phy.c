@@ -9,8 +9,10 @@
 #define SPEED_1G 2
 #define SPEED_100M 1
 
-/* Clause 45 devices of this PHY: PMA 1, PCS 3, PHY XS 4, AN 7, vendor 30. */
+/* Clause 45 devices of this PHY: PMA 1, PCS 3, PHY XS 4, AN 7, vendor 30; the X550 has no PHY XS, but
+ * 29 and 31. */
 #define DEVICES (BIT(1) | BIT(3) | BIT(4) | BIT(7) | BIT(30))
+#define DEVICES_X550 (BIT(1) | BIT(3) | BIT(7) | BIT(29) | BIT(30) | BIT(31))
 #define PMA 1
 #define PCS 3
 #define PHY_XS 4
@@ -117,16 +119,15 @@ bool x540_can_transmit(const struct x540 *card)
 
 uint32_t x540_links_read(struct x540 *card)
 {
-    bool up = card->link_up && !card->link_latched_down;
+    bool up = card->link_up, steady = up && !card->link_latched_down;
     uint8_t speed = card->link_up ? card->speed : 0;
     uint32_t value = 0;
 
     if (card->evil[X540_EVIL_LINK_LIES] || (REG(card, MACC) & MACC_FLU)) {
-        up = true;
+        up = steady = true;
         speed = SPEED_10G;
     }
-    if (up)
-        value = LINKS_UP | LINKS_LNK_STAT;
+    value = (up ? LINKS_UP : 0) | (steady ? LINKS_LNK_STAT : 0); /* b7 alone is latched */
     value |= (uint32_t)speed << 28;
     card->link_latched_down = !card->link_up;
     return value;
@@ -193,18 +194,21 @@ static uint16_t an_register(struct x540 *card, uint32_t reg)
 
 static uint16_t phy_read(struct x540 *card, uint32_t device, uint32_t reg)
 {
+    bool x550 = card->config.kind == X540_X550;
+    uint32_t devices = x550 ? DEVICES_X550 : DEVICES;
+
     if (card->now - card->phy_reset_at < card->evil[X540_EVIL_PHY_DUMB_NS])
         return 0xFFFF;
-    if (!(DEVICES >> device & 1))
-        return 0xFFFF;
+    if (!(devices >> device & 1))
+        return x550 ? 0 : 0xFFFF;
     if (reg == 2)
         return 0x0154;
     if (reg == 3)
         return phy_id_low(card);
     if (reg == 5)
-        return (uint16_t)(DEVICES & 0xFFFF);
+        return (uint16_t)devices;
     if (reg == 6)
-        return (uint16_t)(DEVICES >> 16);
+        return (uint16_t)(devices >> 16);
     if (reg == 8)
         return 0x8000; /* a device responds here */
     switch (device) {
@@ -328,7 +332,9 @@ static uint32_t mdio_address(struct x540 *card, uint32_t msca, uint32_t device)
 void x540_mdio_done(struct x540 *card)
 {
     uint32_t msca = REG(card, MSCA), device = GET(MSCA_DEV_TYPE, msca), reg;
-    bool mine = GET(MSCA_PHY_ADDR, msca) == 0 && card->config.kind != X540_82599 &&
+    /* On the X550 a PHY's address is its port's number (8.2.2.16.4). */
+    uint32_t address = card->config.kind == X540_X550 ? card->config.lan_id : 0;
+    bool mine = GET(MSCA_PHY_ADDR, msca) == address && card->config.kind != X540_82599 &&
                 GET(MSCA_ST_CODE, msca) == 0;
     uint16_t value = 0xFFFF;
 

@@ -12,10 +12,10 @@ static const struct x540_register table[] = {
     /* name, offset, stride, count, rw, rc, w1c, reset, section, behaviour */
     /* General, reset, semaphores, NVM (section 2) */
     {"CTRL", 0x00000, 0x0, 1, 0x0400000C, 0, 0, 0, 2, B_CTRL},
-    {"STATUS", 0x00008, 0x0, 1, 0, 0, 0, 0x00080000, 2, B_STATUS},
+    {"STATUS", 0x00008, 0x0, 1, 0x00000080, 0, 0, 0x00080000, 2, B_STATUS},
     {"CTRL_EXT", 0x00018, 0x0, 1, 0x14034000, 0, 0, 0, 2, B_CTRL_EXT},
     {"ESDP", 0x00020, 0x0, 1, ALL, 0, 0, 0, 2, B_PLAIN},
-    {"LEDCTL", 0x00200, 0x0, 1, ALL, 0, 0, 0, 2, B_PLAIN},
+    {"LEDCTL", 0x00200, 0x0, 1, 0xCFCFCFEF, 0, 0, 0x05048100, 2, B_PLAIN},
     {"FRTIMER", 0x00048, 0x0, 1, 0, 0, 0, 0, 2, B_FRTIMER},
     {"TCPTIMER", 0x0004C, 0x0, 1, 0x00000FFF, 0, 0, 0, 2, B_TCPTIMER},
     {"EEC", 0x10010, 0x0, 1, 0x02800040, 0, 0, 0, 2, B_EEC},
@@ -45,17 +45,17 @@ static const struct x540_register table[] = {
     {"LINKS2", 0x04324, 0x0, 1, 0, 0, 0, 0, 3, B_PLAIN},
     {"AUTOC", 0x042A0, 0x0, 1, ALL, 0, 0, 0, 3, B_PLAIN},
     {"AUTOC2", 0x042A8, 0x0, 1, ALL, 0, 0, 0, 3, B_PLAIN},
-    {"MACC", 0x04330, 0x0, 1, 0x00070001, 0, 0, 0, 3, B_MACC},
-    {"HLREG0", 0x04240, 0x0, 1, ALL, 0, 0, 0x08000403, 3, B_HLREG0},
+    {"MACC", 0x04330, 0x0, 1, 0x0007FFFF, 0, 0, 0, 3, B_MACC},
+    {"HLREG0", 0x04240, 0x0, 1, ALL, 0, 0, 0x08012C0B, 3, B_HLREG0},
     {"MAXFRS", 0x04268, 0x0, 1, 0xFFFF0000, 0, 0, 0x05EE0000, 3, B_HLREG0},
     {"MFLCN", 0x04294, 0x0, 1, 0x00000FFF, 0, 0, 0, 3, B_PLAIN},
     {"FCCFG", 0x03D00, 0x0, 1, 0x00000018, 0, 0, 0, 3, B_PLAIN},
     {"FCTTV", 0x03200, 0x4, 4, ALL, 0, 0, 0, 3, B_PLAIN},
-    {"FCRTL", 0x03220, 0x4, 8, 0x8007FFF0, 0, 0, 0, 3, B_PLAIN},
-    {"FCRTH", 0x03260, 0x4, 8, 0x8007FFF0, 0, 0, 0, 3, B_PLAIN},
+    {"FCRTL", 0x03220, 0x4, 8, 0x8007FFE0, 0, 0, 0, 3, B_PLAIN},
+    {"FCRTH", 0x03260, 0x4, 8, 0x8007FFE0, 0, 0, 0, 3, B_PLAIN},
     {"FCRTV", 0x032A0, 0x0, 1, 0x0000FFFF, 0, 0, 0, 3, B_PLAIN},
-    {"TFCS", 0x0CE00, 0x0, 1, 0, 0, 0, 0, 3, B_PLAIN},
-    {"PAP", 0x04248, 0x0, 1, ALL, 0, 0, 0, 3, B_PLAIN},
+    {"TFCS", 0x0CE00, 0x0, 1, 0, 0, 0, 0x000000FF, 3, B_PLAIN},
+    {"PAP", 0x04248, 0x0, 1, 0x000F0000, 0, 0, 0x0000FFFF, 3, B_PLAIN},
     {"MMNGC", 0x042D0, 0x0, 1, 0, 0, 0, 0, 3, B_MMNGC},
     {"EEER", 0x043A0, 0x0, 1, ALL, 0, 0, 0, 3, B_PLAIN},
 
@@ -81,7 +81,7 @@ static const struct x540_register table[] = {
 
     /* Receive filters (section 5) */
     {"FCTRL", 0x05080, 0x0, 1, 0x00003702, 0, 0, 0, 5, B_FCTRL},
-    {"VLNCTRL", 0x05088, 0x0, 1, 0x7000FFFF, 0, 0, 0x00008100, 5, B_FILTER},
+    {"VLNCTRL", 0x05088, 0x0, 1, 0x7800FFFF, 0, 0, 0x00008100, 5, B_FILTER},
     {"MCSTCTRL", 0x05090, 0x0, 1, 0x00000007, 0, 0, 0, 5, B_FILTER},
     {"RXCSUM", 0x05000, 0x0, 1, ALL, 0, 0, 0, 5, B_PLAIN},
     {"RFCTL", 0x05008, 0x0, 1, 0x000144E0, 0, 0, 0, 5, B_PLAIN},
@@ -103,18 +103,19 @@ static const struct x540_register table[] = {
     {"IMIRVP", 0x0EC60, 0x0, 1, 0x0000000F, 0, 0, 0, 5, B_PLAIN},
     {"RXFECCERR0", 0x051B8, 0x0, 1, 0x00000200, 0, 0, 0, 5, B_PLAIN},
     {"WUFC", 0x05808, 0x0, 1, ALL, 0, 0, 0, 5, B_PLAIN},
+    {"WUC", 0x05800, 0x0, 1, 0x00000012, 0, 0x00000004, 0x00000010, 5, B_PLAIN},
     {"WUS", 0x05810, 0x0, 1, 0, 0, ALL, 0, 5, B_PLAIN},
 
     /* Receive DMA (section 6) */
     {"RXCTRL", 0x03000, 0x0, 1, 0x00000001, 0, 0, 0, 6, B_RXCTRL},
-    {"RDRXCTL", 0x02F00, 0x0, 1, 0x363E0002, 0, 0, 0x00100000, 6, B_RDRXCTL},
+    {"RDRXCTL", 0x02F00, 0x0, 1, 0x363E8802, 0, 0, 0x00108800, 6, B_RDRXCTL},
     {"RXPBSIZE", 0x03C00, 0x4, 8, 0x000FFC00, 0, 0, 0x00060000, 6, B_RXPBSIZE},
     {"RDBAL", 0x01000, 0x40, 64, 0xFFFFFF80, 0, 0, 0, 6, B_RX_RING},
     {"RDBAH", 0x01004, 0x40, 64, ALL, 0, 0, 0, 6, B_RX_RING},
     {"RDLEN", 0x01008, 0x40, 64, 0x000FFF80, 0, 0, 0, 6, B_RX_RING},
     {"RDH", 0x01010, 0x40, 64, 0x0000FFFF, 0, 0, 0, 6, B_RDH},
     {"RDT", 0x01018, 0x40, 64, 0x0000FFFF, 0, 0, 0, 6, B_RDT},
-    {"RXDCTL", 0x01028, 0x40, 64, 0x4600BFFF, 0, 0, 0, 6, B_RXDCTL},
+    {"RXDCTL", 0x01028, 0x40, 64, 0x467FFFFF, 0, 0, 0, 6, B_RXDCTL},
     {"SRRCTL", 0x01014, 0x40, 64, 0x1FC03F1F, 0, 0, 0x402, 6, B_SRRCTL},
     {"RSCCTL", 0x0102C, 0x40, 64, 0x0000000D, 0, 0, 0, 6, B_PLAIN},
     {"RSCDBU", 0x03028, 0x0, 1, 0x000000FF, 0, 0, 0, 6, B_PLAIN},
@@ -126,13 +127,13 @@ static const struct x540_register table[] = {
     {"RDLEN_64", 0x0D008, 0x40, 64, 0x000FFF80, 0, 0, 0, 6, B_RX_RING},
     {"RDH_64", 0x0D010, 0x40, 64, 0x0000FFFF, 0, 0, 0, 6, B_RDH},
     {"RDT_64", 0x0D018, 0x40, 64, 0x0000FFFF, 0, 0, 0, 6, B_RDT},
-    {"RXDCTL_64", 0x0D028, 0x40, 64, 0x4600BFFF, 0, 0, 0, 6, B_RXDCTL},
+    {"RXDCTL_64", 0x0D028, 0x40, 64, 0x467FFFFF, 0, 0, 0, 6, B_RXDCTL},
     {"SRRCTL_64", 0x0D014, 0x40, 64, 0x1FC03F1F, 0, 0, 0x402, 6, B_SRRCTL},
     {"RSCCTL_64", 0x0D02C, 0x40, 64, 0x0000000D, 0, 0, 0, 6, B_PLAIN},
     {"DCA_RXCTRL_64", 0x0D00C, 0x40, 64, 0xFF00BAE0, 0, 0, 0x0000B200, 6, B_DCA_RXCTRL},
 
     /* Transmit DMA (section 7) */
-    {"DMATXCTL", 0x04A80, 0x0, 1, 0xFFFF0029, 0, 0, 0x81000014, 7, B_DMATXCTL},
+    {"DMATXCTL", 0x04A80, 0x0, 1, 0xFFFF0029, 0, 0, 0x81000004, 7, B_DMATXCTL},
     {"TDBAL", 0x06000, 0x40, 128, 0xFFFFFF80, 0, 0, 0, 7, B_TX_RING},
     {"TDBAH", 0x06004, 0x40, 128, ALL, 0, 0, 0, 7, B_TX_RING},
     {"TDLEN", 0x06008, 0x40, 128, 0x000FFF80, 0, 0, 0, 7, B_TX_RING},
@@ -146,19 +147,19 @@ static const struct x540_register table[] = {
     {"TXPBSIZE", 0x0CC00, 0x4, 8, 0x000FFC00, 0, 0, 0x00028000, 7, B_PLAIN},
     {"TXPBTHRESH", 0x04950, 0x4, 8, 0x000003FF, 0, 0, 0x00000096, 7, B_PLAIN},
     {"MTQC", 0x08120, 0x0, 1, 0x0000000F, 0, 0, 0, 7, B_MTQC},
-    {"RTTDCS", 0x04900, 0x0, 1, 0x00C00053, 0, 0, 0, 7, B_TX_GATE},
-    {"RTTPCS", 0x0CD00, 0x0, 1, 0xFFC00120, 0, 0, 0, 7, B_PLAIN},
-    {"RTRPCS", 0x02430, 0x0, 1, 0x00000006, 0, 0, 0, 7, B_PLAIN},
+    {"RTTDCS", 0x04900, 0x0, 1, 0x00C00053, 0, 0, 0x00C00000, 7, B_TX_GATE},
+    {"RTTPCS", 0x0CD00, 0x0, 1, 0xFFC00160, 0, 0, 0, 7, B_PLAIN},
+    {"RTRPCS", 0x02430, 0x0, 1, 0x08000046, 0, 0, 0, 7, B_PLAIN},
     {"RTTDQSEL", 0x04904, 0x0, 1, 0x0000007F, 0, 0, 0, 7, B_PLAIN},
     {"RTTDT1C", 0x04908, 0x0, 1, 0x00003FFF, 0, 0, 0, 7, B_PER_TXQ},
     {"RTTBCNRC", 0x04984, 0x0, 1, 0x80FFFFFF, 0, 0, 0, 7, B_PER_TXQ},
     {"DTXTCPFLGL", 0x04A88, 0x0, 1, ALL, 0, 0, 0x0F760FF6, 7, B_PLAIN},
     {"DTXTCPFLGH", 0x04A8C, 0x0, 1, ALL, 0, 0, 0x00000F7F, 7, B_PLAIN},
-    {"SECTXCTRL", 0x08800, 0x0, 1, 0x00000007, 0, 0, 0, 7, B_TX_GATE},
-    {"SECTXSTAT", 0x08804, 0x0, 1, 0, 0, 0, 0x00000003, 7, B_PLAIN},
-    {"SECTXMINIFG", 0x08810, 0x0, 1, 0x00001F0F, 0, 0, 0, 7, B_PLAIN},
-    {"SECRXCTRL", 0x08D00, 0x0, 1, 0x00000003, 0, 0, 0, 7, B_RX_GATE},
-    {"SECRXSTAT", 0x08D04, 0x0, 1, 0, 0, 0, 0x00000003, 7, B_PLAIN},
+    {"SECTXCTRL", 0x08800, 0x0, 1, 0x00000007, 0, 0, 0x00000001, 7, B_TX_GATE},
+    {"SECTXSTAT", 0x08804, 0x0, 1, 0, 0, 0, 0x00000002, 7, B_SECSTAT},
+    {"SECTXMINIFG", 0x08810, 0x0, 1, 0x0007FF0F, 0, 0, 0x00001001, 7, B_PLAIN},
+    {"SECRXCTRL", 0x08D00, 0x0, 1, 0x00000003, 0, 0, 0x00000001, 7, B_RX_GATE},
+    {"SECRXSTAT", 0x08D04, 0x0, 1, 0, 0, 0, 0x00000002, 7, B_SECSTAT},
     {"RTRUP2TC", 0x03020, 0x0, 1, ALL, 0, 0, 0, 7, B_PLAIN},
     {"RTTUP2TC", 0x0C800, 0x0, 1, ALL, 0, 0, 0, 7, B_PLAIN},
     {"RTRPT4C", 0x02140, 0x4, 8, ALL, 0, 0, 0, 7, B_PLAIN},
@@ -168,19 +169,19 @@ static const struct x540_register table[] = {
     /* RSS and flow director (section 8) */
     {"MRQC", 0x05818, 0x0, 1, 0x00F3A00F, 0, 0, 0, 8, B_RSS},
     {"RSSRK", 0x05C80, 0x4, 10, ALL, 0, 0, 0, 8, B_RSS},
-    {"RETA", 0x05C00, 0x4, 32, 0x0F0F0F0F, 0, 0, 0, 8, B_RSS},
-    {"ERETA", 0x0EE80, 0x4, 96, ALL, 0, 0, 0, 8, B_RSS},
+    {"RETA", 0x05C00, 0x4, 32, 0x3F3F3F3F, 0, 0, 0, 8, B_RSS},
+    {"ERETA", 0x0EE80, 0x4, 96, 0x3F3F3F3F, 0, 0, 0, 8, B_RSS},
     {"RQTC", 0x0EC70, 0x0, 1, ALL, 0, 0, 0, 8, B_PLAIN},
     {"FDIRCTRL", 0x0EE00, 0x0, 1, 0xFF1F7FB3, 0, 0, 0, 8, B_FDIR},
-    {"FDIRHKEY", 0x0EE68, 0x0, 1, ALL, 0, 0, 0, 8, B_FDIR},
-    {"FDIRSKEY", 0x0EE6C, 0x0, 1, ALL, 0, 0, 0, 8, B_FDIR},
+    {"FDIRHKEY", 0x0EE68, 0x0, 1, ALL, 0, 0, 0x80000001, 8, B_FDIR},
+    {"FDIRSKEY", 0x0EE6C, 0x0, 1, ALL, 0, 0, 0x80800101, 8, B_FDIR},
     {"FDIRSIP4M", 0x0EE40, 0x0, 1, ALL, 0, 0, 0, 8, B_FDIR},
     {"FDIRDIP4M", 0x0EE3C, 0x0, 1, ALL, 0, 0, 0, 8, B_FDIR},
     {"FDIRTCPM", 0x0EE44, 0x0, 1, ALL, 0, 0, 0, 8, B_FDIR},
     {"FDIRUDPM", 0x0EE48, 0x0, 1, ALL, 0, 0, 0, 8, B_FDIR},
     {"FDIRSCTPM", 0x0EE78, 0x0, 1, ALL, 0, 0, 0, 8, B_FDIR},
     {"FDIRIP6M", 0x0EE74, 0x0, 1, ALL, 0, 0, 0, 8, B_FDIR},
-    {"FDIRM", 0x0EE70, 0x0, 1, 0x0000003F, 0, 0, 0, 8, B_FDIR},
+    {"FDIRM", 0x0EE70, 0x0, 1, 0x0000007F, 0, 0, 0, 8, B_FDIR},
     {"FDIRSIPv6", 0x0EE0C, 0x4, 3, ALL, 0, 0, 0, 8, B_PLAIN},
     {"FDIRIPSA", 0x0EE18, 0x0, 1, ALL, 0, 0, 0, 8, B_PLAIN},
     {"FDIRIPDA", 0x0EE1C, 0x0, 1, ALL, 0, 0, 0, 8, B_PLAIN},
@@ -246,6 +247,16 @@ static const struct x540_register table[] = {
     {"RXDGPC", 0x02F50, 0x0, 1, 0, ALL, 0, 0, 9, B_STAT},
     {"TXDGPC", 0x087A0, 0x0, 1, 0, ALL, 0, 0, 9, B_STAT},
     {"FCOERPDC", 0x0241C, 0x0, 1, 0, ALL, 0, 0, 9, B_STAT},
+    {"FCOEPRC", 0x02428, 0x0, 1, 0, ALL, 0, 0, 9, B_STAT},
+    {"FCOEDWRC", 0x0242C, 0x0, 1, 0, ALL, 0, 0, 9, B_STAT},
+    {"FCCRC", 0x05118, 0x0, 1, 0, ALL, 0, 0, 9, B_STAT},
+    {"FCOEPTC", 0x08784, 0x0, 1, 0, ALL, 0, 0, 9, B_STAT},
+    {"FCOEDWTC", 0x08788, 0x0, 1, 0, ALL, 0, 0, 9, B_STAT},
+    {"B2OGPRC", 0x02F90, 0x0, 1, 0, ALL, 0, 0, 9, B_STAT},
+    {"B2OSPC", 0x041C0, 0x0, 1, 0, ALL, 0, 0, 9, B_STAT},
+    {"O2BGPTC", 0x041C4, 0x0, 1, 0, ALL, 0, 0, 9, B_STAT},
+    {"O2BSPC", 0x087B0, 0x0, 1, 0, ALL, 0, 0, 9, B_STAT},
+    {"PXON2OFFCNT", 0x03240, 0x4, 8, 0, ALL, 0, 0, 9, B_STAT},
     {"MPC", 0x03FA0, 0x4, 8, 0, ALL, 0, 0, 9, B_STAT},
     {"PXONTXC", 0x03F00, 0x4, 8, 0, ALL, 0, 0, 9, B_STAT},
     {"PXOFFTXC", 0x03F20, 0x4, 8, 0, ALL, 0, 0, 9, B_STAT},
@@ -279,9 +290,9 @@ static const struct x540_register table[] = {
     {"PFVFLRE", 0x00600, 0x0, 1, 0, 0, 0, 0, 10, B_PLAIN},
     {"PFVFLREC", 0x00700, 0x4, 2, 0, 0, ALL, 0, 10, B_PLAIN},
     {"PFMAILBOX", 0x04B00, 0x4, 64, 0x0000001F, 0, 0, 0, 10, B_PLAIN},
-    {"PFMBMEM", 0x13000, 0x40, 64, ALL, 0, 0, 0, 10, B_PLAIN},
+    {"PFMBMEM", 0x13000, 0x4, 1024, ALL, 0, 0, 0, 10, B_PLAIN},
     {"PFMBICR", 0x00710, 0x4, 4, 0, 0, ALL, 0, 10, B_PLAIN},
-    {"PFMBIMR", 0x00720, 0x4, 4, ALL, 0, 0, 0, 10, B_PLAIN},
+    {"PFMBIMR", 0x00720, 0x4, 2, ALL, 0, 0, ALL, 10, B_PLAIN},
     {"LVMMC_TX", 0x08108, 0x0, 1, 0, ALL, 0, 0, 10, B_STAT},
 
     /* DCA, timesync (section 12) */
@@ -311,6 +322,38 @@ static const struct x540_alias aliases[] = {
     {"PBACL", 0x11068, 0x4, 0x110C0, 0x4, 1},
     {"QPTC", 0x06030, 0x40, 0x08680, 0x4, 16},       {"IMIRVP", 0x05AC0, 0x4, 0x0EC60, 0x4, 1},
 };
+
+/* Where a kind's value after reset is not that of the table, which is the X540's: the X550's as its
+ * datasheet says, the X540's where the 82599 and the X550 agree or as Linux and DPDK show it. */
+static const struct {
+    enum x540_kind kind;
+    uint32_t offset, value;
+} resets[] = {
+    {X540_82599, RXPBSIZE, 0x200 << 10},
+    {X540_X550, HLREG0, 0x08012FFB},
+    {X540_X550, MACC, 0x00003D00},
+    {X540_X550, EEER, 0x00020000},
+    {X540_X550, VLNCTRL, 0x08008100},
+    {X540_X550, RXMTRL, 0x013F0000},
+    {X540_X550, RDRXCTL, 0x06008800},
+    {X540_X550, DCA_RXCTRL(0), 0x0000A200},
+    {X540_X550, DCA_RXCTRL(64), 0x0000A200},
+    {X540_X550, DCA_TXCTRL(0), 0x00002200},
+    {X540_X550, DMATXCTL, 0x81000014},
+    {X540_X550, RTTPCS, 0x89000000},
+    {X540_X550, RTRPCS, 0x60000000},
+    {X540_X550, RQTC, 0x44444444},
+    {X540_X550, DTXTCPFLGL, 0x0FF60FF6},
+    {X540_X550, TSAUXC, 0xC0000000},
+};
+
+uint32_t x540_reset_value(const struct x540_register *row, enum x540_kind kind)
+{
+    for (uint32_t i = 0; i < sizeof(resets) / sizeof(resets[0]); i++)
+        if (resets[i].kind == kind && resets[i].offset == row->offset)
+            return resets[i].value;
+    return row->reset;
+}
 
 const struct x540_register *x540_registers(uint32_t *count)
 {

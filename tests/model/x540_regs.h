@@ -84,9 +84,14 @@ enum x540_behaviour {
     B_STAT_LOW,
     B_STAT_HIGH,
     B_VT,
+    B_SECSTAT, /* SECTXSTAT, SECRXSTAT: ready once the path is stopped and empty */
 };
 
 #define REG_FILE_BYTES 0x20000u
+#define X550_REGISTERS_END 0x40000u /* what lies between is known by no row */
+
+/* The value after reset of the row's elements in a card of this kind. */
+uint32_t x540_reset_value(const struct x540_register *row, enum x540_kind kind);
 
 /* Section 2 */
 #define CTRL 0x00000u
@@ -94,9 +99,11 @@ enum x540_behaviour {
 #define CTRL_LNK_RST BIT(3)
 #define CTRL_RST BIT(26)
 #define STATUS 0x00008u
+#define STATUS_LINKUP BIT(7) /* software's, for its virtual functions */
 #define STATUS_GIO BIT(19)
 #define STATUS_THERMAL BIT(20)
 #define CTRL_EXT 0x00018u
+#define CTRL_EXT_PFRSTD BIT(14)
 #define CTRL_EXT_NS_DIS BIT(16)
 #define CTRL_EXT_DRV_LOAD BIT(28)
 #define FRTIMER 0x00048u
@@ -113,6 +120,7 @@ enum x540_behaviour {
 #define EEC_ARD BIT(9)
 #define EEC_SIZE(value) ((uint32_t)(value) << 11)
 #define EEC_FLUP BIT(23)
+#define EEC_DONE FIELD(21, 15) /* the parts that are loaded */
 #define EEC_FLUDONE BIT(26)
 #define EERD 0x10014u
 #define EEWR 0x10018u
@@ -167,9 +175,15 @@ enum x540_behaviour {
 #define HLREG0_RXCRCSTRP BIT(1)
 #define HLREG0_JUMBOEN BIT(2)
 #define HLREG0_TXPADEN BIT(10)
+#define HLREG0_MUST FIELD(9, 3) /* 7Fh on the X550, 1 before it; and 14:11 */
+#define HLREG0_MUST_5 FIELD(14, 11)
 #define HLREG0_LPBK BIT(15)
 #define HLREG0_RXLNGTHERREN BIT(27)
 #define MAXFRS 0x04268u
+#define EEER 0x043A0u
+#define RXMTRL 0x05120u
+#define TSAUXC 0x08C20u
+#define ESDP 0x00020u
 #define MFLCN 0x04294u
 #define MFLCN_PMCF BIT(0)
 #define MFLCN_RFCE BIT(3)
@@ -294,6 +308,7 @@ enum x540_behaviour {
 #define RXCTRL 0x03000u
 #define RXCTRL_RXEN BIT(0)
 #define RDRXCTL 0x02F00u
+#define RDRXCTL_MUST (BIT(11) | BIT(15))
 #define RDRXCTL_CRCSTRIP BIT(1)
 #define RDRXCTL_DMAIDONE BIT(3)
 #define RDRXCTL_RSCFRSTSIZE FIELD(21, 17)
@@ -325,6 +340,7 @@ enum x540_behaviour {
 #define TXPBSIZE 0x0CC00u
 #define TXPBTHRESH 0x04950u
 #define MTQC 0x08120u
+#define MTQC_RT_ENA BIT(0)
 #define RTTDCS 0x04900u
 #define RTTDCS_ARBDIS BIT(6)
 #define RTTDQSEL 0x04904u
@@ -334,6 +350,12 @@ enum x540_behaviour {
 #define DTXTCPFLGH 0x04A8Cu
 #define SECTXCTRL 0x08800u
 #define SECTXCTRL_TX_DIS BIT(1)
+#define SECTXSTAT 0x08804u
+#define SECRXSTAT 0x08D04u
+#define SECSTAT_RDY BIT(0)
+#define RTTPCS 0x0CD00u
+#define RTRPCS 0x02430u
+#define RQTC 0x0EC70u
 #define SECRXCTRL 0x08D00u
 #define SECRXCTRL_RX_DIS BIT(1)
 #define RTRUP2TC 0x03020u
@@ -341,6 +363,7 @@ enum x540_behaviour {
 /* Section 8 */
 #define MRQC 0x05818u
 #define MRQC_MRQE FIELD(3, 0)
+#define MRQC_RT_ENA BIT(2) /* MRQE 4, 5, 12, 13: DCB */
 #define MRQC_IPV4_TCP BIT(16)
 #define MRQC_IPV4 BIT(17)
 #define MRQC_IPV6 BIT(20)
@@ -428,5 +451,7 @@ enum x540_behaviour {
 #define VMOLR 0x0F000u
 #define VLVF 0x0F100u
 #define VLVFB 0x0F200u
+#define PFMBMEM 0x13000u
+#define PFMBMEM_BYTES 0x1000u
 
 #endif

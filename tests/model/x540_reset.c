@@ -29,10 +29,19 @@ static bool survives_reset(const struct x540_register *row)
     case B_EEC:
     case B_HICR:
     case B_FLEX_MNG:
-    case B_RSS:
-        return row->offset != MRQC;
+    case B_RAR:
+        return true;
+    case B_RX_RING: /* the bases have no value of their own, the lengths are 0 */
+    case B_TX_RING:
+        return (row->offset & 0x3F) <= 4;
     }
-    return row->offset >= 0x10000 && row->offset < 0x12000 && row->offset != GCR_EXT;
+    return row->offset == ESDP || (row->offset >= 0x10000 && row->offset < 0x12000 && row->offset != GCR_EXT);
+}
+
+static bool has_no_default(const struct x540_register *row)
+{
+    return row->behaviour == B_TABLE || ((row->behaviour == B_RX_RING || row->behaviour == B_TX_RING) &&
+                                         (row->offset & 0x3F) <= 4);
 }
 
 /* Undefined after power-on, so that a driver that does not write them is seen to be wrong. */
@@ -42,7 +51,7 @@ static void fill_tables(struct x540 *card)
     const struct x540_register *table = x540_registers(&rows);
 
     for (uint32_t r = 0; r < rows; r++)
-        for (uint32_t i = 0; i < table[r].count && table[r].behaviour == B_TABLE; i++) {
+        for (uint32_t i = 0; i < table[r].count && has_no_default(&table[r]); i++) {
             uint32_t offset = table[r].offset + i * table[r].stride;
             REG(card, offset) = x540_junk(offset) & table[r].rw_mask;
         }
@@ -71,6 +80,30 @@ static void fill_ftqf(struct x540 *card)
     }
 }
 
+static void touch_not(struct x540 *card, uint32_t offset, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++, offset += 4)
+        card->touched[offset >> 5] &= (uint8_t) ~(1u << (offset >> 2 & 7));
+}
+
+/* Undefined after any reset (X550 8.2.2.8.18, .24, 8.2.2.11): the redirection table, which must be
+ * written before several queues are used, and the rates of transmit queues. */
+static void fill_undefined(struct x540 *card)
+{
+    uint32_t entries = card->config.kind == X540_X550 ? 0x3F3F3F3F : 0x0F0F0F0F;
+
+    for (uint32_t i = 0; i < 32; i++)
+        REG(card, RETA + 4 * i) = x540_junk(RETA + i) & entries;
+    for (uint32_t i = 0; i < 96; i++)
+        REG(card, ERETA + 4 * i) = x540_junk(ERETA + i) & entries;
+    touch_not(card, RETA, 32);
+    touch_not(card, ERETA, 96);
+    for (uint32_t n = 0; n < QUEUES; n++) {
+        card->rttdt1c[n] = x540_junk(RTTDT1C + n) & 0x3FFF;
+        card->rttbcnrc[n] = x540_junk(RTTBCNRC + n) & 0x00FFFFFF; /* RS_ENA is 0 */
+    }
+}
+
 static void default_registers(struct x540 *card, bool power_on)
 {
     uint32_t rows;
@@ -80,17 +113,16 @@ static void default_registers(struct x540 *card, bool power_on)
         if (!power_on && survives_reset(&table[r]))
             continue;
         for (uint32_t i = 0; i < table[r].count; i++)
-            REG(card, table[r].offset + i * table[r].stride) = table[r].reset;
+            REG(card, table[r].offset + i * table[r].stride) =
+                x540_reset_value(&table[r], card->config.kind);
     }
-    /* Of the packet buffers only the first has a size. */
-    for (uint32_t n = 1; n < 8; n++) {
-        REG(card, RXPBSIZE + 4 * n) = 0;
-        REG(card, TXPBSIZE + 4 * n) = 0;
+    for (uint32_t n = 1; n < 8; n++)
         REG(card, TXPBTHRESH + 4 * n) = 0;
-    }
-    if (card->config.kind == X540_82599)
-        REG(card, RXPBSIZE) = 0x200 << 10;
+    REG(card, RAL) = REG(card, RAH) = 0; /* until the auto-load */
+    for (uint32_t n = 1; n < QUEUES; n++)
+        REG(card, RAH + 8 * n) &= ~RAH_AV;
     fill_ftqf(card);
+    fill_undefined(card);
 }
 
 /* Everything that stops at once when a reset begins. Firmware, the flash and the PHY go on. */
@@ -104,8 +136,6 @@ static void stop_everything(struct x540 *card)
     x540_intr_reset(card);
     x540_fdir_empty(card);
     memset(card->rate_cleared, 0, sizeof(card->rate_cleared));
-    memset(card->rttdt1c, 0, sizeof(card->rttdt1c));
-    memset(card->rttbcnrc, 0, sizeof(card->rttbcnrc));
     card->gio_off = card->gio_unread = false;
     card->resets++;
     card->cfg_done_at = card->now;
@@ -129,8 +159,22 @@ void x540_power_on(struct x540 *card)
     x540_link_restart(card);
 }
 
+/* The card writes to memory until PCI resets it: who hands the machine on must have stopped it. */
+static void check_quiet(struct x540 *card)
+{
+    uint32_t on = 0;
+
+    for (uint32_t n = 0; n < QUEUES; n++)
+        on += x540_ring_is_on(&card->rxq[n].ring) || x540_ring_is_on(&card->txq[n].ring);
+    if (on || (REG(card, RXCTRL) & RXCTRL_RXEN) || (REG(card, CTRL_EXT) & CTRL_EXT_DRV_LOAD))
+        x540_complain(card, RULE_LEFT_RUNNING,
+                      "PCI reset with RXCTRL = 0x%08x, CTRL_EXT = 0x%08x, %u queues enabled",
+                      REG(card, RXCTRL), REG(card, CTRL_EXT), on);
+}
+
 void x540_pci_reset(struct x540 *card)
 {
+    check_quiet(card);
     x540_intr_line_off(card);
     card->bus_master = card->msix_enabled = false;
     x540_sem_pci_reset(card);
@@ -142,7 +186,7 @@ uint32_t x540_status(struct x540 *card)
     if (card->gio_unread)
         x540_complain(card, RULE_GIO_READ_BACK,
                       "STATUS read after CTRL.GIO_DIS = 1 was written and not read back");
-    return (uint32_t)card->config.lan_id << 2 | (card->link_up ? BIT(7) : 0) |
+    return (uint32_t)card->config.lan_id << 2 | (REG(card, STATUS) & STATUS_LINKUP) |
            (card->gio_off ? 0 : STATUS_GIO) |
            (card->evil[X540_EVIL_HOT] ? STATUS_THERMAL : 0);
 }

@@ -9,6 +9,20 @@ bool x540_ring_is_on(const struct x540_ring *ring)
     return ring->state == QUEUE_ON || ring->state == QUEUE_STARTING;
 }
 
+uint32_t x540_packet_buffers(const struct x540 *card, uint32_t first, bool dcb)
+{
+    uint32_t kb = 0;
+
+    for (uint32_t n = 0; n < (dcb ? 8 : 1); n++)
+        kb += GET(PBSIZE_KB, REG(card, first + 4 * n));
+    return kb;
+}
+
+static uint32_t ring_max(const struct x540 *card)
+{
+    return card->config.kind == X540_X550 ? RING_MAX_X550 : RING_MAX;
+}
+
 static void check(struct x540 *card, const struct x540_ring *ring, char way, uint32_t n, uint32_t tail)
 {
     if (!card->loaded)
@@ -25,10 +39,10 @@ static void check(struct x540 *card, const struct x540_ring *ring, char way, uin
     if (ring->raw_base & 127)
         x540_complain(card, RULE_RING_BASE, "%cDBAL[%u] = 0x%08x: not 128-byte aligned", way, n,
                       ring->raw_base);
-    if ((ring->raw_length & 127) || ring->raw_length > RING_MAX * 16)
+    if ((ring->raw_length & 127) || ring->raw_length > ring_max(card) * 16)
         x540_complain(card, RULE_RING_LENGTH,
                       "%cDLEN[%u] = 0x%08x: expected a multiple of 128, at most 0x%x", way, n,
-                      ring->raw_length, RING_MAX * 16);
+                      ring->raw_length, ring_max(card) * 16);
     if (tail != ring->head && !card->evil[X540_EVIL_RDH_KEPT])
         x540_complain(card, RULE_TAIL_STALE, "%cXDCTL[%u].ENABLE with %cDH = %u, %cDT = %u", way, n,
                       way, ring->head, way, tail);
@@ -39,8 +53,8 @@ void x540_ring_start(struct x540 *card, struct x540_ring *ring, char way, uint32
     uint32_t tail = REG(card, at + RING_TAIL);
 
     ring->size = (REG(card, at + RING_LENGTH) & ~127u) / 16;
-    if (ring->size > RING_MAX)
-        ring->size = RING_MAX;
+    if (ring->size > ring_max(card))
+        ring->size = ring_max(card);
     check(card, ring, way, n, tail);
     ring->base = (uint64_t)REG(card, at + 4) << 32 | REG(card, at);
     ring->head = ring->size ? ring->head % ring->size : 0;

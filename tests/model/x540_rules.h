@@ -15,9 +15,9 @@
 /* RULE(identifier, name, severity, section, what the driver must do) */
 #define X540_RULES(RULE)                                                                           \
     RULE(ACCESS_SIZE, "access-size", ERROR, "conventions",                                         \
-         "registers are read and written as aligned 32-bit words only")                            \
+         "registers are aligned 32-bit words; 64 bits only of counters and mailbox memory")        \
     RULE(ACCESS_BEYOND, "access-beyond-registers", ERROR, "1",                                     \
-         "the register file ends at 128 KiB")                                                      \
+         "the register file ends at 128 KiB, on the X550 at 256 KiB")                              \
     RULE(UNKNOWN_REGISTER, "unknown-register", ADVICE, "18",                                       \
          "only offsets at which the facts know a register are touched")                            \
     RULE(WRITE_READ_ONLY, "write-to-read-only", ADVICE, "conventions",                             \
@@ -30,12 +30,14 @@
          "every address given to the card is memory that the card may touch")                      \
     RULE(RESET_INTERRUPTS_ON, "reset-interrupts-enabled", ERROR, "14.2",                           \
          "all interrupts are masked before CTRL.RST")                                              \
-    RULE(RESET_RUNNING, "reset-while-running", ERROR, "14.2",                                      \
+    RULE(RESET_RUNNING, "reset-while-running", ADVICE, "14.2",                                      \
          "receive and all queues are off before CTRL.RST")                                         \
-    RULE(RESET_MASTER, "reset-without-master-disable", ERROR, "14.3",                              \
+    RULE(RESET_MASTER, "reset-without-master-disable", ADVICE, "14.3",                              \
          "CTRL.GIO_DIS is set and STATUS.GIO reads 0 before CTRL.RST")                             \
     RULE(GIO_READ_BACK, "gio-dis-not-read-back", ADVICE, "X550 8.2.2.1.1",                         \
          "CTRL is read until it shows GIO_DIS before STATUS.GIO is believed")                      \
+    RULE(LEFT_RUNNING, "left-running", ADVICE, "X550 8.2.2.1.3",                                   \
+         "before PCI resets the card RXEN, all ENABLEs and DRV_LOAD are 0")                        \
     RULE(RESET_SEMAPHORE, "reset-without-phy-semaphore", ADVICE, "14.4",                            \
          "the PHY bit of SW_FW_SYNC is held when CTRL.RST is set")                                 \
     RULE(ACCESS_IN_RESET, "access-during-reset", ERROR, "14.4",                                    \
@@ -74,7 +76,7 @@
          "the SW_MNG bit of SW_FW_SYNC is held while a firmware command runs")                     \
     RULE(RING_BASE, "ring-base-alignment", ERROR, "6, 7", "a ring base is 128-byte aligned")       \
     RULE(RING_LENGTH, "ring-length", ERROR, "6, 7",                                                \
-         "a ring's length is a multiple of 128 bytes and at most 8192 descriptors")                \
+         "a ring is a multiple of 128 bytes, of at most 8192 descriptors (X550: 32768)")           \
     RULE(RING_EMPTY, "ring-without-length", ADVICE, "6, 7",                                        \
          "a queue is given a ring before it is enabled")                                           \
     RULE(RING_CHANGED, "ring-changed-while-enabled", ERROR, "14.17, 14.18",                        \
@@ -128,11 +130,14 @@
          "header lengths, MSS and PAYLEN of an offload fit the packet")                            \
     RULE(TX_DISABLE_BUSY, "tx-disable-with-work", ADVICE, "14",                                    \
          "a transmit queue is drained (TDH = TDT) before it is disabled")                          \
-    RULE(CRC_STRIP, "crc-strip-mismatch", ERROR, "3, 6",                                           \
-         "HLREG0.RXCRCSTRP equals RDRXCTL.CRCSTRIP")                                               \
-    RULE(RDRXCTL_BITS, "rdrxctl-required-bits", ERROR, "14.15",                                    \
-         "RDRXCTL has RSCACKC = 1, FCOE_WRFIX = 1 and RSCFRSTSIZE = 0")                            \
-    RULE(NS_DIS, "no-snoop-disable", ERROR, "14.12", "CTRL_EXT.NS_DIS is set")                     \
+    RULE(CRC_STRIP, "crc-strip-mismatch", ADVICE, "3, 6",                                           \
+         "HLREG0.RXCRCSTRP equals RDRXCTL.CRCSTRIP (not on the X550)")                             \
+    RULE(HLREG0, "hlreg0-reserved", ADVICE, "X550 8.2.2.16.1",                                     \
+         "HLREG0 9:3 (7Fh on the X550, else 1) and 14:11 (5) stay as they reset")                  \
+    RULE(RDRXCTL_BITS, "rdrxctl-required-bits", ADVICE, "14.15",                                    \
+         "RDRXCTL has bits 11, 15, 25 (RSCACKC), 26 (FCOE_WRFIX) = 1, RSCFRSTSIZE = 0")            \
+    RULE(NS_DIS, "no-snoop-disable", ADVICE, "14.12",                                              \
+         "CTRL_EXT.NS_DIS is set (the X550 has none)")                                             \
     RULE(DRV_LOAD, "drv-load", ADVICE, "14.12",                                                    \
          "CTRL_EXT.DRV_LOAD tells the firmware that a driver is there")                            \
     RULE(RXPBSIZE_TOTAL, "rxpbsize", ERROR, "6",                                                   \
@@ -142,15 +147,18 @@
     RULE(DTXMXSZRQ, "dtxmxszrq", ADVICE, "14.16", "DTXMXSZRQ is 0xFFF without DCB")                \
     RULE(FCRTH, "fcrth", ADVICE, "14.9",                                                           \
          "FCRTH is set below RXPBSIZE even with flow control off")                                 \
-    RULE(RSC_ON, "rsc-not-off", ADVICE, "5", "RFCTL.RSC_DIS is set by who forwards")               \
+    RULE(RSC_ON, "rsc-not-off", ADVICE, "5",                                                       \
+         "RFCTL.RSC_DIS is set by who forwards (the X550 has none)")                               \
     RULE(BAM_RXEN, "bam-while-receiving", ADVICE, "5",                                             \
-         "FCTRL.BAM changes only while RXCTRL.RXEN is 0")                                          \
+         "FCTRL changes only while RXCTRL.RXEN is 0")                                              \
     RULE(SECRX_FIRST, "secrx-not-stopped", ADVICE, "14.19, 16",                                    \
          "on the 82599 SECRXCTRL.RX_DIS is set while RXCTRL.RXEN is being set")                    \
     RULE(NO_ADDRESS, "no-receive-address", ADVICE, "14.8",                                         \
          "RAL0/RAH0 hold a valid address when receive is enabled without promiscuity")             \
     RULE(FTQF_JUNK, "ftqf-not-cleared", ADVICE, "14.10",                                           \
          "bit 31 of all 128 FTQF is cleared: their reset value is undefined")                      \
+    RULE(RETA_JUNK, "reta-not-written", ERROR, "X550 8.2.2.8.18",                                  \
+         "all of RETA (on the X550 ERETA too) is written before MRQC.MRQE is not 0")               \
     RULE(TABLE_JUNK, "table-not-cleared", ADVICE, "14.10",                                         \
          "RAR 1-127, MPSAR, MTA, UTA, VFTA, VLVF and VLVFB are zeroed")                            \
     RULE(STATS_JUNK, "statistics-not-cleared", ADVICE, "14.11",                                    \

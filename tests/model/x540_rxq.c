@@ -10,10 +10,9 @@
 
 void x540_rx_buffer_size(struct x540 *card)
 {
-    uint32_t kb = 0, all = card->config.kind == X540_82599 ? 512 : 384, fdir;
+    uint32_t kb = x540_packet_buffers(card, RXPBSIZE, REG(card, MRQC) & MRQC_RT_ENA);
+    uint32_t all = card->config.kind == X540_82599 ? 512 : 384, fdir;
 
-    for (uint32_t n = 0; n < 8; n++)
-        kb += GET(PBSIZE_KB, REG(card, RXPBSIZE + 4 * n));
     fdir = GET(FDIRCTRL_PBALLOC, REG(card, FDIRCTRL));
     all -= fdir ? 32u << fdir : 0;
     card->rx_buffer_bytes = (kb < all ? kb : all) * 1024;
@@ -123,8 +122,7 @@ static void rxdctl_write(struct x540 *card, uint32_t n, uint32_t value)
     bool on = x540_ring_is_on(&queue->ring);
     uint32_t enable = REG(card, RXDCTL(n)) & RXDCTL_ENABLE;
 
-    REG(card, RXDCTL(n)) = (value & (RXDCTL_RLPML | RXDCTL_RLPML_EN | RXDCTL_SWFLSH | RXDCTL_VME)) |
-                           enable;
+    REG(card, RXDCTL(n)) = (value & (0x007FFFFF | RXDCTL_SWFLSH | RXDCTL_VME)) | enable;
     set_limit(queue, value);
     if (value & RXDCTL_ENABLE) {
         if (!on)
@@ -228,6 +226,11 @@ static void check_tables(struct x540 *card)
     check_written(card, RAL + 8, 8, QUEUES - 1, RULE_TABLE_JUNK);
     check_written(card, RAH + 8, 8, QUEUES - 1, RULE_TABLE_JUNK);
     check_written(card, FTQF, 4, QUEUES, RULE_FTQF_JUNK);
+    if (REG(card, MRQC) & MRQC_MRQE) {
+        check_written(card, RETA, 4, 32, RULE_RETA_JUNK);
+        if (card->config.kind == X540_X550)
+            check_written(card, ERETA, 4, 96, RULE_RETA_JUNK);
+    }
     if (!x540_stats_cleared(card, &offset))
         x540_complain(card, RULE_STATS_JUNK, "%s never read since power-on",
                       x540_register_name(card, offset, name));
@@ -235,12 +238,11 @@ static void check_tables(struct x540 *card)
 
 static void check_buffers(struct x540 *card)
 {
-    uint32_t kb = 0, all = card->config.kind == X540_82599 ? 512 : 384;
+    uint32_t kb = x540_packet_buffers(card, RXPBSIZE, REG(card, MRQC) & MRQC_RT_ENA);
+    uint32_t all = card->config.kind == X540_82599 ? 512 : 384;
     uint32_t fdir = GET(FDIRCTRL_PBALLOC, REG(card, FDIRCTRL)), fcrth = REG(card, FCRTH);
 
     fdir = fdir ? 32u << fdir : 0;
-    for (uint32_t n = 0; n < 8; n++)
-        kb += GET(PBSIZE_KB, REG(card, RXPBSIZE + 4 * n));
     if (kb + fdir > all || !GET(PBSIZE_KB, REG(card, RXPBSIZE)))
         x540_complain(card, RULE_RXPBSIZE_TOTAL,
                       "RXPBSIZE sum %u KB, [0] %u KB, flow director %u KB: the card has %u KB", kb,
@@ -255,22 +257,27 @@ static void check_buffers(struct x540 *card)
 void x540_rx_check(struct x540 *card)
 {
     uint32_t hlreg0 = REG(card, HLREG0), rdrxctl = REG(card, RDRXCTL);
-    uint32_t wanted = RDRXCTL_RSCACKC | RDRXCTL_FCOE_WRFIX;
+    uint32_t wanted = RDRXCTL_RSCACKC | RDRXCTL_FCOE_WRFIX | RDRXCTL_MUST;
+    bool x550 = card->config.kind == X540_X550; /* has no bits of CRC stripping, NS_DIS, RSC_DIS */
+    uint32_t must = x550 ? HLREG0_MUST : BIT(3);
 
     if (card->rx_checked || !(REG(card, RXCTRL) & RXCTRL_RXEN) || (hlreg0 & HLREG0_LPBK))
         return;
     card->rx_checked = true;
     x540_plan_never(card, EV_RX_CHECK);
-    if (!(hlreg0 & HLREG0_RXCRCSTRP) != !(rdrxctl & RDRXCTL_CRCSTRIP))
+    if ((hlreg0 & (HLREG0_MUST | HLREG0_MUST_5)) != (must | 5u << 11))
+        x540_complain(card, RULE_HLREG0, "HLREG0 = 0x%08x: expected 9:3 = 0x%02x, 14:11 = 5", hlreg0,
+                      must >> 3);
+    if (!x550 && !(hlreg0 & HLREG0_RXCRCSTRP) != !(rdrxctl & RDRXCTL_CRCSTRIP))
         x540_complain(card, RULE_CRC_STRIP, "HLREG0 = 0x%08x, RDRXCTL = 0x%08x: strip bits differ",
                       hlreg0, rdrxctl);
     if ((rdrxctl & (wanted | RDRXCTL_RSCFRSTSIZE)) != wanted)
         x540_complain(card, RULE_RDRXCTL_BITS,
-                      "RDRXCTL = 0x%08x: expected RSCACKC = FCOE_WRFIX = 1, RSCFRSTSIZE = 0",
+                      "RDRXCTL = 0x%08x: expected bits 11, 15, 25, 26 = 1, RSCFRSTSIZE = 0",
                       rdrxctl);
-    if (!(REG(card, CTRL_EXT) & CTRL_EXT_NS_DIS))
+    if (!x550 && !(REG(card, CTRL_EXT) & CTRL_EXT_NS_DIS))
         x540_complain(card, RULE_NS_DIS, "CTRL_EXT = 0x%08x: NS_DIS is 0", REG(card, CTRL_EXT));
-    if (!(REG(card, RFCTL) & RFCTL_RSC_DIS))
+    if (!x550 && !(REG(card, RFCTL) & RFCTL_RSC_DIS))
         x540_complain(card, RULE_RSC_ON, "RFCTL = 0x%08x: RSC_DIS is 0", REG(card, RFCTL));
     if (GET(GPIE_VTMODE, REG(card, GPIE)) != GET(GCR_EXT_VT_MODE, REG(card, GCR_EXT)))
         x540_complain(card, RULE_VT_MODE, "GPIE = 0x%08x, GCR_EXT = 0x%08x: VT modes differ",
@@ -327,8 +334,9 @@ void x540_rx_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uint3
         rxctrl_write(card, value);
         break;
     default: /* FCTRL */
-        if (((REG(card, FCTRL) ^ value) & FCTRL_BAM) && (REG(card, RXCTRL) & RXCTRL_RXEN))
-            x540_complain(card, RULE_BAM_RXEN, "FCTRL = 0x%08x changes BAM while RXEN = 1", value);
+        if (((REG(card, FCTRL) ^ value) & FCTRL_KEPT) && (REG(card, RXCTRL) & RXCTRL_RXEN))
+            x540_complain(card, RULE_BAM_RXEN, "FCTRL = 0x%08x (was 0x%08x) while RXEN = 1", value,
+                          REG(card, FCTRL));
         REG(card, FCTRL) = value & FCTRL_KEPT;
         break;
     }

@@ -58,10 +58,9 @@ static void check_report(struct x540 *card, uint32_t n, uint32_t txdctl)
 
 static void check_buffers(struct x540 *card)
 {
-    uint32_t kb = 0, first = GET(PBSIZE_KB, REG(card, TXPBSIZE));
+    uint32_t kb = x540_packet_buffers(card, TXPBSIZE, REG(card, MTQC) & MTQC_RT_ENA);
+    uint32_t first = GET(PBSIZE_KB, REG(card, TXPBSIZE));
 
-    for (uint32_t i = 0; i < 8; i++)
-        kb += GET(PBSIZE_KB, REG(card, TXPBSIZE + 4 * i));
     if (kb > 160 || !first)
         x540_complain(card, RULE_TXPBSIZE_TOTAL, "TXPBSIZE sum %u KB, [0] %u KB: the card has 160",
                       kb, first);

@@ -359,6 +359,11 @@ static void rdrxctl_wrfix(struct bench *b)
     clear(b, RDRXCTL, RDRXCTL_FCOE_WRFIX);
     receive(b);
 }
+static void rdrxctl_must(struct bench *b)
+{
+    clear(b, RDRXCTL, BIT(11));
+    receive(b);
+}
 static void rdrxctl_first(struct bench *b)
 {
     set(b, RDRXCTL, 8u << 17);
@@ -371,8 +376,49 @@ static void ns_dis(struct bench *b)
 }
 static void rxpbsize(struct bench *b)
 {
-    wr(b, RXPBSIZE + 4, 1u << 10);
+    wr(b, RXPBSIZE, 385u << 10);
     receive(b);
+}
+static void rxpbsize_dcb(struct bench *b)
+{
+    wr(b, RXPBSIZE + 4, 1u << 10);
+    wr(b, MRQC, 4);
+    receive(b);
+}
+static void hlreg0_14_11(struct bench *b)
+{
+    clear(b, HLREG0, HLREG0_MUST_5);
+    receive(b);
+}
+static void hlreg0_9_3(struct bench *b)
+{
+    clear(b, HLREG0, HLREG0_MUST);
+    receive(b);
+}
+static void reta(struct bench *b)
+{
+    wr(b, MRQC, 1);
+    for (uint32_t i = 0; i < 31; i++)
+        wr(b, RETA + 4 * i, 0);
+    receive(b);
+}
+static void ereta_x550(struct bench *b)
+{
+    struct x540_config config = {.kind = X540_X550, .mac = {2, 0, 0, 0, 0, 1}};
+    const struct x540_env env = {b, bench_dma_read, bench_dma_write, bench_dma_words,
+                                 bench_interrupt, bench_frame_out};
+
+    x540_destroy(b->card);
+    b->card = x540_create(&config, &env);
+    assert_non_null(b->card);
+    x540_set_bus_master(b->card, true);
+    for (uint32_t i = 0; i < 32; i++)
+        wr(b, RETA + 4 * i, 0);
+    wr(b, MRQC, 1);
+    for (uint32_t i = 0; i < 95; i++)
+        wr(b, ERETA + 4 * i, 0);
+    open_receive(b);
+    wait_ms(b, 60);
 }
 static void rxpbsize_fdir(struct bench *b)
 {
@@ -392,7 +438,7 @@ static void rsc_on(struct bench *b)
 static void bam_rxen(struct bench *b)
 {
     open_receive(b);
-    wr(b, FCTRL, 0);
+    wr(b, FCTRL, rd(b, FCTRL) | FCTRL_MPE); /* any of its filters */
 }
 static void secrx_82599(struct bench *b)
 {
@@ -487,9 +533,15 @@ const struct breach queue_breaches[] = {
     {"crc-strip-mismatch", "interrupts come on", set_up_interrupts, false},
     {"rdrxctl-required-bits", "RSCACKC", rdrxctl_rscackc, false},
     {"rdrxctl-required-bits", "FCOE_WRFIX", rdrxctl_wrfix, false},
+    {"rdrxctl-required-bits", "bit 11", rdrxctl_must, false},
     {"rdrxctl-required-bits", "RSCFRSTSIZE", rdrxctl_first, false},
     {"no-snoop-disable", "0", ns_dis, false},
     {"rxpbsize", "385 KB", rxpbsize, false},
+    {"rxpbsize", "385 KB with DCB", rxpbsize_dcb, false},
+    {"hlreg0-reserved", "14:11 lost", hlreg0_14_11, false},
+    {"hlreg0-reserved", "9:3 lost", hlreg0_9_3, false},
+    {"reta-not-written", "its last word", reta, false},
+    {"reta-not-written", "ERETA's last word", ereta_x550, false},
     {"rxpbsize", "flow director on top", rxpbsize_fdir, false},
     {"fcrth", "0", fcrth, false},
     {"rsc-not-off", "RFCTL", rsc_on, false},

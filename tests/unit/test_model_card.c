@@ -45,9 +45,9 @@ static void table__rows__do_not_overlap_and_are_aligned(void **state)
             if (taken[offset / 4]++)
                 fail_msg("alias of %s: 0x%05x is taken", alias[a].name, offset);
         }
-    /* Every row that the facts list for the PF, 9 more for receive queues 64 to 127, WUS, which Linux
-     * clears, and EEMNGCTL (X550 8.2.2.2.3). */
-    assert_int_equal(rows, 257 + 9 + 2);
+    /* Every row that the facts list for the PF, 9 more for receive queues 64 to 127, WUS, EEMNGCTL
+     * and WUC, and 10 counters that Linux and DPDK read. */
+    assert_int_equal(rows, 257 + 9 + 3 + 10);
 }
 
 static void table__plain_registers__keep_what_the_mask_says(void **state)
@@ -229,6 +229,110 @@ static void reset__lrst__resets_the_phy_and_negotiates_anew(void **state)
     wait_ms(b, 10);
     assert_true(x540_link_is_up(b->card));
     expect_no_complaint(b);
+    bench_free(b);
+}
+
+static void reset__what_has_no_default__is_kept_or_undefined(void **state)
+{
+    struct bench *b = bench_new(NULL);
+    uint32_t junk = 0;
+
+    (void)state;
+    assert_int_not_equal(rd(b, RDBAL(3)), 0);
+    assert_int_not_equal(rd(b, TDBAH(3)), 0);
+    wr(b, RDBAL(3), 0x12345680);
+    wr(b, TDBAH(3), 0x77);
+    wr(b, TDLEN(3), 0x400);
+    wr(b, RAL + 8 * 5, 0x1234);
+    wr(b, RAH + 8 * 5, RAH_AV | 0x56);
+    wr(b, 0x00020, 0x0F0F); /* ESDP */
+    for (uint32_t i = 0; i < 32; i++)
+        wr(b, RETA + 4 * i, 0);
+    wr(b, RSSRK + 4, 0x55);
+    reset_card(b);
+    assert_int_equal(rd(b, RDBAL(3)), 0x12345680);
+    assert_int_equal(rd(b, TDBAH(3)), 0x77);
+    assert_int_equal(rd(b, TDLEN(3)), 0);
+    assert_int_equal(rd(b, RAL + 8 * 5), 0x1234);
+    assert_int_equal(rd(b, RAH + 8 * 5), 0x56); /* not valid any more */
+    assert_int_equal(rd(b, 0x00020), 0x0F0F);
+    assert_int_equal(rd(b, RSSRK + 4), 0);
+    for (uint32_t i = 0; i < 32; i++)
+        junk |= rd(b, RETA + 4 * i);
+    assert_int_not_equal(junk, 0);
+    wr(b, RTTDQSEL, 9);
+    assert_int_not_equal(rd(b, RTTDT1C), 0);
+    assert_int_equal(rd(b, RTTBCNRC) & BIT(31), 0);
+    bench_free(b);
+}
+
+static void status__link_bit__belongs_to_software(void **state)
+{
+    struct bench *b = reset_bench();
+
+    (void)state;
+    link_up(b);
+    assert_int_equal(rd(b, STATUS) & STATUS_LINKUP, 0);
+    wr(b, STATUS, rd(b, STATUS) | STATUS_LINKUP);
+    assert_int_equal(rd(b, STATUS) & STATUS_LINKUP, STATUS_LINKUP);
+    expect_no_complaint(b);
+    bench_free(b);
+}
+
+static void ctrl_ext__pfrstd__clears_itself(void **state)
+{
+    struct bench *b = reset_bench();
+
+    (void)state;
+    wr(b, CTRL_EXT, CTRL_EXT_PFRSTD | CTRL_EXT_DRV_LOAD);
+    assert_int_equal(rd(b, CTRL_EXT), CTRL_EXT_DRV_LOAD);
+    bench_free(b);
+}
+
+static void secrx__ready__only_as_the_answer_to_rx_dis(void **state)
+{
+    struct bench *b = reset_bench();
+
+    (void)state;
+    assert_int_equal(rd(b, SECRXSTAT) & SECSTAT_RDY, 0);
+    set(b, SECRXCTRL, SECRXCTRL_RX_DIS);
+    assert_int_equal(rd(b, SECRXSTAT) & SECSTAT_RDY, 0); /* not yet empty */
+    await(b, SECRXSTAT, SECSTAT_RDY, SECSTAT_RDY);
+    clear(b, SECRXCTRL, SECRXCTRL_RX_DIS);
+    assert_int_equal(rd(b, SECRXSTAT) & SECSTAT_RDY, 0);
+    bench_free(b);
+}
+
+static void access__64_bits__of_counters_and_mailbox_memory(void **state)
+{
+    struct pair p = bring_up(LEGACY, false);
+    uint8_t frame[100];
+
+    (void)state;
+    x540_frame_in(p.b->card, frame, make_frame(frame, 100, 1));
+    p.b->card->wide[0] += 5ull << 32;
+    assert_int_equal(x540_read(p.b->card, GORCL, 8), (5ull << 32) + 104);
+    assert_int_equal(x540_read(p.b->card, GORCL, 8), 0);
+    x540_write(p.b->card, PFMBMEM + 8, 0x1122334455667788ull, 8);
+    assert_int_equal(rd(p.b, PFMBMEM + 12), 0x11223344);
+    assert_int_equal(x540_read(p.b->card, PFMBMEM + 8, 8), 0x1122334455667788ull);
+    expect_no_complaint(p.b);
+    bench_free(p.b);
+}
+
+static void packet_buffers__without_dcb__only_the_first_counts(void **state)
+{
+    struct bench *b = reset_bench();
+    struct x540 *card = b->card;
+
+    (void)state;
+    assert_int_equal(card->rx_buffer_bytes, 384 * 1024);
+    wr(b, RXPBSIZE, 64u << 10); /* the others still have what they reset to */
+    assert_int_equal(card->rx_buffer_bytes, 64 * 1024);
+    for (uint32_t i = 1; i < 8; i++)
+        wr(b, RXPBSIZE + 4 * i, 20u << 10);
+    wr(b, MRQC, 4);
+    assert_int_equal(card->rx_buffer_bytes, (64 + 7 * 20) * 1024);
     bench_free(b);
 }
 
@@ -528,7 +632,7 @@ static void phy__identity__at_address_0_only(void **state)
     bench_free(b);
 }
 
-static void link__comes_up_after_its_time_and_is_latched_low(void **state)
+static void link__comes_up_after_its_time__bit_7_is_latched_low(void **state)
 {
     struct bench *b = bench_new(NULL);
 
@@ -537,13 +641,15 @@ static void link__comes_up_after_its_time_and_is_latched_low(void **state)
     assert_false(x540_link_is_up(b->card));
     wait_ms(b, 10);
     assert_true(x540_link_is_up(b->card));
-    assert_false(rd(b, LINKS) & LINKS_UP); /* it was down since the last look */
-    assert_int_equal(rd(b, LINKS) & (LINKS_UP | 3u << 28), LINKS_UP | LINKS_SPEED_10G);
+    /* It was down since the last look: bit 7 says so, the others tell of now. */
+    assert_int_equal(rd(b, LINKS), LINKS_UP | LINKS_SPEED_10G);
+    assert_int_equal(rd(b, LINKS), LINKS_UP | LINKS_SPEED_10G | LINKS_LNK_STAT);
     x540_set_cable(b->card, false);
+    assert_int_equal(rd(b, LINKS), 0);
     x540_set_cable(b->card, true);
     wait_ms(b, 10);
-    assert_false(rd(b, LINKS) & LINKS_UP);
-    assert_true(rd(b, LINKS) & LINKS_UP);
+    assert_int_equal(rd(b, LINKS), LINKS_UP | LINKS_SPEED_10G);
+    assert_int_equal(rd(b, LINKS), LINKS_UP | LINKS_SPEED_10G | LINKS_LNK_STAT);
     bench_free(b);
 }
 
@@ -730,10 +836,73 @@ static void kinds__each_comes_up_with_its_packet_buffer(void **state)
         struct bench *b = bench_new(&config);
 
         assert_int_equal(rd(b, RXPBSIZE) >> 10, kind == X540_82599 ? 512 : 384);
-        assert_int_equal(rd(b, RXPBSIZE + 4), 0);
+        assert_int_equal(rd(b, RXPBSIZE + 28), rd(b, RXPBSIZE));
         assert_int_equal(rd(b, TXPBSIZE) >> 10, 160);
+        assert_int_equal(rd(b, TXPBSIZE + 28), rd(b, TXPBSIZE));
+        assert_int_equal(rd(b, TXPBTHRESH), 150);
+        assert_int_equal(rd(b, TXPBTHRESH + 28), 0);
         bench_free(b);
     }
+}
+
+static void kinds__each_has_its_reset_values(void **state)
+{
+    static const struct {
+        uint32_t offset, x540, x550;
+    } values[] = {
+        {HLREG0, 0x08012C0B, 0x08012FFB},    {RDRXCTL, 0x00108808, 0x06008808},
+        {DMATXCTL, 0x81000004, 0x81000014},  {DCA_RXCTRL(77), 0xB200, 0xA200},
+        {DCA_TXCTRL(127), 0x2A00, 0x2200},   {VLNCTRL, 0x8100, 0x08008100},
+        {RTTPCS, 0, 0x89000000},             {RTRPCS, 0, 0x60000000},
+        {RQTC, 0, 0x44444444},               {MACC, 0, 0x3D00},
+        {EEER, 0, 0x00020000},               {TSAUXC, 0, 0xC0000000},
+        {RTTDCS, 0x00C00000, 0x00C00000},    {SECRXCTRL, 1, 1},
+        {SECTXCTRL, 1, 1},                   {FDIRHKEY, 0x80000001, 0x80000001},
+        {FDIRSKEY, 0x80800101, 0x80800101},  {0x00200, 0x05048100, 0x05048100},
+        {0x00720, 0xFFFFFFFF, 0xFFFFFFFF},   {DTXTCPFLGL, 0x0F760FF6, 0x0FF60FF6},
+    };
+
+    (void)state;
+    for (int kind = X540_AT2; kind <= X540_X550; kind++) {
+        struct x540_config config = {.kind = (enum x540_kind)kind, .mac = {2, 0, 0, 0, 0, 1}};
+        struct bench *b = bench_new(&config);
+
+        for (uint32_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+            assert_int_equal(rd(b, values[i].offset),
+                             kind == X540_X550 ? values[i].x550 : values[i].x540);
+        bench_free(b);
+    }
+}
+
+static void x550__phy__has_its_ports_number_as_address(void **state)
+{
+    static const struct x540_config second = {
+        .kind = X540_X550, .lan_id = 1, .mac = {2, 0, 0, 0, 0, 2}};
+    struct bench *b = bench_new(&second);
+
+    (void)state;
+    take(b, SYNC_PHY1);
+    assert_int_equal(mdio_read(b, 1, 2), 0xFFFF); /* no PHY at 0 */
+    assert_int_equal(mdio_read(b, 1u << 5 | 1, 2), 0x0154);
+    assert_int_equal(mdio_read(b, 1u << 5 | 1, 3), 0x0221);
+    assert_int_equal(mdio_read(b, 1u << 5 | 4, 2), 0); /* no PHY XS: reserved reads 0 */
+    assert_int_equal(mdio_read(b, 1u << 5 | 1, 6), BIT(13) | BIT(14) | BIT(15));
+    expect_no_complaint(b);
+    bench_free(b);
+}
+
+static void x550__registers__end_at_256_kb(void **state)
+{
+    static const struct x540_config config = {.kind = X540_X550, .mac = {2, 0, 0, 0, 0, 2}};
+    struct bench *b = bench_new(&config);
+
+    (void)state;
+    rd(b, 0x3FFFC);
+    assert_null(complaint(b, "access-beyond-registers"));
+    expect_rule(b, "unknown-register");
+    rd(b, 0x40000);
+    expect_rule(b, "access-beyond-registers");
+    bench_free(b);
 }
 
 static void create__bad_configuration__is_refused(void **state)
@@ -763,6 +932,12 @@ int main(void)
         cmocka_unit_test(reset__semaphores_filters_and_statistics__survive),
         cmocka_unit_test(reset__rst__leaves_phy_and_link_alone),
         cmocka_unit_test(reset__lrst__resets_the_phy_and_negotiates_anew),
+        cmocka_unit_test(reset__what_has_no_default__is_kept_or_undefined),
+        cmocka_unit_test(status__link_bit__belongs_to_software),
+        cmocka_unit_test(ctrl_ext__pfrstd__clears_itself),
+        cmocka_unit_test(secrx__ready__only_as_the_answer_to_rx_dis),
+        cmocka_unit_test(access__64_bits__of_counters_and_mailbox_memory),
+        cmocka_unit_test(packet_buffers__without_dcb__only_the_first_counts),
         cmocka_unit_test(ctrl__at_its_second_address__is_the_same),
         cmocka_unit_test(reset__twice_and_again__brings_up_each_time),
         cmocka_unit_test(master_disable__takes_its_time_and_stops_dma),
@@ -778,7 +953,7 @@ int main(void)
         cmocka_unit_test(semaphore__taken_by_reading),
         cmocka_unit_test(firmware__command__is_answered_with_success),
         cmocka_unit_test(phy__identity__at_address_0_only),
-        cmocka_unit_test(link__comes_up_after_its_time_and_is_latched_low),
+        cmocka_unit_test(link__comes_up_after_its_time__bit_7_is_latched_low),
         cmocka_unit_test(link__renegotiated__gets_the_best_common_speed),
         cmocka_unit_test(phy__low_power__takes_the_link_down),
         cmocka_unit_test(link__macc_flu__is_forced_up),
@@ -789,6 +964,9 @@ int main(void)
         cmocka_unit_test(port_1__uses_its_own_phy_bit),
         cmocka_unit_test(semaphores__of_both_ports__are_one_pair),
         cmocka_unit_test(kinds__each_comes_up_with_its_packet_buffer),
+        cmocka_unit_test(kinds__each_has_its_reset_values),
+        cmocka_unit_test(x550__phy__has_its_ports_number_as_address),
+        cmocka_unit_test(x550__registers__end_at_256_kb),
         cmocka_unit_test(create__bad_configuration__is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

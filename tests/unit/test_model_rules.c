@@ -72,6 +72,25 @@ static void gio_read_back(struct bench *b)
     wr(b, CTRL, CTRL_GIO_DIS);
     rd(b, STATUS);
 }
+static void left_running(struct bench *b)
+{
+    x540_pci_reset(b->card); /* DRV_LOAD is 1 */
+}
+static void left_queue_0(struct bench *b)
+{
+    clear(b, CTRL_EXT, CTRL_EXT_DRV_LOAD);
+    clear(b, DMATXCTL, DMATXCTL_TE);
+    set(b, DMATXCTL, DMATXCTL_TE);
+    x540_pci_reset(b->card);
+}
+static void left_receiving(struct bench *b)
+{
+    clear(b, CTRL_EXT, CTRL_EXT_DRV_LOAD);
+    x540_pci_reset(b->card);
+    assert_null(complaint(b, "left-running"));
+    open_receive(b);
+    x540_pci_reset(b->card);
+}
 static void veto_lrst(struct bench *b)
 {
     x540_set_evil(b->card, X540_EVIL_VETO, 1);
@@ -284,6 +303,9 @@ static const struct breach card_breaches[] = {
     {"reset-without-master-disable", "GIO_DIS not set", reset_master, false},
     {"reset-without-master-disable", "STATUS.GIO not waited for", reset_master_not_waited, false},
     {"gio-dis-not-read-back", "STATUS read at once", gio_read_back, false},
+    {"left-running", "DRV_LOAD", left_running, false},
+    {"left-running", "a queue", left_queue_0, false},
+    {"left-running", "RXEN", left_receiving, false},
     {"link-dropped-under-veto", "LRST", veto_lrst, false},
     {"link-dropped-under-veto", "negotiates anew", veto_phy, false},
     {"link-dropped-under-veto", "PHY reset", veto_phy_reset, false},
