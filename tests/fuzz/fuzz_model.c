@@ -241,6 +241,8 @@ static void step(struct world *w)
     case 13:
         if (op >> 4 == 15)
             x540_pci_reset(w->card);
+        if (op >> 4 == 14)
+            x540_function_reset(w->card);
         x540_has_room(w->card);
         x540_transactions_pending(w->card);
         x540_hold(w->card, op & 0x40);
@@ -290,6 +292,7 @@ static struct x540 *new_card(struct world *w, enum x540_kind kind)
         made[kind] = true;
     }
     memcpy(card, fresh[kind], sizeof(fresh[kind]));
+    x540_sem_power_on(card);
     return card;
 }
 

@@ -74,8 +74,11 @@ void x540_destroy(struct x540 *card);
  * of with. Either may be destroyed first. */
 void x540_share_semaphores(struct x540 *card, struct x540 *with);
 
-/* A PCI function-level or bus reset: everything but the NVM's content and the cable. */
+/* A bus reset: everything but the NVM's content, the cable and software's locks. */
 void x540_pci_reset(struct x540 *card);
+/* A function-level reset, and what the way from D3hot to D0 does: as CTRL.RST, of this port alone; the
+ * PHY and the link stay as they are. Bus mastering and MSI-X are the PCI glue's to tell. */
+void x540_function_reset(struct x540 *card);
 
 /* Tell the core what time it is; never goes back. Everything that was due by then happens, inside
  * this call: resets end, queues come alive, moderation timers fire. Then work that waits for the

@@ -97,6 +97,9 @@ struct X540State {
     bool reentry_told;
     bool wire_is_full;    /* QEMU holds one frame of ours that the far side could not take */
     bool frames_wait;     /* the far side holds frames that we could not take */
+    bool in_flr;          /* the reset that runs is a function-level one */
+    bool d3hot;           /* PMCSR says so */
+    bool asleep;          /* since D3hot memory space has not been enabled: registers do not answer */
     bool line;            /* the level of INTx as the core wants it */
     int64_t armed_ns;     /* what the timer is set to; INT64_MAX: it is off */
     uint32_t complaints_told;
@@ -187,7 +190,7 @@ static uint64_t x540_mmio_read(void *opaque, hwaddr addr, unsigned size)
     X540State *s = opaque;
     uint64_t value = UINT64_MAX;
 
-    if (x540_enter(s)) {
+    if (!s->asleep && x540_enter(s)) {
         value = x540_read(s->card, addr, size);
         x540_leave(s);
     }
@@ -198,7 +201,7 @@ static void x540_mmio_write(void *opaque, hwaddr addr, uint64_t value, unsigned 
 {
     X540State *s = opaque;
 
-    if (x540_enter(s)) {
+    if (!s->asleep && x540_enter(s)) {
         x540_write(s->card, addr, value, size);
         x540_leave(s);
     }
@@ -381,9 +384,32 @@ static void x540_config_changed(X540State *s)
     PCIDevice *pci = PCI_DEVICE(s);
 
     if (x540_enter(s)) {
-        x540_set_bus_master(s->card, pci_get_word(pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER);
+        x540_set_bus_master(s->card, !s->d3hot && (pci_get_word(pci->config + PCI_COMMAND) &
+                                                   PCI_COMMAND_MASTER));
         x540_set_msix_enabled(s->card, msix_enabled(pci));
         x540_leave(s);
+    }
+}
+
+/* D3hot: entering it clears memory and I/O enable, and registers do not answer until memory is enabled
+ * again in D0; leaving it resets the function. Configuration space, with the BARs, stays (PMCSR has
+ * No_Soft_Reset). The BARs remain mapped in QEMU, whose holes would read 0 and not all ones. */
+static void x540_power_state_changed(X540State *s)
+{
+    PCIDevice *pci = PCI_DEVICE(s);
+    uint8_t *command = pci->config + PCI_COMMAND;
+    bool d3hot = (pci_get_word(pci->config + CAP_PM + PCI_PM_CTRL) & PCI_PM_CTRL_STATE_MASK) == 3;
+
+    if (d3hot && !s->d3hot) {
+        pci_word_test_and_clear_mask(command, PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+        s->asleep = true;
+    } else if (!d3hot && s->d3hot && x540_enter(s)) {
+        x540_function_reset(s->card);
+        x540_leave(s);
+    }
+    s->d3hot = d3hot;
+    if (!d3hot && (pci_get_word(command) & PCI_COMMAND_MEMORY)) {
+        s->asleep = false;
     }
 }
 
@@ -393,9 +419,12 @@ static void x540_config_write(PCIDevice *pci, uint32_t addr, uint32_t value, int
 
     pci_default_write_config(pci, addr, value, len);
     pcie_aer_write_config(pci, addr, value, len);
+    x540_power_state_changed(s);
     x540_config_changed(s);
     /* May reset the function and with it all of the above. */
+    s->in_flr = true;
     pcie_cap_flr_write_config(pci, addr, value, len);
+    s->in_flr = false;
 }
 
 static bool x540_add_capabilities(X540State *s, const struct kind *kind, Error **errp)
@@ -556,7 +585,7 @@ static void x540_realize(PCIDevice *pci, Error **errp)
     }
 }
 
-/* A system, bus or function-level reset. PCI's own part (command register, MSI-X) follows. */
+/* A system, bus or function-level reset, which ends D3hot as well. PCI's own part (command register, MSI-X) follows. */
 #if QEMU_VERSION_MAJOR >= 10
 static void x540_reset_hold(Object *obj, ResetType type)
 #else
@@ -565,8 +594,13 @@ static void x540_reset_hold(Object *obj)
 {
     X540State *s = X540(obj);
 
+    s->d3hot = s->asleep = false;
     if (x540_enter(s)) {
-        x540_pci_reset(s->card);
+        if (s->in_flr) {
+            x540_function_reset(s->card);
+        } else {
+            x540_pci_reset(s->card);
+        }
         x540_set_bus_master(s->card, false);
         x540_set_msix_enabled(s->card, false);
         x540_leave(s);

@@ -159,6 +159,25 @@ void x540_power_on(struct x540 *card)
     x540_link_restart(card);
 }
 
+/* CTRL.RST, and what of it the resets of this function alone do too. */
+static void software_reset(struct x540 *card)
+{
+    stop_everything(card);
+    default_registers(card, false);
+    card->loaded = false;
+    REG(card, RDRXCTL) &= ~RDRXCTL_DMAIDONE;
+    x540_rx_buffer_size(card);
+    x540_filter_classify_changed(card);
+}
+
+void x540_function_reset(struct x540 *card)
+{
+    x540_intr_line_off(card);
+    software_reset(card);
+    card->in_reset = false;
+    x540_load_done(card);
+}
+
 /* The card writes to memory until PCI resets it: who hands the machine on must have stopped it. */
 static void check_quiet(struct x540 *card)
 {
@@ -247,13 +266,8 @@ void x540_ctrl_write(struct x540 *card, uint32_t value)
         check_reset_rules(card);
         if (value & CTRL_LNK_RST)
             x540_check_veto(card, "CTRL", value);
-        stop_everything(card);
-        default_registers(card, false);
-        card->loaded = false;
-        REG(card, RDRXCTL) &= ~RDRXCTL_DMAIDONE;
+        software_reset(card);
         REG(card, CTRL) = value & (CTRL_RST | CTRL_LNK_RST);
-        x540_rx_buffer_size(card);
-        x540_filter_classify_changed(card);
         /* RST leaves the PHY and the link alone, LRST (the 82599's LNK_RST) does not. */
         if (value & CTRL_LNK_RST)
             x540_phy_reset(card);

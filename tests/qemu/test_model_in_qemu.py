@@ -44,6 +44,8 @@ def link_up(card):
 
 def open_transmit(card, ring=TX_RING, descriptors=8):
     card.write(0x04A80, 1)
+    card.write(TXDCTL, 0)  # TE has enabled queue 0
+    card.wait(TXDCTL, ENABLE, 0)
     for register, value in ((0x06000, ring), (0x06004, ring >> 32), (0x06008, 16 * descriptors),
                             (TXDCTL, ENABLE)):
         card.write(register, value)
@@ -236,6 +238,40 @@ def test_reset_leaves_a_fresh_card(start, how):
     card.wait(0x10010, 1 << 9, 1 << 9)  # EEC: the NVM is read again
     assert card.read(RXDCTL) & ENABLE == 0 and card.read(0x01018) == 0
     link_up(card)
+    assert card.is_alive()
+
+
+def test_d3hot_answers_nothing_and_ends_in_a_reset(start):
+    card = start()
+    card.place()
+    link_up(card)
+    open_receive(card)
+    card.config(0x44, 3)
+    assert card.config(4) & 3 == 0          # I/O and memory space are off
+    assert card.config(0x10) & ~15 == BAR0  # and the BARs stay
+    assert card.read(8) == 0xFFFFFFFF
+    card.write(0x03000, 0)
+    card.config(0x44, 0)
+    assert card.config(0x44) & 3 == 0
+    assert card.read(8) == 0xFFFFFFFF       # not before memory space is on again
+    card.config(4, 6)
+    card.wait(0x10010, 1 << 9, 1 << 9)
+    assert card.read(RXDCTL) & ENABLE == 0 and card.read(0x03000) == 0
+    assert card.read(0x042A4) & 1 << 30     # the link was left alone
+    assert card.is_alive()
+
+
+def test_ports_of_one_slot_share_their_semaphores(start):
+    card = start(properties=",multifunction=on",
+                 extra=["-device", "x540,id=port1,addr=5.1", "-device", "x540,id=other,addr=7.0"])
+    card.place()
+    for slot, function, bar in ((5, 1, 0xE1000000), (7, 0, 0xE2000000)):
+        for offset, value in ((0x10, bar), (0x14, 0), (4, 6)):
+            card("outl", 0xCF8, 0x80000000 | slot << 11 | function << 8 | offset)
+            card("outl", 0xCFC, value)
+    assert card.read(0x10140) & 1 == 0              # SMBI: taken by port 0
+    assert int(card("readl", 0xE1010140), 16) & 1   # so is port 1's
+    assert int(card("readl", 0xE2010140), 16) & 1 == 0
     assert card.is_alive()
 
 

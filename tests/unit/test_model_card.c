@@ -232,6 +232,20 @@ static void reset__lrst__resets_the_phy_and_negotiates_anew(void **state)
     bench_free(b);
 }
 
+static void function_reset__resets_this_port_alone(void **state)
+{
+    struct pair p = bring_up(LEGACY, false);
+
+    (void)state;
+    rd(p.b, SWSM);
+    x540_function_reset(p.b->card);
+    assert_true(x540_link_is_up(p.b->card));
+    assert_int_equal(rd(p.b, RXCTRL) | (rd(p.b, RXDCTL(0)) & RXDCTL_ENABLE), 0);
+    assert_int_equal(rd(p.b, EEC) & EEC_ARD, EEC_ARD);
+    assert_int_equal(rd(p.b, SWSM), SWSM_SMBI);
+    bench_free(p.b);
+}
+
 static void reset__what_has_no_default__is_kept_or_undefined(void **state)
 {
     struct bench *b = bench_new(NULL);
@@ -932,6 +946,7 @@ int main(void)
         cmocka_unit_test(reset__semaphores_filters_and_statistics__survive),
         cmocka_unit_test(reset__rst__leaves_phy_and_link_alone),
         cmocka_unit_test(reset__lrst__resets_the_phy_and_negotiates_anew),
+        cmocka_unit_test(function_reset__resets_this_port_alone),
         cmocka_unit_test(reset__what_has_no_default__is_kept_or_undefined),
         cmocka_unit_test(status__link_bit__belongs_to_software),
         cmocka_unit_test(ctrl_ext__pfrstd__clears_itself),
