@@ -146,6 +146,8 @@ uint32_t x540_eec_read(struct x540 *card)
     uint32_t value = (REG(card, EEC) & (EEC_REQ | EEC_FLUP | EEC_FLUDONE)) | EEC_PRES |
                      EEC_SIZE(NVM_SIZE_CODE);
 
+    if (card->config.kind == X540_X550)
+        value |= BIT(27); /* reserved, and 1 */
     if (value & EEC_REQ)
         value |= EEC_GNT;
     if (card->loaded && !card->evil[X540_EVIL_EEC_STUCK]) {

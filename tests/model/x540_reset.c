@@ -86,8 +86,8 @@ static void touch_not(struct x540 *card, uint32_t offset, uint32_t count)
         card->touched[offset >> 5] &= (uint8_t) ~(1u << (offset >> 2 & 7));
 }
 
-/* Undefined after any reset (X550 8.2.2.8.18, .24, 8.2.2.11): the redirection table, which must be
- * written before several queues are used, and the rates of transmit queues. */
+/* Undefined after any reset (X550 8.2.2.8.18, .24, 8.2.2.11, 8.2.2.6.10): the redirection table, which
+ * must be written before several queues are used, the rates of transmit queues, interrupt vectors. */
 static void fill_undefined(struct x540 *card)
 {
     uint32_t entries = card->config.kind == X540_X550 ? 0x3F3F3F3F : 0x0F0F0F0F;
@@ -102,6 +102,9 @@ static void fill_undefined(struct x540 *card)
         card->rttdt1c[n] = x540_junk(RTTDT1C + n) & 0x3FFF;
         card->rttbcnrc[n] = x540_junk(RTTBCNRC + n) & 0x00FFFFFF; /* RS_ENA is 0 */
     }
+    for (uint32_t i = 0; i < 64; i++) /* vectors; none is valid but that of other causes */
+        REG(card, IVAR + 4 * i) = x540_junk(IVAR + i) & 0x3F3F3F3F;
+    REG(card, IVAR_MISC) |= x540_junk(IVAR_MISC) & 0x3F3F;
 }
 
 static void default_registers(struct x540 *card, bool power_on)

@@ -326,20 +326,24 @@ static void eics__where_eiam_has_the_bit__enables_it(void **state)
 static void ivar_misc__after_reset__maps_other_causes(void **state)
 {
     struct pair p = bring_up(LEGACY, true);
+    uint32_t vector;
 
     (void)state;
-    assert_int_equal(rd(p.b, IVAR_MISC), 0x8000);
+    assert_int_equal(rd(p.b, IVAR_MISC) & 0x8080, 0x8000);
+    vector = rd(p.b, IVAR_MISC) >> 8 & 0x3F; /* undefined */
+    assert_int_not_equal(rd(p.b, IVAR), 0);
+    assert_int_equal(rd(p.b, IVAR) & 0x80808080, 0);
     x540_set_msix_enabled(p.b->card, true);
     wr(p.b, GPIE, GPIE_MSIX_MODE | GPIE_OCD);
     wr(p.b, EIMS, EICR_LSC);
     x540_set_cable(p.b->card, false);
-    assert_int_equal(p.b->messages[0], 1);
+    assert_int_equal(p.b->messages[vector], 1);
     wr(p.b, EICR, EICR_LSC);
     wr(p.b, IVAR_MISC, (0x80 | 64) << 8); /* seven bits, but there are 64 vectors */
     assert_int_equal(rd(p.b, IVAR_MISC), 0xC000);
     x540_set_cable(p.b->card, true);
     wait_ms(p.b, 50);
-    assert_int_equal(p.b->messages[0], 1);
+    assert_int_equal(p.b->messages[vector], 1);
     bench_free(p.b);
 }
 
