@@ -455,6 +455,9 @@ static bool x540_add_capabilities(X540State *s, const struct kind *kind, Error *
     }
     pci_set_long(pci->config + CAP_PCIE + PCI_EXP_LNKCAP, link);
     pci_set_word(pci->config + CAP_PCIE + PCI_EXP_LNKSTA, link);
+    /* Relaxed ordering is on after reset; time-outs of all ranges, which may be disabled, and LTR. */
+    pci_word_test_and_set_mask(pci->config + CAP_PCIE + PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_RELAX_EN);
+    pci_set_long(pci->config + CAP_PCIE + PCI_EXP_DEVCAP2, 0x81F);
     pcie_cap_deverr_init(pci);
     pcie_cap_flr_init(pci);
     if (pcie_aer_init(pci, PCI_ERR_VER, CAP_AER, PCI_ERR_SIZEOF, errp) < 0) {
@@ -585,7 +588,8 @@ static void x540_realize(PCIDevice *pci, Error **errp)
     }
 }
 
-/* A system, bus or function-level reset, which ends D3hot as well. PCI's own part (command register, MSI-X) follows. */
+/* A system, bus or function-level reset; D3hot ends too. PCI's own part (command register, MSI-X)
+ * follows. */
 #if QEMU_VERSION_MAJOR >= 10
 static void x540_reset_hold(Object *obj, ResetType type)
 #else

@@ -35,7 +35,8 @@ static bool survives_reset(const struct x540_register *row)
     case B_TX_RING:
         return (row->offset & 0x3F) <= 4;
     }
-    return row->offset == ESDP || (row->offset >= 0x10000 && row->offset < 0x12000 && row->offset != GCR_EXT);
+    return row->offset == ESDP ||
+           (row->offset >= 0x10000 && row->offset < 0x12000 && row->offset != GCR_EXT);
 }
 
 static bool has_no_default(const struct x540_register *row)

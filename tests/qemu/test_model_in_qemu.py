@@ -97,6 +97,8 @@ def test_configuration_space_is_that_of_the_card(start, model, device, bytes_of_
     assert (card.config(0x74), card.config(0x78)) == (4, 0x2004)
     assert card.config(0x50) >> 16 == 0x180  # 64-bit address, maskable, one vector
     assert card.config(0xAC) & 0x3FF == link
+    assert card.config(0xA8) & 0x10          # relaxed ordering
+    assert card.config(0xC4) == 0x81F
 
 
 def test_frames_leave_and_arrive_through_memory(start):

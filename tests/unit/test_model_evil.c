@@ -520,7 +520,7 @@ static const struct mode {
     {X540_EVIL_DMA, "dma__stray", stray_dma},
     {X540_EVIL_MSI, "message__forged", forged_message},
     {X540_EVIL_FIRMWARE_REGSMP, "firmware__holds_regsmp", firmware_regsmp},
-    {X540_EVIL_FIRMWARE_REGSMP, "firmware__holds_regsmp_and_is_overruled_early", firmware_regsmp_too_early},
+    {X540_EVIL_FIRMWARE_REGSMP, "firmware__overruled_too_early", firmware_regsmp_too_early},
     {X540_EVIL_FIRMWARE_LOCKS, "firmware__holds_its_locks", firmware_locks},
     {X540_EVIL_FIRMWARE_FLIPS, "firmware__changes_its_locks", firmware_flips},
     {X540_EVIL_DEAD_LOCKS, "locks__left_by_a_dead_driver", dead_locks},
