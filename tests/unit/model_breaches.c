@@ -402,6 +402,14 @@ static void reta(struct bench *b)
         wr(b, RETA + 4 * i, 0);
     receive(b);
 }
+static void reta_before_the_reset(struct bench *b)
+{
+    for (uint32_t i = 0; i < 32; i++)
+        wr(b, RETA + 4 * i, 0);
+    reset_card(b);
+    wr(b, MRQC, 1);
+    receive(b);
+}
 static void ereta_x550(struct bench *b)
 {
     struct x540_config config = {.kind = X540_X550, .mac = {2, 0, 0, 0, 0, 1}};
@@ -541,6 +549,7 @@ const struct breach queue_breaches[] = {
     {"hlreg0-reserved", "14:11 lost", hlreg0_14_11, false},
     {"hlreg0-reserved", "9:3 lost", hlreg0_9_3, false},
     {"reta-not-written", "its last word", reta, false},
+    {"reta-not-written", "written before the reset", reta_before_the_reset, false},
     {"reta-not-written", "ERETA's last word", ereta_x550, false},
     {"rxpbsize", "flow director on top", rxpbsize_fdir, false},
     {"fcrth", "0", fcrth, false},

@@ -402,6 +402,7 @@ static void eics_zero(struct pair *p)
 }
 static void phy_dumb(struct pair *p)
 {
+    wait_ms(p->b, 300); /* since power-on */
     evil(p, X540_EVIL_PHY_DUMB_NS, 200000000);
     reset_card(p->b);
     take(p->b, SYNC_PHY0);
