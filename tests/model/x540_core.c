@@ -491,6 +491,9 @@ static void check_bits(struct x540 *card, uint32_t offset, const struct x540_reg
     uint32_t changed = (value ^ REG(card, offset)) & ~(row->rw_mask | row->w1c);
     char name[32];
 
+    if (offset == RXCSUM && value != REG(card, offset) && (REG(card, RXCTRL) & RXCTRL_RXEN))
+        x540_complain(card, RULE_RXCSUM_RXEN, "RXCSUM = 0x%08x (was 0x%08x) while RXEN = 1", value,
+                      REG(card, offset));
     if (!changed || has_own_check(row->behaviour))
         return;
     if (!row->rw_mask && !row->w1c)

@@ -93,6 +93,7 @@ static void start(struct x540 *card, uint32_t n)
     x540_ring_start(card, &queue->ring, 'R', n, RDBAL(n));
     take_srrctl(card, n);
     queue->was_filled = false;
+    REG(card, RXDCTL(n)) &= ~RXDCTL_ENABLE; /* until it is on again */
     move(card, n, QUEUE_STARTING);
 }
 

@@ -448,6 +448,13 @@ static void bam_rxen(struct bench *b)
     open_receive(b);
     wr(b, FCTRL, rd(b, FCTRL) | FCTRL_MPE); /* any of its filters */
 }
+static void rxcsum_rxen(struct bench *b)
+{
+    open_receive(b);
+    wr(b, RXCSUM, 0); /* as it is */
+    expect_no_complaint(b);
+    wr(b, RXCSUM, RXCSUM_PCSD);
+}
 static void secrx_82599(struct bench *b)
 {
     struct x540_config config = {.kind = X540_82599, .mac = {2, 0, 0, 0, 0, 1}};
@@ -555,6 +562,7 @@ const struct breach queue_breaches[] = {
     {"fcrth", "0", fcrth, false},
     {"rsc-not-off", "RFCTL", rsc_on, false},
     {"bam-while-receiving", "FCTRL", bam_rxen, false},
+    {"rxcsum-while-receiving", "PCSD", rxcsum_rxen, false},
     {"secrx-not-stopped", "82599", secrx_82599, false},
     {"no-receive-address", "RAH0", no_address, false},
     {"ftqf-not-cleared", "no init", untouched, true},

@@ -357,7 +357,24 @@ static void txdctl__swflsh__clears_itself(void **state)
     bench_free(b);
 }
 
-static void srrctl__reset_value__is_2_kb_and_counts(void **state)
+static void queues__enabled_while_they_stop__read_0_until_they_are_on(void **state)
+{
+    struct pair p = bring_up(LEGACY, false);
+
+    (void)state;
+    clear(p.b, RXDCTL(0), RXDCTL_ENABLE);
+    wr(p.b, TXDCTL(0), 0);
+    assert_true(rd(p.b, RXDCTL(0)) & rd(p.b, TXDCTL(0)) & RXDCTL_ENABLE);
+    wr(p.b, RDT(0), 0);
+    set(p.b, RXDCTL(0), RXDCTL_ENABLE);
+    wr(p.b, TXDCTL(0), TXDCTL_ENABLE);
+    assert_false((rd(p.b, RXDCTL(0)) | rd(p.b, TXDCTL(0))) & RXDCTL_ENABLE);
+    wait_ns(p.b, 10000);
+    assert_true(rd(p.b, RXDCTL(0)) & rd(p.b, TXDCTL(0)) & RXDCTL_ENABLE);
+    bench_free(p.b);
+}
+
+static void srrctl__reset_value__is_402h_on_all_queues(void **state)
 {
     struct bench *b = reset_bench();
 
@@ -487,7 +504,8 @@ int main(void)
         cmocka_unit_test(te__rises__enables_queue_0_and_those_that_wait_for_it),
         cmocka_unit_test(te__queue_0_disabled_and_given_a_ring__sends),
         cmocka_unit_test(txdctl__swflsh__clears_itself),
-        cmocka_unit_test(srrctl__reset_value__is_2_kb_and_counts),
+        cmocka_unit_test(queues__enabled_while_they_stop__read_0_until_they_are_on),
+        cmocka_unit_test(srrctl__reset_value__is_402h_on_all_queues),
         cmocka_unit_test(srrctl__written_between_enable_and_first_tail__takes_effect),
         cmocka_unit_test(kinds__each_comes_up_with_its_packet_buffer),
         cmocka_unit_test(kinds__each_has_its_reset_values),
