@@ -74,7 +74,8 @@ struct tx_context {
 struct tx_queue {
     struct x540_ring ring;
     uint8_t counter;         /* TQSM */
-    bool head_mode, head_ok; /* head write-back instead of DD; and its address is good */
+    bool head_mode;          /* head write-back instead of DD */
+    uint32_t head_writes;
     uint64_t head_at;
     uint32_t since_report;   /* descriptors since the last one with RS */
     uint32_t segments_sent;  /* of the TSO packet at head, when the wire refused the next */

@@ -7,7 +7,8 @@
 
 #include "x540_internal.h"
 
-#define SHORTEST 17u
+#define SHORTEST_LEGACY 14u
+#define SHORTEST_ADVANCED 17u
 #define Q1_IFCS BIT64(25)
 #define Q1_IC BIT64(26)
 #define Q1_VLE BIT64(30)
@@ -47,11 +48,11 @@ static uint8_t *insert_tag(const struct x540 *card, uint8_t *frame, uint32_t *le
     return frame;
 }
 
-static bool fits_wire(struct x540 *card, uint32_t queue, uint32_t len)
+static bool fits_wire(struct x540 *card, uint32_t queue, uint32_t len, uint32_t shortest)
 {
-    if (len < SHORTEST) {
+    if (len < shortest) {
         x540_complain(card, RULE_TX_SHORT, "queue %u: a frame of %u bytes, expected at least %u",
-                      queue, len, SHORTEST);
+                      queue, len, shortest);
         return false;
     }
     if (len > X540_FRAME_MAX) {
@@ -88,7 +89,7 @@ enum tx_result x540_tx_legacy(struct x540 *card, uint32_t queue, uint64_t q1, ui
 
     if (!len) /* nothing to send, but it completes in its turn */
         return TX_DROPPED;
-    if (!fits_wire(card, queue, len))
+    if (!fits_wire(card, queue, len, SHORTEST_LEGACY))
         return TX_DROPPED;
     if (q1 & Q1_IC) {
         if (css < len && cso + 2 <= len)
@@ -253,7 +254,7 @@ enum tx_result x540_tx_advanced(struct x540 *card, uint32_t queue, uint64_t q1, 
     }
     if (q1 & Q1_TSE)
         return send_segments(card, queue, &offload, q1, len);
-    if (!fits_wire(card, queue, len))
+    if (!fits_wire(card, queue, len, SHORTEST_ADVANCED))
         return TX_DROPPED;
     if ((uint32_t)(q1 >> 46) != len)
         x540_complain(card, RULE_TX_OFFLOAD, "queue %u: PAYLEN %u in a packet of %u bytes", queue,

@@ -140,7 +140,7 @@ static const struct x540_register table[] = {
     {"TDH", 0x06010, 0x40, 128, 0x0000FFFF, 0, 0, 0, 7, B_TDH},
     {"TDT", 0x06018, 0x40, 128, 0x0000FFFF, 0, 0, 0, 7, B_TDT},
     {"TXDCTL", 0x06028, 0x40, 128, 0x067F7F7F, 0, 0, 0, 7, B_TXDCTL},
-    {"TDWBAL", 0x06038, 0x40, 128, 0xFFFFFFFD, 0, 0, 0, 7, B_TX_RING},
+    {"TDWBAL", 0x06038, 0x40, 128, 0xFFFFFFF1, 0, 0, 0, 7, B_TX_RING},
     {"TDWBAH", 0x0603C, 0x40, 128, ALL, 0, 0, 0, 7, B_TX_RING},
     {"DCA_TXCTRL", 0x0600C, 0x40, 128, 0xFF002A20, 0, 0, 0x00002A00, 7, B_DCA_TXCTRL},
     {"DTXMXSZRQ", 0x08100, 0x0, 1, 0x00000FFF, 0, 0, 0x10, 7, B_PLAIN},

@@ -184,8 +184,11 @@ uint32_t x540_reset_value(const struct x540_register *row, enum x540_kind kind);
 #define RXMTRL 0x05120u
 #define TSAUXC 0x08C20u
 #define ESDP 0x00020u
+#define FCTTV 0x03200u
 #define MFLCN 0x04294u
-#define MFLCN_PMCF BIT(0)
+#define MFLCN_PMCF BIT(0)  /* pass control frames that are not understood */
+#define MFLCN_DPF BIT(1)   /* discard pause frames that are understood */
+#define MFLCN_RPFCM BIT(2) /* understand priority pause frames */
 #define MFLCN_RFCE BIT(3)
 #define FCRTH 0x03260u
 

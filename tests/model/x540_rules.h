@@ -117,8 +117,10 @@
          "a full ring holds at least one descriptor with RS")                                      \
     RULE(TX_CHAIN, "tx-too-many-descriptors", ERROR, "13",                                         \
          "a packet has at most 40 - WTHRESH data descriptors")                                     \
-    RULE(TX_SHORT, "tx-too-short", ERROR, "13",                                                    \
-         "software pads frames that are shorter than 17 bytes")                                    \
+    RULE(TX_CHAIN_LIMIT, "tx-chain-limit", ADVICE, "13",                                           \
+         "a packet has at most 40 - WTHRESH - 2 data descriptors")                                 \
+    RULE(TX_SHORT, "tx-too-short", ADVICE, "13",                                                   \
+         "a frame has 14 bytes in legacy descriptors, 17 in advanced ones, or more")               \
     RULE(TX_LONG, "tx-too-long", ERROR, "7", "a frame fits the transmit packet buffer")            \
     RULE(TX_NO_FCS, "tx-without-ifcs", ADVICE, "13",                                               \
          "IFCS is set, or the frame leaves with what software put in place of its CRC")            \

@@ -32,16 +32,25 @@ static void count_sent(struct x540 *card, uint32_t queue, const uint8_t *frame, 
     uint32_t total = len + 4, counter = card->txq[queue].counter;
 
     x540_stats_add(card, TPT, 1);
-    x540_stats_add(card, GPTC, 1);
+    if (total >= 64) {
+        x540_stats_add(card, GPTC, 1);
+        x540_stats_bytes(card, GOTCL, total);
+    }
     x540_stats_add(card, TXDGPC, 1);
-    x540_stats_bytes(card, GOTCL, total);
     x540_stats_size(card, PTC64, total);
     x540_stats_add(card, QPTC(counter), 1);
-    x540_stats_bytes(card, QBTC_L(counter), len);
+    x540_stats_bytes(card, QBTC_L(counter), total);
     if ((frame[0] & frame[1] & frame[2] & frame[3] & frame[4] & frame[5]) == 0xFF)
         x540_stats_add(card, BPTC, 1);
     else if (frame[0] & 1)
         x540_stats_add(card, MPTC, 1);
+}
+
+/* A pause frame leaves with the timer of FCTTV, whatever software has put there. */
+static void set_pause_timer(const struct x540 *card, uint8_t *frame, uint32_t len)
+{
+    if (len >= 18 && load16be(frame + 12) == 0x8808 && load16be(frame + 14) == 0x0001)
+        store16be(frame + 16, REG(card, FCTTV));
 }
 
 bool x540_mac_transmit(struct x540 *card, uint32_t queue, uint8_t *frame, uint32_t len)
@@ -50,6 +59,7 @@ bool x540_mac_transmit(struct x540 *card, uint32_t queue, uint8_t *frame, uint32
         memset(frame + len, 0, 60 - len);
         len = 60;
     }
+    set_pause_timer(card, frame, len);
     if (REG(card, HLREG0) & HLREG0_LPBK) {
         count_sent(card, queue, frame, len);
         card->truth.frames_looped++;
@@ -166,8 +176,10 @@ static bool gather(struct run *run, struct chain *chain)
 {
     uint32_t wthresh = GET(TXDCTL_WTHRESH, REG(run->card, TXDCTL(run->n)));
     uint32_t index = run->head, limit = CHAIN_MAX > wthresh ? CHAIN_MAX - wthresh : 1;
+    uint32_t advised = limit > 3 ? limit - 2 : 1;
 
     chain->n = chain->bytes = chain->rs_count = 0;
+    chain->first = 0;
     chain->too_long = false;
     for (; index != run->queue->ring.tail; index = next_index(run, index)) {
         const struct descriptor *given = peek(run, index);
@@ -191,6 +203,10 @@ static bool gather(struct run *run, struct chain *chain)
             hang(run, RULE_TX_CHAIN, index, q1, limit);
             return false;
         }
+        if (chain->n == advised)
+            x540_complain(run->card, RULE_TX_CHAIN_LIMIT,
+                          "queue %u descriptor %u: a packet of more than %u data descriptors",
+                          run->n, index, advised);
         if (!chain->n)
             chain->first = q1;
         if (q1 & Q1_RS) {
@@ -254,11 +270,13 @@ static void write_head(struct run *run, uint32_t value)
 
     if (card->evil[X540_EVIL_HEAD_JUMP])
         value = (uint32_t)card->evil[X540_EVIL_HEAD_JUMP];
-    if (run->queue->head_ok && !card->evil[X540_EVIL_HEAD_STUCK])
+    if (!card->evil[X540_EVIL_HEAD_STUCK])
         x540_post_words(card, run->queue->head_at, &value, 4, "head write-back");
 }
 
-/* Tell the host how far the run came. With relaxed ordering two head write-backs may overtake each
+/* Tell the host how far the run came. One write-back of the head may stand for several RS, and hold
+ * what was done by then: every fourth run of a queue tells of the descriptors behind the last RS
+ * too, the others do not. With relaxed ordering two head write-backs may overtake each
  * other: here they do whenever there are two. */
 static void finish(struct run *run)
 {
@@ -268,7 +286,7 @@ static void finish(struct run *run)
         return;
     put_done(run);
     if (run->queue->head_mode) {
-        write_head(run, run->last_report);
+        write_head(run, ++run->queue->head_writes % 4 ? run->last_report : run->queue->ring.head);
         if (run->reports > 1 && (REG(card, DCA_TXCTRL(run->n)) & DCA_TXCTRL_DESC_WRO))
             write_head(run, run->report_before);
     }

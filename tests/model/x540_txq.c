@@ -48,9 +48,6 @@ static void check_report(struct x540 *card, uint32_t n, uint32_t txdctl)
     }
     if (!(tdwbal & TDWBAL_ENABLE))
         return;
-    if (tdwbal & 0xC)
-        x540_complain(card, RULE_HEAD_WB_ALIGN, "TDWBAL[%u] = 0x%08x: not 16-byte aligned", n,
-                      tdwbal);
     if (wthresh)
         x540_complain(card, RULE_HEAD_WB_WTHRESH,
                       "TXDCTL[%u] = 0x%08x: WTHRESH %u with head write-back", n, txdctl, wthresh);
@@ -82,8 +79,8 @@ static void begin(struct x540 *card, uint32_t n)
     uint32_t tdwbal = REG(card, TDWBAL(n));
 
     queue->head_mode = tdwbal & TDWBAL_ENABLE;
-    queue->head_ok = !(tdwbal & 0xC);
-    queue->head_at = (uint64_t)REG(card, TDWBAH(n)) << 32 | (tdwbal & ~3u);
+    queue->head_writes = 0;
+    queue->head_at = (uint64_t)REG(card, TDWBAH(n)) << 32 | (tdwbal & ~15u);
     queue->since_report = queue->segments_sent = 0;
     queue->context[0].valid = queue->context[1].valid = false;
     REG(card, TXDCTL(n)) &= ~TXDCTL_ENABLE; /* until it is on again */
@@ -183,8 +180,11 @@ static void ring_write(struct x540 *card, uint32_t offset, uint32_t value)
         queue->ring.raw_length = value;
         value &= 0xFFF80;
         break;
-    case 0x38:
-        value &= ~2u;
+    case 0x38: /* bits 3:2 are not there: the head is written below the address that was meant */
+        if ((value & TDWBAL_ENABLE) && (value & 0xC))
+            x540_complain(card, RULE_HEAD_WB_ALIGN, "%s = 0x%08x: not 16-byte aligned",
+                          x540_register_name(card, offset, name), value);
+        value &= ~14u;
         break;
     }
     REG(card, offset) = value;

@@ -427,9 +427,11 @@ struct pair {
     struct bench *b;
     struct ring rx, tx;
 };
-static inline struct pair bring_up(uint32_t srrctl, bool head_write_back)
+static inline struct pair bring_up_kind(enum x540_kind kind, uint32_t srrctl, bool head_write_back)
 {
-    struct pair p = {.b = bench_new(NULL)};
+    const struct x540_config config = {
+        .kind = kind, .mac = {0x02, 0x54, 0x00, 0x12, 0x34, 0x56}, .link_at_start = true};
+    struct pair p = {.b = bench_new(&config)};
 
     reset_card(p.b);
     init_card(p.b);
@@ -438,6 +440,10 @@ static inline struct pair bring_up(uint32_t srrctl, bool head_write_back)
     open_receive(p.b);
     link_up(p.b);
     return p;
+}
+static inline struct pair bring_up(uint32_t srrctl, bool head_write_back)
+{
+    return bring_up_kind(X540_AT2, srrctl, head_write_back);
 }
 
 /* ---- Descriptors and frames ---- */

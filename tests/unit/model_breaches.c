@@ -181,7 +181,8 @@ static void head_align(struct bench *b)
     link_up(b);
     tx_frame(b, &r, frame, make_frame(frame, 100, 1));
     assert_int_equal(b->frames, 1);
-    assert_int_equal(get32(b, r.head_at), 0); /* sent, and not told */
+    assert_int_equal(get32(b, r.head_at), 0);
+    assert_int_equal(get32(b, r.head_at - 8), 1); /* told 8 bytes below */
 }
 static void head_wthresh(struct bench *b)
 {
@@ -218,6 +219,21 @@ static void tx_no_rs(struct bench *b)
         tx_put(b, &r, tx_bytes(b, &r, frame, 100), 100 | TX_EOP | TX_IFCS);
     tx_kick(b, &r);
 }
+static void tx_chain_limit(struct bench *b)
+{
+    struct ring r = tx_ring(b, 0, 64, false);
+    uint8_t bytes[20] = {0};
+
+    link_up(b);
+    for (int i = 0; i < 38; i++)
+        tx_put(b, &r, tx_bytes(b, &r, bytes, 20), 20 | TX_IFCS | (i == 37 ? TX_EOP | TX_RS : 0));
+    tx_kick(b, &r);
+    expect_no_complaint(b);
+    for (int i = 0; i < 39; i++)
+        tx_put(b, &r, tx_bytes(b, &r, bytes, 20), 20 | TX_IFCS | (i == 38 ? TX_EOP | TX_RS : 0));
+    tx_kick(b, &r);
+    assert_int_equal(b->frames, 2); /* sent all the same */
+}
 static void tx_chain(struct bench *b)
 {
     struct ring r = tx_ring(b, 0, 64, false);
@@ -241,9 +257,9 @@ static void tx_short(struct bench *b)
 
     link_up(b);
     make_frame(frame, 100, 1);
-    tx_frame(b, &r, frame, 17);
+    tx_frame(b, &r, frame, 14);
     assert_null(complaint(b, "tx-too-short"));
-    tx_frame(b, &r, frame, 16);
+    tx_frame(b, &r, frame, 13);
     assert_int_equal(b->frames, 1);
 }
 static void tx_long(struct bench *b)
@@ -529,8 +545,9 @@ const struct breach queue_breaches[] = {
     {"head-write-back-relaxed", "two reports", head_order, false},
     {"txdctl-thresholds", "36 + 8", tx_thresholds, false},
     {"tx-ring-without-rs", "63 of 64", tx_no_rs, false},
+    {"tx-chain-limit", "39", tx_chain_limit, false},
     {"tx-too-many-descriptors", "41", tx_chain, false},
-    {"tx-too-short", "16", tx_short, false},
+    {"tx-too-short", "13", tx_short, false},
     {"tx-too-long", "16385", tx_long, false},
     {"tx-without-ifcs", "wrong CRC", tx_no_fcs, false},
     {"tx-bad-descriptor", "DTYP 5", tx_desc, false},

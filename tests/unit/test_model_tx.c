@@ -114,6 +114,102 @@ static void tx__burst_with_rs_each__reports_in_few_writes(void **state)
     bench_free(p.b);
 }
 
+/* Three descriptors, of which the second has RS. The value may lie beyond that. */
+static void tx__head_write_back__is_beyond_the_last_rs_in_some_runs(void **state)
+{
+    struct pair p = bring_up(LEGACY, true);
+    uint32_t beyond = 0;
+
+    (void)state;
+    make_frame(m.bytes, 80, 1);
+    for (uint32_t run = 0; run < 16; run++) {
+        uint32_t rs, end;
+
+        for (uint32_t i = 0; i < 3; i++)
+            tx_put(p.b, &p.tx, tx_bytes(p.b, &p.tx, m.bytes, 80),
+                   80 | TX_EOP | TX_IFCS | (i == 1 ? TX_RS : 0));
+        end = p.tx.next;
+        rs = (end + 63) % 64;
+        tx_kick(p.b, &p.tx);
+        assert_true(get32(p.b, p.tx.head_at) == rs || get32(p.b, p.tx.head_at) == end);
+        beyond += get32(p.b, p.tx.head_at) == end;
+        assert_true(run || !beyond); /* the first run of a queue reports its last RS */
+    }
+    assert_int_equal(beyond, 4);
+    expect_no_complaint(p.b);
+    bench_free(p.b);
+}
+
+/* The two lowest bits of the address are not looked at: 16 bytes are its step. */
+static void tx__head_address_not_aligned__head_is_written_below_it(void **state)
+{
+    struct bench *b = bench_new(NULL);
+    struct ring r = {.size = 64};
+
+    (void)state;
+    reset_card(b);
+    init_card(b);
+    r.base = bench_alloc(b, 1024);
+    r.buffers = bench_alloc(b, 64 * BUFFER);
+    r.head_at = bench_alloc(b, 64) + 16 + 12;
+    tx_ring_registers(b, &r, true);
+    assert_int_equal(rd(b, TDWBAL(0)) & 0xF, TDWBAL_ENABLE);
+    set(b, TXDCTL(0), TXDCTL_ENABLE);
+    await(b, TXDCTL(0), TXDCTL_ENABLE, TXDCTL_ENABLE);
+    link_up(b);
+    make_frame(m.bytes, 80, 1);
+    tx_frame(b, &r, m.bytes, 80);
+    assert_int_equal(get32(b, r.head_at), 0);
+    assert_int_equal(get32(b, r.head_at - 12), 1);
+    bench_free(b);
+}
+
+/* Legacy descriptors send 14 bytes and more, advanced ones 17. */
+static void tx__shortest_frames__differ_by_the_format(void **state)
+{
+    (void)state;
+    for (uint32_t len = 12; len < 18; len++) {
+        struct pair p = bring_up(LEGACY, false);
+        uint32_t legacy;
+
+        make_frame(m.bytes, len, 1);
+        tx_frame(p.b, &p.tx, m.bytes, len);
+        legacy = p.b->frames;
+        assert_int_equal(legacy, len >= 14);
+        assert_int_equal(!!complaint(p.b, "tx-too-short"), len < 14);
+        tx_put(p.b, &p.tx, tx_bytes(p.b, &p.tx, m.bytes, len),
+               len | TX_USUAL | TX_DATA | PAYLEN(len));
+        tx_kick(p.b, &p.tx);
+        assert_int_equal(p.b->frames - legacy, len >= 17);
+        assert_int_equal(!!complaint(p.b, "tx-too-short"), len < 17);
+        assert_int_equal(rd(p.b, TDH(0)), 2); /* done either way */
+        bench_free(p.b);
+    }
+}
+
+static void tx_pause__from_software__carries_the_timer_of_fcttv(void **state)
+{
+    static const uint8_t group[6] = {0x01, 0x80, 0xC2, 0, 0, 1};
+    struct pair p = bring_up(LEGACY, false);
+
+    (void)state;
+    make_frame(m.bytes, 60, 1);
+    memcpy(m.bytes, group, 6);
+    be16(m.bytes + 12, 0x8808);
+    be16(m.bytes + 14, 0x0001);
+    be16(m.bytes + 16, 0x1234);
+    tx_frame(p.b, &p.tx, m.bytes, 60);
+    assert_int_equal(get_be16(p.b->wire[0].bytes + 16), 0); /* FCTTV's reset value: an XON */
+    wr(p.b, FCTTV, 0x56780680);
+    tx_frame(p.b, &p.tx, m.bytes, 60);
+    assert_int_equal(get_be16(p.b->wire[1].bytes + 16), 0x0680);
+    assert_memory_equal(p.b->wire[1].bytes + 18, m.bytes + 18, 42);
+    be16(m.bytes + 14, 0x0002); /* another opcode is left alone */
+    tx_frame(p.b, &p.tx, m.bytes, 60);
+    assert_memory_equal(p.b->wire[2].bytes, m.bytes, 60);
+    bench_free(p.b);
+}
+
 static void tx_advanced__plain__is_sent_and_dd_set_with_the_rest_kept(void **state)
 {
     struct pair p = bring_up(LEGACY, false);
@@ -358,6 +454,22 @@ static void tx_tso__tcp_and_udp_over_both__segments_are_right(void **state)
     }
 }
 
+/* On the X550 the middle segments keep CWR. */
+static void tx_tso__flags_of_middle_segments__differ_on_the_x550(void **state)
+{
+    (void)state;
+    for (int x550 = 0; x550 < 2; x550++) {
+        struct pair p = bring_up_kind(x550 ? X540_X550 : X540_AT2, LEGACY, false);
+        struct tso t = tso_of(12);
+
+        tso_put(p.b, &p.tx, &t);
+        assert_int_equal(p.b->wire[0].bytes[m.l4 + 13], 0x90);
+        assert_int_equal(p.b->wire[1].bytes[m.l4 + 13], x550 ? 0x90 : 0x10);
+        assert_int_equal(p.b->wire[p.b->frames - 1].bytes[m.l4 + 13], 0x19);
+        bench_free(p.b);
+    }
+}
+
 static void tx_tso__wire_refuses_in_the_middle__each_segment_leaves_once(void **state)
 {
     struct pair p = bring_up(LEGACY, true);
@@ -467,10 +579,14 @@ static void tx__padding_off__short_frames_leave_as_they_are(void **state)
     struct pair p = bring_up(LEGACY, false);
 
     (void)state;
+    read_statistics(p.b);
     clear(p.b, HLREG0, HLREG0_TXPADEN);
     make_frame(m.bytes, 30, 1);
     tx_frame(p.b, &p.tx, m.bytes, 30);
     assert_int_equal(p.b->wire[0].len, 30);
+    assert_int_equal(rd(p.b, TPT), 1);
+    assert_int_equal(rd(p.b, GPTC), 0); /* of 64 bytes and more */
+    assert_int_equal(rd(p.b, GOTCL), 0);
     bench_free(p.b);
 }
 
@@ -577,7 +693,7 @@ static void tx__statistics__count_what_left(void **state)
     assert_int_equal(rd(p.b, PTC64 + 20), 1);
     assert_int_equal(rd(p.b, GOTCL), 64 + 1518 + 204 + 204);
     assert_int_equal(rd(p.b, GOTCL + 4), 0);
-    assert_int_equal(rd(p.b, QBTC_L(13)), 60 + 1514 + 200 + 200);
+    assert_int_equal(rd(p.b, QBTC_L(13)), 64 + 1518 + 204 + 204); /* with the CRC */
     assert_int_equal(rd(p.b, 0x06030 + 0x40 * 13), 4); /* QPTC at the address that drivers use */
     assert_int_equal(rd(p.b, QPTC(13)), 0);            /* is the same counter */
     bench_free(p.b);
@@ -590,12 +706,17 @@ int main(void)
         cmocka_unit_test(tx__ring_wraps__keeps_order_and_reports_each),
         cmocka_unit_test(tx__burst_of_a_ring__is_fetched_in_batches_and_reported_once),
         cmocka_unit_test(tx__burst_with_rs_each__reports_in_few_writes),
+        cmocka_unit_test(tx__head_write_back__is_beyond_the_last_rs_in_some_runs),
+        cmocka_unit_test(tx__head_address_not_aligned__head_is_written_below_it),
+        cmocka_unit_test(tx__shortest_frames__differ_by_the_format),
+        cmocka_unit_test(tx_pause__from_software__carries_the_timer_of_fcttv),
         cmocka_unit_test(tx_advanced__plain__is_sent_and_dd_set_with_the_rest_kept),
         cmocka_unit_test(tx_advanced__checksums_by_context__are_right),
         cmocka_unit_test(tx_advanced__udp_sum_of_zero__becomes_ffff),
         cmocka_unit_test(tx_legacy__ic__sums_from_css_to_cso),
         cmocka_unit_test(tx__vle__inserts_the_tag),
         cmocka_unit_test(tx_tso__tcp_and_udp_over_both__segments_are_right),
+        cmocka_unit_test(tx_tso__flags_of_middle_segments__differ_on_the_x550),
         cmocka_unit_test(tx_tso__wire_refuses_in_the_middle__each_segment_leaves_once),
         cmocka_unit_test(tx_tso__tagged__each_segment_has_the_tag),
         cmocka_unit_test(tx_loopback__comes_back_without_the_wire),
