@@ -106,7 +106,7 @@ void x540_frame_in(struct x540 *card, const uint8_t *frame, uint32_t len);
  * the line is full, in x540_run, and when hold is ended. Without hold each frame is written back and
  * told of inside x540_frame_in. */
 void x540_hold(struct x540 *card, bool hold);
-/* A frame that arrives damaged. */
+/* A frame that arrives damaged. X540_BAD_LENGTH: where the MAC looks (HLREG0.RXLNGTHERREN). */
 enum x540_damage { X540_BAD_CRC, X540_BAD_SYMBOL, X540_BAD_LENGTH };
 void x540_frame_in_damaged(struct x540 *card, const uint8_t *frame, uint32_t len,
                            enum x540_damage how);

@@ -223,11 +223,10 @@ static void take_out(struct x540 *card, uint32_t bucket, struct fdir_filter *gon
     card->fdir_used--;
 }
 
-static void count_half(struct x540 *card, uint32_t offset, uint32_t shift)
+/* One of two counters in a register: of 16 bits each in FDIRUSTAT, of 8 in FDIRFSTAT. */
+static void count_part(struct x540 *card, uint32_t offset, uint32_t shift, uint32_t most)
 {
-    uint32_t half = REG(card, offset) >> shift & 0xFFFF;
-
-    if (half < 0xFFFF)
+    if ((REG(card, offset) >> shift & most) < most)
         REG(card, offset) += 1u << shift;
 }
 
@@ -245,11 +244,11 @@ static uint32_t add(struct x540 *card, uint32_t bucket, uint32_t id, uint32_t co
     struct fdir_filter *filter = find(card, bucket, id, flow);
 
     if (filter && !(command & CMD_FILTER_UPDATE)) {
-        count_half(card, FDIRFSTAT, 0);
+        count_part(card, FDIRFSTAT, 0, 0xFF);
         return command | CMD_COLLISION;
     }
     if (!filter && !(filter = insert(card, bucket))) {
-        count_half(card, FDIRFSTAT, 0);
+        count_part(card, FDIRFSTAT, 0, 0xFF);
         return command;
     }
     filter->id = (uint16_t)id;
@@ -262,7 +261,7 @@ static uint32_t add(struct x540 *card, uint32_t bucket, uint32_t id, uint32_t co
     filter->ports = REG(card, FDIRPORT) & ports_mask_of(card, filter->flow);
     filter->vlan = (uint16_t)(REG(card, FDIRVLAN) & vlan_mask(fdirm));
     filter->flex = fdirm & M_FLEX ? 0 : (uint16_t)(REG(card, FDIRVLAN) >> 16);
-    count_half(card, FDIRUSTAT, 0);
+    count_part(card, FDIRUSTAT, 0, 0xFFFF);
     warn_if_full(card);
     return command | CMD_FILTER_VALID;
 }
@@ -291,9 +290,9 @@ static void command(struct x540 *card, uint32_t value)
     case CMD_REMOVE:
         if (filter) {
             take_out(card, bucket, filter);
-            count_half(card, FDIRUSTAT, 16);
+            count_part(card, FDIRUSTAT, 16, 0xFFFF);
         } else {
-            count_half(card, FDIRFSTAT, 16);
+            count_part(card, FDIRFSTAT, 8, 0xFF);
         }
         break;
     case CMD_QUERY:
@@ -306,9 +305,11 @@ static void command(struct x540 *card, uint32_t value)
 
 bool x540_fdir_write(struct x540 *card, uint32_t offset, uint32_t value)
 {
+    bool x550 = card->config.kind == X540_X550;
+
     switch (offset) {
     case FDIRCTRL:
-        REG(card, FDIRCTRL) = value & 0xFF1F7FB3;
+        REG(card, FDIRCTRL) = value & (0xFF1F7FB3 | (x550 ? FDIRCTRL_DROP_NO_MATCH : 0));
         x540_fdir_empty(card);
         x540_rx_buffer_size(card);
         x540_plan(card, EV_FDIR, card->config.enable_ns);
@@ -352,6 +353,18 @@ static struct fdir_filter *match(struct x540 *card, const struct fields *f, uint
     return NULL;
 }
 
+static void missed(struct x540 *card, struct packet *packet)
+{
+    uint32_t fdirctrl = REG(card, FDIRCTRL);
+
+    if (!packet->again)
+        x540_stats_add(card, FDIRMISS, 1);
+    if (fdirctrl & FDIRCTRL_DROP_NO_MATCH) {
+        packet->drop = true;
+        packet->queue = (uint8_t)GET(FDIRCTRL_DROP_Q, fdirctrl);
+    }
+}
+
 void x540_fdir_match(struct x540 *card, struct packet *packet)
 {
     uint32_t fdirctrl = REG(card, FDIRCTRL), bucket, signature = 0;
@@ -362,7 +375,7 @@ void x540_fdir_match(struct x540 *card, struct packet *packet)
     if (!(packet->flags & (PK_IPV4 | PK_IPV6)) || (packet->flags & PK_FRAGMENT))
         return;
     if (!card->fdir_used) {
-        x540_stats_add(card, FDIRMISS, 1);
+        missed(card, packet);
         return;
     }
     f = fields_of(card, packet);
@@ -376,10 +389,11 @@ void x540_fdir_match(struct x540 *card, struct packet *packet)
         packet->fdir_id = bucket | (uint32_t)(filter ? filter->id : signature) << 16;
     }
     if (!filter) {
-        x540_stats_add(card, FDIRMISS, 1);
+        missed(card, packet);
         return;
     }
-    x540_stats_add(card, FDIRMATCH, 1);
+    if (!packet->again)
+        x540_stats_add(card, FDIRMATCH, 1);
     packet->drop = filter->drop;
     packet->fdir_hit = true;
     packet->fdir_queued = filter->queue_enabled;

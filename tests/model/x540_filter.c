@@ -29,13 +29,17 @@ static bool hash_bit(const struct x540 *card, uint32_t table, const uint8_t *mac
     return REG(card, table + 4 * (v >> 5)) >> (v & 31) & 1;
 }
 
+/* RAL, SAQF and DAQF are as the address stands on the wire, first byte in bits 7:0. */
+static uint32_t wire32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
 /* The receive address that equals the destination, or -1. */
 static int exact_match(const struct x540 *card, const uint8_t *mac)
 {
-    uint64_t address = 0;
+    uint64_t address = wire32(mac) | (uint64_t)(mac[4] | mac[5] << 8) << 32;
 
-    for (int i = 5; i >= 0; i--)
-        address = address << 8 | mac[i];
     for (uint32_t i = 0; i < card->rar_count; i++)
         if (card->rar_address[i] == address)
             return card->rar_valid[i];
@@ -51,12 +55,16 @@ static bool accept_address(struct x540 *card, struct packet *packet)
 {
     const uint8_t *mac = packet->data;
     uint32_t fctrl = REG(card, FCTRL);
+    bool x550 = card->config.kind == X540_X550;
 
+    if (x550 && (mac[0] & 1))
+        packet->flags |= PK_PIF;
     if (is_broadcast(mac))
-        return fctrl & FCTRL_BAM;
+        return fctrl & (FCTRL_BAM | FCTRL_MPE);
     if (exact_match(card, mac) >= 0)
         return true;
-    packet->flags |= PK_INEXACT;
+    if (!x550)
+        packet->flags |= PK_PIF;
     if (mac[0] & 1)
         return (fctrl & FCTRL_MPE) ||
                ((REG(card, MCSTCTRL) & MCSTCTRL_MFE) && hash_bit(card, MTA, mac));
@@ -123,12 +131,6 @@ static bool syn_filter(struct x540 *card, struct packet *packet)
         return false;
     packet->queue = (uint8_t)GET(SYNQF_RX_QUEUE, synqf);
     return true;
-}
-
-/* SAQF and DAQF are as the address stands on the wire, first byte in bits 7:0. */
-static uint32_t wire32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 static bool five_tuple_matches(const struct x540 *card, const struct packet *packet, uint32_t n)

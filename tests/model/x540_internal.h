@@ -102,17 +102,22 @@ enum {
     PK_IP_BAD = BIT(10),
     PK_L4_CHECKED = BIT(11),
     PK_L4_BAD = BIT(12),
-    PK_INEXACT = BIT(13), /* passed a hash filter or by promiscuity */
+    PK_PIF = BIT(13), /* X550: multicast or broadcast; else: let in by a hash or promiscuity */
     PK_LOOPBACK = BIT(14),
     PK_MAC_ERROR = BIT(15), /* damaged, kept because of FCTRL.SBP */
+    PK_UDP_FRAGMENT = BIT(16), /* of IPv4 */
+    PK_UDP_SUM_GIVEN = BIT(17), /* the first of these, and its UDP checksum is not 0 */
+    PK_FLOW_CONTROL = BIT(18), /* a pause frame that the MAC understood */
 };
 struct packet {
     const uint8_t *data;
     uint32_t len; /* without CRC */
     uint32_t flags;
     uint16_t ethertype, tci;
-    uint16_t l3, l4, l4_end;
+    uint16_t l3, ip_end, l4, l4_end;
+    uint16_t sum; /* the fragment checksum: of all behind the IP header */
     uint8_t protocol;
+    bool again; /* seen before by the filters, which counted it then */
     /* what the filters decided */
     uint8_t queue, rss_type, etqf; /* etqf: index + 1 of the EtherType filter that matched */
     bool low_latency, drop;
@@ -202,10 +207,8 @@ struct x540 {
     bool rss_stale;
     uint32_t fdir_used, fdir_turn;
 
-    /* Statistics that need more than a register: 36-bit pairs, read low then high */
-    uint64_t latch_low[5 + 2 * 16];
+    /* Statistics that need more than a register: 36-bit pairs */
     uint64_t wide[5 + 2 * 16];
-    uint64_t wide_latched;
 
     /* per-queue registers behind RTTDQSEL, and which tables the driver has initialised */
     uint32_t rttdt1c[QUEUES], rttbcnrc[QUEUES];
@@ -404,7 +407,8 @@ bool x540_rx_deliver(struct x540 *card, struct packet *packet);
 
 /* ---- x540_parse.c ---- */
 void x540_parse(struct packet *packet, uint16_t vlan_type);
-void x540_verify_checksums(struct packet *packet);
+/* Sets what the checksums of IP and L4 are, and, if wanted, the fragment checksum. */
+void x540_verify_checksums(struct packet *packet, bool sum_wanted);
 /* Ones-complement sum of bytes, as 16-bit big-endian words, folded to 16 bits, not inverted. */
 uint32_t x540_sum(const uint8_t *data, uint32_t len, uint32_t start);
 uint32_t x540_crc32(const uint8_t *data, uint32_t len);
@@ -446,8 +450,43 @@ enum tx_result x540_tx_legacy(struct x540 *card, uint32_t queue, uint64_t q1, ui
 
 /* ---- x540_stats.c ---- */
 void x540_stats_power_on(struct x540 *card);
-void x540_stats_add(struct x540 *card, uint32_t offset, uint32_t n);
-void x540_stats_bytes(struct x540 *card, uint32_t low_offset, uint32_t n);
+static inline void x540_stats_add(struct x540 *card, uint32_t offset, uint32_t n)
+{
+    uint32_t value = REG(card, offset);
+
+    REG(card, offset) = value + n < value ? UINT32_MAX : value + n;
+}
+
+/* The byte counters, pairs of registers, in the order in which card->wide[] keeps them. */
+static inline uint32_t x540_stats_wide(uint32_t offset)
+{
+    switch (offset) {
+    case GORCL:
+    case GORCL + 4:
+        return 0;
+    case GOTCL:
+    case GOTCL + 4:
+        return 1;
+    case TORL:
+    case TORL + 4:
+        return 2;
+    }
+    if (offset < 0x2000) /* QBRC_L, QBRC_H */
+        return 5 + ((offset - QBRC_L(0)) >> 6);
+    return 5 + 16 + ((offset - QBTC_L(0)) >> 3);
+}
+
+static inline void x540_stats_bytes(struct x540 *card, uint32_t low_offset, uint32_t n)
+{
+    uint64_t *value = &card->wide[x540_stats_wide(low_offset)];
+
+    *value += n;
+    if (*value > 0xFFFFFFFFFull) /* 36 bits */
+        *value = 0xFFFFFFFFFull;
+}
+
+/* For the counters that have 16 bits. */
+void x540_stats_add16(struct x540 *card, uint32_t offset);
 void x540_stats_size(struct x540 *card, uint32_t first_offset, uint32_t bytes_with_crc);
 uint32_t x540_stats_read(struct x540 *card, uint32_t offset, uint32_t behaviour);
 bool x540_stats_cleared(const struct x540 *card, uint32_t *offset);

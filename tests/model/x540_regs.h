@@ -383,6 +383,7 @@ uint32_t x540_reset_value(const struct x540_register *row, enum x540_kind kind);
 #define FDIRCTRL_REPORT_STATUS BIT(5)
 #define FDIRCTRL_REPORT_ALWAYS BIT(7)
 #define FDIRCTRL_DROP_Q FIELD(14, 8)
+#define FDIRCTRL_DROP_NO_MATCH BIT(15) /* X550 */
 #define FDIRCTRL_FLEX FIELD(20, 16)
 #define FDIRSIPV6 0x0EE0Cu
 #define FDIRIPSA 0x0EE18u
@@ -411,9 +412,12 @@ uint32_t x540_reset_value(const struct x540_register *row, enum x540_kind kind);
 #define CRCERRS 0x04000u
 #define ILLERRC 0x04004u
 #define ERRBC 0x04008u
+#define MSPDC 0x04010u
 #define RLEC 0x04040u
 #define LXONRXCNT 0x041A4u
 #define LXOFFRXCNT 0x041A8u
+#define PXONRXCNT(n) (0x04140u + 0x4u * (n))
+#define PXOFFRXCNT(n) (0x04160u + 0x4u * (n))
 #define PRC64 0x0405Cu
 #define GPRC 0x04074u
 #define BPRC 0x04078u

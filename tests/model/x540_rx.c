@@ -8,6 +8,7 @@
 #include "x540_internal.h"
 
 #define CRC_BYTES 4
+#define SHORTEST 12 /* with CRC: below that the MAC discards a frame as if it had not come */
 #define HEADER_BYTES 8 /* of a stored frame: length and flags */
 
 /* ---- Descriptors ---- */
@@ -139,20 +140,24 @@ static void write_back(struct x540 *card, struct rx_queue *queue, uint32_t index
 /* ---- Write-back words (facts, section 13) ---- */
 
 static struct descriptor legacy_done(const struct packet *packet, uint32_t length, bool last,
-                                     bool stripped)
+                                     bool stripped, uint32_t index)
 {
-    uint64_t q1 = length | BIT64(32);
+    uint64_t q1 = length | BIT64(32), junk = 0x9E3779B97F4A7C15ull * (index + 1);
     uint32_t flags = packet->flags;
 
+    if (!last) /* nothing else is defined */
+        q1 |= junk & ~(0xFFFFull | 3ull << 32);
     if (last) {
-        q1 |= BIT64(33);
+        q1 |= BIT64(33) | (uint64_t)packet->sum << 16;
+        if (flags & PK_TAGGED)
+            q1 |= BIT64(35);
         if (stripped)
-            q1 |= BIT64(35) | (uint64_t)packet->tci << 48;
+            q1 |= (uint64_t)packet->tci << 48;
         if (flags & PK_L4_CHECKED)
             q1 |= BIT64(37) | (flags & PK_UDP ? BIT64(36) : 0);
         if (flags & PK_IP_CHECKED)
             q1 |= BIT64(38);
-        if (flags & PK_INEXACT)
+        if (flags & PK_PIF)
             q1 |= BIT64(39);
         if (flags & PK_MAC_ERROR)
             q1 |= BIT64(40);
@@ -191,17 +196,23 @@ static struct descriptor advanced_done(const struct x540 *card, const struct pac
         done.q0 |= packet->rss_type | (uint64_t)packet->hash << 32;
     } else if (flags & PK_IPV4) {
         done.q0 |= (uint64_t)load16be(packet->data + packet->l3 + 4) << 32;
+        if ((flags & PK_UDP_FRAGMENT) && (REG(card, RXCSUM) & RXCSUM_IPPCSE))
+            done.q0 |= (uint64_t)packet->sum << 48;
     }
     done.q1 |= BIT64(1);
     if (packet->fdir_hit)
         done.q1 |= BIT64(2);
+    if (flags & PK_TAGGED)
+        done.q1 |= BIT64(3);
     if (stripped)
-        done.q1 |= BIT64(3) | (uint64_t)packet->tci << 48;
+        done.q1 |= (uint64_t)packet->tci << 48;
     if (flags & PK_L4_CHECKED)
-        done.q1 |= BIT64(5) | (flags & PK_UDP ? BIT64(4) | BIT64(10) : 0);
+        done.q1 |= BIT64(5) | (flags & PK_UDP ? BIT64(4) : 0);
+    if (flags & PK_UDP_SUM_GIVEN)
+        done.q1 |= BIT64(10);
     if (flags & PK_IP_CHECKED)
         done.q1 |= BIT64(6);
-    if (flags & PK_INEXACT)
+    if (flags & PK_PIF)
         done.q1 |= BIT64(7);
     if (packet->low_latency)
         done.q1 |= BIT64(11);
@@ -245,28 +256,41 @@ static const uint8_t *host_bytes(struct x540 *card, const struct packet *packet,
     return card->rx_frame;
 }
 
-static void count_delivered(struct x540 *card, const struct rx_queue *queue, uint32_t len)
+static void count_delivered(struct x540 *card, const struct rx_queue *queue, uint32_t len,
+                            bool stripped)
 {
     x540_stats_add(card, RXDGPC, 1);
     x540_stats_add(card, QPRC(queue->counter), 1);
-    x540_stats_bytes(card, QBRC_L(queue->counter), len);
+    x540_stats_bytes(card, QBRC_L(queue->counter), len + (stripped ? 4 : 0));
     card->truth.frames_to_host++;
     card->truth.bytes_to_host += len;
+}
+
+static bool strips_tag(const struct rx_queue *queue, const struct packet *packet)
+{
+    return queue->strip_vlan && (packet->flags & PK_TAGGED);
+}
+
+static uint32_t posted_length(const struct x540 *card, const struct rx_queue *queue,
+                              const struct packet *packet)
+{
+    return packet->len - (strips_tag(queue, packet) ? 4 : 0) +
+           (REG(card, HLREG0) & HLREG0_RXCRCSTRP ? 0 : CRC_BYTES);
 }
 
 bool x540_rx_deliver(struct x540 *card, struct packet *packet)
 {
     struct rx_queue *queue = &card->rxq[packet->queue];
-    bool strip = queue->strip_vlan && (packet->flags & PK_TAGGED);
+    bool strip = strips_tag(queue, packet);
     uint32_t len, left, needed, at = 0, adjust, room = queue->buffer_bytes;
     const uint8_t *data;
 
-    len = packet->len - (strip ? 4 : 0) + (REG(card, HLREG0) & HLREG0_RXCRCSTRP ? 0 : CRC_BYTES);
+    len = posted_length(card, queue, packet);
     needed = len <= room ? 1 : (len + room - 1) / room;
     if (queue->ring.hung || !x540_dma_allowed(card) || x540_rxq_available(queue) < needed)
         return false;
-    x540_verify_checksums(packet);
-    if (packet->flags & (PK_IP_BAD | PK_L4_BAD))
+    x540_verify_checksums(packet, !queue->advanced || (packet->flags & PK_UDP_FRAGMENT));
+    if ((packet->flags & (PK_IP_BAD | PK_L4_BAD)) && !(packet->flags & PK_MAC_ERROR))
         x540_stats_add(card, XEC, 1);
     /* With the two strip bits unequal the length tells of a CRC that is not there, or not of one
      * that is. */
@@ -291,13 +315,14 @@ bool x540_rx_deliver(struct x540 *card, struct packet *packet)
             done = advanced_done(card, packet, (part + (last ? adjust : 0)) & 0xFFFF, last,
                                  strip);
         else
-            done = legacy_done(packet, (part + (last ? adjust : 0)) & 0xFFFF, last, strip);
+            done = legacy_done(packet, (part + (last ? adjust : 0)) & 0xFFFF, last, strip,
+                               queue->ring.head);
         write_back(card, queue, queue->ring.head, done, given->q0);
         queue->ring.head = queue->ring.head + 1 == queue->ring.size ? 0 : queue->ring.head + 1;
         at += part;
         left -= part;
     }
-    count_delivered(card, queue, len);
+    count_delivered(card, queue, len, strip);
     if (queue->drop && queue->ring.head == queue->ring.tail)
         bit_put(card->rx_dry, packet->queue, true);
     if (card->line_count) { /* told of with the line */
@@ -382,13 +407,14 @@ static enum fate to_queue(struct x540 *card, struct packet *packet)
     uint32_t needed;
 
     if (packet->drop) { /* by flow director */
+        x540_stats_add(card, QPRDC(queue->counter), 1);
         card->truth.dropped_filter++;
         return LOST;
     }
     if (queue->ring.state != QUEUE_ON)
         goto lost;
-    if (queue->max_bytes && packet->len > queue->max_bytes) {
-        x540_stats_add(card, ROC, 1);
+    if (queue->max_bytes && posted_length(card, queue, packet) > queue->max_bytes) {
+        x540_stats_add(card, QPRDC(queue->counter), 1);
         card->truth.dropped_oversize++;
         return LOST;
     }
@@ -419,6 +445,7 @@ void x540_rx_drain(struct x540 *card)
     card->in_receive = true;
     while (most-- && card->rx_store_frames && !stopped(card) && x540_dma_allowed(card)) {
         stored_front(card, &packet);
+        packet.again = true;
         x540_parse(&packet, (uint16_t)REG(card, VLNCTRL));
         x540_filter_queue(card, &packet);
         if (to_queue(card, &packet) == WAITS || card->resets != resets)
@@ -461,32 +488,107 @@ static void count_good(struct x540 *card, const struct packet *packet)
     x540_stats_bytes(card, GORCL, total);
 }
 
-/* Frames that lie about their length: counted, and passed on (README, interpretations). */
-static void check_length_field(struct x540 *card, const uint8_t *frame, uint32_t len)
+/* What the MAC counts of every frame, whatever becomes of it. */
+static void count_arrival(struct x540 *card, uint32_t total)
+{
+    x540_stats_add(card, TPR, 1);
+    x540_stats_bytes(card, TORL, total);
+}
+
+/* The frame ends here. With receive off it would have ended anyhow. */
+static void refuse(struct x540 *card, uint64_t *why)
+{
+    if (REG(card, RXCTRL) & RXCTRL_RXEN)
+        ++*why;
+    else
+        card->truth.dropped_rx_off++;
+}
+
+/* A length field that the frame does not bear out. Tagged frames have a type there. */
+static bool length_is_wrong(const struct x540 *card, const uint8_t *frame, uint32_t len)
 {
     uint32_t field = load16be(frame + 12);
 
-    if (!(REG(card, HLREG0) & HLREG0_RXLNGTHERREN) || field >= 0x600)
-        return;
-    if (field + 14 > len || (len > 60 && field + 14 < len))
-        x540_stats_add(card, RLEC, 1);
+    if (field >= 0x600 || !(REG(card, HLREG0) & HLREG0_RXLNGTHERREN))
+        return false;
+    return field + 14 > len || (len > 60 && field + 14 < len);
 }
+
+/* ---- MAC control frames ---- */
+
+#define CONTROL_TYPE 0x8808
+#define PAUSE 0x0001
+#define PRIORITY_PAUSE 0x0101
+
+static bool is_flow_control_address(const struct x540 *card, const uint8_t *mac)
+{
+    static const uint8_t group[6] = {0x01, 0x80, 0xC2, 0x00, 0x00, 0x01};
+    uint32_t low = REG(card, RAL), high = REG(card, RAH);
+
+    if (!memcmp(mac, group, 6))
+        return true;
+    for (uint32_t i = 0; i < 6; i++)
+        if (mac[i] != (uint8_t)((i < 4 ? low : high) >> (8 * (i & 3))))
+            return false;
+    return true;
+}
+
+static void count_pause(struct x540 *card, uint32_t timer, uint32_t xon, uint32_t xoff)
+{
+    x540_stats_add16(card, timer ? xoff : xon);
+}
+
+static void count_priority_pause(struct x540 *card, const uint8_t *frame)
+{
+    uint32_t classes = load16be(frame + 16), all = 0;
+
+    for (uint32_t n = 0; n < 8; n++) {
+        uint32_t timer = load16be(frame + 18 + 2 * n);
+
+        if (!(classes >> n & 1))
+            continue;
+        count_pause(card, timer, PXONRXCNT(n), PXOFFRXCNT(n));
+        all |= timer;
+    }
+    count_pause(card, all, LXONRXCNT, LXOFFRXCNT);
+}
+
+/* True if the frame may go on to the host. Only what is enabled in MFLCN is understood, and
+ * DPF is asked for that alone; PMCF is asked for all else (X550 table 3-43). Nothing obeys. */
+static bool control_frame(struct x540 *card, const uint8_t *frame, uint32_t *flags)
+{
+    uint32_t mflcn = REG(card, MFLCN), opcode = load16be(frame + 14);
+    bool pause = opcode == PAUSE && (mflcn & MFLCN_RFCE);
+    bool priority = opcode == PRIORITY_PAUSE && (mflcn & MFLCN_RPFCM);
+
+    if ((!pause && !priority) || !is_flow_control_address(card, frame))
+        return mflcn & MFLCN_PMCF;
+    *flags |= PK_FLOW_CONTROL;
+    if (pause)
+        count_pause(card, load16be(frame + 16), LXONRXCNT, LXOFFRXCNT);
+    else
+        count_priority_pause(card, frame);
+    return !(mflcn & MFLCN_DPF);
+}
+
+/* ---- All that arrives ---- */
 
 void x540_mac_receive(struct x540 *card, const uint8_t *frame, uint32_t len, uint32_t flags)
 {
-    struct packet packet = {.flags = flags};
+    struct packet packet = {0};
+    bool goes_on = true;
     uint32_t total;
 
-    if (!(REG(card, RXCTRL) & RXCTRL_RXEN)) {
-        card->truth.dropped_rx_off++;
-        return;
-    }
     if (!card->rx_checked && !(flags & PK_LOOPBACK))
         x540_rx_check(card);
-    x540_stats_add(card, TPR, 1);
     if (len < 14) {
-        x540_stats_add(card, RUC, 1);
-        card->truth.dropped_undersize++;
+        if (len + CRC_BYTES < SHORTEST) {
+            x540_stats_add(card, MSPDC, 1);
+        } else {
+            count_arrival(card, len + CRC_BYTES);
+            x540_stats_add(card, RUC, 1);
+        }
+        refuse(card, &card->truth.dropped_undersize);
         return;
     }
     if (len < 60) { /* the sender's MAC has padded it */
@@ -496,39 +598,47 @@ void x540_mac_receive(struct x540 *card, const uint8_t *frame, uint32_t len, uin
         len = 60;
     }
     total = len + CRC_BYTES;
-    x540_stats_bytes(card, TORL, total);
+    if (load16be(frame + 12) == CONTROL_TYPE && !(flags & PK_MAC_ERROR))
+        goes_on = control_frame(card, frame, &flags);
+    if (!(flags & PK_FLOW_CONTROL))
+        count_arrival(card, total);
     if (total > size_limit(card, frame)) {
         x540_stats_add(card, flags & PK_MAC_ERROR ? RJC : ROC, 1);
-        card->truth.dropped_oversize++;
-        return;
+        if (!(REG(card, FCTRL) & FCTRL_SBP)) {
+            refuse(card, &card->truth.dropped_oversize);
+            return;
+        }
+        flags |= PK_MAC_ERROR;
     }
-    if (!(flags & PK_MAC_ERROR)) {
+    if (!(flags & PK_MAC_ERROR) && length_is_wrong(card, frame, len)) {
+        x540_stats_add(card, RLEC, 1);
+        flags |= PK_MAC_ERROR;
+    }
+    if (!(flags & (PK_MAC_ERROR | PK_FLOW_CONTROL)))
         x540_stats_add(card, RXNFGPC, 1);
-        check_length_field(card, frame, len);
-    } else if (!(REG(card, FCTRL) & FCTRL_SBP)) {
-        card->truth.dropped_error++;
+    if ((flags & PK_MAC_ERROR) && !(REG(card, FCTRL) & FCTRL_SBP)) {
+        refuse(card, &card->truth.dropped_error);
         return;
     }
+    packet.flags = flags;
     packet.data = frame;
     packet.len = len;
     x540_parse(&packet, (uint16_t)REG(card, VLNCTRL));
-    if (!x540_filter_accept(card, &packet)) {
-        card->truth.dropped_filter++;
+    if (!goes_on || !x540_filter_accept(card, &packet)) {
+        refuse(card, &card->truth.dropped_filter);
+        return;
+    }
+    if (!(flags & (PK_MAC_ERROR | PK_FLOW_CONTROL)))
+        count_good(card, &packet);
+    if (!(REG(card, RXCTRL) & RXCTRL_RXEN)) {
+        card->truth.dropped_rx_off++;
         return;
     }
     x540_filter_queue(card, &packet);
-    if (!card->rx_store_frames && !stopped(card)) {
-        enum fate fate = to_queue(card, &packet);
-
-        if (fate == DELIVERED && !(flags & PK_MAC_ERROR))
-            count_good(card, &packet);
-        if (fate != WAITS)
-            return;
-    }
+    if (!card->rx_store_frames && !stopped(card) && to_queue(card, &packet) != WAITS)
+        return;
     if (!store(card, &packet))
         missed(card);
-    else if (!(flags & PK_MAC_ERROR))
-        count_good(card, &packet);
 }
 
 static bool wire_reaches_mac(struct x540 *card, uint32_t len)
@@ -544,8 +654,9 @@ static bool wire_reaches_mac(struct x540 *card, uint32_t len)
         return false;
     }
     if (len > X540_FRAME_MAX) {
+        count_arrival(card, len + CRC_BYTES);
         x540_stats_add(card, ROC, 1);
-        card->truth.dropped_oversize++;
+        refuse(card, &card->truth.dropped_oversize);
         return false;
     }
     return true;
@@ -560,23 +671,27 @@ void x540_frame_in(struct x540 *card, const uint8_t *frame, uint32_t len)
 void x540_frame_in_damaged(struct x540 *card, const uint8_t *frame, uint32_t len,
                            enum x540_damage how)
 {
+    uint32_t flags = PK_MAC_ERROR;
+
     if (!wire_reaches_mac(card, len))
         return;
-    if (!(REG(card, RXCTRL) & RXCTRL_RXEN)) {
-        card->truth.dropped_rx_off++;
-        return;
-    }
     if (len + CRC_BYTES < 64) { /* too short and damaged: a fragment, never padded */
-        x540_stats_add(card, TPR, 1);
-        x540_stats_add(card, RFC, 1);
-        card->truth.dropped_undersize++;
+        if (len + CRC_BYTES < SHORTEST) {
+            x540_stats_add(card, MSPDC, 1);
+        } else {
+            count_arrival(card, len + CRC_BYTES);
+            x540_stats_add(card, RFC, 1);
+        }
+        refuse(card, &card->truth.dropped_undersize);
         return;
     }
     if (how == X540_BAD_CRC && len + CRC_BYTES <= size_limit(card, frame))
         x540_stats_add(card, CRCERRS, 1);
     else if (how == X540_BAD_SYMBOL)
         x540_stats_add(card, ILLERRC, 1);
-    else if (how == X540_BAD_LENGTH)
+    else if (how == X540_BAD_LENGTH && (REG(card, HLREG0) & HLREG0_RXLNGTHERREN))
         x540_stats_add(card, RLEC, 1);
-    x540_mac_receive(card, frame, len, PK_MAC_ERROR);
+    else if (how == X540_BAD_LENGTH) /* and the MAC does not look */
+        flags = 0;
+    x540_mac_receive(card, frame, len, flags);
 }

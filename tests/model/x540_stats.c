@@ -1,29 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Statistics: they clear when read, stick at all ones, and hold anything after power-on until they
- * have been read once. Byte counters have 36 bits in two registers, low read first.
+ * have been read once. Byte counters have 36 bits in two registers, each of which clears itself.
  */
 #include "x540_internal.h"
-
-#define WIDE_MAX 0xFFFFFFFFFull /* 36 bits */
-
-/* The pairs in the order in which card->wide[] keeps them. */
-static uint32_t wide_index(uint32_t offset)
-{
-    switch (offset) {
-    case GORCL:
-    case GORCL + 4:
-        return 0;
-    case GOTCL:
-    case GOTCL + 4:
-        return 1;
-    case TORL:
-    case TORL + 4:
-        return 2;
-    }
-    if (offset < 0x2000) /* QBRC_L, QBRC_H */
-        return 5 + ((offset - QBRC_L(0)) >> 6);
-    return 5 + 16 + ((offset - QBTC_L(0)) >> 3);
-}
 
 void x540_stats_power_on(struct x540 *card)
 {
@@ -39,23 +18,12 @@ void x540_stats_power_on(struct x540 *card)
         }
     for (uint32_t i = 0; i < sizeof(card->wide) / sizeof(card->wide[0]); i++)
         card->wide[i] = i < 3 ? 64 + i : 0;
-    card->wide_latched = 0;
 }
 
-void x540_stats_add(struct x540 *card, uint32_t offset, uint32_t n)
+void x540_stats_add16(struct x540 *card, uint32_t offset)
 {
-    uint32_t value = REG(card, offset);
-
-    REG(card, offset) = value + n < value ? UINT32_MAX : value + n;
-}
-
-void x540_stats_bytes(struct x540 *card, uint32_t low_offset, uint32_t n)
-{
-    uint64_t *value = &card->wide[wide_index(low_offset)];
-
-    *value += n;
-    if (*value > WIDE_MAX)
-        *value = WIDE_MAX;
+    if (REG(card, offset) < 0xFFFF)
+        REG(card, offset)++;
 }
 
 void x540_stats_size(struct x540 *card, uint32_t first_offset, uint32_t bytes_with_crc)
@@ -72,7 +40,8 @@ void x540_stats_size(struct x540 *card, uint32_t first_offset, uint32_t bytes_wi
 
 uint32_t x540_stats_read(struct x540 *card, uint32_t offset, uint32_t behaviour)
 {
-    uint32_t value, i;
+    uint32_t value;
+    uint64_t *wide;
 
     card->touched[offset >> 5] |= (uint8_t)(1u << (offset >> 2 & 7));
     if (behaviour == B_STAT) {
@@ -80,17 +49,15 @@ uint32_t x540_stats_read(struct x540 *card, uint32_t offset, uint32_t behaviour)
         REG(card, offset) = 0;
         return value;
     }
-    i = wide_index(offset);
-    if (behaviour == B_STAT_LOW) { /* shows, and remembers what it showed */
-        card->latch_low[i] = card->wide[i];
-        card->wide_latched |= BIT64(i);
-        return (uint32_t)card->wide[i];
+    wide = &card->wide[x540_stats_wide(offset)];
+    if (behaviour == B_STAT_LOW) {
+        value = (uint32_t)*wide;
+        *wide &= ~0xFFFFFFFFull;
+    } else {
+        value = (uint32_t)(*wide >> 32);
+        *wide &= 0xFFFFFFFF;
     }
-    if (!(card->wide_latched >> i & 1))
-        card->latch_low[i] = card->wide[i];
-    card->wide_latched &= ~BIT64(i);
-    card->wide[i] -= card->latch_low[i];
-    return (uint32_t)(card->latch_low[i] >> 32);
+    return value;
 }
 
 /* Has every register that holds junk after power-on been read? If not, offset is the first. */

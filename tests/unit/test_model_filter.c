@@ -75,15 +75,17 @@ static void address__exact__own_and_added_ones_pass(void **state)
     bench_free(b);
 }
 
-static void address__broadcast__needs_bam(void **state)
+static void address__broadcast__needs_bam_or_mpe(void **state)
 {
     static const uint8_t all[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
     struct bench *b = spread(LEGACY);
 
     (void)state;
     assert_true(accepted(b, all));
-    wr(b, FCTRL, FCTRL_UPE | FCTRL_MPE);
+    wr(b, FCTRL, FCTRL_UPE);
     assert_false(accepted(b, all));
+    wr(b, FCTRL, FCTRL_MPE);
+    assert_true(accepted(b, all));
     bench_free(b);
 }
 
@@ -578,6 +580,60 @@ static void fdir_perfect__drop__is_filtered(void **state)
     perfect_filter(b, 1, CMD_ADD | FLOW_TCP4 | BIT(9) | 127u << 16);
     assert_int_equal(tcp_to(b, 0x10, 80), -1);
     assert_int_equal(x540_truth(b->card).dropped_filter, 1);
+    assert_int_equal(rd(b, QPRDC(0)), 1); /* RQSMR: every queue counts in 0 */
+    assert_int_equal(rd(b, GPRC), 1);
+    bench_free(b);
+}
+
+/* The X550 can drop all that no filter knows, in the queue for drops. */
+static void fdir_perfect__drop_no_match__is_the_x550s(void **state)
+{
+    (void)state;
+    for (int x550 = 0; x550 < 2; x550++) {
+        struct x540_config config = {.kind = x550 ? X540_X550 : X540_AT2,
+                                     .mac = {0x02, 0x54, 0x00, 0x12, 0x34, 0x56},
+                                     .link_at_start = true};
+        struct bench *b = bench_new(&config);
+
+        reset_card(b);
+        init_card(b);
+        for (uint32_t q = 0; q < 16; q++)
+            rx_ring(b, q, 8, ADVANCED);
+        wr(b, RQSMR + 4 * (127 / 4), 5u << 24);
+        open_receive(b);
+        link_up(b);
+        fdir_on(b, FDIRCTRL_PERFECT | FDIRCTRL_DROP_NO_MATCH | 127u << 8);
+        assert_int_equal(tcp_to(b, 0x10, 80), x550 ? -1 : 0); /* no filter at all */
+        perfect_filter(b, 1, CMD_ADD | FLOW_TCP4 | 6u << 16);
+        assert_int_equal(tcp_to(b, 0x10, 81), x550 ? -1 : 0);
+        assert_int_equal(tcp_to(b, 0x10, 80), 6);
+        assert_int_equal(rd(b, QPRDC(5)), x550 ? 2 : 0);
+        bench_free(b);
+    }
+}
+
+/* A frame that waits for descriptors is looked up again at each attempt, and counted once. */
+static void fdir__frame_that_waits__is_one_match_or_miss(void **state)
+{
+    struct bench *b = spread(ADVANCED);
+    struct wanted w = {.protocol = TCP, .src = {192, 0, 2, 1}, .dst = {198, 51, 100, 7}, .dport = 80};
+
+    (void)state;
+    fdir_on(b, FDIRCTRL_PERFECT);
+    perfect_filter(b, 1, CMD_ADD | FLOW_TCP4 | 6u << 16);
+    packet_make(&w, &m);
+    for (int i = 0; i < 7 + 3; i++) /* the ring takes 7 */
+        x540_frame_in(b->card, m.bytes, m.len);
+    w.dport = 81;
+    packet_make(&w, &m);
+    x540_frame_in(b->card, m.bytes, m.len); /* behind them */
+    for (int i = 0; i < 5; i++) {
+        wait_ms(b, 1);
+        wr(b, RDT(6), (7 + i) % 8);
+    }
+    assert_int_equal(x540_truth(b->card).frames_to_host, 11);
+    assert_int_equal(rd(b, FDIRMATCH), 10);
+    assert_int_equal(rd(b, FDIRMISS), 1);
     bench_free(b);
 }
 
@@ -618,7 +674,12 @@ static void fdir__full__fails_and_warns(void **state)
     assert_int_equal(rd(b, FDIRFREE) & 0xFFFF, 0);
     wr(b, FDIRHASH, 3000u << 16);
     wr(b, FDIRCMD, CMD_ADD | FLOW_TCP4);
-    assert_int_equal(rd(b, FDIRFSTAT) & 0xFFFF, 1);
+    assert_int_equal(rd(b, FDIRFSTAT), 1);
+    for (uint32_t i = 0; i < 260; i++)
+        wr(b, FDIRCMD, CMD_ADD | FLOW_TCP4);
+    for (uint32_t i = 0; i < 3; i++)
+        wr(b, FDIRCMD, 2); /* removes what is not there */
+    assert_int_equal(rd(b, FDIRFSTAT), 0x03FF); /* two of 8 bits, which stick */
     wr(b, FDIRCTRL, rd(b, FDIRCTRL)); /* a new start empties it */
     await(b, FDIRCTRL, FDIRCTRL_INIT_DONE, FDIRCTRL_INIT_DONE);
     assert_int_equal(rd(b, FDIRFREE) & 0xFFFF, 2046);
@@ -629,7 +690,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(address__exact__own_and_added_ones_pass),
-        cmocka_unit_test(address__broadcast__needs_bam),
+        cmocka_unit_test(address__broadcast__needs_bam_or_mpe),
         cmocka_unit_test(address__multicast_hash__each_offset),
         cmocka_unit_test(address__promiscuous__unicast_and_multicast_apart),
         cmocka_unit_test(address__unicast_hash_left_undefined__lets_strangers_in),
@@ -648,6 +709,8 @@ int main(void)
         cmocka_unit_test(fdir_signature__wrong_hash__misses),
         cmocka_unit_test(fdir_perfect__masks_fields_and_life_of_a_filter),
         cmocka_unit_test(fdir_perfect__drop__is_filtered),
+        cmocka_unit_test(fdir_perfect__drop_no_match__is_the_x550s),
+        cmocka_unit_test(fdir__frame_that_waits__is_one_match_or_miss),
         cmocka_unit_test(fdir_perfect__port_masks__are_bit_reversed),
         cmocka_unit_test(fdir__full__fails_and_warns),
     };
