@@ -418,6 +418,10 @@ static enum fate to_queue(struct x540 *card, struct packet *packet)
         card->truth.dropped_oversize++;
         return LOST;
     }
+    if ((packet->flags & PK_SCTP) && !queue->advanced && card->evil[X540_EVIL_LEGACY_SCTP]) {
+        card->truth.dropped_error++;
+        return LOST;
+    }
     if (x540_rx_deliver(card, packet))
         return DELIVERED;
     needed = (packet->len + CRC_BYTES + queue->buffer_bytes - 1) / queue->buffer_bytes;

@@ -255,6 +255,8 @@ static void report(struct run *run, const struct chain *chain)
         return;
     }
     queue->since_report = 0;
+    if (queue->head_mode && !chain->bytes && run->card->evil[X540_EVIL_NULL_RS_SILENT])
+        return;
     run->report_before = run->last_report;
     run->last_report = chain->end;
     run->reports++;

@@ -4,6 +4,7 @@
  */
 /* links: $(MODEL) */
 #include "tests/unit/model_bench.h"
+#include "tests/unit/model_packets.h"
 
 #include <stdio.h>
 
@@ -492,6 +493,47 @@ static void rdh_kept(struct pair *p)
     assert_int_equal(rd(p->b, TDH(0)), 0);
 }
 
+static void null_rs_silent(struct pair *p)
+{
+    tx_put(p->b, &p->tx, p->tx.buffers, TX_USUAL);
+    tx_kick(p->b, &p->tx);
+    assert_int_equal(get32(p->b, p->tx.head_at), 1);
+    evil(p, X540_EVIL_NULL_RS_SILENT, 1);
+    for (int i = 0; i < 10; i++) {
+        tx_put(p->b, &p->tx, p->tx.buffers, TX_USUAL);
+        tx_kick(p->b, &p->tx);
+        assert_int_equal(rd(p->b, TDH(0)), 2 + i); /* done, and not told */
+        assert_int_equal(get32(p->b, p->tx.head_at), 1);
+    }
+    out(p);
+    assert_int_equal(get32(p->b, p->tx.head_at), 12);
+    evil(p, X540_EVIL_NULL_RS_SILENT, 0);
+    tx_put(p->b, &p->tx, p->tx.buffers, TX_USUAL);
+    tx_kick(p->b, &p->tx);
+    assert_int_equal(get32(p->b, p->tx.head_at), 13);
+}
+static void legacy_sctp(struct pair *p)
+{
+    struct wanted w = {.protocol = SCTP, .payload = 40};
+    struct made sctp;
+
+    packet_make(&w, &sctp);
+    x540_frame_in(p->b->card, sctp.bytes, sctp.len);
+    assert_int_equal(x540_truth(p->b->card).frames_to_host, 1);
+    read_statistics(p->b);
+    evil(p, X540_EVIL_LEGACY_SCTP, 1);
+    x540_frame_in(p->b->card, sctp.bytes, sctp.len);
+    assert_int_equal(x540_truth(p->b->card).frames_to_host, 1);
+    assert_int_equal(x540_truth(p->b->card).dropped_error, 1);
+    assert_int_equal(rd(p->b, QPRDC(0)) + rd(p->b, MPC) + rd(p->b, QPRC(0)), 0); /* uncounted */
+    in(p, 1);
+    rx_ring(p->b, 5, 64, ADVANCED); /* queues of the other format keep them */
+    wr(p->b, ETQF, ETQF_FILTER_EN | 0x0800);
+    wr(p->b, ETQS, ETQS_QUEUE_EN | 5u << 16);
+    x540_frame_in(p->b->card, sctp.bytes, sctp.len);
+    assert_int_equal(x540_truth(p->b->card).frames_to_host, 3);
+}
+
 static const struct mode {
     enum x540_evil what;
     const char *name;
@@ -535,6 +577,8 @@ static const struct mode {
     {X540_EVIL_HOT, "status__too_hot", hot},
     {X540_EVIL_RSS_LEGACY, "rss__not_with_legacy_descriptors", rss_legacy},
     {X540_EVIL_RDH_KEPT, "heads__kept_at_a_new_start", rdh_kept},
+    {X540_EVIL_NULL_RS_SILENT, "null_descriptor_with_rs__moves_no_head", null_rs_silent},
+    {X540_EVIL_LEGACY_SCTP, "sctp__lost_by_legacy_queues", legacy_sctp},
 };
 #define MODES (sizeof(modes) / sizeof(modes[0]))
 
