@@ -1,20 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The PHY and the link. The X540's PHY is on the chip, behind MDIO (clause 45), and negotiates by
- * itself after reset; it is only helped where somebody left it powered down or shy of 10 Gb/s.
+ * itself after reset; it is only helped where an earlier driver left it powered down, without 10 Gb/s
+ * or with pause advertised. A PHY that does not answer is left alone: its link is polled by LINKS.
  */
 #include "drivers/x540/x540.h"
+#include "arch/tsc.h"
 #include "drivers/x540/regs.h"
 #include "kernel/log.h"
 
-enum { MDIO_LIMIT_US = 1000 };
+enum {
+    MDIO_LIMIT_US = 1000,
+    PHY_LIMIT_US = 5000000, /* for its ids: it loads an image after power-on or a reset of its own */
+    PHY_STEP_US = 20000,
+    CFG_DONE_LIMIT_US = 1000000,
+};
 
+/* One cycle. Without a line: a PHY in reset completes none (X550 3.7.2), and the caller tries again. */
 static enum err mdio_cycle(struct x540 *card, uint32_t mmd, uint32_t number, uint32_t op)
 {
+    uint32_t value = 0;
+    enum err err = x540_poll(card, MSCA, MSCA_MDI_COMMAND, 0, MDIO_LIMIT_US, &value);
+
+    if (err)
+        return err; /* another cycle is under way */
     mmio_write32(card->regs, MSCA,
                  FIELD_PUT(MSCA_NP_ADDR, number) | FIELD_PUT(MSCA_DEV_TYPE, mmd) |
                      FIELD_PUT(MSCA_PHY_ADDR, card->phy_address) | FIELD_PUT(MSCA_OP_CODE, op) |
                      MSCA_MDI_COMMAND);
-    return x540_wait(card, MSCA, MSCA_MDI_COMMAND, 0, MDIO_LIMIT_US, "MSCA.MDI_COMMAND");
+    return x540_poll(card, MSCA, MSCA_MDI_COMMAND, 0, MDIO_LIMIT_US, &value);
 }
 
 /* Both under the PHY lock of this port. */
@@ -37,12 +50,13 @@ static enum err mdio_write(struct x540 *card, uint32_t mmd, uint32_t number, uin
     return mdio_cycle(card, mmd, number, MSCA_OP_WRITE);
 }
 
-static enum err find_phy(struct x540 *card)
+/* One look at each MDIO address, the port's own number first (X550 8.2.2.16.4). */
+static enum err look_for_phy(struct x540 *card, uint32_t *last_id)
 {
-    uint32_t last_id = 0;
-
-    for (card->phy_address = 0; card->phy_address < X540_NO_PHY; card->phy_address++) {
+    for (uint32_t i = 0; i < X540_NO_PHY; i++) {
         uint16_t high = 0, low = 0;
+
+        card->phy_address = i ^ card->lan_id;
         enum err err = mdio_read(card, PHY_PMA, PHY_PMA_ID_HIGH, &high);
         if (!err)
             err = mdio_read(card, PHY_PMA, PHY_PMA_ID_LOW, &low);
@@ -52,30 +66,69 @@ static enum err find_phy(struct x540 *card)
         if ((id & card->family->phy_id_mask) == card->family->phy_id)
             return OK;
         if (id != 0 && id != 0xFFFFFFFFu)
-            last_id = id;
+            *last_id = id;
     }
-    log_error("x540 p%u: no PHY of id 0x%08x at MDIO addresses 0..31, last id read 0x%08x",
-              card->port->index, card->family->phy_id, last_id);
     return ERR_NO_DEVICE;
 }
 
+/* Find it and keep the PHY lock; ERR_NO_DEVICE: it does not answer and the lock is given back. The
+ * firmware would take back a lock that is held for a second, so each try takes it anew. */
+static enum err find_phy(struct x540 *card)
+{
+    uint64_t end_ns = tsc_now_ns() + PHY_LIMIT_US * 1000ull;
+    uint32_t last_id = 0;
+
+    for (;;) {
+        enum err err = x540_lock(card, x540_phy_lock(card));
+        if (err || look_for_phy(card, &last_id) == OK)
+            return err;
+        x540_unlock(card, x540_phy_lock(card));
+        if (tsc_now_ns() >= end_ns)
+            break;
+        tsc_wait_us(PHY_STEP_US);
+    }
+    card->phy_address = X540_NO_PHY;
+    log_warn("x540 p%u: no PHY of id 0x%08x at MDIO addresses 0..31 after %u ms, last id read "
+             "0x%08x, MSCA.MDI_COMMAND (0x%05x) reads 0x%08x: left as it is, its link is used",
+             card->port->index, card->family->phy_id, PHY_LIMIT_US / 1000, last_id, MSCA,
+             mmio_read32(card->regs, MSCA));
+    return ERR_NO_DEVICE;
+}
+
+bool x540_link_is_vetoed(struct x540 *card)
+{
+    return mmio_read32(card->regs, MMNGC) & MMNGC_MNG_VETO;
+}
+
+/* It negotiates by itself unless it sleeps or advertises less or more than we can: restarting it
+ * would only cost the link seconds. Pause is not obeyed here, so that it is not promised. */
 static enum err wake_phy(struct x540 *card)
 {
-    uint16_t power = 0, advertised = 0, control = 0;
+    uint16_t power = 0, base = 0, advertised = 0, control = 0;
 
     enum err err = mdio_read(card, PHY_VENDOR, PHY_VENDOR_CONTROL, &power);
+    if (!err)
+        err = mdio_read(card, PHY_AN, PHY_AN_ADVERTISE, &base);
     if (!err)
         err = mdio_read(card, PHY_AN, PHY_AN_10GBT_CONTROL, &advertised);
     if (!err)
         err = mdio_read(card, PHY_AN, PHY_AN_CONTROL, &control);
     if (err)
         return err;
-    if (!(power & PHY_VENDOR_CONTROL_LOW_POWER) && (advertised & PHY_AN_10GBT_ADVERTISE) &&
-        (control & PHY_AN_CONTROL_ENABLE))
-        return OK; /* it negotiates by itself: restarting it would only cost the link seconds */
-
+    if (!(power & PHY_VENDOR_CONTROL_LOW_POWER) && !(base & PHY_AN_ADVERTISE_PAUSE) &&
+        (advertised & PHY_AN_10GBT_ADVERTISE) && (control & PHY_AN_CONTROL_ENABLE))
+        return OK;
+    if (x540_link_is_vetoed(card)) {
+        log_warn("x540 p%u: MMNGC.MNG_VETO is 1: the management controller forbids link changes, "
+                 "PHY left as it is (30.0 0x%04x, 7.10h 0x%04x, 7.20h 0x%04x, 7.0 0x%04x)",
+                 card->port->index, power, base, advertised, control);
+        return OK;
+    }
     err = mdio_write(card, PHY_VENDOR, PHY_VENDOR_CONTROL,
                      (uint16_t)(power & ~PHY_VENDOR_CONTROL_LOW_POWER));
+    if (!err)
+        err = mdio_write(card, PHY_AN, PHY_AN_ADVERTISE,
+                         (uint16_t)(base & ~PHY_AN_ADVERTISE_PAUSE));
     if (!err)
         err = mdio_write(card, PHY_AN, PHY_AN_10GBT_CONTROL,
                          (uint16_t)(advertised | PHY_AN_10GBT_ADVERTISE));
@@ -85,18 +138,36 @@ static enum err wake_phy(struct x540 *card)
     return err;
 }
 
+/* The firmware says when it has configured the PHY of the port (X550 4.6.3, step 4). A card without
+ * such firmware never does, and is waited for once. */
+static void wait_for_firmware(struct x540 *card)
+{
+    const uint32_t done = EEMNGCTL_CFG_DONE0 << card->lan_id;
+    uint32_t value = 0;
+
+    if (card->cfg_done_is_said ||
+        x540_poll(card, EEMNGCTL, done, done, CFG_DONE_LIMIT_US, &value) == OK)
+        return;
+    card->cfg_done_is_said = true;
+    log_warn("x540 p%u: EEMNGCTL.CFG_DONE (0x%05x) reads 0x%08x after %u ms, 0x%08x expected: not "
+             "waited for any more",
+             card->port->index, EEMNGCTL, value, CFG_DONE_LIMIT_US / 1000, done);
+}
+
 enum err x540_phy_start(struct x540 *card)
 {
     if (!card->family->has_copper_phy)
         return OK;
-    enum err err = x540_lock(card, x540_phy_lock(card));
+    wait_for_firmware(card);
+    enum err err = find_phy(card);
     if (err)
-        return err;
-    err = find_phy(card);
-    if (!err)
-        err = wake_phy(card);
+        return err == ERR_NO_DEVICE ? OK : err; /* the link is looked at all the same */
+    err = wake_phy(card);
     x540_unlock(card, x540_phy_lock(card));
-    return err;
+    if (err)
+        log_warn("x540 p%u: MSCA.MDI_COMMAND (0x%05x) reads 0x%08x: the PHY has stopped answering",
+                 card->port->index, MSCA, mmio_read32(card->regs, MSCA));
+    return OK;
 }
 
 static uint32_t speed_of(uint32_t links)
@@ -123,7 +194,7 @@ void x540_poll_link(struct port *port)
 
     if (port->is_gone)
         return;
-    (void)mmio_read32(card->regs, LINKS); /* latched low: this read only frees the latch */
+    uint32_t since_last = mmio_read32(card->regs, LINKS); /* frees the latch of UP_SINCE_READ */
     uint32_t links = mmio_read32(card->regs, LINKS);
     if (links == 0xFFFFFFFFu && mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu) {
         log_error("x540 p%u: STATUS and LINKS read 0xffffffff: the card is gone", port->index);
@@ -134,8 +205,13 @@ void x540_poll_link(struct port *port)
     }
     uint32_t speed_mbps = speed_of(links);
     bool is_up = speed_mbps != 0;
-    if (is_up == port->link_is_up && speed_mbps == port->speed_mbps)
+    if (is_up == port->link_is_up && speed_mbps == port->speed_mbps) {
+        if (is_up && !(since_last & LINKS_UP_SINCE_READ)) {
+            port->link_changes += 2;
+            log_info("port%u: link was down for a moment", port->index);
+        }
         return;
+    }
     port->link_is_up = is_up;
     port->speed_mbps = speed_mbps;
     port->link_changes++;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The semaphores of the card. SWSM.SMBI is between drivers, REGSMP (on the 82599: SWESMBI) between
- * driver and firmware; both together guard SW_FW_SYNC, whose bits are the locks for the NVM, the
- * PHYs and so on. A read of SMBI or REGSMP that returns 0 has taken it.
+ * The semaphores of the card (X550 datasheet 11.8.4). SWSM.SMBI is between drivers, REGSMP (on the
+ * 82599: SWESMBI) between driver and firmware; both together guard SW_FW_SYNC, whose bits are the
+ * locks for the NVM, the PHYs and so on. A read of SMBI or REGSMP that returns 0 has taken it. Both
+ * ports share all of it. An owner that keeps a semaphore for longer than its time is dead and is
+ * overruled: no wait here depends on it.
  */
 #include "drivers/x540/x540.h"
 #include "arch/tsc.h"
@@ -9,48 +11,58 @@
 #include "kernel/log.h"
 
 enum {
-    SEMAPHORE_LIMIT_US = 100000, /* reference drivers: 2000 tries, 50 us apart */
+    /* 10 ms, and the 50 ms that the other driver may have to wait for the firmware meanwhile. */
+    SMBI_LIMIT_US = 60000,
+    REGSMP_LIMIT_US = 50000,
     SEMAPHORE_STEP_US = 50,
-    LOCK_TRIES = 200,
-    LOCK_STEP_US = 5000,
-    SETTLE_US = 2000, /* after a release, before anybody's next try */
+    FIRMWARE_LIMIT_US = 50000,   /* then its lock is taken: it is known to forget */
+    SOFTWARE_LIMIT_US = 1000000, /* then a lock of other software is stale */
+    BREAK_LIMIT_US = 100000,     /* the same at probe */
+    LOCK_STEP_US = 5000,         /* after a release, before the next try */
+    LOCK_ROUNDS = 2,             /* the second one after stale locks were cleared */
 };
 
-static enum err still_taken(const struct x540 *card, const char *name, uint32_t value)
-{
-    log_error("x540 p%u: %s still taken after %u ms, reads 0x%08x", card->port->index, name,
-              SEMAPHORE_LIMIT_US / 1000, value);
-    return ERR_TIMEOUT;
-}
-
-static enum err take_by_reading(struct x540 *card, uint32_t offset, uint32_t bit, const char *name)
+/* Wait for a semaphore that a read of 0 takes. false: still taken; one line a probe. */
+static bool take_by_reading(struct x540 *card, uint32_t offset, uint32_t bit, uint32_t limit_us,
+                            const char *name, bool *is_said)
 {
     uint32_t value = 0;
 
-    for (uint32_t waited = 0; waited < SEMAPHORE_LIMIT_US; waited += SEMAPHORE_STEP_US) {
+    for (uint32_t waited = 0; waited <= limit_us; waited += SEMAPHORE_STEP_US) {
         value = mmio_read32(card->regs, offset);
         if (!(value & bit))
-            return OK;
+            return true;
         tsc_wait_us(SEMAPHORE_STEP_US);
     }
-    return still_taken(card, name, value);
+    if (!*is_said)
+        log_warn("x540 p%u: %s still taken after %u ms, reads 0x%08x: its owner is taken for dead",
+                 card->port->index, name, limit_us / 1000, value);
+    *is_said = true;
+    return false;
 }
 
-static enum err second_half_take(struct x540 *card)
+/* false: the firmware does not give it up, and so its bits in SW_FW_SYNC mean nothing. */
+static bool second_half_take(struct x540 *card)
 {
     uint32_t value = 0;
 
     if (card->family->has_regsmp)
-        return take_by_reading(card, SW_FW_SYNC, SW_FW_SYNC_REGSMP, "SW_FW_SYNC.REGSMP");
+        return take_by_reading(card, SW_FW_SYNC, SW_FW_SYNC_REGSMP, REGSMP_LIMIT_US,
+                               "SW_FW_SYNC.REGSMP", &card->second_is_said);
     /* 82599: ours once the bit that we set reads back as set. */
-    for (uint32_t waited = 0; waited < SEMAPHORE_LIMIT_US; waited += SEMAPHORE_STEP_US) {
+    for (uint32_t waited = 0; waited <= REGSMP_LIMIT_US; waited += SEMAPHORE_STEP_US) {
         x540_change(card, SWSM, 0, SWSM_SWESMBI);
         value = mmio_read32(card->regs, SWSM);
         if (value & SWSM_SWESMBI)
-            return OK;
+            return true;
         tsc_wait_us(SEMAPHORE_STEP_US);
     }
-    return still_taken(card, "SWSM.SWESMBI", value);
+    if (!card->second_is_said)
+        log_warn("x540 p%u: SWSM.SWESMBI not granted after %u ms, reads 0x%08x: firmware is taken "
+                 "for dead",
+                 card->port->index, REGSMP_LIMIT_US / 1000, value);
+    card->second_is_said = true;
+    return false;
 }
 
 static void both_give(struct x540 *card)
@@ -60,15 +72,11 @@ static void both_give(struct x540 *card)
     x540_change(card, SWSM, SWSM_SWESMBI | SWSM_SMBI, 0);
 }
 
-static enum err both_take(struct x540 *card)
+/* Bounded; what is not given up is used all the same. false: ignore the firmware's bits. */
+static bool both_take(struct x540 *card)
 {
-    enum err err = take_by_reading(card, SWSM, SWSM_SMBI, "SWSM.SMBI");
-    if (err)
-        return err;
-    err = second_half_take(card);
-    if (err)
-        x540_change(card, SWSM, SWSM_SMBI, 0);
-    return err;
+    (void)take_by_reading(card, SWSM, SWSM_SMBI, SMBI_LIMIT_US, "SWSM.SMBI", &card->smbi_is_said);
+    return second_half_take(card);
 }
 
 uint32_t x540_phy_lock(const struct x540 *card)
@@ -84,49 +92,62 @@ enum err x540_lock(struct x540 *card, uint32_t locks)
     if (locks & SW_FW_SYNC_EEP)
         theirs |= SW_FW_SYNC_FLASH;
 
-    for (unsigned try = 0; try <= LOCK_TRIES; try++) {
-        enum err err = both_take(card);
-        if (err)
-            return err;
-        taken = mmio_read32(card->regs, SW_FW_SYNC) & (locks | theirs);
-        /* On the last try a lock that only the firmware holds is taken all the same: it is known
-         * to forget. One that software holds is stale; it is cleared, and this try fails. */
-        if (!taken || (try == LOCK_TRIES && !(taken & locks))) {
-            x540_change(card, SW_FW_SYNC, 0, locks);
+    for (unsigned round = 0; round < LOCK_ROUNDS; round++) {
+        uint64_t start_ns = tsc_now_ns();
+        bool is_stale = false;
+
+        while (!is_stale) {
+            uint32_t that_counts = locks | (both_take(card) ? theirs : 0);
+            uint64_t waited_us = (tsc_now_ns() - start_ns) / 1000;
+            taken = mmio_read32(card->regs, SW_FW_SYNC) & that_counts;
+            if (!taken || (!(taken & locks) && waited_us >= FIRMWARE_LIMIT_US)) {
+                x540_change(card, SW_FW_SYNC, 0, locks);
+                both_give(card);
+                return OK;
+            }
+            is_stale = waited_us >= SOFTWARE_LIMIT_US;
+            if (is_stale) {
+                log_warn("x540 p%u: SW_FW_SYNC 0x%08x wanted, 0x%08x still held after %u ms: "
+                         "cleared",
+                         card->port->index, locks, taken, SOFTWARE_LIMIT_US / 1000);
+                x540_change(card, SW_FW_SYNC, taken & locks, 0);
+            }
             both_give(card);
-            return OK;
-        }
-        if (try == LOCK_TRIES)
-            x540_change(card, SW_FW_SYNC, taken & locks, 0);
-        both_give(card);
-        if (try < LOCK_TRIES)
             tsc_wait_us(LOCK_STEP_US);
+        }
     }
-    log_error("x540 p%u: SW_FW_SYNC 0x%08x wanted, 0x%08x still held after %u ms; cleared",
-              card->port->index, locks, taken, LOCK_TRIES * LOCK_STEP_US / 1000);
+    log_error("x540 p%u: SW_FW_SYNC 0x%08x wanted, 0x%08x held again after it was cleared",
+              card->port->index, locks, taken);
     return ERR_BUSY;
 }
 
 void x540_unlock(struct x540 *card, uint32_t locks)
 {
-    /* Without the semaphore the locks are given back all the same: nobody else writes our bits. */
-    enum err err = both_take(card);
-
+    (void)both_take(card);
     x540_change(card, SW_FW_SYNC, locks, 0);
-    if (!err)
-        both_give(card);
-    tsc_wait_us(SETTLE_US);
+    both_give(card);
+    tsc_wait_us(LOCK_STEP_US);
 }
 
 void x540_lock_break(struct x540 *card)
 {
-    /* Reading takes a free one, so that what is dropped here is ours or a dead driver's. */
-    (void)mmio_read32(card->regs, SWSM);
-    if (card->family->has_regsmp)
-        (void)mmio_read32(card->regs, SW_FW_SYNC);
-    else
-        x540_change(card, SWSM, 0, SWSM_SWESMBI);
-    x540_change(card, SW_FW_SYNC, SW_FW_SYNC_SW_ALL | SW_FW_SYNC_REGSMP, 0);
-    mmio_write32(card->regs, SWSM, 0);
-    tsc_wait_us(SETTLE_US);
+    /* The other port's PHY may be in use by a driver that lives. */
+    const uint32_t ours = SW_FW_SYNC_SW_ALL & ~(SW_FW_SYNC_PHY0 << (card->lan_id ^ 1));
+    uint64_t start_ns = tsc_now_ns();
+
+    for (;;) {
+        (void)both_take(card);
+        uint32_t held = mmio_read32(card->regs, SW_FW_SYNC) & ours;
+        bool is_over = (tsc_now_ns() - start_ns) / 1000 >= BREAK_LIMIT_US;
+        if (held && is_over) {
+            log_warn("x540 p%u: SW_FW_SYNC 0x%08x still held after %u ms, left by a dead driver: "
+                     "cleared",
+                     card->port->index, held, BREAK_LIMIT_US / 1000);
+            x540_change(card, SW_FW_SYNC, held, 0);
+        }
+        both_give(card);
+        tsc_wait_us(LOCK_STEP_US);
+        if (!held || is_over)
+            return;
+    }
 }

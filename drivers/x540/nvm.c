@@ -16,13 +16,24 @@ enum {
     NVM_SUM = 0xBABA,
     NVM_WORDS_MAX = 0x4000,   /* EERD.ADDR has 14 bits */
     NVM_SECTION_MAX = 0x1000, /* words; a longer one is damage, not a section */
+    NVM_WORDS_A_LOCK = 512,   /* then the lock is given back for a moment: the firmware waits too */
 };
 
-static enum err read_word(struct x540 *card, uint32_t address, uint16_t *word)
+/* Under the NVM lock; *left counts down to its release. After an error the lock is not held. */
+static enum err read_word(struct x540 *card, uint32_t address, uint32_t *left, uint16_t *word)
 {
+    if ((*left)-- == 0) {
+        x540_unlock(card, SW_FW_SYNC_EEP);
+        enum err err = x540_lock(card, SW_FW_SYNC_EEP);
+        if (err)
+            return err;
+        *left = NVM_WORDS_A_LOCK - 1;
+    }
     mmio_write32(card->regs, EERD, FIELD_PUT(EERD_ADDR, address) | EERD_START);
     enum err err = x540_wait(card, EERD, EERD_DONE, EERD_DONE, EERD_LIMIT_US, "EERD.DONE");
-    if (!err)
+    if (err)
+        x540_unlock(card, SW_FW_SYNC_EEP);
+    else
         *word = (uint16_t)FIELD_GET(EERD_DATA, mmio_read32(card->regs, EERD));
     return err;
 }
@@ -30,13 +41,14 @@ static enum err read_word(struct x540 *card, uint32_t address, uint16_t *word)
 /* Words 0..0x3E, and the sections that words 0x03..0x0E point to (first word: length). */
 static enum err sum_words(struct x540 *card, uint16_t *sum, uint16_t *stored)
 {
+    uint32_t left = NVM_WORDS_A_LOCK;
     enum err err = OK;
     uint16_t pointer[NVM_POINTER_LAST + 1] = {0};
 
     *sum = 0;
     for (uint32_t i = 0; i < NVM_CHECKSUM_WORD && !err; i++) {
         uint16_t word = 0;
-        err = read_word(card, i, &word);
+        err = read_word(card, i, &left, &word);
         *sum = (uint16_t)(*sum + word);
         if (i >= NVM_POINTER_FIRST && i <= NVM_POINTER_LAST)
             pointer[i] = word;
@@ -48,17 +60,17 @@ static enum err sum_words(struct x540 *card, uint16_t *sum, uint16_t *stored)
             continue;
         if (pointer[i] == 0 || pointer[i] >= NVM_WORDS_MAX) /* 0xFFFF among them: no section */
             continue;
-        err = read_word(card, pointer[i], &length);
+        err = read_word(card, pointer[i], &left, &length);
         if (err || length == 0 || length > NVM_SECTION_MAX ||
             pointer[i] + length >= NVM_WORDS_MAX)
             continue;
         for (uint32_t w = 1; w <= length && !err; w++) {
             uint16_t word = 0;
-            err = read_word(card, pointer[i] + w, &word);
+            err = read_word(card, pointer[i] + w, &left, &word);
             *sum = (uint16_t)(*sum + word);
         }
     }
-    return err ? err : read_word(card, NVM_CHECKSUM_WORD, stored);
+    return err ? err : read_word(card, NVM_CHECKSUM_WORD, &left, stored);
 }
 
 enum err x540_nvm_check(struct x540 *card)
@@ -74,9 +86,9 @@ enum err x540_nvm_check(struct x540 *card)
     if (err)
         return err;
     err = sum_words(card, &sum, &stored);
-    x540_unlock(card, SW_FW_SYNC_EEP);
     if (err)
         return err;
+    x540_unlock(card, SW_FW_SYNC_EEP);
     if ((uint16_t)(sum + stored) != NVM_SUM) {
         log_error("x540 p%u: NVM checksum word 0x3F is 0x%04x, 0x%04x expected: the card's "
                   "settings cannot be trusted",

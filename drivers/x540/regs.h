@@ -22,6 +22,7 @@
 #define STATUS 0x00008
 #define STATUS_LAN_ID FIELD(3, 2)  /* RO  port number, picks the PHY semaphore */
 #define STATUS_GIO FIELD(19, 19)   /* RO  drops to 0 once GIO_DIS has taken effect */
+#define STATUS_HOT FIELD(20, 20)   /* RO  the thermal sensor's state now */
 /* Extended Device Control */
 #define CTRL_EXT 0x00018
 #define CTRL_EXT_NS_DIS FIELD(16, 16)   /* RW  no snoop off */
@@ -33,6 +34,9 @@
 #define EEC 0x10010
 #define EEC_PRES FIELD(8, 8)       /* RO  NVM present, signature valid */
 #define EEC_ARD FIELD(9, 9)        /* RO  auto-read after reset is finished */
+/* Manageability EEPROM/Flash Control */
+#define EEMNGCTL 0x10110
+#define EEMNGCTL_CFG_DONE0 FIELD(18, 18) /* RO  PHY of port 0 is configured; port 1: one bit up */
 /* EEPROM Read */
 #define EERD 0x10014
 #define EERD_START FIELD(0, 0)     /* WO  */
@@ -45,7 +49,10 @@
 #define SWSM_SWESMBI FIELD(1, 1)   /* RW  82599: second half, set and read back */
 /* Firmware Semaphore */
 #define FWSM 0x10148
+#define FWSM_TS_ENABLED FIELD(0, 0)    /* RO  the thermal sensor's events mean something */
+#define FWSM_RECOVERY FIELD(5, 5)      /* RO  firmware is damaged and waits for another */
 #define FWSM_EXT_ERR_IND FIELD(24, 19) /* RO  0: no error */
+#define FWSM_PHY0_BAD FIELD(26, 26)    /* RO  PHY of port 0 not configured; port 1: one bit up */
 /* Software-Firmware Synchronization */
 #define SW_FW_SYNC 0x10160
 #define SW_FW_SYNC_EEP FIELD(0, 0)     /* RW  software owns the NVM */
@@ -71,11 +78,15 @@
 #define MSRWD 0x04260
 #define MSRWD_WRITE_DATA FIELD(15, 0)  /* RW  */
 #define MSRWD_READ_DATA FIELD(31, 16)  /* RO  */
-/* Link Status; latched low: read twice, use the second */
+/* Link Status; bit 7 alone latches */
 #define LINKS 0x042A4
-#define LINKS_UP FIELD(30, 30)          /* RO  */
+#define LINKS_UP_SINCE_READ FIELD(7, 7) /* RO  0: the link was or is down since the last read */
+#define LINKS_UP FIELD(30, 30)          /* RO  now */
 #define LINKS_SPEED FIELD(29, 28)       /* RO  3 10G, 2 1G, 1 100M */
 #define LINKS_SPEED_NON_STD FIELD(27, 27) /* RO  X550: 3 is 2.5G, 1 is 5G */
+/* Management Control */
+#define MMNGC 0x042D0
+#define MMNGC_MNG_VETO FIELD(0, 0)      /* RO  the firmware forbids link changes */
 /* MAC Core Control 0 */
 #define HLREG0 0x04240
 #define HLREG0_TXCRCEN FIELD(0, 0)      /* RW  */
@@ -309,6 +320,8 @@
 #define PHY_AN_CONTROL 0u
 #define PHY_AN_CONTROL_RESTART BIT(9)
 #define PHY_AN_CONTROL_ENABLE BIT(12)
+#define PHY_AN_ADVERTISE 0x10u
+#define PHY_AN_ADVERTISE_PAUSE (BIT(10) | BIT(11))
 #define PHY_AN_10GBT_CONTROL 0x20u
 #define PHY_AN_10GBT_ADVERTISE BIT(12)
 #define PHY_VENDOR 30u

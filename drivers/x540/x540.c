@@ -198,7 +198,8 @@ static enum err reset_once(struct x540 *card)
     uint32_t reset = CTRL_RST;
 
     /* 82599 without a link: the MAC has to be taken along. */
-    if (!card->family->has_copper_phy && !(mmio_read32(card->regs, LINKS) & LINKS_UP))
+    if (!card->family->has_copper_phy && !(mmio_read32(card->regs, LINKS) & LINKS_UP) &&
+        !x540_link_is_vetoed(card))
         reset |= CTRL_LNK_RST;
     /* The PHY must not be in the middle of somebody's MDIO cycle. */
     enum err err = x540_lock(card, x540_phy_lock(card));
@@ -213,6 +214,50 @@ static enum err reset_once(struct x540 *card)
     return err;
 }
 
+/* FWSM.EXT_ERR_IND in words (X550 8.2.2.20.2); numbers between stand for what is before them. */
+static const char *firmware_error(uint32_t code)
+{
+    static const struct {
+        uint8_t from;
+        const char *text;
+    } known[] = {
+        {0x23, "PHY settings in the NVM"}, {0x22, "firmware's header"},
+        {0x20, "firmware's memory"},       {0x10, "a checksum in the NVM's management sections"},
+        {0x06, "flash"},                   {0x05, "dump of the shadow RAM"},
+        {0x03, "isolation"},               {0x02, "no management firmware"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (code >= known[i].from)
+            return known[i].text;
+    return "not specified";
+}
+
+/* Refuse what cannot work; of the rest management alone suffers. One line a probe. */
+static enum err check_firmware(struct x540 *card)
+{
+    enum { TCO_ISOLATE = 0x03 };
+    uint32_t fwsm = mmio_read32(card->regs, FWSM), code = FIELD_GET(FWSM_EXT_ERR_IND, fwsm);
+
+    if (code == TCO_ISOLATE || (fwsm & FWSM_RECOVERY)) {
+        log_error("x540 p%u: FWSM (0x%05x) reads 0x%08x: %s", card->port->index, FWSM, fwsm,
+                  code == TCO_ISOLATE
+                      ? "isolated by its management controller, writes are ignored"
+                      : "firmware is in recovery mode");
+        return ERR_BAD_VALUE;
+    }
+    if (card->firmware_is_said)
+        return OK;
+    card->firmware_is_said = true;
+    if (code != 0)
+        log_warn("x540 p%u: FWSM (0x%05x) reads 0x%08x: firmware reports error 0x%02x (%s)",
+                 card->port->index, FWSM, fwsm, code, firmware_error(code));
+    if (fwsm & FWSM_PHY0_BAD << card->lan_id)
+        log_warn("x540 p%u: FWSM (0x%05x) reads 0x%08x: PHY %u not configured by the firmware",
+                 card->port->index, FWSM, fwsm, card->lan_id);
+    return OK;
+}
+
 /* The card loads its settings, its address and its firmware from the NVM. */
 static enum err wait_for_load(struct x540 *card)
 {
@@ -220,16 +265,11 @@ static enum err wait_for_load(struct x540 *card)
     if (err)
         return err;
     uint32_t eec = mmio_read32(card->regs, EEC);
-    if (!(eec & EEC_PRES)) {
-        log_error("x540 p%u: EEC reads 0x%08x: no valid NVM (PRES 0)", card->port->index, eec);
-        return ERR_BAD_VALUE;
-    }
-    uint32_t fwsm = mmio_read32(card->regs, FWSM);
-    if (fwsm & FWSM_EXT_ERR_IND) {
-        log_error("x540 p%u: FWSM reads 0x%08x: firmware reports error %u", card->port->index, fwsm,
-                  FIELD_GET(FWSM_EXT_ERR_IND, fwsm));
-        return ERR_BAD_VALUE;
-    }
+    if (!(eec & EEC_PRES)) /* RAL0, loaded or not, decides */
+        log_warn("x540 p%u: EEC reads 0x%08x: no valid NVM (PRES 0)", card->port->index, eec);
+    err = check_firmware(card);
+    if (err)
+        return err;
     return x540_wait(card, RDRXCTL, RDRXCTL_DMAIDONE, RDRXCTL_DMAIDONE, DMA_IDLE_LIMIT_US,
                      "RDRXCTL.DMAIDONE");
 }

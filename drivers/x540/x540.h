@@ -40,6 +40,9 @@ struct x540 {
     bool by_address;       /* it hashes IP without ports too */
     bool receive_is_on;    /* RXCTRL.RXEN */
     bool is_promiscuous;
+    bool firmware_is_said;
+    bool cfg_done_is_said; /* EEMNGCTL.CFG_DONE never came: looked at no more */
+    bool smbi_is_said, second_is_said; /* lines about dead owners, once a probe */
 };
 
 /* Is this PCI function one of ours? NULL, or what it is. */
@@ -63,7 +66,8 @@ enum err x540_starts_at_0(struct x540 *card, uint32_t head, const char *name) MU
 /* Read, change the named bits, write. */
 void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t set);
 
-/* lock.c: what the software of both ports and the firmware share. `locks` are SW_FW_SYNC bits. */
+/* lock.c: what the software of both ports and the firmware share. `locks` are SW_FW_SYNC bits. Takes
+ * what a dead owner holds; at most 2.3 s. The firmware takes back a lock that is held for 1 s. */
 enum err x540_lock(struct x540 *card, uint32_t locks) MUST_CHECK;
 void x540_unlock(struct x540 *card, uint32_t locks);
 void x540_lock_break(struct x540 *card); /* once at probe: what a dead driver left taken */
@@ -72,6 +76,7 @@ uint32_t x540_phy_lock(const struct x540 *card);
 enum err x540_nvm_check(struct x540 *card) MUST_CHECK;
 /* link.c */
 enum err x540_phy_start(struct x540 *card) MUST_CHECK;
+bool x540_link_is_vetoed(struct x540 *card); /* by a management controller, which needs the link */
 void x540_poll_link(struct port *port);
 /* rx.c, tx.c */
 void x540_rx_init(struct x540 *card);

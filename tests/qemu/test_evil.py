@@ -141,12 +141,23 @@ def test_a_card_that_vanishes_is_named_and_the_rest_goes_on(boot):
 
 
 @pytest.mark.parametrize("evil, line", [
+    ("semaphore-stuck:1", "SWSM.SMBI still taken after 60 ms, reads 0x"),
+    ("semaphore-stuck:2", "SW_FW_SYNC.REGSMP still taken after 50 ms, reads 0x"),
+    ("mdio-stuck:1", "no PHY of id 0x01540200 at MDIO addresses 0..31 after 5000 ms"),
+])
+def test_a_card_whose_firmware_or_phy_is_dead_costs_a_line_and_forwards(boot, evil, line):
+    machine = boot("app=forward", complaints=False, devices=["", f"evil={evil}"])
+    assert f": x540 p1: {line}" in machine.console_text, machine.console_text
+    forwards_again(machine)
+    balanced(machine)
+    assert machine.poweroff() == 0
+
+
+@pytest.mark.parametrize("evil, line", [
     ("all-ones", "STATUS reads 0xffffffff: the card does not answer"),
-    ("semaphore-stuck", "SWSM.SMBI still taken after 100 ms, reads 0x"),
     ("reset-stuck", "CTRL.RST (0x00000) reads 0x"),
     ("master-stuck", "STATUS.GIO (0x00008) reads 0x"),
     ("enable-stuck", "RXDCTL.ENABLE (0x01028) reads 0x"),
-    ("mdio-stuck", "MSCA.MDI_COMMAND (0x0425c) reads 0x"),
     ("eerd-stuck", "EERD.DONE (0x10014) reads 0x"),
     ("dmaidone-stuck", "RDRXCTL.DMAIDONE (0x02f00) reads 0x"),
     ("eec-stuck", "EEC.ARD (0x10010) reads 0x"),

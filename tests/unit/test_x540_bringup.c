@@ -9,37 +9,7 @@
 /* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
  * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
  * drivers/x540/stats.c kernel/fmt.c tests/host/machine.c $(MODEL) */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "drivers/nic.h"
-#include "drivers/x540/regs.h"
-#include "kernel/start.h"
-#include "tests/host/machine.h"
-
-static int reset(void **state)
-{
-    (void)state;
-    machine_reset();
-    ports_n = 0;
-    return 0;
-}
-
-static void wait_for_link(struct port *port, bool up)
-{
-    uint64_t end_ns = machine_now_ns() + 1000000000;
-
-    while (port->link_is_up != up && machine_now_ns() < end_ns) {
-        machine_wait_ns(1000000);
-        port->ops->poll_link(port);
-    }
-    assert_int_equal(port->link_is_up, up);
-}
+#include "tests/unit/card_host.h"
 
 static void bring_up(enum x540_kind kind)
 {
@@ -151,58 +121,10 @@ static void link__cable_out_and_in__is_followed(void **state)
 }
 
 /* One row for each promise that the card may break at bring-up: what the log must then say. */
-static void probe_of_kind_fails(enum x540_kind kind, enum x540_evil evil, uint64_t arg,
-                                const char *line)
-{
-    const struct x540_config config = {.kind = kind, .mac = {2}, .link_at_start = true};
-    unsigned i = machine_add_card(&config);
-    x540_set_evil(machine_cards[i].model, evil, arg);
-    uint64_t start_ns = machine_now_ns();
-    drivers_start(NULL);
-    assert_int_equal(ports_n, 0);
-    assert_non_null(machine_log_has(line));
-    assert_non_null(machine_log_has("card not used"));
-    assert_false(machine_cards[i].command & PCI_COMMAND_MASTER);
-    assert_true(machine_now_ns() - start_ns < 10000000000ull);
-}
-
-static void probe_fails(enum x540_evil evil, uint64_t arg, const char *line)
-{
-    probe_of_kind_fails(X540_AT2, evil, arg, line);
-}
-
 static void probe__registers_all_ones__says_so(void **state)
 {
     (void)state;
     probe_fails(X540_EVIL_ALL_ONES, 1, "STATUS reads 0xffffffff");
-}
-
-static void probe__semaphore_stuck__says_so(void **state)
-{
-    (void)state;
-    probe_fails(X540_EVIL_SEMAPHORE_STUCK, 1, "SWSM.SMBI still taken after 100 ms, reads 0x");
-}
-
-static void probe__second_half_of_the_semaphore_stuck__says_so(void **state)
-{
-    (void)state;
-    probe_fails(X540_EVIL_SEMAPHORE_STUCK, 2,
-                "SW_FW_SYNC.REGSMP still taken after 100 ms, reads 0x80000000");
-}
-
-static void probe__semaphore_of_an_82599_stuck__says_so(void **state)
-{
-    (void)state;
-    probe_of_kind_fails(X540_82599, X540_EVIL_SEMAPHORE_STUCK, 2,
-                        "SWSM.SWESMBI still taken after 100 ms, reads 0x00000001");
-}
-
-/* As of another driver's that never gives it back. */
-static void probe__phy_lock_stuck__says_so(void **state)
-{
-    (void)state;
-    probe_fails(X540_EVIL_SEMAPHORE_STUCK, 3,
-                "SW_FW_SYNC 0x00000002 wanted, 0x00000002 still held after 1000 ms; cleared");
 }
 
 static void probe__reset_stuck__says_so(void **state)
@@ -221,12 +143,6 @@ static void probe__dma_never_idle__says_so(void **state)
 {
     (void)state;
     probe_fails(X540_EVIL_DMAIDONE_STUCK, 1, "RDRXCTL.DMAIDONE");
-}
-
-static void probe__mdio_stuck__says_so(void **state)
-{
-    (void)state;
-    probe_fails(X540_EVIL_MDIO_STUCK, 1, "MSCA.MDI_COMMAND");
 }
 
 static void probe__nvm_read_stuck__says_so(void **state)
@@ -290,14 +206,9 @@ int main(void)
         cmocka_unit_test_setup(probe__left_by_a_dead_driver__comes_up, reset),
         cmocka_unit_test_setup(link__cable_out_and_in__is_followed, reset),
         cmocka_unit_test_setup(probe__registers_all_ones__says_so, reset),
-        cmocka_unit_test_setup(probe__semaphore_stuck__says_so, reset),
-        cmocka_unit_test_setup(probe__second_half_of_the_semaphore_stuck__says_so, reset),
-        cmocka_unit_test_setup(probe__semaphore_of_an_82599_stuck__says_so, reset),
-        cmocka_unit_test_setup(probe__phy_lock_stuck__says_so, reset),
         cmocka_unit_test_setup(probe__reset_stuck__says_so, reset),
         cmocka_unit_test_setup(probe__auto_read_stuck__says_so, reset),
         cmocka_unit_test_setup(probe__dma_never_idle__says_so, reset),
-        cmocka_unit_test_setup(probe__mdio_stuck__says_so, reset),
         cmocka_unit_test_setup(probe__nvm_read_stuck__says_so, reset),
         cmocka_unit_test_setup(probe__nvm_checksum_wrong__says_so, reset),
         cmocka_unit_test_setup(probe__no_mac_address__says_so, reset),
