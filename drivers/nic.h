@@ -131,8 +131,7 @@ struct port_counters {
 enum port_cause {
     CAUSE_LINK_CHANGED = 1,
     CAUSE_NEEDS_RESET = 2, /* memory error in the card */
-    CAUSE_TOO_HOT = 4,
-    CAUSE_MISSED = 8, /* frames were lost for want of packet buffer */
+    CAUSE_TOO_HOT = 4, /* told once */
 };
 
 /* What a driver does for its port. Owner core of the port's lanes, or boot CPU; never per frame.

@@ -28,6 +28,7 @@ enum {
     SERVICE_NS = 100000000, /* links and the stacks' clocks are looked at ten times a second */
     IDLE_ROUNDS = 1000,     /* rounds without a frame before a core sleeps */
     NAP_LEAST_NS = 50000,   /* less is not worth the way to sleep and back */
+    ECC_RESETS_MAX = 3, /* the third memory error without a link in between ends the port's service */
     IN_FLIGHT_NS = 1000000, /* the longest sleep while a card holds frames: nobody tells when it
                              * has sent them, and without free slots nothing comes in */
 };
@@ -42,6 +43,7 @@ static bool link_news;  /* vector 0 of some port has fired; core 0 alone */
 static bool was_up[PORTS_MAX];
 static uint64_t told_ns[PORTS_MAX]; /* when we last defended an address and said so */
 static bool was_refused[PORTS_MAX];
+static unsigned ecc_resets[PORTS_MAX]; /* memory errors in a card since its link was last up */
 
 const struct app *run_app(void)
 {
@@ -118,10 +120,17 @@ static void look_at_causes(struct port *port)
     uint32_t causes = port->ops->irq_causes(port);
 
     if (causes & CAUSE_TOO_HOT)
-        log_warn("port%u: the card is too hot and may switch its link off", port->index);
-    if (causes & CAUSE_NEEDS_RESET) {
-        log_error("port%u: memory error in the card: reset", port->index);
-        (void)port_restart(port);
+        log_warn("port%u: the card is too hot; a link that it switches off comes back only after a "
+                 "power off and on", port->index);
+    if (port->link_is_up)
+        ecc_resets[port->index] = 0;
+    if ((causes & CAUSE_NEEDS_RESET) && !port->is_down) {
+        if (++ecc_resets[port->index] == ECC_RESETS_MAX) {
+            port_take_down(port, "a third memory error in its card, and no link in between");
+        } else {
+            log_error("port%u: memory error in the card: reset", port->index);
+            (void)port_restart(port);
+        }
     }
     port->ops->irq_arm(port, 0);
 }

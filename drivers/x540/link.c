@@ -212,6 +212,8 @@ void x540_poll_link(struct port *port)
         }
         return;
     }
+    card->link_moved = !card->link_cause_seen;
+    card->link_cause_seen = false;
     port->link_is_up = is_up;
     port->speed_mbps = speed_mbps;
     port->link_changes++;

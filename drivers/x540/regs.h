@@ -112,11 +112,10 @@
 /* ---- Interrupts ---- */
 /* Causes, the same bits in EICR, EICS, EIMS, EIMC; bits 15..0 belong to queues in MSI-X mode */
 #define EICR 0x00800                     /* RC  all causes; W1C those written */
-#define EICS 0x00808                     /* WO  sets causes; reads what is set, clearing nothing */
+#define EICS 0x00808                     /* WO  sets causes; in practice reads what is set */
 #define EIMS 0x00880                     /* RW  1 enables a cause */
 #define EIMC 0x00888                     /* WO  1 disables a cause */
 #define CAUSE_QUEUES FIELD(15, 0)        /* not for the other-cause handler to touch */
-#define CAUSE_RX_MISS FIELD(17, 17)      /* packet buffer overrun */
 #define CAUSE_LSC FIELD(20, 20)          /* link changed */
 #define CAUSE_TS FIELD(23, 23)           /* over-temperature */
 #define CAUSE_ECC FIELD(28, 28)          /* memory error: reset the port */
@@ -127,7 +126,7 @@
 #define EIMC_EX(n) (0x00AB0 + 0x4 * (n)) /* WO  n < 2; by vector */
 #define GPIE 0x00898
 #define GPIE_MSIX_MODE FIELD(4, 4)       /* RW  one message a vector */
-#define GPIE_OCD FIELD(5, 5)             /* RW  reading EICR clears only what EIAC leaves */
+#define GPIE_OCD FIELD(5, 5)             /* RW  reading EICR clears bits 29:16 only */
 #define GPIE_EIAME FIELD(30, 30)         /* RW  auto-mask on */
 #define GPIE_PBA_SUPPORT FIELD(31, 31)   /* RW  */
 #define IVAR(n) (0x00900 + 0x4 * (n))    /* n < 64; four bytes: Rx 2n, Tx 2n, Rx 2n+1, Tx 2n+1 */

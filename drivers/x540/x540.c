@@ -246,6 +246,7 @@ static enum err check_firmware(struct x540 *card)
                       : "firmware is in recovery mode");
         return ERR_BAD_VALUE;
     }
+    card->has_thermal_events = fwsm & FWSM_TS_ENABLED;
     if (card->firmware_is_said)
         return OK;
     card->firmware_is_said = true;

@@ -42,6 +42,11 @@ struct x540 {
     bool is_promiscuous;
     bool firmware_is_said;
     bool cfg_done_is_said; /* EEMNGCTL.CFG_DONE never came: looked at no more */
+    bool has_thermal_events; /* FWSM.TS_ENABLED */
+    bool heat_is_said;
+    /* Whether EICS tells of link changes: one was seen in LINKS of which it has not told; it has told
+     * of one that LINKS has not shown yet; it is no longer asked. */
+    bool link_moved, link_cause_seen, reads_eicr;
     bool smbi_is_said, second_is_said; /* lines about dead owners, once a probe */
 };
 
