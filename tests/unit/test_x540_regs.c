@@ -65,6 +65,7 @@ static void all_registers__are_where_the_model_has_them(void **state)
 #define MANY(name, count)                                                                          \
     for (uint32_t i = 0; i < (count); i++)                                                         \
         is_there(#name, name(i));
+    ONE(EEMNGCTL) ONE(MMNGC)
     ONE(CTRL) ONE(STATUS) ONE(CTRL_EXT) ONE(EEC) ONE(EERD) ONE(SWSM) ONE(FWSM) ONE(SW_FW_SYNC)
     ONE(MSCA) ONE(MSRWD) ONE(LINKS) ONE(HLREG0) ONE(MFLCN) ONE(FCCFG) ONE(FCRTV)
     ONE(EICR) ONE(EICS) ONE(EIMS) ONE(EIMC) ONE(EIAC) ONE(GPIE)
@@ -135,8 +136,10 @@ static const struct {
     RW(GCR_EXT, BUFFERS_CLEAR) RW(DCA_CTRL, DCA_DISABLE) RW(PFDTXGSWC, VT_LBEN)
 }, only_read[] = {
 #define RO(reg, field) {#reg, reg, reg##_##field},
-    RO(STATUS, LAN_ID) RO(STATUS, GIO) RO(EEC, PRES) RO(EEC, ARD) RO(EERD, DONE) RO(EERD, DATA)
-    RO(FWSM, EXT_ERR_IND) RO(MSRWD, READ_DATA) RO(LINKS, UP) RO(LINKS, SPEED)
+    RO(STATUS, LAN_ID) RO(STATUS, GIO) RO(STATUS, HOT) RO(MMNGC, MNG_VETO) RO(LINKS, UP_SINCE_READ)
+    RO(EEC, PRES) RO(EEC, ARD) RO(EERD, DONE) RO(EERD, DATA)
+    RO(FWSM, EXT_ERR_IND) RO(FWSM, TS_ENABLED) RO(FWSM, RECOVERY) RO(FWSM, PHY0_BAD)
+    RO(MSRWD, READ_DATA) RO(LINKS, UP) RO(LINKS, SPEED)
     RO(RDRXCTL, DMAIDONE) RO(SECRXSTAT, RDY)
 };
 
