@@ -3,7 +3,8 @@
  *  - a vector fires once when armed and a frame comes, then not again until it is armed again;
  *  - what came between the last look and the arming fires at once: no lost wake-up;
  *  - messages of a vector keep their distance in a storm;
- *  - link changes come by vector 0, whose handler does not eat the queues' causes;
+ *  - link changes come by vector 0, whose handler does not eat the queues' causes, by EICS or, where
+ *    that tells of nothing, by EICR; heat is told once and if it is true, lost frames wake no core;
  *  - all of it again after a reset;
  *  - no frame comes in before all queues are on;
  *  - RSS: every queue is used, both directions of a flow meet on one, one flow stays on one, what
@@ -23,6 +24,7 @@
 
 #include "drivers/nic.h"
 #include "drivers/x540/desc.h"
+#include "drivers/x540/regs.h"
 #include "kernel/dma.h"
 #include "kernel/start.h"
 #include "tests/host/machine.h"
@@ -298,6 +300,86 @@ static void rss__flows__spread_and_both_directions_meet(void **state)
     }
 }
 
+/* A card on which EICS is as write-only as the documents say. */
+static void vector_0__eics_reads_0__eicr_is_read_and_queue_causes_stay(void **state)
+{
+    (void)state;
+    start_queues(1);
+    (void)port->ops->irq_causes(port);
+    x540_set_cable(machine_cards[0].model, false);
+    machine_wait_ns(100000000);
+    (void)port->ops->irq_causes(port);
+    port->ops->poll_link(port);
+    assert_null(machine_log_has("EICR is read from now on"));
+    x540_set_evil(machine_cards[0].model, X540_EVIL_EICS_ZERO, 1);
+    x540_set_cable(machine_cards[0].model, true);
+    machine_wait_ns(100000000);
+    assert_int_equal(port->ops->irq_causes(port), 0);
+    port->ops->poll_link(port);
+    assert_true(port->link_is_up);
+    any_in(); /* a queue cause is pending, its vector not armed */
+    assert_true(port->ops->irq_causes(port) & CAUSE_LINK_CHANGED);
+    assert_non_null(machine_log_has("EICS (0x00808) reads 0x00000000 after the link has changed"));
+    unsigned lines = machine_log_lines();
+    x540_set_cable(machine_cards[0].model, false);
+    machine_wait_ns(100000000);
+    assert_true(port->ops->irq_causes(port) & CAUSE_LINK_CHANGED);
+    assert_int_equal(port->ops->irq_causes(port), 0);
+    assert_int_equal(machine_log_lines(), lines);
+    uint64_t before = messages(1);
+    port->ops->irq_arm(port, 1);
+    machine_wait_ns(1000000);
+    assert_int_equal(messages(1), before + 1);
+    assert_int_equal(machine_complaints(), 0);
+}
+
+/* FWSM bit 0 vouches for the sensor, STATUS bit 20 is its state. */
+static void vector_0__heat__is_told_once_and_only_if_it_is_true(void **state)
+{
+    (void)state;
+    struct x540 *model = machine_cards[0].model;
+
+    start_queues(1);
+    x540_set_evil(model, X540_EVIL_HOT, 1);
+    x540_set_evil(model, X540_EVIL_CAUSES, CAUSE_TS);
+    assert_false(port->ops->irq_causes(port) & CAUSE_TOO_HOT); /* no sensor */
+    x540_set_evil(model, X540_EVIL_FWSM, 0x8001);
+    assert_int_equal(port->ops->reset(port), OK);
+    start_queues(1);
+    x540_set_evil(model, X540_EVIL_HOT, 0);
+    x540_set_evil(model, X540_EVIL_CAUSES, CAUSE_TS);
+    assert_false(port->ops->irq_causes(port) & CAUSE_TOO_HOT); /* a false alarm */
+    x540_set_evil(model, X540_EVIL_HOT, 1);
+    x540_set_evil(model, X540_EVIL_CAUSES, CAUSE_TS);
+    assert_true(port->ops->irq_causes(port) & CAUSE_TOO_HOT);
+    x540_set_evil(model, X540_EVIL_CAUSES, CAUSE_TS);
+    assert_false(port->ops->irq_causes(port) & CAUSE_TOO_HOT); /* said */
+}
+
+/* Lost frames raise a cause each; none of them may wake a core. */
+static void vector_0__frames_are_lost__is_silent(void **state)
+{
+    (void)state;
+    start_queues(1);
+    (void)port->ops->irq_causes(port);
+    port->ops->irq_arm(port, 0);
+    uint64_t before = messages(0);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_CAUSES, 1u << 17);
+    machine_wait_ns(1000000);
+    assert_int_equal(messages(0), before);
+}
+
+/* What an earlier driver left as a cause is no news. */
+static void vector_0__old_causes__are_cleared_before_the_first_arming(void **state)
+{
+    (void)state;
+    x540_set_evil(machine_cards[0].model, X540_EVIL_CAUSES, CAUSE_ECC);
+    start_queues(1);
+    port->ops->irq_arm(port, 0);
+    machine_wait_ns(1000000);
+    assert_false(port->ops->irq_causes(port) & CAUSE_NEEDS_RESET);
+}
+
 /* The hash feeds them all from the first frame on, so none may come before the last one is on. */
 static void start__frames_come_meanwhile__none_is_given_to_a_queue_that_is_off(void **state)
 {
@@ -337,6 +419,10 @@ int main(void)
         cmocka_unit_test_setup(vector__random_arrivals__no_wake_up_is_lost, start),
         cmocka_unit_test_setup(vector__storm__messages_keep_their_distance, start),
         cmocka_unit_test_setup(vector_0__link_change__is_told_and_queue_causes_stay, start),
+        cmocka_unit_test_setup(vector_0__eics_reads_0__eicr_is_read_and_queue_causes_stay, start),
+        cmocka_unit_test_setup(vector_0__heat__is_told_once_and_only_if_it_is_true, start),
+        cmocka_unit_test_setup(vector_0__frames_are_lost__is_silent, start),
+        cmocka_unit_test_setup(vector_0__old_causes__are_cleared_before_the_first_arming, start),
         cmocka_unit_test_setup(reset__vectors_and_queues__work_again, start),
         cmocka_unit_test_setup(rss__flows__spread_and_both_directions_meet, start),
         cmocka_unit_test_setup(
