@@ -42,6 +42,18 @@ static void offer(const struct pci_dev *pci, void *context)
     ports_n++;
 }
 
+void drivers_quiet(void)
+{
+    for (unsigned i = 0; i < ports_n; i++)
+        ports[i].ops->quiet(&ports[i]);
+}
+
+void drivers_cut_off(void)
+{
+    for (unsigned i = 0; i < ports_n; i++)
+        pci_command(&cards[i].pci, 0, PCI_COMMAND_MASTER);
+}
+
 void drivers_start(const struct cmdline *line)
 {
     unsigned beyond = 0;

@@ -172,6 +172,12 @@ struct port_ops {
     void (*set_promiscuous)(struct port *port, bool everything);
     /* Reset the card and bring it to where probe left it; all queues are then stopped. */
     enum err (*reset)(struct port *port);
+    /* Receive nothing and drop the link until the next reset, so that the neighbour sends elsewhere.
+     * All queues are stopped. A link that cannot be dropped costs a line that says why. */
+    void (*link_off)(struct port *port);
+    /* Leave the card: interrupts masked, queues off, no more access to memory, firmware told.
+     * Bounded by some 200 ms. Boot CPU; no other core may touch the port any more. */
+    void (*quiet)(struct port *port);
 };
 
 struct port {

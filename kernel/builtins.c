@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Commands about the machine itself; those about ports are in net/cmd.c.
  */
+#include "arch/smp.h"
 #include "arch/tsc.h"
 #include "kernel/command.h"
 #include "kernel/config.h"
@@ -10,6 +11,7 @@
 #include "kernel/memory.h"
 #include "kernel/parse.h"
 #include "kernel/power.h"
+#include "kernel/start.h"
 #include "kernel/str.h"
 #include "kernel/words.h"
 
@@ -25,11 +27,19 @@ static enum command_result help(const struct call *call)
 }
 COMMAND("help", "[words]", "this list, or the commands that begin so", help);
 
+/* Before the machine ends: no core and no card works on. */
+static void leave(const char *what)
+{
+    console_release();
+    log_info("%s", what);
+    smp_stop_others();
+    drivers_quiet();
+}
+
 static enum command_result poweroff(const struct call *call)
 {
     (void)call;
-    console_release();
-    log_info("power off");
+    leave("power off");
     power_off();
 }
 COMMAND("poweroff", "", "switch the machine off; ends QEMU", poweroff);
@@ -37,8 +47,7 @@ COMMAND("poweroff", "", "switch the machine off; ends QEMU", poweroff);
 static enum command_result reboot(const struct call *call)
 {
     (void)call;
-    console_release();
-    log_info("reboot");
+    leave("reboot");
     power_reboot();
 }
 COMMAND("reboot", "", "start the machine again", reboot);

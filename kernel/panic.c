@@ -195,6 +195,7 @@ static void print_core(void)
 
 static _Noreturn void end(void)
 {
+    drivers_cut_off();
     print_others();
     log_set_sink(NULL); /* the console's may be what broke */
     print("last log lines:\n");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The calls upward: what kmain asks of the layers above, in this order, once the machine is up
- * (traps, memory, ACPI, time, PCI, VT-d, cores); and what a panic asks. Declared here, implemented in
+ * (traps, memory, ACPI, time, PCI, VT-d, cores); and what the end of it all asks. Declared here, implemented in
  * drivers/ and net/, so that no lower file includes a higher one. Read next: kernel/main.c.
  */
 #ifndef KERNEL_START_H
@@ -13,6 +13,13 @@ struct cmdline;
 /* Find the cards that a driver knows and bring them up; one log line a port. A card that fails
  * costs its line and its port, not the boot. Boot CPU. Implemented in drivers/. */
 void drivers_start(const struct cmdline *line);
+
+/* Before the machine ends: every card masked, stopped and without access to memory, its firmware told
+ * that the driver has gone. Bounded. Boot CPU, the other cores stopped. Implemented in drivers/. */
+void drivers_quiet(void);
+/* The same for a panic, as far as nothing can be waited for: access to memory is taken from every
+ * card by one write to its configuration space. Any core, any state. */
+void drivers_cut_off(void);
 
 /* Give ports their addresses and routes, make the lanes, choose the application. Boot CPU, after
  * drivers_start. Implemented in net/. */

@@ -670,6 +670,7 @@ void port_take_down(struct port *port, const char *why)
     port->is_down = true;
     log_warn("port%u: out of service: %s; \"set port %u up\" brings it back", port->index, why,
              port->index);
+    port->ops->link_off(port);
     start_all(port); /* lanes that would lead to it drain */
 }
 

@@ -299,7 +299,7 @@ bool lanes_are_in_flight(unsigned core);
  * hands is counted as drops. The port stays down if the card does not come back. Core 0. */
 enum err port_restart(struct port *port);
 /* Take the port out of service until port_restart, and say why: its queues are stopped, what was in
- * their hands is counted as drops, lanes that lead to it drain. */
+ * their hands is counted as drops, its link is dropped, lanes that lead to it drain. */
 void port_take_down(struct port *port, const char *why);
 
 /* The ledger's view of a lane; exact when the owner core is not in a burst. */

@@ -367,8 +367,10 @@ void net_start(const struct cmdline *line)
         unsigned is_down = 0;
 
         fmt_print(key, sizeof(key), "port%u.state", i);
-        if (cmdline_enum(line, key, &is_down) && is_down)
+        if (cmdline_enum(line, key, &is_down) && is_down) {
             ports[i].is_down = true;
+            ports[i].ops->link_off(&ports[i]);
+        }
         configure_port(line, &ports[i], chosen);
     }
     for (unsigned i = 0; i < line->n; i++) {

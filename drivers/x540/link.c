@@ -170,6 +170,42 @@ enum err x540_phy_start(struct x540 *card)
     return OK;
 }
 
+/* Under the PHY lock. */
+static enum err sleep_phy(struct x540 *card)
+{
+    uint16_t power = 0;
+
+    enum err err = mdio_read(card, PHY_VENDOR, PHY_VENDOR_CONTROL, &power);
+    if (!err)
+        err = mdio_write(card, PHY_VENDOR, PHY_VENDOR_CONTROL,
+                         (uint16_t)(power | PHY_VENDOR_CONTROL_LOW_POWER));
+    return err;
+}
+
+void x540_link_off(struct port *port)
+{
+    struct x540 *card = port->driver_state;
+    const char *why = NULL;
+
+    if (port->is_gone)
+        return;
+    (void)x540_rx_pause(card); /* RXEN is off even where the data path does not drain in time */
+    x540_change(card, SECRXCTRL, SECRXCTRL_RX_DIS, 0);
+    card->receive_is_on = false;
+    if (!card->family->has_copper_phy || card->phy_address == X540_NO_PHY)
+        why = "its PHY is not to be reached by MDIO";
+    else if (x540_link_is_vetoed(card))
+        why = "its management controller forbids to drop it (MMNGC.MNG_VETO is 1)";
+    else if (x540_lock(card, x540_phy_lock(card)) != OK)
+        why = "its PHY is locked";
+    if (!why) {
+        why = sleep_phy(card) == OK ? NULL : "its PHY does not answer";
+        x540_unlock(card, x540_phy_lock(card));
+    }
+    if (why)
+        log_warn("port%u: link stays up: %s", port->index, why);
+}
+
 static uint32_t speed_of(uint32_t links)
 {
     bool odd = links & LINKS_SPEED_NON_STD; /* X550 alone */

@@ -94,13 +94,22 @@
 #define HLREG0_JUMBOEN FIELD(2, 2)      /* RW  */
 #define HLREG0_TXPADEN FIELD(10, 10)    /* RW  pad to 64 bytes with CRC */
 #define HLREG0_LPBK FIELD(15, 15)       /* RW  Tx to Rx loopback */
+#define HLREG0_MDCSPD FIELD(16, 16)     /* RW  MDIO's clock, 1 after reset */
+#define HLREG0_CONTMDC FIELD(17, 17)    /* RW  MDIO's clock runs between cycles */
+#define HLREG0_PREPEND FIELD(23, 20)    /* RW  bytes in front of each frame */
 #define HLREG0_RXLNGTHERREN FIELD(27, 27) /* RW  frames with a wrong length field are errors */
+#define HLREG0_RXPADSTRIPEN FIELD(28, 28) /* RW  strip a received frame's padding */
 /* MAC Flow Control */
 #define MFLCN 0x04294
 #define MFLCN_PMCF FIELD(0, 0)          /* RW  pass control frames to the host */
 #define MFLCN_DPF FIELD(1, 1)           /* RW  discard pause frames */
 #define MFLCN_RPFCE FIELD(2, 2)         /* RW  obey priority pause */
 #define MFLCN_RFCE FIELD(3, 3)          /* RW  obey pause */
+#define MFLCN_RPFCE_MASK FIELD(11, 4)   /* RW  which priorities' */
+/* MAC Control */
+#define MACC 0x04330
+#define MACC_FLU FIELD(0, 0)            /* RW  link up without a partner */
+#define MACC_RX2TX_LPBK FIELD(1, 1)     /* RW  X550: what comes in goes out */
 /* Flow control thresholds and timers */
 #define FCCFG 0x03D00
 #define FCTTV(n) (0x03200 + 0x4 * (n))  /* n < 4 */
@@ -148,7 +157,9 @@
 #define RXCSUM 0x05000
 #define RXCSUM_PCSD FIELD(13, 13)       /* RW  write back the hash, not the fragment checksum */
 #define RFCTL 0x05008
-#define RFCTL_RSC_DIS FIELD(5, 5)       /* RW  no receive-side coalescing */
+#define RFCTL_RSC_DIS FIELD(5, 5)       /* RW  no receive-side coalescing; X550: reserved */
+#define RFCTL_NFSW_DIS FIELD(6, 6)      /* RW  no filter for NFS writes */
+#define RFCTL_NFSR_DIS FIELD(7, 7)      /* RW  nor reads */
 #define MTA(n) (0x05200 + 0x4 * (n))    /* n < 128 */
 #define RAL(n) (0x0A200 + 0x8 * (n))    /* n < 128 */
 #define RAH(n) (0x0A204 + 0x8 * (n))
@@ -171,12 +182,14 @@
 #define MRQC_IPV6_UDP FIELD(23, 23)
 #define RSSRK(n) (0x05C80 + 0x4 * (n))  /* n < 10; 40-byte Toeplitz key, byte 0 lowest */
 #define RETA(n) (0x05C00 + 0x4 * (n))   /* n < 32; 128 entries, one a byte */
+#define ERETA(n) (0x0EE80 + 0x4 * (n))  /* X550: n < 96; entries 128 to 511 */
 #define RDRXCTL 0x02F00
 #define RDRXCTL_CRCSTRIP FIELD(1, 1)    /* RW  must equal HLREG0.RXCRCSTRP */
 #define RDRXCTL_DMAIDONE FIELD(3, 3)    /* RO  DMA memories are ready after reset */
 #define RDRXCTL_RSCFRSTSIZE FIELD(21, 17) /* RW  must be 0 */
 #define RDRXCTL_RSCACKC FIELD(25, 25)   /* RW  must be 1, RSC or not */
 #define RDRXCTL_FCOE_WRFIX FIELD(26, 26) /* RW  must be 1, FCoE or not */
+#define RDRXCTL_MDD FIELD(29, 28)       /* RW  X550: malicious-driver detection and its interrupt */
 
 /* ---- Receive DMA ---- */
 #define RXCTRL 0x03000
@@ -206,7 +219,8 @@
 
 /* ---- Transmit DMA ---- */
 #define DMATXCTL 0x04A80
-#define DMATXCTL_TE FIELD(0, 0)         /* RW  before any TXDCTL.ENABLE */
+#define DMATXCTL_TE FIELD(0, 0)         /* RW  before any TXDCTL.ENABLE; enables queue 0 itself */
+#define DMATXCTL_MDD FIELD(6, 5)        /* RW  X550: malicious-driver detection and its interrupt */
 #define TXQ(n) (0x06000 + 0x40 * (n))   /* queue n < 128 */
 #define TDBAL(n) (TXQ(n) + 0x00)
 #define TDBAH(n) (TXQ(n) + 0x04)

@@ -20,7 +20,9 @@ static uint32_t filter_bits(const struct x540 *card)
 
 /* Receive-side scaling: a Toeplitz hash of addresses and ports chooses the queue. A key of period 16
  * bits gives the same hash when source and target change places, so that both directions of a flow
- * meet on one core. Fragments have no ports and are hashed by addresses alone. */
+ * meet on one core. Fragments have no ports: they are hashed by addresses alone where by_address asks
+ * for that (of IPv6 perhaps not even then, X550 7.1.3.7.3), and else go to queue 0. The table is
+ * undefined after a reset. */
 static void spread(struct x540 *card)
 {
     mmio_t regs = card->regs;
@@ -32,11 +34,11 @@ static void spread(struct x540 *card)
     }
     for (uint32_t i = 0; i < 10; i++)
         mmio_write32(regs, RSSRK(i), RSS_SYMMETRIC_KEY);
-    for (uint32_t i = 0; i < 32; i++) {
+    for (uint32_t i = 0; i < card->family->rss_entries / 4; i++) {
         uint32_t entries = 0;
         for (uint32_t b = 0; b < 4; b++)
             entries |= (4 * i + b) % card->queues << 8 * b;
-        mmio_write32(regs, RETA(i), entries);
+        mmio_write32(regs, i < 32 ? RETA(i) : ERETA(i - 32), entries);
     }
     mmio_write32(regs, RXCSUM, RXCSUM_PCSD);
     mmio_write32(regs, MRQC,
@@ -64,14 +66,27 @@ void x540_rx_init(struct x540 *card)
 
     /* What the MAC does to a frame: strip the CRC here and in the DMA engine alike, add it and the
      * padding on the way out. A length field that disagrees with the frame is not our business:
-     * with RXLNGTHERREN the card would keep such frames from a forwarder. */
-    x540_change(card, HLREG0, HLREG0_JUMBOEN | HLREG0_LPBK | HLREG0_RXLNGTHERREN,
-                HLREG0_TXCRCEN | HLREG0_RXCRCSTRP | HLREG0_TXPADEN);
-    x540_change(card, RDRXCTL, RDRXCTL_RSCFRSTSIZE,
-                RDRXCTL_CRCSTRIP | RDRXCTL_RSCACKC | RDRXCTL_FCOE_WRFIX);
+     * with RXLNGTHERREN the card would keep such frames from a forwarder. The MAC outlives CTRL.RST
+     * under management (X550 4.2.3): what an earlier driver has set goes. */
+    x540_change(card, HLREG0,
+                HLREG0_JUMBOEN | HLREG0_LPBK | HLREG0_CONTMDC | HLREG0_PREPEND |
+                    HLREG0_RXLNGTHERREN | HLREG0_RXPADSTRIPEN,
+                HLREG0_TXCRCEN | HLREG0_RXCRCSTRP | HLREG0_TXPADEN | HLREG0_MDCSPD);
+    /* Pause is not obeyed, and not handed to the host: PMCF decides that where neither RPFCE nor RFCE
+     * is set (X550 8.2.2.3.6). */
+    x540_change(card, MFLCN,
+                MFLCN_PMCF | MFLCN_DPF | MFLCN_RPFCE | MFLCN_RFCE | MFLCN_RPFCE_MASK, 0);
+    x540_change(card, MACC, MACC_FLU | MACC_RX2TX_LPBK, 0);
+    x540_change(card, RDRXCTL,
+                RDRXCTL_RSCFRSTSIZE | (card->family->has_mdd ? RDRXCTL_MDD : 0),
+                RDRXCTL_RSCACKC | RDRXCTL_FCOE_WRFIX |
+                    (card->family->has_82599_bits ? RDRXCTL_CRCSTRIP : 0));
 
-    /* No coalescing: a frame stays the frame that it was. */
-    x540_change(card, RFCTL, 0, RFCTL_RSC_DIS);
+    /* No coalescing: a frame stays the frame that it was. On the X550 it is off by RSCCTL alone. No
+     * NFS filters either (X550 4.6.7). */
+    x540_change(card, RFCTL, 0,
+                RFCTL_NFSW_DIS | RFCTL_NFSR_DIS |
+                    (card->family->has_82599_bits ? RFCTL_RSC_DIS : 0));
     spread(card);
 
     for (uint32_t q = 0; q < 128; q++)
@@ -81,7 +96,8 @@ void x540_rx_init(struct x540 *card)
 
 enum err x540_rx_pause(struct x540 *card)
 {
-    /* The data path is stopped and drained before RXEN falls. */
+    /* The data path is stopped and drained before RXEN falls. Queues may be on: the documents want
+     * them off first for a stop (X550 4.6.7.1.1), and say nothing of a pause. */
     x540_change(card, SECRXCTRL, 0, SECRXCTRL_RX_DIS);
     enum err err = x540_wait(card, SECRXSTAT, SECRXSTAT_RDY, SECRXSTAT_RDY, SECRX_LIMIT_US,
                              "SECRXSTAT.SECRX_RDY");
@@ -106,8 +122,6 @@ void x540_set_promiscuous(struct port *port, bool everything)
     if (card->receive_is_on)
         (void)x540_rx_pause(card);
     mmio_write32(card->regs, FCTRL, filter_bits(card));
-    /* Taking everything includes the frames that the MAC else keeps to itself (pause). */
-    x540_change(card, MFLCN, MFLCN_PMCF, everything ? MFLCN_PMCF : 0);
     if (card->receive_is_on)
         x540_rx_resume(card);
 }
@@ -128,7 +142,8 @@ enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, m
     x540_change(card, RSCCTL(q), RSCCTL_RSCEN, 0);
     mmio_write32(regs, RDH(q), 0);
     mmio_write32(regs, RDT(q), 0);
-    x540_change(card, RXDCTL(q), RXDCTL_VME | RXDCTL_SWFLSH, RXDCTL_ENABLE);
+    x540_change(card, RXDCTL(q),
+                RXDCTL_VME | (card->family->has_82599_bits ? RXDCTL_SWFLSH : 0), RXDCTL_ENABLE);
     enum err err = x540_wait(card, RXDCTL(q), RXDCTL_ENABLE, RXDCTL_ENABLE, card->enable_limit_us,
                              "RXDCTL.ENABLE");
     if (!err)

@@ -40,7 +40,7 @@ void x540_tx_init(struct x540 *card)
         mmio_write32(regs, RTTDT1C, 0);  /* no credits: no sharing by weight */
         mmio_write32(regs, RTTBCNRC, 0); /* no rate limit */
     }
-    x540_change(card, DMATXCTL, 0, DMATXCTL_TE);
+    x540_change(card, DMATXCTL, card->family->has_mdd ? DMATXCTL_MDD : 0, DMATXCTL_TE);
 }
 
 enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,

@@ -31,13 +31,21 @@ enum {
     PAUSE_HEADROOM_BYTES = 0x6000,
 };
 
-static const struct x540_family x540_at2 = {"X540-AT2",  384,  100, true, true, true,
-                                            PHY_ID_X540, 0xFFFFFFF0u};
-static const struct x540_family x540_at1 = {"X540-AT1",  384,  100, true, true, true,
-                                            PHY_ID_X540, 0xFFFFFFF0u};
-static const struct x540_family i82599 = {"82599", 512, 50, false, false, true, 0, 0};
-static const struct x540_family x550 = {"X550",      384,  100, true, true, false,
-                                        PHY_ID_X550, 0xFFFFFFF0u};
+#define X540                                                                                       \
+    .rx_buffer_kb = 384, .reset_ms = 100, .has_copper_phy = true, .has_regsmp = true,              \
+    .has_eerd = true, .has_82599_bits = true, .rss_entries = 128, .phy_id = PHY_ID_X540,           \
+    .phy_id_mask = 0xFFFFFFF0u
+static const struct x540_family x540_at2 = {.name = "X540-AT2", X540};
+static const struct x540_family x540_at1 = {.name = "X540-AT1", X540};
+static const struct x540_family i82599 = {
+    .name = "82599", .rx_buffer_kb = 512, .reset_ms = 50, .has_eerd = true, .has_82599_bits = true,
+    .rss_entries = 128,
+};
+static const struct x540_family x550 = {
+    .name = "X550", .rx_buffer_kb = 384, .reset_ms = 100, .has_copper_phy = true,
+    .has_regsmp = true, .has_mdd = true, .rss_entries = 512, .phy_id = PHY_ID_X550,
+    .phy_id_mask = 0xFFFFFFF0u,
+};
 
 static const struct {
     uint16_t device_id;
@@ -150,13 +158,36 @@ static void stop(struct x540 *card)
     interrupts_off(card);
     for (uint32_t q = 0; q < QUEUES; q++) {
         mmio_write32(card->regs, TXDCTL(q), TXDCTL_SWFLSH);
-        x540_change(card, RXDCTL(q), RXDCTL_ENABLE, RXDCTL_SWFLSH);
+        x540_change(card, RXDCTL(q), RXDCTL_ENABLE,
+                    card->family->has_82599_bits ? RXDCTL_SWFLSH : 0);
     }
     wait_for_queues(card);
     /* Pool loopback is off while RXEN falls. This driver does not use it, so it stays off. */
     x540_change(card, PFDTXGSWC, PFDTXGSWC_VT_LBEN, 0);
     x540_change(card, RXCTRL, RXCTRL_RXEN, 0);
     card->receive_is_on = false;
+}
+
+/* Interrupts masked, queues and receive off, no request to memory any more, and the firmware told that
+ * no driver is there: how a card is left. Bounded; what does not end costs a line. */
+static void silence(struct x540 *card)
+{
+    if (mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu)
+        return; /* gone: it has nothing left to stop */
+    stop(card);
+    x540_change(card, CTRL, 0, CTRL_GIO_DIS);
+    if (x540_wait(card, CTRL, CTRL_GIO_DIS, CTRL_GIO_DIS, CTRL_LIMIT_US, "CTRL.GIO_DIS") != OK ||
+        x540_wait(card, STATUS, STATUS_GIO, 0, MASTER_LIMIT_US, "STATUS.GIO") != OK)
+        log_warn("x540 p%u: left with requests under way", card->port->index);
+    x540_change(card, CTRL_EXT, CTRL_EXT_DRV_LOAD, 0);
+}
+
+static void quiet(struct port *port)
+{
+    struct x540 *card = port->driver_state;
+
+    silence(card);
+    pci_command(&card->pci, 0, PCI_COMMAND_MASTER);
 }
 
 /* Stop the card's requests to memory. *resets is how many resets are due: two where some request
@@ -306,10 +337,9 @@ static void packet_buffer(struct x540 *card)
         mmio_write32(card->regs, FCTTV(i), 0);
     mmio_write32(card->regs, FCRTV, 0);
     mmio_write32(card->regs, FCCFG, 0);
-    x540_change(card, MFLCN, MFLCN_DPF | MFLCN_RPFCE | MFLCN_RFCE, 0);
 }
 
-/* Tables that hold noise after power-on. Entry 0 of RAL/RAH is the card's own address. */
+/* Tables that a reset leaves as they are or undefined (X550 4.2.3, 8.2.2.8). Entry 0 of RAL/RAH is the card's own address. */
 static void clear_tables(struct x540 *card)
 {
     mmio_t regs = card->regs;
@@ -325,7 +355,8 @@ static void clear_tables(struct x540 *card)
         mmio_write32(regs, UTA(i), 0);
         mmio_write32(regs, VFTA(i), 0);
         mmio_write32(regs, VLVFB(i), 0);
-        x540_change(card, FTQF(i), FTQF_QUEUE_ENABLE, 0);
+        if (card->family->has_82599_bits)
+            x540_change(card, FTQF(i), FTQF_QUEUE_ENABLE, 0);
     }
     for (uint32_t i = 0; i < 64; i++)
         mmio_write32(regs, VLVF(i), 0);
@@ -344,31 +375,42 @@ static enum err bring_up(struct x540 *card)
         return err;
     interrupts_off(card); /* reset has unmasked nothing, but causes may have come in */
     err = wait_for_load(card);
+    if (!err && !card->nvm_is_checked)
+        err = x540_nvm_check(card);
     if (err)
         return err;
+    card->nvm_is_checked = true;
     err = read_mac(card);
     if (err)
         return err;
     packet_buffer(card);
     clear_tables(card);
     x540_stats_init(card);
-    x540_change(card, CTRL_EXT, 0, CTRL_EXT_NS_DIS | CTRL_EXT_RO_DIS | CTRL_EXT_DRV_LOAD);
-    mmio_write32(card->regs, DCA_CTRL, DCA_CTRL_DCA_DISABLE);
+    x540_change(card, CTRL_EXT, 0,
+                CTRL_EXT_RO_DIS | (card->family->has_82599_bits ? CTRL_EXT_NS_DIS : 0));
+    if (card->family->has_82599_bits)
+        mmio_write32(card->regs, DCA_CTRL, DCA_CTRL_DCA_DISABLE);
     x540_rx_init(card);
     x540_intr_init(card);
     x540_tx_init(card);
-    return x540_phy_start(card);
+    err = x540_phy_start(card);
+    if (!err) /* last: until here the firmware has the port to itself */
+        x540_change(card, CTRL_EXT, 0, CTRL_EXT_DRV_LOAD);
+    return err;
 }
 
 static enum err reset(struct port *port)
 {
     struct x540 *card = port->driver_state;
 
-    x540_poll_counters(port); /* a reset clears them */
+    x540_poll_counters(port); /* bring_up clears them */
     port->resets++;
     port->link_is_up = false;
     port->speed_mbps = 0;
-    return bring_up(card);
+    enum err err = bring_up(card);
+    if (err)
+        silence(card);
+    return err;
 }
 
 static const struct port_ops x540_ops = {
@@ -384,6 +426,8 @@ static const struct port_ops x540_ops = {
     .irq_arm = x540_irq_arm,
     .irq_causes = x540_irq_causes,
     .reset = reset,
+    .link_off = x540_link_off,
+    .quiet = quiet,
 };
 
 enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port)
@@ -415,10 +459,8 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
         card->enable_limit_us = completion_limit_us(pci);
         x540_lock_break(card);
         err = bring_up(card);
-        if (!err)
-            err = x540_nvm_check(card);
     }
     if (err)
-        pci_command(pci, 0, PCI_COMMAND_MASTER); /* what we do not drive must not write memory */
+        quiet(port); /* what is not driven must not write memory */
     return err;
 }

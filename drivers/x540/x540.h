@@ -18,6 +18,11 @@ struct x540_family {
     bool has_copper_phy;     /* 10GBASE-T behind MDIO; else the link comes up by itself */
     bool has_regsmp;         /* second half of the semaphore: REGSMP (else SWESMBI) */
     bool has_eerd;           /* NVM words are read by EERD (X550 asks its firmware) */
+    /* NS_DIS, DCA_CTRL, FTQF, RFCTL.RSC_DIS, RDRXCTL.CRCSTRIP, RXDCTL.SWFLSH; the X550 has reserved
+     * bits or nothing in their places. */
+    bool has_82599_bits;
+    bool has_mdd;            /* malicious-driver detection, which stops queues of legacy format */
+    uint32_t rss_entries;    /* of the table that the hash chooses from */
     uint32_t phy_id;         /* what MMD 1 registers 2 and 3 say, revision left out */
     uint32_t phy_id_mask;
 };
@@ -40,6 +45,7 @@ struct x540 {
     bool by_address;       /* it hashes IP without ports too */
     bool receive_is_on;    /* RXCTRL.RXEN */
     bool is_promiscuous;
+    bool nvm_is_checked;
     bool firmware_is_said;
     bool cfg_done_is_said; /* EEMNGCTL.CFG_DONE never came: looked at no more */
     bool has_thermal_events; /* FWSM.TS_ENABLED */
@@ -83,6 +89,7 @@ enum err x540_nvm_check(struct x540 *card) MUST_CHECK;
 enum err x540_phy_start(struct x540 *card) MUST_CHECK;
 bool x540_link_is_vetoed(struct x540 *card); /* by a management controller, which needs the link */
 void x540_poll_link(struct port *port);
+void x540_link_off(struct port *port);
 /* rx.c, tx.c */
 void x540_rx_init(struct x540 *card);
 enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, mmio_t *tail);

@@ -104,6 +104,72 @@ static void probe__left_by_a_dead_driver__comes_up(void **state)
     wait_for_link(&ports[0], true);
 }
 
+static uint32_t reg(uint32_t offset)
+{
+    return (uint32_t)x540_read(machine_cards[0].model, offset, 4);
+}
+
+/* The driver's own, for its card: the model does not keep the MAC's registers over CTRL.RST, as a card
+ * does where a BMC shares the port (X550 4.2.3). */
+void x540_rx_init(struct x540 *card);
+
+static void probe__mac_left_odd_by_another_driver__is_put_right(void **state)
+{
+    (void)state;
+    unsigned i = machine_add_card(NULL);
+    struct x540 *model = machine_cards[i].model;
+
+    drivers_start(NULL);
+    x540_write(model, HLREG0, reg(HLREG0) | HLREG0_PREPEND | HLREG0_RXPADSTRIPEN | HLREG0_JUMBOEN, 4);
+    x540_write(model, MFLCN, 0xFFF, 4);
+    x540_write(model, MACC, MACC_FLU, 4);
+    x540_rx_init(ports[0].driver_state);
+    ports[0].ops->set_promiscuous(&ports[0], true);
+    assert_int_equal(reg(HLREG0) & (HLREG0_PREPEND | HLREG0_RXPADSTRIPEN | HLREG0_JUMBOEN |
+                                    HLREG0_RXLNGTHERREN), 0);
+    assert_int_equal(reg(MFLCN), 0); /* no pause obeyed, none handed to the host */
+    assert_int_equal(reg(MACC) & MACC_FLU, 0);
+}
+
+/* All that the hash can choose from names a queue that is on. */
+static void set_queues__whole_table__is_written(void **state)
+{
+    (void)state;
+    const struct x540_config config = {.kind = X540_X550, .mac = {2}, .link_at_start = true};
+
+    machine_add_card(&config);
+    for (uint32_t i = 0; i < 96; i++)
+        x540_write(machine_cards[0].model, ERETA(i), 0x3F3F3F3F, 4);
+    drivers_start(NULL);
+    ports[0].ops->set_queues(&ports[0], 4, true);
+    for (uint32_t i = 0; i < 32; i++)
+        assert_int_equal(reg(RETA(i)), 0x03020100);
+    for (uint32_t i = 0; i < 96; i++)
+        assert_int_equal(reg(ERETA(i)), 0x03020100);
+}
+
+/* What the X550 reserves stays as its reset leaves it; the others have it written. */
+static void probe__reserved_on_the_x550__is_not_written(void **state)
+{
+    (void)state;
+    const struct x540_config config = {.kind = X540_X550, .mac = {2}, .link_at_start = true};
+
+    machine_add_card(&config);
+    drivers_start(NULL);
+    assert_int_equal(reg(CTRL_EXT) & CTRL_EXT_NS_DIS, 0);
+    assert_int_equal(reg(DCA_CTRL) & DCA_CTRL_DCA_DISABLE, 0);
+    assert_int_equal(reg(RFCTL), RFCTL_NFSW_DIS | RFCTL_NFSR_DIS);
+    assert_int_equal(reg(RDRXCTL) & RDRXCTL_CRCSTRIP, 0);
+    assert_int_equal(reg(RDRXCTL) & RDRXCTL_MDD, 0);
+    assert_int_equal(reg(DMATXCTL) & DMATXCTL_MDD, 0);
+    reset(NULL);
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    assert_true(reg(CTRL_EXT) & CTRL_EXT_NS_DIS);
+    assert_int_equal(reg(RFCTL), RFCTL_NFSW_DIS | RFCTL_NFSR_DIS | RFCTL_RSC_DIS);
+    assert_true(reg(RDRXCTL) & RDRXCTL_CRCSTRIP);
+}
+
 static void link__cable_out_and_in__is_followed(void **state)
 {
     (void)state;
@@ -204,6 +270,9 @@ int main(void)
         cmocka_unit_test_setup(probe__no_card__says_so, reset),
         cmocka_unit_test_setup(probe__card_after_a_reset_by_us__comes_up_again, reset),
         cmocka_unit_test_setup(probe__left_by_a_dead_driver__comes_up, reset),
+        cmocka_unit_test_setup(probe__mac_left_odd_by_another_driver__is_put_right, reset),
+        cmocka_unit_test_setup(set_queues__whole_table__is_written, reset),
+        cmocka_unit_test_setup(probe__reserved_on_the_x550__is_not_written, reset),
         cmocka_unit_test_setup(link__cable_out_and_in__is_followed, reset),
         cmocka_unit_test_setup(probe__registers_all_ones__says_so, reset),
         cmocka_unit_test_setup(probe__reset_stuck__says_so, reset),
