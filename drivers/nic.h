@@ -151,6 +151,9 @@ struct port_ops {
      * not go out (left as it was if the card does not say). */
     enum err (*rx_stop)(struct port *port, unsigned q);
     enum err (*tx_stop)(struct port *port, unsigned q, uint32_t *head);
+    /* What the card itself says is the index of the next descriptor that a running transmit queue
+     * will finish: a register read, for when its head word does not move. All ones: it is gone. */
+    uint32_t (*tx_head)(struct port *port, unsigned q);
     /* Look at link state and card health: updates link_is_up, speed_mbps, is_gone. Cheap enough for
      * ten times a second. */
     void (*poll_link)(struct port *port);
@@ -201,6 +204,10 @@ struct port {
     uint32_t speed_mbps;     /* 0 while the link is down */
     uint32_t link_changes;
     uint32_t resets;
+    bool is_late;            /* its head words have lagged behind, and a line has said so */
+    bool spreads;            /* frames have come in by another queue than 0, or a line says that they
+                              * do not */
+    uint64_t spread_after;   /* frames on queue 0 up to which the spread has been looked at */
     struct port_counters count;
 
     struct side side[QUEUES_MAX]; /* by core */

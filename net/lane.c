@@ -16,6 +16,8 @@
 enum {
     HEAD_BYTES = 16,            /* a head word's own 16-byte cell */
     STUCK_NS = 1000000000,      /* an output with a link that moves nothing for so long is stuck */
+    LATE_NS = 50000000,         /* the same for a card whose head words are known to be late */
+    SPREAD_FRAMES = 10000,      /* on queue 0 and on no other: time to ask whether RSS works */
     COUNTERS_NS = 1000000000,   /* between two collections of the cards' counters */
 };
 
@@ -753,19 +755,116 @@ static void follow_port(struct port *port)
     }
 }
 
-/* A transmit queue that has finished `done` frames (runs free) and has `held` still. */
-static void follow_queue(struct moved *m, struct port *port, unsigned queue, uint32_t done,
-                         uint64_t held, uint64_t now_ns)
+/* A transmit queue, as core 0 looks at it. */
+struct output {
+    struct port *port;
+    unsigned queue;
+    uint32_t done;  /* frames that it has finished; runs free */
+    uint64_t held;  /* and has not */
+    uint32_t *head; /* its head word */
+    uint32_t at;    /* index of the first slot that it holds */
+    uint32_t slots;
+};
+
+/* The head word has not moved: ask the card. Where it has finished more than it tells, the head word
+ * is set to that, and the owner core takes it up as if the card had written it. If the card writes it
+ * meanwhile, that stands. false: it has not, or the word said so already, at a time when it was a lie. */
+static bool take_late_head(const struct output *o)
 {
-    if (done != m->done || held == 0 || m->ns == 0) {
-        m->done = done;
+    uint32_t word = dma_load32(o->head), index = o->port->ops->tx_head(o->port, o->queue);
+    uint32_t finished = index >= o->at ? index - o->at : index + o->slots - o->at;
+
+    if (index >= o->slots || finished == 0 || finished > o->held || index == word)
+        return false;
+    if (!o->port->is_late)
+        log_warn("port%u: transmit queue %u: head word late: it says %u, the card %u; the card is "
+                 "asked from now on where it does not move (NULL-RS in drivers/x540/README.md)",
+                 o->port->index, o->queue, word, index);
+    o->port->is_late = true;
+    (void)__atomic_compare_exchange_n(o->head, &word, index, false, __ATOMIC_RELEASE,
+                                      __ATOMIC_RELAXED);
+    return true;
+}
+
+static void follow_queue(struct moved *m, const struct output *o, uint64_t now_ns)
+{
+    if (o->done != m->done || o->held == 0 || m->ns == 0) {
+        m->done = o->done;
+        m->ns = now_ns;
+    } else if (now_ns - m->ns > (o->port->is_late ? LATE_NS : STUCK_NS) && take_late_head(o)) {
         m->ns = now_ns;
     } else if (now_ns - m->ns > STUCK_NS) {
         log_error("port%u: transmit queue %u has sent nothing for %u ms, of %u slots: reset",
-                  port->index, queue, (uint32_t)((now_ns - m->ns) / 1000000), (uint32_t)held);
+                  o->port->index, o->queue, (uint32_t)((now_ns - m->ns) / 1000000),
+                  (uint32_t)o->held);
         m->ns = now_ns;
-        (void)restart(port, DROP_tx_stuck);
+        (void)restart(o->port, DROP_tx_stuck);
     }
+}
+
+/* What the hash is made of, addresses and ports, in one number that does not change as source and
+ * destination change places: the exclusive or of their 16-bit words. 0: not TCP or UDP over IPv4. */
+static uint32_t flow_of(const volatile uint8_t *frame)
+{
+    const volatile uint8_t *ip = frame + 14;
+    uint32_t flow = 0;
+
+    if (frame[12] != 0x08 || frame[13] != 0 || ip[0] != 0x45 || (ip[9] != 6 && ip[9] != 17) ||
+        (ip[6] & 0x3F) != 0 || ip[7] != 0)
+        return 0;
+    for (unsigned i = 12; i < 24; i += 2)
+        flow ^= (uint32_t)ip[i] << 8 | ip[i + 1];
+    return flow | BIT(16);
+}
+
+/* Are there frames of many flows among those that lie in the lane's slots? They may change meanwhile;
+ * it is a guess, to be made seldom. */
+static bool has_many_flows(const struct lane *lane)
+{
+    enum { MANY = 16 }; /* all on queue 0 of two by chance: once in 65,536 times */
+    uint32_t flows[MANY];
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < LANE_SLOTS && n < MANY; i++) {
+        uint32_t flow = flow_of(lane->frames + (size_t)i * SLOT_BYTES);
+        bool is_new = flow != 0;
+
+        for (unsigned k = 0; k < n; k++)
+            is_new &= flows[k] != flow;
+        if (is_new)
+            flows[n++] = flow;
+    }
+    return n == MANY;
+}
+
+/* The self-check of RSS-LEGACY: many frames of many flows, and all on queue 0 of several. */
+static void check_spread(struct port *port)
+{
+    const struct lane *first = NULL;
+
+    if (port->spreads || lanes_cores == 1)
+        return;
+    for (unsigned i = 0; i < lanes_n; i++) {
+        const struct lane *lane = &lanes[i];
+        uint64_t received = lane->received_before + lane->next;
+
+        if (lane->in != port)
+            continue;
+        if (lane->core == 0)
+            first = lane;
+        else if (received != 0)
+            port->spreads = true;
+    }
+    if (port->spreads || !first ||
+        first->received_before + first->next - port->spread_after < SPREAD_FRAMES)
+        return;
+    port->spread_after = first->received_before + first->next;
+    if (!has_many_flows(first))
+        return;
+    port->spreads = true; /* said once */
+    log_warn("port%u: all of %lu frames came in by receive queue 0 of %u, and their flows differ: RSS "
+             "does not spread them (RSS-LEGACY in drivers/x540/README.md)",
+             port->index, port->spread_after, lanes_cores);
 }
 
 void lanes_service(uint64_t now_ns)
@@ -780,19 +879,31 @@ void lanes_service(uint64_t now_ns)
         if (is_time_to_count)
             ports[i].ops->poll_counters(&ports[i]);
         follow_port(&ports[i]);
+        check_spread(&ports[i]);
     }
     for (unsigned i = 0; i < lanes_n; i++) {
         const struct lane *lane = &lanes[i];
         bool sends = lane->state == LANE_RUNNING && !lane->is_sink;
-        follow_queue(&lanes_moved[i], lane->out, lane->core, lane->done,
-                     sends ? (uint32_t)lane->next - lane->done : 0, now_ns);
+        const struct output o = {
+            .port = lane->out, .queue = lane->core, .done = lane->done,
+            .held = sends ? (uint32_t)lane->next - lane->done : 0, .head = lane->head_buf.va,
+            .at = lane->done & (LANE_SLOTS - 1), .slots = LANE_SLOTS,
+        };
+        follow_queue(&lanes_moved[i], &o, now_ns);
     }
     for (unsigned i = 0; i < ports_n * lanes_cores; i++) {
         struct port *port = &ports[i / lanes_cores];
         struct side *feed = side_of(port, i % lanes_cores, 1);
         if (feed) {
             struct side_ledger l = side_ledger(feed);
-            follow_queue(&feeds_moved[i], port, feed->queue, (uint32_t)l.sent, l.held, now_ns);
+            const struct output o = {
+                .port = port, .queue = feed->queue, .done = (uint32_t)l.sent, .held = l.held,
+                .head = feed->head_buf.va,
+                .at = (feed->done_at + (uint32_t)(l.sent - feed->sent_before - feed->done)) %
+                      feed->slots,
+                .slots = feed->slots,
+            };
+            follow_queue(&feeds_moved[i], &o, now_ns);
         }
     }
 }

@@ -97,3 +97,10 @@ enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head)
     x540_change(card, TXDCTL(q), TXDCTL_ENABLE, 0);
     return x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, card->enable_limit_us, "TXDCTL.ENABLE");
 }
+
+uint32_t x540_tx_head(struct port *port, unsigned q)
+{
+    struct x540 *card = port->driver_state;
+
+    return mmio_read32(card->regs, TDH(q));
+}

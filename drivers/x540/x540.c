@@ -418,6 +418,7 @@ static const struct port_ops x540_ops = {
     .tx_start = x540_tx_start,
     .rx_stop = x540_rx_stop,
     .tx_stop = x540_tx_stop,
+    .tx_head = x540_tx_head,
     .poll_link = x540_poll_link,
     .poll_counters = x540_poll_counters,
     .set_promiscuous = x540_set_promiscuous,

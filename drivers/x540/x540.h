@@ -101,6 +101,7 @@ void x540_tx_init(struct x540 *card);
 enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
                        mmio_t *tail);
 enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head);
+uint32_t x540_tx_head(struct port *port, unsigned q);
 void x540_set_queues(struct port *port, unsigned n, bool by_address);
 /* intr.c */
 void x540_intr_init(struct x540 *card); /* after each reset: queues to vectors */

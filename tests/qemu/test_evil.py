@@ -72,14 +72,42 @@ def test_frames_out_of_order_are_received_all_the_same(boot):
     stop_lying(machine)
 
 
-@pytest.mark.parametrize("evil", ["head-jump:0xffffffff", "head-jump:511", "head-stuck:1",
-                                  "tx-stuck:1"])
-def test_progress_that_lies_is_told_and_the_card_reset(boot, evil):
+@pytest.mark.parametrize("evil", ["head-jump:0xffffffff", "head-stuck:1"])
+def test_progress_that_lies_is_told_and_taken_from_the_card(boot, evil):
+    machine = boot("app=forward", complaints=False)
+    lie_while_frames_come(machine, evil)
+    machine.expect(r"port1: transmit queue \d+: head word late: it says \d+, the card \d+;")
+    wait_until(lambda: balanced(machine), lambda ledger: ledger["held"] == 0, "all that left is given back")
+    assert (machine.ledger()["heads_bad"] > 0) == evil.startswith("head-jump")
+    assert "has sent nothing for" not in machine.console_text
+    stop_lying(machine)
+
+
+@pytest.mark.parametrize("evil", ["head-jump:511", "tx-stuck:1"])
+def test_progress_that_cannot_be_told_from_none_is_reset(boot, evil):
+    """Nothing leaves; or the head word has been wrong so often that it is not heeded where it is right."""
     machine = boot("app=forward", complaints=False)
     lie_while_frames_come(machine, evil)
     machine.expect(r"port1: transmit queue \d+ has sent nothing for \d+ ms, of \d+ slots: reset")
     assert (machine.ledger()["heads_bad"] > 0) == evil.startswith("head-jump")
     stop_lying(machine)
+
+
+def test_memory_errors_without_a_link_end_the_port_at_the_third(boot):
+    """EICR bit 28, three times, while no cable is there to show that the card works in between."""
+    machine = boot("app=forward", complaints=False)
+    machine.set_cable(1, False)
+    machine.expect("port1: link down")
+    for _ in range(2):
+        machine.card(1, "evil", "causes:0x10000000")
+        machine.expect("port1: memory error in the card: reset")
+    machine.card(1, "evil", "causes:0x10000000")
+    machine.expect("port1: out of service: a third memory error in its card, and no link in between")
+    machine.set_cable(1, True)
+    machine.run("set port 1 up")
+    machine.wait_links()
+    forwards_again(machine)
+    assert machine.poweroff() == 0
 
 
 def test_a_card_that_tells_of_nothing_is_slow_and_loses_nothing(boot):

@@ -5,6 +5,8 @@
  *    that was taken;
  *  - the link goes down and up under load, the card is reset or cut off under load, the output
  *    sticks;
+ *  - a head word that is late or never comes is taken from the card; queues that do not start at 0 or
+ *    do not start cost one reset; RSS that spreads nothing is told once;
  *  - each lie of the card about a descriptor or a head word is counted under its name;
  *  - after each of these the ledger balances against our counters and the cards', no rule of the
  *    model is broken and no DMA went outside what was granted.
@@ -14,6 +16,7 @@
  * drivers/x540/stats.c $(LOOP) net/app/forward.c $(STACK)
  * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c
  * $(MODEL) */
+#include "net/lane.h"
 #include "tests/unit/loop_host.h"
 
 extern const struct app app_forward;
@@ -395,6 +398,131 @@ static void output_sticks__with_a_link__is_reset_and_counted(void **state)
     assert_balance();
 }
 
+/* Frames leave and the card does not say so: its register does. */
+static void head__never_written__is_taken_from_the_card(void **state)
+{
+    (void)state;
+    x540_set_evil(machine_cards[1].model, X540_EVIL_HEAD_STUCK, 1);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 100; i++)
+            feed(0);
+        poll_until_idle();
+        for (unsigned i = 0; i < 15; i++) {
+            tick();
+            poll_until_idle();
+        }
+        assert_int_equal(lane_ledger(&lanes[0]).held, 0);
+    }
+    assert_int_equal(ports[1].resets, 0);
+    assert_non_null(machine_log_has("port1: transmit queue 0: head word late: it says 0, the card 100"));
+    assert_null(machine_log_has("has sent nothing"));
+    assert_all_through(0);
+    assert_balance();
+    assert_clean();
+}
+
+/* RDH and TDH are read-only by the documents: a card that keeps them over a stop of the queue. */
+static void queue__does_not_start_at_0__port_is_reset_and_goes_on(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 10; i++)
+        feed(0);
+    poll_until_idle();
+    x540_set_evil(machine_cards[1].model, X540_EVIL_RDH_KEPT, 1);
+    x540_set_cable(machine_cards[1].model, false);
+    tick();
+    x540_set_cable(machine_cards[1].model, true);
+    wait_for_links(true);
+    assert_non_null(machine_log_has("TDH (0x06010) reads 0x0000000a after the queue was enabled"));
+    assert_int_equal(ports[1].resets, 1);
+    assert_both_ways_again();
+}
+
+static void queue__never_starts__port_is_out_of_service_after_one_reset(void **state)
+{
+    (void)state;
+    x540_set_cable(machine_cards[1].model, false);
+    tick();
+    x540_set_evil(machine_cards[1].model, X540_EVIL_ENABLE_STUCK, 1);
+    x540_set_cable(machine_cards[1].model, true);
+    for (unsigned i = 0; i < 10; i++)
+        tick();
+    assert_true(ports[1].is_down);
+    assert_int_equal(ports[1].resets, 1);
+    assert_non_null(machine_log_has("port1: out of service: a queue did not start"));
+    unsigned lines = machine_log_lines();
+    for (unsigned i = 0; i < 10; i++)
+        tick();
+    assert_int_equal(machine_log_lines(), lines);
+    x540_set_evil(machine_cards[1].model, X540_EVIL_ENABLE_STUCK, 0);
+    assert_int_equal(port_restart(&ports[1]), OK);
+    assert_both_ways_again();
+}
+
+/* 12,000 UDP frames of so many flows into port 0 of two cores. */
+static void flows_come(unsigned flows)
+{
+    for (unsigned i = 0; i < 12000; i++) {
+        uint8_t f[60] = {0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2, 0x08, 0, 0x45, 0, 0, 46};
+
+        f[22] = 64;
+        f[23] = 17;
+        f[26] = f[30] = 10;
+        f[33] = 1;
+        f[34] = 4;
+        f[35] = (uint8_t)(i % flows);
+        f[39] = 26;
+        machine_frame_in(0, f, 60);
+        for (unsigned core = 0; core < 2; core++) {
+            struct row *row = run_row(core);
+            row->until_long = 1;
+            (void)run_round(row);
+        }
+    }
+    tick();
+}
+
+static int start_two_cores(void **state)
+{
+    lanes_cores = 2;
+    memset(wires, 0, sizeof(wires));
+    start_ports(2);
+    run_start_app(&app_forward);
+    wait_for_links(true);
+    (void)state;
+    return 0;
+}
+
+static int back_to_one_core(void **state)
+{
+    (void)state;
+    lanes_cores = 1;
+    return 0;
+}
+
+static void rss__all_flows_on_queue_0__is_told_once(void **state)
+{
+    (void)state;
+    x540_set_evil(machine_cards[0].model, X540_EVIL_RSS_LEGACY, 1);
+    flows_come(64);
+    assert_non_null(machine_log_has("came in by receive queue 0 of 2, and their flows differ"));
+    unsigned lines = machine_log_lines();
+    flows_come(64);
+    assert_int_equal(machine_log_lines(), lines);
+}
+
+static void rss__one_flow_or_a_spread_that_works__is_no_news(void **state)
+{
+    (void)state;
+    x540_set_evil(machine_cards[0].model, X540_EVIL_RSS_LEGACY, 1);
+    flows_come(1);
+    assert_null(machine_log_has("their flows differ"));
+    x540_set_evil(machine_cards[0].model, X540_EVIL_RSS_LEGACY, 0);
+    flows_come(64);
+    assert_true(lanes[lanes_row].next > 0);
+    assert_null(machine_log_has("their flows differ"));
+}
+
 static void lie(enum x540_evil evil, uint64_t arg, enum drop why, uint64_t expected)
 {
     x540_set_evil(machine_cards[0].model, evil, arg);
@@ -529,6 +657,13 @@ int main(void)
         cmocka_unit_test_setup(card__cut_off_under_load__others_go_on_until_it_is_allowed_again,
                                start),
         cmocka_unit_test_setup(output_sticks__with_a_link__is_reset_and_counted, start),
+        cmocka_unit_test_setup(head__never_written__is_taken_from_the_card, start),
+        cmocka_unit_test_setup(queue__does_not_start_at_0__port_is_reset_and_goes_on, start),
+        cmocka_unit_test_setup(queue__never_starts__port_is_out_of_service_after_one_reset, start),
+        cmocka_unit_test_setup_teardown(rss__all_flows_on_queue_0__is_told_once, start_two_cores,
+                                        back_to_one_core),
+        cmocka_unit_test_setup_teardown(rss__one_flow_or_a_spread_that_works__is_no_news,
+                                        start_two_cores, back_to_one_core),
         cmocka_unit_test_setup(descriptor__length_beyond_the_buffer__is_dropped, start),
         cmocka_unit_test_setup(descriptor__length_just_beyond_the_buffer__is_dropped, start),
         cmocka_unit_test_setup(descriptor__length_below_what_can_be_sent__is_dropped, start),

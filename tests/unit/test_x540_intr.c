@@ -300,6 +300,36 @@ static void rss__flows__spread_and_both_directions_meet(void **state)
     }
 }
 
+/* Its table has 512 entries, undefined after a reset: each must name a queue that is on. */
+static void rss__x550__no_frame_is_given_to_a_queue_that_is_off(void **state)
+{
+    (void)state;
+    const struct x540_config config = {.kind = X540_X550, .mac = {2}, .link_at_start = true};
+    unsigned used[4] = {0};
+
+    machine_reset();
+    memset(ports, 0, sizeof(ports));
+    memset(queues, 0, sizeof(queues));
+    ports_n = 0;
+    machine_add_card(&config);
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 1);
+    port->domain = machine_cards[0].domain;
+    port->ops->set_promiscuous(port, true);
+    start_queues(4);
+    srand(550);
+    for (unsigned flow = 0; flow < 2000; flow++) {
+        unsigned where = 99;
+
+        udp_in((uint32_t)rand() | 0x01000000, (uint32_t)rand() | 0x02000000, (uint16_t)rand(), 9);
+        assert_int_equal(look_all(&where), 1);
+        used[where]++;
+    }
+    for (unsigned q = 0; q < 4; q++)
+        assert_in_range(used[q], 300, 700);
+    assert_int_equal(machine_complaints(), 0);
+}
+
 /* A card on which EICS is as write-only as the documents say. */
 static void vector_0__eics_reads_0__eicr_is_read_and_queue_causes_stay(void **state)
 {
@@ -427,6 +457,7 @@ int main(void)
         cmocka_unit_test_setup(rss__flows__spread_and_both_directions_meet, start),
         cmocka_unit_test_setup(
             start__frames_come_meanwhile__none_is_given_to_a_queue_that_is_off, start),
+        cmocka_unit_test_setup(rss__x550__no_frame_is_given_to_a_queue_that_is_off, start),
         cmocka_unit_test_setup(rss__no_hash__goes_to_queue_0, start),
     };
 
