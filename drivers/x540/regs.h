@@ -266,6 +266,9 @@
 /* PCIe Device Status in configuration space */
 #define PCI_DEVICE_STATUS 0xAA
 #define PCI_DEVICE_STATUS_PENDING BIT(5)
+/* Power Management Control/Status, from its capability on */
+#define PCI_PM_CONTROL 4
+#define PCI_PM_CONTROL_STATE 3u /* 0: D0, 3: D3hot */
 /* PCIe Device Control 2 */
 #define PCI_DEVICE_CONTROL_2 0xC8
 #define PCI_DEVICE_CONTROL_2_TIMEOUT FIELD(3, 0) /* completion time-out, by range */

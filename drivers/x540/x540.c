@@ -21,6 +21,7 @@ enum {
     QUEUES = 128,
     ENABLE_LEAST_MS = 50,
     CTRL_LIMIT_US = 1000,
+    POWER_UP_US = 10000,
     MASTER_LIMIT_US = 80000,  /* 800 polls, 100 us apart */
     LOOPBACK_FLUSH_US = 3000, /* the flush of a card with requests that never completed */
     BUFFERS_CLEAR_US = 20,
@@ -431,6 +432,21 @@ static const struct port_ops x540_ops = {
     .quiet = quiet,
 };
 
+/* A function in D3hot answers nothing but configuration accesses. On the way to D0 it is reset as by
+ * CTRL.RST, and its BARs stay (X550 5.2.4.3, 9.2.3.1.4). */
+static void power_up(const struct pci_dev *pci, const struct port *port)
+{
+    uint32_t at = pci_capability(pci, PCI_CAP_PM);
+    uint16_t control = at ? pci_read16(pci, at + PCI_PM_CONTROL) : 0;
+
+    if (!(control & PCI_PM_CONTROL_STATE))
+        return;
+    log_info("x540 p%u: power state D%u (PMCSR 0x%04x): set to D0", port->index,
+             control & PCI_PM_CONTROL_STATE, control);
+    pci_write16(pci, at + PCI_PM_CONTROL, (uint16_t)(control & ~PCI_PM_CONTROL_STATE));
+    tsc_wait_us(POWER_UP_US);
+}
+
 enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port)
 {
     uint64_t bytes = 0;
@@ -442,6 +458,7 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
     port->ops = &x540_ops;
     port->driver_state = card;
 
+    power_up(pci, port);
     enum err err = pci_map_bar(pci, BAR_REGISTERS, &card->regs, &bytes);
     if (err)
         return err;

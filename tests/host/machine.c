@@ -38,6 +38,8 @@ enum {
     LOG_MAX = 4096,
     LOG_BYTES = 256,
     MSIX_CAPABILITY = 0x70,
+    PM_CAPABILITY = 0x40,
+    PM_D3HOT = 3,
 };
 
 static struct piece {
@@ -191,6 +193,8 @@ uint64_t machine_read(uintptr_t address, uint32_t bytes)
     struct machine_card *card = card_at(address, &offset);
 
     machine_wait_ns(READ_NS);
+    if (card->pm_control == PM_D3HOT)
+        return UINT64_MAX >> (64 - 8 * bytes);
     if (offset >= MSIX_BAR)
         return ((uint32_t *)card->msix)[(offset - MSIX_BAR) / 4 % (X540_MSIX_VECTORS * 4)];
     return x540_read(card->model, offset, bytes);
@@ -430,6 +434,8 @@ uint16_t pci_read16(const struct pci_dev *dev, uint32_t offset)
         return dev->device_id;
     case PCI_COMMAND:
         return slot_of(dev)->command;
+    case PM_CAPABILITY + 4:
+        return slot_of(dev)->pm_control;
     case MSIX_CAPABILITY + 2:
         return (uint16_t)(slot_of(dev)->msix_control | (X540_MSIX_VECTORS - 1));
     case 0xAA: /* PCIe Device Status */
@@ -451,12 +457,14 @@ void pci_write16(const struct pci_dev *dev, uint32_t offset, uint16_t value)
         slot_of(dev)->msix_control = value & 0xC000;
         x540_set_msix_enabled(slot_of(dev)->model, value & BIT(15));
     }
+    if (offset == PM_CAPABILITY + 4)
+        slot_of(dev)->pm_control = value & PM_D3HOT;
 }
 
 uint32_t pci_capability(const struct pci_dev *dev, uint8_t id)
 {
     (void)dev;
-    return id == PCI_CAP_MSIX ? MSIX_CAPABILITY : 0;
+    return id == PCI_CAP_MSIX ? MSIX_CAPABILITY : id == PCI_CAP_PM ? PM_CAPABILITY : 0;
 }
 
 void pci_command(const struct pci_dev *dev, uint16_t set, uint16_t clear)

@@ -104,6 +104,18 @@ static void probe__left_by_a_dead_driver__comes_up(void **state)
     wait_for_link(&ports[0], true);
 }
 
+/* As Linux leaves it at power-off, with standby power on. */
+static void probe__card_in_d3hot__is_woken(void **state)
+{
+    (void)state;
+    machine_cards[machine_add_card(NULL)].pm_control = 3;
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 1);
+    assert_int_equal(machine_cards[0].pm_control, 0);
+    assert_non_null(machine_log_has("power state D3 (PMCSR 0x0003): set to D0"));
+    wait_for_link(&ports[0], true);
+}
+
 static uint32_t reg(uint32_t offset)
 {
     return (uint32_t)x540_read(machine_cards[0].model, offset, 4);
@@ -270,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup(probe__no_card__says_so, reset),
         cmocka_unit_test_setup(probe__card_after_a_reset_by_us__comes_up_again, reset),
         cmocka_unit_test_setup(probe__left_by_a_dead_driver__comes_up, reset),
+        cmocka_unit_test_setup(probe__card_in_d3hot__is_woken, reset),
         cmocka_unit_test_setup(probe__mac_left_odd_by_another_driver__is_put_right, reset),
         cmocka_unit_test_setup(set_queues__whole_table__is_written, reset),
         cmocka_unit_test_setup(probe__reserved_on_the_x550__is_not_written, reset),
