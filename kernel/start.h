@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The calls upward: what kmain asks of the layers above, in this order, once the machine is up
- * (traps, memory, ACPI, time, PCI, VT-d, cores); and what the end of it all asks. Declared here, implemented in
- * drivers/ and net/, so that no lower file includes a higher one. Read next: kernel/main.c.
+ * (traps, memory, ACPI, time, PCI, VT-d, cores); what the machine's end asks, and what a panic asks.
+ * Declared here, implemented in drivers/ and net/, so that no lower file includes a higher one. Read
+ * next: kernel/main.c.
  */
 #ifndef KERNEL_START_H
 #define KERNEL_START_H

@@ -12,12 +12,12 @@
 #include "kernel/memory.h"
 #include "kernel/str.h"
 #include "net/netif.h"
+#include "net/spread.h"
 
 enum {
     HEAD_BYTES = 16,            /* a head word's own 16-byte cell */
     STUCK_NS = 1000000000,      /* an output with a link that moves nothing for so long is stuck */
     LATE_NS = 50000000,         /* the same for a card whose head words are known to be late */
-    SPREAD_FRAMES = 10000,      /* on queue 0 and on no other: time to ask whether RSS works */
     COUNTERS_NS = 1000000000,   /* between two collections of the cards' counters */
 };
 
@@ -802,71 +802,6 @@ static void follow_queue(struct moved *m, const struct output *o, uint64_t now_n
     }
 }
 
-/* What the hash is made of, addresses and ports, in one number that does not change as source and
- * destination change places: the exclusive or of their 16-bit words. 0: not TCP or UDP over IPv4. */
-static uint32_t flow_of(const volatile uint8_t *frame)
-{
-    const volatile uint8_t *ip = frame + 14;
-    uint32_t flow = 0;
-
-    if (frame[12] != 0x08 || frame[13] != 0 || ip[0] != 0x45 || (ip[9] != 6 && ip[9] != 17) ||
-        (ip[6] & 0x3F) != 0 || ip[7] != 0)
-        return 0;
-    for (unsigned i = 12; i < 24; i += 2)
-        flow ^= (uint32_t)ip[i] << 8 | ip[i + 1];
-    return flow | BIT(16);
-}
-
-/* Are there frames of many flows among those that lie in the lane's slots? They may change meanwhile;
- * it is a guess, to be made seldom. */
-static bool has_many_flows(const struct lane *lane)
-{
-    enum { MANY = 16 }; /* all on queue 0 of two by chance: once in 65,536 times */
-    uint32_t flows[MANY];
-    unsigned n = 0;
-
-    for (uint32_t i = 0; i < LANE_SLOTS && n < MANY; i++) {
-        uint32_t flow = flow_of(lane->frames + (size_t)i * SLOT_BYTES);
-        bool is_new = flow != 0;
-
-        for (unsigned k = 0; k < n; k++)
-            is_new &= flows[k] != flow;
-        if (is_new)
-            flows[n++] = flow;
-    }
-    return n == MANY;
-}
-
-/* The self-check of RSS-LEGACY: many frames of many flows, and all on queue 0 of several. */
-static void check_spread(struct port *port)
-{
-    const struct lane *first = NULL;
-
-    if (port->spreads || lanes_cores == 1)
-        return;
-    for (unsigned i = 0; i < lanes_n; i++) {
-        const struct lane *lane = &lanes[i];
-        uint64_t received = lane->received_before + lane->next;
-
-        if (lane->in != port)
-            continue;
-        if (lane->core == 0)
-            first = lane;
-        else if (received != 0)
-            port->spreads = true;
-    }
-    if (port->spreads || !first ||
-        first->received_before + first->next - port->spread_after < SPREAD_FRAMES)
-        return;
-    port->spread_after = first->received_before + first->next;
-    if (!has_many_flows(first))
-        return;
-    port->spreads = true; /* said once */
-    log_warn("port%u: all of %lu frames came in by receive queue 0 of %u, and their flows differ: RSS "
-             "does not spread them (RSS-LEGACY in drivers/x540/README.md)",
-             port->index, port->spread_after, lanes_cores);
-}
-
 void lanes_service(uint64_t now_ns)
 {
     static uint64_t counters_ns;
@@ -879,7 +814,7 @@ void lanes_service(uint64_t now_ns)
         if (is_time_to_count)
             ports[i].ops->poll_counters(&ports[i]);
         follow_port(&ports[i]);
-        check_spread(&ports[i]);
+        spread_check(&ports[i]);
     }
     for (unsigned i = 0; i < lanes_n; i++) {
         const struct lane *lane = &lanes[i];

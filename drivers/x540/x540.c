@@ -340,7 +340,8 @@ static void packet_buffer(struct x540 *card)
     mmio_write32(card->regs, FCCFG, 0);
 }
 
-/* Tables that a reset leaves as they are or undefined (X550 4.2.3, 8.2.2.8). Entry 0 of RAL/RAH is the card's own address. */
+/* Tables that a reset leaves as they are or undefined (X550 4.2.3, 8.2.2.8). Entry 0 of RAL/RAH is
+ * the card's own address. */
 static void clear_tables(struct x540 *card)
 {
     mmio_t regs = card->regs;

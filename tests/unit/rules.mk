@@ -16,7 +16,7 @@ ROUTER := net/route.c net/route_text.c net/hops.c net/router.c net/router_setup.
 # What app=generate and app=sink have besides, without their commands.
 GENERATOR := net/generator.c net/receiver.c net/trial.c net/probe.c net/measure.c
 # A core's loop, without applications.
-LOOP := net/lane.c net/run.c net/capture.c net/bpf.c
+LOOP := net/lane.c net/spread.c net/run.c net/capture.c net/bpf.c
 
 HOST_WARN := -Wall -Wextra -Werror
 HOST_INC := -Itests/host -I.
