@@ -768,7 +768,8 @@ struct output {
 
 /* The head word has not moved: ask the card. Where it has finished more than it tells, the head word
  * is set to that, and the owner core takes it up as if the card had written it. If the card writes it
- * meanwhile, that stands. false: it has not, or the word said so already, at a time when it was a lie. */
+ * meanwhile, that stands. false: the card has finished nothing, or the word said so already, at a time
+ * when it could not be true. */
 static bool take_late_head(const struct output *o)
 {
     uint32_t word = dma_load32(o->head), index = o->port->ops->tx_head(o->port, o->queue);
