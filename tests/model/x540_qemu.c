@@ -10,13 +10,14 @@
  * file that includes QEMU's headers, which is why it carries QEMU's licence. The words of evil,
  * damage, complaints and truth are x540_text.c's.
  *
- * Properties: netdev, mac, model (at2 at1 82599 x550), link-ms reset-us enable-us (the core's
- * times), lan-id, pad (even frames without a whole Ethernet header arrive padded to 60, as by a
+ * Properties: netdev, mac, bootindex, model (at2 at1 82599 x550), link-ms reset-us enable-us (the
+ * core's times), lan-id, pad (even frames without a whole Ethernet header arrive padded to 60, as by a
  * sender's MAC; off: the core counts them as too short; on), backpressure (a frame that finds no
  * room waits in QEMU, as if the sender were paused, instead of being lost; on). At run time, by
  * qom-set: evil "name:arg" (several joined by +; "none" ends all) and damage "crc:n", "symbol:n" or
- * "length:n" (the next n frames arrive damaged); by qom-get: complaints (a JSON array) and truth (a
- * JSON object).
+ * "length:n" (the next n frames arrive damaged); by qom-get: complaints (a JSON array), truth and
+ * registers (JSON objects; registers: name -> value as the register file holds it, nothing is read
+ * through the card).
  *
  * Built by qemu_build.py, which also says how QEMU's headers are had. QEMU 7.2 and 10.0 and later.
  */
@@ -42,6 +43,11 @@
 #endif
 #include "migration/vmstate.h"
 #include "net/net.h"
+#if QEMU_VERSION_MAJOR >= 10
+#include "system/system.h"
+#else
+#include "sysemu/sysemu.h"
+#endif
 
 #include "x540_core.h"
 #include "x540_text.h"
@@ -730,7 +736,21 @@ static char *x540_get_truth(Object *obj, Error **errp)
     return g_strdup_printf("{%s,\"oversize_before_card\":%" PRIu64 "}", card, s->oversize);
 }
 
+static char *x540_get_registers(Object *obj, Error **errp)
+{
+    X540State *s = X540(obj);
+
+    return s->card ? x540_printed(s, x540_print_registers) : g_strdup("null");
+}
+
 /* ---- The type, and the plugin that registers it ---- */
+
+static void x540_instance_init(Object *obj)
+{
+    X540State *s = X540(obj);
+
+    device_add_bootindex_property(obj, &s->conf.bootindex, "bootindex", "/ethernet-phy@0", DEVICE(obj));
+}
 
 static PROPERTY_CONST Property x540_properties[] = {
     DEFINE_NIC_PROPERTIES(X540State, conf),
@@ -773,6 +793,7 @@ static void x540_class_init(ObjectClass *class, CLASS_CONST void *data)
     object_class_property_add_str(class, "damage", x540_get_damage, x540_set_damage);
     object_class_property_add_str(class, "complaints", x540_get_complaints, x540_set_complaints);
     object_class_property_add_str(class, "truth", x540_get_truth, NULL);
+    object_class_property_add_str(class, "registers", x540_get_registers, NULL);
 }
 
 static CLASS_CONST InterfaceInfo x540_interfaces[] = {{INTERFACE_PCIE_DEVICE}, {}};
@@ -781,6 +802,7 @@ static const TypeInfo x540_type = {
     .name = TYPE_X540,
     .parent = TYPE_PCI_DEVICE,
     .instance_size = sizeof(X540State),
+    .instance_init = x540_instance_init,
     .class_init = x540_class_init,
     .interfaces = x540_interfaces,
 };

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "x540_internal.h"
+
 static const char *const evil_names[X540_EVIL_COUNT] = {
     [X540_EVIL_RX_LENGTH] = "rx-length",
     [X540_EVIL_RX_NO_EOP] = "rx-no-eop",
@@ -156,4 +158,71 @@ void x540_print_truth(const struct x540 *card, FILE *out)
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         fprintf(out, "\"%s\":%" PRIu64 ",", numbers[i].name, numbers[i].value);
     fprintf(out, "\"link_is_up\":%s", x540_link_is_up(card) ? "true" : "false");
+}
+
+/* The value of a register without the effects of a read; false: no value of it is kept, because the
+ * card composes it at each read (status, semaphores, counters) or because it is write-only. */
+static bool kept(const struct x540 *card, const struct x540_register *row, uint32_t offset,
+                 uint32_t *value)
+{
+    const uint32_t word = offset & 4 ? 32 : 0; /* of the _EX pairs */
+
+    *value = REG(card, offset);
+    switch (row->behaviour) {
+    case B_STATUS:
+    case B_FRTIMER:
+    case B_EEC:
+    case B_SWSM:
+    case B_SWFW_SYNC:
+    case B_MSRWD:
+    case B_LINKS:
+    case B_EICR:
+    case B_EICS:
+    case B_EICS_EX:
+    case B_EIMC:
+    case B_EIMC_EX:
+    case B_PER_TXQ:
+    case B_STAT:
+    case B_STAT_LOW:
+    case B_STAT_HIGH:
+        return false;
+    case B_EIMS:
+        *value = card->other_mask | (uint32_t)(card->vector_mask & 0xFFFF);
+        break;
+    case B_EIAM:
+        *value = card->other_automask | (uint32_t)(card->vector_automask & 0xFFFF);
+        break;
+    case B_EIMS_EX:
+        *value = (uint32_t)(card->vector_mask >> word);
+        break;
+    case B_EIAM_EX:
+        *value = (uint32_t)(card->vector_automask >> word);
+        break;
+    case B_RDH:
+        *value = card->rxq[rx_queue_of(offset)].ring.head;
+        break;
+    case B_TDH:
+        *value = card->txq[tx_queue_of(offset)].ring.head;
+        break;
+    }
+    return true;
+}
+
+void x540_print_registers(const struct x540 *card, FILE *out)
+{
+    const char *before = "{";
+    uint32_t rows, value;
+    const struct x540_register *row = x540_registers(&rows);
+    char name[32];
+
+    for (uint32_t r = 0; r < rows; r++, row++)
+        for (uint32_t i = 0; i < row->count; i++) {
+            uint32_t offset = row->offset + i * row->stride;
+
+            if (!kept(card, row, offset, &value))
+                continue;
+            fprintf(out, "%s\"%s\":%" PRIu32, before, x540_register_name(card, offset, name), value);
+            before = ",";
+        }
+    fputc('}', out);
 }

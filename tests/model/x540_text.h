@@ -22,5 +22,9 @@ const char *x540_damage_name(enum x540_damage how);
 void x540_print_complaints(const struct x540 *card, FILE *out);
 /* The true numbers of a card, and whether its link is up, as members of an object in JSON. */
 void x540_print_truth(const struct x540 *card, FILE *out);
+/* What each register holds, as an object in JSON: "CTRL", "RXDCTL[3]", … with their values as
+ * numbers. Nothing of the card changes by it. Left out is what a card composes at a read: STATUS,
+ * LINKS, causes, semaphores, counters. */
+void x540_print_registers(const struct x540 *card, FILE *out);
 
 #endif

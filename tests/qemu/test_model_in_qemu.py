@@ -6,8 +6,10 @@ Covered: identity, BARs and capabilities of each model; frames out and in throug
 messages, held back while masked; DMA that memory, bus mastering or the IOMMU refuses; rings in the
 card's own registers; accesses of every size and place; tails beyond the ring; reset of the
 function, of the machine and by unplugging; the cable; back-pressure; short and damaged frames; evil
-mode by QMP; wild register writes while frames come.
+mode by QMP; the register file by QMP; the place in the boot order; wild register writes while frames
+come.
 """
+import json
 import random
 import re
 import subprocess
@@ -361,6 +363,36 @@ def test_evil_is_set_and_ended_by_name(start):
     for text, why in (("nonsense", "nothing of this name"), ("rx-length:many", "is no number")):
         with pytest.raises(Failure, match=why):
             card.card("evil", text)
+
+
+def test_registers_are_shown_as_they_were_written(start):
+    card = start()
+    card.place()
+    open_receive(card)
+    card.write(0x00880, 0x00100001)  # EIMS: sets bits of the mask
+    registers = json.loads(card.card("registers"))
+    assert registers["RXDCTL[0]"] == card.read(RXDCTL) == ENABLE
+    assert registers["RDBAL[0]"] == RX_RING and registers["RXDCTL[1]"] == 0
+    assert registers["EIMS"] == 0x00100001 and registers["EIMS_EX[0]"] == 1
+    assert "GPRC" not in registers and "LINKS" not in registers
+
+
+def test_bootindex_puts_the_card_into_the_boot_order(start):
+    """As firmware sees it: in the file bootorder of QEMU's configuration interface."""
+    card = start(",bootindex=7")
+    assert card.card("bootindex") == 7
+
+    def configuration(key, length):
+        card("outw", 0x510, key)
+        return bytes(int(card("inb", 0x511), 16) for _ in range(length))
+
+    count = int.from_bytes(configuration(0x19, 4), "big")
+    directory = configuration(0x19, 4 + 64 * count)[4:]
+    rows = [directory[64 * i:64 * i + 64] for i in range(count)]
+    files = {row[8:].rstrip(b"\0"): row for row in rows}
+    row = files[b"bootorder"]
+    order = configuration(int.from_bytes(row[4:6], "big"), int.from_bytes(row[:4], "big"))
+    assert re.fullmatch(rb"/pci@i0cf8/ethernet@5/ethernet-phy@0\0", order), order
 
 
 def test_complaints_can_be_forgotten(start):
