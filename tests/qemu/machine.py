@@ -389,6 +389,19 @@ class Machine:
     def truth(self, port):
         return json.loads(self.card(port, "truth"))
 
+    def registers(self, port):
+        """{"CTRL": value, "RXDCTL[3]": …} as the model holds them; nothing is read through the card."""
+        return json.loads(self.card(port, "registers"))
+
+    def config(self, port, offset):
+        """A dword of the configuration space of a port on bus 0, read through the chipset's ports CF8h and
+        CFCh: for a machine that uses them no more."""
+        devices = [device for bus in self.qmp("query-pci") for device in bus["devices"]]
+        slot = next(device["slot"] for device in devices if device["qdev_id"] == f"port{port}")
+        self.qmp("human-monitor-command", command_line=f"o /w 0xcf8 {0x80000000 | slot << 11 | offset:#x}")
+        text = self.qmp("human-monitor-command", command_line="i /wx 0xcfc")
+        return int(re.search(r"= (0x[0-9a-f]+)", text)[1], 16)
+
     def settled_truth(self, port, timeout_s=PATIENCE_S):
         """The same when no frame waits in the card's packet buffer: hosts say something of their own
         now and then, so one may have come a moment ago."""

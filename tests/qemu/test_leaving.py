@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How the cards are left when the machine ends. Covered: poweroff and reboot typed at the console, with
+frames under way: every card is quiet (receive and all queues off, interrupts masked, DRV_LOAD and bus
+mastering 0), and the reset finds nothing running; a panic, however it ends, takes bus mastering from
+every card. QEMU stops there instead of ending (-no-shutdown), so that the cards can be looked at.
+"""
+import pytest
+
+from machine import Wire, wait_until
+
+COMMAND, COMMAND_MASTER = 4, 1 << 2
+RXEN, QUEUE_ENABLE, DRV_LOAD = 1 << 0, 1 << 25, 1 << 28
+FRAME = bytes(range(60))
+MACHINE_CHECK = "mce 0 3 0xa400000000000145 5 0x12345000 0"
+
+
+def still_on(machine, port):
+    """What of a card is not off, by name."""
+    registers = machine.registers(port)
+    found = {name: value for name, value in registers.items()
+             if name.startswith(("RXDCTL", "TXDCTL")) and value & QUEUE_ENABLE
+             or name.startswith("EIMS") and value}
+    for name, bits in (("RXCTRL", RXEN), ("CTRL_EXT", DRV_LOAD)):
+        if registers[name] & bits:
+            found[name] = registers[name]
+    return found
+
+
+def is_master(machine, port):
+    return bool(machine.config(port, COMMAND) & COMMAND_MASTER)
+
+
+def wait_stopped(machine):
+    wait_until(lambda: machine.qmp("query-status")["status"], lambda status: status == "shutdown",
+               "QEMU stops where the machine ended")
+
+
+@pytest.mark.parametrize("cores", [1, 4])
+@pytest.mark.parametrize("command", ["poweroff", "reboot"])
+def test_leaving_by_a_command_leaves_every_card_quiet(boot, command, cores):
+    machine = boot("app=forward", [Wire(), Wire(), None], links=False, cores=cores, extra=["-no-shutdown"])
+    for port in (0, 1):
+        machine.wait_link(port, True)
+    assert all({"RXCTRL", "CTRL_EXT", "RXDCTL[0]", "TXDCTL[0]"} <= still_on(machine, port).keys()
+               for port in range(2)), "looked at the wrong bits"
+    machine.wires[0].send(*[FRAME] * 100)
+    machine.wires[1].receive(100)
+    machine.wires[0].send(*[FRAME] * 100)
+    machine.send(f"{command}\r")
+    wait_stopped(machine)
+    assert [still_on(machine, port) for port in range(3)] == [{}] * 3
+    assert [is_master(machine, port) for port in range(3)] == [False] * 3
+
+
+@pytest.mark.parametrize("how", ["command", "outside"])
+def test_a_reset_finds_no_card_running_unless_it_comes_from_outside(boot, how):
+    """By the model's rule left-running, which is looked at when the machine resets its cards."""
+    machine = boot("app=forward", extra=["-action", "reboot=reset"])
+    if how == "command":
+        machine.send("reboot\r")
+    else:
+        machine.qmp("system_reset")
+    machine.expect(r"\btraps\b")  # the first line that the next start writes
+    assert ("rule left-running" in machine.errors()) == (how == "outside")
+
+
+@pytest.mark.parametrize("end,said", [("exit", r"no isa-debug-exit device"), ("halt", r"^halted"),
+                                      ("reboot", r"^panic=reboot")])
+def test_a_panic_takes_bus_mastering_from_every_card(boot, end, said):
+    """The one thing that a panic can do to a card without waiting for it."""
+    machine = boot(f"app=forward panic={end}", extra=["-no-shutdown"])
+    machine.wires[0].send(FRAME)
+    machine.wires[1].receive()
+    machine.qmp("human-monitor-command", command_line=MACHINE_CHECK)
+    machine.expect(said)
+    if end == "reboot":
+        wait_stopped(machine)
+    assert [is_master(machine, port) for port in range(2)] == [False] * 2
