@@ -51,8 +51,8 @@ class Line(NamedTuple):
 
 
 def compared(text):
-    """{(name, index): value} of all registers that are compared; index 0 where there is one only. text:
-    the property of the model."""
+    """{(name, index): value} of all registers that are compared; index 0 where there is one only, 0 for
+    what a register holds without a meaning. text: the property of the model."""
     found, names = {}, set()
     for word, value in json.loads(text).items():
         name, index = re.fullmatch(r"(\w+?)(?:\[(\d+)\])?", word).groups()
@@ -65,6 +65,12 @@ def compared(text):
         if name not in _LEFT_OUT:
             found[name, at] = value
     assert _LEFT_OUT <= names, f"left out, but not in the model: {_LEFT_OUT - names}"
+    has_rss = found["MRQC", 0] & 0xF
+    for (name, at), value in found.items():
+        if name in ("IVAR", "IVAR_MISC"):  # four vectors with a bit each that says whether it counts
+            found[name, at] = sum(value & 0xFF << i for i in (0, 8, 16, 24) if value >> i & 0x80)
+        elif name == "RETA" and not has_rss:
+            found[name, at] = 0
     return found
 
 

@@ -29,10 +29,10 @@ def test_linux_leaves_the_card_without_complaint_or_alarm(linux):
 @pytest.mark.parametrize("cores", state.CORES)
 def test_each_difference_from_linux_has_a_reason(boot, linux, cores):
     ours = state.ferrule_registers(boot, cores)
-    found = {line[1:4] for line in state.differences(ours, linux[0][cores], cores)}
-    lines = [line for line in state.table() if cores in line.cores]
-    stated = {line[1:4] for line in lines}
-    assert found and found - stated == set(), "differences without a line"
-    assert stated - found == set(), "lines without a difference"
-    unclear = [line for line in lines if not line.why or line.why.startswith("?")]
-    assert unclear == [], "lines without a reason"
+    found = {line[1:4]: line for line in state.differences(ours, linux[0][cores], cores)}
+    stated = {line[1:4]: line for line in state.table() if cores in line.cores}
+    assert found, "nothing differs: what was compared?"
+    wrong = [f"no line: {line}" for what, line in found.items() if what not in stated] + \
+        [f"no difference: {line}" for what, line in stated.items() if what not in found] + \
+        [f"no reason: {line}" for line in stated.values() if not line.why or line.why.startswith("?")]
+    assert wrong == [], "\n".join(wrong)
