@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The model's thin path, driven by hand. Covers: bring-up by the facts without a complaint; legacy
  * receive (length, DD, EOP, q0 untouched, padding, wrap); legacy transmit (DD, head write-back,
- * zero length, padding); a wire that refuses; a link that is down; the ring shared by Rx and Tx.
+ * zero length, padding); a wire that refuses; a link that is down; the ring shared by Rx and Tx; the
+ * order of TinyNF, which gives transmit queue 0 its ring before DMATXCTL.TE, with and without the write
+ * of ENABLE behind it.
  */
 /* links: $(MODEL) */
 #include "tests/unit/model_bench.h"
@@ -176,12 +178,33 @@ static void tx__link_down__stays_in_the_ring_until_it_is_up(void **state)
     bench_free(p.b);
 }
 
-/* The lane: one ring in memory, given to an Rx and to a Tx queue at the same base. */
+/* One ring in memory, given to an Rx and to a Tx queue at the same base: frames through it in turn. */
+static void forward_in_place(struct bench *b, const struct ring *rx, const struct ring *tx)
+{
+    uint8_t frame[100];
+
+    for (uint32_t i = 0; i < 300; i++) {
+        uint32_t slot = i % 64;
+        uint64_t q1;
+
+        make_frame(frame, 100, (uint8_t)i);
+        x540_frame_in(b->card, frame, 100);
+        q1 = get64(b, rx->base + 16 * slot + 8);
+        assert_int_equal(q1 >> 32 & 3, 3);
+        put64(b, rx->base + 16 * slot + 8, (q1 & 0xFFFF) | TX_USUAL);
+        wr(b, TDT(0), (slot + 1) % 64);
+        assert_int_equal(get32(b, tx->head_at), (slot + 1) % 64);
+        wr(b, RDT(0), slot);
+        assert_int_equal(b->frames, 1);
+        assert_memory_equal(b->wire[0].bytes, frame, 100);
+        b->frames = 0;
+    }
+}
+
 static void shared_ring__rx_then_tx__sends_what_came(void **state)
 {
     struct bench *b = bench_new(NULL);
     struct ring rx, tx;
-    uint8_t frame[100];
 
     (void)state;
     reset_card(b);
@@ -194,24 +217,49 @@ static void shared_ring__rx_then_tx__sends_what_came(void **state)
     await(b, TXDCTL(0), TXDCTL_ENABLE, TXDCTL_ENABLE);
     open_receive(b);
     link_up(b);
-    for (uint32_t i = 0; i < 300; i++) {
-        uint32_t slot = i % 64;
-        uint64_t q1;
-
-        make_frame(frame, 100, (uint8_t)i);
-        x540_frame_in(b->card, frame, 100);
-        q1 = get64(b, rx.base + 16 * slot + 8);
-        assert_int_equal(q1 >> 32 & 3, 3);
-        put64(b, rx.base + 16 * slot + 8, (q1 & 0xFFFF) | TX_USUAL);
-        wr(b, TDT(0), (slot + 1) % 64);
-        assert_int_equal(get32(b, tx.head_at), (slot + 1) % 64);
-        wr(b, RDT(0), slot);
-        assert_int_equal(b->frames, 1);
-        assert_memory_equal(b->wire[0].bytes, frame, 100);
-        b->frames = 0;
-    }
+    forward_in_place(b, &rx, &tx);
     expect_no_complaint(b);
     bench_free(b);
+}
+
+/* As TinyNF, which runs on 82599 cards: receive first, then the ring of transmit queue 0, its thresholds
+ * and head write-back, then TE, then ENABLE. */
+static void ring_before_te(bool enable_written)
+{
+    struct bench *b = bench_new(NULL);
+    struct ring rx, tx;
+
+    reset_card(b);
+    init_card(b);
+    clear(b, DMATXCTL, DMATXCTL_TE); /* the steps above have set it, with the queue off */
+    rx = rx_ring(b, 0, 64, LEGACY);
+    open_receive(b);
+    tx = rx;
+    tx.head_at = bench_alloc(b, 64);
+    tx_ring_registers(b, &tx, true);
+    wr(b, TXDCTL(0), 60 | 4u << 8); /* TinyNF's PTHRESH and HTHRESH */
+    assert_int_equal(rd(b, TXDCTL(0)) & TXDCTL_ENABLE, 0);
+    set(b, DMATXCTL, DMATXCTL_TE);
+    if (enable_written)
+        set(b, TXDCTL(0), TXDCTL_ENABLE);
+    await(b, TXDCTL(0), TXDCTL_ENABLE, TXDCTL_ENABLE);
+    link_up(b);
+    forward_in_place(b, &rx, &tx);
+    assert_null(complaint(b, "ring-changed-while-enabled"));
+    assert_null(complaint(b, "dmatxctl-te-first"));
+    bench_free(b);
+}
+
+static void ring_before_te__then_enable__sends_what_came(void **state)
+{
+    (void)state;
+    ring_before_te(true);
+}
+
+static void ring_before_te__te_alone__sends_what_came(void **state)
+{
+    (void)state;
+    ring_before_te(false);
 }
 
 int main(void)
@@ -228,6 +276,8 @@ int main(void)
         cmocka_unit_test(tx__wire_refuses__frame_is_kept_and_sent_later),
         cmocka_unit_test(tx__link_down__stays_in_the_ring_until_it_is_up),
         cmocka_unit_test(shared_ring__rx_then_tx__sends_what_came),
+        cmocka_unit_test(ring_before_te__then_enable__sends_what_came),
+        cmocka_unit_test(ring_before_te__te_alone__sends_what_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
