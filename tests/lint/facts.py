@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Citations of facts about the card lead somewhere: a section that a rule, a register row or a comment
 of the model cites is a heading of tests/model/FACTS.md, which names each register of the model's table
-in the section that its row gives."""
+in the section that its row gives; drivers/x540/regs.h gives each register its section of the X550
+datasheet, or says that there is none, and each field its kind of access."""
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ import tap  # noqa: E402
 FACTS = "tests/model/FACTS.md"
 RULES, PAGE = "tests/model/x540_rules.h", "tests/model/README.md"
 TABLE = "tests/model/x540_regs.c"
+DRIVER = "drivers/x540/regs.h"
 # A datasheet's own number, "X550 8.2.2.9.5", needs no heading.
 NAMED = re.compile(r"FACTS\.md, sections? (\d+(?:\.\d+)*)")
 CITED = re.compile(r"(?<!X550 )(?:\b[Ff]acts, (?:section )?|\b[Ss]ections? )(\d+(?:\.\d+)*)")
@@ -71,6 +73,27 @@ def rows():
         r'^ *\{"(\w+)",[^{}]*?,\s*(\d+),\s*B_\w+', text, re.M)]
 
 
+def in_driver():
+    """What is wrong with the driver's list of registers, and how many there are."""
+    wrong, n, comment = [], 0, ""
+    for i, line in enumerate(tap.read(DRIVER).splitlines(), 1):
+        define = re.match(r"#define (\w+)(?:\(n\))?\s+(.*)", line)
+        if not define:
+            comment = comment + " " + line if comment and not comment.endswith("*/") else line
+            continue
+        name, value = define[1], define[2]
+        code = value.split("/*")[0]
+        if re.match(r"FIELD\(", code):
+            if not re.search(r"/\* (RO|RW|RWS|RC|SC|WO|W1C)\b", value):
+                wrong.append(f"{DRIVER}:{i}: {name} does not say RO, RW, RWS, RC, SC, WO or W1C")
+        elif re.search(r"\b0x[0-9A-Fa-f]{5}\b|\b[RT]XQ\(n\)", code):
+            n += 1
+            if not re.search(r"X550 \d+(\.\d+)+\b|no X550 section", comment):
+                wrong.append(f"{DRIVER}:{i}: {name}: the comment above has no section of the X550")
+            comment = ""
+    return wrong, n
+
+
 def main():
     report = tap.Report()
     facts = sections()
@@ -95,6 +118,9 @@ def main():
              for head in re.findall(r"^#+ (.*)", tap.read(FACTS), re.M)}
     report.check(f"links inside {FACTS} lead to its headings",
                  sorted(set(re.findall(r"\]\(#([^)]+)\)", tap.read(FACTS))) - slugs))
+    wrong, n = in_driver()
+    report.check("every register of the driver has its X550 section, every field its access",
+                 wrong or ([] if n > 100 else [f"only {n} registers found"]))
     report.end()
 
 
