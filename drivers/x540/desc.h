@@ -10,7 +10,7 @@
 #include "arch/types.h"
 
 /* X550 7.1.5.1  Receive, as the card writes it back. Bits 31..16 (fragment checksum), VP (35) and
- * PIF (39) are set too, and are not looked at. */
+ * PIF (39) may be set too, and are not looked at. */
 #define RX_LENGTH 0xFFFFull      /* bytes without CRC */
 #define RX_DD BIT64(32)          /* done */
 #define RX_EOP BIT64(33)         /* the frame ends here */
