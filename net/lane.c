@@ -403,10 +403,9 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
     lane->ring = lane->ring_buf.va;
     lane->frames = lane->frames_buf.va;
     struct port *stuck = lane_start(lane);
-    if (!stuck)
-        return OK;
-    give_up(stuck);
-    return ERR_TIMEOUT;
+    if (stuck)
+        give_up(stuck);
+    return stuck == in ? ERR_TIMEOUT : OK; /* without its output it drains, from the next look on */
 }
 
 /* ---- Side queues and feeds ---- */

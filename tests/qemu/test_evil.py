@@ -185,7 +185,7 @@ def test_a_card_whose_firmware_or_phy_is_dead_costs_a_line_and_forwards(boot, ev
     ("all-ones", "STATUS reads 0xffffffff: the card does not answer"),
     ("reset-stuck", "CTRL.RST (0x00000) reads 0x"),
     ("master-stuck", "STATUS.GIO (0x00008) reads 0x"),
-    ("enable-stuck", "RXDCTL.ENABLE (0x01028) reads 0x"),
+    ("enable-stuck", "TXDCTL.ENABLE (0x06028) reads 0x"),
     ("eerd-stuck", "EERD.DONE (0x10014) reads 0x"),
     ("dmaidone-stuck", "RDRXCTL.DMAIDONE (0x02f00) reads 0x"),
     ("eec-stuck", "EEC.ARD (0x10010) reads 0x"),

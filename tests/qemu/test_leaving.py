@@ -2,7 +2,8 @@
 """How the cards are left when the machine ends. Covered: poweroff and reboot typed at the console, with
 frames under way: every card is quiet (receive and all queues off, interrupts masked, DRV_LOAD and bus
 mastering 0), and the reset finds nothing running; a panic, however it ends, takes bus mastering from
-every card. QEMU stops there instead of ending (-no-shutdown), so that the cards can be looked at.
+every card; a port taken out of service drops its link, unless its management controller forbids that.
+QEMU stops there instead of ending (-no-shutdown), so that the cards can be looked at.
 """
 import pytest
 
@@ -76,3 +77,23 @@ def test_a_panic_takes_bus_mastering_from_every_card(boot, end, said):
     if end == "reboot":
         wait_stopped(machine)
     assert [is_master(machine, port) for port in range(2)] == [False] * 2
+
+
+def test_a_port_out_of_service_has_no_link(boot):
+    machine = boot("app=forward")
+    machine.run("set port 1 down")
+    machine.expect("port1: link down")
+    machine.run("set port 1 up")
+    machine.expect("port1: link up")
+    machine.wires[0].send(bytes(100))
+    machine.wires[1].receive(1)
+    assert machine.poweroff() == 0
+
+
+def test_a_link_under_veto_stays_up_with_a_line(boot):
+    machine = boot("app=forward")
+    machine.card(1, "evil", "veto:1")
+    machine.run("set port 1 down")
+    assert "port1: link stays up: its management controller forbids to drop it" in machine.console_text
+    machine.run("set port 1 up")
+    assert machine.poweroff() == 0
