@@ -421,6 +421,37 @@ static void head__never_written__is_taken_from_the_card(void **state)
     assert_clean();
 }
 
+static uint32_t consume(struct lane *lane, uint8_t *frame, uint32_t length)
+{
+    (void)frame, (void)length;
+    lane->count.consumed++;
+    return 0;
+}
+
+/* A router that is sent nothing but what is for itself: null descriptors with RS alone, of which the
+ * documents disagree whether they move the head word. */
+static void null_descriptors__report_nothing__no_reset(void **state)
+{
+    (void)state;
+    x540_set_evil(machine_cards[1].model, X540_EVIL_NULL_RS_SILENT, 1);
+    for (unsigned i = 0; i < 30; i++) {
+        struct lane *lane = &lanes[0];
+        feed(0);
+        assert_true(slot_is_done(lane->slot));
+        lane_aside(lane, lane->slot, dma_load64(&lane->slot->word) & RX_CHECKED, consume, 0);
+        lane->slot->word |= TX_RS;
+        lane->slot = &lane->ring[++lane->next & (LANE_SLOTS - 1)];
+        mmio_write32(lane->tdt, 0, (uint32_t)lane->next & (LANE_SLOTS - 1));
+        tick();
+        poll_until_idle();
+    }
+    assert_int_equal(ports[1].resets, 0);
+    assert_non_null(machine_log_has("head word late"));
+    assert_true((uint32_t)lanes[0].next - lanes[0].done < 15);
+    assert_balance();
+    assert_clean();
+}
+
 /* RDH and TDH are read-only by the documents: a card that keeps them over a stop of the queue. */
 static void queue__does_not_start_at_0__port_is_reset_and_goes_on(void **state)
 {
@@ -658,6 +689,7 @@ int main(void)
                                start),
         cmocka_unit_test_setup(output_sticks__with_a_link__is_reset_and_counted, start),
         cmocka_unit_test_setup(head__never_written__is_taken_from_the_card, start),
+        cmocka_unit_test_setup(null_descriptors__report_nothing__no_reset, start),
         cmocka_unit_test_setup(queue__does_not_start_at_0__port_is_reset_and_goes_on, start),
         cmocka_unit_test_setup(queue__never_starts__port_is_out_of_service_after_one_reset, start),
         cmocka_unit_test_setup_teardown(rss__all_flows_on_queue_0__is_told_once, start_two_cores,
