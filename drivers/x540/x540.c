@@ -137,13 +137,14 @@ static void wait_for_queues(struct x540 *card)
     for (uint32_t i = 0; i < 2 * QUEUES; i++) {
         bool is_rx = i >= QUEUES;
         uint32_t offset = is_rx ? RXDCTL(i - QUEUES) : TXDCTL(i);
+        uint32_t enable = is_rx ? RXDCTL_ENABLE : TXDCTL_ENABLE;
+        uint32_t value = mmio_read32(card->regs, offset);
+
+        if (!(value & enable) || value == 0xFFFFFFFFu)
+            continue;
         uint64_t now_ns = tsc_now_ns();
         uint32_t left_us = now_ns < end_ns ? (uint32_t)((end_ns - now_ns) / 1000) : 0;
-        uint32_t value = 0;
-
-        if (x540_poll(card, offset, is_rx ? RXDCTL_ENABLE : TXDCTL_ENABLE, 0, left_us, &value) ==
-                OK ||
-            value == 0xFFFFFFFFu)
+        if (x540_poll(card, offset, enable, 0, left_us, &value) == OK || value == 0xFFFFFFFFu)
             continue;
         log_warn("x540 p%u: %s[%u] (0x%05x) reads 0x%08x: queue still on after %u us",
                  card->port->index, is_rx ? "RXDCTL" : "TXDCTL", i % QUEUES, offset, value,

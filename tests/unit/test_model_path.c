@@ -222,8 +222,8 @@ static void shared_ring__rx_then_tx__sends_what_came(void **state)
     bench_free(b);
 }
 
-/* As TinyNF, which runs on 82599 cards: receive first, then the ring of transmit queue 0, its thresholds
- * and head write-back, then TE, then ENABLE. */
+/* As TinyNF, which runs on 82599 cards: receive first, then the ring of transmit queue 0, its
+ * thresholds and head write-back, then TE, then ENABLE. */
 static void ring_before_te(bool enable_written)
 {
     struct bench *b = bench_new(NULL);
