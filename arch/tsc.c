@@ -50,7 +50,7 @@
 /* A wait that is longer halts: what is shorter is over before the halt pays. */
 #define HALT_NS 50000u
 
-uint64_t entry_tsc; /* boot/entry.asm's, before the kernel was unpacked */
+uint64_t entry_tsc; /* by boot/entry.asm */
 static uint64_t hz = GUESS_HZ;
 static const char *source; /* NULL while hz is the guess */
 static mmio_t hpet;

@@ -1,9 +1,10 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; From the loader's 32-bit protected mode to long mode, where unpack.asm goes on.
+; From the loader's 32-bit protected mode to long mode, and to the kernel's first instruction in the
+; higher half.
 ;
 ; In:  eax = multiboot2's magic number or anything (PVH), ebx = physical address of the boot
 ;      information, paging off, flat segments, interrupts off.
-; Out: edi and esi hold what eax and ebx did, with first page tables that arch/paging.c soon replaces:
+; Out: rdi and rsi hold what eax and ebx did, with first page tables that arch/paging.c soon replaces:
 ;
 ;      0                    first 4 GiB of physical memory, because this file runs there
 ;      PHYSMAP_BASE         the same 4 GiB, where the boot information is read
@@ -11,7 +12,7 @@
 ;
 ; Checked on the way: that the CPU can run the image. If not, a line on COM1 and on the screen that a
 ; BIOS leaves, and a halt.
-; Read next: unpack.asm.
+; Read next: start.asm.
 
 %include "boot/cpu.inc"
 %include "boot/layout.inc"
@@ -33,9 +34,8 @@ LSR_THRE    equ 1 << 5
 extern stack_boot_top
 extern first_tables
 extern entry_tsc
-extern unpack
+extern kernel_start
 global entry32
-global refuse
 
 ; The first page tables, in the kernel's .bss, which the loader has zeroed.
 %define first_pml4      first_tables
@@ -107,8 +107,16 @@ entry32:
     mov eax, PHYS(first_pml4)
     enter_long_mode
     lgdt [first_gdt_register]
-    jmp 0x08:unpack
+    jmp 0x08:entry64
 
+bits 64
+entry64:
+    mov edi, edi                        ; upper halves are undefined after the mode switch
+    mov esi, esi
+    mov rax, kernel_start
+    jmp rax
+
+bits 32
 ; ebp = a line to print. Every wait is bounded.
 refuse:
     mov dx, COM1 + 3                    ; 115200 8N1: the loader may have left the line as at reset
@@ -154,7 +162,6 @@ first_gdt:
     dq 0
     dq 0x00AF9A000000FFFF               ; 08  64-bit code
     dq 0x00CF92000000FFFF               ; 10  data
-    dq 0x00CF9A000000FFFF               ; 18  32-bit code, for who has to refuse later
 first_gdt_end:
 first_gdt_register:
     dw first_gdt_end - first_gdt - 1

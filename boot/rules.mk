@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The image: build/ferrule.elf (what boots: the kernel packed behind the way to long mode),
-# build/ferrule.debug (the kernel as it lies in memory, with symbols and line numbers, for gdb),
-# build/ferrule.iso (GRUB on BIOS and UEFI), build/BOOTX64.EFI (ferrule.elf inside a UEFI program).
+# The image: build/ferrule.elf (with symbols and line numbers: what boots, and what gdb and nm read),
+# build/image/stripped.elf (the same without them), build/ferrule.iso (GRUB on BIOS and UEFI),
+# build/BOOTX64.EFI (stripped.elf inside a UEFI program).
 # Included by the top Makefile.
 
 IMAGE_CC      ?= gcc
@@ -13,40 +13,28 @@ IMAGE_OUT     := build/image
 
 # Every C and assembly file of the image's layers.
 IMAGE_C       := $(wildcard boot/*.c arch/*.c kernel/*.c drivers/*.c drivers/*/*.c net/*.c net/*/*.c)
-PACKED_ASM    := boot/multiboot2.asm boot/entry.asm boot/unpack.asm
-IMAGE_ASM     := $(filter-out $(PACKED_ASM),$(wildcard boot/*.asm arch/*.asm))
-PACKED_OBJ    := $(PACKED_ASM:%.asm=$(IMAGE_OUT)/%.asm.o)
+IMAGE_ASM     := $(wildcard boot/*.asm arch/*.asm)
 IMAGE_OBJ     := $(IMAGE_C:%.c=$(IMAGE_OUT)/%.o) $(IMAGE_ASM:%.asm=$(IMAGE_OUT)/%.asm.o) \
                  $(IMAGE_OUT)/font.asm.o
 
 # No SSE: the loops stay free of state that interrupts would have to save. No red zone: exceptions
-# use the same stack. The canary is a global variable, set before the first C function; it guards
-# whatever has an array of four bytes or more: -strong, which adds all whose locals have their address
-# taken, costs 3 KB.
+# use the same stack. The canary is a global variable, set before the first C function.
 IMAGE_CFLAGS  := -std=c11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
-                 -mpreferred-stack-boundary=3 -fno-jump-tables \
+                 -mpreferred-stack-boundary=3 \
                  -fno-strict-aliasing -fno-common -ffunction-sections \
                  -fdata-sections -fno-asynchronous-unwind-tables -fcf-protection=none \
-                 -fno-omit-frame-pointer -fstack-protector --param=ssp-buffer-size=4 -mstack-protector-guard=global \
+                 -fno-omit-frame-pointer -fstack-protector-strong -mstack-protector-guard=global \
                  -I.
-IMAGE_LDFLAGS := -O2 -nostdlib -static -T linker.ld --gc-sections -z max-page-size=16 -z noexecstack \
+IMAGE_LDFLAGS := -O2 -nostdlib -static -T linker.ld --gc-sections -z max-page-size=4096 -z noexecstack \
                  --build-id=none
 
-# What runs once or for a person is built small; but not what frames pass, and not what loops over
-# memory, tables and buses. Instructions stay in the order of the source: the block packs 3% better.
-IMAGE_SMALL   := -Os -fno-schedule-insns2 -fno-inline-small-functions
-IMAGE_FAST    := kernel/str drivers/x540/rx drivers/x540/tx net/csum net/udp
-$(IMAGE_OUT)/boot/%.o $(IMAGE_OUT)/arch/%.o $(IMAGE_OUT)/kernel/%.o: IMAGE_CFLAGS += $(IMAGE_SMALL)
-$(IMAGE_OUT)/drivers/%.o $(IMAGE_OUT)/net/%.o: IMAGE_CFLAGS += $(IMAGE_SMALL)
-$(IMAGE_FAST:%=$(IMAGE_OUT)/%.o): IMAGE_CFLAGS += -O2
-$(IMAGE_OUT)/net/app/%.o: IMAGE_CFLAGS += -O2
 # The compiler must not turn the body of memset into a call of memset.
 $(IMAGE_OUT)/kernel/str.o: IMAGE_CFLAGS += -fno-tree-loop-distribute-patterns
 
 # The loops of the applications want every register; a backtrace leaves them out.
 $(IMAGE_OUT)/net/app/%.o: IMAGE_CFLAGS += -fomit-frame-pointer
 
-$(IMAGE_OBJ) $(PACKED_OBJ): boot/rules.mk
+$(IMAGE_OBJ): boot/rules.mk
 
 $(IMAGE_OUT)/%.o: %.c
 	@mkdir -p $(@D)
@@ -74,25 +62,14 @@ $(IMAGE_OUT)/font.asm.o: kernel/font.txt boot/font.awk
 	awk -f boot/font.awk $< > $(@:.o=)
 	$(IMAGE_AS) -f elf64 -o $@ $(@:.o=)
 
-build/ferrule.debug: $(IMAGE_OUT)/symbols.asm.o
+build/ferrule.elf: $(IMAGE_OUT)/symbols.asm.o
 	$(IMAGE_LD) $(IMAGE_LDFLAGS) -o $@ $(IMAGE_OBJ) $(IMAGE_OUT)/symbols.asm.o
 	@nm -n $(IMAGE_OUT)/first.elf | awk '$$2 ~ /[tT]/' > $(IMAGE_OUT)/first.text
 	@nm -n $@ | awk '$$2 ~ /[tT]/' | cmp - $(IMAGE_OUT)/first.text \
 	    || { echo "$@: the symbol table moved code; see linker.ld" >&2; rm -f $@; exit 1; }
 
-# Packed: the kernel's bytes in memory as one block, behind the code that unpacks them.
-$(IMAGE_OUT)/kernel.lz4: build/ferrule.debug boot/calls.py
-	$(IMAGE_OBJCOPY) -O binary $< $(@:.lz4=.bin)
-	$(IMAGE_OBJCOPY) -O binary -j .text $< $(@:kernel.lz4=text.bin)
-	$(PYTHON) boot/calls.py $(@:.lz4=.bin) $(@:kernel.lz4=text.bin) $(@:.lz4=.targets) $(@:.lz4=.calls)
-	lz4 -q -f -12 --favor-decSpeed -B7 --no-frame-crc $(@:.lz4=.targets) $@
-
-$(IMAGE_OUT)/boot/unpack.asm.o: $(IMAGE_OUT)/kernel.lz4
-
-build/ferrule.elf: $(PACKED_OBJ) build/ferrule.debug boot/packed.ld
-	$(IMAGE_LD) -nostdlib -static -T boot/packed.ld -z max-page-size=16 -z noexecstack \
-	    --build-id=none --just-symbols=build/ferrule.debug -o $(IMAGE_OUT)/packed.elf $(PACKED_OBJ)
-	$(IMAGE_OBJCOPY) --strip-all $(IMAGE_OUT)/packed.elf $@
+$(IMAGE_OUT)/stripped.elf: build/ferrule.elf
+	$(IMAGE_OBJCOPY) --strip-all $< $@
 
 build/ferrule.iso: build/ferrule.elf boot/grub.cfg
 	rm -rf $(IMAGE_OUT)/iso
@@ -114,7 +91,7 @@ $(EFI_OUT)/%.o: boot/efi/%.c boot/efi/text.h boot/rules.mk
 	@mkdir -p $(@D)
 	$(IMAGE_CC) $(EFI_CFLAGS) -c -o $@ $<
 
-$(EFI_OUT)/jump.o: boot/efi/jump.asm build/ferrule.elf
+$(EFI_OUT)/jump.o: boot/efi/jump.asm $(IMAGE_OUT)/stripped.elf
 	@mkdir -p $(@D)
 	$(IMAGE_AS) -f elf64 -o $@ $<
 
@@ -138,4 +115,4 @@ build/netboot: build/ferrule.elf build/ferrule.iso build/BOOTX64.EFI boot/grub.c
 	cp build/BOOTX64.EFI build/ferrule.iso boot/*.ipxe $@/
 	touch $@
 
--include $(IMAGE_OBJ:.o=.d) $(PACKED_OBJ:.o=.d)
+-include $(IMAGE_OBJ:.o=.d)

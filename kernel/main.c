@@ -344,7 +344,6 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
 {
     entry_eax = eax;
     entry_ebx = ebx;
-    step_ended("unpack");
     tsc_start();
     smp_init();
     serial_init(SERIAL_COM1, SERIAL_BAUD); /* without a UART the log's ring keeps the lines */

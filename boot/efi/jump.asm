@@ -88,5 +88,5 @@ jump_end:
 
 align 16
 kernel_file:
-    incbin "build/ferrule.elf"
+    incbin "build/image/stripped.elf"
 kernel_file_end:

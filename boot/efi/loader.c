@@ -15,7 +15,7 @@
 
 #include "boot/efi/text.h"
 
-extern const UINT8 kernel_file[], kernel_file_end[]; /* jump.asm: build/ferrule.elf */
+extern const UINT8 kernel_file[], kernel_file_end[]; /* jump.asm: ferrule.elf, stripped */
 extern const UINT8 jump_start[], jump_end[];
 
 #define PAGE             4096u

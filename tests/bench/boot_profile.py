@@ -9,6 +9,7 @@ the loop. What the console shows is left aside.
 """
 import bisect
 import os
+import re
 import subprocess
 import sys
 
@@ -20,13 +21,11 @@ COUNTS = f"{ROOT}/build/boot-profile.txt"
 
 
 def symbols():
-    rows = []
-    for name in ("ferrule.debug", "image/packed.elf"):
-        shown = subprocess.run(["nm", f"{ROOT}/build/{name}"], stdout=subprocess.PIPE, text=True,
-                               check=True).stdout.splitlines()
-        rows += [(int(row.split()[0], 16), row.split()[2]) for row in shown
-                 if row.split()[1] in "tT" and "." not in row.split()[2].strip(".")]
-    return sorted(set(rows))
+    shown = subprocess.run(["nm", f"{ROOT}/build/ferrule.elf"], stdout=subprocess.PIPE, text=True,
+                           check=True).stdout.splitlines()
+    rows = {(int(at, 16), re.sub(r"\.(part|constprop|isra|cold)(\.\d+)?", "", name))
+            for at, kind, name in map(str.split, shown) if kind in "tT"}
+    return sorted((at, name) for at, name in rows if "." not in name.strip("."))
 
 
 def main():

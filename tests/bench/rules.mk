@@ -20,7 +20,7 @@ BENCH_HOST := tests/bench/bench_loop.c tests/bench/traffic.c tests/bench/probes.
 define BENCH_LOOP_RULES
 $(patsubst %.c,build/bench/$2/%.o,$(BENCH_OURS)): build/bench/$2/%.o: %.c tests/bench/rules.mk Makefile
 	@mkdir -p $$(@D)
-	$$(CC) $$(BENCH_CFLAGS) $$(IMAGE_SMALL) $$(if $$(filter $$(IMAGE_FAST) net/app/%,$$*),-O2) $3 -c -o $$@ $$<
+	$$(CC) $$(BENCH_CFLAGS) $3 -c -o $$@ $$<
 
 $(patsubst %.c,build/bench/$2/%.o,$(BENCH_HOST) $(MODEL)): build/bench/$2/%.o: %.c tests/bench/rules.mk Makefile
 	@mkdir -p $$(@D)

@@ -16,7 +16,7 @@ LOOP = ["core_loop", "run_round", "long_round", "lanes_collect"]  # of every app
 
 def symbols():
     """Name -> (address, address behind it) of the image's functions."""
-    rows = subprocess.run(["nm", "-n", "--defined-only", f"{ROOT}/build/ferrule.debug"], check=True,
+    rows = subprocess.run(["nm", "-n", "--defined-only", f"{ROOT}/build/ferrule.elf"], check=True,
                           capture_output=True, text=True).stdout.split("\n")
     rows = [row.split() for row in rows if re.fullmatch(r"[0-9a-f]+ [tT] \S+", row)]
     return {name: (int(at, 16), int(following[0], 16))

@@ -55,7 +55,7 @@ def damaged(boot, tmp_path):
         options["extra"] = options.get("extra", []) + ["-gdb", f"unix:{path},server=on,wait=off"]
         machine = boot(append, paused=True, prompt=False, **options)
         text = subprocess.run(
-            ["gdb", "-nx", "-batch", f"{ROOT}/build/ferrule.debug", "-ex", f"target remote {path}",
+            ["gdb", "-nx", "-batch", f"{ROOT}/build/ferrule.elf", "-ex", f"target remote {path}",
              "-ex", f"break *{at}", "-ex", "continue", "-ex", "delete",
              "-ex", f"source {script}", "-ex", "detach"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S,

@@ -14,7 +14,7 @@ def test_gdb_shows_ports_lanes_rings_and_registers(boot, tmp_path):
     machine.wires[1].receive(5)
     wait_until(lambda: machine.ports()[1], lambda port: port["tx_packets"] >= 5,
                "the card's counters, collected now and then, show 5 frames")
-    command = ["gdb", "-nx", "-batch", f"{ROOT}/build/ferrule.debug",
+    command = ["gdb", "-nx", "-batch", f"{ROOT}/build/ferrule.elf",
                "-x", f"{ROOT}/tests/tools/gdb_x540.py", "-ex", f"target remote {path}"]
     for words in ("ports", "lanes", "ring 0 2", "reg 0 0x042A4"):
         command += ["-ex", words]

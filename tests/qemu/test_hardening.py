@@ -60,7 +60,7 @@ static enum err map_part("""), ("    for (size_t i = 0; i < ARRAY_SIZE(parts); i
     ("no-smap", FEATURES, [(FLAG.format("smap", "SMAP"), "")], "smap"),
     ("no-umip", FEATURES, [(FLAG.format("umip", "UMIP"), "")], "umip"),
     ("map-w-and-x", PAGING, EXECUTABLE, "walk"),
-    ("segment-rwx", "boot/packed.ld", [("boot   PT_LOAD FLAGS(5)", "boot   PT_LOAD FLAGS(7)")],
+    ("segment-rwx", "linker.ld", [("text   PT_LOAD FLAGS(5)", "text   PT_LOAD FLAGS(7)")],
      "segments"),
 ]
 
@@ -74,8 +74,7 @@ def tree():
         copy = shutil.copytree if os.path.isdir(f"{ROOT}/{name}") else shutil.copy2
         copy(f"{ROOT}/{name}", f"{TREE}/{name}")
     shutil.copytree(f"{ROOT}/build/image", f"{TREE}/build/image")
-    for name in ("ferrule.debug", "ferrule.elf"):
-        shutil.copy2(f"{ROOT}/build/{name}", f"{TREE}/build/{name}")
+    shutil.copy2(f"{ROOT}/build/ferrule.elf", f"{TREE}/build/ferrule.elf")
     yield
     shutil.rmtree(TREE)
 
@@ -117,7 +116,7 @@ def test_a_guard_fails_when_its_protection_is_taken_out(tree, boot, monkeypatch,
     if guard == "sealed data":
         with pytest.raises(AssertionError):
             protections.test_what_cpu_and_acpi_tables_are_read_from_is_sealed(
-                f"{TREE}/build/ferrule.debug")
+                f"{TREE}/build/ferrule.elf")
         return
     # Most deeds come back then, and the machine powers off. Two hang, which shows in nothing but time:
     # the deed has begun, and no panic follows. One panics elsewhere.

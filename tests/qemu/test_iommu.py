@@ -642,7 +642,7 @@ def test_interrupts_pass_with_x2apic_ids(boot):
 
 def loop_of_forward():
     """Where the compiled loop of app=forward stands: (address, bytes)."""
-    symbols = subprocess.run(["nm", "-S", f"{ROOT}/build/ferrule.debug"], check=True, text=True,
+    symbols = subprocess.run(["nm", "-S", f"{ROOT}/build/ferrule.elf"], check=True, text=True,
                              stdout=subprocess.PIPE).stdout
     found = re.search(r"^([0-9a-f]+) ([0-9a-f]+) t forward_poll_busy$", symbols, re.M)
     return int(found[1], 16), int(found[2], 16)

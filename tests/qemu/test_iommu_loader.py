@@ -199,7 +199,7 @@ def test_memory_that_firmware_keeps_for_a_card_stays_its_own(boot, qtest_at, tmp
                    extra=[*options, "-gdb", f"unix:{tmp_path}/gdb,server=on,wait=off"])
     # Before the image looks at the tables that SeaBIOS has made.
     gdb = subprocess.Popen(
-        ["gdb", "-nx", "-q", f"{ROOT}/build/ferrule.debug", "-ex", f"target remote {tmp_path}/gdb",
+        ["gdb", "-nx", "-q", f"{ROOT}/build/ferrule.elf", "-ex", f"target remote {tmp_path}/gdb",
          "-ex", "break kmain", "-ex", "continue", "-ex", "echo there\\n"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:

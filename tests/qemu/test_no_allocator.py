@@ -6,7 +6,7 @@ import bisect
 import re
 import subprocess
 
-from test_size import KERNEL
+from machine import IMAGE
 
 TAKERS = ["memory_take", "memory_take_as_is", "memory_take_low", "dma_alloc", "dma_alloc_frames",
           "paging_map", "paging_map_device", "paging_map_firmware"]
@@ -21,12 +21,13 @@ def output(*command):
 
 
 class Code:
-    """The kernel's functions and where each leads."""
+    """The kernel's functions and where each leads. One leads to its .cold part in any case: a jump table
+    may name a place there, and what is in tables is not followed."""
 
     def __init__(self):
         self.names, self.leads_to, here = {}, {}, None
         mentioned = {}
-        for line in output("objdump", "-d", "--no-show-raw-insn", KERNEL).splitlines():
+        for line in output("objdump", "-d", "--no-show-raw-insn", IMAGE).splitlines():
             head = re.match(r"([0-9a-f]{16}) <(.+)>:$", line)
             if head:
                 here = int(head[1], 16)
@@ -35,6 +36,10 @@ class Code:
             elif here:
                 mentioned[here] |= {int(word, 16) for word in re.findall(r"f{8}[0-9a-f]{8}", line[18:])}
         self.starts = sorted(self.names)
+        for start, name in self.names.items():
+            for cold in self.starts:
+                if self.names[cold] == name + ".cold":
+                    mentioned[start].add(cold)
         for function, places in mentioned.items():
             self.leads_to[function] = {self.starts[bisect.bisect(self.starts, place) - 1]
                                        for place in places if place >= self.starts[0]}
@@ -65,16 +70,16 @@ class Code:
 
 def table(symbol, kind):
     """Functions in a struct that the loops call."""
-    fields = re.findall(r"(\w+) = (0x[0-9a-f]+) <\w+>", output("gdb", "-batch", "-ex", f"p {symbol}", KERNEL))
+    fields = re.findall(r"(\w+) = (0x[0-9a-f]+) <\w+>", output("gdb", "-batch", "-ex", f"p {symbol}", IMAGE))
     assert set(AT_START[kind]) <= {name for name, _ in re.findall(
-        r"(\w+) = (0x[0-9a-f]+)", output("gdb", "-batch", "-ex", f"p {symbol}", KERNEL))}
+        r"(\w+) = (0x[0-9a-f]+)", output("gdb", "-batch", "-ex", f"p {symbol}", IMAGE))}
     return [int(at, 16) for name, at in fields if name not in AT_START[kind]]
 
 
 def commands():
     """Functions in the tables that the linker collects for the console."""
     rows = re.findall(r"0x[0-9a-f]+ <\w+>", output(
-        "gdb", "-batch", "-ex", "x/1000ga commands_start", KERNEL).split("<configs_end>")[0])
+        "gdb", "-batch", "-ex", "x/1000ga commands_start", IMAGE).split("<configs_end>")[0])
     return [int(row.split()[0], 16) for row in rows]
 
 
@@ -84,7 +89,7 @@ def test_no_way_leads_from_the_loops_to_who_takes_memory():
     at_boot = code.reached([code.of_name("kmain")])
     assert not [code.names[taker] for taker in takers if taker not in at_boot], "the graph has holes"
 
-    apps = re.findall(r" (app_\w+)$", output("nm", KERNEL), re.M)
+    apps = re.findall(r" (app_\w+)$", output("nm", IMAGE), re.M)
     assert len(apps) >= 5
     roots = {code.of_name("net_run"), *map(code.of_name, HANDED_OVER), *table("x540_ops", "x540_ops")}
     for app in apps:

@@ -123,7 +123,7 @@ def test_a_panic_shows_each_lane(boot):
     assert re.search(r"^core 0, port1 to port0: running, next 0, .* 0 received", tail, re.M), tail
 
 
-def test_what_cpu_and_acpi_tables_are_read_from_is_sealed(symbols=f"{ROOT}/build/ferrule.debug"):
+def test_what_cpu_and_acpi_tables_are_read_from_is_sealed(symbols=f"{ROOT}/build/ferrule.elf"):
     """IDT, GDT with TSS, the boot line and what ACPI's tables gave lie on the pages that the
     write-sealed deed finds read-only."""
     at = {}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """gdb on a running image: `make qemu-gdb` in one terminal; in another
 
-    gdb build/ferrule.debug -x tests/tools/gdb_x540.py -ex 'target remote build/gdb.socket'
+    gdb build/ferrule.elf -x tests/tools/gdb_x540.py -ex 'target remote build/gdb.socket'
 
     ports              the ports: link, counters, where their registers are mapped
     lanes              every lane: state, positions, what was lost, head words that made no sense

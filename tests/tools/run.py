@@ -49,7 +49,7 @@ def main():
     extra = ["-serial", "mon:stdio", *shlex.split(os.environ.get("QEMU_ARGS", ""))]
     if "--gdb" in sys.argv:
         extra += ["-S", "-gdb", "unix:build/gdb.socket,server=on,wait=off"]
-        print("gdb build/ferrule.debug -x tests/tools/gdb_x540.py "
+        print("gdb build/ferrule.elf -x tests/tools/gdb_x540.py "
               "-ex 'target remote build/gdb.socket'", flush=True)
     wires = cables(end) if end else [f"user,id=n0,hostfwd=udp:127.0.0.1:{port}-10.0.2.15:7",
                                      "user,id=n1,net=10.0.3.0/24"]

@@ -6,9 +6,9 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-# The image: gcc, nasm and lz4. The model for QEMU is compiled against the headers of the very QEMU that
+# The image: gcc and nasm. The model for QEMU is compiled against the headers of the very QEMU that
 # is installed, from Debian's source package: dpkg-dev, xz-utils, python3, pkg-config, glib.
-run="gcc libc6-dev make nasm lz4 qemu-system-x86 dpkg-dev xz-utils python3 pkg-config libglib2.0-dev"
+run="gcc libc6-dev make nasm qemu-system-x86 dpkg-dev xz-utils python3 pkg-config libglib2.0-dev"
 
 # libcmocka: unit tests. clang and its runtime: fuzzers. valgrind: `make bench`. grub, xorriso,
 # mtools: the ISO; gnu-efi, ovmf: UEFI; ipxe, ipxe-qemu, dnsmasq-base: network boot. iproute2,
