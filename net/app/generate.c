@@ -19,6 +19,8 @@ static LANE_FAST bool returned_frame(struct lane_app app, uint8_t *frame, size_t
     return measure_frame(app, frame, length, true);
 }
 
+/* Inlined, it would make generate_poll save registers where nothing is sent and nothing comes in. */
+__attribute__((noinline)) lane_poll returned_poll;
 LANE_LOOP(returned_poll, .fast = returned_frame, MEASURING)
 
 /* ---- What goes out ---- */
