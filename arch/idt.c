@@ -7,7 +7,7 @@
 #include "arch/image.h"
 #include "arch/trap.h"
 
-#define STUB_BYTES     8
+#define STUB_BYTES     16
 #define GATE_INTERRUPT 0x8E /* present, ring 0, 64-bit interrupt gate */
 
 struct gate {

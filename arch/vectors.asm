@@ -1,7 +1,6 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; 256 entry stubs, one a vector, 8 bytes apart. Each leaves a struct trap_frame (arch/trap.h) on the
-; stack and calls trap_dispatch(frame). A stub has no room for its number: its call leaves an address
-; inside itself where the vector belongs, and the number is computed from that.
+; 256 entry stubs, one a vector, 16 bytes apart. Each leaves a struct trap_frame (arch/trap.h) on the
+; stack and calls trap_dispatch(frame).
 
 extern trap_dispatch
 global vectors
@@ -11,23 +10,21 @@ global vectors
 
 section .text progbits alloc exec nowrite align=16
 bits 64
-align 8
+align 16
 vectors:
 %assign n 0
 %rep 256
-    align 8
+    align 16
 %if !HAS_ERROR_CODE(n)
     push 0
 %endif
-    call save_and_dispatch
+    push n
+    jmp save_and_dispatch
 %assign n n + 1
 %endrep
 
 save_and_dispatch:
     push rax
-    lea rax, [rel vectors]
-    sub [rsp + 8], rax
-    shr qword [rsp + 8], 3
     push rbx
     push rcx
     push rdx

@@ -16,15 +16,14 @@ $2 ~ /^[tT]$/ && $3 !~ /^image_/ {
 }
 END {
     print "section .ksym progbits alloc noexec nowrite align=8"
-    print "global ksym_count, ksym_steps, ksym_names"
+    print "global ksym_count, ksym_offsets, ksym_names"
     count = 0
     for (i = 0; i < n; i++)
         if ((address[i] "") >= (start "") && (address[i] "") < (end "") && address[i] != last) {
-            steps = steps sprintf("dw 0x%s - 0x%s\n", substr(address[i], 9),
-                                  substr(last == "" ? start : last, 9))
+            offsets = offsets sprintf("dd 0x%s - 0x%s\n", substr(address[i], 9), substr(start, 9))
             names = names sprintf("db \"%s\", 0\n", name[i])
             last = address[i]
             count++
         }
-    printf "ksym_count: dd %d\nksym_steps:\n%sdw 0\nksym_names:\n%sdb 0\n", count, steps, names
+    printf "ksym_count: dd %d\nksym_offsets:\n%sdd 0\nksym_names:\n%sdb 0\n", count, offsets, names
 }

@@ -22,18 +22,12 @@
 #define MCFG_ENTRIES      44u
 #define MCFG_ENTRY_BYTES  16u
 
-/* The sum of all bytes, modulo 256. Tables have tens of kilobytes: eight bytes at a time, as four
- * sums of two in 16 bits each, which the product adds up in its highest 16 bits. */
+/* The sum of all bytes, modulo 256. */
 static uint8_t sum(const uint8_t *p, size_t n)
 {
     uint8_t s = 0;
-    for (; n >= 8; n -= 8, p += 8) {
-        const uint64_t low = 0x00FF00FF00FF00FFull, bytes = acpi_u64(p);
-        uint64_t pairs = (bytes & low) + (bytes >> 8 & low);
-        s += (uint8_t)(pairs * 0x0001000100010001ull >> 48);
-    }
-    while (n-- > 0)
-        s += *p++;
+    for (size_t i = 0; i < n; i++)
+        s += p[i];
     return s;
 }
 
@@ -315,6 +309,7 @@ bool acpi_fadt_read(const struct acpi_table *fadt, struct acpi_fadt *out)
 #define AML_DWORD   0x0C
 #define AML_PACKAGE 0x12
 #define AML_ROOT    '\\'
+#define NAME_S5     0x5F35535Fu /* "_S5_" */
 
 /* A small integer constant at *p; *p ends behind it. SLP_TYP has three bits. */
 static bool aml_integer(const uint8_t **p, const uint8_t *end, uint8_t *out)
@@ -373,13 +368,8 @@ bool acpi_s5_find(const struct acpi_table *dsdt, struct acpi_fadt *out)
     if (dsdt->bytes == 0)
         return false;
     const uint8_t *end = dsdt->at + dsdt->bytes;
-    for (uint32_t i = ACPI_HEADER_BYTES + 1; i + 4 <= dsdt->bytes; i++) {
-        const uint8_t *p = dsdt->at + i;
-        if (p[3] != '_' && p[3] != 'S' && p[3] != '5') {
-            i += 3; /* the byte at p[3] is in no name that would begin at p to p + 3 */
-            continue;
-        }
-        if (memcmp(p, "_S5_", 4) != 0)
+    for (const uint8_t *p = dsdt->at + ACPI_HEADER_BYTES + 1; p + 4 <= end; p++) {
+        if (acpi_u32(p) != NAME_S5)
             continue;
         bool is_name = p[-1] == AML_NAME || (p[-1] == AML_ROOT && p[-2] == AML_NAME);
         if (is_name && s5_package(p + 4, end, out))

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Symbols of the image, in order of address. A step is the distance from the symbol before, the
- * first one's from image_text_start; names lie behind each other, each with its NUL.
+ * Symbols of the image, in order of address: where each starts, from image_text_start on, and their
+ * names one after the other, each with its NUL.
  */
 #include "arch/image.h"
 #include "kernel/ksym.h"
 #include "kernel/str.h"
 
 extern const uint32_t ksym_count;
-extern const uint16_t ksym_steps[];
+extern const uint32_t ksym_offsets[];
 extern const char ksym_names[];
 
 const char *ksym_find(uint64_t address, uint64_t *offset)
@@ -17,10 +17,9 @@ const char *ksym_find(uint64_t address, uint64_t *offset)
         return NULL;
     uint32_t at = (uint32_t)(address - start);
     const char *name = ksym_names, *found = NULL;
-    for (uint32_t i = 0; i < ksym_count && ksym_steps[i] <= at; i++) {
-        at -= ksym_steps[i];
+    for (uint32_t i = 0; i < ksym_count && ksym_offsets[i] <= at; i++) {
         found = name;
-        *offset = at;
+        *offset = at - ksym_offsets[i];
         name += strlen(name) + 1;
     }
     return found;

@@ -2,6 +2,7 @@
  * Trials by command: `start` and `stop` under app=generate, what was sent and what came back. Core 0,
  * between bursts.
  */
+#include "arch/image.h"
 #include "arch/tsc.h"
 #include "kernel/config.h"
 #include "kernel/fmt.h"
@@ -340,7 +341,7 @@ static enum command_result show_sink(const struct call *call)
         put_result(call, (int)i, in.count->tag, &in);
         rows++;
     }
-    static struct stream_count nothing; /* not const: zeroes in the image otherwise */
+    static SEALED struct stream_count nothing; /* all zeroes; const, they would be in the file */
     const struct reception none = {.count = &nothing, .is_own = true};
     for (unsigned i = 0; does_generate() && i < ports_n; i++)
         if (generator_tag(i) != 0 && !(heard & BIT(i))) {

@@ -92,7 +92,7 @@ static struct port *echo_output(struct port *in)
 }
 
 /* Before any lane runs: the tables, which all lanes share and none writes. */
-static __attribute__((cold)) void echo_prepare(void)
+static void echo_prepare(void)
 {
     for (uint32_t length = HEADERS; length < SLOT_BYTES; length++) {
         uint64_t ip_length = __builtin_bswap16((uint16_t)(length - ETH_BYTES));

@@ -109,7 +109,7 @@ static struct port *route_output(struct port *in)
 }
 
 /* Before any lane runs: the tables, which all lanes share and none writes. */
-static __attribute__((cold)) void route_prepare(void)
+static void route_prepare(void)
 {
     for (uint32_t length = HEADERS; length < SLOT_BYTES; length++)
         plain[length - HEADERS] =
