@@ -82,7 +82,7 @@ build/ferrule.iso: build/ferrule.elf boot/grub.cfg
 # made of position-independent code, with UEFI's calling convention on the calls to firmware only.
 EFI_OUT     := build/efi
 EFI_OBJ     := $(EFI_OUT)/loader.o $(EFI_OUT)/text.o $(EFI_OUT)/jump.o
-EFI_CFLAGS  := -std=gnu11 -Os -Wall -Wextra -Werror -ffreestanding -fpic -fshort-wchar -mno-red-zone \
+EFI_CFLAGS  := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -fpic -fshort-wchar -mno-red-zone \
                -mgeneral-regs-only -fno-stack-protector -fno-strict-aliasing -fcf-protection=none \
                -fno-asynchronous-unwind-tables -DGNU_EFI_USE_MS_ABI -maccumulate-outgoing-args \
                -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -I.
