@@ -207,6 +207,7 @@ static uint32_t timer_read(uint64_t *tsc)
 {
     uint64_t best = ~0ull;
     uint32_t ticks = 0;
+    *tsc = 0;
     for (unsigned i = 0; i < 3; i++) {
         uint64_t before = cpu_tsc();
         uint32_t now = read(REG_TIMER_CURRENT);
