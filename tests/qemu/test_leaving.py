@@ -65,6 +65,17 @@ def test_a_reset_finds_no_card_running_unless_it_comes_from_outside(boot, how):
     assert ("rule left-running" in machine.errors()) == (how == "outside")
 
 
+def test_reboot_starts_the_image_again(boot):
+    machine = boot("app=forward", extra=["-action", "reboot=reset"])
+    machine.send("reboot\r")
+    machine.expect(r"\btraps\b")
+    machine.prompt()
+    machine.wait_links()
+    machine.wires[0].send(FRAME)
+    assert machine.wires[1].receive(1) == [FRAME]
+    assert machine.poweroff() == 0
+
+
 @pytest.mark.parametrize("end,said", [("exit", r"no isa-debug-exit device"), ("halt", r"^halted"),
                                       ("reboot", r"^panic=reboot")])
 def test_a_panic_takes_bus_mastering_from_every_card(boot, end, said):
