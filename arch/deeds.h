@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Wrong things to do, for kernel/selftest.c: each should be stopped by an exception.
+ * Wrong things to do, for kernel/selftest/run.c: each should be stopped by an exception.
  */
 #ifndef ARCH_DEEDS_H
 #define ARCH_DEEDS_H

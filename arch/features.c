@@ -5,7 +5,7 @@
 #include "arch/cpu.h"
 #include "arch/features.h"
 #include "arch/image.h"
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 
 #define CR0_EM       BIT64(2)
 #define CR0_TS       BIT64(3) /* an FPU or SSE instruction faults; the image has none */

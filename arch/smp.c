@@ -17,7 +17,7 @@
 #include "arch/port.h"
 #include "arch/trap.h"
 #include "arch/tsc.h"
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 
 #define MSR_GS_BASE      0xC0000101
 

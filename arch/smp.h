@@ -14,7 +14,7 @@
 
 #include "arch/irq.h"
 #include "arch/types.h"
-#include "kernel/hist.h"
+#include "kernel/lib/hist.h"
 
 #define CPUS_MAX 256u
 

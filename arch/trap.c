@@ -4,7 +4,7 @@
 #include "arch/trap.h"
 #include "arch/image.h"
 #include "arch/paging.h"
-#include "kernel/fmt.h"
+#include "kernel/lib/fmt.h"
 
 /* Error code of a page fault (Intel SDM volume 3, section 4.7). */
 #define PF_PRESENT  BIT(0)

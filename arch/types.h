@@ -19,7 +19,7 @@ typedef struct {
 } paddr_t;
 
 /* An address as a card sees it. Behind an IOMMU that of a buffer or ring never equals the physical
- * address (kernel/dma.h), so that a mix-up fails in the first test. */
+ * address (kernel/memory/dma.h), so that a mix-up fails in the first test. */
 typedef struct {
     uint64_t v;
 } iova_t;

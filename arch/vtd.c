@@ -5,7 +5,7 @@
 #include "arch/cpu.h"
 #include "arch/paging.h"
 #include "arch/tsc.h"
-#include "kernel/fmt.h"
+#include "kernel/lib/fmt.h"
 
 /* Offsets and fields; chapter 11 of the specification. */
 #define VER                 0x00 /* RO */

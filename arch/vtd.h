@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * One VT-d remapping unit: its registers, its invalidation queue, its fault records. What it reads
- * from memory is arch/vtd_table.h; who gets which tables is kernel/iommu.c, which calls these
+ * from memory is arch/vtd_table.h; who gets which tables is kernel/iommu/iommu.c, which calls these
  * functions in the order in which they stand here. Intel Virtualization Technology for Directed
  * I/O, chapter 11 (registers) and 6 (invalidation).
  *

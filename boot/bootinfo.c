@@ -3,7 +3,7 @@
  * arch-x86/hvm/start_info.h) to struct bootinfo.
  */
 #include "boot/bootinfo.h"
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 
 /* The most that a loader may tell; more is damage. */
 #define MULTIBOOT2_BYTES_MAX   (1u << 20)

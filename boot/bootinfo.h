@@ -2,7 +2,7 @@
  * What the loader tells us, in one struct whichever way we came: PVH start info (QEMU -kernel) or
  * multiboot2 tags (GRUB). Everything is copied out, so the loader's memory may be reused after.
  * The loader is not trusted: lengths are checked against what remains, no step of zero is taken.
- * Pure. Read next: kernel/main.c, kernel/memory.c.
+ * Pure. Read next: kernel/main.c, kernel/memory/memory.c.
  */
 #ifndef BOOT_BOOTINFO_H
 #define BOOT_BOOTINFO_H

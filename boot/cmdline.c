@@ -3,8 +3,8 @@
  * boot/README.md, which says what it does, and a typed getter where it is used.
  */
 #include "boot/cmdline.h"
-#include "kernel/fmt.h"
-#include "kernel/str.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/str.h"
 
 static const struct cmdline_key keys[] = {
     /* name, kind, may repeat, words, whose, of a port's address */

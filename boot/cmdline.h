@@ -2,13 +2,13 @@
  * The boot line: key=value words, split once, then asked for by key and type. A value may be quoted
  * (run="show ports; poweroff"), the whole word too ("run=show ports", as GRUB passes it). \", \' and
  * \\ stand for themselves. The known keys are one table at the top of cmdline.c.
- * Pure. Read next: kernel/parse.h.
+ * Pure. Read next: kernel/lib/parse.h.
  */
 #ifndef BOOT_CMDLINE_H
 #define BOOT_CMDLINE_H
 
 #include "arch/types.h"
-#include "kernel/parse.h"
+#include "kernel/lib/parse.h"
 
 #define CMDLINE_BYTES_MAX  2048
 #define CMDLINE_PARAMS_MAX 96

@@ -12,7 +12,7 @@ IMAGE_OBJCOPY ?= objcopy
 IMAGE_OUT     := build/image
 
 # Every C and assembly file of the image's layers.
-IMAGE_C       := $(wildcard boot/*.c arch/*.c kernel/*.c drivers/*.c drivers/*/*.c net/*.c net/*/*.c)
+IMAGE_C       := $(wildcard boot/*.c arch/*.c kernel/*.c kernel/*/*.c drivers/*.c drivers/*/*.c net/*.c net/*/*.c)
 PACKED_ASM    := boot/multiboot2.asm boot/entry.asm boot/unpack.asm
 IMAGE_ASM     := $(filter-out $(PACKED_ASM),$(wildcard boot/*.asm arch/*.asm))
 PACKED_OBJ    := $(PACKED_ASM:%.asm=$(IMAGE_OUT)/%.asm.o)
@@ -35,13 +35,13 @@ IMAGE_LDFLAGS := -O2 -nostdlib -static -T linker.ld --gc-sections -z max-page-si
 # What runs once or for a person is built small; but not what frames pass, and not what loops over
 # memory, tables and buses. Instructions stay in the order of the source: the block packs 3% better.
 IMAGE_SMALL   := -Os -fno-schedule-insns2 -fno-inline-small-functions
-IMAGE_FAST    := kernel/str drivers/x540/rx drivers/x540/tx net/csum net/udp
+IMAGE_FAST    := kernel/lib/str drivers/x540/rx drivers/x540/tx net/csum net/udp
 $(IMAGE_OUT)/boot/%.o $(IMAGE_OUT)/arch/%.o $(IMAGE_OUT)/kernel/%.o: IMAGE_CFLAGS += $(IMAGE_SMALL)
 $(IMAGE_OUT)/drivers/%.o $(IMAGE_OUT)/net/%.o: IMAGE_CFLAGS += $(IMAGE_SMALL)
 $(IMAGE_FAST:%=$(IMAGE_OUT)/%.o): IMAGE_CFLAGS += -O2
 $(IMAGE_OUT)/net/app/%.o: IMAGE_CFLAGS += -O2
 # The compiler must not turn the body of memset into a call of memset.
-$(IMAGE_OUT)/kernel/str.o: IMAGE_CFLAGS += -fno-tree-loop-distribute-patterns
+$(IMAGE_OUT)/kernel/lib/str.o: IMAGE_CFLAGS += -fno-tree-loop-distribute-patterns
 
 # The loops of the applications want every register; a backtrace leaves them out.
 $(IMAGE_OUT)/net/app/%.o: IMAGE_CFLAGS += -fomit-frame-pointer
@@ -69,7 +69,7 @@ $(IMAGE_OUT)/symbols.asm.o: $(IMAGE_OUT)/first.elf boot/ksym.awk
 	nm -n $< | awk -f boot/ksym.awk > $(@:.o=)
 	$(IMAGE_AS) -f elf64 -o $@ $(@:.o=)
 
-$(IMAGE_OUT)/font.asm.o: kernel/font.txt boot/font.awk
+$(IMAGE_OUT)/font.asm.o: kernel/log/font.txt boot/font.awk
 	@mkdir -p $(@D)
 	awk -f boot/font.awk $< > $(@:.o=)
 	$(IMAGE_AS) -f elf64 -o $@ $(@:.o=)

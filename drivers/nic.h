@@ -18,7 +18,7 @@
 #include "arch/mmio.h"
 #include "arch/types.h"
 #include "drivers/drops.h"
-#include "kernel/dma.h"
+#include "kernel/memory/dma.h"
 
 #define PORTS_MAX 8u
 #ifndef LANE_SLOTS /* tests/bench sets others, for a curve over the ring's size */

@@ -14,24 +14,24 @@
 #include "arch/tsc.h"
 #include "boot/bootinfo.h"
 #include "boot/cmdline.h"
-#include "kernel/acpi.h"
-#include "kernel/command.h"
-#include "kernel/console.h"
-#include "kernel/fmt.h"
-#include "kernel/json.h"
-#include "kernel/iommu.h"
-#include "kernel/log.h"
-#include "kernel/memory.h"
-#include "kernel/module.h"
+#include "kernel/firmware/acpi.h"
+#include "kernel/console/command.h"
+#include "kernel/console/console.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/json.h"
+#include "kernel/iommu/iommu.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/memory.h"
+#include "kernel/memory/module.h"
 #include "kernel/panic.h"
 #include "kernel/pci.h"
 #include "kernel/platform.h"
 #include "kernel/power.h"
-#include "kernel/screen.h"
-#include "kernel/selftest.h"
+#include "kernel/log/screen.h"
+#include "kernel/selftest/selftest.h"
 #include "kernel/start.h"
-#include "kernel/str.h"
-#include "kernel/watch.h"
+#include "kernel/lib/str.h"
+#include "kernel/watchdog.h"
 
 static struct bootinfo info;
 static SEALED struct cmdline line;
@@ -284,7 +284,7 @@ static void interrupts(struct found *found)
 static void cores(struct found *found)
 {
     platform_cores(&line, found->text, sizeof found->text);
-    watch_init();
+    watchdog_init();
 }
 
 static void pci(struct found *found)

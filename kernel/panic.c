@@ -9,14 +9,14 @@
 #include "arch/serial.h"
 #include "arch/smp.h"
 #include "arch/trap.h"
-#include "kernel/fmt.h"
 #include "kernel/ksym.h"
-#include "kernel/log.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
+#include "kernel/log/screen.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
-#include "kernel/screen.h"
 #include "kernel/start.h"
-#include "kernel/str.h"
 
 #define BACKTRACE_MAX 24
 #define LOG_LINES     12

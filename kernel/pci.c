@@ -4,9 +4,9 @@
  */
 #include "arch/paging.h"
 #include "arch/port.h"
-#include "kernel/log.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
 #include "kernel/pci.h"
-#include "kernel/str.h"
 
 #define CONFIG_ADDRESS          0xCF8
 #define CONFIG_ADDRESS_ENABLE   BIT(31)

@@ -9,10 +9,10 @@
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
-#include "kernel/fmt.h"
-#include "kernel/log.h"
-#include "kernel/madt.h"
-#include "kernel/memory.h"
+#include "kernel/firmware/madt.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/memory.h"
 
 #define DMAR_FLAGS          37
 #define DMAR_X2APIC_OPT_OUT BIT(1)

@@ -5,7 +5,7 @@
 #define KERNEL_PLATFORM_H
 
 #include "arch/types.h"
-#include "kernel/acpi.h"
+#include "kernel/firmware/acpi.h"
 
 struct cmdline;
 

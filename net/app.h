@@ -5,7 +5,7 @@
 #ifndef NET_APP_H
 #define NET_APP_H
 
-#include "kernel/command.h"
+#include "kernel/console/command.h"
 #include "net/lane.h"
 
 struct cmdline;

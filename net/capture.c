@@ -6,9 +6,9 @@
 #include "arch/image.h"
 #include "arch/tsc.h"
 #include "drivers/x540/desc.h"
+#include "kernel/lib/str.h"
 #include "kernel/mailbox.h"
-#include "kernel/memory.h"
-#include "kernel/str.h"
+#include "kernel/memory/memory.h"
 
 enum { LOG_BYTES = 14336, ANSWER_US = 2000000, BRIEF_US = 1000 };
 

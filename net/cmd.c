@@ -2,9 +2,9 @@
  * Commands about ports, neighbours and the ledger. All run on core 0, between bursts. Text is for
  * people and fits 80 columns; fields of -j are what scripts rely on (names of counters: Linux's).
  */
-#include "kernel/command.h"
-#include "kernel/fmt.h"
-#include "kernel/json.h"
+#include "kernel/console/command.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/json.h"
 #include "net/lane.h"
 #include "net/ledger.h"
 #include "net/netif.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The whole by command: `start`, `stop`, `set poll`, `clear arp`. Core 0, between bursts.
  */
-#include "kernel/config.h"
-#include "kernel/parse.h"
-#include "kernel/str.h"
+#include "kernel/console/config.h"
+#include "kernel/lib/parse.h"
+#include "kernel/lib/str.h"
 #include "net/netif.h"
 #include "net/run.h"
 

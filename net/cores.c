@@ -4,8 +4,8 @@
  * stands, and its row says so by its state.
  */
 #include "arch/smp.h"
-#include "kernel/command.h"
-#include "kernel/json.h"
+#include "kernel/console/command.h"
+#include "kernel/lib/json.h"
 #include "kernel/mailbox.h"
 #include "net/lane.h"
 

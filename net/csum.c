@@ -5,7 +5,7 @@
  */
 #include "net/csum.h"
 
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 
 uint32_t csum_bytes(const uint8_t *p, uint32_t n)
 {

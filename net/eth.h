@@ -7,7 +7,7 @@
 #define NET_ETH_H
 
 #include "arch/types.h"
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 
 #define ETH_DST    0u
 #define ETH_SRC    6u

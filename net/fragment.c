@@ -3,7 +3,7 @@
  */
 #include "net/fragment.h"
 
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 #include "net/csum.h"
 #include "net/eth.h"
 #include "net/ip.h"

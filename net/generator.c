@@ -6,10 +6,10 @@
 
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
-#include "kernel/fmt.h"
-#include "kernel/log.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
 #include "kernel/mailbox.h"
-#include "kernel/str.h"
 #include "net/netif.h"
 #include "net/probe.h"
 #include "net/receiver.h"

@@ -9,7 +9,7 @@
 #ifndef NET_GENERATOR_H
 #define NET_GENERATOR_H
 
-#include "kernel/command.h"
+#include "kernel/console/command.h"
 #include "net/lane.h"
 #include "net/trial.h"
 

@@ -4,8 +4,8 @@
 #include "net/hops.h"
 
 #include "arch/image.h"
-#include "kernel/memory.h"
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
+#include "kernel/memory/memory.h"
 #include "net/eth.h"
 #include "net/ip.h"
 #include "net/netif.h"

@@ -6,11 +6,11 @@
 #include "net/lane.h"
 #include "arch/image.h"
 #include "arch/tsc.h"
-#include "kernel/iommu.h"
-#include "kernel/log.h"
+#include "kernel/iommu/iommu.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
 #include "kernel/mailbox.h"
-#include "kernel/memory.h"
-#include "kernel/str.h"
+#include "kernel/memory/memory.h"
 #include "net/netif.h"
 
 enum {

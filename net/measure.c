@@ -3,7 +3,7 @@
  */
 #include "net/measure.h"
 
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 #include "net/trial.h"
 
 static_assert(STREAM_FLOWS == TRIAL_FLOWS_MAX, "every flow that can be sent is measured");

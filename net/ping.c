@@ -3,10 +3,10 @@
  * after the last, or when it is interrupted. The lanes go on meanwhile; each poll only looks.
  */
 #include "arch/tsc.h"
-#include "kernel/command.h"
-#include "kernel/fmt.h"
-#include "kernel/json.h"
-#include "kernel/parse.h"
+#include "kernel/console/command.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/json.h"
+#include "kernel/lib/parse.h"
 #include "net/eth.h"
 #include "net/icmp.h"
 #include "net/ip.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Ports by command: into and out of service, their addresses. Core 0, between bursts.
  */
-#include "kernel/command.h"
-#include "kernel/config.h"
-#include "kernel/fmt.h"
-#include "kernel/parse.h"
-#include "kernel/str.h"
+#include "kernel/console/command.h"
+#include "kernel/console/config.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/parse.h"
+#include "kernel/lib/str.h"
 #include "net/netif.h"
 #include "net/run.h"
 

@@ -3,7 +3,7 @@
  */
 #include "net/reass.h"
 
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 
 void reass_free(struct reass *reass, struct reass_slot *slot)
 {

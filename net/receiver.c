@@ -4,9 +4,9 @@
 #include "net/receiver.h"
 
 #include "arch/tsc.h"
-#include "kernel/log.h"
+#include "kernel/log/log.h"
 #include "kernel/mailbox.h"
-#include "kernel/memory.h"
+#include "kernel/memory/memory.h"
 #include "net/eth.h"
 #include "net/ip.h"
 #include "net/netif.h"

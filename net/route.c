@@ -4,7 +4,7 @@
  */
 #include "net/route.h"
 
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 
 static uint32_t mask_of(unsigned bits)
 {

@@ -2,12 +2,12 @@
  * The router on the console: `show routes`, `set route`, `clear route`, and its part of `show config`.
  * Core 0, between bursts; a change of many entries goes on over many of them.
  */
-#include "kernel/command.h"
-#include "kernel/config.h"
-#include "kernel/fmt.h"
-#include "kernel/json.h"
-#include "kernel/parse.h"
-#include "kernel/str.h"
+#include "kernel/console/command.h"
+#include "kernel/console/config.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/json.h"
+#include "kernel/lib/parse.h"
+#include "kernel/lib/str.h"
 #include "net/hops.h"
 #include "net/netif.h"
 #include "net/router.h"

@@ -3,8 +3,8 @@
  */
 #include "net/route_text.h"
 
-#include "kernel/parse.h"
-#include "kernel/str.h"
+#include "kernel/lib/parse.h"
+#include "kernel/lib/str.h"
 
 #define WORD_MAX 24u
 

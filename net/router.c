@@ -6,9 +6,9 @@
 
 #include "arch/smp.h"
 #include "arch/tsc.h"
+#include "kernel/lib/str.h"
 #include "kernel/mailbox.h"
-#include "kernel/memory.h"
-#include "kernel/str.h"
+#include "kernel/memory/memory.h"
 #include "net/csum.h"
 #include "net/eth.h"
 #include "net/fragment.h"

@@ -2,11 +2,11 @@
  * Setting the router up: its table from the ports' addresses, the boot line and a boot module.
  */
 #include "boot/cmdline.h"
-#include "kernel/config.h"
-#include "kernel/fmt.h"
-#include "kernel/log.h"
-#include "kernel/module.h"
-#include "kernel/str.h"
+#include "kernel/console/config.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/module.h"
 #include "net/hops.h"
 #include "net/netif.h"
 #include "net/router.h"

@@ -10,15 +10,15 @@
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
-#include "kernel/console.h"
-#include "kernel/fmt.h"
-#include "kernel/iommu.h"
-#include "kernel/log.h"
+#include "kernel/console/console.h"
+#include "kernel/iommu/iommu.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
 #include "kernel/mailbox.h"
-#include "kernel/memory.h"
+#include "kernel/memory/memory.h"
 #include "kernel/start.h"
-#include "kernel/str.h"
-#include "kernel/watch.h"
+#include "kernel/watchdog.h"
 #include "net/capture.h"
 #include "net/eth.h"
 #include "net/netif.h"
@@ -432,7 +432,7 @@ static _Noreturn void core_loop(void)
         uint32_t n = run_round(row);
         uint64_t now_tsc = cpu_tsc();
 
-        watch_stamp(cpu, now_tsc);
+        watchdog_stamp(cpu, now_tsc);
         cpu->polls++;
         if (n != 0) {
             idle = 0;
@@ -448,7 +448,7 @@ static _Noreturn void core_loop(void)
             if (now_tsc - service_tsc >= interval_tsc || link_news) {
                 service_tsc = now_tsc;
                 run_service(tsc_now_ns());
-                watch_poll();
+                watchdog_poll();
             }
             console_poll();
             if (console_is_busy())

@@ -3,9 +3,9 @@
  * as text that text2pcap turns into a capture. Jobs that print what net/capture.c has recorded, a
  * frame at a time, so that the loops go on.
  */
-#include "kernel/fmt.h"
-#include "kernel/json.h"
-#include "kernel/parse.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/json.h"
+#include "kernel/lib/parse.h"
 #include "net/capture.h"
 #include "net/ledger.h"
 

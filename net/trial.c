@@ -4,8 +4,8 @@
  */
 #include "net/trial.h"
 
-#include "kernel/parse.h"
-#include "kernel/str.h"
+#include "kernel/lib/parse.h"
+#include "kernel/lib/str.h"
 #include "net/eth.h"
 #include "net/ip.h"
 

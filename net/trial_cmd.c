@@ -3,11 +3,11 @@
  * between bursts.
  */
 #include "arch/tsc.h"
-#include "kernel/config.h"
-#include "kernel/fmt.h"
-#include "kernel/json.h"
+#include "kernel/console/config.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/json.h"
+#include "kernel/lib/str.h"
 #include "kernel/mailbox.h"
-#include "kernel/str.h"
 #include "net/generator.h"
 #include "net/receiver.h"
 #include "net/run.h"

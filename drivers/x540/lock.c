@@ -6,7 +6,7 @@
 #include "drivers/x540/x540.h"
 #include "arch/tsc.h"
 #include "drivers/x540/regs.h"
-#include "kernel/log.h"
+#include "kernel/log/log.h"
 
 enum {
     SEMAPHORE_LIMIT_US = 100000, /* reference drivers: 2000 tries, 50 us apart */

@@ -5,7 +5,7 @@
 #include "drivers/x540/x540.h"
 #include "arch/tsc.h"
 #include "drivers/x540/regs.h"
-#include "kernel/log.h"
+#include "kernel/log/log.h"
 
 #define RSS_SYMMETRIC_KEY 0x5A6D5A6Du /* the bytes 6D 5A, over and over */
 

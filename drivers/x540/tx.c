@@ -3,7 +3,7 @@
  */
 #include "drivers/x540/x540.h"
 #include "drivers/x540/regs.h"
-#include "kernel/log.h"
+#include "kernel/log/log.h"
 
 enum {
     ENABLE_LIMIT_US = 10000,

@@ -12,7 +12,7 @@
 #include "arch/cpu.h"
 #include "arch/tsc.h"
 #include "drivers/x540/regs.h"
-#include "kernel/log.h"
+#include "kernel/log/log.h"
 
 enum {
     INTEL = 0x8086,

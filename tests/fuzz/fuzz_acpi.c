@@ -2,13 +2,13 @@
  * ACPI from any bytes, as physical memory from address 0 on with the root pointer at 0. Checksums
  * are mended first wherever the walk will judge one, or the fuzzer would never get past them.
  *
- * links: kernel/acpi.c kernel/fmt.c
+ * links: kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/acpi.h"
+#include "kernel/firmware/acpi.h"
 
 static uint8_t *memory;
 static size_t memory_bytes;

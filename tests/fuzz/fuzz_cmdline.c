@@ -2,7 +2,7 @@
  * The boot line from any bytes: parsing, judging and asking keep inside their memory, every word
  * that is handed out ends inside the text, and parsing the same line twice gives the same.
  *
- * links: boot/cmdline.c kernel/parse.c kernel/fmt.c
+ * links: boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/dmar.c: any bytes as a DMAR table, with a configuration space made of the same bytes; then
- * the unit of many functions is asked for. What comes out must lie inside the table.
+ * kernel/firmware/dmar.c: any bytes as a DMAR table, with a configuration space made of the same
+ * bytes; then the unit of many functions is asked for. What comes out must lie inside the table.
  *
- * links: kernel/dmar.c kernel/acpi.c kernel/fmt.c
+ * links: kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/dmar.h"
+#include "kernel/firmware/dmar.h"
 
 static const uint8_t *noise;
 static size_t noise_bytes;

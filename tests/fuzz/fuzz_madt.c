@@ -2,13 +2,13 @@
  * Any bytes as the body of a MADT, an MCFG and an HPET table: nothing outside them is read, every
  * count stays within its array, every core is listed once.
  *
- * links: kernel/madt.c kernel/acpi.c kernel/fmt.c
+ * links: kernel/firmware/madt.c kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/madt.h"
+#include "kernel/firmware/madt.h"
 
 #define CLAIM(claim)                                                                               \
     do {                                                                                           \

@@ -4,7 +4,7 @@
  * and what is read is the same with other bytes behind the end. A header that ip_parse takes: options
  * are worked on inside the header, and fragments add up to what was cut, each a good datagram.
  *
- * links: net/route_text.c net/fragment.c net/ip_option.c net/ip.c net/csum.c kernel/parse.c
+ * links: net/route_text.c net/fragment.c net/ip_option.c net/ip.c net/csum.c kernel/lib/parse.c
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -3,10 +3,11 @@
  * whether what follows is a run= script first, or a file that a command runs. The line stays within
  * its bounds, work always ends, and the terminal sees nothing but text and the sequences it knows.
  *
- * links: kernel/shell.c kernel/words.c kernel/json.c kernel/out.c kernel/fmt.c
+ * links: kernel/console/shell.c kernel/console/words.c kernel/lib/json.c kernel/lib/out.c
+ * kernel/lib/fmt.c
  */
-#include "kernel/json.h"
-#include "kernel/shell.h"
+#include "kernel/console/shell.h"
+#include "kernel/lib/json.h"
 #include "tests/unit/terminal.h"
 
 static struct terminal terminal;

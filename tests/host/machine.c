@@ -13,15 +13,15 @@
 #include "arch/cpu.h"
 #include "arch/irq.h"
 #include "arch/tsc.h"
-#include "kernel/console.h"
-#include "kernel/dma.h"
-#include "kernel/fmt.h"
-#include "kernel/iommu.h"
-#include "kernel/log.h"
-#include "kernel/memory.h"
+#include "kernel/console/console.h"
+#include "kernel/memory/dma.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/iommu/iommu.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/memory.h"
 #include "kernel/start.h"
-#include "kernel/module.h"
-#include "kernel/watch.h"
+#include "kernel/memory/module.h"
+#include "kernel/watchdog.h"
 
 #ifndef REGISTERS /* the benchmark has them where addresses trap */
 #define REGISTERS 0x1000000000000000ull
@@ -122,18 +122,18 @@ uint64_t tsc_ns(uint64_t ticks)
 
 /* ---- What one core does not need ---- */
 
-uint64_t watch_stall_tsc = UINT64_MAX;
+uint64_t watchdog_stall_tsc = UINT64_MAX;
 
 void boot_step(const char *name, const char *what, uint64_t ended_tsc)
 {
     (void)name, (void)what, (void)ended_tsc;
 }
-void watch_stalled(struct cpu *cpu, uint64_t ticks)
+void watchdog_stalled(struct cpu *cpu, uint64_t ticks)
 {
     (void)cpu, (void)ticks;
 }
 
-void watch_poll(void)
+void watchdog_poll(void)
 {
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The machine that host tests and benchmarks run on: a clock that only moves when something waits
  * or touches a register, memory that cards reach only through grants, and X540 models in PCI slots.
- * It implements arch/tsc.h, kernel/dma.h, kernel/iommu.h, kernel/pci.h and kernel/log.h for the code
- * under test.
+ * It implements arch/tsc.h, kernel/memory/dma.h, kernel/iommu/iommu.h, kernel/pci.h and
+ * kernel/log/log.h for the code under test.
  */
 #ifndef TESTS_HOST_MACHINE_H
 #define TESTS_HOST_MACHINE_H

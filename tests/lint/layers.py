@@ -20,12 +20,15 @@ FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h", "st
                 "stdnoreturn.h", "float.h", "iso646.h"}
 FIRMWARE = "boot/efi/loader.c"  # a program of UEFI's, with its header <efi.h>
 PURE = re.compile(r"""
-    arch/((types|bytes)\.h|vtd_table\.[ch])
-  | boot/(bootinfo|cmdline|efi/text)\.[ch]
-  | kernel/(acpi|dmar|madt|fmt|pmem|str|parse|words|shell|json|out|command|hist)\.[ch]
-  | drivers/(drops\.h|x540/(regs|desc)\.h)
-  | net/(eth|arp|ip|icmp|udp|csum|netif(_ip|_parts)?|reass|services|bpf|trial|probe|measure)\.[ch]
-  | net/(route(_text)?|fragment|ip_option)\.[ch]
+    arch/(bytes|types|vtd_table)\.[ch]
+  | boot/(bootinfo|cmdline)\.[ch]
+  | boot/efi/text\.[ch]
+  | drivers/drops\.[ch]
+  | drivers/x540/(desc|regs)\.[ch]
+  | kernel/console/(command|shell|words)\.[ch]
+  | kernel/firmware/(acpi|dmar|madt)\.[ch]
+  | kernel/lib/(fmt|hist|json|out|parse|ranges|str)\.[ch]
+  | net/(arp|bpf|csum|eth|fragment|icmp|ip|ip_option|measure|netif|netif_ip|netif_parts|probe|reass|route|route_text|services|trial|udp)\.[ch]
 """, re.X)
 
 

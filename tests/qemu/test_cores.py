@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Cores: all that firmware describes start, by -kernel, BIOS and UEFI; cpus= limits them; what goes
-wrong on one core is told by another. selftest= does the deeds, see kernel/selftest_cores.c."""
+wrong on one core is told by another. selftest= does the deeds, see kernel/selftest/cores.c."""
 import re
 import time
 

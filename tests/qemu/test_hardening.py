@@ -48,12 +48,12 @@ MUTANTS = [
 static enum err map_part("""), ("    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {",
                                 "    if (map_null() != OK)\n        return ERR_BUSY;\n"
                                 "    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {")], "null"),
-    ("image-in-physmap", "kernel/memory.c", [
-        ("    pmem_remove(&ram, (uintptr_t)image_start_paddr, (uintptr_t)image_end_paddr);\n", ""),
-        ("    spare = ram;\n    low = ram;\n", "    spare = ram;\n    pmem_remove(&spare, "
+    ("image-in-physmap", "kernel/memory/memory.c", [
+        ("    ranges_remove(&ram, (uintptr_t)image_start_paddr, (uintptr_t)image_end_paddr);\n", ""),
+        ("    spare = ram;\n    low = ram;\n", "    spare = ram;\n    ranges_remove(&spare, "
          "(uintptr_t)image_start_paddr, (uintptr_t)image_end_paddr);\n    low = ram;\n")],
      "write-physmap"),
-    ("no-canary", "kernel/selftest.c", [("static __attribute__((noinline)) void write_array",
+    ("no-canary", "kernel/selftest/run.c", [("static __attribute__((noinline)) void write_array",
                                          "static __attribute__((noinline, no_stack_protector)) "
                                          "void write_array")], "canary"),
     ("no-smep", FEATURES, [(FLAG.format("smep", "SMEP"), "")], "smep"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The screen, for machines without a serial port: text memory of a VGA, frame buffers, what stays
 of a panic; and the serial line that firmware's SPCR names. Frame buffers are read back with the
-letters of kernel/font.txt, so a line counts as shown when a person could read it."""
+letters of kernel/log/font.txt, so a line counts as shown when a person could read it."""
 import re
 import struct
 
@@ -17,7 +17,7 @@ EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 
 def font():
     """{the rows of a letter as a tuple of strings: the letter}"""
-    with open(f"{ROOT}/kernel/font.txt", encoding="utf-8") as f:
+    with open(f"{ROOT}/kernel/log/font.txt", encoding="utf-8") as f:
         rows = [line.split() for line in f if line[0] in "#."]
     letters = {}
     for band in range(0, len(rows) // 8):

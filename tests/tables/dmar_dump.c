@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What kernel/dmar.c sees in the tables named on the command line, for test_dmar.py: one line a
- * structure, one line a scope below it.
+ * What kernel/firmware/dmar.c sees in the tables named on the command line, for test_dmar.py: one
+ * line a structure, one line a scope below it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kernel/dmar.h"
+#include "kernel/firmware/dmar.h"
 
 static void print_scopes(const struct dmar_entry *entry)
 {

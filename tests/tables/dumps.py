@@ -23,12 +23,12 @@ def tables(signature):
 
 
 def build(name):
-    """tests/tables/NAME_dump.c with kernel/NAME.c, under the sanitizers. Returns the program's path."""
+    """tests/tables/NAME_dump.c with kernel/firmware/NAME.c, under the sanitizers. Returns the program's path."""
     program = f"{ROOT}/build/tables/{name}_dump"
     os.makedirs(os.path.dirname(program), exist_ok=True)
     subprocess.run(["gcc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I.",
                     "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-o", program,
-                    f"tests/tables/{name}_dump.c", f"kernel/{name}.c", "kernel/acpi.c", "kernel/fmt.c"],
+                    f"tests/tables/{name}_dump.c", f"kernel/firmware/{name}.c", "kernel/firmware/acpi.c", "kernel/lib/fmt.c"],
                    cwd=ROOT, check=True)
     return program
 

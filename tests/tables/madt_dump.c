@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What kernel/madt.c and kernel/acpi.c see in the MADT, MCFG and HPET tables named on the command
- * line, for test_madt.py: one line a fact.
+ * What kernel/firmware/madt.c and kernel/firmware/acpi.c see in the MADT, MCFG and HPET tables
+ * named on the command line, for test_madt.py: one line a fact.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/madt.h"
+#include "kernel/firmware/madt.h"
 
 static void print_madt(const struct acpi_table *table)
 {

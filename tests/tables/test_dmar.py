@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""kernel/dmar.c and `iasl -d` see the same units, scopes, reserved regions and flags in every DMAR
+"""kernel/firmware/dmar.c and `iasl -d` see the same units, scopes, reserved regions and flags in every DMAR
 table at hand: tests/data/acpi/dmar, and the folders in FERRULE_ACPI (separated by colons), searched
 to the bottom. Every table is read in a buffer of its exact size under the sanitizers, then a few
 hundred damaged copies of it."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""kernel/madt.c and `iasl -d` see the same cores, IOAPICs, overrides and NMI pins in every MADT at
-hand, and kernel/acpi.c the same windows in every MCFG: tests/data/acpi, and the folders in
+"""kernel/firmware/madt.c and `iasl -d` see the same cores, IOAPICs, overrides and NMI pins in every MADT at
+hand, and kernel/firmware/acpi.c the same windows in every MCFG: tests/data/acpi, and the folders in
 FERRULE_ACPI (separated by colons), searched to the bottom. Then a few hundred damaged copies of each
 table are read under the sanitizers, in buffers of their exact size."""
 import random

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Physical memory for host tests of boot/bootinfo.c and kernel/acpi.c: pieces at addresses. Each
- * look returns a copy of exactly the bytes asked for, so that the address sanitizer sees the first
- * byte that is read beyond them.
+ * Physical memory for host tests of boot/bootinfo.c and kernel/firmware/acpi.c: pieces at
+ * addresses. Each look returns a copy of exactly the bytes asked for, so that the address sanitizer
+ * sees the first byte that is read beyond them.
  */
 #ifndef TESTS_UNIT_PHYSICAL_H
 #define TESTS_UNIT_PHYSICAL_H

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/command.h"
+#include "kernel/console/command.h"
 
 #define TERMINAL_COLUMNS 80
 

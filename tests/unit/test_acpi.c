@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/acpi.c. Over every real table in tests/data/acpi: its structures are those that iasl sees,
- * at the same offsets with the same types and lengths, and the MCFG fields are equal. Then tables
- * built here: root pointers, XSDT and RSDT, wrong checksums and lengths, structures of length zero,
- * FADT fields, and \_S5 packages in the shapes that firmware writes.
+ * kernel/firmware/acpi.c. Over every real table in tests/data/acpi: its structures are those that
+ * iasl sees, at the same offsets with the same types and lengths, and the MCFG fields are equal.
+ * Then tables built here: root pointers, XSDT and RSDT, wrong checksums and lengths, structures of
+ * length zero, FADT fields, and \_S5 packages in the shapes that firmware writes.
  *
- * links: kernel/acpi.c kernel/fmt.c
+ * links: kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/acpi.h"
+#include "kernel/firmware/acpi.h"
 #include "tests/unit/physical.h"
 
 static char said[4096];

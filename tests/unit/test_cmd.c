@@ -3,8 +3,9 @@
  * columns at any counter value, one JSON object a line, the fields that scripts rely on, the
  * ledger's sums; ping with replies, without, with errors, interrupted, and each way to refuse it.
  *
- * links: net/cmd.c net/ledger.c net/ping.c $(STACK) kernel/shell.c kernel/words.c kernel/json.c
- *        kernel/out.c kernel/fmt.c kernel/parse.c
+ * links: net/cmd.c net/ledger.c net/ping.c $(STACK) kernel/console/shell.c kernel/console/words.c
+ * kernel/lib/json.c
+ *        kernel/lib/out.c kernel/lib/fmt.c kernel/lib/parse.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,8 +13,8 @@
 #include <cmocka.h>
 #include <ctype.h>
 
+#include "kernel/console/shell.h"
 #include "kernel/mailbox.h"
-#include "kernel/shell.h"
 #include "net/eth.h"
 #include "net/lane.h"
 #include "net/ledger.h"

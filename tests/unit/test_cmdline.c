@@ -2,7 +2,7 @@
  * boot/cmdline.c: words, quotes and escapes as the loaders pass them; typed values; what the
  * operator is told about unknown keys, bad values, repeated keys, open quotes and cut lines.
  *
- * links: boot/cmdline.c kernel/parse.c kernel/fmt.c
+ * links: boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/dma.c over memory that only has addresses: without an IOMMU cards see physical addresses;
- * with one every piece has an address of its own, aligned as asked, apart from all others by a
- * hole, below 2^39, and never its physical address; grants reach the domain as they were given.
+ * kernel/memory/dma.c over memory that only has addresses: without an IOMMU cards see physical
+ * addresses; with one every piece has an address of its own, aligned as asked, apart from all
+ * others by a hole, below 2^39, and never its physical address; grants reach the domain as they
+ * were given.
  *
- * links: kernel/dma.c
+ * links: kernel/memory/dma.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,9 +15,9 @@
 #include <cmocka.h>
 
 #include "arch/paging.h"
-#include "kernel/dma.h"
-#include "kernel/log.h"
-#include "kernel/memory.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/dma.h"
+#include "kernel/memory/memory.h"
 
 /* Physical memory from here on, upward. */
 static uint64_t next_paddr;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/dmar.c: every kind of structure is read, damage is named and survived, scopes walk through
- * bridges, and the right unit is found for a function. (That real tables are seen as iasl sees them
- * is tests/tables/test_dmar.py; any bytes at all are tests/fuzz/fuzz_dmar.c.)
+ * kernel/firmware/dmar.c: every kind of structure is read, damage is named and survived, scopes
+ * walk through bridges, and the right unit is found for a function. (That real tables are seen as
+ * iasl sees them is tests/tables/test_dmar.py; any bytes at all are tests/fuzz/fuzz_dmar.c.)
  *
- * links: kernel/dmar.c kernel/acpi.c kernel/fmt.c
+ * links: kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/dmar.h"
+#include "kernel/firmware/dmar.h"
 
 /* A table under construction, in a buffer of its exact size: the sanitizer sees overreads. */
 static uint8_t *bytes;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/fmt.c. Every conversion it shares with C is compared with the C library's over widths,
+ * kernel/lib/fmt.c. Every conversion it shares with C is compared with the C library's over widths,
  * flags and limits; then its own forms, cut text, and text behind text.
  *
- * links: kernel/fmt.c
+ * links: kernel/lib/fmt.c
  */
 #include <limits.h>
 #include <setjmp.h>
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/fmt.h"
+#include "kernel/lib/fmt.h"
 
 #define SAME(...)                                                                                  \
     do {                                                                                           \

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/iommu.c with two units and a few cards made here: the unit that DMAR makes responsible gets
- * the card's context entry, reserved memory is mapped for the card that it is named for and for
- * nobody else, rights follow the units' ZLR, a card that faults loses its bus mastering, lines are
- * limited, and what cannot be confined is refused. Units here do at once what they are told.
+ * kernel/iommu/iommu.c with two units and a few cards made here: the unit that DMAR makes
+ * responsible gets the card's context entry, reserved memory is mapped for the card that it is
+ * named for and for nobody else, rights follow the units' ZLR, a card that faults loses its bus
+ * mastering, lines are limited, and what cannot be confined is refused. Units here do at once what
+ * they are told.
  *
- * links: kernel/iommu.c kernel/dmar.c kernel/acpi.c kernel/fmt.c arch/vtd.c
- * arch/vtd_table.c
+ * links: kernel/iommu/iommu.c kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
+ * arch/vtd.c arch/vtd_table.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,9 +21,9 @@
 #include "arch/cpu.h"
 #include "arch/paging.h"
 #include "arch/tsc.h"
-#include "kernel/iommu_parts.h"
-#include "kernel/log.h"
-#include "kernel/memory.h"
+#include "kernel/iommu/internal.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/memory.h"
 #include "kernel/panic.h"
 
 /* --- units: 0 at FED90000h for 00:02.0 alone, 1 at FED91000h for all others --- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/json.c: commas, nesting, numbers, escapes of every byte, too deep a nesting, a line that
- * always closes.
+ * kernel/lib/json.c: commas, nesting, numbers, escapes of every byte, too deep a nesting, a line
+ * that always closes.
  *
- * links: kernel/json.c kernel/out.c kernel/fmt.c
+ * links: kernel/lib/json.c kernel/lib/out.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/json.h"
+#include "kernel/lib/json.h"
 #include "tests/unit/kept_text.h"
 
 static int empty(void **state)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/madt.c on tables made by hand; real ones are compared with iasl in tests/tables.
+ * kernel/firmware/madt.c on tables made by hand; real ones are compared with iasl in tests/tables.
  *  - cores: enabled ones only, each id once, LAPIC and x2APIC, more than there is room for
  *  - IOAPICs, overrides and the lines they make, NMI pins by core
  *  - structures too short, lengths of 0, 1 and beyond the end, tables too short
  *  - HPET: where it is, and where it is not
  *
- * links: kernel/madt.c kernel/acpi.c kernel/fmt.c
+ * links: kernel/firmware/madt.c kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/madt.h"
+#include "kernel/firmware/madt.h"
 
 static uint8_t bytes[16384];
 static uint32_t used;

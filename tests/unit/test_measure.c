@@ -6,7 +6,7 @@
  *  - a jump of more than a window; frames of another trial or flow change nothing;
  *  - latency: buckets cover all values without gap, percentiles against a sorted list, other clocks.
  */
-/* links: net/measure.c net/probe.c net/trial.c net/csum.c net/ip.c kernel/parse.c */
+/* links: net/measure.c net/probe.c net/trial.c net/csum.c net/ip.c kernel/lib/parse.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

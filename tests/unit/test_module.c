@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/module.c: a module is found by its first word, with and without folders; one without a
- * name answers when no other does; one that could not be kept is as if it were not there; and what
- * the console shows of them.
+ * kernel/memory/module.c: a module is found by its first word, with and without folders; one
+ * without a name answers when no other does; one that could not be kept is as if it were not there;
+ * and what the console shows of them.
  *
- * links: kernel/module.c kernel/json.c kernel/out.c kernel/fmt.c
+ * links: kernel/memory/module.c kernel/lib/json.c kernel/lib/out.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 
 #include "arch/paging.h"
 #include "boot/bootinfo.h"
-#include "kernel/module.h"
+#include "kernel/memory/module.h"
 
 static struct bootinfo info;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/parse.c: what is taken, what is refused (with *out untouched), and the distance of words.
+ * kernel/lib/parse.c: what is taken, what is refused (with *out untouched), and the distance of
+ * words.
  *
- * links: kernel/parse.c
+ * links: kernel/lib/parse.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/parse.h"
+#include "kernel/lib/parse.h"
 
 #define UNTOUCHED 0x5555555555555555u
 

@@ -2,7 +2,7 @@
  * Routes in words: each form of a line, blanks, comments and ends of lines, and what is said of those
  * that are wrong; their numbers; files that end anywhere.
  */
-/* links: net/route_text.c kernel/parse.c */
+/* links: net/route_text.c kernel/lib/parse.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/shell.c before a small terminal: each editing key, escape sequences whole, cut and
+ * kernel/console/shell.c before a small terminal: each editing key, escape sequences whole, cut and
  * unknown, lines longer than the window and than the buffer, history, Tab and ?, Enter in all its
  * forms; commands in a row, -j, arguments, each refusal; scripts that stop at the first error; jobs
  * that wait, end, fail and are interrupted; type-ahead; text that comes in between; any bytes at
  * all.
  *
- * links: kernel/shell.c kernel/words.c kernel/json.c kernel/out.c kernel/fmt.c
+ * links: kernel/console/shell.c kernel/console/words.c kernel/lib/json.c kernel/lib/out.c
+ * kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "kernel/shell.h"
+#include "kernel/console/shell.h"
 #include "tests/unit/terminal.h"
 
 #define UP     "\033[A"

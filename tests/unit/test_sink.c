@@ -8,7 +8,7 @@
  * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
  * drivers/x540/stats.c $(LOOP) net/app/generate.c net/app/sink.c $(GENERATOR)
  * $(STACK)
- * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c tests/host/trial_cmd.c
+ * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c tests/host/trial_cmd.c
  * $(MODEL) */
 #include "tests/unit/generator_host.h"
 #include "tests/unit/random.h"

@@ -5,7 +5,7 @@
  * command at a time, one-shot bits not given twice, no register invalidation while the queue is on,
  * translation only after both caches were emptied under the new root.
  *
- * links: arch/vtd.c arch/vtd_table.c kernel/fmt.c
+ * links: arch/vtd.c arch/vtd_table.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

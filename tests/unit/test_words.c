@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/words.c: splitting with quotes and at the limits; finding the end of a command; unique
- * beginnings, whole words before longer ones, unknown, ambiguous and incomplete names; completion;
- * the sorted list within 80 columns; what a usage text allows.
+ * kernel/console/words.c: splitting with quotes and at the limits; finding the end of a command;
+ * unique beginnings, whole words before longer ones, unknown, ambiguous and incomplete names;
+ * completion; the sorted list within 80 columns; what a usage text allows.
  *
- * links: kernel/words.c kernel/out.c kernel/json.c kernel/fmt.c
+ * links: kernel/console/words.c kernel/lib/out.c kernel/lib/json.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "kernel/words.h"
+#include "kernel/console/words.h"
 #include "tests/unit/kept_text.h"
 
 static enum command_result nothing(const struct call *call)

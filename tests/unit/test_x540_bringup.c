@@ -8,7 +8,7 @@
  */
 /* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
  * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c kernel/fmt.c tests/host/machine.c $(MODEL) */
+ * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -11,7 +11,7 @@
  */
 /* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
  * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c drivers/x540/stats.c
- * kernel/fmt.c tests/host/machine.c $(MODEL) */
+ * kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@
 
 #include "drivers/nic.h"
 #include "drivers/x540/desc.h"
-#include "kernel/dma.h"
+#include "kernel/memory/dma.h"
 #include "kernel/start.h"
 #include "tests/host/machine.h"
 

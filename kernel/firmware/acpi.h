@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * ACPI tables, read and never executed. Firmware lies: every length is checked against what
+ * remains, no step of zero is taken, a table whose checksum is wrong is named once and not used.
+ * Pure: the caller lends its eyes (look) and its voice (say). Read next: kernel/main.c.
+ */
+#ifndef KERNEL_FIRMWARE_ACPI_H
+#define KERNEL_FIRMWARE_ACPI_H
+
+#include "arch/types.h"
+
+#define ACPI_HEADER_BYTES    36u
+#define ACPI_RSDP_BYTES      36u        /* of version 2; version 0 has 20 */
+#define ACPI_TABLE_BYTES_MAX (4u << 20) /* no real table is longer; DSDTs reach some 500 KiB */
+#define ACPI_TABLES_MAX      512u       /* entries of the XSDT that are looked at */
+
+struct acpi {
+    /* Set by the caller: bytes of physical memory at paddr, or NULL; and one line for the operator.
+     */
+    const void *(*look)(uint64_t paddr, size_t bytes);
+    void (*say)(const char *text);
+    /* Set by acpi_open. */
+    uint64_t root_paddr;
+    uint32_t root_bytes;
+    bool root_is_xsdt;
+};
+
+/* One table: header and body, checked for length and checksum. bytes 0: none. */
+struct acpi_table {
+    const uint8_t *at;
+    uint32_t bytes;
+    uint64_t paddr;
+};
+
+/* Is there an RSDP of at most n bytes at p? Length and checksums are judged; no table is. */
+bool acpi_is_rsdp(const uint8_t *p, size_t n);
+
+/* The RSDP where PCs with a BIOS keep it: the first KiB of the EBDA, then E0000h to FFFFFh.
+ * False: not there. */
+bool acpi_find_rsdp(struct acpi *a, uint8_t rsdp[ACPI_RSDP_BYTES]);
+
+/* Take this RSDP (n bytes of it) as the root of all: XSDT, else RSDT. False after a line: none is
+ * usable. */
+bool acpi_open(struct acpi *a, const uint8_t *rsdp, size_t n);
+
+/* The table of this signature that comes in place `instance` (0 = first). Damaged ones are named
+ * and skipped. bytes is 0 if there is none. */
+struct acpi_table acpi_find(const struct acpi *a, const char signature[4], unsigned instance);
+
+/* The table at this address, if it has this signature. */
+struct acpi_table acpi_table_at(const struct acpi *a, uint64_t paddr, const char signature[4]);
+
+/* --- structures inside a table: MADT's have 8-bit type and length, DMAR's 16-bit ones --- */
+
+struct acpi_entry {
+    const uint8_t *at; /* the whole structure, its type and length included */
+    uint32_t type, bytes;
+};
+struct acpi_walk {
+    const uint8_t *at, *end;
+    bool is_wide;   /* 16-bit type and length */
+    bool is_broken; /* stopped at a length that cannot be right; what came before is distrusted */
+};
+/* Start at `offset` of the table. An offset beyond the end gives a broken walk without entries. */
+struct acpi_walk acpi_walk(const struct acpi_table *table, uint32_t offset, bool is_wide);
+/* False at the end or once broken. */
+bool acpi_walk_next(struct acpi_walk *walk, struct acpi_entry *entry);
+
+/* --- little-endian fields at any alignment; the caller has checked the length --- */
+
+static inline uint16_t acpi_u16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+static inline uint32_t acpi_u32(const uint8_t *p)
+{
+    return acpi_u16(p) | (uint32_t)acpi_u16(p + 2) << 16;
+}
+static inline uint64_t acpi_u64(const uint8_t *p)
+{
+    return acpi_u32(p) | (uint64_t)acpi_u32(p + 4) << 32;
+}
+
+/* --- MCFG: where the configuration space of a PCI segment is --- */
+
+struct acpi_mcfg {
+    uint64_t base; /* of bus 0, whatever first_bus is */
+    uint16_t segment;
+    uint8_t first_bus, last_bus;
+};
+/* Entry i; false behind the last. An entry that cannot be right gives base 0. */
+bool acpi_mcfg_entry(const struct acpi_table *mcfg, unsigned i, struct acpi_mcfg *out);
+
+/* --- SPCR: the serial line that firmware uses itself --- */
+
+struct acpi_spcr {
+    uint64_t address;
+    uint32_t baud; /* 0: leave it as it is */
+    bool is_port;  /* a 16550 or its like behind an I/O port */
+};
+/* False: there is no such table, or no line in it. */
+bool acpi_spcr_read(const struct acpi_table *spcr, struct acpi_spcr *out);
+
+/* --- FADT and the DSDT's \_S5 package: power --- */
+
+enum acpi_space { ACPI_MEMORY = 0, ACPI_IO = 1, ACPI_PCI = 2 };
+
+struct acpi_fadt {
+    uint64_t dsdt_paddr;
+    uint16_t smi_port; /* 0: ACPI is always on */
+    uint8_t acpi_enable;
+    uint16_t pm1a_control, pm1b_control; /* I/O ports; 0: none */
+    uint16_t pm_timer;                   /* I/O port; 0: none */
+    bool pm_timer_is_32_bit;
+    uint8_t reset_space;    /* enum acpi_space */
+    uint64_t reset_address; /* 0: none */
+    uint8_t reset_value;
+    bool has_s5;
+    uint8_t s5_type_a, s5_type_b; /* SLP_TYP for the two PM1 control registers */
+};
+/* False: too short to hold the fields that we need. has_s5 is left false. */
+bool acpi_fadt_read(const struct acpi_table *fadt, struct acpi_fadt *out);
+/* Look for the \_S5 package in a DSDT or SSDT, without executing it, and fill s5_type_*. */
+bool acpi_s5_find(const struct acpi_table *dsdt, struct acpi_fadt *out);
+
+#endif
