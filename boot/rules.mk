@@ -35,7 +35,7 @@ IMAGE_LDFLAGS := -O2 -nostdlib -static -T linker.ld --gc-sections -z max-page-si
 # What runs once or for a person is built small; but not what frames pass, and not what loops over
 # memory, tables and buses. Instructions stay in the order of the source: the block packs 3% better.
 IMAGE_SMALL   := -Os -fno-schedule-insns2 -fno-inline-small-functions
-IMAGE_FAST    := kernel/lib/str drivers/x540/rx drivers/x540/tx net/csum net/udp
+IMAGE_FAST    := kernel/lib/str drivers/x540/rx drivers/x540/tx net/stack/csum net/stack/udp
 $(IMAGE_OUT)/boot/%.o $(IMAGE_OUT)/arch/%.o $(IMAGE_OUT)/kernel/%.o: IMAGE_CFLAGS += $(IMAGE_SMALL)
 $(IMAGE_OUT)/drivers/%.o $(IMAGE_OUT)/net/%.o: IMAGE_CFLAGS += $(IMAGE_SMALL)
 $(IMAGE_FAST:%=$(IMAGE_OUT)/%.o): IMAGE_CFLAGS += -O2

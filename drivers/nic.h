@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * What net may see of a network card: ports, lanes and side queues. A driver fills in a struct port
- * and starts and stops queues; everything per frame is in net/lane.h and needs no driver.
+ * and starts and stops queues; everything per frame is in net/lane/lane.h and needs no driver.
  *
  * A lane is one receive queue of a port and one transmit queue of a port (the same or another), on
  * one ring of legacy descriptors and one row of buffers that both queues share. Slot i is

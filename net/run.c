@@ -19,10 +19,10 @@
 #include "kernel/memory/memory.h"
 #include "kernel/start.h"
 #include "kernel/watchdog.h"
-#include "net/capture.h"
-#include "net/eth.h"
-#include "net/netif.h"
-#include "net/services.h"
+#include "net/lane/capture.h"
+#include "net/stack/eth.h"
+#include "net/stack/netif.h"
+#include "net/stack/services.h"
 
 enum {
     SERVICE_NS = 100000000, /* links and the stacks' clocks are looked at ten times a second */

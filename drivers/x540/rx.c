@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Receive: filters, the receive path as a whole, and single queues. The frames themselves are
- * handled in net/lane.h.
+ * handled in net/lane/lane.h.
  */
 #include "drivers/x540/x540.h"
 #include "arch/tsc.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Transmit: the path as a whole and single queues. The frames themselves are handled in net/lane.h.
+ * Transmit: the path as a whole and single queues. The frames themselves are handled in
+ * net/lane/lane.h.
  */
 #include "drivers/x540/x540.h"
 #include "drivers/x540/regs.h"

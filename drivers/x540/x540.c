@@ -6,7 +6,7 @@
  *     qemu-system-x86_64 -M q35 -nographic -kernel build/ferrule.elf -plugin build/x540.so \
  *         -netdev user,id=n0 -device x540,netdev=n0
  *
- * Read next: link.c, rx.c, tx.c, then net/lane.h for what happens to a frame.
+ * Read next: link.c, rx.c, tx.c, then net/lane/lane.h for what happens to a frame.
  */
 #include "drivers/x540/x540.h"
 #include "arch/cpu.h"

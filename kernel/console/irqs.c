@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * `show irqs`: every vector that somebody has asked for or that has come, core by core. Read next:
- * arch/irq.h; `show cores` is in net/cores.c, for packets are counted there.
+ * arch/irq.h; `show cores` is in net/console/cores.c, for packets are counted there.
  */
 #include "arch/smp.h"
 #include "kernel/console/command.h"

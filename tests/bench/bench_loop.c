@@ -16,10 +16,10 @@
 
 #include "drivers/nic.h"
 #include "kernel/start.h"
-#include "net/hops.h"
-#include "net/netif.h"
-#include "net/router.h"
+#include "net/route/hops.h"
+#include "net/route/router.h"
 #include "net/run.h"
+#include "net/stack/netif.h"
 #include "tests/bench/bar.h"
 #include "tests/bench/clock.h"
 #include "tests/bench/probes.h"

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "boot/cmdline.h"
-#include "net/generator.h"
-#include "net/receiver.h"
+#include "net/trial/generator.h"
+#include "net/trial/receiver.h"
 #include "tests/bench/bar.h"
 #include "tests/bench/traffic.h"
 #include "tests/host/machine.h"

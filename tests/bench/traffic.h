@@ -25,7 +25,7 @@ struct traffic {
 };
 const struct traffic *traffic_find(const char *name); /* NULL: no such row */
 
-/* Of the frames of sink, which are probes (net/probe.h) of this tag by port. */
+/* Of the frames of sink, which are probes (net/trial/probe.h) of this tag by port. */
 extern uint64_t traffic_tag[2];
 
 /* Set before the first frame. */

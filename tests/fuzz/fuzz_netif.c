@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "net/eth.h"
-#include "net/netif.h"
-#include "net/services.h"
+#include "net/stack/eth.h"
+#include "net/stack/netif.h"
+#include "net/stack/services.h"
 #include "tests/unit/frames.h"
 
 #define FLAG_US       1 /* to our MAC address, from somebody's */

@@ -4,18 +4,19 @@
  * and what is read is the same with other bytes behind the end. A header that ip_parse takes: options
  * are worked on inside the header, and fragments add up to what was cut, each a good datagram.
  *
- * links: net/route_text.c net/fragment.c net/ip_option.c net/ip.c net/csum.c kernel/lib/parse.c
+ * links: net/route/text.c net/route/fragment.c net/route/ip_option.c net/stack/ip.c
+ * net/stack/csum.c kernel/lib/parse.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/csum.h"
-#include "net/eth.h"
-#include "net/fragment.h"
-#include "net/ip.h"
-#include "net/ip_option.h"
-#include "net/route_text.h"
+#include "net/route/fragment.h"
+#include "net/route/ip_option.h"
+#include "net/route/text.h"
+#include "net/stack/csum.h"
+#include "net/stack/eth.h"
+#include "net/stack/ip.h"
 
 static void require(bool holds)
 {

@@ -2,13 +2,13 @@
  * A trial's options from any words: `key=value` lines. Whatever is taken is within its bounds, what
  * is refused changes nothing and says why, and the shares of all cores add up to the whole.
  *
- * links: net/trial.c kernel/lib/parse.c
+ * links: net/trial/options.c kernel/lib/parse.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/trial.h"
+#include "net/trial/options.h"
 
 static void require(bool condition)
 {

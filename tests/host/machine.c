@@ -209,7 +209,8 @@ void machine_write(uintptr_t address, uint64_t value, uint32_t bytes)
     machine_wait_ns(WRITE_NS);
 }
 
-/* A tail register may be memory, for net/capture.c: then it lies in a piece that was handed out. */
+/* A tail register may be memory, for net/lane/capture.c: then it lies in a piece that was handed
+ * out. */
 void machine_write32(uintptr_t address, uint32_t value)
 {
     for (unsigned i = 0; i < pieces_n; i++)

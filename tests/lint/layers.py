@@ -28,7 +28,10 @@ PURE = re.compile(r"""
   | kernel/console/(command|shell|words)\.[ch]
   | kernel/firmware/(acpi|dmar|madt)\.[ch]
   | kernel/lib/(fmt|hist|json|out|parse|ranges|str)\.[ch]
-  | net/(arp|bpf|csum|eth|fragment|icmp|ip|ip_option|measure|netif|netif_ip|netif_parts|probe|reass|route|route_text|services|trial|udp)\.[ch]
+  | net/lane/cbpf\.[ch]
+  | net/route/(fragment|ip_option|table|text)\.[ch]
+  | net/stack/(arp|csum|eth|icmp|internal|ip|netif|netif_ip|reass|services|udp)\.[ch]
+  | net/trial/(measure|options|probe)\.[ch]
 """, re.X)
 
 
@@ -50,7 +53,7 @@ def may_include(path, header):
     if top == "drivers":
         in_own = f"{os.path.dirname(header)}/".startswith(f"{folder}/")
         return (kind in "DN" and os.path.dirname(header) == "drivers") or (kind == "D" and in_own)
-    return kind == "N" and (not header.startswith("net/app/") or folder == "net/app")
+    return kind == "N" and (header == "net/app/app.h" or not header.startswith("net/app/") or folder == "net/app")
 
 
 def main():

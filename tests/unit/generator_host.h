@@ -7,10 +7,10 @@
 
 #include "boot/cmdline.h"
 #include "kernel/mailbox.h"
-#include "net/generator.h"
-#include "net/ip.h"
-#include "net/netif.h"
-#include "net/receiver.h"
+#include "net/stack/ip.h"
+#include "net/stack/netif.h"
+#include "net/trial/generator.h"
+#include "net/trial/receiver.h"
 #include "tests/unit/loop_host.h"
 
 extern const struct app app_generate, app_sink;

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/eth.h"
-#include "net/icmp.h"
-#include "net/netif.h"
+#include "net/stack/eth.h"
+#include "net/stack/icmp.h"
+#include "net/stack/netif.h"
 #include "tests/unit/frames.h"
 
 #define SECOND 1000000000ull

@@ -13,13 +13,13 @@
 #ifndef TESTS_UNIT_ROUTER_HOST_H
 #define TESTS_UNIT_ROUTER_HOST_H
 
-#include "net/eth.h"
-#include "net/hops.h"
-#include "net/icmp.h"
-#include "net/ip.h"
-#include "net/ledger.h"
-#include "net/netif.h"
-#include "net/router.h"
+#include "net/lane/ledger.h"
+#include "net/route/hops.h"
+#include "net/route/router.h"
+#include "net/stack/eth.h"
+#include "net/stack/icmp.h"
+#include "net/stack/ip.h"
+#include "net/stack/netif.h"
 #include "tests/unit/frames.h"
 #include "tests/unit/loop_host.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/arp.c: the packet cut at each byte and each field wrong by one; requests with back-off, up to
- * failure and hold-off; replies asked for and not; doubt; ageing; the table when it is full.
+ * net/stack/arp.c: the packet cut at each byte and each field wrong by one; requests with back-off,
+ * up to failure and hold-off; replies asked for and not; doubt; ageing; the table when it is full.
  *
- * links: net/arp.c net/csum.c
+ * links: net/stack/arp.c net/stack/csum.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/arp.h"
+#include "net/stack/arp.h"
 #include "tests/unit/frames.h"
 
 #define SECOND 1000000000ull

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/capture.c with the real driver on the model, two ports, app=forward:
+ * net/lane/capture.c with the real driver on the model, two ports, app=forward:
  *  - frames pass unchanged while they are looked at, round and round the ring, and each is recorded
  *    as it came in and as it went out; filters choose;
  *  - a frame that comes in between the look and the poll is looked at in the next round;
@@ -12,7 +12,7 @@
  * drivers/x540/stats.c $(LOOP) net/app/forward.c $(STACK)
  * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c
  * $(MODEL) */
-#include "net/capture.h"
+#include "net/lane/capture.h"
 #include "tests/unit/loop_host.h"
 
 extern const struct app app_forward;

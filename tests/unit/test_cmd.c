@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/cmd.c, net/ledger.c and net/ping.c over ports and lanes made up here: tables within 80
- * columns at any counter value, one JSON object a line, the fields that scripts rely on, the
- * ledger's sums; ping with replies, without, with errors, interrupted, and each way to refuse it.
+ * net/console/show_ports.c, net/lane/ledger.c and net/console/ping.c over ports and lanes made up
+ * here: tables within 80 columns at any counter value, one JSON object a line, the fields that
+ * scripts rely on, the ledger's sums; ping with replies, without, with errors, interrupted, and
+ * each way to refuse it.
  *
- * links: net/cmd.c net/ledger.c net/ping.c $(STACK) kernel/console/shell.c kernel/console/words.c
- * kernel/lib/json.c
+ * links: net/console/show_ports.c net/lane/ledger.c net/console/ping.c $(STACK)
+ * kernel/console/shell.c kernel/console/words.c kernel/lib/json.c
  *        kernel/lib/out.c kernel/lib/fmt.c kernel/lib/parse.c
  */
 #include <setjmp.h>
@@ -15,11 +16,11 @@
 
 #include "kernel/console/shell.h"
 #include "kernel/mailbox.h"
-#include "net/eth.h"
-#include "net/lane.h"
-#include "net/ledger.h"
-#include "net/netif.h"
+#include "net/lane/lane.h"
+#include "net/lane/ledger.h"
 #include "net/run.h"
+#include "net/stack/eth.h"
+#include "net/stack/netif.h"
 #include "tests/unit/frames.h"
 #include "tests/unit/terminal.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/csum.c against a slow sum: every length to 300 at every alignment, all ones and all zeroes,
- * the longest datagram, pieces, the pseudo-header, updates in place.
+ * net/stack/csum.c against a slow sum: every length to 300 at every alignment, all ones and all
+ * zeroes, the longest datagram, pieces, the pseudo-header, updates in place.
  *
- * links: net/csum.c
+ * links: net/stack/csum.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/csum.h"
+#include "net/stack/csum.h"
 #include "tests/unit/frames.h"
 
 static uint32_t seed = 12345;

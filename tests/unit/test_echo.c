@@ -13,7 +13,7 @@
  * drivers/x540/stats.c $(LOOP) net/app/echo.c $(STACK)
  * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c
  * $(MODEL) */
-#include "net/netif.h"
+#include "net/stack/netif.h"
 #include "tests/unit/frames.h"
 #include "tests/unit/loop_host.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/icmp.c: every type and code, messages cut at each byte, checksums, quotes in errors cut at
- * each byte and about others; the turn from echo to reply for every checksum, and of zeroes alone;
- * the echo it builds. Errors of ours: about what they may be, their quote at each length and in
- * place, and how many are sent.
+ * net/stack/icmp.c: every type and code, messages cut at each byte, checksums, quotes in errors cut
+ * at each byte and about others; the turn from echo to reply for every checksum, and of zeroes
+ * alone; the echo it builds. Errors of ours: about what they may be, their quote at each length and
+ * in place, and how many are sent.
  *
- * links: net/icmp.c net/ip.c net/csum.c
+ * links: net/stack/icmp.c net/stack/ip.c net/stack/csum.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/icmp.h"
+#include "net/stack/icmp.h"
 #include "tests/unit/frames.h"
 
 static struct icmp_view view;

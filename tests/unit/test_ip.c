@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/ip.c: each field of the header at its limits and one beyond, the header cut at each byte,
- * every option length, source routes, fragments, checksums; what it builds; kinds of address.
+ * net/stack/ip.c: each field of the header at its limits and one beyond, the header cut at each
+ * byte, every option length, source routes, fragments, checksums; what it builds; kinds of address.
  *
- * links: net/ip.c net/csum.c
+ * links: net/stack/ip.c net/stack/csum.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/ip.h"
+#include "net/stack/ip.h"
 #include "tests/unit/frames.h"
 
 static uint8_t frame[2048];

@@ -6,7 +6,8 @@
  *  - a jump of more than a window; frames of another trial or flow change nothing;
  *  - latency: buckets cover all values without gap, percentiles against a sorted list, other clocks.
  */
-/* links: net/measure.c net/probe.c net/trial.c net/csum.c net/ip.c kernel/lib/parse.c */
+/* links: net/trial/measure.c net/trial/probe.c net/trial/options.c net/stack/csum.c net/stack/ip.c
+ * kernel/lib/parse.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "net/measure.h"
+#include "net/trial/measure.h"
 #include "tests/unit/random.h"
 
 enum { NUMBERS = 4000 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/netif.c, the stack of one port as the wire sees it: configuration and its refusals; who is
- * answered and who is not, at each layer; each frame cut at each byte and with each byte changed;
- * the frames of tests/data/pcap. Whatever comes in is counted once: answered, consumed or one drop;
- * an answer is always a right frame; nothing behind a frame's end has a say. What the stack sends
- * of itself is in test_netif_self.c.
+ * net/stack/netif.c, the stack of one port as the wire sees it: configuration and its refusals; who
+ * is answered and who is not, at each layer; each frame cut at each byte and with each byte
+ * changed; the frames of tests/data/pcap. Whatever comes in is counted once: answered, consumed or
+ * one drop; an answer is always a right frame; nothing behind a frame's end has a say. What the
+ * stack sends of itself is in test_netif_self.c.
  *
  * links: $(STACK)
  */

@@ -11,7 +11,7 @@
 #include "tests/unit/netif_oracle.h"
 #include "tests/unit/pcap.h"
 
-#include "net/services.h"
+#include "net/stack/services.h"
 
 /* ---- One frame ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/netif.c, what the stack of one port sends of itself: probes, announcements, and the defence
- * of our address; requests for neighbours and the gateway, and claims that nobody asked for; our own
- * pings and what comes back.
+ * net/stack/netif.c, what the stack of one port sends of itself: probes, announcements, and the
+ * defence of our address; requests for neighbours and the gateway, and claims that nobody asked
+ * for; our own pings and what comes back.
  *
  * links: $(STACK)
  */

@@ -3,7 +3,7 @@
  * their limits and at random, gives a frame that IPv4 and UDP parsers of ours find whole and right
  * (and so does a second sum, added up here); tags.
  */
-/* links: net/probe.c net/csum.c net/ip.c net/udp.c */
+/* links: net/trial/probe.c net/stack/csum.c net/stack/ip.c net/stack/udp.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "net/ip.h"
-#include "net/probe.h"
-#include "net/udp.h"
+#include "net/stack/ip.h"
+#include "net/stack/udp.h"
+#include "net/trial/probe.h"
 
 static const struct probe probe = {
     .dst_mac = {2, 0, 0, 0, 0, 2},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/reass.c under the whole stack: datagrams of every size in fragments of every size, in any
- * order, repeated, contradicting each other in each way, too long, too short, never complete, too
- * many at once; datagrams beside each other that differ in one field. After each frame what was
+ * net/stack/reass.c under the whole stack: datagrams of every size in fragments of every size, in
+ * any order, repeated, contradicting each other in each way, too long, too short, never complete,
+ * too many at once; datagrams beside each other that differ in one field. After each frame what was
  * held, consumed, answered and dropped adds up. A slow picture of a datagram (a byte map) says what
  * must happen to random runs of fragments.
  *

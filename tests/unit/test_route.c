@@ -8,7 +8,7 @@
  *  - groups: used again only when settled, refused when there are no more; rules: the table is full;
  *  - 1,000,000 prefixes.
  */
-/* links: net/route.c tests/bench/routes.c */
+/* links: net/route/table.c tests/bench/routes.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "net/route.h"
+#include "net/route/table.h"
 #include "tests/bench/routes.h"
 
 enum { RULES = 300, GROUPS = 64 };

@@ -2,7 +2,7 @@
  * Routes in words: each form of a line, blanks, comments and ends of lines, and what is said of those
  * that are wrong; their numbers; files that end anywhere.
  */
-/* links: net/route_text.c kernel/lib/parse.c */
+/* links: net/route/text.c kernel/lib/parse.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "net/route_text.h"
+#include "net/route/text.h"
 
 static struct route_text text;
 static struct route_line line;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/services.c under the stack: the TWAMP-light reflector (RFC 5357, section 4.2.1 and appendix
- * I) field by field, for every length of test packet, with times that pass while it works; what is
- * too short; and that two reflectors do not keep each other busy.
+ * net/stack/services.c under the stack: the TWAMP-light reflector (RFC 5357, section 4.2.1 and
+ * appendix I) field by field, for every length of test packet, with times that pass while it works;
+ * what is too short; and that two reflectors do not keep each other busy.
  *
  * links: $(STACK)
  */
 #include "tests/unit/fragments.h"
 
-#include "net/services.h"
+#include "net/stack/services.h"
 
 #define TWAMP_PORT 862
 

@@ -5,7 +5,7 @@
  *  - shares: cores together make all flows, all frames and the whole rate; core 0 has fewest;
  *  - frames due by a clock: exact over hours, never one too many.
  */
-/* links: net/trial.c kernel/lib/parse.c */
+/* links: net/trial/options.c kernel/lib/parse.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "net/trial.h"
+#include "net/trial/options.h"
 
 #define HZ 3000000000ull
 

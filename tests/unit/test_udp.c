@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/udp.c: every length against every payload, the header cut at each byte, checksums right,
- * wrong, absent and 0xFFFF; what it builds, with a sum of 0 too; ports that would answer for ever.
+ * net/stack/udp.c: every length against every payload, the header cut at each byte, checksums
+ * right, wrong, absent and 0xFFFF; what it builds, with a sum of 0 too; ports that would answer for
+ * ever.
  *
- * links: net/udp.c net/csum.c
+ * links: net/stack/udp.c net/stack/csum.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/udp.h"
+#include "net/stack/udp.h"
 #include "tests/unit/frames.h"
 
 static uint8_t frame[2048];

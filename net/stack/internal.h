@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What netif.c (Ethernet, VLAN, ARP, what we send of ourselves) and netif_ip.c (IPv4 and what is in
+ * it) share. Pure.
+ */
+#ifndef NET_STACK_INTERNAL_H
+#define NET_STACK_INTERNAL_H
+
+#include "net/stack/eth.h"
+#include "net/stack/netif.h"
+
+static inline uint32_t netif_drop(struct netif *nif, enum drop why)
+{
+    nif->drops[why]++;
+    return 0;
+}
+
+static inline uint32_t netif_consume(struct netif *nif)
+{
+    nif->consumed++;
+    return 0;
+}
+
+static inline uint64_t netif_clock(const struct netif *nif)
+{
+    return nif->clock != NULL ? nif->clock() : nif->now_ns;
+}
+
+/* An untagged frame of type IPv4, to us or to a group; as netif_input. */
+uint32_t netif_ip_input(struct netif *nif, uint8_t *frame, uint32_t length);
+
+/* Give up datagrams whose fragments did not all come in time. */
+void netif_expire(struct netif *nif);
+
+/* `from` has redirected what we sent to `dst` to another gateway, `to`. */
+void netif_take_redirect(struct netif *nif, uint32_t from, uint32_t dst, uint32_t to);
+
+/* Put our VLAN's tag into a frame, which has room for it; its length then. */
+uint32_t netif_tag(const struct netif *nif, uint8_t *frame, uint32_t length);
+
+/* Is it one of the two addresses of our net that are no host's? */
+bool netif_is_broadcast(const struct netif *nif, uint32_t ip);
+
+#endif
