@@ -21,7 +21,7 @@ import sys
 import time
 
 ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
-sys.path.insert(0, f"{ROOT}/tests/qemu")
+sys.path.insert(0, f"{ROOT}/tests/qemu/lib")
 from linux_guest import LinuxGuest, iperf3, kernel  # noqa: E402
 from machine import wait_until  # noqa: E402
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
-sys.path.insert(0, f"{ROOT}/tests/qemu")
+sys.path.insert(0, f"{ROOT}/tests/qemu/lib")
 from machine import qemu_command  # noqa: E402
 
 COUNTS = f"{ROOT}/build/boot-profile.txt"

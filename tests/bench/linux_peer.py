@@ -20,7 +20,7 @@ import sys
 import time
 
 ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
-sys.path[:0] = [f"{ROOT}/tests/qemu", f"{ROOT}/tests/tools", f"{ROOT}/tests/bench"]
+sys.path[:0] = [f"{ROOT}/tests/qemu/lib", f"{ROOT}/tests/tools", f"{ROOT}/tests/bench"]
 import debian  # noqa: E402
 import whole  # noqa: E402
 from linux_guest import LinuxGuest, kernel  # noqa: E402

@@ -6,13 +6,15 @@ capture of each wire."""
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
-import boot_page
-import captures
-import hosts
-from machine import IMAGE, MODEL, ROOT, Emulator, Machine, Wire, wait_until
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/lib")
+import boot_page  # noqa: E402
+import captures  # noqa: E402
+import hosts  # noqa: E402
+from machine import IMAGE, MODEL, ROOT, Emulator, Machine, Wire, wait_until  # noqa: E402
 
 LOGS = f"{ROOT}/build/logs/system"
 

@@ -341,7 +341,7 @@ def test_descriptors_are_stored_and_not_copied(boot, folder, monkeypatch):
     and the second store undoes that: of some hundred thousand frames two were lost so."""
     copies = f"{folder}/copies.so"
     subprocess.run(["gcc", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
-                    "-o", copies, f"{ROOT}/tests/qemu/copies.c"], check=True)
+                    "-o", copies, f"{ROOT}/tests/qemu/lib/copies.c"], check=True)
     with monkeypatch.context() as around:
         around.setenv("LD_PRELOAD", copies)
         machine = boot("app=forward")

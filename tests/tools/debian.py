@@ -8,7 +8,7 @@ newer package is. Keys, proxies and options stay as the machine has them; no add
 written down in this project. Works as root and as an ordinary user.
 
 Used by tests/model/qemu_build.py (QEMU's headers), tests/tools/newer_qemu.py (a newer QEMU) and
-tests/qemu/linux_guest.py (Debian kernels).
+tests/qemu/lib/linux_guest.py (Debian kernels).
 """
 
 import os

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../qemu")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../qemu/lib")
 from machine import ROOT, Failure, Machine, Wire  # noqa: E402
 
 SIZES = [60] * 7 + [590] * 4 + [1514]  # the usual mix of the Internet, without CRC

@@ -14,7 +14,7 @@ import shlex
 import socket
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../qemu")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../qemu/lib")
 from machine import ROOT, qemu_command  # noqa: E402
 
 BOOT_LINE = ("app=echo port0.ip=10.0.2.15/24 port0.gw=10.0.2.2 "

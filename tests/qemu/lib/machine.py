@@ -17,7 +17,7 @@ import threading
 import time
 from typing import NamedTuple
 
-ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
+ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../../..")
 IMAGE = f"{ROOT}/build/ferrule.elf"
 MODEL = f"{ROOT}/build/x540.so"
 PROMPT = "ferrule> "

@@ -34,7 +34,7 @@ class Watch:
         headers = headers or glob.glob(f"{ROOT}/build/qemu-src-*")[0]
         subprocess.run(["gcc", "-std=gnu11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror",
                         *glib, f"-I{headers}/include/qemu", "-o", PLUGIN,
-                        f"{ROOT}/tests/qemu/plugin_sharing.c"], check=True)
+                        f"{ROOT}/tests/qemu/lib/plugin_sharing.c"], check=True)
         at, self.out = symbols(), f"{folder}/sharing"
         loops = ",".join(f"loop={at[name][0]:x}-{at[name][1]:x}" for name in LOOP + functions)
         self.options = ["-plugin", f"{PLUGIN},{loops},begin={at[begin[0]][0]:x}+{begin[1]},"
