@@ -35,7 +35,7 @@
 #define FRAME_MAX 1518u /* 1514 and a VLAN tag */
 #define WIRE_MIN 60u   /* what the card pads a shorter frame to, CRC not counted */
 
-/* A legacy descriptor, either direction; see drivers/x540/desc.h for the bits of `word`. */
+/* A legacy descriptor, either direction; see drivers/desc.h for the bits of `word`. */
 struct descriptor {
     uint64_t address;
     uint64_t word;

@@ -5,7 +5,7 @@
 
 #include "arch/image.h"
 #include "arch/tsc.h"
-#include "drivers/x540/desc.h"
+#include "drivers/desc.h"
 #include "kernel/lib/str.h"
 #include "kernel/mailbox.h"
 #include "kernel/memory/memory.h"

@@ -11,8 +11,8 @@
 #define NET_LANE_LANE_H
 
 #include "arch/cpu.h"
+#include "drivers/desc.h"
 #include "drivers/nic.h"
-#include "drivers/x540/desc.h"
 
 #define LANES_MAX (PORTS_MAX * QUEUES_MAX)
 

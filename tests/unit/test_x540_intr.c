@@ -21,8 +21,8 @@
 
 #include <cmocka.h>
 
+#include "drivers/desc.h"
 #include "drivers/nic.h"
-#include "drivers/x540/desc.h"
 #include "kernel/memory/dma.h"
 #include "kernel/start.h"
 #include "tests/host/machine.h"

@@ -2,8 +2,8 @@
  * The legacy descriptors of the X540: the second 8 bytes, called the word here. The first 8 are the
  * buffer's address, which the card leaves alone in both directions; the lane depends on it.
  */
-#ifndef DRIVERS_X540_DESC_H
-#define DRIVERS_X540_DESC_H
+#ifndef DRIVERS_DESC_H
+#define DRIVERS_DESC_H
 
 #include "arch/types.h"
 
