@@ -9,20 +9,7 @@
 #ifndef KERNEL_CONSOLE_COMMAND_H
 #define KERNEL_CONSOLE_COMMAND_H
 
-#include "arch/types.h"
-
-/* Where a command's output goes: whole text, '\n' ends a line. */
-struct out {
-    void (*write)(void *opaque, const char *text, size_t bytes);
-    void *opaque;
-};
-
-/* Formatted text, see kernel/lib/fmt.h for what it knows; of one call at most OUT_PRINTF_MAX bytes
- * are written. */
-#define OUT_PRINTF_MAX 255u
-void out_printf(const struct out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Text as it is. */
-void out_text(const struct out *out, const char *text);
+#include "kernel/lib/out.h"
 
 /* What running a command, or polling its job, comes to. */
 enum command_result {

@@ -15,7 +15,7 @@
 #ifndef KERNEL_LIB_JSON_H
 #define KERNEL_LIB_JSON_H
 
-#include "kernel/console/command.h"
+#include "kernel/lib/out.h"
 
 #define JSON_DEPTH_MAX 16u
 

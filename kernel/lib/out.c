@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Text for struct out, and how a command says that it failed. Pure. See command.h.
+ * Text for struct out; see out.h.
  */
-#include "kernel/console/command.h"
+#include "kernel/lib/out.h"
 #include "kernel/lib/fmt.h"
-#include "kernel/lib/json.h"
 #include "kernel/lib/str.h"
 
 void out_printf(const struct out *out, const char *fmt, ...)
@@ -19,23 +18,4 @@ void out_printf(const struct out *out, const char *fmt, ...)
 void out_text(const struct out *out, const char *text)
 {
     out->write(out->opaque, text, strlen(text));
-}
-
-enum command_result command_fail(const struct call *call, const char *fmt, ...)
-{
-    char text[OUT_PRINTF_MAX + 1];
-    va_list args;
-    va_start(args, fmt);
-    fmt_vprint(text, sizeof(text), fmt, args);
-    va_end(args);
-    if (call->json) {
-        struct json j;
-        json_begin(&j, call->out);
-        json_string(&j, "error", text);
-        json_line(&j);
-    } else {
-        out_text(call->out, text);
-        out_text(call->out, "\n");
-    }
-    return COMMAND_FAILED;
 }

@@ -3,6 +3,7 @@
  * as text that text2pcap turns into a capture. Jobs that print what net/lane/capture.c has
  * recorded, a frame at a time, so that the loops go on.
  */
+#include "kernel/console/command.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/json.h"
 #include "kernel/lib/parse.h"

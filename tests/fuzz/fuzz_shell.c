@@ -4,7 +4,7 @@
  * its bounds, work always ends, and the terminal sees nothing but text and the sequences it knows.
  *
  * links: kernel/console/shell.c kernel/console/words.c kernel/lib/json.c kernel/lib/out.c
- * kernel/lib/fmt.c
+ * kernel/console/command.c kernel/lib/fmt.c
  */
 #include "kernel/console/shell.h"
 #include "kernel/lib/json.h"

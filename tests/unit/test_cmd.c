@@ -6,7 +6,7 @@
  *
  * links: net/console/show_ports.c net/lane/ledger.c net/console/ping.c $(STACK)
  * kernel/console/shell.c kernel/console/words.c kernel/lib/json.c
- *        kernel/lib/out.c kernel/lib/fmt.c kernel/lib/parse.c
+ *        kernel/console/command.c kernel/lib/out.c kernel/lib/fmt.c kernel/lib/parse.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  * kernel/lib/json.c: commas, nesting, numbers, escapes of every byte, too deep a nesting, a line
  * that always closes.
  *
- * links: kernel/lib/json.c kernel/lib/out.c kernel/lib/fmt.c
+ * links: kernel/lib/json.c kernel/console/command.c kernel/lib/out.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/console/command.h"
 #include "kernel/lib/json.h"
 #include "tests/unit/kept_text.h"
 

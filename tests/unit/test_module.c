@@ -4,6 +4,7 @@
  * and what the console shows of them.
  *
  * links: kernel/memory/module.c kernel/lib/json.c kernel/lib/out.c kernel/lib/fmt.c
+ * kernel/console/command.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

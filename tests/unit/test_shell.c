@@ -6,7 +6,7 @@
  * all.
  *
  * links: kernel/console/shell.c kernel/console/words.c kernel/lib/json.c kernel/lib/out.c
- * kernel/lib/fmt.c
+ * kernel/console/command.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
