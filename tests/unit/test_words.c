@@ -3,7 +3,8 @@
  * unique beginnings, whole words before longer ones, unknown, ambiguous and incomplete names;
  * completion; the sorted list within 80 columns; what a usage text allows.
  *
- * links: kernel/console/words.c kernel/console/command.c kernel/lib/out.c kernel/lib/json.c kernel/lib/fmt.c
+ * links: kernel/console/words.c kernel/console/command.c kernel/lib/out.c kernel/lib/json.c
+ * kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
