@@ -9,7 +9,6 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/str.h"
 #include "kernel/log/log.h"
-#include "kernel/log/screen.h"
 
 #define RING_BYTES 16384u
 
@@ -19,6 +18,7 @@ static uint64_t ring_end;
 
 static enum log_level level_max = LOG_INFO;
 static void (*sink)(const char *text, size_t n) = serial_write;
+static void (*mirror)(const char *text, size_t n); /* NULL: there is none */
 
 /* Lines of other cores, on their way to core 0, which alone writes to the sink. */
 #define PENDING_BYTES 4096u
@@ -50,7 +50,8 @@ static void ring_add(const char *text, size_t n)
 static void show(const char *text, size_t n)
 {
     sink(text, n);
-    screen_write(text, n);
+    if (mirror)
+        mirror(text, n);
 }
 
 static void stamp(char *buf, size_t n)
@@ -127,6 +128,11 @@ enum log_level log_level(void)
 void log_set_sink(void (*write)(const char *text, size_t n))
 {
     sink = write ? write : serial_write;
+}
+
+void log_set_mirror(void (*write)(const char *text, size_t n))
+{
+    mirror = write;
 }
 
 void log_tail(unsigned max, void (*visit)(void *context, const char *text, size_t n), void *context)

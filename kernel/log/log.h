@@ -36,6 +36,9 @@ enum log_level log_level(void);
  * does so to keep its prompt whole. NULL: back to the serial line. */
 void log_set_sink(void (*write)(const char *text, size_t n));
 
+/* Send printed lines through write as well, whatever the sink is: the screen registers itself so. */
+void log_set_mirror(void (*write)(const char *text, size_t n));
+
 /* Call visit for the last `max` lines in the ring, oldest first, each with its newline. */
 void log_tail(unsigned max, void (*visit)(void *context, const char *text, size_t n),
               void *context);

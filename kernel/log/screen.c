@@ -134,6 +134,7 @@ static void open(mmio_t base)
     screen.base = base;
     clear();
     log_tail(screen.rows - 1, show_line, NULL);
+    log_set_mirror(screen_write);
 }
 
 static bool vga_is_in_text_mode(void)
