@@ -26,8 +26,4 @@ _Noreturn void net_run(void);
  * net/. */
 void net_explain(void (*print)(const char *fmt, ...) __attribute__((format(printf, 1, 2))));
 
-/* The other way: one more step of `show boot`, which ended at that TSC; `what` goes to the log with
- * it. Core 0. */
-void boot_step(const char *name, const char *what, uint64_t ended_tsc);
-
 #endif

@@ -10,6 +10,7 @@
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
+#include "kernel/bootlog.h"
 #include "kernel/console/console.h"
 #include "kernel/iommu/iommu.h"
 #include "kernel/lib/fmt.h"
@@ -140,7 +141,7 @@ static void follow_start(uint64_t now_tsc)
         all_up &= ports[i].link_is_up;
     if (all_up && !is_up) {
         is_up = true;
-        boot_step("links", "all up", now_tsc);
+        bootlog_say("links", "all up", now_tsc);
     }
     for (unsigned i = 0; i < lanes_cores; i++) {
         uint64_t at = __atomic_load_n(&cpus[i]->first_tsc, __ATOMIC_RELAXED);
@@ -151,7 +152,7 @@ static void follow_start(uint64_t now_tsc)
     if (!first)
         return;
     is_over = true;
-    boot_step("frame", "the first one", first);
+    bootlog_say("frame", "the first one", first);
 }
 
 void run_service(uint64_t now_ns)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * ACPI tables, read and never executed. Firmware lies: every length is checked against what
  * remains, no step of zero is taken, a table whose checksum is wrong is named once and not used.
- * Pure: the caller lends its eyes (look) and its voice (say). Read next: kernel/main.c.
+ * Pure: the caller lends its eyes (look) and its voice (say). Read next: kernel/steps.c.
  */
 #ifndef KERNEL_FIRMWARE_ACPI_H
 #define KERNEL_FIRMWARE_ACPI_H

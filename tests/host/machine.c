@@ -19,7 +19,7 @@
 #include "kernel/iommu/iommu.h"
 #include "kernel/log/log.h"
 #include "kernel/memory/memory.h"
-#include "kernel/start.h"
+#include "kernel/bootlog.h"
 #include "kernel/memory/module.h"
 #include "kernel/watchdog.h"
 
@@ -124,7 +124,7 @@ uint64_t tsc_ns(uint64_t ticks)
 
 uint64_t watchdog_stall_tsc = UINT64_MAX;
 
-void boot_step(const char *name, const char *what, uint64_t ended_tsc)
+void bootlog_say(const char *name, const char *what, uint64_t ended_tsc)
 {
     (void)name, (void)what, (void)ended_tsc;
 }

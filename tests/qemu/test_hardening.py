@@ -37,7 +37,7 @@ MUTANTS = [
     ("no-sealing", PAGING, NO_SEAL, "write-sealed"),
     ("idt-not-sealed", "arch/idt.c", SEALED_IDT, "write-idt"),
     ("gdt-not-sealed", "arch/gdt.c", SEALED_GDT, "write-gdt"),
-    ("acpi-not-sealed", "kernel/main.c", [("static SEALED struct acpi acpi", "static struct acpi acpi")],
+    ("acpi-not-sealed", "kernel/steps.c", [("static SEALED struct acpi acpi", "static struct acpi acpi")],
      "sealed data"),
     ("no-guard", PAGING, [("{image_data_start, stack_boot_guard,", "{image_data_start, stack_boot_bottom,")],
      "stack"),
