@@ -16,7 +16,6 @@
 #include "kernel/log/screen.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
-#include "kernel/start.h"
 
 #define BACKTRACE_MAX 24
 #define LOG_LINES     12
@@ -199,7 +198,9 @@ static _Noreturn void end(void)
     log_set_sink(NULL); /* the console's may be what broke */
     print("last log lines:\n");
     log_tail(LOG_LINES, print_bytes, NULL);
-    net_explain(print); /* last: should it break, the rest has been said */
+    /* Last: should a view break, the rest has been said. */
+    for (panic_view *const *view = panic_views_start; view < panic_views_end; view++)
+        (*view)(print);
     switch (end_wanted) {
     case PANIC_REBOOT:
         print("panic=reboot\n");

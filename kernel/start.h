@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The calls upward: what kmain asks of the layers above, in this order, once the machine is up
- * (traps, memory, ACPI, time, PCI, VT-d, cores); and what a panic asks. Declared here, implemented in
+ * (traps, memory, ACPI, time, PCI, VT-d, cores). Declared here, implemented in
  * drivers/ and net/, so that no lower file includes a higher one. Read next: kernel/main.c.
  */
 #ifndef KERNEL_START_H
@@ -20,10 +20,5 @@ void net_start(const struct cmdline *line);
 
 /* The loop: packets, then the console (console_poll), for ever. Implemented in net/. */
 _Noreturn void net_run(void);
-
-/* A panic's view of the data path: call print for a line a lane. Everything may be broken and the
- * owners of the lanes are stopped: nothing is waited for, nothing changed. Any core. Implemented in
- * net/. */
-void net_explain(void (*print)(const char *fmt, ...) __attribute__((format(printf, 1, 2))));
 
 #endif

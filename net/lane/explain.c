@@ -2,10 +2,10 @@
  * The lanes in a panic: where each stands between its two cards, and what it has counted. The owners
  * are stopped wherever they were, so sums may be a burst off.
  */
-#include "kernel/start.h"
+#include "kernel/panic.h"
 #include "net/lane/lane.h"
 
-static void explain(const struct lane *lane, void (*print)(const char *fmt, ...))
+static void explain(const struct lane *lane, panic_print *print)
 {
     static const char *const states[] = {"parked", "running", "draining"};
     struct lane_ledger sum = lane_ledger(lane);
@@ -18,7 +18,7 @@ static void explain(const struct lane *lane, void (*print)(const char *fmt, ...)
           sum.consumed, sum.dropped);
 }
 
-void net_explain(void (*print)(const char *fmt, ...))
+static void lanes_view(panic_print *print)
 {
     if (lanes_n)
         print("lanes:\n");
@@ -26,3 +26,4 @@ void net_explain(void (*print)(const char *fmt, ...))
         if (lanes[i].in && lanes[i].out)
             explain(&lanes[i], print);
 }
+PANIC_VIEW(lanes_view);
