@@ -238,6 +238,7 @@ enum err lapic_timer_calibrate(void)
     if (took == 0 || ticks < CALIBRATE_US)
         return ERR_TIMEOUT;
     timer_hz = (uint64_t)ticks * 1000000000ull / took;
+    tsc_set_alarm(lapic_timer_arm);
     return OK;
 }
 

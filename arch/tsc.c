@@ -3,7 +3,6 @@
  * watched and by a count of reads, so that a clock that stands still costs milliseconds.
  */
 #include "arch/cpu.h"
-#include "arch/lapic.h"
 #include "arch/mmio.h"
 #include "arch/port.h"
 #include "arch/tsc.h"
@@ -57,6 +56,7 @@ static mmio_t hpet;
 static uint64_t hpet_hz; /* 0: none */
 static uint16_t pm_port;
 static uint32_t pm_mask;
+static void (*alarm)(uint64_t ns); /* NULL: waits do not halt */
 
 static void found(uint64_t rate, const char *where)
 {
@@ -235,19 +235,24 @@ uint64_t tsc_ticks(uint64_t ns)
     return ns / NS_PER_S * hz + ns % NS_PER_S * hz / NS_PER_S;
 }
 
+void tsc_set_alarm(void (*arm)(uint64_t ns))
+{
+    alarm = arm;
+}
+
 void tsc_wait_us(uint32_t us)
 {
     uint64_t start = cpu_tsc(), ticks = tsc_ticks(us * 1000ull), gone;
-    bool can_halt = lapic_timer_is_known() && !cpu_interrupts_are_on();
+    bool can_halt = alarm && !cpu_interrupts_are_on();
     uint64_t halt_ticks = can_halt ? tsc_ticks(HALT_NS) : ~0ull;
     while ((gone = cpu_tsc() - start) < ticks) {
         if (ticks - gone >= halt_ticks) {
-            lapic_timer_arm(tsc_ns(ticks - gone));
+            alarm(tsc_ns(ticks - gone));
             cpu_sleep();
         } else {
             cpu_pause();
         }
     }
     if (can_halt && us * 1000ull >= HALT_NS)
-        lapic_timer_arm(0);
+        alarm(0);
 }

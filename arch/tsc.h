@@ -31,7 +31,10 @@ uint64_t tsc_now_ns(void);
 uint64_t tsc_ticks(uint64_t ns);
 uint64_t tsc_ns(uint64_t ticks);
 /* Wait at least this long. Not for the data path. A long wait halts, and takes interrupts
- * meanwhile, once the core's timer is known (arch/lapic.h) and if interrupts are off. */
+ * meanwhile, once there is an alarm and if interrupts are off. */
 void tsc_wait_us(uint32_t us);
+/* From now on long waits halt: arm(ns) raises an interrupt on this core once, in at most ns; arm(0)
+ * not at all. arch/lapic.c registers its timer so. Boot CPU. */
+void tsc_set_alarm(void (*arm)(uint64_t ns));
 
 #endif
