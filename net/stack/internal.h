@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What netif.c (Ethernet, VLAN, ARP, what we send of ourselves) and netif_ip.c (IPv4 and what is in
- * it) share. Pure.
+ * What netif.c (Ethernet, VLAN, ARP, what we send of ourselves), netif_ip.c (IPv4 and what is in it)
+ * and addr.c (below both) share. Pure.
  */
 #ifndef NET_STACK_INTERNAL_H
 #define NET_STACK_INTERNAL_H
@@ -35,7 +35,15 @@ void netif_expire(struct netif *nif);
 void netif_take_redirect(struct netif *nif, uint32_t from, uint32_t dst, uint32_t to);
 
 /* Put our VLAN's tag into a frame, which has room for it; its length then. */
-uint32_t netif_tag(const struct netif *nif, uint8_t *frame, uint32_t length);
+static inline uint32_t netif_tag(const struct netif *nif, uint8_t *frame, uint32_t length)
+{
+    if (nif->vlan == 0)
+        return length;
+    memmove(frame + ETH_TYPE + VLAN_BYTES, frame + ETH_TYPE, length - ETH_TYPE);
+    wire_put16(frame + ETH_TYPE, ETH_VLAN);
+    wire_put16(frame + ETH_BYTES, nif->vlan);
+    return length + VLAN_BYTES;
+}
 
 /* Is it one of the two addresses of our net that are no host's? */
 bool netif_is_broadcast(const struct netif *nif, uint32_t ip);

@@ -30,7 +30,7 @@ PURE = re.compile(r"""
   | kernel/lib/(fmt|hist|json|out|parse|ranges|str)\.[ch]
   | net/lane/cbpf\.[ch]
   | net/route/(fragment|ip_option|table|text)\.[ch]
-  | net/stack/(arp|csum|eth|icmp|internal|ip|netif|netif_ip|reass|services|udp)\.[ch]
+  | net/stack/(addr|arp|csum|eth|icmp|internal|ip|netif|netif_ip|reass|services|udp)\.[ch]
   | net/trial/(measure|options|probe)\.[ch]
 """, re.X)
 
