@@ -7,8 +7,8 @@
  *  - a full log misses, counts, and begins again; with the tap off, nothing of it is left;
  *  - the ledger balances in each case and no rule of the model is broken.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
  * drivers/x540/stats.c $(LOOP) net/app/forward.c $(STACK)
  * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c
  * $(MODEL) */

@@ -8,8 +8,8 @@
  *  - an address in a VLAN;
  *  - counters: what was not answered is consumed or dropped in the port's stack.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
  * drivers/x540/stats.c $(LOOP) net/app/echo.c $(STACK)
  * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c
  * $(MODEL) */

@@ -12,8 +12,8 @@
  *  - neighbours: frames wait for ARP, and no more than there is room for; one that does not answer
  *    is reported; a new MAC address is taken up; hosts give way when there are too many.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
  * drivers/x540/stats.c $(LOOP) net/lane/ledger.c net/app/route.c $(ROUTER) $(STACK)
  * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
 #include "tests/unit/router_host.h"

@@ -4,8 +4,8 @@
  *  - what the sink says equals what the device did, by an oracle of its own;
  *  - a port's whole life as a sink: ARP, other trials, damaged and foreign frames, adoption.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
  * drivers/x540/stats.c $(LOOP) net/app/generate.c net/app/sink.c $(GENERATOR)
  * $(STACK)
  * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c tests/host/trial_cmd.c
