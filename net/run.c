@@ -174,7 +174,7 @@ void run_service(uint64_t now_ns)
         app->service(now_ns);
     for (unsigned i = 0; i < ports_n; i++) {
         struct netif *nif = ports[i].netif;
-        bool is_up = ports[i].side[0].is_running;
+        bool is_up = port_side(&ports[i], 0)->is_running;
         uint32_t length;
 
         if (!nif)

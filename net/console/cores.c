@@ -32,9 +32,9 @@ static void read_row(void *context)
             row->tx_packets += lane.sent;
         }
     for (unsigned i = 0; i < ports_n && row->core < lanes_cores; i++) {
-        row->tx_packets += side_ledger(&ports[i].side[row->core]).sent;
-        if (ports[i].feed)
-            row->tx_packets += side_ledger(&ports[i].feed[row->core]).sent;
+        row->tx_packets += side_ledger(port_side(&ports[i], row->core)).sent;
+        if (lanes_feeds[i])
+            row->tx_packets += side_ledger(&lanes_feeds[i][row->core]).sent;
     }
     row->polls = cpu->polls;
     row->empty_polls = cpu->empty_polls;

@@ -128,7 +128,7 @@ static void capture_sent(struct tap *tap, const uint8_t *frame, uint32_t length)
 static const struct side *feed_of(const struct tap *tap)
 {
     const struct port *port = tap->wish.port;
-    return port && port->feed && !tap->wish.is_trace ? &port->feed[tap - taps] : NULL;
+    return port && port_feeds(port) && !tap->wish.is_trace ? &port_feeds(port)[tap - taps] : NULL;
 }
 
 static void capture_fed(struct tap *tap)

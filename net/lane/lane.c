@@ -22,6 +22,8 @@ enum {
 struct lane lanes[LANES_MAX];
 SETTLED unsigned lanes_n, lanes_row, lanes_cores = 1;
 struct row lanes_rows[QUEUES_MAX];
+struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
+struct side *lanes_feeds[PORTS_MAX];
 struct extras lanes_extras[QUEUES_MAX];
 
 /* By the console's `stop`. Core 0 writes it, others read it in its orders only. */
@@ -456,7 +458,7 @@ static enum err make_side(struct port *port, struct side *side, uint32_t slots, 
 
 enum err side_open(struct port *port, unsigned core)
 {
-    struct side *side = &port->side[core];
+    struct side *side = port_side(port, core);
     enum err err = make_side(port, side, SIDE_SLOTS, SIDE_QUEUES + core);
 
     if (!err)
@@ -469,11 +471,11 @@ enum err feeds_open(void)
     enum err err = OK;
 
     for (unsigned i = 0; !err && i < ports_n; i++) {
-        ports[i].feed = memory_take(lanes_cores * sizeof(struct side), PAGE_BYTES);
-        err = ports[i].feed ? OK : ERR_NO_MEMORY;
+        lanes_feeds[i] = memory_take(lanes_cores * sizeof(struct side), PAGE_BYTES);
+        err = lanes_feeds[i] ? OK : ERR_NO_MEMORY;
         for (unsigned core = 0; !err && core < lanes_cores; core++) {
-            ports[i].feed[core].is_feed = true;
-            err = make_side(&ports[i], &ports[i].feed[core], LANE_SLOTS, FEED_QUEUES + core);
+            lanes_feeds[i][core].is_feed = true;
+            err = make_side(&ports[i], &lanes_feeds[i][core], LANE_SLOTS, FEED_QUEUES + core);
         }
     }
     return err;
@@ -482,7 +484,7 @@ enum err feeds_open(void)
 enum err feed_fill(struct port *port, unsigned core, uint32_t slots,
                    uint32_t (*fill)(void *context, uint32_t slot, uint8_t *frame), void *context)
 {
-    struct side *feed = &port->feed[core];
+    struct side *feed = &port_feeds(port)[core];
 
     if (!side_stop(port, feed, DROP_tx_stuck))
         return ERR_BUSY;
@@ -495,7 +497,7 @@ enum err feed_fill(struct port *port, unsigned core, uint32_t slots,
 
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
 {
-    struct side *side = &port->side[cpu_this()->index];
+    struct side *side = port_side(port, cpu_this()->index);
 
     side->generated++;
     if (length < FRAME_MIN || length > FRAME_MAX) {
@@ -545,7 +547,8 @@ static bool touches(const struct lane *lane, const struct port *port)
 enum { SIDES = 2 };
 static struct side *side_of(struct port *port, unsigned core, unsigned i)
 {
-    struct side *side = i == 0 ? &port->side[core] : port->feed ? &port->feed[core] : NULL;
+    struct side *feeds = port_feeds(port), *feed = feeds ? &feeds[core] : NULL;
+    struct side *side = i == 0 ? port_side(port, core) : feed;
 
     return side && side->ring ? side : NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The whole data path. LANE_LOOP makes an application's loop from a function that handles one frame
  * in place and says how many bytes to send; everything else about a lane is in net/lane/lane.c, and
- * what a lane is stands in drivers/nic.h.
+ * what a lane is stands in net/lane/ring.h.
  *
  * What the card wrote is read once and bounded before it is used: the descriptor's word by one
  * mask and one compare (done, whole, no error, length 17..2047), the head word by the window of
@@ -12,7 +12,7 @@
 
 #include "arch/cpu.h"
 #include "drivers/desc.h"
-#include "drivers/nic.h"
+#include "net/lane/ring.h"
 
 #define LANES_MAX (PORTS_MAX * QUEUES_MAX)
 
@@ -207,7 +207,7 @@ extern struct row lanes_rows[QUEUES_MAX];
 
 /* Take memory for the lane, show it to the cards (buffers: in writes, out reads; ring: in both, out
  * reads; head word: out writes), start both queues `core`; receive alone where out has no link. out
- * NULL: a sink, see nic.h. Boot CPU, before that core's loop. */
+ * NULL: a sink, see ring.h. Boot CPU, before that core's loop. */
 enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core) MUST_CHECK;
 /* The same for a port's side queue of that core. */
 enum err side_open(struct port *port, unsigned core) MUST_CHECK;

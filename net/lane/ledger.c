@@ -59,9 +59,9 @@ static void add_core(void *context)
         part->ports[lanes[i].out->index].sent += lane.sent;
     }
     for (unsigned i = 0; i < ports_n; i++) {
-        add_side(part, i, &ports[i].side[core]);
-        if (ports[i].feed)
-            add_side(part, i, &ports[i].feed[core]);
+        add_side(part, i, port_side(&ports[i], core));
+        if (lanes_feeds[i])
+            add_side(part, i, &lanes_feeds[i][core]);
         if (ports[i].netif) {
             sum->consumed += ports[i].netif[core].consumed;
             sum->held += netif_held(&ports[i].netif[core]);

@@ -9,7 +9,7 @@
 #ifndef NET_LANE_LEDGER_H
 #define NET_LANE_LEDGER_H
 
-#include "drivers/nic.h"
+#include "net/lane/ring.h"
 
 struct ledger {
     uint64_t received;  /* frames taken from the cards */

@@ -58,7 +58,7 @@ static uint32_t drop(const struct trip *trip, enum drop why)
 {
     if (trip->lane)
         return lane_drop(trip->lane, why);
-    struct side *side = &trip->in->side[trip->core];
+    struct side *side = port_side(trip->in, trip->core);
     side->generated++;
     side->drops[why]++;
     return 0;

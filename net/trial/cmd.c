@@ -17,7 +17,7 @@
 
 static bool does_generate(void)
 {
-    return ports_n != 0 && ports[0].feed != NULL;
+    return ports_n != 0 && lanes_feeds[0] != NULL;
 }
 
 /* ---- start, stop ---- */

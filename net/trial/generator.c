@@ -102,7 +102,7 @@ static enum err set_up(unsigned core, unsigned port)
     uint32_t slots = LANE_SLOTS - LANE_SLOTS % (o->sizes_n * 8);
 
     *g = (struct generator){
-        .feed = &ports[port].feed[core],
+        .feed = &lanes_feeds[port][core],
         .end_tsc = UINT64_MAX,
         .per_tick = share.per_tick,
         .tick_q24 = share.tick_q24,
@@ -285,7 +285,7 @@ const char *generator_poll(const char **why)
             continue;
         if (ports[i].is_down)
             *why = "a port that is out of service";
-        else if (!ports[i].side[0].is_running)
+        else if (!port_side(&ports[i], 0)->is_running)
             *why = "a link";
         else {
             const char *wrong = find_target(i, why);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The generator behind app=generate: one struct generator for each core and port, which makes the
- * core's share of the port's trial in the port's feed (drivers/nic.h). The loop is in
+ * core's share of the port's trial in the port's feed (net/lane/ring.h). The loop is in
  * net/app/generate.c; here is what happens before and after a trial.
  *
  * A trial goes IDLE -> WAITING (for a link, for the MAC address to send to) -> RUNNING -> DONE, by

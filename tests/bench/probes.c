@@ -121,7 +121,7 @@ const char *probes_wrong(void)
     uint64_t made = 0;
     for (unsigned core = 0; core < lanes_cores; core++)
         for (unsigned i = 0; i < 2; i++)
-            made += side_ledger(&ports[i].feed[core]).generated;
+            made += side_ledger(&lanes_feeds[i][core]).generated;
     if (made != probes_came_out())
         return "not as many frames came out as were made";
     return wrong ? "frames came out wrong, or not when they were due" : NULL;

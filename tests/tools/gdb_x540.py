@@ -8,7 +8,7 @@
     ring LANE [N]      N descriptors (8) from the lane's next one on
     reg PORT OFFSET    a register of the card, by its datasheet offset (reading may clear it)
 
-Read next: drivers/nic.h, where these structures are explained.
+Read next: net/lane/ring.h, where these structures are explained.
 """
 import gdb
 

@@ -131,7 +131,7 @@ static inline void assert_balance(void)
         assert_int_equal(ports[i].count.rx_packets, l.received + l.waiting);
         uint64_t out = 0;
         for (unsigned k = 0; k < 2; k++) {
-            struct side *side = k == 0 ? &ports[i].side[0] : ports[i].feed;
+            struct side *side = k == 0 ? port_side(&ports[i], 0) : lanes_feeds[i];
             if (!side)
                 continue;
             struct side_ledger s = side_ledger(side);

@@ -28,6 +28,8 @@ static inline void start_ports(unsigned n)
     machine_reset();
     memset(ports, 0, sizeof(ports));
     memset(lanes, 0, sizeof(lanes));
+    memset(lanes_sides, 0, sizeof(lanes_sides));
+    memset(lanes_feeds, 0, sizeof(lanes_feeds));
     ports_n = 0;
     lanes_n = 0;
     for (unsigned i = 0; i < n; i++)

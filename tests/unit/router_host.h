@@ -206,8 +206,9 @@ static inline void give(const uint8_t *frame, uint32_t length)
 static inline uint64_t dropped(enum drop why)
 {
     return lanes[0].count.drops[why] + lanes[1].count.drops[why] + lanes[2].count.drops[why] +
-           ports[0].side[0].drops[why] + ports[1].side[0].drops[why] +
-           ports[2].side[0].drops[why] + ports[0].netif->drops[why] + ports[1].netif->drops[why] +
+           port_side(&ports[0], 0)->drops[why] + port_side(&ports[1], 0)->drops[why] +
+           port_side(&ports[2], 0)->drops[why] + ports[0].netif->drops[why] +
+           ports[1].netif->drops[why] +
            ports[2].netif->drops[why];
 }
 

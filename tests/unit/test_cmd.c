@@ -34,6 +34,8 @@ extern const struct command __start_commands[], __stop_commands[];
 struct port ports[PORTS_MAX];
 unsigned ports_n;
 struct lane lanes[LANES_MAX];
+struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
+struct side *lanes_feeds[PORTS_MAX];
 unsigned lanes_n, lanes_cores = 1;
 
 static struct netif netifs[2];
@@ -50,7 +52,7 @@ struct lane_ledger lane_ledger(const struct lane *lane)
 struct side_ledger side_ledger(const struct side *side)
 {
     for (unsigned i = 0; i < ports_n; i++)
-        if (side == &ports[i].side[0])
+        if (side == port_side(&ports[i], 0))
             return side_rows[i];
     return (struct side_ledger){0};
 }
@@ -135,6 +137,8 @@ static int start(void **state)
     (void)state;
     memset(ports, 0, sizeof(ports));
     memset(lanes, 0, sizeof(lanes));
+    memset(lanes_sides, 0, sizeof(lanes_sides));
+    memset(lanes_feeds, 0, sizeof(lanes_feeds));
     memset(lane_rows, 0, sizeof(lane_rows));
     memset(side_rows, 0, sizeof(side_rows));
     memset(netifs, 0, sizeof(netifs));
@@ -355,7 +359,7 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
     netifs[0].consumed = 11;
     netifs[0].drops[DROP_udp_no_port] = 7;
     side_rows[0] = (struct side_ledger){.generated = 9, .sent = 5, .held = 1, .dropped = 3};
-    ports[0].side[0].drops[DROP_side_full] = 3;
+    port_side(&ports[0], 0)->drops[DROP_side_full] = 3;
     ports[0].count.rx_packets = 102;
     ports[0].count.tx_packets = 75;
     struct ledger ledger = ledger_read();
@@ -400,10 +404,10 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
 
     assert_non_null(strstr(run("show ledger -j"), "\"heads_bad\":0,"));
     lanes[1].count.head_bad = 2; /* what cards said of how far they are, and cannot be */
-    ports[1].side[0].head_bad = 5;
+    port_side(&ports[1], 0)->head_bad = 5;
     assert_non_null(strstr(run("show ledger -j"), "\"heads_bad\":7,"));
     assert_non_null(strstr(run("show ledger"), "balanced\n7 head words of cards made no sense\n"));
-    lanes[1].count.head_bad = ports[1].side[0].head_bad = 0;
+    lanes[1].count.head_bad = port_side(&ports[1], 0)->head_bad = 0;
 
     assert_non_null(strstr(run("show ledger -j"), "}],\"cores_silent\":0}"));
     mailbox_host_answer = ERR_TIMEOUT; /* numbers that are not of now say so */

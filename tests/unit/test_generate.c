@@ -203,16 +203,16 @@ static void generate__link_lost__counted_and_goes_on(void **state)
     x540_set_cable(machine_cards[0].model, false);
     for (unsigned i = 0; i < 5; i++)
         tick();
-    assert_false(ports[0].feed->is_running);
+    assert_false(lanes_feeds[0]->is_running);
     assert_true(generators[0].port[0].skipped > 10000); /* half a second */
     x540_set_cable(machine_cards[0].model, true);
-    for (unsigned i = 0; i < 100 && !ports[0].feed->is_running; i++)
+    for (unsigned i = 0; i < 100 && !lanes_feeds[0]->is_running; i++)
         tick();
     run_trial();
     struct trial_report r = generator_report(0);
     uint64_t lost = 0;
     for (unsigned d = 0; d < DROP_COUNT; d++)
-        lost += ports[0].feed->drops[d];
+        lost += lanes_feeds[0]->drops[d];
     assert_int_equal(r.sent + lost, 4000);
     assert_int_equal(generators[0].port[0].made, 4000);
     assert_int_equal(wires[0].n, r.sent);
@@ -249,10 +249,10 @@ static void generate__stuck_card__reset_and_told(void **state)
         tick();
     assert_non_null(machine_log_has("has sent nothing for"));
     machine_cards[0].wire_is_full = false;
-    for (unsigned i = 0; i < 100 && !ports[0].feed->is_running; i++)
+    for (unsigned i = 0; i < 100 && !lanes_feeds[0]->is_running; i++)
         tick();
     run_trial();
-    assert_true(ports[0].feed->drops[DROP_tx_stuck] > 0);
+    assert_true(lanes_feeds[0]->drops[DROP_tx_stuck] > 0);
     assert_int_equal(generator_report(0).sent, wires[0].n);
     assert_balance();
 }
@@ -270,7 +270,7 @@ static void generate__head_word_that_makes_no_sense__ignored(void **state)
             machine_wait_ns(1000);
             poll_once();
         }
-        struct side *feed = ports[0].feed;
+        struct side *feed = lanes_feeds[0];
         uint64_t done = feed->done;
         *(uint32_t *)feed->head_buf.va = heads[i];
         poll_once();
@@ -293,7 +293,7 @@ static void generate__head_word_behind_the_end__ignored(void **state)
     set_up(&app_generate, "");
     ask_for("rate=100kpps count=1000 size=64,65,66");
     begin();
-    struct side *feed = ports[0].feed;
+    struct side *feed = lanes_feeds[0];
     while (generators[0].port[0].made < 501) {
         machine_wait_ns(1000);
         poll_once();

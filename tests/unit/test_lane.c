@@ -124,7 +124,7 @@ static void assert_balance(void)
         ports[i].ops->poll_counters(&ports[i]);
     for (unsigned i = 0; i < lanes_n; i++) {
         struct lane_ledger l = lane_ledger(&lanes[i]);
-        struct side_ledger s = side_ledger(&lanes[i].out->side[0]);
+        struct side_ledger s = side_ledger(port_side(lanes[i].out, 0));
 
         assert_int_equal(l.received, l.sent + l.held + l.consumed + l.dropped);
         assert_int_equal(s.generated, s.sent + s.held + s.dropped);
@@ -498,8 +498,8 @@ static void side_send__full_queue_and_bad_lengths__are_counted(void **state)
     for (unsigned i = 0; i < 2 * SIDE_SLOTS; i++)
         sent += side_send(&ports[0], frame, 60);
     assert_in_range(sent, SIDE_SLOTS - 1, SIDE_SLOTS + 16);
-    assert_int_equal(ports[0].side[0].drops[DROP_side_full], 2 * SIDE_SLOTS - sent);
-    assert_int_equal(ports[0].side[0].drops[DROP_side_length], 2);
+    assert_int_equal(port_side(&ports[0], 0)->drops[DROP_side_full], 2 * SIDE_SLOTS - sent);
+    assert_int_equal(port_side(&ports[0], 0)->drops[DROP_side_length], 2);
     machine_cards[0].wire_is_full = false;
     machine_wait_ns(1000000);
     assert_true(side_send(&ports[0], frame, FRAME_MAX));
@@ -509,7 +509,7 @@ static void side_send__full_queue_and_bad_lengths__are_counted(void **state)
     x540_set_cable(machine_cards[0].model, false);
     tick();
     assert_false(side_send(&ports[0], frame, 60));
-    assert_int_equal(ports[0].side[0].drops[DROP_tx_no_link], 1);
+    assert_int_equal(port_side(&ports[0], 0)->drops[DROP_tx_no_link], 1);
     assert_balance();
     assert_clean();
 }
