@@ -14,8 +14,8 @@
 #ifndef NET_LANE_RING_H
 #define NET_LANE_RING_H
 
-#include "drivers/drops.h"
 #include "drivers/nic.h"
+#include "net/drops.h"
 
 #ifndef LANE_SLOTS /* tests/bench sets others, for a curve over the ring's size */
 #define LANE_SLOTS 512u

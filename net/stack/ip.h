@@ -6,7 +6,7 @@
 #define NET_STACK_IP_H
 
 #include "arch/types.h"
-#include "drivers/drops.h"
+#include "net/drops.h"
 
 #define IP_VERSION_IHL     0u
 #define IP_TOS             1u

@@ -7,7 +7,7 @@
 #define NET_STACK_NETIF_H
 
 #include "arch/types.h"
-#include "drivers/drops.h"
+#include "net/drops.h"
 #include "net/stack/arp.h"
 #include "net/stack/icmp.h"
 #include "net/stack/reass.h"

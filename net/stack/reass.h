@@ -16,7 +16,7 @@
 #define NET_STACK_REASS_H
 
 #include "arch/types.h"
-#include "drivers/drops.h"
+#include "net/drops.h"
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 

@@ -5,7 +5,7 @@
 #define NET_STACK_UDP_H
 
 #include "arch/types.h"
-#include "drivers/drops.h"
+#include "net/drops.h"
 
 #define UDP_SRC      0u
 #define UDP_DST      2u

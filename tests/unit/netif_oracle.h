@@ -6,7 +6,7 @@
 #ifndef TESTS_UNIT_NETIF_ORACLE_H
 #define TESTS_UNIT_NETIF_ORACLE_H
 
-#include "drivers/drops.h"
+#include "net/drops.h"
 #include "tests/unit/frames.h"
 
 struct oracle {

@@ -2,8 +2,8 @@
  * Every way to lose a frame has a name here, and each name a counter in every lane. The console and
  * the ledger walk this one list.
  */
-#ifndef DRIVERS_DROPS_H
-#define DRIVERS_DROPS_H
+#ifndef NET_DROPS_H
+#define NET_DROPS_H
 
 /* X(name as the operator reads it, at most 13 letters; what it means, at most 47) */
 #define DROP_LIST(X)                                                                               \
