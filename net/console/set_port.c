@@ -7,12 +7,8 @@
 #include "kernel/lib/parse.h"
 #include "kernel/lib/str.h"
 #include "net/run.h"
+#include "net/stack/ip.h"
 #include "net/stack/netif.h"
-
-static uint32_t prefix_mask(unsigned bits)
-{
-    return bits == 0 ? 0 : UINT32_MAX << (32 - bits);
-}
 
 /* ip A/B or gw A. The lanes stand still meanwhile: each core's stack changes, and what the
  * application made of our addresses. */
@@ -36,7 +32,7 @@ static enum command_result set_address(const struct call *call, struct port *por
         return command_fail(call, "\"%.40s\" is not understood", call->argv[2]);
     gateways[0] = be32_get(gateway);
     gateways[1] = nif->gateways[1];
-    if (is_ip && ((be32_get(prefix.address) ^ gateways[0]) & prefix_mask(prefix.bits)) != 0)
+    if (is_ip && ((be32_get(prefix.address) ^ gateways[0]) & ip_mask(prefix.bits)) != 0)
         gateways[0] = gateways[1] = 0; /* the old ones are beyond reach now */
     if (!was_stopped)
         lanes_stop(app->poll);

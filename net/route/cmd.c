@@ -10,6 +10,7 @@
 #include "kernel/lib/str.h"
 #include "net/route/hops.h"
 #include "net/route/router.h"
+#include "net/stack/ip.h"
 #include "net/stack/netif.h"
 
 enum { BUDGET = 1 << 17 }; /* entries a burst: a tenth of a millisecond or so */
@@ -128,7 +129,7 @@ static enum command_result show_one(const struct call *call)
     unsigned bits = entry & ROUTE_DEPTH;
     if (entry == 0)
         return command_fail(call, "there is no route to %s", call->argv[0]);
-    say_route(call, bits == 0 ? 0 : line.prefix & ~0u << (32 - bits), bits, route_hop_of(entry));
+    say_route(call, line.prefix & ip_mask(bits), bits, route_hop_of(entry));
     return COMMAND_DONE;
 }
 

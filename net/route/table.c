@@ -5,11 +5,7 @@
 #include "net/route/table.h"
 
 #include "kernel/lib/str.h"
-
-static uint32_t mask_of(unsigned bits)
-{
-    return bits == 0 ? 0 : ~0u << (32 - bits);
-}
+#include "net/stack/ip.h"
 
 /* ---- Rules ---- */
 
@@ -63,7 +59,7 @@ static void delete_rule(struct routes *r, struct route_rule *rule)
 static uint16_t covering(const struct routes *r, uint32_t prefix, unsigned bits)
 {
     while (bits-- > 0) {
-        const struct route_rule *rule = routes_find(r, prefix & mask_of(bits), bits);
+        const struct route_rule *rule = routes_find(r, prefix & ip_mask(bits), bits);
         if (rule)
             return (uint16_t)(rule->hop * 64 | bits);
     }
@@ -154,7 +150,7 @@ bool routes_work(struct routes *r, uint32_t budget)
 /* Entries of the prefix that have at most so many bits (exactly so many) become `entry`. */
 static void begin(struct routes *r, uint32_t prefix, unsigned bits, uint16_t entry, bool is_exact)
 {
-    uint32_t last = prefix | ~mask_of(bits);
+    uint32_t last = prefix | ~ip_mask(bits);
 
     if (bits <= 24) {
         r->change.next = prefix >> 8;

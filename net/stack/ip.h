@@ -55,6 +55,11 @@ void ip_set_fragment(uint8_t *p, uint32_t at, bool more_follow);
 /* Give the header at p another TTL. */
 void ip_set_ttl(uint8_t *p, uint8_t ttl);
 
+/* The mask of a prefix of `bits` (0..32). */
+static inline uint32_t ip_mask(unsigned bits)
+{
+    return bits == 0 ? 0 : UINT32_MAX << (32 - bits);
+}
 static inline bool ip_is_multicast(uint32_t ip)
 {
     return ip >> 28 == 0xE;

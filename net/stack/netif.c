@@ -19,7 +19,7 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
         return "a prefix has 1 to 32 bits";
     if (!ip_is_host(ip))
         return "no host can have this address";
-    const struct netif net = {.ip = ip, .mask = ~0u << (32 - prefix), .prefix = (uint8_t)prefix};
+    const struct netif net = {.ip = ip, .mask = ip_mask(prefix), .prefix = (uint8_t)prefix};
     if (!netif_is_on_net(&net, ip))
         return "this is the address of the net itself or its broadcast";
     for (unsigned i = 0; i < 2; i++) {
