@@ -41,28 +41,28 @@ bool parse_u64(const char *word, uint64_t *out)
     }
     if (!take_number(&word, base, &v))
         return false;
-    unsigned shift = 0;
+    uint64_t scale = 1;
     switch (*word) {
     case 'k':
     case 'K':
-        shift = 10;
+        scale = 1000;
         break;
     case 'm':
     case 'M':
-        shift = 20;
+        scale = 1000000;
         break;
     case 'g':
     case 'G':
-        shift = 30;
+        scale = 1000000000;
         break;
     default:
         break;
     }
-    if (shift)
+    if (scale != 1)
         word++;
-    if (*word || v << shift >> shift != v)
+    if (*word || __builtin_mul_overflow(v, scale, &v))
         return false;
-    *out = v << shift;
+    *out = v;
     return true;
 }
 

@@ -12,8 +12,8 @@ struct ipv4_prefix {
     uint8_t bits;   /* 0..32 */
 };
 
-/* Decimal or 0x hexadecimal; one of k, m, g (either case) behind it multiplies by 1024, 1024^2,
- * 1024^3. False if it does not fit into 64 bits. */
+/* Decimal or 0x hexadecimal; one of k, m, g (either case) behind it multiplies by a thousand, a
+ * million, 10^9, as in the options of a trial. False if it does not fit into 64 bits. */
 bool parse_u64(const char *word, uint64_t *out);
 /* Four decimal numbers 0..255 between dots, without leading zeroes. */
 bool parse_ipv4(const char *word, be32_t *out);

@@ -29,14 +29,14 @@ static void u64__good_words__give_their_value(void **state)
         {"115200", 115200},
         {"0x0", 0},
         {"0XfF", 255},
-        {"4k", 4096},
-        {"4K", 4096},
-        {"2m", 2097152},
-        {"1G", 1073741824},
-        {"0x10k", 16384},
+        {"4k", 4000},
+        {"4K", 4000},
+        {"2m", 2000000},
+        {"1G", 1000000000},
+        {"0x10k", 16000},
         {"18446744073709551615", UINT64_MAX},
         {"0xffffffffffffffff", UINT64_MAX},
-        {"17179869183g", 17179869183ull << 30},
+        {"18446744073g", 18446744073ull * 1000000000},
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         uint64_t v = UNTOUCHED;
@@ -65,7 +65,7 @@ static void u64__bad_words__are_refused(void **state)
         "1.5",
         "18446744073709551616",
         "0x10000000000000000",
-        "17179869184g",
+        "18446744074g",
         "99999999999999999999999",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
