@@ -7,7 +7,7 @@
 #include "arch/tsc.h"
 #include "drivers/desc.h"
 #include "kernel/lib/str.h"
-#include "kernel/mailbox.h"
+#include "kernel/ask.h"
 #include "kernel/memory/memory.h"
 
 enum { LOG_BYTES = 14336, ANSWER_US = 2000000, BRIEF_US = 1000 };
@@ -258,17 +258,14 @@ static struct {
 
 bool capture_set(const struct capture_wish *wish)
 {
-    bool is_done = taps != NULL;
-
     wished = *wish;
-    for (unsigned core = 0; taps && core < lanes_cores; core++) {
-        enum err err = mailbox_call(core, carry_out, &taps[core], ANSWER_US);
-        if (err == ERR_NO_DEVICE)
+    if (!taps)
+        return false;
+    struct ask ask = ask_cores(0, lanes_cores, carry_out, taps, sizeof(taps[0]), ANSWER_US);
+    for (unsigned core = 0; core < lanes_cores; core++)
+        if (ask.absent & BIT64(core))
             carry_out(&taps[core]); /* it has not come to its loop yet */
-        else if (err)
-            is_done = false;
-    }
-    return is_done;
+    return ask.silent == 0;
 }
 
 const struct capture_record *capture_next(void)

@@ -3,7 +3,7 @@
  */
 #include "net/lane/ledger.h"
 
-#include "kernel/mailbox.h"
+#include "kernel/ask.h"
 #include "net/lane/lane.h"
 #include "net/stack/netif.h"
 
@@ -72,23 +72,19 @@ static void add_core(void *context)
 }
 
 /* A core that does not answer keeps the numbers of its last answer. Returns how many did not. */
-static unsigned ask_cores(void)
+static unsigned add_cores(void)
 {
-    unsigned silent = 0;
+    struct ask ask = ask_cores(0, lanes_cores, add_core, parts, sizeof(parts[0]), CALL_LIMIT_US);
 
-    for (unsigned core = 0; core < lanes_cores; core++) {
-        enum err err = mailbox_call(core, add_core, &parts[core], CALL_LIMIT_US);
-        if (err == ERR_NO_DEVICE)
+    for (unsigned core = 0; core < lanes_cores; core++)
+        if (ask.absent & BIT64(core))
             add_core(&parts[core]);
-        else if (err)
-            silent++;
-    }
-    return silent;
+    return ask.silent_n;
 }
 
 struct ledger ledger_read(void)
 {
-    struct ledger ledger = {.cores_silent = ask_cores()};
+    struct ledger ledger = {.cores_silent = add_cores()};
 
     for (unsigned core = 0; core < lanes_cores; core++) {
         const struct ledger *sum = &parts[core].sum;

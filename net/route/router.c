@@ -7,7 +7,7 @@
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "kernel/lib/str.h"
-#include "kernel/mailbox.h"
+#include "kernel/ask.h"
 #include "kernel/memory/memory.h"
 #include "net/route/fragment.h"
 #include "net/route/hops.h"
@@ -310,8 +310,6 @@ static void nothing(void *context)
 
 void router_service(uint64_t now_ns)
 {
-    bool are_outside = true;
-
     if (!routes.table)
         return;
     hops_refresh(now_ns);
@@ -323,11 +321,7 @@ void router_service(uint64_t now_ns)
         }
     if (!hops_are_unsettled())
         return;
-    for (unsigned core = 1; core < lanes_cores; core++) {
-        enum err err = mailbox_call(core, nothing, NULL, CALL_LIMIT_US);
-        are_outside &= err == OK || err == ERR_NO_DEVICE;
-    }
-    if (are_outside)
+    if (ask_cores(1, lanes_cores, nothing, cores, 0, CALL_LIMIT_US).silent == 0)
         hops_settle();
 }
 

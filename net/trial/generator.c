@@ -9,7 +9,7 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/str.h"
 #include "kernel/log/log.h"
-#include "kernel/mailbox.h"
+#include "kernel/ask.h"
 #include "net/stack/netif.h"
 #include "net/trial/probe.h"
 #include "net/trial/receiver.h"
@@ -200,17 +200,15 @@ uint64_t generator_idle_ns(unsigned core)
 
 static unsigned ask(int what, unsigned port, uint64_t began_tsc, uint32_t limit_us)
 {
-    unsigned silent = 0;
-
     for (unsigned core = 0; core < lanes_cores; core++) {
         orders[core].what = what;
         orders[core].port = port;
         orders[core].began_tsc = began_tsc;
         orders[core].err = ERR_TIMEOUT;
         orders[core].report = (struct trial_report){0};
-        silent += mailbox_call(core, carry_out, &orders[core], limit_us) != OK;
     }
-    return silent;
+    struct ask ask = ask_cores(0, lanes_cores, carry_out, orders, sizeof(orders[0]), limit_us);
+    return ask.silent_n + ask.absent_n;
 }
 
 static const char *begin(void)

@@ -5,7 +5,7 @@
 
 #include "arch/tsc.h"
 #include "kernel/log/log.h"
-#include "kernel/mailbox.h"
+#include "kernel/ask.h"
 #include "kernel/memory/memory.h"
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
@@ -154,11 +154,13 @@ struct reception receiver_report(unsigned port)
     for (unsigned core = 0; core < lanes_cores; core++) {
         copies[core].core = core;
         copies[core].port = port;
-        if (mailbox_call(core, copy_out, &copies[core], ANSWER_US) != OK) {
+    }
+    struct ask ask = ask_cores(0, lanes_cores, copy_out, copies, sizeof(copies[0]), ANSWER_US);
+    for (unsigned core = 0; core < lanes_cores; core++)
+        if ((ask.silent | ask.absent) & BIT64(core)) {
             copies[core].count.tag = 0;
             r.cores_silent++;
         }
-    }
     /* Cores may have adopted different trials: the one heard last counts. */
     for (unsigned core = 0; core < lanes_cores; core++) {
         const struct copy *copy = &copies[core];
