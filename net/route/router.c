@@ -96,11 +96,8 @@ static uint32_t to_stack(const struct trip *trip, struct netif *owner, uint8_t *
 {
     struct netif_face in = {.send_context = trip->in};
 
-    /* For this frame it is the stack of the port by which the frame came. */
     memcpy(in.mac, trip->in->mac, 6);
-    const struct netif_face home = netif_turn(owner, &in);
-    uint32_t answer = netif_input(owner, frame, length);
-    (void)netif_turn(owner, &home);
+    uint32_t answer = netif_input_by(owner, &in, frame, length);
     return answer != 0 ? send(trip, trip->in, frame, answer) : 0;
 }
 

@@ -25,8 +25,18 @@ static inline uint64_t netif_clock(const struct netif *nif)
     return nif->clock != NULL ? nif->clock() : nif->now_ns;
 }
 
-/* An untagged frame of type IPv4, to us or to a group; as netif_input. */
-uint32_t netif_ip_input(struct netif *nif, uint8_t *frame, uint32_t length);
+/* The port's own. */
+static inline struct netif_face netif_own_face(const struct netif *nif)
+{
+    struct netif_face face = {.send_context = nif->send_context};
+
+    memcpy(face.mac, nif->mac, 6);
+    return face;
+}
+
+/* An untagged frame of type IPv4, to us or to a group; as netif_input_by. */
+uint32_t netif_ip_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                        uint32_t length);
 
 /* Give up datagrams whose fragments did not all come in time. */
 void netif_expire(struct netif *nif);

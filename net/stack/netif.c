@@ -90,7 +90,8 @@ static void arp_conflict(struct netif *nif, const uint8_t *mac)
     }
 }
 
-static uint32_t arp_input(struct netif *nif, uint8_t *frame, uint32_t length)
+static uint32_t arp_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                          uint32_t length)
 {
     struct arp_packet packet;
     if (!arp_parse(frame + ETH_BYTES, length - ETH_BYTES, &packet))
@@ -101,7 +102,7 @@ static uint32_t arp_input(struct netif *nif, uint8_t *frame, uint32_t length)
     bool is_rival = packet.sender_ip == 0 && packet.op == ARP_REQUEST && nif->is_probing &&
                     netif_is_silent(nif) && packet.target_ip == nif->ip;
     if (packet.sender_ip == nif->ip || is_rival) {
-        if (!mac_equal(packet.sender_mac, nif->mac))
+        if (!mac_equal(packet.sender_mac, face->mac))
             arp_conflict(nif, packet.sender_mac);
         return netif_consume(nif);
     }
@@ -119,7 +120,7 @@ static uint32_t arp_input(struct netif *nif, uint8_t *frame, uint32_t length)
     /* Somebody asks for us, or (sender 0) probes whether the address is free: it is not. */
     struct arp_packet reply = {
         .op = ARP_REPLY, .sender_ip = nif->ip, .target_ip = packet.sender_ip};
-    memcpy(reply.sender_mac, nif->mac, 6);
+    memcpy(reply.sender_mac, face->mac, 6);
     memcpy(reply.target_mac, packet.sender_mac, 6);
     nif->answered++;
     return arp_build(frame, reply.target_mac, &reply);
@@ -127,20 +128,22 @@ static uint32_t arp_input(struct netif *nif, uint8_t *frame, uint32_t length)
 
 /* ---- The way in ---- */
 
-static uint32_t untagged_input(struct netif *nif, uint8_t *frame, uint32_t length)
+static uint32_t untagged_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                               uint32_t length)
 {
-    bool is_ours = mac_equal(frame + ETH_DST, nif->mac);
+    bool is_ours = mac_equal(frame + ETH_DST, face->mac);
     bool is_broadcast = mac_equal(frame + ETH_DST, broadcast_mac);
     uint16_t type = wire_get16(frame + ETH_TYPE);
 
     if (type == ETH_ARP && (is_ours || is_broadcast))
-        return arp_input(nif, frame, length);
+        return arp_input(nif, face, frame, length);
     if (type == ETH_IPV4 && (is_ours || mac_is_group(frame + ETH_DST)))
-        return netif_ip_input(nif, frame, length);
+        return netif_ip_input(nif, face, frame, length);
     return netif_drop(nif, DROP_eth_other);
 }
 
-uint32_t netif_input(struct netif *nif, uint8_t *frame, uint32_t length)
+uint32_t netif_input_by(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                        uint32_t length)
 {
     if (length < ETH_BYTES || length > ETH_BUFFER || !nif->is_configured ||
         mac_is_group(frame + ETH_SRC))
@@ -151,10 +154,10 @@ uint32_t netif_input(struct netif *nif, uint8_t *frame, uint32_t length)
     if ((tag & VLAN_ID) != nif->vlan)
         return netif_drop(nif, DROP_eth_vlan);
     if (!is_tagged)
-        return untagged_input(nif, frame, length);
+        return untagged_input(nif, face, frame, length);
     /* The addresses move over the tag; from there on the frame has none. */
     memmove(frame + VLAN_BYTES, frame, ETH_TYPE);
-    uint32_t answer = untagged_input(nif, frame + VLAN_BYTES, length - VLAN_BYTES);
+    uint32_t answer = untagged_input(nif, face, frame + VLAN_BYTES, length - VLAN_BYTES);
     if (answer == 0)
         return 0;
     if (nif->vlan == 0) { /* only its priority was in the tag: every host takes frames without */
@@ -165,6 +168,13 @@ uint32_t netif_input(struct netif *nif, uint8_t *frame, uint32_t length)
     wire_put16(frame + ETH_TYPE, ETH_VLAN);
     wire_put16(frame + ETH_BYTES, tag); /* with the priority it came with */
     return answer + VLAN_BYTES;
+}
+
+uint32_t netif_input(struct netif *nif, uint8_t *frame, uint32_t length)
+{
+    const struct netif_face own = netif_own_face(nif);
+
+    return netif_input_by(nif, &own, frame, length);
 }
 
 /* ---- What we send of ourselves ---- */

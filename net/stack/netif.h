@@ -109,13 +109,14 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
  * fragment and held until its datagram is whole, when all its fragments are settled at once. */
 uint32_t netif_input(struct netif *nif, uint8_t *frame, uint32_t length);
 
-/* From now on it answers as another port does, whose frame it is to handle: by that `send_context`,
- * from that MAC address. Returns what was there, for the way back. */
+/* The same for a frame that came by another port (a router's): what answers it leaves by that port's
+ * `send_context` and from its MAC address. */
 struct netif_face {
     void *send_context;
     uint8_t mac[6];
 };
-struct netif_face netif_turn(struct netif *nif, const struct netif_face *to);
+uint32_t netif_input_by(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                        uint32_t length);
 
 /* Send an ICMP error about the datagram of ip_bytes (its header whole, its addresses judged) behind
  * the Ethernet header of `frame`, from our address to where the frame came from; unless the rules

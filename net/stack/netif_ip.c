@@ -9,13 +9,13 @@
 
 /* ---- What is sent by frames of our own ---- */
 
-static void send(struct netif *nif, uint8_t *frame, uint32_t bytes)
+static void send(struct netif *nif, const struct netif_face *face, uint8_t *frame, uint32_t bytes)
 {
-    nif->send(nif->send_context, frame, netif_tag(nif, frame, eth_pad(frame, ETH_BYTES + bytes)));
+    nif->send(face->send_context, frame, netif_tag(nif, frame, eth_pad(frame, ETH_BYTES + bytes)));
 }
 
-void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
-                 struct icmp_error error)
+static void error_by(struct netif *nif, const struct netif_face *face, const uint8_t *frame,
+                     uint32_t ip_bytes, struct icmp_error error)
 {
     uint8_t out[ETH_BYTES + VLAN_BYTES + ICMP_ERROR_MAX];
 
@@ -25,13 +25,22 @@ void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
         return;
     uint32_t bytes = icmp_error_build(out + ETH_BYTES, error, nif->ip, nif->next_ip_id++,
                                       frame + ETH_BYTES, ip_bytes);
-    eth_build(out, frame + ETH_SRC, nif->mac, ETH_IPV4);
-    send(nif, out, bytes);
+    eth_build(out, frame + ETH_SRC, face->mac, ETH_IPV4);
+    send(nif, face, out, bytes);
+}
+
+void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
+                 struct icmp_error error)
+{
+    const struct netif_face own = netif_own_face(nif);
+
+    error_by(nif, &own, frame, ip_bytes, error);
 }
 
 /* ---- A datagram that is whole ---- */
 
 struct message {
+    const struct netif_face *face;
     const struct ip_view *ip;
     uint8_t *payload; /* of the datagram */
     uint32_t bytes;
@@ -61,7 +70,7 @@ static struct verdict settled(enum drop why)
 static struct verdict refuse(struct netif *nif, const struct message *m, enum drop why,
                              uint8_t type, uint8_t code)
 {
-    netif_error(nif, m->frame, m->quote_bytes, (struct icmp_error){type, code, 0});
+    error_by(nif, m->face, m->frame, m->quote_bytes, (struct icmp_error){type, code, 0});
     return settled(why);
 }
 
@@ -173,11 +182,13 @@ static void build_header(struct netif *nif, uint8_t *p, uint32_t bytes, uint16_t
         ip_set_ttl(p, ttl);
 }
 
-static uint32_t frame_input(struct netif *nif, uint8_t *frame, const struct ip_view *ip)
+static uint32_t frame_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                            const struct ip_view *ip)
 {
     const uint32_t headers = ETH_BYTES + IP_BYTES;
     uint32_t bytes = ip->total_bytes - ip->header_bytes;
     const struct message m = {
+        .face = face,
         .ip = ip,
         .payload = frame + ETH_BYTES + ip->header_bytes,
         .bytes = bytes,
@@ -192,7 +203,7 @@ static uint32_t frame_input(struct netif *nif, uint8_t *frame, const struct ip_v
     if (verdict.answer == 0)
         return verdict.why == DROP_NONE ? netif_consume(nif) : netif_drop(nif, verdict.why);
     build_header(nif, frame + ETH_BYTES, verdict.answer, nif->next_ip_id++, ip, verdict.ttl);
-    eth_build(frame, frame + ETH_SRC, nif->mac, ETH_IPV4);
+    eth_build(frame, frame + ETH_SRC, face->mac, ETH_IPV4);
     nif->answered++;
     return eth_pad(frame, headers + verdict.answer);
 }
@@ -200,8 +211,8 @@ static uint32_t frame_input(struct netif *nif, uint8_t *frame, const struct ip_v
 /* ---- In fragments ---- */
 
 /* Send `bytes` of payload to whom `ip` came from, by way of `mac`, in as many frames as it takes. */
-static void send_back(struct netif *nif, const uint8_t *mac, const struct ip_view *ip,
-                      const uint8_t *payload, uint32_t bytes, uint8_t ttl)
+static void send_back(struct netif *nif, const struct netif_face *face, const uint8_t *mac,
+                      const struct ip_view *ip, const uint8_t *payload, uint32_t bytes, uint8_t ttl)
 {
     const uint32_t most = (ETH_MAX - ETH_BYTES - IP_BYTES) / 8 * 8;
     uint8_t frame[ETH_MAX + VLAN_BYTES];
@@ -212,29 +223,19 @@ static void send_back(struct netif *nif, const uint8_t *mac, const struct ip_vie
         memcpy(frame + ETH_BYTES + IP_BYTES, payload + at, n);
         build_header(nif, frame + ETH_BYTES, n, id, ip, ttl);
         ip_set_fragment(frame + ETH_BYTES, at, at + n < bytes);
-        eth_build(frame, mac, nif->mac, ETH_IPV4);
-        send(nif, frame, IP_BYTES + n);
+        eth_build(frame, mac, face->mac, ETH_IPV4);
+        send(nif, face, frame, IP_BYTES + n);
     }
 }
 
-struct netif_face netif_turn(struct netif *nif, const struct netif_face *to)
-{
-    struct netif_face was = {.send_context = nif->send_context};
-
-    memcpy(was.mac, nif->mac, 6);
-    nif->send_context = to->send_context;
-    memcpy(nif->mac, to->mac, 6);
-    return was;
-}
-
-/* To where the first fragment came from: which may be another port than the last one came by, or the
- * one whose frame is being handled. */
-static struct netif_face turn_to_first(struct netif *nif, const struct reass_slot *slot)
+/* That of the first fragment: which may have come by another port than the last one, or than the one
+ * whose frame is being handled. */
+static struct netif_face face_of_first(const struct reass_slot *slot)
 {
     struct netif_face first = {.send_context = slot->way};
 
     memcpy(first.mac, slot->first + ETH_DST, 6);
-    return netif_turn(nif, &first);
+    return first;
 }
 
 void netif_expire(struct netif *nif)
@@ -243,23 +244,23 @@ void netif_expire(struct netif *nif)
 
     for (struct reass_slot *slot; (slot = reass_expired(nif->reass, now_ns)) != NULL;) {
         if (slot->first_bytes != 0) { /* RFC 1122 section 3.3.2: only if the first one came */
-            const struct netif_face was = turn_to_first(nif, slot);
-            netif_error(nif, slot->first, slot->first_bytes - ETH_BYTES,
-                        (struct icmp_error){ICMP_TIME_EXCEEDED, ICMP_REASSEMBLY_EXCEEDED, 0});
-            (void)netif_turn(nif, &was);
+            const struct netif_face first = face_of_first(slot);
+            error_by(nif, &first, slot->first, slot->first_bytes - ETH_BYTES,
+                     (struct icmp_error){ICMP_TIME_EXCEEDED, ICMP_REASSEMBLY_EXCEEDED, 0});
         }
         nif->drops[DROP_ip_rest] += slot->frames;
         reass_free(nif->reass, slot);
     }
 }
 
-static uint32_t fragment_input(struct netif *nif, const uint8_t *frame, const struct ip_view *ip)
+static uint32_t fragment_input(struct netif *nif, const struct netif_face *face,
+                               const uint8_t *frame, const struct ip_view *ip)
 {
     if (nif->reass == NULL || nif->send == NULL)
         return netif_drop(nif, DROP_ip_fragment);
     netif_expire(nif);
     struct reass_slot *slot =
-        reass_add(nif->reass, ip, frame, nif->send_context, netif_clock(nif), &nif->consumed,
+        reass_add(nif->reass, ip, frame, face->send_context, netif_clock(nif), &nif->consumed,
                   nif->drops);
     if (slot == NULL)
         return 0;
@@ -273,7 +274,9 @@ static uint32_t fragment_input(struct netif *nif, const uint8_t *frame, const st
         .ttl = slot->ttl,
         .protocol = ip->protocol,
     };
+    const struct netif_face first = face_of_first(slot);
     const struct message m = {
+        .face = &first,
         .ip = &whole,
         .payload = slot->data,
         .bytes = slot->end,
@@ -282,11 +285,10 @@ static uint32_t fragment_input(struct netif *nif, const uint8_t *frame, const st
         .frame = slot->first,
         .quote_bytes = slot->first_bytes - ETH_BYTES,
     };
-    const struct netif_face was = turn_to_first(nif, slot);
     struct verdict verdict = deliver(nif, &m);
     if (verdict.answer != 0)
-        send_back(nif, slot->first + ETH_SRC, &whole, slot->data, verdict.answer, verdict.ttl);
-    (void)netif_turn(nif, &was);
+        send_back(nif, &first, slot->first + ETH_SRC, &whole, slot->data, verdict.answer,
+                  verdict.ttl);
     if (verdict.why == DROP_NONE)
         nif->consumed += slot->frames;
     else
@@ -297,7 +299,8 @@ static uint32_t fragment_input(struct netif *nif, const uint8_t *frame, const st
 
 /* ---- The way in ---- */
 
-uint32_t netif_ip_input(struct netif *nif, uint8_t *frame, uint32_t length)
+uint32_t netif_ip_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                        uint32_t length)
 {
     struct ip_view ip;
     enum drop bad = ip_parse(frame + ETH_BYTES, length - ETH_BYTES, &ip);
@@ -315,9 +318,10 @@ uint32_t netif_ip_input(struct netif *nif, uint8_t *frame, uint32_t length)
         return netif_drop(nif, DROP_ip_link_group);
     if (bad != DROP_NONE) {
         if (ip.bad_byte != 0)
-            netif_error(nif, frame, ip.total_bytes,
-                        (struct icmp_error){ICMP_PARAMETER, 0, (uint32_t)ip.bad_byte << 24});
+            error_by(nif, face, frame, ip.total_bytes,
+                     (struct icmp_error){ICMP_PARAMETER, 0, (uint32_t)ip.bad_byte << 24});
         return netif_drop(nif, bad);
     }
-    return ip.is_fragment ? fragment_input(nif, frame, &ip) : frame_input(nif, frame, &ip);
+    return ip.is_fragment ? fragment_input(nif, face, frame, &ip)
+                          : frame_input(nif, face, frame, &ip);
 }
