@@ -21,6 +21,7 @@
 #include "kernel/start.h"
 #include "kernel/watchdog.h"
 #include "net/lane/capture.h"
+#include "net/lane/lane_control.h"
 #include "net/stack/eth.h"
 #include "net/stack/netif.h"
 #include "net/stack/services.h"

@@ -9,6 +9,7 @@
  */
 #include "net/app/app.h"
 #include "net/app/measuring.h"
+#include "net/lane/lane_control.h"
 #include "net/run.h"
 #include "net/trial/generator.h"
 

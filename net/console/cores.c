@@ -7,7 +7,7 @@
 #include "kernel/console/command.h"
 #include "kernel/lib/json.h"
 #include "kernel/mailbox.h"
-#include "net/lane/lane.h"
+#include "net/lane/lane_control.h"
 
 #define ANSWER_US 20000u
 

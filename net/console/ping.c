@@ -7,7 +7,7 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/json.h"
 #include "kernel/lib/parse.h"
-#include "net/lane/lane.h"
+#include "net/lane/lane_control.h"
 #include "net/run.h"
 #include "net/stack/eth.h"
 #include "net/stack/icmp.h"

@@ -6,6 +6,7 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/parse.h"
 #include "kernel/lib/str.h"
+#include "net/lane/lane_control.h"
 #include "net/run.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"

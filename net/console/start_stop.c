@@ -4,6 +4,7 @@
 #include "kernel/console/config.h"
 #include "kernel/lib/parse.h"
 #include "kernel/lib/str.h"
+#include "net/lane/lane_control.h"
 #include "net/run.h"
 #include "net/stack/netif.h"
 

@@ -8,6 +8,7 @@
 #include "kernel/lib/json.h"
 #include "kernel/lib/parse.h"
 #include "net/lane/capture.h"
+#include "net/lane/lane_control.h"
 #include "net/lane/ledger.h"
 
 #define COUNT_DEFAULT 10u

@@ -9,6 +9,7 @@
 #include "kernel/lib/str.h"
 #include "kernel/ask.h"
 #include "kernel/memory/memory.h"
+#include "net/lane/lane_control.h"
 
 enum { LOG_BYTES = 14336, ANSWER_US = 2000000, BRIEF_US = 1000 };
 

@@ -10,7 +10,7 @@
 #define NET_LANE_CAPTURE_H
 
 #include "net/lane/cbpf.h"
-#include "net/lane/lane.h"
+#include "net/lane/lane_control.h"
 
 struct capture_record {
     uint64_t ns;

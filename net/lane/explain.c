@@ -3,7 +3,7 @@
  * are stopped wherever they were, so sums may be a burst off.
  */
 #include "kernel/panic.h"
-#include "net/lane/lane.h"
+#include "net/lane/lane_control.h"
 
 static void explain(const struct lane *lane, panic_print *print)
 {

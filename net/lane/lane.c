@@ -3,7 +3,7 @@
  * rule for every way through here: a frame that was counted as received or generated ends as sent,
  * consumed or a named drop.
  */
-#include "net/lane/lane.h"
+#include "net/lane/lane_control.h"
 #include "arch/image.h"
 #include "arch/tsc.h"
 #include "kernel/iommu/iommu.h"

@@ -4,7 +4,7 @@
 #include "net/lane/ledger.h"
 
 #include "kernel/ask.h"
-#include "net/lane/lane.h"
+#include "net/lane/lane_control.h"
 #include "net/stack/netif.h"
 
 static void add_drops(struct ledger *ledger, const uint64_t drops[DROP_COUNT])

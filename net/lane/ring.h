@@ -109,4 +109,27 @@ static inline struct side *port_feeds(const struct port *port)
     return lanes_feeds[port->index];
 }
 
+#define LANES_MAX (PORTS_MAX * QUEUES_MAX)
+
+/* All lanes, those of one core beside each other: core c of lanes_cores owns the lanes_row lanes from
+ * lanes[c * lanes_row] on. Fixed before the loops start. */
+extern struct lane lanes[LANES_MAX];
+extern unsigned lanes_n, lanes_row, lanes_cores;
+
+struct row;
+typedef uint32_t lane_poll(const struct row *row);
+
+/* What a core looks at in each round: its lanes, at least one. Every ROUNDS_SHORT-th round is a long
+ * one: it collects what outputs have finished where nothing came in. While there are extras, each
+ * is, and does what is rare. */
+enum { ROUNDS_SHORT = 128 };
+struct row {
+    struct lane *first;
+    const struct lane *end;
+    lane_poll *poll;     /* the application's */
+    uint32_t until_long; /* rounds */
+    unsigned core;
+} __attribute__((aligned(CACHE_LINE_BYTES)));
+extern struct row lanes_rows[QUEUES_MAX];
+
 #endif

@@ -9,6 +9,7 @@
 #include "kernel/lib/str.h"
 #include "kernel/ask.h"
 #include "kernel/memory/memory.h"
+#include "net/lane/lane_control.h"
 #include "net/route/fragment.h"
 #include "net/route/hops.h"
 #include "net/route/ip_option.h"

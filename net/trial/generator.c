@@ -10,6 +10,7 @@
 #include "kernel/lib/str.h"
 #include "kernel/log/log.h"
 #include "kernel/ask.h"
+#include "net/lane/lane_control.h"
 #include "net/stack/netif.h"
 #include "net/trial/probe.h"
 #include "net/trial/receiver.h"

@@ -7,6 +7,7 @@
 #include "kernel/log/log.h"
 #include "kernel/ask.h"
 #include "kernel/memory/memory.h"
+#include "net/lane/lane_control.h"
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"

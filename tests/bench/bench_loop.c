@@ -16,6 +16,7 @@
 
 #include "drivers/nic.h"
 #include "kernel/start.h"
+#include "net/lane/lane_control.h"
 #include "net/route/hops.h"
 #include "net/route/router.h"
 #include "net/run.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "boot/cmdline.h"
+#include "net/lane/lane_control.h"
 #include "net/trial/generator.h"
 #include "net/trial/receiver.h"
 #include "tests/bench/bar.h"

@@ -7,6 +7,7 @@
 
 #include "boot/cmdline.h"
 #include "kernel/mailbox.h"
+#include "net/lane/lane_control.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
 #include "net/trial/generator.h"

@@ -14,6 +14,7 @@
 #define TESTS_UNIT_ROUTER_HOST_H
 
 #include "net/lane/ledger.h"
+#include "net/lane/lane_control.h"
 #include "net/route/hops.h"
 #include "net/route/router.h"
 #include "net/stack/eth.h"

@@ -13,6 +13,7 @@
  * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c
  * $(MODEL) */
 #include "net/lane/capture.h"
+#include "net/lane/lane_control.h"
 #include "tests/unit/loop_host.h"
 
 extern const struct app app_forward;

@@ -16,7 +16,7 @@
 
 #include "kernel/console/shell.h"
 #include "kernel/mailbox.h"
-#include "net/lane/lane.h"
+#include "net/lane/lane_control.h"
 #include "net/lane/ledger.h"
 #include "net/run.h"
 #include "net/stack/eth.h"

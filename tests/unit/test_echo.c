@@ -14,6 +14,7 @@
  * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c
  * $(MODEL) */
 #include "net/stack/netif.h"
+#include "net/lane/lane_control.h"
 #include "tests/unit/frames.h"
 #include "tests/unit/loop_host.h"
 

@@ -15,6 +15,7 @@
  * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c
  * $(MODEL) */
 #include "tests/unit/loop_host.h"
+#include "net/lane/lane_control.h"
 
 extern const struct app app_forward;
 

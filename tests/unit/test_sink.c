@@ -11,6 +11,7 @@
  * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c tests/host/trial_cmd.c
  * $(MODEL) */
 #include "tests/unit/generator_host.h"
+#include "net/lane/lane_control.h"
 #include "tests/unit/random.h"
 
 /* Does to frames 0..n-1 of port 0 what a bad device may do, hands them to port 1, and says what it
