@@ -377,8 +377,8 @@ static void poll__fault__takes_bus_mastering_and_names_the_port(void **state)
     assert_int_equal(iommu_poll(), 1 << 4);
     assert_int_equal(commands[2 << 3], 0);
     assert_int_equal(commands[3 << 3], PCI_COMMAND_MASTER);
-    assert_non_null(strstr(log_text, "port4 (00:02.0) tried to write 0x1234000: no right to write "
-                                     "there (reason 05h)"));
+    assert_non_null(strstr(log_text, "port4 (00:02.0) tried to write 0x1234000: no write "
+                                     "permission for the page (reason 05h)"));
     fault(0, 2 << 3); /* still in flight: known already */
     assert_int_equal(iommu_poll(), 0);
     fault(1, 2 << 3); /* another unit's: no port of ours */
