@@ -34,7 +34,7 @@ static bool iova_take(paddr_t paddr, size_t bytes, size_t align, iova_t *out)
         at += ALIGN_MAX;
     if (at + bytes > iova_end)
         return false;
-    iova_next = at + bytes + PAGE_BYTES; /* a guard page: an access past the end of a piece faults */
+    iova_next = at + bytes + PAGE_BYTES; /* a guard page: accesses past the end fault */
     out->v = at;
     return true;
 }

@@ -96,7 +96,7 @@ for i, row in enumerate([(0x100000, 0x5000000, 1)] + rows):
     put(at + 24 * i, "<QQII", *row, 0)
 put(info + 40, "<QI", at, 401)
 """))
-    assert "memory: the map has too many pieces" in text
+    assert "memory: the map has too many ranges" in text
 
 
 def test_a_map_with_next_to_no_ram_says_what_does_not_fit(damaged):

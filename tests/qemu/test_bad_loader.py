@@ -85,7 +85,7 @@ def test_more_ranges_than_are_kept(told, reserved_first):
     holes = [(i << 40, 0x1000, USABLE) for i in range(1, 200)]
     rows = pieces + holes + [LOW, RAM] if reserved_first else [LOW, RAM] + holes + pieces
     machine = told(multiboot2(memory_map(*rows)))
-    forwards(machine, "memory: the map has too many pieces")
+    forwards(machine, "memory: the map has too many ranges")
     assert machine.json("show memory -j")[0]["ram_bytes"] == LOW[1] + RAM[1] - 200 * 0x10000
 
 
