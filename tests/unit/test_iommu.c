@@ -323,7 +323,7 @@ static void confine__reserved_memory__is_mapped_for_its_card_alone(void **state)
     assert_int_equal(translate(1, 3 << 3, 0x1000000).rights, 0);
     assert_int_equal(translate(1, 3 << 3, 0x200FF000).rights, 0);
     assert_int_equal(translate(1, 3 << 3, 0).rights, 0);
-    assert_non_null(strstr(log_text, "is RAM of ours"));
+    assert_non_null(strstr(log_text, "is RAM in use"));
     assert_non_null(strstr(log_text, "is empty or ends before it begins; ignored"));
 }
 
@@ -429,7 +429,7 @@ static void confine__unit_that_is_dead__refuses_its_card(void **state)
     assert_int_equal(iommu_confine(&card_2, 0, &two), ERR_NO_DEVICE);
     assert_null(two);
     assert_int_equal(iommu_confine(&card_3, 1, &three), OK);
-    assert_non_null(strstr(log_text, "00:02.0 cannot be confined: no unit that works has it"));
+    assert_non_null(strstr(log_text, "00:02.0 cannot be confined: no working unit covers it"));
 }
 
 static void init__nothing_works__is_said_or_refused(void **state)
