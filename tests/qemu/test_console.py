@@ -104,7 +104,7 @@ def test_run_of_a_module_names_the_line_that_fails(boot, folder):
         f.write("# what the operator wants\nshow memory -j\n\nset loglevel debug; nonsense; show arp\n"
                 "poweroff\n")
     machine = boot(LINE, wires=1, extra=["-initrd", f"{folder}/commands"])
-    assert "must be a line's last command" in machine.run("run it; show memory")
+    assert "must be the last command of a line" in machine.run("run it; show memory")
     machine.send("run it\r")
     machine.expect(r'^ferrule> show memory -j\r?\n\{"ram_bytes":')
     machine.expect(r"^ferrule> set loglevel debug\r?\nferrule> nonsense\r?\nunknown command: nonsense")
