@@ -109,7 +109,7 @@ enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
         flags |= PTE_GLOBAL;
 
     while (bytes > 0) {
-        /* As many pages of one size as one table takes. */
+        /* Fill the entries of one table with pages of one size. */
         enum err why = OK;
         unsigned level = level_for(va, paddr.v, bytes);
         uint64_t size = entry_bytes(level);

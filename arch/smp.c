@@ -343,7 +343,7 @@ void smp_sleep(uint64_t max_ns)
     cpu->sleeps++;
     __atomic_store_n(&cpu->is_asleep, true, __ATOMIC_RELAXED);
     cpu_sleep();
-    /* The stamp first: whoever sees the core awake must see a fresh stamp. */
+    /* The stamp first: a core that sees this one awake must see a fresh stamp. */
     __atomic_store_n(&cpu->loop_tsc, cpu_tsc(), __ATOMIC_RELAXED);
     __atomic_store_n(&cpu->is_asleep, false, __ATOMIC_RELEASE);
     if (max_ns)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Exceptions and interrupts: the saved state of the CPU, and what it tells.
+ * Exceptions and interrupts: the saved state of the CPU, explanations, backtraces.
  */
 #ifndef ARCH_TRAP_H
 #define ARCH_TRAP_H

@@ -158,9 +158,9 @@ enum err vtd_open(struct vtd_unit *unit, paddr_t base, uint32_t bytes)
               unit->version, unit->ecap);
         return ERR_UNSUPPORTED;
     }
-    uint32_t behind = MAX(CAP_FRO(unit->cap) + FRCD_BYTES * CAP_NFR(unit->cap),
-                          ECAP_IRO(unit->ecap) + 16);
-    bytes = ALIGN_UP(MAX(bytes, behind), (uint32_t)PAGE_BYTES);
+    uint32_t end = MAX(CAP_FRO(unit->cap) + FRCD_BYTES * CAP_NFR(unit->cap),
+                       ECAP_IRO(unit->ecap) + 16);
+    bytes = ALIGN_UP(MAX(bytes, end), (uint32_t)PAGE_BYTES);
     if (bytes > REGISTERS_FIRST) {
         err = paging_map_device(base, bytes, &unit->regs);
         if (err) {
@@ -269,8 +269,7 @@ static enum err finish(struct vtd_unit *unit)
     }
 }
 
-/* Invalidate through a register, in units without a queue. The answer tells what was invalidated.
- */
+/* Invalidate through a register, in units without a queue. It then shows what was invalidated. */
 static enum err by_register(struct vtd_unit *unit, uint32_t offset, uint64_t value, uint64_t busy,
                             unsigned done_shift, const char *name)
 {

@@ -3,8 +3,8 @@
  * that a core which sleeps between two polls of its mailbox loses no wake-up.
  */
 #include "arch/cpu.h"
-#include "arch/deeds.h"
 #include "arch/lapic.h"
+#include "arch/selftest.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "kernel/log/log.h"

@@ -2,9 +2,9 @@
  * One selftest per protection. Each must end in a panic that names the violation; one that returns
  * shows that the protection is missing.
  */
-#include "arch/deeds.h"
 #include "arch/image.h"
 #include "arch/paging.h"
+#include "arch/selftest.h"
 #include "kernel/iommu/iommu.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/str.h"

@@ -4,8 +4,8 @@
  * of the kernel's tables. Then writes to tables that the CPU reads, and to firmware's memory.
  */
 #include "arch/cpu.h"
-#include "arch/deeds.h"
 #include "arch/paging.h"
+#include "arch/selftest.h"
 #include "kernel/lib/str.h"
 #include "kernel/memory/memory.h"
 #include "kernel/panic.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Accesses that a protection must stop, for kernel/selftest/run.c: each should raise an exception.
  */
-#ifndef ARCH_DEEDS_H
-#define ARCH_DEEDS_H
+#ifndef ARCH_SELFTEST_H
+#define ARCH_SELFTEST_H
 
 #include "arch/types.h"
 
