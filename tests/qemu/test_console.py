@@ -66,7 +66,7 @@ def test_words_may_be_cut_short_and_completed(console):
     console.send("sh\tpo\t-j\r")
     console.expect(r'^\{"port":0')
     console.prompt()
-    assert "several commands" in console.run("s h") or "unknown" in console.run("s h")
+    assert "ambiguous command" in console.run("s h") or "unknown" in console.run("s h")
     listed = console.run("help").splitlines()
     assert len(listed) > 25 and max(len(row) for row in listed) <= 80
     console.send("show p?")
