@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; 256 entry stubs, one a vector, 8 bytes apart. Each leaves a struct trap_frame (arch/trap.h) on the
-; stack and calls trap_dispatch(frame). A stub has no room for its number: its call leaves an address
-; inside itself where the vector belongs, and the number is computed from that.
+; 256 entry stubs, one per vector, 8 bytes apart. Each builds a struct trap_frame (arch/trap.h) on
+; the stack and calls trap_dispatch(frame). A stub has no room to push its vector: the return address
+; of its call, which lies inside the stub, takes that place, and the vector is computed from it.
 
 extern trap_dispatch
 global vectors

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Symbols of the image, in order of address. A step is the distance from the symbol before, the
- * first one's from image_text_start; names lie behind each other, each with its NUL.
+ * Symbols of the image, in order of address. A step is the distance from the previous symbol, that
+ * of the first from image_text_start; the names are stored one after the other, NUL-terminated.
  */
 #include "arch/image.h"
 #include "kernel/ksym.h"

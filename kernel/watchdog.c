@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The watch of core 0 over the others; see watchdog.h.
+ * Core 0 checks the other cores; see watchdog.h.
  */
 #include "kernel/watchdog.h"
 #include "arch/image.h"
@@ -10,8 +10,8 @@
 
 SETTLED uint64_t watchdog_stall_tsc = ~0ull;
 static uint64_t silent_tsc;
-static bool is_named[CPUS_MAX];
-static uint64_t nmis_told[CPUS_MAX];
+static bool is_reported[CPUS_MAX];
+static uint64_t nmis_reported[CPUS_MAX]; /* unexpected NMIs up to this count are not logged again */
 
 void watchdog_init(void)
 {
@@ -37,14 +37,14 @@ void watchdog_log_trace(const struct cpu_trace *trace)
     }
 }
 
-/* The first, and then each time that there are twice as many. */
-static void tell_nmis(unsigned core)
+/* Log the first unexpected NMI, and then each time that their number has doubled. */
+static void report_nmis(unsigned core)
 {
     uint64_t n = __atomic_load_n(&cpus[core]->irqs[TRAP_NMI].count, __ATOMIC_ACQUIRE);
-    if (n <= nmis_told[core])
+    if (n <= nmis_reported[core])
         return;
-    nmis_told[core] = 2 * n - 1;
-    log_warn("core %u: %lu NMIs that nobody asked for; at the last it was at", core, n);
+    nmis_reported[core] = 2 * n - 1;
+    log_warn("core %u: %lu unexpected NMIs; at the last one it was at", core, n);
     watchdog_log_trace(&cpus[core]->trace);
 }
 
@@ -52,27 +52,27 @@ void watchdog_poll(void)
 {
     for (unsigned i = 0; i < cpus_n; i++) {
         struct cpu *cpu = cpus[i];
-        tell_nmis(i);
+        report_nmis(i);
         if (i == 0)
             continue;
         if (__atomic_load_n(&cpu->state, __ATOMIC_ACQUIRE) != CPU_RUNNING)
             continue;
-        /* Asleep first: a core that wakes stamps before it says that it is awake. */
+        /* is_asleep first: a core that wakes stamps before it clears is_asleep. */
         bool is_asleep = __atomic_load_n(&cpu->is_asleep, __ATOMIC_ACQUIRE);
         uint64_t stamp = __atomic_load_n(&cpu->loop_tsc, __ATOMIC_RELAXED);
         int64_t silent = (int64_t)(cpu_tsc() + (uint64_t)cpu->tsc_skew - stamp);
         int64_t limit = (int64_t)silent_tsc;
         if (is_asleep) {
             if (silent > limit)
-                smp_wake(i); /* does it still? */
+                smp_wake(i); /* a live core then makes a stamp */
             limit *= 1 + WATCHDOG_SLEEP;
         }
         if (silent < limit) {
-            if (is_named[i])
-                log_warn("core %u is back", i);
-            is_named[i] = false;
-        } else if (!is_named[i]) {
-            is_named[i] = true;
+            if (is_reported[i])
+                log_warn("core %u responds again", i);
+            is_reported[i] = false;
+        } else if (!is_reported[i]) {
+            is_reported[i] = true;
             bool has_answered = !is_asleep && smp_trace(i);
             log_error("core %u has been silent for %lu ms%s", i,
                       tsc_ns((uint64_t)silent) / 1000000,

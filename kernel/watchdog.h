@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Is every core alive? Each stamps its rounds; a round that took a millisecond or more is counted
- * in the core's histogram, and a core that does not stamp for WATCHDOG_SILENT_NS is named on the
- * console with a backtrace, taken by NMI. One that sleeps so long is woken, and has WATCHDOG_SLEEP
- * times as long to stamp: an INIT that was sent to it would show in nothing else. It gets no NMI:
- * QEMU lets one out of the wait for STARTUP by it, to the firmware's reset. An NMI that nobody
- * asked for is told of.
+ * The watchdog. Each core stamps its rounds; a round of a millisecond or more is counted in the
+ * core's histogram, and a core without a stamp for WATCHDOG_SILENT_NS is reported with a backtrace,
+ * taken by NMI. A core that has slept that long is woken, and reported if it then makes no stamp
+ * for WATCHDOG_SLEEP times as long: that it received an INIT is otherwise undetectable. It gets no
+ * NMI, because under QEMU an NMI ends the wait for STARTUP, and the core would run into the
+ * firmware's reset code. Unexpected NMIs are logged.
  */
 #ifndef KERNEL_WATCHDOG_H
 #define KERNEL_WATCHDOG_H
@@ -18,11 +18,13 @@
 
 /* WATCHDOG_STALL_NS in ticks; set by watchdog_init. */
 extern uint64_t watchdog_stall_tsc;
+/* Set the limits in ticks. Core 0, after tsc_calibrate, before the loops start. */
 void watchdog_init(void);
 
+/* Count a round of `ticks` in the core's histogram. */
 void watchdog_stalled(struct cpu *cpu, uint64_t ticks);
 
-/* Once a round, by its core: now = cpu_tsc(). */
+/* Stamp a round; called by the core itself, once per round, with now = cpu_tsc(). */
 static inline void watchdog_stamp(struct cpu *cpu, uint64_t now)
 {
     uint64_t ticks = now - cpu->loop_tsc;
@@ -31,10 +33,10 @@ static inline void watchdog_stamp(struct cpu *cpu, uint64_t now)
         watchdog_stalled(cpu, ticks);
 }
 
-/* A trace in log lines, with names. */
+/* Log a backtrace, with the names of functions. */
 void watchdog_log_trace(const struct cpu_trace *trace);
 
-/* Look at all cores, a few times a second. Core 0. */
+/* Check all cores. Core 0, a few times a second. */
 void watchdog_poll(void);
 
 #endif

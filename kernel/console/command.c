@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * How a command says that it failed; see command.h. Pure.
+ * Error messages of commands; see command.h. Pure.
  */
 #include "kernel/console/command.h"
 #include "kernel/lib/fmt.h"

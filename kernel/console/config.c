@@ -15,8 +15,8 @@
 struct config {
     const struct out *out;
     struct json *json;    /* NULL: as text */
-    const char *list;     /* JSON: the key whose array is open */
-    size_t bytes, params; /* of text so far */
+    const char *list;     /* JSON: the key whose array is open; NULL: none */
+    size_t bytes, params; /* of the text so far */
 };
 
 static void put_text(struct config *config, const char *text, size_t bytes)
@@ -25,7 +25,7 @@ static void put_text(struct config *config, const char *text, size_t bytes)
     config->bytes += bytes;
 }
 
-/* A value as the boot line reads it back: in quotes where it needs them. */
+/* Write a value as the boot line parser reads it back: with quotes if needed. */
 static void put_value(struct config *config, const char *value)
 {
     bool is_quoted = *value == 0;
@@ -97,7 +97,7 @@ static enum command_result show_config(const struct call *call)
     }
     for (unsigned i = 0; i < line->n; i++) {
         const struct cmdline_key *key = cmdline_find(line->params[i].key);
-        /* run= is what was done, not how the machine is set. */
+        /* run= is not a setting. */
         if (cmdline_is_good(line, i) && !has_part(key) && !str_equal(key->name, "run"))
             config_put(&config, line->params[i].key, "%s", line->params[i].value);
     }
@@ -108,9 +108,9 @@ static enum command_result show_config(const struct call *call)
     else
         out_text(call->out, "\n");
     if (config.bytes >= CMDLINE_BYTES_MAX || config.params > CMDLINE_PARAMS_MAX)
-        return command_fail(call, "a boot line holds %u bytes and %u words; these are %lu and %lu",
-                            CMDLINE_BYTES_MAX - 1, CMDLINE_PARAMS_MAX, config.bytes,
-                            config.params);
+        return command_fail(call, "too long for a boot line: %lu bytes, %lu words (limits: %u, %u)",
+                            config.bytes, config.params, CMDLINE_BYTES_MAX - 1,
+                            CMDLINE_PARAMS_MAX);
     return COMMAND_DONE;
 }
-COMMAND("show config", "[-j]", "the settings of now, as a boot line", show_config);
+COMMAND("show config", "[-j]", "the current settings, as a boot line", show_config);

@@ -13,8 +13,8 @@
 #include "kernel/log/log.h"
 #include "kernel/memory/module.h"
 
-#define OUT_BYTES 131072u /* a power of two; the longest fits: `show iommu -j` of all ports and cores */
-#define OUT_BUSY  16384u  /* fuller than this, no command is begun */
+#define OUT_BYTES 131072u /* a power of two; the longest output fits: that of `show iommu -j` */
+#define OUT_BUSY  16384u  /* with more pending bytes, no command is started */
 #define IN_MAX    16u             /* bytes a round, as many as a UART's FIFO holds */
 #define ROUND_NS  100000u
 
@@ -22,14 +22,14 @@
 static struct {
     char bytes[OUT_BYTES];
     uint32_t in, out;
-    uint32_t lost; /* bytes that found no room since the last mark */
+    uint32_t lost; /* bytes dropped since the last message about them, because the ring was full */
 } ring;
 
 static struct shell shell;
 static const struct commands table = {commands_start, commands_end};
 static const struct cmdline *boot_line;
 static uint64_t round_ticks, round_at;
-static bool is_working; /* the shell had something to do in the last round */
+static bool is_working; /* the shell had work in the last round */
 
 static void ring_put(const char *text, size_t bytes)
 {
@@ -54,7 +54,7 @@ static void write_log(const char *text, size_t bytes)
     shell_interject(&shell, text, bytes);
 }
 
-/* What of the ring lies in one piece. */
+/* The number of pending bytes that are contiguous in the ring. */
 static size_t ring_piece(void)
 {
     uint32_t at = ring.out % OUT_BYTES;
@@ -126,11 +126,11 @@ static enum command_result run_module(const struct call *call)
     size_t bytes;
     const char *text = call->argc == 1 ? module_find(call->argv[0], &bytes) : NULL;
     if (call->argc != 1)
-        return command_fail(call, "which boot module?");
+        return command_fail(call, "usage: run MODULE");
     if (text == NULL)
-        return command_fail(call, "no boot module is called %.40s", call->argv[0]);
+        return command_fail(call, "there is no boot module %.40s", call->argv[0]);
     if (!shell_run_file(&shell, call->argv[0], text, bytes))
-        return command_fail(call, "run must be a line's last command, and not in a file itself");
+        return command_fail(call, "run must be the last command of a line, and not in a file");
     return COMMAND_DONE;
 }
 COMMAND("run", "<module>", "run the lines of a boot module", run_module);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * `show irqs`: every vector that somebody has asked for or that has come, core by core. Read next:
- * arch/irq.h; `show cores` is in net/console/cores.c, for packets are counted there.
+ * `show irqs`: every vector that is allocated or has been raised, core by core. Read next:
+ * arch/irq.h. (`show cores` is in net/console/cores.c, because packets are counted there.)
  */
 #include "arch/smp.h"
 #include "kernel/console/command.h"
@@ -22,8 +22,8 @@ static void row(const struct call *call, unsigned core, unsigned vector, const c
     }
 }
 
-/* What a vector that nobody has taken is for. */
-static const char *own_name(unsigned vector)
+/* The name of a vector that is not allocated. */
+static const char *fixed_name(unsigned vector)
 {
     switch (vector) {
     case IRQ_TIMER:
@@ -45,10 +45,10 @@ static enum command_result show_irqs(const struct call *call)
         out_text(call->out, "core vector          count  name\n");
     for (unsigned i = 0; i < cpus_n; i++) {
         const struct cpu *cpu = cpus[i];
-        for (unsigned v = 0; v < IRQ_VECTORS; v++) { /* an NMI is one, too */
+        for (unsigned v = 0; v < IRQ_VECTORS; v++) { /* from 0: NMIs are counted at vector 2 */
             const struct irq_slot *slot = &cpu->irqs[v];
             if (slot->name || slot->count > 0)
-                row(call, i, v, slot->name ? slot->name : own_name(v), slot->count);
+                row(call, i, v, slot->name ? slot->name : fixed_name(v), slot->count);
         }
     }
     return COMMAND_DONE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The operator's shell; see shell.h. First the display, then the line editor, then running.
  *
- * Plain typing at the end of the line is echoed byte for byte and costs no escape sequence, so that
- * a log of the serial line reads well; every other edit redraws the line.
+ * Typing at the end of the line is echoed byte for byte, without escape sequences, so that a log of
+ * the serial line is readable; every other edit redraws the line.
  */
 #include "kernel/console/shell.h"
 
@@ -13,10 +13,10 @@
 #define CTRL(letter)   ((letter)&0x1F)
 #define KEY_ESC        0x1B
 #define KEY_DEL        0x7F
-#define EDIT_BYTES_MAX 32u /* looked at in one poll */
+#define EDIT_BYTES_MAX 32u /* bytes of input processed per poll */
 
 enum escape { ESCAPE_NONE, ESCAPE_BEGUN, ESCAPE_CSI, ESCAPE_SS3 };
-#define ESCAPE_BYTES_MAX 8u /* a longer sequence is no key of ours */
+#define ESCAPE_BYTES_MAX 8u /* longer sequences are not supported keys */
 
 /* ---- Display ---- */
 
@@ -31,7 +31,7 @@ static void bell(struct shell *sh)
     put(sh, "\a", 1);
 }
 
-/* Characters of the line that fit beside the prompt; the last column stays free. */
+/* How many characters of the line fit beside the prompt; the last column stays free. */
 static unsigned window(const struct shell *sh)
 {
     size_t prompt = strlen(sh->prompt);
@@ -43,7 +43,7 @@ static void redraw(struct shell *sh)
     unsigned width = window(sh);
     if (sh->cursor < sh->shown_from)
         sh->shown_from = sh->cursor;
-    if (sh->cursor > sh->shown_from + width) /* by more than one, as more is likely to follow */
+    if (sh->cursor > sh->shown_from + width) /* scroll by more than one: more is likely to follow */
         sh->shown_from = sh->cursor - width * 3 / 4;
     unsigned shown = MIN(sh->len - sh->shown_from, width);
     unsigned right_of_cursor = sh->shown_from + shown - sh->cursor;
@@ -83,7 +83,7 @@ static void insert(struct shell *sh, const char *text, size_t bytes)
 }
 
 /* Remove the characters from..to-1. */
-static void cut(struct shell *sh, unsigned from, unsigned to)
+static void erase(struct shell *sh, unsigned from, unsigned to)
 {
     if (from >= to) {
         bell(sh);
@@ -109,14 +109,14 @@ static void move(struct shell *sh, unsigned cursor)
     redraw(sh);
 }
 
-static void cut_word(struct shell *sh)
+static void erase_word(struct shell *sh)
 {
     unsigned from = sh->cursor;
     while (from > 0 && sh->line[from - 1] == ' ')
         from--;
     while (from > 0 && sh->line[from - 1] != ' ')
         from--;
-    cut(sh, from, sh->cursor);
+    erase(sh, from, sh->cursor);
 }
 
 static void remember(struct shell *sh)
@@ -128,7 +128,7 @@ static void remember(struct shell *sh)
     sh->history_n++;
 }
 
-/* Show line `at` of the history; history_n stands for what was typed. */
+/* Show line `at` of the history; history_n stands for the edited line. */
 static void recall(struct shell *sh, unsigned at)
 {
     if (at > sh->history_n || sh->history_n - at > MIN(SHELL_HISTORY, sh->history_n)) {
@@ -145,8 +145,8 @@ static void recall(struct shell *sh, unsigned at)
     redraw(sh);
 }
 
-/* Take the command that the cursor is in apart, up to the cursor. *partial is the word that the
- * cursor touches, "" behind a space; it is no longer among the words. */
+/* Split the command at the cursor into words, up to the cursor. *partial: the word that the cursor
+ * touches, "" after a space; it is removed from the words. */
 static enum words_result words_before_cursor(const struct shell *sh, struct words *words,
                                              const char **partial)
 {
@@ -166,10 +166,10 @@ static enum words_result words_before_cursor(const struct shell *sh, struct word
 
 static void list(struct shell *sh, const struct words *words, const char *partial)
 {
-    unsigned argc = words->n + (*partial != 0); /* it stands behind the others */
+    unsigned argc = words->n + (*partial != 0); /* partial is still stored after the others */
     put(sh, "\n", 1);
     if (words_list(sh->commands, sh->out, argc, words->word) == 0)
-        out_text(sh->out, "  no command begins so\n");
+        out_text(sh->out, "  no matching command\n");
     redraw(sh);
 }
 
@@ -240,19 +240,19 @@ static void key_plain(struct shell *sh, uint8_t byte)
         break;
     case '\b':
     case KEY_DEL:
-        cut(sh, sh->cursor > 0 ? sh->cursor - 1 : 0, sh->cursor);
+        erase(sh, sh->cursor > 0 ? sh->cursor - 1 : 0, sh->cursor);
         break;
     case CTRL('D'):
-        cut(sh, sh->cursor, MIN(sh->cursor + 1, sh->len));
+        erase(sh, sh->cursor, MIN(sh->cursor + 1, sh->len));
         break;
     case CTRL('U'):
-        cut(sh, 0, sh->cursor);
+        erase(sh, 0, sh->cursor);
         break;
     case CTRL('K'):
-        cut(sh, sh->cursor, sh->len);
+        erase(sh, sh->cursor, sh->len);
         break;
     case CTRL('W'):
-        cut_word(sh);
+        erase_word(sh);
         break;
     case CTRL('A'):
         move(sh, 0);
@@ -330,7 +330,7 @@ static void key(struct shell *sh, uint8_t byte)
         return;
     }
     if (sh->escape != ESCAPE_NONE && byte < 0x20)
-        sh->escape = ESCAPE_NONE; /* a control key ends any sequence and counts itself */
+        sh->escape = ESCAPE_NONE; /* a control key ends any sequence and is then handled itself */
 
     switch (sh->escape) {
     case ESCAPE_NONE:
@@ -360,16 +360,16 @@ static const char *match_text(enum match_result result)
 {
     switch (result) {
     case MATCH_AMBIGUOUS:
-        return "several commands begin with";
+        return "ambiguous command:";
     case MATCH_INCOMPLETE:
-        return "more words must follow";
+        return "incomplete command:";
     default:
         return "unknown command:";
     }
 }
 
-/* "what: the words", of which the first n are printed. */
-static enum command_result refuse(const struct call *call, const char *what, unsigned n,
+/* Fail with "what WORDS", with the first n words. */
+static enum command_result reject(const struct call *call, const char *what, unsigned n,
                                   const char *const *argv)
 {
     char text[OUT_PRINTF_MAX + 1] = "";
@@ -403,7 +403,7 @@ static enum command_result run_command(struct shell *sh, const char *text, size_
 
     struct match match = words_match(sh->commands, argc, argv);
     if (match.result != MATCH_OK)
-        return refuse(&call, match_text(match.result),
+        return reject(&call, match_text(match.result),
                       match.result == MATCH_INCOMPLETE ? match.words : match.words + 1, argv);
     if (call.json && !usage_has_json(match.command->usage))
         return command_fail(&call, "%s takes no -j", match.command->name);
@@ -414,8 +414,8 @@ static enum command_result run_command(struct shell *sh, const char *text, size_
     return match.command->run(&call);
 }
 
-/* These commands come next. False: too long, or not plain text; then none does. */
-static bool take_script(struct shell *sh, const char *text, size_t bytes)
+/* Run these commands next. False, and none is run: too long, or not printable ASCII. */
+static bool set_script(struct shell *sh, const char *text, size_t bytes)
 {
     bool is_good = bytes <= SHELL_LINE_MAX;
     for (size_t i = 0; i < bytes && is_good; i++)
@@ -436,7 +436,8 @@ static const char *rest_of_line(const struct shell *sh)
     return rest;
 }
 
-/* Take the next line of the file. WAITS: it is the script now. DONE: there is none. */
+/* Make the next line of the file the script. Returns COMMAND_WAITS if there is one, COMMAND_DONE at
+ * the end of the file, COMMAND_FAILED if the line is invalid. */
 static enum command_result next_line(struct shell *sh)
 {
     const char *text = sh->file.text;
@@ -453,12 +454,13 @@ static enum command_result next_line(struct shell *sh)
         bytes--;
     if (bytes > 0 && text[0] == '#')
         bytes = 0;
-    if (!take_script(sh, text, bytes))
+    if (!set_script(sh, text, bytes))
         return COMMAND_FAILED;
     return COMMAND_WAITS;
 }
 
-/* A command has ended: go on with the line, or give it up, or prompt. */
+/* A command has ended: continue with the line, or drop the rest of it; at its end show the prompt.
+ */
 static void command_ended(struct shell *sh, enum command_result result)
 {
     const char *rest = rest_of_line(sh);
@@ -526,8 +528,8 @@ void shell_init(struct shell *sh, const struct commands *commands, const struct 
 
 bool shell_start(struct shell *sh, const char *commands)
 {
-    bool is_good = take_script(sh, commands, commands ? strnlen(commands, SHELL_LINE_MAX + 1) : 0);
-    sh->has_script = true; /* also an empty one: its end prints the prompt */
+    bool is_good = set_script(sh, commands, commands ? strnlen(commands, SHELL_LINE_MAX + 1) : 0);
+    sh->has_script = true; /* also if it is empty: its end shows the prompt */
     sh->is_started = true;
     return is_good;
 }
@@ -543,7 +545,7 @@ bool shell_run_file(struct shell *sh, const char *name, const char *text, size_t
     return true;
 }
 
-/* Is this byte, behind what was typed ahead, what the job takes for its end? */
+/* Does this byte, together with the pending input, end the job? */
 static bool ends_job(const struct shell *sh, uint8_t byte)
 {
     const char *word = sh->job.end;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Words and the look-up of commands; see words.h. The table is unsorted and small, so sorted
- * listings and completions are found by walking it again for each next item.
+ * listings and completions search the whole table for each next item.
  */
 #include "kernel/console/words.h"
 
@@ -34,7 +34,7 @@ enum words_result words_split(struct words *words, const char *text, size_t byte
         else if (c == quote)
             quote = 0;
         else
-            words->text[at++] = c; /* never beyond one byte, its NUL included, per byte of text */
+            words->text[at++] = c; /* fits: each byte of the line gives at most one byte here */
     }
     words->text[at] = 0;
     return quote != 0 ? WORDS_QUOTE : WORDS_OK;
@@ -53,7 +53,7 @@ size_t words_until_semicolon(const char *text)
     return i;
 }
 
-/* A word of a command's name: a part of the table's text. */
+/* A word of a command's name; points into the table. */
 struct part {
     const char *letters; /* NULL: no such word */
     size_t bytes;
@@ -72,7 +72,7 @@ static struct part name_word(const struct command *command, unsigned i)
     return (struct part){from, to != NULL ? (size_t)(to - from) : strlen(from)};
 }
 
-/* As strcmp, for parts. */
+/* Compare like strcmp. */
 static int part_compare(struct part a, struct part b)
 {
     int order = memcmp(a.letters, b.letters, MIN(a.bytes, b.bytes));
@@ -85,7 +85,7 @@ static bool begins(struct part part, const char *prefix)
     return part.bytes >= bytes && memcmp(part.letters, prefix, bytes) == 0;
 }
 
-/* Do the first n words of both names agree? */
+/* Are the first n words of both names equal? */
 static bool same_path(const struct command *a, const struct command *b, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -96,14 +96,14 @@ static bool same_path(const struct command *a, const struct command *b, unsigned
     return true;
 }
 
-/* A place in the tree of names: behind the first n words of this command. */
+/* A node in the tree of names: after the first n words of this command's name. */
 struct path {
     const struct command *command;
     unsigned n;
 };
 
-/* The smallest word that begins with prefix and may come next, greater than `after` (if that has
- * letters). *with gets a command that has it there. */
+/* The smallest possible next word that starts with prefix and is greater than `after` (if that has
+ * letters). *with: a command that has this word there. */
 static struct part next_word(const struct commands *commands, struct path path, const char *prefix,
                              struct part after, const struct command **with)
 {
@@ -124,7 +124,7 @@ static struct part next_word(const struct commands *commands, struct path path, 
     return best;
 }
 
-/* The command whose name ends at this place, or NULL. */
+/* The command whose name ends at this node, or NULL. */
 static const struct command *command_at(const struct commands *commands, struct path path)
 {
     for (const struct command *c = commands->first; c < commands->end; c++)
@@ -134,8 +134,8 @@ static const struct command *command_at(const struct commands *commands, struct 
     return NULL;
 }
 
-/* One step down, along the word that `prefix` stands for. A whole word sorts before the longer
- * ones that it begins, so it is the first that next_word finds. */
+/* Descend along the word that `prefix` identifies. A whole word sorts before the longer words that
+ * it is a prefix of, so next_word finds it first. */
 static enum match_result step(const struct commands *commands, struct path *path,
                               const char *prefix)
 {

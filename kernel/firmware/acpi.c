@@ -22,8 +22,8 @@
 #define MCFG_ENTRIES      44u
 #define MCFG_ENTRY_BYTES  16u
 
-/* The sum of all bytes, modulo 256. Tables have tens of kilobytes: eight bytes at a time, as four
- * sums of two in 16 bits each, which the product adds up in its highest 16 bits. */
+/* The sum of all bytes, modulo 256. Tables have tens of kilobytes, so eight bytes are added at a
+ * time: as four 16-bit sums of two bytes, which the multiplication adds up in its top 16 bits. */
 static uint8_t sum(const uint8_t *p, size_t n)
 {
     uint8_t s = 0;
@@ -42,12 +42,12 @@ bool acpi_is_rsdp(const uint8_t *p, size_t n)
     if (n < RSDP_BYTES_V0 || memcmp(p, "RSD PTR ", 8) != 0 || sum(p, RSDP_BYTES_V0) != 0)
         return false;
     if (p[RSDP_REVISION] < 2 || n < ACPI_RSDP_BYTES)
-        return true; /* the first version's part stands on its own */
+        return true; /* version 0, or only its part is present, which has its own checksum */
     uint32_t length = acpi_u32(p + RSDP_LENGTH);
     return length >= ACPI_RSDP_BYTES && length <= n && sum(p, length) == 0;
 }
 
-/* On a 16-byte boundary somewhere in [paddr, paddr + bytes). */
+/* Search [paddr, paddr + bytes) on 16-byte boundaries. */
 static bool scan_for_rsdp(struct acpi *a, uint64_t paddr, uint32_t bytes,
                           uint8_t rsdp[ACPI_RSDP_BYTES])
 {
@@ -60,7 +60,7 @@ static bool scan_for_rsdp(struct acpi *a, uint64_t paddr, uint32_t bytes,
             memset(rsdp, 0, ACPI_RSDP_BYTES);
             memcpy(rsdp, area + i, n);
             if (n < ACPI_RSDP_BYTES)
-                rsdp[RSDP_REVISION] = 0; /* cut off by the area's end */
+                rsdp[RSDP_REVISION] = 0; /* truncated by the end of the area */
             return true;
         }
     return false;
@@ -70,14 +70,14 @@ bool acpi_find_rsdp(struct acpi *a, uint8_t rsdp[ACPI_RSDP_BYTES])
 {
     const uint8_t *segment = a->look(BIOS_EBDA_SEGMENT, 2);
     uint64_t ebda = segment ? (uint64_t)acpi_u16(segment) << 4 : 0;
-    /* The EBDA lies below 640 KiB where there is one; anything else is not its segment. */
+    /* An EBDA lies below 640 KiB; any other value is not its segment. */
     if (ebda >= 0x400 && ebda <= 0xA0000 - BIOS_EBDA_BYTES &&
         scan_for_rsdp(a, ebda, BIOS_EBDA_BYTES, rsdp))
         return true;
     return scan_for_rsdp(a, BIOS_AREA, BIOS_AREA_BYTES, rsdp);
 }
 
-/* A signature for a line of text: anything unprintable becomes '?'. */
+/* The signature as text, with '?' for unprintable bytes. */
 static const char *printable(const uint8_t *signature, char text[5])
 {
     for (unsigned i = 0; i < 4; i++)
@@ -86,8 +86,8 @@ static const char *printable(const uint8_t *signature, char text[5])
     return text;
 }
 
-static void complain(const struct acpi *a, const uint8_t *signature, uint64_t paddr,
-                     const char *what)
+static void warn_about(const struct acpi *a, const uint8_t *signature, uint64_t paddr,
+                       const char *what)
 {
     char text[128], name[5];
     fmt_print(text, sizeof text, "ACPI table %s at 0x%lx %s; not used", printable(signature, name),
@@ -95,7 +95,7 @@ static void complain(const struct acpi *a, const uint8_t *signature, uint64_t pa
     a->say(text);
 }
 
-/* Where the tables are that the root lists. */
+/* Number and addresses of the tables that the root table lists. */
 static uint32_t listed_n(const struct acpi *a)
 {
     uint32_t width = a->root_is_xsdt ? 8 : 4;
@@ -116,16 +116,16 @@ struct acpi_table acpi_table_at(const struct acpi *a, uint64_t paddr, const char
         return none;
     uint32_t bytes = acpi_u32(header + HEADER_LENGTH);
     if (bytes < ACPI_HEADER_BYTES || bytes > ACPI_TABLE_BYTES_MAX) {
-        complain(a, header, paddr, "has a length that cannot be right");
+        warn_about(a, header, paddr, "has an invalid length");
         return none;
     }
     const uint8_t *at = a->look(paddr, bytes);
     if (!at) {
-        complain(a, header, paddr, "lies where nothing can be read");
+        warn_about(a, header, paddr, "is not in readable memory");
         return none;
     }
     if (sum(at, bytes) != 0) {
-        complain(a, at, paddr, "has a wrong checksum");
+        warn_about(a, at, paddr, "has a wrong checksum");
         return none;
     }
     return (struct acpi_table){at, bytes, paddr};
@@ -139,7 +139,7 @@ struct acpi_table acpi_find(const struct acpi *a, const char signature[4], unsig
     for (uint32_t i = 0, n = listed_n(a); i < n; i++) {
         uint64_t paddr = listed_paddr(a, root, i);
         if (!paddr)
-            continue; /* a hole */
+            continue; /* an empty entry */
         struct acpi_table table = acpi_table_at(a, paddr, signature);
         if (table.bytes && instance-- == 0)
             return table;
@@ -160,7 +160,7 @@ bool acpi_open(struct acpi *a, const uint8_t *rsdp, size_t n)
 {
     a->root_paddr = 0;
     if (!acpi_is_rsdp(rsdp, n)) {
-        a->say("the ACPI root pointer that we were given is damaged");
+        a->say("the ACPI root pointer (RSDP) is damaged");
         return false;
     }
     bool has_xsdt = rsdp[RSDP_REVISION] >= 2 && n >= ACPI_RSDP_BYTES;
@@ -168,7 +168,7 @@ bool acpi_open(struct acpi *a, const uint8_t *rsdp, size_t n)
         return true;
     if (take_root(a, acpi_u32(rsdp + RSDP_RSDT), "RSDT"))
         return true;
-    a->say("the ACPI root pointer leads to no usable XSDT or RSDT");
+    a->say("the ACPI root pointer (RSDP) names no usable XSDT or RSDT");
     return false;
 }
 
@@ -215,7 +215,7 @@ bool acpi_mcfg_entry(const struct acpi_table *mcfg, unsigned i, struct acpi_mcfg
         .first_bus = at[10],
         .last_bus = at[11],
     };
-    /* A megabyte a bus, aligned to one; 256 of them must not wrap. */
+    /* One MiB per bus, aligned to one MiB; 256 of them must not wrap. */
     if (out->first_bus > out->last_bus || out->base % (1u << 20) || out->base >> 52)
         out->base = 0;
     return true;
@@ -265,7 +265,7 @@ bool acpi_spcr_read(const struct acpi_table *spcr, struct acpi_spcr *out)
 /* Generic address: u8 space, u8 bits, u8 offset, u8 access size, u64 address. */
 #define GAS_BYTES 12u
 
-/* An I/O port: from the extended field if it is there and names one, else from the old one. */
+/* An I/O port: from the extended field if it is present and names a port, else from the old one. */
 static uint16_t port_at(const struct acpi_table *fadt, uint32_t old, uint32_t extended)
 {
     if (fadt->bytes >= extended + GAS_BYTES) {
@@ -305,7 +305,7 @@ bool acpi_fadt_read(const struct acpi_table *fadt, struct acpi_fadt *out)
     return true;
 }
 
-/* --- \_S5: Name (\_S5, Package {a, b, ...}), found as bytes --- */
+/* --- \_S5: Name (\_S5, Package {a, b, ...}), searched as bytes --- */
 
 #define AML_ZERO    0x00
 #define AML_ONE     0x01
@@ -316,7 +316,7 @@ bool acpi_fadt_read(const struct acpi_table *fadt, struct acpi_fadt *out)
 #define AML_PACKAGE 0x12
 #define AML_ROOT    '\\'
 
-/* A small integer constant at *p; *p ends behind it. SLP_TYP has three bits. */
+/* Read an integer constant of at most three bits (SLP_TYP) at *p, and move *p past it. */
 static bool aml_integer(const uint8_t **p, const uint8_t *end, uint8_t *out)
 {
     uint32_t operand = 0;
@@ -348,7 +348,7 @@ static bool aml_integer(const uint8_t **p, const uint8_t *end, uint8_t *out)
     return true;
 }
 
-/* p stands behind the name: PackageOp, PkgLength (1 to 4 bytes), NumElements, elements. */
+/* p is just past the name: PackageOp, PkgLength (1 to 4 bytes), NumElements, elements. */
 static bool s5_package(const uint8_t *p, const uint8_t *end, struct acpi_fadt *out)
 {
     if (end - p < 2 || *p++ != AML_PACKAGE)
@@ -361,7 +361,7 @@ static bool s5_package(const uint8_t *p, const uint8_t *end, struct acpi_fadt *o
     if (n < 1 || !aml_integer(&p, end, &a))
         return false;
     if (n < 2 || !aml_integer(&p, end, &b))
-        b = a; /* one element: packed by some firmware, and PM1b is rare */
+        b = a; /* some firmware has a single element; PM1b is rare */
     out->s5_type_a = a;
     out->s5_type_b = b;
     out->has_s5 = true;
@@ -376,7 +376,7 @@ bool acpi_s5_find(const struct acpi_table *dsdt, struct acpi_fadt *out)
     for (uint32_t i = ACPI_HEADER_BYTES + 1; i + 4 <= dsdt->bytes; i++) {
         const uint8_t *p = dsdt->at + i;
         if (p[3] != '_' && p[3] != 'S' && p[3] != '5') {
-            i += 3; /* the byte at p[3] is in no name that would begin at p to p + 3 */
+            i += 3; /* p[3] is no letter of the name, so it does not start at p to p + 3 */
             continue;
         }
         if (memcmp(p, "_S5_", 4) != 0)

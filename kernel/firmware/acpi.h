@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * ACPI tables, read and never executed. Firmware lies: every length is checked against what
- * remains, no step of zero is taken, a table whose checksum is wrong is named once and not used.
- * Pure: the caller lends its eyes (look) and its voice (say). Read next: kernel/steps.c.
+ * ACPI tables; AML is never executed. Firmware is not trusted: every length is checked against what
+ * remains, no step of zero is taken, a table with a wrong checksum causes a warning and is not
+ * used. Pure: the caller supplies the callbacks look and say. Read next: kernel/steps.c.
  */
 #ifndef KERNEL_FIRMWARE_ACPI_H
 #define KERNEL_FIRMWARE_ACPI_H
@@ -10,11 +10,11 @@
 
 #define ACPI_HEADER_BYTES    36u
 #define ACPI_RSDP_BYTES      36u        /* of version 2; version 0 has 20 */
-#define ACPI_TABLE_BYTES_MAX (4u << 20) /* no real table is longer; DSDTs reach some 500 KiB */
-#define ACPI_TABLES_MAX      512u       /* entries of the XSDT that are looked at */
+#define ACPI_TABLE_BYTES_MAX (4u << 20) /* real tables are shorter; DSDTs reach some 500 KiB */
+#define ACPI_TABLES_MAX      512u       /* entries of the XSDT that are used */
 
 struct acpi {
-    /* Set by the caller: bytes of physical memory at paddr, or NULL; and one line for the operator.
+    /* Set by the caller. look: map physical memory, NULL if it cannot be read. say: log a warning.
      */
     const void *(*look)(uint64_t paddr, size_t bytes);
     void (*say)(const char *text);
@@ -24,29 +24,30 @@ struct acpi {
     bool root_is_xsdt;
 };
 
-/* One table: header and body, checked for length and checksum. bytes 0: none. */
+/* One table, header included, whose length and checksum are valid. bytes 0: none. */
 struct acpi_table {
     const uint8_t *at;
     uint32_t bytes;
     uint64_t paddr;
 };
 
-/* Is there an RSDP of at most n bytes at p? Length and checksums are judged; no table is. */
+/* Is there a valid RSDP of at most n bytes at p? Checks its length and checksums, not the tables.
+ */
 bool acpi_is_rsdp(const uint8_t *p, size_t n);
 
-/* The RSDP where PCs with a BIOS keep it: the first KiB of the EBDA, then E0000h to FFFFFh.
- * False: not there. */
+/* Search the RSDP where a BIOS puts it: the first KiB of the EBDA, then E0000h to FFFFFh. False:
+ * not found. */
 bool acpi_find_rsdp(struct acpi *a, uint8_t rsdp[ACPI_RSDP_BYTES]);
 
-/* Take this RSDP (n bytes of it) as the root of all: XSDT, else RSDT. False after a line: none is
- * usable. */
+/* Use the tables of this RSDP (n bytes): its XSDT, else its RSDT. False, after a warning: neither
+ * is usable. */
 bool acpi_open(struct acpi *a, const uint8_t *rsdp, size_t n);
 
-/* The table of this signature that comes in place `instance` (0 = first). Damaged ones are named
- * and skipped. bytes is 0 if there is none. */
+/* The table with this signature and index `instance` (0 = first). Damaged ones cause a warning and
+ * are skipped. bytes is 0 if there is none. */
 struct acpi_table acpi_find(const struct acpi *a, const char signature[4], unsigned instance);
 
-/* The table at this address, if it has this signature. */
+/* The table at this address, if it is valid and has this signature; else bytes is 0. */
 struct acpi_table acpi_table_at(const struct acpi *a, uint64_t paddr, const char signature[4]);
 
 /* --- structures inside a table: MADT's have 8-bit type and length, DMAR's 16-bit ones --- */
@@ -58,9 +59,9 @@ struct acpi_entry {
 struct acpi_walk {
     const uint8_t *at, *end;
     bool is_wide;   /* 16-bit type and length */
-    bool is_broken; /* stopped at a length that cannot be right; what came before is distrusted */
+    bool is_broken; /* stopped at an invalid length */
 };
-/* Start at `offset` of the table. An offset beyond the end gives a broken walk without entries. */
+/* Start at `offset` of the table. An offset past the end gives a broken walk without entries. */
 struct acpi_walk acpi_walk(const struct acpi_table *table, uint32_t offset, bool is_wide);
 /* False at the end or once broken. */
 bool acpi_walk_next(struct acpi_walk *walk, struct acpi_entry *entry);
@@ -83,21 +84,21 @@ static inline uint64_t acpi_u64(const uint8_t *p)
 /* --- MCFG: where the configuration space of a PCI segment is --- */
 
 struct acpi_mcfg {
-    uint64_t base; /* of bus 0, whatever first_bus is */
+    uint64_t base; /* of bus 0, also if first_bus is larger */
     uint16_t segment;
     uint8_t first_bus, last_bus;
 };
-/* Entry i; false behind the last. An entry that cannot be right gives base 0. */
+/* Entry i; false past the end. An invalid entry gives base 0. */
 bool acpi_mcfg_entry(const struct acpi_table *mcfg, unsigned i, struct acpi_mcfg *out);
 
-/* --- SPCR: the serial line that firmware uses itself --- */
+/* --- SPCR: the serial line that firmware uses --- */
 
 struct acpi_spcr {
     uint64_t address;
-    uint32_t baud; /* 0: leave it as it is */
-    bool is_port;  /* a 16550 or its like behind an I/O port */
+    uint32_t baud; /* 0: keep the current rate */
+    bool is_port;  /* a 16550 or compatible at an I/O port */
 };
-/* False: there is no such table, or no line in it. */
+/* False: there is no table, or it names no line. */
 bool acpi_spcr_read(const struct acpi_table *spcr, struct acpi_spcr *out);
 
 /* --- FADT and the DSDT's \_S5 package: power --- */
@@ -117,9 +118,9 @@ struct acpi_fadt {
     bool has_s5;
     uint8_t s5_type_a, s5_type_b; /* SLP_TYP for the two PM1 control registers */
 };
-/* False: too short to hold the fields that we need. has_s5 is left false. */
+/* False: the table is too short for the fields needed. has_s5 is left false. */
 bool acpi_fadt_read(const struct acpi_table *fadt, struct acpi_fadt *out);
-/* Look for the \_S5 package in a DSDT or SSDT, without executing it, and fill s5_type_*. */
+/* Search the \_S5 package in the bytes of a DSDT or SSDT, and fill s5_type_*. False: not found. */
 bool acpi_s5_find(const struct acpi_table *dsdt, struct acpi_fadt *out);
 
 #endif

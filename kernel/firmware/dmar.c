@@ -4,13 +4,13 @@
 #include "kernel/firmware/dmar.h"
 #include "kernel/lib/str.h"
 
-#define DMAR_HOST_BITS         36 /* less one */
+#define DMAR_HOST_BITS         36 /* minus one */
 #define DMAR_FLAGS             37
 
 #define STRUCT_HEAD_BYTES      4u /* u16 type, u16 length */
 
 #define DRHD_FLAGS             4
-#define DRHD_SIZE              5 /* low nibble: 4 KiB shifted by so much */
+#define DRHD_SIZE              5 /* low nibble n: 4 KiB << n */
 #define DRHD_SEGMENT           6
 #define DRHD_BASE              8
 #define DRHD_SCOPES            16u
@@ -58,7 +58,7 @@ struct acpi_walk dmar_walk(const struct dmar *dmar)
     return acpi_walk(&dmar->table, DMAR_BYTES, true);
 }
 
-/* What stands before the scopes, or is the whole structure. */
+/* Bytes before the scopes, or of the whole structure if it has none. */
 static const uint32_t least_bytes[] = {
     [DMAR_DRHD] = DRHD_SCOPES, [DMAR_RMRR] = RMRR_SCOPES, [DMAR_ATSR] = ATSR_SCOPES,
     [DMAR_RHSA] = RHSA_BYTES,  [DMAR_ANDD] = ANDD_NAME,   [DMAR_SATC] = ATSR_SCOPES,
@@ -70,7 +70,7 @@ static const char *damage_of_registers(uint64_t base)
     if (base == 0)
         return "has its registers at address 0";
     if (base == UINT64_MAX || base % 4096 != 0 || base >> 52)
-        return "has registers at an address that cannot be right";
+        return "has registers at an invalid address";
     return NULL;
 }
 
@@ -92,7 +92,7 @@ static void read_rmrr(const uint8_t *at, struct dmar_entry *e)
     if (e->limit <= e->base)
         e->damage = "is empty or ends before it begins";
     else if (e->base % 4096 != 0 || (e->limit + 1) % 4096 != 0 || e->limit >> 52)
-        e->damage = "is not made of pages";
+        e->damage = "is not page-aligned";
 }
 
 static void read_andd(const uint8_t *at, uint32_t bytes, struct dmar_entry *e)
@@ -103,7 +103,7 @@ static void read_andd(const uint8_t *at, uint32_t bytes, struct dmar_entry *e)
             e->name = (const char *)at + ANDD_NAME;
             return;
         }
-    e->damage = "has a name without an end";
+    e->damage = "has a name without a NUL";
 }
 
 static void read_entry(const struct acpi_entry *from, struct dmar_entry *e)
@@ -197,7 +197,7 @@ static bool is_bridge(const struct dmar_pci *pci, struct dmar_function f)
     return (config(pci, f, CONFIG_HEADER_TYPE) & CONFIG_HEADER_LAYOUT) == CONFIG_IS_BRIDGE;
 }
 
-/* A pair of the path as devfn; false if it is no device and function. */
+/* One step of the path as devfn; false if it is not a valid device and function. */
 static bool step_devfn(const uint8_t *pair, uint8_t *devfn)
 {
     *devfn = (uint8_t)(pair[0] << 3 | pair[1]);
@@ -228,12 +228,12 @@ static bool scope_names(const struct dmar_scope *scope, const struct dmar_pci *p
     struct dmar_function f;
 
     if (scope->type != DMAR_SCOPE_ENDPOINT && scope->type != DMAR_SCOPE_BRIDGE)
-        return false; /* an IOAPIC or HPET is no function that does DMA, whatever its number */
+        return false; /* the number of an IOAPIC or HPET is not a function that does DMA */
     if (!dmar_scope_function(scope, function.segment, pci, &f))
         return false;
     if (f.bus == function.bus && f.devfn == function.devfn)
         return true;
-    /* A bridge that firmware calls an endpoint is still a bridge. */
+    /* Also if firmware calls the bridge an endpoint. */
     return is_bridge(pci, f) && config(pci, f, CONFIG_SECONDARY_BUS) > f.bus &&
            config(pci, f, CONFIG_SECONDARY_BUS) <= function.bus &&
            config(pci, f, CONFIG_SUBORDINATE_BUS) >= function.bus;

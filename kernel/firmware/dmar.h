@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * ACPI's DMAR table: where the machine's remapping units are, which devices each is responsible
- * for, and what memory firmware keeps for some of them. Firmware lies: every length is checked
- * against what remains, and what cannot be right is named and not used. Layouts: Intel
- * Virtualization Technology for Directed I/O, chapter 8. Pure: the caller lends the way to
+ * ACPI's DMAR table: where the machine's remapping units are, which devices each covers, and what
+ * memory firmware reserves for some of them. Firmware is not trusted: every length is checked
+ * against what remains, and an invalid structure is marked with its `damage`. Layouts: Intel
+ * Virtualization Technology for Directed I/O, chapter 8. Pure: the caller supplies access to
  * configuration space. Read next: kernel/iommu/iommu.c, which uses it.
  */
 #ifndef KERNEL_FIRMWARE_DMAR_H
@@ -18,30 +18,30 @@
 
 enum dmar_kind {
     DMAR_DRHD = 0, /* a remapping unit */
-    DMAR_RMRR = 1, /* memory that devices use behind our back */
-    DMAR_ATSR = 2, /* root ports that can translate for devices below */
-    DMAR_RHSA = 3, /* which node a unit belongs to */
-    DMAR_ANDD = 4, /* a device that only ACPI names */
-    DMAR_SATC = 5, /* devices in the chipset that can translate */
-    DMAR_SIDP = 6, /* properties of devices in the chipset */
+    DMAR_RMRR = 1, /* memory reserved by firmware that a device may access at any time */
+    DMAR_ATSR = 2, /* root ports that support ATS for the devices below them */
+    DMAR_RHSA = 3, /* the NUMA node of a unit */
+    DMAR_ANDD = 4, /* a device that is described by ACPI only */
+    DMAR_SATC = 5, /* chipset devices that support ATS */
+    DMAR_SIDP = 6, /* properties of chipset devices */
 };
 
 /* One structure. Fields that its kind does not have are 0. */
 struct dmar_entry {
     enum dmar_kind kind;
     uint8_t flags;
-    bool is_for_all;         /* DRHD: all functions of the segment that no other unit names;
+    bool is_for_all;         /* DRHD: all functions of the segment that no other unit covers;
                               * ATSR: all root ports of the segment */
     uint16_t segment;
     uint64_t base;           /* DRHD and RHSA: the unit's registers. RMRR: first byte */
     uint64_t limit;          /* RMRR: last byte */
     uint32_t register_bytes; /* DRHD */
     uint32_t proximity;      /* RHSA */
-    uint8_t device;          /* ANDD: its number in scopes */
-    const char *name;        /* ANDD: its path, ended by a NUL inside the table */
+    uint8_t device;          /* ANDD: the device's number in scopes */
+    const char *name;        /* ANDD: the device's path, NUL-terminated inside the table */
     const uint8_t *scopes;   /* for dmar_scopes */
     uint32_t scope_bytes;
-    const char *damage;      /* why it must not be used, or NULL */
+    const char *damage;      /* why it must not be used; NULL: valid */
 };
 
 struct dmar {
@@ -50,23 +50,23 @@ struct dmar {
     uint8_t flags;
 };
 
-/* Take the table. False: shorter than its head. */
+/* Use this table. False: it is shorter than its head. */
 bool dmar_open(struct dmar *dmar, const struct acpi_table *table);
 
-/* Its structures, in order; those of kinds that we do not know are passed over. Check is_broken
- * after the last: a length that cannot be right ended the walk, and the table is distrusted. */
+/* Walk its structures in order; unknown kinds are skipped. Check is_broken after the last: true if
+ * an invalid length ended the walk; the table must not be used then. */
 struct acpi_walk dmar_walk(const struct dmar *dmar);
 bool dmar_next(struct acpi_walk *walk, struct dmar_entry *entry);
 
 enum dmar_scope_type {
     DMAR_SCOPE_ENDPOINT = 1,
-    DMAR_SCOPE_BRIDGE = 2, /* and everything below */
+    DMAR_SCOPE_BRIDGE = 2, /* and everything below it */
     DMAR_SCOPE_IOAPIC = 3,
     DMAR_SCOPE_HPET = 4,
     DMAR_SCOPE_ACPI = 5,
 };
 
-/* One device scope: a bus to start from and a path down from there. */
+/* One device scope: a start bus and a path from there. */
 struct dmar_scope {
     uint8_t type, flags;
     uint8_t id;          /* MADT's id of the IOAPIC, number of the HPET, ANDD's device number */
@@ -82,7 +82,8 @@ struct dmar_scopes dmar_scopes(const struct dmar_entry *entry);
 /* False at the end or once broken. */
 bool dmar_scope_next(struct dmar_scopes *scopes, struct dmar_scope *scope);
 
-/* A function, and how to read a byte of its configuration space (all ones where nobody is). */
+/* A PCI function, and the callback that reads a byte of configuration space (all ones without a
+ * function). */
 struct dmar_function {
     uint16_t segment;
     uint8_t bus, devfn;
@@ -92,17 +93,17 @@ struct dmar_pci {
     void *context;
 };
 
-/* The function that a scope of this segment names: down its path, a bridge a step. Bridges must
- * have their bus numbers. False: the path does not lead through bridges, or off a bus. */
+/* Find the function that a scope names by following its path, one bridge per step. Bridges must
+ * have their bus numbers. False: a step of the path is not a bridge, or is not a valid device. */
 bool dmar_scope_function(const struct dmar_scope *scope, uint16_t segment,
                          const struct dmar_pci *pci, struct dmar_function *out);
 
-/* Does the structure name this function, or a bridge above it? */
+/* Do the structure's scopes contain this function, or a bridge above it? */
 bool dmar_names(const struct dmar_entry *entry, const struct dmar_pci *pci,
                 struct dmar_function function);
 
-/* The unit responsible for a function: one that names it, else its segment's is_for_all. False:
- * none that is undamaged. */
+/* Find the unit that covers a function: a unit whose scopes contain it, else its segment's
+ * is_for_all unit. False: there is no valid one. */
 bool dmar_unit_of(const struct dmar *dmar, const struct dmar_pci *pci,
                   struct dmar_function function, struct dmar_entry *unit);
 

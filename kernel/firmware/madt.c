@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * MADT and HPET, from bytes to structs. A structure too short for its type is counted and left out;
- * where the walk breaks, what came before it is kept, for a machine with some cores is better than
- * none, and the caller says so.
+ * MADT and HPET, from bytes to structs. A structure too short for its type is counted and left out.
+ * If the walk breaks, the structures before that are kept (some cores are better than one), and the
+ * caller warns.
  */
 #include "kernel/firmware/madt.h"
 #include "kernel/lib/str.h"
@@ -23,13 +23,13 @@ enum madt_type {
     TYPE_X2APIC_NMI = 10,
 };
 
-/* The shortest structure of each type that we read. */
+/* The minimum length of each type that is used. */
 static const uint8_t bytes_least[] = {
     [TYPE_LAPIC] = 8,       [TYPE_IOAPIC] = 12, [TYPE_OVERRIDE] = 10,   [TYPE_LAPIC_NMI] = 6,
     [TYPE_LAPIC_BASE] = 12, [TYPE_X2APIC] = 16, [TYPE_X2APIC_NMI] = 12,
 };
 
-/* Polarity and trigger of an override: 0 = as the bus has it. */
+/* Polarity and trigger of an override: 0 = the bus's default. */
 #define FLAGS_POLARITY    FIELD(1, 0)
 #define FLAGS_TRIGGER     FIELD(3, 2)
 #define POLARITY_LOW      3u

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The MADT: cores, IOAPICs, and how the lines of old are wired to them. And the HPET's table, which
- * says where that clock is. Layouts: ACPI specification 6.4, section 5.2.12; IA-PC HPET
- * specification 1.0a, section 3.2.4. Pure. Read next: kernel/platform.c.
+ * The MADT: cores, IOAPICs, and how ISA interrupts and NMIs are wired to them. Also the HPET table,
+ * which gives the address of that clock. Layouts: ACPI specification 6.4, section 5.2.12; IA-PC
+ * HPET specification 1.0a, section 3.2.4. Pure. Read next: kernel/platform.c.
  */
 #ifndef KERNEL_FIRMWARE_MADT_H
 #define KERNEL_FIRMWARE_MADT_H
@@ -27,7 +27,7 @@ struct madt_override {
     uint8_t irq;
 };
 struct madt_nmi {
-    uint32_t acpi_uid; /* MADT_EVERY_CPU: of each */
+    uint32_t acpi_uid; /* MADT_EVERY_CPU: of all */
     uint16_t flags;
     uint8_t pin; /* LINT0 or LINT1 */
 };
@@ -44,24 +44,24 @@ struct madt {
     unsigned n_overrides;
     struct madt_nmi nmis[MADT_NMIS_MAX];
     unsigned n_nmis;
-    unsigned n_lost;    /* structures for which there was no room here */
+    unsigned n_lost;    /* structures that did not fit here */
     unsigned n_bad;     /* structures too short for their type; left out */
-    unsigned n_unknown; /* types that we have no use for */
-    bool is_broken;     /* the walk stopped at a length that cannot be right */
+    unsigned n_unknown; /* structures of unused types */
+    bool is_broken;     /* the walk stopped at an invalid length */
 };
 
-/* Read it all. False: too short to be a MADT; *out is then empty. */
+/* Read the whole table. False: too short to be a MADT; *out is then empty. */
 bool madt_read(const struct acpi_table *table, struct madt *out);
 
-/* Where a line of the ISA bus comes in: its global number, and how it signals. Without an override
- * the number is the same, edge-triggered and active high. */
+/* The global number, polarity and trigger mode of an ISA interrupt. Without an override: the same
+ * number, edge-triggered, active high. */
 struct madt_line {
     uint32_t gsi;
     bool is_low_active, is_level;
 };
 struct madt_line madt_isa_line(const struct madt *madt, uint8_t irq);
 
-/* Pins of a core that deliver NMIs: bit 0 LINT0, bit 1 LINT1; those that are active low in *low. */
+/* The LAPIC pins of a core that deliver NMIs: bit 0 LINT0, bit 1 LINT1. *low: those active low. */
 unsigned madt_nmi_pins(const struct madt *madt, uint32_t acpi_uid, unsigned *low);
 
 struct acpi_hpet {
@@ -69,7 +69,7 @@ struct acpi_hpet {
     uint16_t min_tick;
     uint8_t number;
 };
-/* False: too short, or not in memory. */
+/* False: the table is too short, or the registers are not in memory space. */
 bool acpi_hpet_read(const struct acpi_table *table, struct acpi_hpet *out);
 
 #endif

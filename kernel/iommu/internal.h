@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What the files of kernel/iommu share, and nobody else sees.
+ * What the files of kernel/iommu share with each other only.
  */
 #ifndef KERNEL_IOMMU_INTERNAL_H
 #define KERNEL_IOMMU_INTERNAL_H
@@ -16,18 +16,18 @@ struct iommu_unit {
     bool is_for_all;
     bool works; /* translation is on */
     struct vtd_entry *root;
-    struct vtd_entry *contexts[IOMMU_BUSES]; /* 256 entries each, where a bus has any */
+    struct vtd_entry *contexts[IOMMU_BUSES]; /* 256 entries each; NULL: the bus has none */
     uint64_t invalidations_at_start;
     uint64_t faults, lost;
 };
 
 struct iommu_domain {
-    struct dma_domain dma; /* first: what drivers hold */
+    struct dma_domain dma; /* first member: drivers hold a pointer to it */
     struct pci_dev pci;
     struct iommu_unit *unit;
     struct vtd_tables tables;
     unsigned port;
-    uint16_t number; /* 0 stays unused: units that cache absent entries keep it for themselves */
+    uint16_t number; /* never 0: units in caching mode reserve it */
     bool is_used, is_cut_off;
     uint64_t faults;
 };
@@ -36,15 +36,15 @@ extern struct iommu_unit iommu_units[IOMMU_UNITS_MAX];
 extern unsigned iommu_units_n;
 extern struct iommu_domain iommu_domains[IOMMU_DOMAINS_MAX];
 extern bool iommu_is_on;     /* cards are confined */
-extern bool iommu_is_sealed; /* the loops run: nothing changes any more */
+extern bool iommu_is_sealed; /* the loops run: mappings no longer change */
 
 /* Configuration space, for scopes. */
 extern const struct dmar_pci iommu_pci;
 
-/* irq.c: switch interrupt remapping on in every unit, if all of them and firmware allow it.
+/* irq.c: enable interrupt remapping in every unit, if all of them and firmware support it. Returns
  * NULL, or why it stays off. */
 const char *iommu_irq_start(const struct dmar *dmar);
-/* For `show iommu`: remapped interrupt i, or false behind the last. */
+/* For `show iommu`: remapped interrupt i; false past the end. */
 bool iommu_irq_get(unsigned i, struct vtd_irte *out);
 
 #endif

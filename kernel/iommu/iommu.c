@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Who may touch what: units, one domain a port, faults. See the header; interrupts are in
- * irq.c, the command in show.c.
+ * Units, one domain per port, faults. See the header; interrupts are in irq.c, the command in
+ * show.c.
  */
 #include "kernel/iommu/iommu.h"
 #include "arch/cpu.h"
@@ -14,8 +14,8 @@
 #include "kernel/panic.h"
 
 enum {
-    FAULT_LINES_MAX = 8,        /* printed in each ... */
-    FAULT_LINES_NS = 1000000000 /* ... interval; the rest is counted */
+    FAULT_LINES_MAX = 8,        /* lines printed per interval; */
+    FAULT_LINES_NS = 1000000000 /* further faults are counted only */
 };
 
 struct iommu_unit iommu_units[IOMMU_UNITS_MAX];
@@ -33,7 +33,7 @@ static bool take(void *context, paddr_t *table)
     void *page = memory_take(PAGE_BYTES, PAGE_BYTES);
     if (!page)
         return false;
-    vtd_changed(&unit->vtd, page, PAGE_BYTES); /* its zeroes too */
+    vtd_changed(&unit->vtd, page, PAGE_BYTES); /* the zeroes must reach the unit too */
     *table = paging_paddr(page);
     return true;
 }
@@ -69,20 +69,20 @@ static struct dmar_function function_of(const struct pci_dev *pci)
 
 /* --- units --- */
 
-/* What parts are known to claim wrongly; Linux's and Xen's experience. */
+/* Capabilities that some chipsets report wrongly, as Linux and Xen know them. */
 static void apply_quirks(struct iommu_unit *unit)
 {
     struct cpuid id = cpu_id(1, 0);
     uint32_t family = id.eax >> 8 & 15, model = (id.eax >> 4 & 15) | (id.eax >> 12 & 0xF0);
     struct pci_dev host;
 
-    /* Sandy Bridge, both kinds: large pages are claimed and do not work. */
+    /* Sandy Bridge, both kinds: large pages are reported but do not work. */
     if (family == 6 && (model == 0x2A || model == 0x2D))
         unit->vtd.cap &= ~(BIT64(34) | BIT64(35));
     if (!pci_at(0, 0, 0, 0, &host) || pci_read16(&host, PCI_VENDOR) != 0x8086)
         return;
     uint16_t bridge = pci_read16(&host, PCI_DEVICE);
-    if (bridge == 0x2A40) /* Mobile 4: the write buffer needs flushing and does not say so */
+    if (bridge == 0x2A40) /* Mobile 4: the write buffer needs flushing, but RWBF is 0 */
         unit->vtd.wants_flush = true;
     if (bridge == 0x3403 || bridge == 0x3405 || bridge == 0x3406) /* 5500, 5520, X58 */
         unit->vtd.can_remap_interrupts = false;
@@ -91,11 +91,12 @@ static void apply_quirks(struct iommu_unit *unit)
 static void add_unit(const struct dmar_entry *drhd)
 {
     if (drhd->damage) {
-        log_warn("iommu: a unit of ACPI's DMAR %s; not used", drhd->damage);
+        log_warn("iommu: a unit of ACPI's DMAR table %s; not used", drhd->damage);
         return;
     }
     if (iommu_units_n == IOMMU_UNITS_MAX) {
-        log_warn("iommu: the unit at 0x%lx is one too many; not used", drhd->base);
+        log_warn("iommu: the unit at 0x%lx is not used: more than %u units", drhd->base,
+                 (unsigned)IOMMU_UNITS_MAX);
         return;
     }
     struct iommu_unit *unit = &iommu_units[iommu_units_n];
@@ -108,13 +109,13 @@ static void add_unit(const struct dmar_entry *drhd)
     iommu_units_n++;
 }
 
-/* Every unit that DMAR names, opened. NULL, or why the table is of no use. */
+/* Open every unit that DMAR names. Returns NULL, or why there is no usable one. */
 static const char *find_units(const struct acpi_table *table)
 {
     struct dmar_entry entry;
 
     if (table->bytes == 0)
-        return "there is no DMAR table: no VT-d, or firmware has it switched off";
+        return "there is no DMAR table: no VT-d, or it is disabled in firmware";
     if (!dmar_open(&dmar, table))
         return "ACPI's DMAR table is too short";
     struct acpi_walk walk = dmar_walk(&dmar);
@@ -124,7 +125,7 @@ static const char *find_units(const struct acpi_table *table)
                      entry.damage);
     }
     if (walk.is_broken)
-        return "ACPI's DMAR table has a structure whose length cannot be right";
+        return "ACPI's DMAR table has a structure with an invalid length";
     walk = dmar_walk(&dmar);
     while (dmar_next(&walk, &entry))
         if (entry.kind == DMAR_DRHD)
@@ -132,7 +133,7 @@ static const char *find_units(const struct acpi_table *table)
     return iommu_units_n ? NULL : "ACPI's DMAR table names no unit that answers";
 }
 
-/* Everything that a loader left on goes off; our queue is on. */
+/* Disable everything that a loader left on, and enable our queue. */
 static enum err take_over(struct iommu_unit *unit)
 {
     void *queue = memory_take(PAGE_BYTES, PAGE_BYTES);
@@ -184,7 +185,7 @@ void iommu_init(const struct acpi_table *table, enum iommu_mode mode, char *foun
     if (mode == IOMMU_OFF) {
         for (unsigned i = 0; i < iommu_units_n; i++)
             if (take_over(&iommu_units[i]) != OK)
-                log_warn("iommu: unit %u was left on and stays so: %s", i, iommu_units[i].vtd.wrong);
+                log_warn("iommu: unit %u cannot be disabled: %s", i, iommu_units[i].vtd.wrong);
         fmt_print(found, n, "iommu=off: cards may touch all memory");
         return;
     }
@@ -224,7 +225,7 @@ static enum err map(struct dma_domain *dma, iova_t iova, paddr_t paddr, size_t b
     unsigned wanted = rights;
 
     CHECK(!iommu_is_sealed);
-    /* A unit without ZLR stops zero-length reads of pages that may only be written. */
+    /* A unit without ZLR blocks zero-length reads of write-only pages. */
     if (wanted == DMA_WRITE && !vtd->has_zlr)
         wanted |= DMA_READ;
     enum err err = vtd_map(&domain->tables, iova, paddr, bytes, wanted);
@@ -243,7 +244,7 @@ static enum err map(struct dma_domain *dma, iova_t iova, paddr_t paddr, size_t b
 static_assert((int)DMA_READ == VTD_READ && (int)DMA_WRITE == VTD_WRITE,
               "rights are entry bits");
 
-/* Is any of it RAM that we use? */
+/* Is any of it RAM in use? */
 static bool is_our_ram(uint64_t start, uint64_t last)
 {
     for (uint64_t at = start; at <= last && at < PHYSMAP_BYTES;) {
@@ -255,7 +256,7 @@ static bool is_our_ram(uint64_t start, uint64_t last)
     return false;
 }
 
-/* Memory that firmware keeps for the card, at the same addresses. */
+/* Map the memory that firmware reserves for the card (RMRR), at the same addresses. */
 static enum err map_reserved(struct iommu_domain *domain)
 {
     struct acpi_walk walk = dmar_walk(&dmar);
@@ -266,7 +267,7 @@ static enum err map_reserved(struct iommu_domain *domain)
             !dmar_names(&entry, &iommu_pci, function_of(&domain->pci)))
             continue;
         if (is_our_ram(entry.base, entry.limit)) {
-            log_warn("iommu: port%u: reserved memory 0x%lx to 0x%lx is RAM of ours; not mapped",
+            log_warn("iommu: port%u: reserved memory 0x%lx to 0x%lx is RAM in use; not mapped",
                      domain->port, entry.base, entry.limit);
             continue;
         }
@@ -274,8 +275,8 @@ static enum err map_reserved(struct iommu_domain *domain)
                            entry.limit - entry.base + 1, DMA_READ_WRITE);
         if (err)
             return err;
-        log_info("iommu: port%u: firmware keeps 0x%lx to 0x%lx for it", domain->port, entry.base,
-                 entry.limit);
+        log_info("iommu: port%u: firmware reserves 0x%lx to 0x%lx for it", domain->port,
+                 entry.base, entry.limit);
     }
     return OK;
 }
@@ -316,7 +317,7 @@ static enum err attach(struct iommu_domain *domain)
     struct vtd_entry value =
         vtd_context_entry(domain->tables.top, domain->tables.levels, domain->number);
     entry->high = value.high;
-    entry->low = value.low; /* present: last */
+    entry->low = value.low; /* last: it holds the present bit */
     vtd_changed(&unit->vtd, entry, sizeof(*entry));
     return vtd_invalidate(&unit->vtd);
 }
@@ -334,7 +335,7 @@ enum err iommu_confine(const struct pci_dev *pci, unsigned port, struct dma_doma
     struct iommu_unit *unit = unit_of(pci);
     if (!unit || !domain || (unsigned)(domain - iommu_domains) + 2 > vtd_domains(&unit->vtd)) {
         log_error("iommu: %02x:%02x.%u cannot be confined: %s", pci->bus, pci->device,
-                  pci->function, unit ? "no domain is free" : "no unit that works has it");
+                  pci->function, unit ? "no domain is free" : "no working unit covers it");
         return ERR_NO_DEVICE;
     }
     *domain = (struct iommu_domain){
@@ -355,8 +356,8 @@ enum err iommu_confine(const struct pci_dev *pci, unsigned port, struct dma_doma
     };
     unsigned lacking = pci_isolate(pci);
     if (lacking)
-        log_warn("iommu: port%u: %u bridges above cannot keep it from its neighbours (no ACS)",
-                 port, lacking);
+        log_warn("iommu: port%u: %u bridges above it have no ACS: they may bypass the IOMMU", port,
+                 lacking);
     enum err err = vtd_tables_init(&domain->tables);
     if (!err)
         err = map_reserved(domain);
@@ -409,7 +410,7 @@ static struct {
     uint64_t unprinted;
 } printer;
 
-/* May one more line be printed now? */
+/* May one more line be printed in this interval? */
 static bool may_print(void)
 {
     uint64_t now_ns = tsc_now_ns();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Interrupt remapping: one table for all units, an entry for each MSI-X vector and each IOAPIC line
- * that we use, good for that one source and nobody else. Messages in the old format are blocked.
+ * Interrupt remapping: one table for all units, with an entry for each MSI-X vector and each IOAPIC
+ * line in use, valid for that one source only. Compatibility-format interrupts are blocked.
  */
 #include "arch/ioapic.h"
 #include "arch/irq.h"
@@ -47,7 +47,7 @@ static enum err add(const struct vtd_irte *irte, uint16_t *index)
     }
     struct vtd_entry *entry = &table[irtes_n], value = vtd_irte_entry(irte, is_x2apic);
     entry->high = value.high;
-    entry->low = value.low; /* present: last */
+    entry->low = value.low; /* last: it holds the present bit */
     for (unsigned i = 0; i < iommu_units_n; i++) {
         struct vtd_unit *vtd = &iommu_units[i].vtd;
         if (!vtd->is_remapping)
@@ -64,7 +64,7 @@ static enum err add(const struct vtd_irte *irte, uint16_t *index)
     return OK;
 }
 
-/* The requester id under which an IOAPIC sends; DMAR's scopes say. */
+/* The requester id that an IOAPIC uses, from DMAR's scopes. False: DMAR does not name it. */
 static bool source_of_ioapic(const struct dmar *dmar, int id, uint16_t *source)
 {
     struct acpi_walk walk = dmar_walk(dmar);
@@ -84,7 +84,7 @@ static bool source_of_ioapic(const struct dmar *dmar, int id, uint16_t *source)
     return false;
 }
 
-/* A line that was routed before: `old` is its entry, which is masked meanwhile. */
+/* Remap a line that was routed before. `old` is its entry, which has been masked since. */
 static void remap_line(const struct dmar *dmar, uint32_t gsi, uint64_t old)
 {
     struct vtd_irte irte = {
@@ -104,21 +104,22 @@ static void remap_line(const struct dmar *dmar, uint32_t gsi, uint64_t old)
                               (old & (LINE_VECTOR | LINE_LOW_ACTIVE | LINE_LEVEL)));
 }
 
+/* NULL, or why interrupts cannot be remapped. */
 static const char *why_not(const struct dmar *dmar)
 {
     if (!(dmar->flags & DMAR_INTR_REMAP))
-        return "firmware says that the platform cannot";
+        return "unsupported by the platform (DMAR flag INTR_REMAP is 0)";
     for (unsigned i = 0; i < iommu_units_n; i++) {
         const struct iommu_unit *unit = &iommu_units[i];
         if (!unit->works || !unit->vtd.can_remap_interrupts)
-            return "a unit cannot";
+            return "unsupported by a unit";
         if (is_x2apic && !unit->vtd.has_x2apic)
-            return "a unit does not know x2APIC ids";
+            return "a unit does not support x2APIC ids";
     }
     return NULL;
 }
 
-/* In every unit or in none. NULL, or what went wrong. */
+/* Enable remapping in every unit, or in none. Returns NULL, or what failed. */
 static const char *switch_on(void)
 {
     const char *why = NULL;
@@ -153,7 +154,7 @@ const char *iommu_irq_start(const struct dmar *dmar)
     table = memory_take(PAGE_BYTES, PAGE_BYTES);
     if (!table)
         return "no memory for the table";
-    /* Lines that are live wait until their entries stand. */
+    /* Unmasked lines are masked until their table entries are written. */
     for (uint32_t gsi = 0; gsi < LINES_MAX; gsi++) {
         old[gsi] = ioapic_id_of(gsi) >= 0 ? ioapic_read(gsi) : LINE_MASKED;
         if (!(old[gsi] & LINE_MASKED))

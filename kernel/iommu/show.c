@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * `show iommu`: units, interrupts, and every page that a port may touch, as the tables say it.
+ * `show iommu`: units, interrupts, and every page that a port may access, read from the tables.
  */
 #include "kernel/console/command.h"
 #include "kernel/iommu/internal.h"
@@ -65,8 +65,8 @@ static void show_unit(const struct call *call, unsigned i)
                v->has_queue ? "queue" : "registers", v->is_coherent ? "coherent" : "flushed for",
                v->is_caching ? "cached" : "not cached");
     if (!v->has_zlr)
-        out_text(call->out, "  no zero-length reads (ZLR 0): what may be written may be read\n");
-    out_printf(call->out, "  %lu faults (more were lost %lu times), %lu invalidations, ",
+        out_text(call->out, "  no zero-length reads (ZLR 0): writable pages are readable too\n");
+    out_printf(call->out, "  %lu faults (records overflowed %lu times), %lu invalidations, ",
                unit->faults, unit->lost, v->invalidations);
     out_printf(call->out, "%lu since start\n", since);
 }
@@ -115,4 +115,4 @@ static enum command_result show_iommu(const struct call *call)
                       &(struct row){.call = call, .domain = &iommu_domains[i]});
     return COMMAND_DONE;
 }
-COMMAND("show iommu", "[-j]", "remapping units, and what each port may touch", show_iommu);
+COMMAND("show iommu", "[-j]", "remapping units, and the pages of each port", show_iommu);

@@ -33,7 +33,7 @@ static void put_padded(struct out *o, const struct spec *s, const char *text, si
         put(o, ' ');
 }
 
-/* sign: 0, '-' or '+'. Zeroes go between the sign and the digits. */
+/* sign: 0 (none), '-' or '+'. Padding zeroes go between the sign and the digits. */
 static void put_number(struct out *o, const struct spec *s, uint64_t v, unsigned base, char sign,
                        bool upper)
 {
@@ -91,7 +91,7 @@ static size_t number_or_star(const char **fmt, int star, bool *is_negative)
     return v;
 }
 
-/* A run of flags, then width and precision. *fmt stands behind the '%'. */
+/* Parse flags, width and precision. *fmt points just past the '%'. */
 static struct spec spec_read(const char **fmt, va_list *args)
 {
     struct spec s = {0};
@@ -112,12 +112,12 @@ static struct spec spec_read(const char **fmt, va_list *args)
         ++*fmt;
         is_negative = false;
         s.precision = number_or_star(fmt, **fmt == '*' ? va_arg(*args, int) : 0, &is_negative);
-        s.has_precision = !is_negative; /* as in C: a negative one counts as none */
+        s.has_precision = !is_negative; /* as in C: a negative precision is ignored */
     }
     return s;
 }
 
-/* Bytes of the integer that h, hh, l, ll, z announce. */
+/* Parse h, hh, l, ll or z; returns the size of the integer in bytes. */
 static size_t length_read(const char **fmt)
 {
     static const struct {
@@ -155,7 +155,7 @@ static void put_string(struct out *o, const struct spec *s, const char *text)
     put_padded(o, s, text, strnlen(text, s->has_precision ? s->precision : SIZE_MAX));
 }
 
-/* One conversion; *fmt stands behind the '%'. */
+/* Print one conversion. *fmt points just past the '%'. */
 static void convert(struct out *o, const char **fmt, va_list *args)
 {
     const char *start = *fmt;
@@ -196,7 +196,7 @@ static void convert(struct out *o, const char **fmt, va_list *args)
     case '%':
         put(o, '%');
         break;
-    default: /* as it stands; its argument, if any, is not ours to guess */
+    default: /* unknown: print it unchanged, and take no argument */
         put(o, '%');
         for (; start < *fmt; start++)
             put(o, *start);
@@ -207,7 +207,7 @@ static void convert(struct out *o, const char **fmt, va_list *args)
 size_t fmt_vprint(char *buf, size_t n, const char *fmt, va_list args)
 {
     struct out o = {buf, n, 0};
-    va_list copy; /* a va_list parameter may be an array, whose address has another type */
+    va_list copy; /* a va_list parameter may have array type; &args would then have a wrong type */
     va_copy(copy, args);
     while (*fmt) {
         char c = *fmt++;

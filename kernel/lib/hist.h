@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * A histogram in powers of two: bucket b counts values of 2^b to 2^(b+1) - 1, bucket 0 also 0.
- * Adding costs a few instructions and no memory but its own. Pure.
+ * Adding a value takes a few instructions. Pure.
  */
 #ifndef KERNEL_LIB_HIST_H
 #define KERNEL_LIB_HIST_H
@@ -25,7 +25,7 @@ static inline void hist_add(struct hist *h, uint64_t value)
         h->max = value;
 }
 
-/* All values counted. */
+/* The number of values counted. */
 static inline uint64_t hist_total(const struct hist *h)
 {
     uint64_t n = 0;

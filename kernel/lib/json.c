@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * JSON as the console's scripts read it (RFC 8259). See json.h.
+ * The JSON writer (RFC 8259); see json.h.
  */
 #include "kernel/lib/json.h"
 
@@ -8,7 +8,7 @@ static void put(struct json *j, const char *text, size_t bytes)
     j->out->write(j->out->opaque, text, bytes);
 }
 
-/* A string in quotes. Runs of plain characters go out in one piece. */
+/* Write a string in quotes. Each run of plain characters is one write. */
 static void put_string(struct json *j, const char *text)
 {
     static const char hex[] = "0123456789abcdef";
@@ -34,7 +34,7 @@ static void put_string(struct json *j, const char *text)
     put(j, "\"", 1);
 }
 
-/* The comma and the name that come before a value. */
+/* Write the comma and the name that precede a value. */
 static void put_name(struct json *j, const char *name)
 {
     if (j->has_value >> j->depth & 1)

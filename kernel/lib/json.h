@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Writing JSON: each call sends its text on at once, nothing is collected. The writer puts the
- * commas and closes what was opened, so that every line is one whole object.
+ * A JSON writer. Each call writes its text at once, without buffering. The writer adds the commas
+ * and closes open levels, so that every line is one complete object.
  *
  *     struct json j;
  *     json_begin(&j, call->out);               {
@@ -32,13 +32,13 @@ void json_begin(struct json *j, const struct out *out);
 void json_string(struct json *j, const char *name, const char *text);
 void json_u64(struct json *j, const char *name, uint64_t value);
 void json_bool(struct json *j, const char *name, bool value);
-/* Open an object or an array inside; json_end closes the innermost of them. Deeper than
- * JSON_DEPTH_MAX nothing is opened and the call is a programming error: the level is written as
- * null, and what the caller puts into it lands one level up. */
+/* Open an object or an array inside; json_end closes the innermost one. At more than JSON_DEPTH_MAX
+ * levels, which is a programming error, null is written instead, and the values meant for the new
+ * level go into the current one. */
 void json_object(struct json *j, const char *name);
 void json_array(struct json *j, const char *name);
 void json_end(struct json *j);
-/* Close all that is open and end the line. */
+/* Close all open levels and end the line. */
 void json_line(struct json *j);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Text for struct out; see out.h.
+ * Output streams; see out.h.
  */
 #include "kernel/lib/out.h"
 #include "kernel/lib/fmt.h"

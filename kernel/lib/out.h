@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * A place where text goes, and formatted text for it. What a command prints goes through one of
- * these: to the console, or to a test. Pure.
+ * An output stream for text. A command prints through one of these: to the console, or to a test.
+ * Pure.
  */
 #ifndef KERNEL_LIB_OUT_H
 #define KERNEL_LIB_OUT_H
 
 #include "arch/types.h"
 
-/* Where text goes: whole text, '\n' ends a line. */
+/* The stream; '\n' ends a line. */
 struct out {
     void (*write)(void *opaque, const char *text, size_t bytes);
     void *opaque;
 };
 
-/* Formatted text, see kernel/lib/fmt.h for what it knows; of one call at most OUT_PRINTF_MAX bytes
- * are written. */
+/* Write formatted text (conversions: kernel/lib/fmt.h); one call writes at most OUT_PRINTF_MAX
+ * bytes, the rest is cut off. */
 #define OUT_PRINTF_MAX 255u
 void out_printf(const struct out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Text as it is. */
+/* Write text unchanged. */
 void out_text(const struct out *out, const char *text);
 
 #endif

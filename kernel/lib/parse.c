@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Words to values. Every number is checked before it is multiplied or shifted.
+ * Parsing of words. Every number is checked for overflow.
  */
 #include "kernel/lib/parse.h"
 #include "kernel/lib/str.h"
@@ -17,7 +17,9 @@ static int digit_of(char c)
     return 99;
 }
 
-/* Digits from *s on; false if there are none or the number does not fit. *s ends behind them. */
+/* Parse digits from *s on and move *s past them; false if there are none or the number does not
+ * fit.
+ */
 static bool take_number(const char **s, unsigned base, uint64_t *out)
 {
     uint64_t v = 0;
@@ -66,7 +68,7 @@ bool parse_u64(const char *word, uint64_t *out)
     return true;
 }
 
-/* a.b.c.d from *s on; *s ends behind it. */
+/* Parse a.b.c.d from *s on and move *s past it. */
 static bool take_ipv4(const char **s, be32_t *out)
 {
     uint32_t address = 0;
@@ -129,8 +131,7 @@ bool parse_enum(const char *word, const char *words, unsigned *out)
 
 unsigned parse_distance(const char *a, const char *b)
 {
-    /* Levenshtein, one row at a time: row[j] is the distance of a's first i letters to b's first j.
-     */
+    /* One row at a time: row[j] is the distance of a's first i letters to b's first j letters. */
     size_t a_len = strnlen(a, WORD_MAX), b_len = strnlen(b, WORD_MAX);
     uint8_t row[WORD_MAX + 1];
     for (size_t j = 0; j <= b_len; j++)
@@ -140,9 +141,9 @@ unsigned parse_distance(const char *a, const char *b)
         row[0] = (uint8_t)i;
         for (size_t j = 1; j <= b_len; j++) {
             uint8_t changed = diagonal + (a[i - 1] != b[j - 1]);
-            uint8_t gone_or_new = MIN(row[j], row[j - 1]) + 1;
+            uint8_t deleted_or_added = MIN(row[j], row[j - 1]) + 1;
             diagonal = row[j];
-            row[j] = MIN(changed, gone_or_new);
+            row[j] = MIN(changed, deleted_or_added);
         }
     }
     return row[b_len];

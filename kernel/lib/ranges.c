@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Sorted ranges in a fixed table. Sets have some ten ranges, so everything is a straight walk.
+ * Sorted ranges in a fixed table. Sets have about ten ranges, so all searches are linear.
  */
 #include "kernel/lib/ranges.h"
 #include "kernel/lib/str.h"
@@ -28,7 +28,7 @@ void ranges_add(struct ranges *m, uint64_t start, uint64_t end)
     unsigned i = 0;
     while (i < m->n && m->ranges[i].end < start)
         i++;
-    /* Swallow every range that overlaps or adjoins. */
+    /* Merge every range that overlaps or is adjacent. */
     while (i < m->n && m->ranges[i].start <= end) {
         start = MIN(start, m->ranges[i].start);
         end = MAX(end, m->ranges[i].end);
@@ -52,11 +52,11 @@ void ranges_remove(struct ranges *m, uint64_t start, uint64_t end)
             r->start = end;
             i++;
         } else {
-            uint64_t behind = r->end;
+            uint64_t old_end = r->end;
             r->end = start;
             i++;
-            if (behind > end && !insert_at(m, i, end, behind))
-                m->lost_bytes += behind - end;
+            if (old_end > end && !insert_at(m, i, end, old_end))
+                m->lost_bytes += old_end - end;
         }
     }
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Memory and string functions. The image has no vector registers, so copies go by 8-byte words,
- * four at a time, whatever the alignment: x86 does not mind. Built with
- * -fno-tree-loop-distribute-patterns, or the compiler would make calls of these loops again.
+ * Memory and string functions. The image uses no vector registers, so copies use 8-byte words, four
+ * at a time, also unaligned ones, which x86 allows. Built with -fno-tree-loop-distribute-patterns,
+ * so that the compiler does not replace these loops by calls of memcpy and memset.
  */
 #include "kernel/lib/str.h"
 
-/* A word at any address, of bytes of any type. */
+/* A word at any address, which may alias any type. */
 typedef uint64_t __attribute__((may_alias, aligned(1))) any_word;
 
 #define WORD sizeof(any_word)
@@ -33,7 +33,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
 void *memmove(void *to, const void *from, size_t n)
 {
     if ((uintptr_t)to - (uintptr_t)from >= n)
-        return memcpy(to, from, n); /* `to` does not start inside `from`: forward is safe */
+        return memcpy(to, from, n); /* `to` does not start inside `from`: copying forward is safe */
     uint8_t *d = to;
     const uint8_t *s = from;
     while (n-- > 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The memory and string functions that the compiler expects, and the few that our own files use.
- * On the host the same names come from the C library.
+ * The memory and string functions that the compiler calls or this tree uses. On the host they come
+ * from the C library.
  */
 #ifndef KERNEL_LIB_STR_H
 #define KERNEL_LIB_STR_H

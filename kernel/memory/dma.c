@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The arena. Pieces come straight from the kernel's memory, which never takes anything back; what
- * makes them an arena is the second set of addresses, under which cards see them.
+ * The arena for DMA memory. Pieces are pages of the kernel's memory, which are never freed; the
+ * arena adds the iovas, the addresses under which cards access them.
  */
 #include "arch/paging.h"
 #include "kernel/log/log.h"
@@ -13,10 +13,9 @@
 static bool is_translated;
 static uint64_t iova_next, iova_end;
 
-/* Cards' addresses are the upper half of those that the IOMMU takes: with the 39 bits of the
- * smallest tables from 256 GiB on, far from the interrupt addresses at FEE00000h, and above what
- * most machines have as RAM, so that a physical address given to a card by mistake is not one that
- * it may use. */
+/* Iovas are the upper half of the IOMMU's address space: with the 39 bits of the smallest tables
+ * they start at 256 GiB. That is far from the interrupt addresses at FEE00000h, and above the RAM
+ * of most machines, so that a physical address given to a card by mistake is not a valid iova. */
 void dma_translate(unsigned address_bits)
 {
     is_translated = true;
@@ -31,11 +30,11 @@ static bool iova_take(paddr_t paddr, size_t bytes, size_t align, iova_t *out)
         return true;
     }
     uint64_t at = ALIGN_UP(iova_next, (uint64_t)align);
-    if (at == paddr.v) /* RAM reaches this far here */
+    if (at == paddr.v) /* on a machine with that much RAM */
         at += ALIGN_MAX;
     if (at + bytes > iova_end)
         return false;
-    iova_next = at + bytes + PAGE_BYTES; /* a hole, so that running off the end of a piece faults */
+    iova_next = at + bytes + PAGE_BYTES; /* a guard page: accesses past the end fault */
     out->v = at;
     return true;
 }
@@ -45,13 +44,15 @@ static enum err alloc(size_t bytes, size_t align, void *(*take)(size_t bytes, si
 {
     *out = (struct dma_buf){0};
     if (bytes == 0 || align < PAGE_BYTES || align > ALIGN_MAX || (align & (align - 1)) != 0) {
-        log_error("dma: %zu bytes aligned to %zu cannot be given", bytes, align);
+        log_error("dma: invalid request for %zu bytes aligned to %zu", bytes, align);
         return ERR_BAD_VALUE;
     }
     bytes = ALIGN_UP(bytes, (size_t)PAGE_BYTES);
     void *va = NULL;
     size_t large = ALIGN_UP(bytes, (size_t)ALIGN_MAX);
-    /* The rest of the last large page is wasted: only while half of the memory is left after it. */
+    /* The rest of the last 2 MiB page is wasted, so do this only while half of the memory stays
+     * free.
+     */
     if (is_translated && bytes >= LARGE_BYTES &&
         memory_free_bytes() >= memory_ram_bytes() / 2 + large) {
         va = take(large, ALIGN_MAX);
@@ -81,9 +82,9 @@ enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
     return alloc(bytes, align, memory_take, out);
 }
 
-/* Where an IOMMU confines the cards, what firmware left in the buffers must not be shown to the one
- * that sends from them. Without one, a card that lies can read all memory anyway, and one that does
- * not sends only what was written: megabytes of stores would buy nothing. */
+/* With an IOMMU, a card that sends from these buffers must not see data that firmware left in them.
+ * Without one, a misbehaving card can read all memory anyway, and any other card sends only bytes
+ * that were written: zeroing megabytes would gain nothing. */
 enum err dma_alloc_frames(size_t bytes, size_t align, struct dma_buf *out)
 {
     return alloc(bytes, align, is_translated ? memory_take : memory_take_as_is, out);

@@ -17,24 +17,24 @@
 
 #define MIB     (UINT64_C(1) << 20)
 #define LOW_END MIB
-/* Interrupt vectors, BIOS data, and what firmware is known to scribble on. */
+/* Interrupt vectors, BIOS data, and memory that some firmware writes to at any time. */
 #define LOW_KEPT 0x10000u
 
-static struct ranges ram;   /* all of it, the image left out: what the physmap holds */
-static struct ranges spare; /* of that, what nobody has taken, above 1 MiB */
-static struct ranges low;   /* the same below 1 MiB */
-static uint64_t reach = PAGING_FIRST_BYTES; /* physmap addresses below it can be used now */
+static struct ranges ram;   /* all RAM except the image: what the physmap maps */
+static struct ranges spare; /* free RAM above 1 MiB */
+static struct ranges low;   /* free RAM below 1 MiB */
+static uint64_t reach = PAGING_FIRST_BYTES; /* the physmap is mapped below this address */
 static uint64_t ram_bytes;
 
-/* RAM by the map: usable, less everything that another entry claims. Returns what was cut off. */
+/* Fill `ram` from the map: usable ranges, minus every range with another type. Returns how many
+ * bytes lie beyond the supported addresses. */
 static uint64_t ram_find(const struct bootinfo *info)
 {
     uint64_t limit = MIN(1ull << features()->physical_bits, PHYSMAP_BYTES);
     uint64_t beyond = 0;
     for (unsigned i = 0; i < info->n_ranges; i++) {
         const struct boot_range *r = &info->ranges[i];
-        uint64_t last =
-            r->start + (r->bytes - 1); /* bootinfo has seen to it that this is >= start */
+        uint64_t last = r->start + (r->bytes - 1); /* bootinfo.c ensures that this is >= start */
         if (r->type != BOOT_MEMORY_USABLE)
             continue;
         if (last >= limit) {
@@ -64,8 +64,9 @@ static uint64_t module_end(const struct boot_module *m)
     return ALIGN_UP(m->start + (m->bytes - 1) + 1, (uint64_t)PAGE_BYTES);
 }
 
-/* Modules stay where the loader put them, on pages that are no longer RAM of ours. One that does not
- * lie whole in RAM, or where the image or another module lies, is emptied with a line. */
+/* Modules stay where the loader put them, on pages that are removed from `ram`. A module that is
+ * not completely in RAM, or overlaps the image or another module, gets a length of 0, with a log
+ * line. */
 static void modules_keep(struct bootinfo *info)
 {
     for (unsigned i = 0; i < info->n_modules; i++) {
@@ -96,7 +97,7 @@ static void *take(struct ranges *from, size_t bytes, size_t align)
     bytes = ALIGN_UP(bytes, (size_t)PAGE_BYTES);
     if (bytes == 0 || !ranges_take(from, bytes, align, reach, &start))
         return NULL;
-    mmio_t word = {PHYSMAP_BASE + start}; /* does it keep what is written? */
+    mmio_t word = {PHYSMAP_BASE + start}; /* check that there is RAM: write a word, read it back */
     mmio_write64(word, 0, ~start);
     if (mmio_read64(word, 0) != ~start)
         panic("memory: no RAM at 0x%lx, where the loader's map has some", start);
@@ -158,7 +159,7 @@ enum err memory_init(struct bootinfo *info, char *found, size_t n)
                  "not used",
                  beyond / MIB, features()->physical_bits);
     if (ram.lost_bytes || info->n_lost)
-        log_warn("memory: the map has too many pieces; %lu MiB are not used", ram.lost_bytes / MIB);
+        log_warn("memory: the map has too many ranges; %lu MiB are not used", ram.lost_bytes / MIB);
     if (ram.n == 0)
         return ERR_BAD_VALUE;
     ranges_remove(&ram, (uintptr_t)image_start_paddr, (uintptr_t)image_end_paddr);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * See module.h. A module that memory.c could not keep has a length of 0 and is passed over.
+ * See module.h. A module that memory.c could not keep has a length of 0 and is skipped.
  */
 #include "arch/paging.h"
 #include "boot/bootinfo.h"
@@ -8,14 +8,14 @@
 #include "kernel/lib/str.h"
 #include "kernel/memory/module.h"
 
-static const struct bootinfo *told;
+static const struct bootinfo *boot;
 
 void module_init(const struct bootinfo *info)
 {
-    told = info;
+    boot = info;
 }
 
-/* Is `name` the first word of `words`, or what stands behind a slash in it? */
+/* Is `name` the first word of `words`, or the end of that word after a slash? */
 static bool is_called(const char *words, const char *name)
 {
     size_t n = strlen(name), end = 0;
@@ -28,8 +28,8 @@ static bool is_called(const char *words, const char *name)
 const void *module_find(const char *name, size_t *bytes)
 {
     const struct boot_module *found = NULL;
-    for (unsigned i = told ? told->n_modules : 0; i-- > 0;) { /* the first of equals wins */
-        const struct boot_module *m = &told->modules[i];
+    for (unsigned i = boot ? boot->n_modules : 0; i-- > 0;) { /* of equal names, the first module */
+        const struct boot_module *m = &boot->modules[i];
         if (m->bytes && (is_called(m->name, name) || (!m->name[0] && !found)))
             found = m;
     }
@@ -41,8 +41,8 @@ const void *module_find(const char *name, size_t *bytes)
 
 static enum command_result show_modules(const struct call *call)
 {
-    for (unsigned i = 0; told && i < told->n_modules; i++) {
-        const struct boot_module *m = &told->modules[i];
+    for (unsigned i = 0; boot && i < boot->n_modules; i++) {
+        const struct boot_module *m = &boot->modules[i];
         const uint8_t *data = paging_pointer((paddr_t){m->start});
         uint32_t sum = 0;
         for (uint64_t at = 0; at < m->bytes; at++)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What one core alone cannot show: a core that panics, that overflows its stack, that falls silent;
- * and that a core which sleeps between two looks into its mailbox misses nothing.
+ * Selftests of cores other than core 0: a panic, a stack overflow, a core that becomes silent; and
+ * that a core which sleeps between two polls of its mailbox loses no wake-up.
  */
 #include "arch/cpu.h"
-#include "arch/deeds.h"
 #include "arch/lapic.h"
+#include "arch/selftest.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "kernel/log/log.h"
@@ -14,7 +14,7 @@
 #include "kernel/watchdog.h"
 
 #define WAKE_CALLS   2000u
-#define WAKE_MAX_US  2000000u /* an emulated core on a busy machine takes its time */
+#define WAKE_MAX_US  2000000u /* an emulated core on a busy host is slow */
 #define WAKE_GAP_US  60u
 #define WATCH_ROUNDS 20u
 
@@ -26,19 +26,19 @@ static void overflow_on_a_core(void)
 {
     deed_use_stack(1 << 20);
 }
-static void fall_silent(void)
+static void spin_forever(void)
 {
     for (;;)
         cpu_pause();
 }
 
-static bool on_core_1(void (*deed)(void))
+static bool on_core_1(void (*run)(void))
 {
     if (cpus_n < 2) {
         log_error("selftest: there is no second core");
         return false;
     }
-    smp_run(deed, 2);
+    smp_run(run, 2);
     return true;
 }
 
@@ -55,7 +55,7 @@ void selftest_core_stack(void)
 
 void selftest_core_silent(void)
 {
-    if (!on_core_1(fall_silent))
+    if (!on_core_1(spin_forever))
         return;
     for (unsigned i = 0; i < WATCH_ROUNDS; i++) {
         tsc_wait_us(100000);
@@ -74,12 +74,12 @@ void selftest_nmi(void)
 static bool is_over;
 static uint32_t calls_run;
 
-static void sleep_between_looks(void)
+static void sleep_between_polls(void)
 {
     while (!__atomic_load_n(&is_over, __ATOMIC_ACQUIRE)) {
         if (mailbox_poll())
             continue;
-        /* The time between the last look and the halt, made long: most calls come within it. */
+        /* Extends the time between the last poll and the halt: most calls fall into it. */
         for (uint64_t start = cpu_tsc(); cpu_tsc() - start < tsc_ticks(WAKE_GAP_US * 1000);)
             cpu_pause();
         smp_sleep(0);
@@ -97,9 +97,9 @@ static void end_loop(void *context)
 
 void selftest_wake(void)
 {
-    if (!on_core_1(sleep_between_looks))
+    if (!on_core_1(sleep_between_polls))
         return;
-    /* Time for it to leave the park: a mailbox that runs no loop refuses. */
+    /* Wait until core 1 has left the park: mailbox_call refuses a core that runs no loop. */
     for (unsigned i = 0; i < 1000 && cpus[1]->state != CPU_RUNNING; i++)
         tsc_wait_us(1000);
     uint64_t random = cpu_tsc(), slowest = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * QEMU's `edu` device as a burglar: a card that nobody drives is given bus mastering and told to
- * read and write memory that is not its own. With an IOMMU every attempt must end as a fault (in the
- * interrupt range as zeroes read, and as messages of no meaning), and no byte may change. Facts:
- * QEMU docs/specs/edu; start QEMU with -device edu,dma_mask=0xffff…
+ * QEMU's `edu` device as an attacker: a device without a driver gets bus mastering and is made to
+ * read and write memory outside its buffers. With an IOMMU every attempt must end in a fault (in
+ * the interrupt range: reads return zeroes, writes are messages without effect), and no byte may
+ * change. Facts: QEMU docs/specs/edu; start QEMU with -device edu,dma_mask=0xffff…
  */
 #include "arch/cpu.h"
 #include "arch/image.h"
@@ -22,33 +22,33 @@ enum {
     EDU_DMA_COMMAND = 0x98,
     EDU_START = 1,
     EDU_TO_MEMORY = 2,
-    EDU_BUFFER = 0x40000, /* its own 4 KiB, as it numbers them */
+    EDU_BUFFER = 0x40000, /* its 4 KiB buffer, in its own address space */
     EDU_LIMIT_US = 2000000,
-    LOOK_US = 1000,
+    POLL_US = 1000,
     BYTES = 64,
 };
 
 static unsigned tries, unfinished;
 
-/* Let it copy BYTES between its buffer and the bus address. */
+/* Make it copy BYTES between its buffer and the bus address. */
 static void attempt(const struct pci_dev *pci, mmio_t regs, uint64_t address, bool to_memory)
 {
     uint32_t waited_us = 0;
 
-    pci_command(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0); /* a fault took it away */
+    pci_command(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0); /* the last fault cleared it */
     mmio_write64(regs, EDU_DMA_FROM, to_memory ? EDU_BUFFER : address);
     mmio_write64(regs, EDU_DMA_TO, to_memory ? address : EDU_BUFFER);
     mmio_write64(regs, EDU_DMA_COUNT, BYTES);
     mmio_write64(regs, EDU_DMA_COMMAND, EDU_START | (to_memory ? EDU_TO_MEMORY : 0));
     while (mmio_read64(regs, EDU_DMA_COMMAND) & EDU_START) {
-        tsc_wait_us(LOOK_US);
-        if ((waited_us += LOOK_US) >= EDU_LIMIT_US) {
+        tsc_wait_us(POLL_US);
+        if ((waited_us += POLL_US) >= EDU_LIMIT_US) {
             unfinished++;
             break;
         }
     }
     tries++;
-    (void)iommu_poll(); /* tells of the fault, in words */
+    (void)iommu_poll(); /* logs the fault */
 }
 
 static uint64_t sum(paddr_t at)
@@ -61,13 +61,13 @@ static uint64_t sum(paddr_t at)
     return all;
 }
 
-static void burgle(const struct pci_dev *pci, void *context)
+static void attack(const struct pci_dev *pci, void *context)
 {
     unsigned *changed = context;
     uint64_t bytes;
     mmio_t regs;
-    /* The tables that the CPU runs on, some page of the heap, a data page of the image; where ports'
-     * buffers will be; beyond 39 and 48 bits; the interrupt range. */
+    /* The CPU's page tables, a page of the heap, a data page of the image; the iovas of ports'
+     * buffers; beyond 39 and 48 bits; the interrupt range. */
     const paddr_t tables = {cpu_cr3_read() & ~(uint64_t)(PAGE_BYTES - 1)}, heap = {0x200000};
     const uint64_t targets[] = {tables.v, heap.v, paging_image_paddr(image_data_start).v,
                                 UINT64_C(1) << 38, UINT64_C(1) << 39, UINT64_C(1) << 48, 0xFEE00000};
@@ -77,7 +77,7 @@ static void burgle(const struct pci_dev *pci, void *context)
         return;
     for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
         for (unsigned to_memory = 0; to_memory < 2; to_memory++) {
-            /* Of the data page, where counters live, the first word. */
+            /* Only the first word of the data page, as counters elsewhere in it change. */
             const uint64_t *word = (const uint64_t *)image_data_start;
             uint64_t before[] = {sum(tables), sum(heap), __atomic_load_n(word, __ATOMIC_RELAXED)};
             attempt(pci, regs, targets[i], to_memory);
@@ -92,7 +92,7 @@ void selftest_edu(void)
     unsigned changed = 0;
 
     tries = unfinished = 0;
-    pci_scan(burgle, &changed);
+    pci_scan(attack, &changed);
     log_info("selftest: edu tried %u times, %u unfinished, %u places changed", tries, unfinished,
              changed);
 }

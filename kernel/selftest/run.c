@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * One deed a protection. Each must end in a panic that names it; a deed that returns is a
- * protection that is not there.
+ * One selftest per protection. Each must end in a panic that names the violation; one that returns
+ * shows that the protection is missing.
  */
-#include "arch/deeds.h"
 #include "arch/image.h"
 #include "arch/paging.h"
+#include "arch/selftest.h"
 #include "kernel/iommu/iommu.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/str.h"
@@ -22,7 +22,7 @@ static void write_to(const void *p)
     deed_write((uintptr_t)p, CODE_RET);
 }
 
-/* Put code there, then run it. */
+/* Write code to p, then call it. */
 static void run_at(void *p)
 {
     write_to(p);
@@ -91,15 +91,15 @@ static void smash_canary(void)
     write_array(48);
 }
 
-static void broken_claim(void)
+static void failed_check(void)
 {
     CHECK(1 + 1 == 3);
 }
 
 static const struct {
     const char *name;
-    void (*deed)(void);
-} deeds[] = {
+    void (*run)(void);
+} violations[] = {
     {"null", read_null},
     {"physical", read_physical},
     {"write-text", write_text},
@@ -115,7 +115,7 @@ static const struct {
     {"opcode", deed_invalid_opcode},
     {"divide", deed_divide_by_zero},
     {"sse", deed_use_sse},
-    {"check", broken_claim},
+    {"check", failed_check},
     {"smep", selftest_run_user_page},
     {"smap", selftest_read_user_page},
     {"umip", selftest_ask_from_user_page},
@@ -154,20 +154,20 @@ void selftest_run(const char *name)
         return;
     }
     if (str_equal(name, "zlr")) {
-        iommu_assume_zlr(); /* QEMU's unit lacks the bit and stops no zero-length read either */
+        iommu_assume_zlr(); /* QEMU's unit lacks the bit, but blocks no zero-length read either */
         log_info("selftest: pages may be write-only for cards");
         return;
     }
     if (str_equal(name, "forge")) {
         iommu_forge();
-        log_info("selftest: cards send an interrupt that is not theirs");
+        log_info("selftest: cards send an interrupt of another device");
         return;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(deeds); i++)
-        if (str_equal(name, deeds[i].name)) {
+    for (size_t i = 0; i < ARRAY_SIZE(violations); i++)
+        if (str_equal(name, violations[i].name)) {
             log_info("selftest: %s", name);
-            deeds[i].deed();
-            log_error("selftest: %s came back; nothing stopped it", name);
+            violations[i].run();
+            log_error("selftest: %s was not stopped", name);
             return;
         }
     log_error("selftest: \"%s\" is unknown", name);

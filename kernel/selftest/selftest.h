@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Break one protection on purpose, so that tests can see it hold.
+ * Selftests: each violates one protection on purpose, so that tests can check that it works.
  */
 #ifndef KERNEL_SELFTEST_SELFTEST_H
 #define KERNEL_SELFTEST_SELFTEST_H
 
-/* Do what the boot line's selftest= names; after a deed the machine panics. Returns where the name is
- * of no deed (map, wake, edu, zlr, forge); and, after a line that says so, if it is unknown or nothing
- * stopped the deed. */
+/* Run the selftest that the boot line's selftest= names. A violation must end in a panic; if
+ * nothing stops it, or the name is unknown, this logs an error and returns. map, wake, edu, zlr and
+ * forge violate nothing that panics, and return. */
 void selftest_run(const char *name);
 
-/* No panic either: QEMU's edu device tries to reach memory; prints what came of it. */
+/* Make QEMU's edu device attempt to access memory, and log the result. Returns. */
 void selftest_edu(void);
 
-/* Deeds of more than one core, in kernel/selftest/cores.c. */
+/* Selftests with more than one core, in kernel/selftest/cores.c. */
 void selftest_core_null(void);
 void selftest_core_stack(void);
 void selftest_core_silent(void);
 void selftest_nmi(void);
-/* Deeds with pages of user code, and to tables, in kernel/selftest/user.c. */
+/* Selftests with user pages, and writes to the CPU's tables, in kernel/selftest/user.c. */
 void selftest_run_user_page(void);
 void selftest_read_user_page(void);
 void selftest_ask_from_user_page(void);
 void selftest_write_idt(void);
 void selftest_write_gdt(void);
 void selftest_write_firmware(void);
-/* No deed: prints how many of many wake-ups got lost (none), and returns. */
+/* Wake core 1 many times and log how many wake-ups were lost (none must be). Returns. */
 void selftest_wake(void);
 
 #endif

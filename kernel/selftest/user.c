@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What there is none of here, made on purpose: a page that user code may touch, and user code. SMEP
- * and SMAP keep the kernel from such pages, UMIP keeps such code from asking where the kernel's
- * tables are. Then writes to tables that the CPU reads, and to what firmware left.
+ * A user-accessible page and user code, made for these tests only, as the image has neither. SMEP
+ * and SMAP stop the kernel from using such pages, UMIP stops user code from reading the addresses
+ * of the kernel's tables. Then writes to tables that the CPU reads, and to firmware's memory.
  */
 #include "arch/cpu.h"
-#include "arch/deeds.h"
 #include "arch/paging.h"
+#include "arch/selftest.h"
 #include "kernel/lib/str.h"
 #include "kernel/memory/memory.h"
 #include "kernel/panic.h"
@@ -17,7 +17,7 @@
 #define BIOS_PADDR 0xF0000u
 #define CODE_RET   0xC3
 
-/* A page with `code` at USER_VA; user code may go all the way to it. */
+/* Map a page with `code` at USER_VA, and make it accessible to user code on all levels. */
 static void expose(const uint8_t *code, size_t n, enum paging_rights rights)
 {
     void *page = memory_take(PAGE_BYTES, PAGE_BYTES);
@@ -45,8 +45,8 @@ void selftest_read_user_page(void)
     deed_read(USER_VA);
 }
 
-/* smsw eax, which UMIP refuses; then for ever. The refusal finds no stack for ring 0, as this kernel
- * has no use for one: it ends as a double fault. */
+/* smsw eax, which UMIP blocks; then an endless loop. The resulting #GP ends as a double fault,
+ * since this kernel sets up no stack for entering ring 0 from ring 3. */
 void selftest_ask_from_user_page(void)
 {
     const uint8_t code[] = {0x0F, 0x01, 0xE0, 0xEB, 0xFE};

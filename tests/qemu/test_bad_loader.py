@@ -85,7 +85,7 @@ def test_more_ranges_than_are_kept(told, reserved_first):
     holes = [(i << 40, 0x1000, USABLE) for i in range(1, 200)]
     rows = pieces + holes + [LOW, RAM] if reserved_first else [LOW, RAM] + holes + pieces
     machine = told(multiboot2(memory_map(*rows)))
-    forwards(machine, "memory: the map has too many pieces")
+    forwards(machine, "memory: the map has too many ranges")
     assert machine.json("show memory -j")[0]["ram_bytes"] == LOW[1] + RAM[1] - 200 * 0x10000
 
 
@@ -125,7 +125,7 @@ def test_pvh_that_does_not_do_is_a_panic_on_both_outputs(told, information, why)
      "module +1 .* not all in free RAM; left out"),
     (module(0x5000000, 0x5000000), "boot: a boot module is empty or wraps"),
     (module(0x5000000, 0x4000000), "boot: a boot module is empty or wraps"),
-    (tag(3, b"\0\0\0\5"), "boot: a module tag is cut short"),
+    (tag(3, b"\0\0\0\5"), "boot: a module tag is truncated"),
 ], ids=["cut by the end of RAM", "no RAM", "the image", "two that overlap", "empty", "backwards", "cut"])
 def test_a_module_that_is_not_whole_is_left_out_with_a_line(told, damaged, line):
     """The one behind it is there."""

@@ -66,7 +66,7 @@ def test_words_may_be_cut_short_and_completed(console):
     console.send("sh\tpo\t-j\r")
     console.expect(r'^\{"port":0')
     console.prompt()
-    assert "several commands" in console.run("s h") or "unknown" in console.run("s h")
+    assert "ambiguous command" in console.run("s h") or "unknown" in console.run("s h")
     listed = console.run("help").splitlines()
     assert len(listed) > 25 and max(len(row) for row in listed) <= 80
     console.send("show p?")
@@ -104,7 +104,7 @@ def test_run_of_a_module_names_the_line_that_fails(boot, folder):
         f.write("# what the operator wants\nshow memory -j\n\nset loglevel debug; nonsense; show arp\n"
                 "poweroff\n")
     machine = boot(LINE, wires=1, extra=["-initrd", f"{folder}/commands"])
-    assert "must be a line's last command" in machine.run("run it; show memory")
+    assert "must be the last command of a line" in machine.run("run it; show memory")
     machine.send("run it\r")
     machine.expect(r'^ferrule> show memory -j\r?\n\{"ram_bytes":')
     machine.expect(r"^ferrule> set loglevel debug\r?\nferrule> nonsense\r?\nunknown command: nonsense")

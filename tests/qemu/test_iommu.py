@@ -234,23 +234,23 @@ def test_the_interrupt_range_gives_no_data_and_takes_none(boot, unit):
 
 
 REASONS = [
-    ("a page before", lambda ports, p: (ports[p][0]["iova"] - PAGE, WRITE), "no right to write"),
+    ("a page before", lambda ports, p: (ports[p][0]["iova"] - PAGE, WRITE), "no write permission"),
     ("a page behind", lambda ports, p: (ports[p][0]["iova"] + ports[p][0]["bytes"], READ),
-     "no right to read"),
-    ("kernel text", lambda ports, p: (KERNEL, WRITE), "no right to write"),
+     "no read permission"),
+    ("kernel text", lambda ports, p: (KERNEL, WRITE), "no write permission"),
     ("beyond the width", lambda ports, p: (1 << 39, READ), "address beyond the width"),
     ("write what may be read",
      lambda ports, p: (next(m for m in ports[p] if m["access"] == "r")["iova"], WRITE),
-     "no right to write"),
+     "no write permission"),
     ("read what may be written",
      lambda ports, p: (next(m for m in ports[p] if m["access"] == "w")["iova"], READ),
-     "no right to read"),
+     "no read permission"),
     ("another port's ring",
      lambda ports, p: (next(m for m in ports[1 - p] if m["access"] == "rw")["iova"], WRITE),
-     "no right to write"),
+     "no write permission"),
     ("another port's head word",
      lambda ports, p: (next(m for m in ports[1 - p] if m["access"] == "w"
-                            and m["bytes"] == PAGE)["iova"], WRITE), "no right to write"),
+                            and m["bytes"] == PAGE)["iova"], WRITE), "no write permission"),
 ]
 
 
@@ -354,7 +354,7 @@ def test_cards_behind_bridges_are_confined_as_well(boot):
     names = [row["pci"] for row in machine.ports()]
     assert not any(name.startswith("0000:00") for name in names), names
     assert stray(machine, 0, KERNEL, WRITE)
-    wait_for_line(machine, f"port0 ({names[0][5:]}) tried to write {KERNEL:#x}: no right to write")
+    wait_for_line(machine, f"port0 ({names[0][5:]}) tried to write {KERNEL:#x}: no write permission")
     revive(machine, 0)
     exchange(machine)
     assert "no ACS" not in machine.console_text
@@ -376,7 +376,7 @@ DRHD = struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0xFEB00000)  # where nobody answer
 @pytest.mark.parametrize("what, body, line", [
     ("nobody there", DRHD, "the unit at 0xfeb00000 is not used: VER reads"),
     ("registers at 0", struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0), "has its registers at address 0"),
-    ("a length of 0", DRHD + struct.pack("<HH", 0, 0), "whose length cannot be right"),
+    ("a length of 0", DRHD + struct.pack("<HH", 0, 0), "with an invalid length"),
     ("no unit", struct.pack("<HHHHQQ", 1, 24, 0, 0, 0x1000, 0x1FFF), "names no unit that answers"),
 ])
 @pytest.mark.parametrize("mode", ["on", "require"])
@@ -494,10 +494,10 @@ def forge_each_message(machine):
                     for is_mine in (True, False))
     assert len(mine) >= 2 and len(others) >= 2
     tries = [(message(i), i, "the entry belongs to another device") for i in others] + [
-        (message(len(rows)), len(rows), "the entry is absent"),
-        (message(255), 255, "the entry is absent"),
-        (message(256), 256, "entry beyond the table"),
-        (message(0x7FFF), 0x7FFF, "entry beyond the table"),
+        (message(len(rows)), len(rows), "the entry is not present"),
+        (message(255), 255, "the entry is not present"),
+        (message(256), 256, "the index is beyond the table"),
+        (message(0x7FFF), 0x7FFF, "the index is beyond the table"),
         (message(mine[0], 0x00010000, True), 0, "reserved bits are set in the request")]
     machine.wait_asleep()
     before = device_counts(machine)
@@ -600,7 +600,7 @@ def test_an_nmi_that_a_card_sends_is_told_of_and_survived(boot):
         machine.card(0, "evil", old_message(core, 0xD7, mode))
     for core in (1, 0):
         machine.card(0, "evil", old_message(core, 0, NMI))
-        machine.expect(f"core {core}: 1 NMIs that nobody asked for; at the last it was at")
+        machine.expect(f"core {core}: 1 unexpected NMIs; at the last one it was at")
     machine.card(0, "evil", old_message(0xFF, 0, NMI))  # to all
     limit = time.monotonic() + PATIENCE_S
     wanted = {(0, 2): 2, (1, 2): 2, (0, 0xD7): 1, (1, 0xD7): 1}
@@ -623,7 +623,7 @@ def test_a_core_that_a_card_sends_init_is_named(boot):
     exchange(machine)
     assert [row["state"] for row in machine.json("show cores -j")] == ["running", "silent"]
     text = machine.console_text
-    assert text.count("-- ferrule") == 1 and "core 1 is back" not in text and "PANIC" not in text
+    assert text.count("-- ferrule") == 1 and "core 1 responds again" not in text and "PANIC" not in text
 
 
 @with_x2apic
@@ -688,7 +688,7 @@ def test_a_device_that_nobody_drives_reaches_nothing(boot, unit):
     # is, four are for entry 32768. edu's requests carry no source: QEMU cannot tell whose they are.
     assert show(machine)[0][0]["faults"] == 12 + records_faults(machine)
     if records_faults(machine):
-        assert "sent interrupt 32768: entry beyond the table" in text
+        assert "sent interrupt 32768: the index is beyond the table" in text
     assert "stray" not in machine.run("show irqs")
     exchange(machine)
     balanced(machine)

@@ -218,9 +218,9 @@ def test_memory_that_firmware_keeps_for_a_card_stays_its_own(boot, qtest_at, tmp
     machine.prompt()
     machine.wait_links()
     text = machine.console_text.replace("\r", "")
-    assert f"port0: firmware keeps {KEPT_FOR_IT:#x} to {KEPT_FOR_IT + KEPT_BYTES - 1:#x}" in text
+    assert f"port0: firmware reserves {KEPT_FOR_IT:#x} to {KEPT_FOR_IT + KEPT_BYTES - 1:#x}" in text
     for port in (0, 1):
-        assert f"port{port}: reserved memory 0x8000000 to 0x8000fff is RAM of ours; not mapped" in text
+        assert f"port{port}: reserved memory 0x8000000 to 0x8000fff is RAM in use; not mapped" in text
     assert re.search(r"reserved memory 0xfffc000 to 0xfffbfff .*; ignored", text)
     exchange(machine)
     _, ports = show(machine)

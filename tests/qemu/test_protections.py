@@ -55,7 +55,7 @@ DEEDS = [
     ("opcode", "invalid opcode", None, "deed_invalid_opcode"),
     ("divide", "divide error", None, "deed_divide_by_zero"),
     ("sse", "invalid opcode", None, "deed_use_sse"),
-    ("check", "not so: 1 + 1 == 3", None, "broken_claim"),
+    ("check", "not so: 1 + 1 == 3", None, "failed_check"),
 ]
 
 
@@ -76,7 +76,7 @@ def does_deed(boot, row, patience_s=60):
     assert function in backtrace, backtrace
     assert "kmain" in backtrace or deed == "canary", backtrace  # whose overflow went over the frame
     assert f"selftest: {deed}" in text[text.index("last log lines:"):]
-    assert "came back" not in text
+    assert "was not stopped" not in text
 
 
 @pytest.mark.parametrize("row", DEEDS, ids=[row[0] for row in DEEDS])

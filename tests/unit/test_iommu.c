@@ -323,7 +323,7 @@ static void confine__reserved_memory__is_mapped_for_its_card_alone(void **state)
     assert_int_equal(translate(1, 3 << 3, 0x1000000).rights, 0);
     assert_int_equal(translate(1, 3 << 3, 0x200FF000).rights, 0);
     assert_int_equal(translate(1, 3 << 3, 0).rights, 0);
-    assert_non_null(strstr(log_text, "is RAM of ours"));
+    assert_non_null(strstr(log_text, "is RAM in use"));
     assert_non_null(strstr(log_text, "is empty or ends before it begins; ignored"));
 }
 
@@ -377,8 +377,8 @@ static void poll__fault__takes_bus_mastering_and_names_the_port(void **state)
     assert_int_equal(iommu_poll(), 1 << 4);
     assert_int_equal(commands[2 << 3], 0);
     assert_int_equal(commands[3 << 3], PCI_COMMAND_MASTER);
-    assert_non_null(strstr(log_text, "port4 (00:02.0) tried to write 0x1234000: no right to write "
-                                     "there (reason 05h)"));
+    assert_non_null(strstr(log_text, "port4 (00:02.0) tried to write 0x1234000: no write "
+                                     "permission for the page (reason 05h)"));
     fault(0, 2 << 3); /* still in flight: known already */
     assert_int_equal(iommu_poll(), 0);
     fault(1, 2 << 3); /* another unit's: no port of ours */
@@ -429,7 +429,7 @@ static void confine__unit_that_is_dead__refuses_its_card(void **state)
     assert_int_equal(iommu_confine(&card_2, 0, &two), ERR_NO_DEVICE);
     assert_null(two);
     assert_int_equal(iommu_confine(&card_3, 1, &three), OK);
-    assert_non_null(strstr(log_text, "00:02.0 cannot be confined: no unit that works has it"));
+    assert_non_null(strstr(log_text, "00:02.0 cannot be confined: no working unit covers it"));
 }
 
 static void init__nothing_works__is_said_or_refused(void **state)

@@ -416,7 +416,7 @@ static void question__anywhere__lists_what_may_follow(void **state)
                    "  show ports [-j]             ports\n" PROMPT "show po\n"
                    "  show ports [-j]             ports\n" PROMPT "show ports;broken \n"
                    "  broken [-j]                 fails\n" PROMPT "zz\n"
-                   "  no command begins so\n");
+                   "  no matching command\n");
     type("\x15say 'a?");
     line_is("say 'a?", 7);
     terminal_clear(&terminal);
@@ -465,8 +465,8 @@ static void run__each_mistake__is_named(void **state)
     (void)state;
     refused("nonsense", "unknown command: nonsense (try: help)");
     refused("show me", "unknown command: show me (try: help)");
-    refused("s ports", "several commands begin with s (try: help)");
-    refused("show", "more words must follow show (try: help)");
+    refused("s ports", "ambiguous command: s (try: help)");
+    refused("show", "incomplete command: show (try: help)");
     refused("poweroff now", "poweroff takes no \"now\"");
     refused("poweroff -j", "{\"error\":\"poweroff takes no -j\"}");
     refused("show x -j", "{\"error\":\"unknown command: show x (try: help)\"}");

@@ -458,7 +458,7 @@ static void fault__records__are_decoded(void **state)
     assert_true(vtd_fault_decode(0x0007000000000000, 0x8000002600000108, &f));
     assert_true(f.is_interrupt);
     assert_int_equal(f.index, 7);
-    assert_string_equal(vtd_reason(5), "no right to write there");
+    assert_string_equal(vtd_reason(5), "no write permission for the page");
     for (unsigned reason = 0; reason < 256; reason++)
         assert_true(strlen(vtd_reason((uint8_t)reason)) > 8);
 }

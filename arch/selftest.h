@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Wrong things to do, for kernel/selftest/run.c: each should be stopped by an exception.
+ * Accesses that a protection must stop, for kernel/selftest/run.c: each should raise an exception.
  */
-#ifndef ARCH_DEEDS_H
-#define ARCH_DEEDS_H
+#ifndef ARCH_SELFTEST_H
+#define ARCH_SELFTEST_H
 
 #include "arch/types.h"
 
@@ -60,10 +60,10 @@ static inline uint64_t deed_gdt_base(void)
     __asm__ volatile("sgdt %0" : "=m"(table));
     return table.base;
 }
-/* Go on at rip in ring 3, without a stack. There is no way back. */
+/* Continue at rip in ring 3, without a stack. Does not return. */
 static inline void deed_enter_user(uint64_t rip)
 {
-    /* Ours with two more: code and data of ring 0, data and code of ring 3. */
+    /* The kernel's code and data segments, then data and code of ring 3. */
     const uint64_t gdt[] = {0, 0x00AF9B000000FFFFull, 0x00CF93000000FFFFull, 0x00CFF3000000FFFFull,
                             0x00AFFB000000FFFFull};
     const struct deed_table table = {sizeof gdt - 1, (uintptr_t)gdt};
