@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * app=route, whole: driver, model, lanes, fast and slow way. The fast way must do nothing that the
- * slow way would not do too: each frame goes through the lane, and a copy of it to router_input; the
- * same frames must leave by the same ports. Covers:
+ * slow way would not do too: each frame goes through the lane, and a copy of it to router_input;
+ * the same frames must leave by the same ports. Covers:
  *  - every length, padding and bytes behind the datagram, to each kind of destination;
  *  - every byte of the headers at its boundary values, checksum stale or right;
  *  - every pair of header bytes at their extremes, checksum right;
  *  - every header checksum, with each TTL that matters;
  *  - what is forwarded, byte by byte: by the lane, by another port, back by the same port;
- *  - fragments for one port's address that came by another: answers and errors leave where the first
+ *  - fragments for one port's address that came by another: answers and errors leave where the
+ * first
  *    one came in, whichever port is at work when their time is over;
  *  - neighbours: frames wait for ARP, and no more than there is room for; one that does not answer
  *    is reported; a new MAC address is taken up; hosts give way when there are too many.
@@ -76,7 +77,7 @@ static void both(const uint8_t *frame, uint32_t length, const char *what, int a,
     }
     rounds();
     if (out != 0)
-        comes_out((void *)(uintptr_t)1, slow, out < 60 ? 60 : out);
+        keep_sent_frame((void *)(uintptr_t)1, slow, out < 60 ? 60 : out);
     bool same = sent_n == n;
     for (unsigned i = 0; i < n && same; i++)
         same = sent[i].port == lane_port[i] && sent[i].length == lane_length[i] &&
@@ -363,7 +364,7 @@ static void route__host_that_is_gone__is_forgotten(void **state)
     assert_int_equal(hop_kind(route_hop_of(route_entry(routes.table, host))), HOP_FIRST);
     pass(59 * SECOND);
     assert_int_equal(hop_kind(route_hop_of(route_entry(routes.table, host))), HOP_FIRST);
-    are_asleep = true;
+    neighbours_are_silent = true;
     pass(20 * SECOND);
     assert_int_equal(hop_kind(route_hop_of(route_entry(routes.table, host))), HOP_LINK);
     assert_int_equal(hops_find(&ports[1], host), 0);
@@ -399,7 +400,7 @@ static void route__neighbour_moves__its_new_address_is_used(void **state)
     struct netif *nif = ports[1].netif;
     bool has_failed;
 
-    are_asleep = true; /* it is the table that is looked at */
+    neighbours_are_silent = true; /* it is the table that is looked at */
     /* It is asked for again when it is a minute old. */
     unsigned tenths = 0;
     while (!arp_answer(&nif->arp, IP(198, 51, 100, 10), mac, machine_now_ns())) {
@@ -417,7 +418,7 @@ static void route__neighbour_moves__its_new_address_is_used(void **state)
     give(frame, 100);
     assert_int_equal(sent_n, 0);
     assert_int_equal(router_waiting(), 1);
-    are_asleep = false;
+    neighbours_are_silent = false;
     sent_n = 0;
     pass(10 * SECOND);
     give(frame, 100);
