@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The lane with the real driver on the model, two ports, app=forward. Covers:
  *  - every length passes unchanged and in order, in both directions at once, short frames padded;
- *  - the ring wraps; a full ring drops at the card and goes on; when the output wire stalls, no
- * frame
- *    that was received is lost;
+ *  - the ring wraps; a full ring drops at the card and goes on; when the output wire stalls,
+ *    no frame that was received is lost;
  *  - the link goes down and up under load, the card is reset or cut off under load, the output
  *    is stuck;
  *  - each wrong descriptor or head word that a card writes has its counter;
