@@ -14,7 +14,7 @@ from machine import PATIENCE_S, ROOT
 from test_size import COUNTER, keep, symbol
 
 sys.path.insert(0, f"{ROOT}/tests/bench")
-import judge  # noqa: E402
+import limits  # noqa: E402
 import whole  # noqa: E402
 
 BOOT_LINES = {
@@ -46,4 +46,4 @@ def test_what_a_frame_costs(boot, work, n):
     keep(**{figure: per_frame})
     if (work, n) == ("forward", 32):
         keep(whole_idle_round=round(rounds["idle"][1] / rounds["idle"][0], 1))
-    assert per_frame <= judge.WHOLE_ECHO.get(figure, per_frame)
+    assert per_frame <= limits.WHOLE_ECHO.get(figure, per_frame)
