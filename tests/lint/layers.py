@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Who may include whom: arch <- kernel <- drivers <- net <- net/app, and what a pure file is.
+"""Checks which files may include which: arch <- kernel <- drivers <- net <- net/app; and pure files.
 
 Classes, each with what its files may include:
     P  pure: freestanding headers and other P headers; no volatile, no asm
@@ -18,7 +18,7 @@ import tap  # noqa: E402
 
 FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h", "stdalign.h",
                 "stdnoreturn.h", "float.h", "iso646.h"}
-FIRMWARE = "boot/efi/loader.c"  # a program of UEFI's, with its header <efi.h>
+FIRMWARE = "boot/efi/loader.c"  # a UEFI program, which includes <efi.h>
 PURE = re.compile(r"""
     arch/(bytes|types|vtd_table)\.[ch]
   | boot/(bootinfo|cmdline)\.[ch]
@@ -85,7 +85,7 @@ def main():
     report.check("includes point to the same layer or to the left", direction)
     report.check("only freestanding system headers", system)
     report.check("volatile and asm only in arch/", hardware)
-    report.check("a header that says it is pure is held to it", impure)
+    report.check("a header that claims to be pure is of class P", impure)
     report.end()
 
 
