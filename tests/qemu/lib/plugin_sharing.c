@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * A TCG plugin that finds cache lines shared by the guest's cores. It records every store of every core,
- * and every load and store of the loops, which it recognizes by the address of the instruction. A line
- * that one core writes and another core's loop accesses is a finding. Options:
+ * A TCG plugin that finds cache lines shared by the guest's cores. It records every store of every
+ * core, and every load and store of the loops, which it recognizes by the address of the
+ * instruction. A line that one core writes and another core's loop accesses is a finding. Options:
  *
  *     loop=START-END     instructions of the loop, hexadecimal; may be given several times
  *     begin=ADDRESS+N    watch from the N-th time that this instruction runs
