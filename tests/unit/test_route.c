@@ -251,7 +251,7 @@ static void routes__change_in_steps__each_address_has_old_or_new_hop(void **stat
     }
 }
 
-static void routes__groups__are_reused_only_when_settled(void **state)
+static void routes__freed_groups__are_reused_only_after_the_grace_period(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < GROUPS; i++)
@@ -321,7 +321,7 @@ int main(void)
         cmocka_unit_test_setup(routes__every_pair_of_lengths__longest_match_decides, start),
         cmocka_unit_test_setup(routes__random_changes__agree_with_the_list, start),
         cmocka_unit_test_setup(routes__change_in_steps__each_address_has_old_or_new_hop, start),
-        cmocka_unit_test_setup(routes__groups__are_reused_only_when_settled, start),
+        cmocka_unit_test_setup(routes__freed_groups__are_reused_only_after_the_grace_period, start),
         cmocka_unit_test_setup(routes__too_many__the_table_is_full, start),
         cmocka_unit_test_setup(routes__a_million_prefixes__agree_with_a_slow_search, start),
     };
