@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Set-up and checks for the works sink and generate of bench_loop: both run the loop of
+ * Set-up and checks for the rows sink and generate of bench_loop's works: both run the loop of
  * app=generate, sink its receiving half (with latencies) and generate its sending half.
  */
 #ifndef TESTS_BENCH_PROBES_H

@@ -127,7 +127,7 @@ def curves(folder, log, seconds):
                 for who, p in point.items()))
 
     def jobs_for_both(app, ours=None, dpdk=None, program="bench_loop", frames=FRAMES):
-        """Jobs for one point of jobs_for_both; ours, dpdk: their environments; dpdk None: only ours."""
+        """The jobs for one point of a curve of both; ours, dpdk: their environments; dpdk None: only ours."""
         def jobs_of(budget):
             jobs = {"ours": lambda: figures(count(program, app, 32, budget.frames(frames), 1, env=ours))}
             if dpdk is not None:

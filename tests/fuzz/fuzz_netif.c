@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The stack of one port with a sequence of frames: each is counted once or held, and every frame
  * that the stack sends is valid. The input is a sequence of [flags, length (2 bytes), frame]; the
- * flags input the frame our addresses and right checksums, add a tag, input_fragments it into
+ * flags give the frame our addresses and right checksums, add a tag, split it into
  * fragments, or advance time, so that the fuzzer gets past the first comparison.
  *
  * links: $(STACK)
@@ -98,8 +98,7 @@ static void input(struct netif *nif, uint8_t flags, const uint8_t *bytes, size_t
     free(frame);
 }
 
-/* Input the IPv4 frame as two fragments, input_fragments in the middle; false: it cannot be
- * input_fragments. */
+/* Input the IPv4 frame as two fragments, split in the middle; false: it cannot be split. */
 static bool input_fragments(struct netif *nif, uint8_t flags, const uint8_t *bytes, size_t n)
 {
     size_t header = n >= 34 ? (bytes[14] & 15u) * 4u : 0, total = n >= 34 ? get16(bytes + 16) : 0;

@@ -58,7 +58,7 @@ static int start(void **state)
     return 0;
 }
 
-/* Recompute compare_with_stack checksums of the frame. */
+/* Recompute both checksums of the frame. */
 static void fix_checksums(uint8_t *f, uint32_t length)
 {
     unsigned udp = MIN(get16(f + 38), length - 34);
@@ -82,7 +82,7 @@ static void make(uint8_t *f, uint32_t length)
     fix_checksums(f, length);
 }
 
-/* Input the frame to the lane and to the reference stack: compare_with_stack must answer the same,
+/* Input the frame to the lane and to the reference stack: both must answer the same,
  * or not at all. */
 static void compare_with_stack(const uint8_t *frame, uint32_t length, const char *what, int a,
                                int b)
