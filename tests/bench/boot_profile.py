@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Where the instructions of a boot go, by function: two ports, one CPU, from the first instruction to
-the loop. What the console shows is left aside.
+"""The instructions of a boot, by function: two ports, one CPU, from the first instruction to the loop.
+The console's output is discarded.
 
     make all build/bench/count.so && tests/bench/boot_profile.py [--vtd] [N rows]
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/lane/cbpf.c fed any program and any frame: what the checker lets through must end, keep to
- * its memory, and give the same answer twice. The first byte says how the rest is cut: text of a
- * program (read as typed), or the program's bytes, then the frame.
+ * net/lane/cbpf.c with arbitrary programs and frames: a program that the checker accepts must end,
+ * stay within its memory, and give the same result twice. The first byte selects how the rest is
+ * divided: the text of a program (read as typed) or the program's bytes, then the frame.
  *
  * links: net/lane/cbpf.c
  */

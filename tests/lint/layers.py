@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Who may include whom: arch <- kernel <- drivers <- net, within a layer room by room, and what a pure
-file is.
+"""Checks which files may include which: arch <- kernel <- drivers <- net, room by room
+within a layer; and pure files.
 
 Classes, each with what its files may include:
     P  pure: freestanding headers and other P headers; no volatile, no asm
@@ -23,7 +23,7 @@ import tap  # noqa: E402
 
 FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h", "stdalign.h",
                 "stdnoreturn.h", "float.h", "iso646.h"}
-FIRMWARE = "boot/efi/loader.c"  # a program of UEFI's, with its header <efi.h>
+FIRMWARE = "boot/efi/loader.c"  # a UEFI program, which includes <efi.h>
 PURE = re.compile(r"""
     arch/(bytes|types|vtd_table)\.[ch]
   | boot/(bootinfo|cmdline)\.[ch]
@@ -138,7 +138,7 @@ def main():
     report.check("every file of kernel/, drivers/ and net/ is in a room", roomless)
     report.check("only freestanding system headers", system)
     report.check("volatile and asm only in arch/", hardware)
-    report.check("a header that says it is pure is held to it", impure)
+    report.check("a header that claims to be pure is of class P", impure)
     report.end()
 
 

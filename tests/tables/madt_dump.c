@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What kernel/firmware/madt.c and kernel/firmware/acpi.c see in the MADT, MCFG and HPET tables
- * named on the command line, for test_madt.py: one line a fact.
+ * Prints, for test_madt.py, what kernel/firmware/madt.c and kernel/firmware/acpi.c read from the MADT,
+ * MCFG and HPET tables named on the command line: one line for each fact.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +56,7 @@ int main(int argc, char **argv)
             return 1;
         size_t n = (size_t)ftell(f);
         rewind(f);
-        uint8_t *bytes = malloc(n ? n : 1); /* exactly so long, for the address sanitizer */
+        uint8_t *bytes = malloc(n ? n : 1); /* of exact size: ASan detects an overrun */
         if (fread(bytes, 1, n, f) != n)
             return 1;
         fclose(f);

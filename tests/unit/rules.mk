@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Host unit tests: every tests/unit/test_*.c becomes build/unit/test_*, linked with the sources that
-# a comment in its first lines names (it may go on over lines):
+# a comment in its first lines names (the comment may span lines):
 #
 #     /* links: net/lane/lane.c tests/host/machine.c $(STACK) $(MODEL) */
 #
-# Objects are shared between tests. -Itests/host comes first, so that hardware headers are the fakes.
+# Objects are shared between tests. -Itests/host comes first, so that hardware headers are the
+# fakes.
 
 MODEL := $(MODEL_SRCS)
-# The stack, which many tests need whole.
+# The whole stack, which many tests need.
 STACK := net/stack/netif.c net/stack/addr.c net/stack/netif_ip.c net/stack/reass.c net/stack/services.c net/stack/arp.c net/stack/ip.c net/stack/icmp.c \
     net/stack/udp.c net/stack/csum.c
-# What app=route has besides.
+# The sources of app=route, without the stack.
 ROUTER := net/route/table.c net/route/text.c net/route/hops.c net/route/router.c net/route/setup.c net/route/fragment.c \
     net/route/ip_option.c
-# What app=generate and app=sink have besides, without their commands.
+# The sources of app=generate and app=sink, without their commands.
 GENERATOR := net/trial/generator.c net/trial/receiver.c net/trial/options.c net/trial/probe.c net/trial/measure.c
 # A core's loop, without applications.
 LOOP := net/lane/lane.c net/run.c net/lane/capture.c net/lane/cbpf.c
@@ -23,7 +24,8 @@ HOST_INC := -Itests/host -I.
 UNIT_CFLAGS := -std=gnu11 -g -O1 -fno-omit-frame-pointer $(HOST_WARN) $(HOST_INC) \
     -fsanitize=address,undefined -fno-sanitize-recover=all -MMD -MP
 
-# $(call links_of,FILE): the words of its links comment, names like $(MODEL) and $(STACK) replaced.
+# $(call links_of,FILE): the words of the file's links comment, with $(MODEL), $(STACK) etc.
+# expanded.
 links_of = $(subst $$(LOOP),$(LOOP),$(subst $$(GENERATOR),$(GENERATOR),$(subst $$(ROUTER),$(ROUTER),$(subst $$(STACK),$(STACK),$(subst $$(MODEL),$(MODEL),\
     $(shell sed -n '1,40{/links:/,/\*\//p}' $(1) | \
     sed 's/^.*links://;s/\*\/.*//;s/^ *\*//'))))))

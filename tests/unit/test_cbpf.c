@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/lane/cbpf.c beside libpcap: what libpcap compiles from expressions, and programs made up at
- * random, over captured and random frames give the same answer; what is refused, step by step and
- * limit by limit; how the text of `tcpdump -ddd` is read, in one word and in many.
+ * net/lane/cbpf.c compared with libpcap: programs that libpcap compiled from expressions, and
+ * random programs, give the same result over captured and random frames; each instruction and limit
+ * that is refused; how the text of `tcpdump -ddd` is read, as one word and as many.
  *
  * links: net/lane/cbpf.c -lpcap
  */
@@ -52,12 +52,13 @@ static int gather(void **state)
     return 0;
 }
 
-/* ---- The two side by side ---- */
+/* ---- Comparison with libpcap ---- */
 
 static unsigned matches, compared;
 
-/* A frame in memory that ends where it is held, so that a read beyond it shows. */
-static void both(const struct bpf *ours, uint32_t cut, unsigned first, unsigned n)
+/* Run compare_over_frames over frames first..first+n; each copy has exactly the held bytes: ASan
+ * sees an overrun. */
+static void compare_over_frames(const struct bpf *ours, uint32_t cut, unsigned first, unsigned n)
 {
     for (unsigned i = first; i < first + n; i++) {
         uint32_t length = frames[i].length, held = MIN(length, cut);
@@ -67,7 +68,7 @@ static void both(const struct bpf *ours, uint32_t cut, unsigned first, unsigned 
         uint32_t got = bpf_run(ours, frame + 1, held, length);
         free(frame);
         if (want != got)
-            fail_msg("frame %u, held %u of %u: %u, but libpcap says %u", i, held, length, got, want);
+            fail_msg("frame %u, held %u of %u: %u, libpcap gives %u", i, held, length, got, want);
         matches += got != 0;
         compared++;
     }
@@ -105,12 +106,12 @@ static void expressions__compiled_by_libpcap__match_the_same_frames(void **state
                 ours.n = theirs.bf_len;
                 memcpy(ours.step, theirs.bf_insns, ours.n * sizeof(ours.step[0]));
                 const char *wrong = bpf_check(&ours, &at);
-                /* The loop of protochain jumps backward, or, for Linux, asks its extensions. */
+                /* protochain compiles to a backward jump, or to a Linux extension. */
                 if (wrong != NULL && strstr(expressions[i], "protochain") == NULL)
                     fail_msg("%s, step %u: %s", expressions[i], at, wrong);
                 if (wrong == NULL) {
-                    both(&ours, UINT32_MAX, 0, frames_n);
-                    both(&ours, random_next() % 64, 0, frames_n);
+                    compare_over_frames(&ours, UINT32_MAX, 0, frames_n);
+                    compare_over_frames(&ours, random_next() % 64, 0, frames_n);
                     compiled++;
                 }
             }
@@ -121,7 +122,7 @@ static void expressions__compiled_by_libpcap__match_the_same_frames(void **state
     assert_true(matches > compared / 100 && matches < compared);
 }
 
-/* Programs at random: every word of memory is stored first, for libpcap leaves them as they are. */
+/* Random programs: they store every memory word first, since libpcap does not clear memory. */
 static const uint8_t codes[] = {
     0x00, 0x20, 0x28, 0x30, 0x40, 0x48, 0x50, 0x60, 0x80, 0x01, 0x61, 0x81, 0xB1, 0x02, 0x03,
     0x04, 0x0C, 0x14, 0x1C, 0x24, 0x2C, 0x34, 0x3C, 0x44, 0x4C, 0x54, 0x5C, 0x64, 0x6C, 0x74,
@@ -153,7 +154,7 @@ static struct bpf_step random_step(unsigned left)
     return s;
 }
 
-static void programs__made_at_random__give_what_libpcap_gives(void **state)
+static void programs__random__give_the_same_result_as_libpcap(void **state)
 {
     (void)state;
     matches = compared = 0;
@@ -171,7 +172,7 @@ static void programs__made_at_random__give_what_libpcap_gives(void **state)
             fail_msg("step %u, code 0x%02x: %s", at, bpf.step[at].code, wrong);
         assert_true(bpf_validate((const struct bpf_insn *)bpf.step, (int)bpf.n));
         unsigned first = i % 2 ? frames_n - 60 : random_next() % (frames_n - 60);
-        both(&bpf, i % 3 ? UINT32_MAX : random_next() % 64, first, 60);
+        compare_over_frames(&bpf, i % 3 ? UINT32_MAX : random_next() % 64, first, 60);
     }
     assert_true(matches > compared / 20 && matches < compared);
 }
@@ -191,33 +192,33 @@ static const char *check_of(unsigned n, const struct bpf_step *steps)
         const struct bpf_step steps_[] = {__VA_ARGS__, {0x06, 0, 0, 1}};                           \
         assert_string_equal(check_of(ARRAY_SIZE(steps_), steps_), text);                           \
     } while (0)
-#define TAKEN(...)                                                                                 \
+#define ACCEPTED(...)                                                                              \
     do {                                                                                           \
         const struct bpf_step steps_[] = {__VA_ARGS__, {0x06, 0, 0, 1}};                           \
         assert_null(check_of(ARRAY_SIZE(steps_), steps_));                                         \
     } while (0)
 
-static void check__each_limit__is_kept_to_the_step(void **state)
+static void check__each_limit__is_exact(void **state)
 {
     (void)state;
-    TAKEN({0x02, 0, 0, 15}, {0x60, 0, 0, 15}, {0x61, 0, 0, 0});
+    ACCEPTED({0x02, 0, 0, 15}, {0x60, 0, 0, 15}, {0x61, 0, 0, 0});
     REFUSED("no such word of memory", {0x02, 0, 0, 16});
     REFUSED("no such word of memory", {0x03, 0, 0, ~0u});
     REFUSED("no such word of memory", {0x60, 0, 0, 16});
     REFUSED("no such word of memory", {0x61, 0, 0, 16});
     REFUSED("division by zero", {0x34, 0, 0, 0});
     REFUSED("division by zero", {0x94, 0, 0, 0});
-    TAKEN({0x34, 0, 0, 1}, {0x3C, 0, 0, 0}, {0x9C, 0, 0, 0});
+    ACCEPTED({0x34, 0, 0, 1}, {0x3C, 0, 0, 0}, {0x9C, 0, 0, 0});
     REFUSED("shift by more than 31", {0x64, 0, 0, 32});
     REFUSED("shift by more than 31", {0x74, 0, 0, ~0u});
-    TAKEN({0x64, 0, 0, 31}, {0x74, 0, 0, 0}, {0x6C, 0, 0, 32});
-    TAKEN({0x05, 0, 0, 1}, {0x07, 0, 0, 0});
+    ACCEPTED({0x64, 0, 0, 31}, {0x74, 0, 0, 0}, {0x6C, 0, 0, 32});
+    ACCEPTED({0x05, 0, 0, 1}, {0x07, 0, 0, 0});
     REFUSED("jump beyond the end", {0x05, 0, 0, 2}, {0x07, 0, 0, 0});
     REFUSED("jump beyond the end", {0x05, 0, 0, ~0u}); /* backward */
     REFUSED("jump beyond the end", {0x15, 1, 0, 0});
     REFUSED("jump beyond the end", {0x15, 0, 1, 0});
     REFUSED("load from a negative offset", {0x30, 0, 0, 0xFFFFF030});
-    TAKEN({0x30, 0, 0, INT32_MAX}, {0x50, 0, 0, ~0u});
+    ACCEPTED({0x30, 0, 0, INT32_MAX}, {0x50, 0, 0, ~0u});
     const struct bpf_step end = {0x07, 0, 0, 0};
     assert_string_equal(check_of(1, &end), "the last step does not return");
     assert_string_equal(check_of(0, &end), "no steps, or too many");
@@ -228,7 +229,7 @@ static void check__each_limit__is_kept_to_the_step(void **state)
     assert_string_equal(check_of(BPF_STEPS_MAX + 1, many), "no steps, or too many");
 }
 
-static void check__every_code__is_known_here_and_there_or_refused(void **state)
+static void check__every_code__is_known_to_both_or_refused(void **state)
 {
     unsigned known = 0;
     (void)state;
@@ -275,7 +276,7 @@ static const char *read_of(struct bpf *bpf, unsigned *at, const char *line)
     return bpf_read(bpf, argc, argv, at);
 }
 
-static void text__numbers_with_spaces_commas_and_words_between__are_read(void **state)
+static void text__numbers_separated_by_spaces_commas_or_words__are_read(void **state)
 {
     static const char *const same[] = {
         "4,40 0 0 12,21 0 1 2048,6 0 0 262144,6 0 0 0", "4 40 0 0 12 21 0 1 2048 6 0 0 262144 6 0 0 0",
@@ -331,11 +332,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(expressions__compiled_by_libpcap__match_the_same_frames),
-        cmocka_unit_test(programs__made_at_random__give_what_libpcap_gives),
-        cmocka_unit_test(check__each_limit__is_kept_to_the_step),
-        cmocka_unit_test(check__every_code__is_known_here_and_there_or_refused),
+        cmocka_unit_test(programs__random__give_the_same_result_as_libpcap),
+        cmocka_unit_test(check__each_limit__is_exact),
+        cmocka_unit_test(check__every_code__is_known_to_both_or_refused),
         cmocka_unit_test(run__division_by_zero_and_huge_offsets__match_nothing),
-        cmocka_unit_test(text__numbers_with_spaces_commas_and_words_between__are_read),
+        cmocka_unit_test(text__numbers_separated_by_spaces_commas_or_words__are_read),
         cmocka_unit_test(text__anything_else__is_refused_with_its_step),
     };
     return cmocka_run_group_tests(tests, gather, NULL);

@@ -2,7 +2,7 @@
  * net/console/show_ports.c, net/lane/ledger.c and net/console/ping.c over ports and lanes made up
  * here: tables within 80 columns at any counter value, one JSON object a line, the fields that
  * scripts rely on, the ledger's sums; ping with replies, without, with errors, interrupted, and
- * each way to refuse it.
+ * each reason to refuse it.
  *
  * links: net/console/show_ports.c net/lane/ledger.c net/console/ping.c $(STACK)
  * kernel/console/shell.c kernel/console/words.c kernel/lib/json.c
@@ -26,10 +26,10 @@
 
 #define SECOND 1000000000ull
 
-/* The table, as the linker of the host collects it. */
+/* The command table, as the host's linker collects it. */
 extern const struct command __start_commands[], __stop_commands[];
 
-/* ---- What the commands look at ---- */
+/* ---- The state that the commands read ---- */
 
 struct port ports[PORTS_MAX];
 unsigned ports_n;
@@ -81,8 +81,8 @@ static const struct port_ops ops = {.poll_counters = poll_counters};
 static uint8_t wire[ETH_BUFFER];
 static unsigned echoes, arps;
 static bool peer_has_arp, peer_answers, peer_repeats, wire_is_full;
-static int peer_refuses;   /* -1: no; else the code of the unreachable that it sends */
-static uint8_t peer_error; /* its type */
+static int peer_refuses;   /* code of the error that the peer sends; -1: none */
+static uint8_t peer_error; /* type of that error */
 
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
 {
@@ -125,7 +125,7 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
     return true;
 }
 
-/* ---- The console before it ---- */
+/* ---- The console ---- */
 
 static struct terminal terminal;
 static const struct out out = {terminal_write, &terminal};
@@ -180,7 +180,7 @@ static int stop(void **state)
     return 0;
 }
 
-/* Type a line and let time pass until it is done; what it printed. */
+/* Type a line and advance time until its commands end. Returns what they printed. */
 static const char *run(const char *line)
 {
     terminal_clear(&terminal);
@@ -194,7 +194,7 @@ static const char *run(const char *line)
     return first + 1;
 }
 
-/* ---- JSON, as strictly as the grammar ---- */
+/* ---- A strict JSON parser ---- */
 
 static const char *json_value(const char *p)
 {
@@ -236,7 +236,7 @@ static const char *json_value(const char *p)
     return p;
 }
 
-/* Nothing but objects, one a line; returns how many. */
+/* Checks that text is JSON objects, one a line; returns how many. */
 static unsigned json_lines(const char *text)
 {
     unsigned n = 0;
@@ -261,7 +261,7 @@ static void fits_80_columns(const char *text)
 
 /* ---- Ports and ledger ---- */
 
-static void ports__any_counter__fits_the_table_and_stands_whole_in_json(void **state)
+static void ports__any_counter__fits_the_table_and_is_exact_in_json(void **state)
 {
     static const uint64_t values[] = {0, 1, 99999, 999999, 1000000, 99999999999ull, UINT64_MAX};
     (void)state;
@@ -278,7 +278,7 @@ static void ports__any_counter__fits_the_table_and_stands_whole_in_json(void **s
     assert_int_equal(polled, 2 * 2 * ARRAY_SIZE(values));
 }
 
-static void ports__some_counters__make_this_table(void **state)
+static void ports__sample_counters__print_this_table(void **state)
 {
     (void)state;
     ports[0].count = (struct port_counters){.rx_packets = 99999999999,
@@ -302,7 +302,7 @@ static void ports__some_counters__make_this_table(void **state)
     assert_non_null(strstr(run("show ports"), " 18446744T "));
 }
 
-static void ports__cleared__count_from_then_and_the_ledger_from_the_start(void **state)
+static void ports__cleared__count_from_zero_and_the_ledger_continues(void **state)
 {
     (void)state;
     ports[0].count.rx_packets = 100;
@@ -397,20 +397,20 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
     assert_string_equal(run("show ledger"), table);
     assert_int_equal(polled, 2);
     fits_80_columns(table);
-    ports[1].count.rx_packets = 11; /* one of the two agrees: still */
+    ports[1].count.rx_packets = 11; /* received agrees, sent still differs */
     assert_non_null(strstr(run("show ledger"), " 0  differ\n"));
     ports[1].count.tx_packets = 10;
     assert_null(strstr(run("show ledger"), "differ"));
 
     assert_non_null(strstr(run("show ledger -j"), "\"heads_bad\":0,"));
-    lanes[1].count.head_bad = 2; /* what cards said of how far they are, and cannot be */
+    lanes[1].count.head_bad = 2; /* invalid head words that cards wrote */
     port_side(&ports[1], 0)->head_bad = 5;
     assert_non_null(strstr(run("show ledger -j"), "\"heads_bad\":7,"));
     assert_non_null(strstr(run("show ledger"), "balanced\n7 head words of cards made no sense\n"));
     lanes[1].count.head_bad = port_side(&ports[1], 0)->head_bad = 0;
 
     assert_non_null(strstr(run("show ledger -j"), "}],\"cores_silent\":0}"));
-    mailbox_host_answer = ERR_TIMEOUT; /* numbers that are not of now say so */
+    mailbox_host_answer = ERR_TIMEOUT; /* a core's stale counters are reported */
     lane_rows[1].received += 5;
     assert_non_null(strstr(run("show ledger -j"), "{\"received\":110,"));
     assert_non_null(strstr(run("show ledger -j"), "}],\"cores_silent\":1}"));
@@ -432,7 +432,7 @@ static void ledger__largest_counters__fit_the_table(void **state)
         lanes[0].count.drops[i] = 999999999999999; /* two years at line rate */
     memset(&lane_rows[0], 0xFF, sizeof(lane_rows[0]));
     const char *text = run("show ledger");
-    while (*text != 0 && strncmp(text, "port", 4) != 0) { /* what the card counts takes its room */
+    while (*text != 0 && strncmp(text, "port", 4) != 0) { /* the cards' table may be wider */
         const char *end = strchr(text, '\n');
         assert_true(end - text <= 80);
         text = end + 1;
@@ -485,7 +485,7 @@ static void ping__peer_answers__prints_each_and_a_summary(void **state)
     run("ping 192.0.2.77");
     assert_int_equal(echoes, 3 + 5);
     assert_true(now_ns - before > 4 * SECOND && now_ns - before < 5 * SECOND);
-    run("ping 198.51.100.1 1"); /* by the gateway */
+    run("ping 198.51.100.1 1"); /* via the gateway */
     assert_int_equal(get32(wire + 30), IP(198, 51, 100, 1));
 }
 
@@ -515,7 +515,7 @@ static void ping__json__is_an_object_for_each_and_one_for_all(void **state)
     assert_non_null(strstr(terminal.text, "\"from\":null,\"error\":\"no answer\"}\n"));
 }
 
-static void ping__replies_more_than_once__are_counted_apart(void **state)
+static void ping__duplicate_replies__are_counted_apart(void **state)
 {
     (void)state;
     peer_repeats = true;
@@ -526,7 +526,7 @@ static void ping__replies_more_than_once__are_counted_apart(void **state)
     assert_null(strstr(run("ping 192.0.2.77 1"), "late or duplicate"));
 }
 
-static void ping__nobody_answers__says_so_for_each_and_ends(void **state)
+static void ping__no_reply__prints_a_line_for_each_and_ends(void **state)
 {
     (void)state;
     peer_answers = false;
@@ -541,7 +541,7 @@ static void ping__nobody_answers__says_so_for_each_and_ends(void **state)
     assert_true(now_ns - before >= 2 * SECOND && now_ns - before < 3 * SECOND);
 }
 
-static void ping__errors_come_back__are_put_into_words(void **state)
+static void ping__icmp_errors__are_printed_in_words(void **state)
 {
     static const struct {
         uint8_t type, code;
@@ -572,7 +572,7 @@ static void ping__errors_come_back__are_put_into_words(void **state)
     }
 }
 
-static void ping__no_answer_to_arp__says_so_and_ends(void **state)
+static void ping__no_arp_reply__is_reported_and_ends(void **state)
 {
     (void)state;
     peer_has_arp = false;
@@ -588,7 +588,7 @@ static void ping__no_answer_to_arp__says_so_and_ends(void **state)
     assert_int_equal(echoes, 0);
 }
 
-static void ping__interrupted__sums_up_what_there_was(void **state)
+static void ping__interrupted__prints_the_summary(void **state)
 {
     (void)state;
     terminal_clear(&terminal);
@@ -606,7 +606,7 @@ static void ping__interrupted__sums_up_what_there_was(void **state)
     assert_non_null(strstr(terminal.text, "not run: show ports\n"));
 }
 
-static void ping__each_way_to_refuse_it__is_named(void **state)
+static void ping__each_refusal__gives_its_reason(void **state)
 {
     (void)state;
     assert_non_null(strstr(run("ping"), "ping takes an address"));
@@ -649,9 +649,9 @@ static void commands__each__has_a_help_below_50_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(ports__any_counter__fits_the_table_and_stands_whole_in_json),
-        TEST(ports__some_counters__make_this_table),
-        TEST(ports__cleared__count_from_then_and_the_ledger_from_the_start),
+        TEST(ports__any_counter__fits_the_table_and_is_exact_in_json),
+        TEST(ports__sample_counters__print_this_table),
+        TEST(ports__cleared__count_from_zero_and_the_ledger_continues),
         TEST(ports__json__has_the_fields_that_scripts_rely_on),
         TEST(ports__none__prints_a_line_or_no_object),
         TEST(ledger__lanes_sides_and_stacks__are_added),
@@ -659,12 +659,12 @@ int main(void)
         TEST(arp__entries_of_each_state__are_listed),
         TEST(ping__peer_answers__prints_each_and_a_summary),
         TEST(ping__json__is_an_object_for_each_and_one_for_all),
-        TEST(ping__replies_more_than_once__are_counted_apart),
-        TEST(ping__errors_come_back__are_put_into_words),
-        TEST(ping__nobody_answers__says_so_for_each_and_ends),
-        TEST(ping__no_answer_to_arp__says_so_and_ends),
-        TEST(ping__interrupted__sums_up_what_there_was),
-        TEST(ping__each_way_to_refuse_it__is_named),
+        TEST(ping__duplicate_replies__are_counted_apart),
+        TEST(ping__icmp_errors__are_printed_in_words),
+        TEST(ping__no_reply__prints_a_line_for_each_and_ends),
+        TEST(ping__no_arp_reply__is_reported_and_ends),
+        TEST(ping__interrupted__prints_the_summary),
+        TEST(ping__each_refusal__gives_its_reason),
         TEST(commands__each__has_a_help_below_50_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

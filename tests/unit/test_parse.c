@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/lib/parse.c: what is taken, what is refused (with *out untouched), and the distance of
- * words.
+ * kernel/lib/parse.c: words that are accepted, words that are refused (*out stays unchanged), and
+ * the edit distance of words.
  *
  * links: kernel/lib/parse.c
  */
@@ -75,7 +75,7 @@ static void u64__bad_words__are_refused(void **state)
     }
 }
 
-static void ipv4__words__are_taken_or_refused(void **state)
+static void ipv4__words__are_accepted_or_refused(void **state)
 {
     (void)state;
     be32_t a;
@@ -95,7 +95,7 @@ static void ipv4__words__are_taken_or_refused(void **state)
     }
 }
 
-static void prefix__words__are_taken_or_refused(void **state)
+static void prefix__words__are_accepted_or_refused(void **state)
 {
     (void)state;
     struct ipv4_prefix p;
@@ -116,7 +116,7 @@ static void prefix__words__are_taken_or_refused(void **state)
     }
 }
 
-static void enum__words__only_whole_ones_fit(void **state)
+static void enum__words__match_only_in_full(void **state)
 {
     (void)state;
     unsigned v = 77;
@@ -154,9 +154,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(u64__good_words__give_their_value),
         cmocka_unit_test(u64__bad_words__are_refused),
-        cmocka_unit_test(ipv4__words__are_taken_or_refused),
-        cmocka_unit_test(prefix__words__are_taken_or_refused),
-        cmocka_unit_test(enum__words__only_whole_ones_fit),
+        cmocka_unit_test(ipv4__words__are_accepted_or_refused),
+        cmocka_unit_test(prefix__words__are_accepted_or_refused),
+        cmocka_unit_test(enum__words__match_only_in_full),
         cmocka_unit_test(distance__words__is_levenshteins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

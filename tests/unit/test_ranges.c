@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/lib/ranges.c. Adding, removing and taking are followed by a plain bitmap of the same pages
- * over thousands of random steps; then alignment, limits, the order of choice, and a full table.
+ * kernel/lib/ranges.c. A plain bitmap of the same pages repeats thousands of random additions,
+ * removals and allocations and must agree; then alignment, limits, the order of choice, a full
+ * table.
  *
  * links: kernel/lib/ranges.c
  */
@@ -24,7 +25,7 @@ static uint32_t any(uint32_t below)
     return (uint32_t)((uint64_t)seed * below >> 32);
 }
 
-static void is_sound(const struct ranges *m)
+static void assert_sorted(const struct ranges *m)
 {
     for (unsigned i = 0; i < m->n; i++) {
         assert_true(m->ranges[i].start < m->ranges[i].end);
@@ -41,9 +42,9 @@ static bool holds(const struct ranges *m, uint64_t at)
     return false;
 }
 
-static void is_same(const struct ranges *m, const uint8_t *map)
+static void assert_same(const struct ranges *m, const uint8_t *map)
 {
-    is_sound(m);
+    assert_sorted(m);
     uint64_t n = 0;
     for (unsigned i = 0; i < UNITS; i++) {
         assert_int_equal(holds(m, i), map[i]);
@@ -52,7 +53,7 @@ static void is_same(const struct ranges *m, const uint8_t *map)
     assert_int_equal(ranges_bytes(m), n);
 }
 
-static void steps__random__follow_a_bitmap(void **state)
+static void steps__random__agree_with_a_bitmap(void **state)
 {
     (void)state;
     for (unsigned round = 0; round < 40; round++) {
@@ -93,12 +94,12 @@ static void steps__random__follow_a_bitmap(void **state)
                 }
             }
             }
-            is_same(&m, map);
+            assert_same(&m, map);
         }
     }
 }
 
-static void take__several_fit__prefers_the_tightest_and_its_top(void **state)
+static void take__several_fit__prefers_the_smallest_and_its_top(void **state)
 {
     (void)state;
     struct ranges m = {0};
@@ -138,23 +139,23 @@ static void table__full__loses_memory_and_counts_it(void **state)
         ranges_add(&m, i * 0x10000, i * 0x10000 + 0x3000);
     assert_int_equal(m.n, RANGES_MAX);
     assert_int_equal(m.lost_bytes, 5 * 0x3000);
-    is_sound(&m);
-    /* A hole in a range needs a place too. */
+    assert_sorted(&m);
+    /* A hole in a range needs another table entry. */
     ranges_remove(&m, 0x1000, 0x2000);
     assert_int_equal(m.lost_bytes, 5 * 0x3000 + 0x1000);
     assert_true(holds(&m, 0) && !holds(&m, 0x1000) && !holds(&m, 0x2000));
-    is_sound(&m);
+    assert_sorted(&m);
     /* Bridging two ranges frees one. */
     ranges_add(&m, 0x13000, 0x20000);
     assert_int_equal(m.n, RANGES_MAX - 1);
-    is_sound(&m);
+    assert_sorted(&m);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(steps__random__follow_a_bitmap),
-        cmocka_unit_test(take__several_fit__prefers_the_tightest_and_its_top),
+        cmocka_unit_test(steps__random__agree_with_a_bitmap),
+        cmocka_unit_test(take__several_fit__prefers_the_smallest_and_its_top),
         cmocka_unit_test(ranges__at_the_end_of_the_address_space__do_not_wrap),
         cmocka_unit_test(table__full__loses_memory_and_counts_it),
     };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/lib/str.c against the C library: every length to 200 and every alignment for copies, fills
- * and overlaps, each in a block of exactly that size; the rest over a table of pairs.
+ * kernel/lib/str.c compared with the C library: every length up to 200 and every alignment for
+ * copies, fills and overlaps, each in a block of exactly that size; the rest over a table of pairs.
  *
- * The file is included under other names, since a program has one memcpy. links:
+ * The file is included with its functions renamed, since a program has one memcpy. links:
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What machines boot from, made for a test: UEFI firmware with variables of its own, a FAT volume
-with BOOTX64.EFI, the ISO as a USB stick, a folder that QEMU serves by TFTP. Each function returns
-QEMU's options. Read next: test_boot_paths.py."""
+"""Boot media for tests: UEFI firmware with its own variables, a FAT volume with BOOTX64.EFI, the ISO as a
+USB stick, a folder that QEMU serves by TFTP. Most functions return QEMU's options. Read next:
+test_boot_paths.py."""
 import http.server
 import os
 import re
@@ -60,7 +60,7 @@ def fat(folder, files, name="stick.img", mib=8):
 
 
 def grub_disc(folder, menu, files):
-    """A CD in folder that boots on BIOS and UEFI, with GRUB's menu and files: {path in it: bytes}."""
+    """A CD in folder that boots on BIOS and UEFI, with this menu of GRUB and files: {path in it: bytes}."""
     tree, disc = f"{folder}/tree", f"{folder}/disc.iso"
     shutil.rmtree(tree, ignore_errors=True)
     for path, data in {**files, "boot/grub/grub.cfg": menu.encode()}.items():
@@ -73,20 +73,20 @@ def grub_disc(folder, menu, files):
 
 
 def usb(image):
-    """The image as a USB stick, the only thing to boot from."""
+    """The image as a USB stick, the only boot device."""
     return ["-drive", f"if=none,id=stick,format=raw,file={image}", "-device", "qemu-xhci,id=usb",
             "-device", "usb-storage,bus=usb.0,drive=stick,bootindex=0"]
 
 
 def network(bootfile):
-    """A card that boots from the network, and QEMU's own DHCP and TFTP servers behind it. Newer UEFI
-    firmware offers no network boot without random numbers: the emulated CPU has none, a device has."""
+    """A card that boots from the network, with QEMU's own DHCP and TFTP servers. Newer UEFI firmware
+    needs random numbers for network boot; the emulated CPU has none, so a device provides them."""
     return ["-netdev", f"user,id=boot,tftp={ROOT}/build/netboot,bootfile={bootfile}",
             "-device", "e1000,netdev=boot,bootindex=0", "-device", "virtio-rng-pci"]
 
 
 class RangeHandler(http.server.SimpleHTTPRequestHandler):
-    """Files of a folder, also parts of them, as iPXE asks for the sectors of an ISO."""
+    """Serves files of a folder, and ranges of them, which iPXE requests for the sectors of an ISO."""
     protocol_version = "HTTP/1.1"
 
     def send_head(self):
@@ -115,7 +115,7 @@ class RangeHandler(http.server.SimpleHTTPRequestHandler):
 
 
 class WebServer:
-    """build/netboot by HTTP on 127.0.0.1, which the guest of a user network sees as 10.0.2.2."""
+    """Serves build/netboot by HTTP on 127.0.0.1, which is 10.0.2.2 for the guest of a user network."""
 
     def __enter__(self):
         handler = lambda *args: RangeHandler(*args, directory=f"{ROOT}/build/netboot")  # noqa: E731
@@ -129,12 +129,12 @@ class WebServer:
 
 
 def web_boot(url, card="bootindex=0"):
-    """A card behind which DHCP sends iPXE to the URL; no TFTP."""
+    """A card on a network whose DHCP server directs iPXE to the URL; no TFTP."""
     return ["-netdev", f"user,id=boot,bootfile={url}", "-device", f"e1000,netdev=boot,{card}"]
 
 
 def clean(folder):
-    """Images are large: remove them when the test has passed."""
+    """Remove the images, which are large, after the test has passed."""
     for name in os.listdir(folder):
         if name.endswith((".img", ".fd", ".iso")) or name == "content":
             os.unlink(f"{folder}/{name}")

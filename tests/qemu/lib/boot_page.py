@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The commands of boot/README.md, word for word, for the tests that run them. A test that is marked
-@of_page("make iso", ...) gets from the fixture `page` the page's commands that begin so, in the page's
-order. test_boot_page.py sees to it that no command is left."""
+"""The commands of boot/README.md, verbatim, for the tests that run them. A test with the mark
+@of_page("make iso", ...) gets from the fixture `page` the page's commands that begin with these words, in
+the page's order. test_boot_page.py checks that no command is left out."""
 import re
 
 from machine import ROOT
 
 
 def page_commands():
-    """Every line of the page's indented blocks, continued lines joined, drawings left out; then what
-    stands in the text between back quotes and can be typed."""
+    """Every line of the page's indented blocks, with continued lines joined, without drawings; then the
+    commands between back quotes in the text."""
     with open(f"{ROOT}/boot/README.md", encoding="utf-8") as f:
         text = f.read()
     found = []
@@ -22,7 +22,7 @@ def page_commands():
 
 
 def of_page(*beginnings):
-    """Mark a test as the one that runs the page's commands that begin so."""
+    """Mark a test as the one that runs the page's commands with these beginnings."""
     def mark(test):
         test.page_beginnings = beginnings
         return test

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Frames out of capture files, byte for byte, and back into one. Reads pcap (both byte orders,
-micro- and nanoseconds, the variant with longer record headers) and pcapng; of both, what was taken
-on Ethernet. A file that is cut short or wrong gives the frames before that place."""
+"""Reads frames from capture files, byte for byte, and writes them to one. Reads pcap (both byte orders,
+micro- and nanoseconds, the variant with longer record headers) and pcapng; Ethernet frames only. A
+truncated or invalid file gives the frames before the fault."""
 import glob
 import os
 import struct

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Linux hosts for the far sides of ports: each a network namespace of its own with one tap device,
-whose file descriptor QEMU inherits. Nothing outside the namespaces changes, and they end with the
-test. As root, or as an ordinary user where the kernel lets users make namespaces.
+"""Linux hosts for the far sides of ports: each is a network namespace with one tap device, whose file
+descriptor QEMU inherits. Nothing outside the namespaces changes, and they end with the test. Needs
+root, or a kernel that lets ordinary users create namespaces.
 
-Run as a program inside such a namespace, this file makes the tap and hands its descriptor over."""
+Run as a program inside such a namespace, this file creates the tap and passes its descriptor on."""
 import array
 import errno
 import fcntl
@@ -21,13 +21,13 @@ IPERF3_PORT = 5201
 
 
 class Host:
-    """A Linux host. `tap` is where its wire ends; name it among a Machine's wires."""
+    """A Linux host, whose interface is tap0. Pass it as one of a Machine's wires."""
 
     def __init__(self, name):
         self.name = name
         self.processes = []
         as_user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-        # The namespace lives as long as this process, which waits for the end of its input.
+        # The namespace exists as long as this process, which waits for the end of its input.
         self._keeper = subprocess.Popen(["unshare", *as_user, "--net", "sh", "-c",
                                          "echo ready; exec cat"], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -41,7 +41,7 @@ class Host:
         try:
             self.tap_fd = self._make_tap()
             self.run("ip", "link", "set", "lo", "up")
-            # What leaves must be whole: no checksum or segmentation left to a card.
+            # No offloads: frames must leave complete, with checksums and segmented.
             self.run("ethtool", "-K", "tap0", "tx", "off", "sg", "off", "tso", "off", "gso", "off",
                      "gro", "off")
             self.run("ip", "link", "set", "tap0", "up")
@@ -60,7 +60,7 @@ class Host:
             _, data, _, _ = ours.recvmsg(1, socket.CMSG_SPACE(4))
             return array.array("i", data[0][2][:4])[0]
 
-    # ---- what a Machine asks of a wire ----
+    # ---- the interface of a wire, for Machine ----
 
     def netdev(self, ident):
         return f"tap,id={ident},fd={self.tap_fd},vhost=off"
@@ -72,7 +72,7 @@ class Host:
         os.close(self.tap_fd)
         self.tap_fd = None
 
-    # ---- what a test does with it ----
+    # ---- for tests ----
 
     def run(self, *command, timeout_s=60, check=True):
         """Run a command on this host; returns its output."""
@@ -85,7 +85,7 @@ class Host:
         return done.stdout
 
     def start(self, *command):
-        """Start a command that runs on; ended with the host."""
+        """Start a command in the background; close() kills it."""
         process = subprocess.Popen([*self._enter, *command], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.processes.append(process)
@@ -106,7 +106,7 @@ class Host:
             time.sleep(0.1)
 
     def link_local(self, timeout_s=30):
-        """The IPv6 link-local address, once the kernel has settled it."""
+        """Wait for the IPv6 link-local address and return it."""
         limit = time.monotonic() + timeout_s
         while time.monotonic() < limit:
             for row in json.loads(self.run("ip", "-6", "-j", "address", "show", "dev", "tap0")):
@@ -117,7 +117,7 @@ class Host:
         raise RuntimeError(f"{self.name}: no IPv6 link-local address")
 
     def listens(self, port):
-        """Does a socket of this host wait for TCP connections to a port?"""
+        """Is a socket of this host listening on this TCP port?"""
         rows = self.run("cat", "/proc/net/tcp", "/proc/net/tcp6").splitlines()
         return any(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A"
                    for row in rows if row.split()[1] != "local_address")
@@ -134,8 +134,8 @@ class Host:
 
 
 def iperf3(client, server, address, *more):
-    """One run of iperf3 by UDP both ways at once. Returns what its streams counted, each a dict. The
-    server's end is awaited, so that the next one finds its port free."""
+    """Run iperf3 by UDP in both directions at once. Returns the results of its streams, each a dict. Waits
+    for the server to end, so that its port is free for the next run."""
     end = server.start("nice", "-n", "-15", "iperf3", "-s", "-1")
     limit = time.monotonic() + 30
     while not server.listens(IPERF3_PORT):
@@ -147,14 +147,14 @@ def iperf3(client, server, address, *more):
                                    "--bidir", *more, timeout_s=120, check=False))
     if "error" in report:
         end.kill()
-    said = end.communicate(timeout=30)[0]
+    output = end.communicate(timeout=30)[0]
     if "error" in report:
-        raise RuntimeError(f"{client.name}: iperf3: {report['error']}; its server said:\n{said}")
+        raise RuntimeError(f"{client.name}: iperf3: {report['error']}; its server printed:\n{output}")
     return [stream["udp"] for stream in report["end"]["streams"]]
 
 
 def open_tun():
-    """/dev/net/tun; where /dev is too bare to have it, a node of our own, gone at once."""
+    """Open /dev/net/tun; if /dev does not have it, through a temporary device node."""
     try:
         return os.open(TUN, os.O_RDWR)
     except OSError as error:

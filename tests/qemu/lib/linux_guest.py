@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A Debian kernel under QEMU, with a small root in memory, driven by commands.
+"""A Debian kernel under QEMU, with a small root file system in memory, driven by commands.
 
-The kernel is the packaged one, unmodified: fetched by name, unpacked into build/, never installed.
-The root holds busybox, a few of the host's own programs with their libraries, and the kernel's
-modules that a test names (with all they need). Two serial ports: the kernel's console, and a
-channel on which an agent in the guest runs one command line at a time,
+The kernel is the packaged one, unmodified: downloaded by name, unpacked into build/, never installed.
+The root has busybox, a few of the host's own programs with their libraries, and the kernel modules
+that a test names (with their dependencies). Two serial ports: the kernel's console, and a channel on
+which an agent in the guest runs one command line at a time,
 
     guest = LinuxGuest(folder, kernel("linux-image-amd64"), devices=[...])
-    guest.check("ip link set eth0 up")      # raises with what was printed unless it ends with 0
+    guest.check("ip link set eth0 up")      # raises Failure with the output unless the exit code is 0
 
 Every wait has a limit. Read next: test_linux_ixgbe.py.
 """
@@ -35,17 +35,17 @@ import debian  # noqa: E402
 PROGRAMS = ("ip", "ethtool", "iperf3", "ping", "taskset")
 MODULES = ("ixgbe", "8021q", "bridge", "pktgen", "e1000e", "virtio_net", "virtio_pci")
 
-# What the kernel must never say while a test runs: its own alarms and the driver's.
+# Messages that must not occur during a test: alarms of the kernel and of the driver.
 ALARMS = re.compile(r"WARNING:|BUG[: ]|Oops|Call Trace|general protection|NETDEV WATCHDOG|Tx Unit Hang"
                     r"|hung task|blocked for more|soft lockup|rcu.*stall|Adapter removed|Kernel panic|PANIC:"
                     r"|oom-killer|allocation failure|\[#\d+\]|hard LOCKUP|unchecked MSR"
                     r"|DMAR:.*[Ff]ault|DMAR-IR:.*[Ff]ault|ixgbe.*(fail|Fail|error|Error|timed out"
                     r"|not cleared|unexpected|Reset adapter)|[Ll]eak|nobody cared")
 
-# The ping of a day keeps the kernel's time stamps switched on. They are switched by rewriting code
-# that receives frames, a breakpoint first, with every ping that comes and goes; and QEMU before 8.1,
-# one thread a processor, can go on for ever with its translation of such a breakpoint when another
-# processor replaces it meanwhile: the guest then hangs in asm_exc_int3.
+# The day-long ping keeps the kernel's receive time stamps enabled. Otherwise each start and end of a
+# ping enables and disables them by patching the receive path, with a breakpoint as the first step; and
+# QEMU before 8.1, with one thread a processor, can execute its translation of such a breakpoint for
+# ever if another processor replaces it meanwhile: the guest then hangs in asm_exc_int3.
 AGENT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /run/netns /tmp /var/run
 /bin/busybox mount -t proc proc /proc
@@ -86,7 +86,7 @@ class Kernel:
         self.release = (self.folder / "release").read_text(encoding="utf-8")
 
     def closure(self, names):
-        """The named modules and all they need, each after what it needs, as file names."""
+        """The named modules and their dependencies, each after its own dependencies, as file names."""
         order = []
 
         def add(name, above=()):
@@ -104,7 +104,7 @@ class Kernel:
 
 
 def kernel(package="linux-image-amd64", suite=None):
-    """Debian's kernel of today. suite: a word put after the release's name, "backports"."""
+    """Debian's current kernel. suite: a suffix of the release's name, "backports"."""
     build = Path(ROOT) / "build"
     work = build / ("linux-apt" + (f"-{suite}" if suite else ""))
     apt = debian.Apt(work, "deb", package, suite and f"{debian.release()[1]}-{suite}")
@@ -122,7 +122,7 @@ def kernel(package="linux-image-amd64", suite=None):
 
 
 def _unpack(package, folder):
-    """Take the image and the network's modules with all they need out of a .deb."""
+    """Extract the image, and the MODULES with their dependencies, from a .deb."""
     wanted = re.compile(r"\./(usr/)?lib/modules/([^/]+)/.*/([^/]+)\.ko(\.xz)?")
     modules = {}
     reader = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE)
@@ -137,7 +137,7 @@ def _unpack(package, folder):
             elif re.fullmatch(r"\./boot/vmlinuz-.*", member.name):
                 (folder / "vmlinuz").write_bytes(archive.extractfile(member).read())
     if not modules or not (folder / "vmlinuz").exists():
-        raise debian.Failure(f"{package.name} holds no kernel")
+        raise debian.Failure(f"{package.name} contains no kernel")
     todo = list(MODULES)
     while todo:
         name = todo.pop()
@@ -148,10 +148,10 @@ def _unpack(package, folder):
             todo += found.group(1).decode().replace("-", "_").split(",") if found else []
 
 
-# ---- Its root ----
+# ---- The root file system ----
 
 class Archive:
-    """A cpio archive (newc), as the kernel unpacks it into its first root."""
+    """A cpio archive (newc), which the kernel unpacks into its initial root."""
 
     def __init__(self):
         self._out = io.BytesIO()
@@ -176,7 +176,7 @@ class Archive:
         self._entry(name, stat.S_IFREG | mode, data)
 
     def console(self):
-        """/dev/console, by which init speaks before it has mounted anything."""
+        """Add /dev/console, init's output before it has mounted a file system."""
         self._entry("dev", stat.S_IFDIR | 0o755)
         name = "dev/console"
         fields = (len(self._names) + 1, stat.S_IFCHR | 0o600, 0, 0, 1, 0, 0, 0, 0, 5, 1,
@@ -191,13 +191,13 @@ class Archive:
 
 
 def _program(archive, name):
-    """A program of the host and the libraries that it is linked with."""
+    """Add a program of the host and the libraries that it is linked with."""
     path = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
     if not path:
         raise Failure(f"{name} is not installed; the Linux guest needs it")
     archive.file(f"/usr/bin/{name}", Path(path).read_bytes())
     libraries = re.findall(r"(/\S+) \(0x", debian.run(["ldd", path]))
-    # The C library opens this one by itself when a thread is cancelled.
+    # The C library loads this one when a thread is cancelled.
     libraries += [str(Path(name).parent / "libgcc_s.so.1") for name in libraries
                   if name.endswith("/libc.so.6")]
     for library in libraries:
@@ -206,14 +206,14 @@ def _program(archive, name):
 
 
 def initrd(linux, programs=PROGRAMS, own=(), modules=MODULES):
-    """The path of a root for this kernel, made anew. own: paths of static programs, put into /bin."""
+    """Build a root for this kernel; returns its path. own: paths of static programs for /bin."""
     archive = Archive()
     archive.console()
     busybox = next((p for p in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(p)), None)
     if not busybox:
         raise Failure("busybox-static is not installed; the Linux guest needs it")
     archive.file("/bin/busybox", Path(busybox).read_bytes())
-    # The shell prefers its own applets to what PATH finds, but functions to both.
+    # The shell prefers its own applets to programs in PATH, but functions to both.
     functions = "".join(f'{name}() {{ /usr/bin/{name} "$@"; }}\n' for name in programs)
     archive.file("/init", AGENT.replace("FUNCTIONS\n", functions).encode())
     for name in programs:
@@ -237,8 +237,8 @@ def initrd(linux, programs=PROGRAMS, own=(), modules=MODULES):
 # ---- The machine ----
 
 class LinuxGuest:
-    """Boot, run commands, stop. devices: QEMU's options for the cards; fds: what they name; programs,
-    own: see initrd."""
+    """Boot, run commands, stop. devices: QEMU's options for the cards; fds: descriptors named in them;
+    programs, own: see initrd."""
 
     def __init__(self, folder, linux, devices, *, cores=4, memory_mb=768, iommu=False, append="",
                  extra=(), fds=(), programs=PROGRAMS, own=(), boot_s=4 * PATIENCE_S):
@@ -246,7 +246,7 @@ class LinuxGuest:
         self.linux = linux
         self.console_text = ""
         self._agent_text = ""
-        self._silent = ""  # why nothing more is asked of it
+        self._silent = ""  # why no more commands are sent
         self._news = threading.Condition()
         self._count = 0
         os.makedirs(folder, exist_ok=True)
@@ -303,7 +303,7 @@ class LinuxGuest:
                     return
 
     def _wait(self, pattern, timeout_s, what):
-        """Wait until the agent has printed a line like pattern; take all up to it."""
+        """Wait until the agent has printed a line that matches pattern; consume the output up to it."""
         limit = time.monotonic() + timeout_s
         compiled = re.compile(pattern, re.MULTILINE)
         with self._news:
@@ -320,45 +320,45 @@ class LinuxGuest:
         self._silent = "QEMU ended" if left > 0 else f"no answer in {timeout_s:g} s to {what!r}"
         if left <= 0:
             self._keep_state()
-        raise Failure(f"{what}: {self._silent}; its kernel said: {self._first_alarm()}; it printed:\n"
+        raise Failure(f"{what}: {self._silent}; its kernel's alarm or last lines: {self._first_alarm()}; it printed:\n"
                       f"{self._agent_text[-2000:]}\nconsole:\n{self.console_text[-1500:]}\n"
                       f"{self.errors()}")
 
     def _keep_state(self):
-        """For whoever looks for the cause of a silence: where each processor is, twice, in a file."""
+        """Write each processor's state, twice, to a file, to help find why the guest does not answer."""
         with open(f"{self.folder}/silence", "w", encoding="utf-8") as out:
             for _ in range(2):
                 for command in ("info status", "info registers -a", "info lapic", "info network"):
                     try:
                         out.write(self.qmp("human-monitor-command", **{"command-line": command}))
-                    except Failure as failure:  # a QEMU that has stopped answering as well
+                    except Failure as failure:  # QEMU does not answer either
                         out.write(f"{command}: {failure}\n")
                         return
 
     def _first_alarm(self):
-        """The kernel's first alarm with the lines around it, as one line; or its last words."""
+        """The kernel's first alarm with the lines around it, as one line; else its last lines."""
         lines = [re.sub(r"^\[ *[\d.]+\] *", "", line) for line in self.console_text.splitlines()]
         first = next((i for i, line in enumerate(lines) if ALARMS.search(line)), None)
         shown = lines[-3:] if first is None else lines[max(first - 6, 0):first + 16]
         return " | ".join(line for line in shown if line)[:900]
 
     def run(self, command, timeout_s=PATIENCE_S):
-        """Run one line of shell. Returns (exit code, what it printed)."""
+        """Run one line of shell. Returns (exit code, output)."""
         assert "\n" not in command
         if self._silent:
-            raise Failure(f"{command}: not sent, for the guest is silent: {self._silent}")
+            raise Failure(f"{command}: not sent, since the guest does not answer: {self._silent}")
         self._count += 1
         for _ in range(3):
             self._agent.sendall(f"{self._count} {len(command)} {command}\n".encode())
             text, found = self._wait(r"^@@(.*) (\d+|again)$", timeout_s, command)
-            # A guest without memory loses characters of its serial line: the agent saw that what
-            # came is too short and has run nothing.
+            # A guest that is out of memory loses characters of its serial line: the agent found the
+            # line too short and did not run it.
             if found.group(2) != "again":
                 return int(found.group(2)), text.strip("\n")
-        raise Failure(f"{command}: came to the guest mutilated three times")
+        raise Failure(f"{command}: reached the guest truncated three times")
 
     def check(self, command, timeout_s=PATIENCE_S):
-        """Run one line of shell that must end with 0. Returns what it printed."""
+        """Run one line of shell whose exit code must be 0. Returns its output."""
         code, text = self.run(command, timeout_s)
         if code != 0:
             raise Failure(f"{command!r} ended with {code} and printed:\n{text}\n"
@@ -366,7 +366,7 @@ class LinuxGuest:
         return text
 
     def wait_for(self, command, pattern, timeout_s=PATIENCE_S):
-        """Run a command again and again until it prints something like pattern."""
+        """Repeat a command until its output matches pattern."""
         limit = time.monotonic() + timeout_s
         while True:
             text = self.run(command, timeout_s)[1]
@@ -379,15 +379,15 @@ class LinuxGuest:
             time.sleep(0.2)
 
     def alarms(self):
-        """The lines of the kernel's whole log that no healthy run shows."""
+        """The lines of the kernel's log that match ALARMS."""
         return [line for line in self.console_text.splitlines() if ALARMS.search(line)]
 
     def errors(self):
         return Path(self.folder, "qemu.log").read_text(encoding="utf-8", errors="replace")
 
     def complaints(self):
-        """The rules that the driver broke, but for those that are advice: Linux runs on every card,
-        so it may break no other."""
+        """The rules that the driver broke, except for advice: Linux's driver works with real cards, so it
+        must break no rule."""
         return [line for line in self.errors().splitlines()
                 if ": rule " in line and " (advice): " not in line]
 
@@ -401,10 +401,10 @@ class LinuxGuest:
 
 
 def iperf3(client, server, address, more, *, client_prefix="", server_prefix="", timeout_s=120):
-    """One run of iperf3 between two guests, or two namespaces of one (the prefixes). Returns the
-    "end" of its report."""
+    """Run iperf3 between two guests, or two namespaces of one (the prefixes). Returns the "end" of its
+    report."""
     listeners = f"{server_prefix} netstat -lnt"
-    server.wait_for(f"{listeners} | grep -c :5201", "^0$")  # the one before is at its end
+    server.wait_for(f"{listeners} | grep -c :5201", "^0$")  # the one before has ended
     server.check(f"rm -f /tmp/iperf3.log; {server_prefix} iperf3 -s -1 --logfile /tmp/iperf3.log "
                  ">/dev/null 2>&1 &")
     server.wait_for(listeners, ":5201 ")
@@ -418,8 +418,8 @@ def iperf3(client, server, address, more, *, client_prefix="", server_prefix="",
 
 
 def joined_ports(device, more=""):
-    """QEMU's options for two cards of a type, each behind a root port of its own, whose wires are
-    joined inside QEMU."""
+    """QEMU's options for two cards of a type, each behind its own root port, whose wires are connected
+    inside QEMU."""
     options = []
     for i in (0, 1):
         options += ["-netdev", f"hubport,id=n{i},hubid=0",

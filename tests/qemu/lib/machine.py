@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One ferrule under QEMU: its command line, its serial console, QEMU's monitor (QMP), the wires of
-its ports, and what the model of the card complained about. Used by the system tests and by
-`make run` and `make demo`.
+"""One ferrule under QEMU: its command line, its serial console, QEMU's monitor (QMP), the wires of its
+ports, and the broken rules that the card's model reported. Used by the system tests and by `make run`
+and `make demo`.
 
-Console, monitor and wires are socket pairs whose far ends QEMU inherits: no paths, no ports, and
-nothing is lost before somebody listens. Every wait has a limit. Read next: conftest.py.
+Console, monitor and wires are socket pairs whose far ends QEMU inherits: they need no paths or port
+numbers, and no output is lost before it is read. Every wait has a limit. Read next: conftest.py.
 """
 import json
 import os
@@ -22,17 +22,17 @@ IMAGE = f"{ROOT}/build/ferrule.elf"
 MODEL = f"{ROOT}/build/x540.so"
 PROMPT = "ferrule> "
 
-# Emulated CPUs on a busy small machine are slow: limits are for hangs, not for speed.
+# Emulated CPUs on a busy small machine are slow: the limits detect hangs, they do not measure speed.
 PATIENCE_S = float(os.environ.get("FERRULE_PATIENCE_S", "60"))
 
 
 class Failure(AssertionError):
-    """Something that the test waited for did not happen; the message shows what was there."""
+    """An expected event did not happen; the message shows the state instead."""
 
 
 def wait_until(look, holds, what, timeout_s=PATIENCE_S):
-    """Look again and again until holds(what is seen); returns that. what: who is expected to do what,
-    for the words of a failure, which end with what was seen last."""
+    """Call look() repeatedly until holds(its result); returns that result. what: the expected event, for
+    the message of a failure, which also has the last result."""
     limit = time.monotonic() + timeout_s
     while True:
         is_late = time.monotonic() > limit
@@ -40,20 +40,20 @@ def wait_until(look, holds, what, timeout_s=PATIENCE_S):
         if holds(seen):
             return seen
         if is_late:
-            raise Failure(f"not within {timeout_s:g} s: {what}; seen last: {seen}")
+            raise Failure(f"not within {timeout_s:g} s: {what}; last result: {seen}")
         time.sleep(0.05)
 
 
 class Emulator(NamedTuple):
-    """A QEMU, the model that is made for it, and the folder of headers that plugins are built with
-    (tests/tools/newer_qemu.py prints these)."""
+    """A QEMU, the model built for it, and the folder of headers for plugins (tests/tools/newer_qemu.py
+    prints these)."""
     program: str
     model: str
     headers: str
 
 
 def end_process(process):
-    """End a QEMU that still runs: told to, and after ten seconds killed."""
+    """End a QEMU that still runs: terminate it, and kill it after ten seconds."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -67,7 +67,7 @@ INSTALLED = Emulator("qemu-system-x86_64", MODEL, "")
 
 
 def installed_version():
-    """7 for a QEMU 7.2."""
+    """The major version of the installed QEMU."""
     text = subprocess.run([INSTALLED.program, "--version"], check=True, capture_output=True,
                           text=True).stdout
     return int(re.search(r"version (\d+)", text)[1])
@@ -96,9 +96,9 @@ def qemu_command(netdevs=(), append="", *, boot=None, memory_mb=256, cores=4, io
 
 
 class Wire:
-    """The far side of a port: frames in, frames out, and a record of both. QEMU's `stream` netdev
-    carries each frame after its length, four bytes, big-endian, and holds back when the card has
-    no room, so nothing is lost between here and the card."""
+    """The far side of a port: sends and receives frames, and records both. QEMU's `stream` netdev
+    transfers each frame after its length (four bytes, big-endian), and waits while the card has no
+    room, so no frame is lost between here and the card."""
 
     def __init__(self):
         self.ours, self.theirs = socket.socketpair()
@@ -107,8 +107,8 @@ class Wire:
                 end.setsockopt(socket.SOL_SOCKET, option, 1 << 20)
         self.ours.settimeout(PATIENCE_S)
         self.frames = []      # received from the port, in order
-        self.sent = 0         # how many went in
-        self.came = 0         # how many came out
+        self.sent = 0         # number of frames sent to the port
+        self.came = 0         # number of frames received from the port
         self.log = []         # (time, frame) both ways, for the capture of a failed run
         self._news = threading.Condition()
         self._taken = 0
@@ -172,14 +172,14 @@ class Wire:
             while len(self.frames) - self._taken < n:
                 left = limit - time.monotonic()
                 if left <= 0 or self._closed:
-                    raise Failure(f"waited {timeout_s:g} s for {n} frames, came "
+                    raise Failure(f"waited {timeout_s:g} s for {n} frames, received "
                                   f"{len(self.frames) - self._taken}")
                 self._news.wait(left)
             self._taken += n
             return self.frames[self._taken - n:self._taken]
 
     def receive_where(self, wanted, timeout_s=PATIENCE_S):
-        """The next frame for which wanted(frame) holds; others before it are passed over."""
+        """The next frame for which wanted(frame) holds; frames before it are skipped."""
         limit = time.monotonic() + timeout_s
         while True:
             frame = self.receive(1, max(0.0, limit - time.monotonic()))[0]
@@ -187,14 +187,14 @@ class Wire:
                 return frame
 
     def forget(self):
-        """Drop the record of frames that were taken, for wires that run long."""
+        """Delete the record of frames that were taken, for long runs."""
         with self._news:
             del self.frames[:self._taken]
             self._taken = 0
             self.log.clear()
 
     def is_silent(self, seconds=0.5):
-        """True if no frame is waiting and none comes for so long."""
+        """True if no frame is waiting and none arrives within `seconds`."""
         with self._news:
             if len(self.frames) == self._taken:
                 self._news.wait(seconds)
@@ -245,9 +245,9 @@ class Monitor:
 
 
 class Machine:
-    """Start it, talk to it, stop it. `wires` are Wires, objects with the same netdev(), fds(),
-    started() and close() (a tap), None for a card without a wire, or the text of a -netdev
-    option. inherit: descriptors of files that `extra` or `boot` name."""
+    """A running QEMU. `wires` are Wires, objects with the same netdev(), fds(), started() and close() (a
+    tap), None for a card without a wire, or the text of a -netdev option. inherit: descriptors of files
+    that `extra` or `boot` name."""
 
     def __init__(self, folder, append="", wires=(), *, paused=False, inherit=(), **options):
         self.folder = folder
@@ -347,9 +347,8 @@ class Machine:
             end = self.expect(r"\n(?=ferrule> )", timeout_s).end()
             self.expect(r"ferrule> ", 5)
             text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", self.console_text[start:end]).replace("\r", "")
-            # A line of the log takes the place of what was typed by then, and the prompt is drawn anew
-            # with it: the command has begun where its line has an end. (Of long lines the console
-            # shows a part only.)
+            # A log line replaces the typed text, and the console then prints prompt and text again: the
+            # command begins at the line that is complete. (The console shows only part of long lines.)
             if line + "\n" in text:
                 return text.split(line + "\n", 1)[1].removesuffix("\n")
             if len(line) > 60:
@@ -367,15 +366,14 @@ class Machine:
         return self.json("show ports -j")
 
     def ledger(self):
-        """The ledger of now: asked again while a core was given too little of the host's CPUs to
-        answer."""
+        """The current ledger; read again if a core got too little CPU time of the host to answer."""
         limit = time.monotonic() + PATIENCE_S
         while True:
             ledger = self.json("show ledger -j")[-1]
             if ledger["cores_silent"] == 0:
                 return ledger
             if time.monotonic() > limit:
-                raise Failure(f"{ledger['cores_silent']} cores silent for {PATIENCE_S:g} s")
+                raise Failure(f"{ledger['cores_silent']} cores did not answer for {PATIENCE_S:g} s")
 
     # ---- the card and the process ----
 
@@ -390,8 +388,8 @@ class Machine:
         return json.loads(self.card(port, "truth"))
 
     def settled_truth(self, port, timeout_s=PATIENCE_S):
-        """The same when no frame waits in the card's packet buffer: hosts say something of their own
-        now and then, so one may have come a moment ago."""
+        """truth() when no frame waits in the card's packet buffer: hosts send frames by themselves from
+        time to time, so one may have arrived just now."""
         limit = time.monotonic() + timeout_s
         while True:
             truth = self.truth(port)
@@ -407,7 +405,7 @@ class Machine:
         self.qmp("set_link", name=f"n{port}", up=plugged)
 
     def wait_link(self, port, is_up, timeout_s=PATIENCE_S):
-        """Wait until `show ports -j` says so."""
+        """Wait until `show ports -j` shows this state of the link."""
         limit = time.monotonic() + timeout_s
         while self.ports()[port]["link"] != ("up" if is_up else "down"):
             if time.monotonic() > limit:
@@ -420,21 +418,21 @@ class Machine:
             self.wait_link(i, True, timeout_s)
 
     def halted(self):
-        """"1" for each processor that is halted, as QEMU sees it; the question wakes nobody."""
+        """"1" for each halted processor, according to QEMU; the query wakes no processor."""
         return re.findall(r"HLT=(\d)", self.qmp("human-monitor-command",
                                                 command_line="info registers -a"))
 
     def wait_asleep(self):
-        """Wait until all processors are halted at once. Core 0 gets up ten times a second."""
+        """Wait until all processors are halted at once. Core 0 wakes ten times a second."""
         wait_until(self.halted, lambda halted: set(halted) == {"1"}, "every processor halts")
 
     def errors(self):
-        """What QEMU and the model wrote."""
+        """The output of QEMU and the model."""
         with open(f"{self.folder}/qemu.log", encoding="utf-8", errors="replace") as f:
             return f.read()
 
     def complaints(self):
-        """The rules that the driver broke, as the model names them; its advice is not among them."""
+        """The model's lines about rules that the driver broke, without its advice."""
         return [line for line in self.errors().splitlines()
                 if ": rule " in line and " (advice): " not in line]
 
@@ -442,7 +440,7 @@ class Machine:
         """QEMU's exit code."""
         try:
             code = self.process.wait(timeout_s)
-            self._reader.join(PATIENCE_S)  # what it printed last is on its way
+            self._reader.join(PATIENCE_S)  # for the last of its output
             return code
         except subprocess.TimeoutExpired:
             tail = "\n".join(self.console_text.splitlines()[-15:])

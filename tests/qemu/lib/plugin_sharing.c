@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * A TCG plugin that watches which cache lines the guest's cores share: every store of every core,
- * and every load and store that the loops make, told by the address of the instruction. A line that
- * one core writes and another core's loop touches is a finding. Options:
+ * A TCG plugin that finds cache lines shared by the guest's cores. It records every store of every
+ * core, and every load and store of the loops, which it recognizes by the address of the
+ * instruction. A line that one core writes and another core's loop accesses is a finding. Options:
  *
  *     loop=START-END     instructions of the loop, hexadecimal; may be given several times
  *     begin=ADDRESS+N    watch from the N-th time that this instruction runs
  *     end=ADDRESS        until this one runs
- *     out=FILE           made when it begins; what was seen is written at exit: a line of totals,
- *                        then the findings
+ *     out=FILE           created when it begins; at exit it gets a line of totals and the findings
  */
 #include <glib.h>
 #include <inttypes.h>
@@ -23,8 +22,8 @@ enum { LINE_SHIFT = 6, RANGES_MAX = 16, CORES_MAX = 64 };
 
 struct line {
     uint64_t writers;   /* a bit for each core, any code */
-    uint64_t users;     /* a bit for each core whose loop touched it */
-    uint64_t write_pc, use_pc, address; /* of one of them each */
+    uint64_t users;     /* a bit for each core whose loop accessed it */
+    uint64_t write_pc, use_pc, address; /* an example of each */
 };
 
 static struct {
@@ -55,7 +54,7 @@ static void touched(unsigned core, qemu_plugin_meminfo_t info, uint64_t address,
         return;
     struct qemu_plugin_hwaddr *where = qemu_plugin_get_hwaddr(info, address);
     if (where && qemu_plugin_hwaddr_is_io(where))
-        return; /* registers of devices are no cache lines */
+        return; /* device registers are not cached */
     g_mutex_lock(&lock);
     accesses++;
     gpointer key = (gpointer)(uintptr_t)(address >> LINE_SHIFT);
@@ -82,7 +81,7 @@ static void began(unsigned core, void *unused)
     if ((uint64_t)g_atomic_int_add(&begin_seen, 1) + 1 != begin_after)
         return;
     g_atomic_int_set(&is_watching, 1);
-    FILE *out = fopen(out_path, "w"); /* there, and empty: it watches */
+    FILE *out = fopen(out_path, "w"); /* an empty file shows that recording has begun */
     if (out)
         fclose(out);
 }
@@ -109,7 +108,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
     }
 }
 
-/* Is there a writer and a user that are not the same single core? */
+/* Does a core write the line and another core's loop use it? */
 static bool is_shared(const struct line *line)
 {
     return line->writers && line->users &&

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A machine whose processor sleeps, played by hand: QEMU's qtest protocol, as far as one card needs
-it. The test is the processor: it writes configuration space, registers and memory. (QEMU's own
-"qtest" accelerator, which stops the clock as well, is not in Debian's packages.) Read next:
-test_model_in_qemu.py."""
+"""A machine whose processor is halted and whose card the test drives, by the parts of QEMU's qtest
+protocol that one card needs: the test accesses configuration space, registers and memory in the
+processor's place. (QEMU's own "qtest" accelerator, which also stops the clock, is not in Debian's
+packages.) Read next: test_model_in_qemu.py."""
 import json
 import os
 import shlex
@@ -12,17 +12,17 @@ import time
 
 from machine import MODEL, PATIENCE_S, ROOT, Failure, Monitor, end_process
 
-SLOT = 5                  # where the card sits on bus 0
+SLOT = 5                  # the card's slot on bus 0
 BAR0, BAR4 = 0xE0000000, 0xE0800000
 COMMAND_MEMORY, COMMAND_MASTER = 2, 4
 
-# What the machine boots: at the reset vector cli, hlt, and back to hlt for ever.
+# The machine's firmware: at the reset vector cli, hlt, and a jump back to hlt.
 SLEEP = bytes(0xFFF0) + b"\xfa\xf4\xeb\xfd" + bytes(12)
 
 
 class Protocol:
-    """QEMU's qtest protocol: give `options` to its command line and let it inherit `theirs`, which is
-    closed then."""
+    """QEMU's qtest protocol. Add `options` to QEMU's command line, let it inherit `theirs`, then close
+    `theirs`."""
 
     def __init__(self):
         self._ours, self.theirs = socket.socketpair()
@@ -32,7 +32,7 @@ class Protocol:
                         "-qtest", "chardev:qtest", "-qtest-log", "/dev/null"]
 
     def __call__(self, *words):
-        """One command. Returns what follows OK."""
+        """Send one command. Returns the text after OK."""
         self._ours.sendall((" ".join(str(word) for word in words) + "\n").encode())
         try:
             while (line := self._lines.readline()).startswith("IRQ"):
@@ -50,8 +50,8 @@ class Protocol:
 
 
 class Qtest:
-    """Start it with the card's further properties (",name=value"). self.wire is the far end of the
-    card's wire, one frame a datagram."""
+    """A running machine; properties: more of the card's properties (",name=value"). self.wire is the far
+    end of the card's wire, one frame a datagram."""
 
     def __init__(self, folder, properties="", extra=(), iommu=False):
         os.makedirs(folder, exist_ok=True)
@@ -86,7 +86,7 @@ class Qtest:
             raise Failure(f"QEMU did not start:\n{self.errors()}") from None
 
     def __call__(self, *words):
-        """One command of the protocol. Returns what follows OK."""
+        """Send one command of the protocol. Returns the text after OK."""
         try:
             return self._protocol(*words)
         except Failure as failure:
@@ -102,7 +102,7 @@ class Qtest:
         return self("outl", 0xCFC, value)
 
     def place(self, command=COMMAND_MEMORY | COMMAND_MASTER):
-        """Give the card its addresses and switch it on."""
+        """Set the card's BARs and enable it."""
         for offset, value in ((0x10, BAR0), (0x14, 0), (0x20, BAR4), (0x24, 0), (4, command)):
             self.config(offset, value)
 
@@ -119,7 +119,7 @@ class Qtest:
         return self("write", address, len(data), "0x" + bytes(data).hex())
 
     def wait(self, register, mask, value):
-        """Poll a register until the bits in mask are those of value. Returns all of it."""
+        """Poll a register until its bits in mask equal value. Returns the whole register."""
         limit = time.monotonic() + PATIENCE_S
         while (now := self.read(register)) & mask != value:
             if time.monotonic() > limit:
@@ -142,7 +142,7 @@ class Qtest:
         return json.loads(self.card("truth"))
 
     def wait_truth(self, name, least):
-        """Frames come in by QEMU's main loop, when it finds time for it."""
+        """Wait until a counter of the model reaches `least`: QEMU's main loop delivers frames with delay."""
         limit = time.monotonic() + PATIENCE_S
         while self.truth()[name] < least:
             if time.monotonic() > limit:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Watches what cores share, in the running image: a TCG plugin (plugin_sharing.c) sees every store
-of every core and every access of the loops, and tells of lines of memory that one core writes and
-the loop of another touches. Used by test_sharing.py, test_route.py and test_generate.py."""
+"""Finds cache lines that cores share, in the running image: a TCG plugin (plugin_sharing.c) records every
+store of every core and every access of the loops, and reports cache lines that one core writes and
+another core's loop accesses. Used by test_sharing.py, test_route.py and test_generate.py."""
 import glob
 import os
 import re
@@ -15,7 +15,7 @@ LOOP = ["core_loop", "run_round", "long_round", "lanes_collect"]  # of every app
 
 
 def symbols():
-    """Name -> (address, address behind it) of the image's functions."""
+    """Name -> (address, end address) of the image's functions."""
     rows = subprocess.run(["nm", "-n", "--defined-only", f"{ROOT}/build/ferrule.debug"], check=True,
                           capture_output=True, text=True).stdout.split("\n")
     rows = [row.split() for row in rows if re.fullmatch(r"[0-9a-f]+ [tT] \S+", row)]
@@ -24,11 +24,11 @@ def symbols():
 
 
 class Watch:
-    """Give `options` to QEMU's command line; ask `totals` when the machine is off."""
+    """Add `options` to QEMU's command line; read `totals` after the machine is off."""
 
     def __init__(self, folder, functions, begin, headers=None):
-        """functions: of the application's loop, besides LOOP. begin: (function, n), at whose n-th
-        call it begins to watch. headers: of the QEMU that will run, if not the installed one's."""
+        """functions: the application's loop, in addition to LOOP. begin: (function, n): recording begins
+        at its n-th call. headers: those of the QEMU that will run, if it is not the installed one."""
         glib = subprocess.run(["pkg-config", "--cflags", "glib-2.0"], check=True,
                               capture_output=True, text=True).stdout.split()
         headers = headers or glob.glob(f"{ROOT}/build/qemu-src-*")[0]
@@ -47,7 +47,7 @@ class Watch:
             time.sleep(0.05)
 
     def totals(self):
-        """No line was shared; what was seen, by name: accesses of the loops, lines they touched."""
+        """Check that no line was shared. Returns the totals by name: accesses, lines, …"""
         with open(self.out, encoding="ascii") as f:
             totals, *findings = f.read().splitlines()
         assert not findings, findings[:5]

@@ -1,28 +1,28 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A loader that may lie: a file for QEMU's -kernel made of the image's own segments and one more, which
-holds whatever a test wants a multiboot2 or PVH loader to have said, byte by byte, and four instructions
-that enter the image with it. Multiboot2 specification 2.0, section 3.6, for the tags.
+"""A loader with arbitrary, also invalid, boot information: a file for QEMU's -kernel with the image's own
+segments and one more, which has the multiboot2 or PVH information that a test wants, byte by byte, and
+four instructions that enter the image with it. Multiboot2 specification 2.0, section 3.6, for the tags.
 Read next: test_bad_loader.py."""
 import struct
 
 from machine import IMAGE
 
 MAGIC = 0x36D76289
-PLACE = 0x3000000  # where the stub and what it tells lie, in the machines of these tests RAM
-TOLD = PLACE + 0x1000
+PLACE = 0x3000000  # address of the stub and its information, RAM in these tests' machines
+INFORMATION = PLACE + 0x1000
 MIB = 1 << 20
 USABLE, RESERVED = 1, 2
 
 
 def tag(kind, body=b"", length=None):
-    """A tag, padded; length: what it says of itself, if not the truth."""
+    """A tag, padded; length: its length field, if it is to be wrong."""
     data = struct.pack("<II", kind, 8 + len(body) if length is None else length) + body
     return data + bytes(-len(data) % 8)
 
 
 def memory_map(*ranges, entry_bytes=24, cut=0):
-    """Ranges (start, bytes, type); entry_bytes: what the tag says, and how long the entries are if that
-    is no less than they need; cut: so many bytes are missing at its end."""
+    """A memory-map tag of ranges (start, bytes, type); entry_bytes: the tag's entry size, and the size of
+    the entries unless it is too small; cut: number of bytes removed from its end."""
     body = struct.pack("<II", entry_bytes, 0)
     for row in ranges:
         body += struct.pack("<QQII", *row, 0).ljust(entry_bytes, b"\xA5")
@@ -34,34 +34,34 @@ def module(start, end, words=b"routes.txt\0"):
 
 
 def multiboot2(*tags, line="app=forward loglevel=warn", total=None, end=tag(0)):
-    """Information with that boot line; total: what it says of its length, if not the truth."""
+    """Information with that boot line; total: its length field, if it is to be wrong."""
     data = tag(1, line.encode() + b"\0") + tag(2, b"a test\0") + b"".join(tags) + end
     return struct.pack("<II", 8 + len(data) if total is None else total, 0) + data
 
 
 def pvh(ranges, line=b"app=forward loglevel=warn\0", version=1, n_ranges=None, modules=()):
-    """Start info at TOLD, its map, modules and boot line behind it."""
+    """Start info at INFORMATION, followed by its map, modules and boot line."""
     data = b"".join(struct.pack("<QQII", *row, 0) for row in ranges)
     listed = b"".join(struct.pack("<QQQQ", *row) for row in modules)
-    at = TOLD + 64
+    at = INFORMATION + 64
     return struct.pack("<IIIIQQQQII", 0x336EC578, version, 0, len(modules), at + len(data),
                        at + len(data) + len(listed), 0, at,
                        len(ranges) if n_ranges is None else n_ranges, 0).ljust(64, b"\0") + \
         data + listed + line
 
 
-def loads(path, told, eax=MAGIC):
-    """Write the file: the image with `told` at TOLD, entered with eax and TOLD in ebx. Returns QEMU's
-    options."""
+def loads(path, information, eax=MAGIC):
+    """Write the file: the image, with the bytes `information` at INFORMATION, entered with eax and
+    INFORMATION in ebx. Returns QEMU's options."""
     with open(IMAGE, "rb") as f:
         image = f.read()
     entry, first = struct.unpack_from("<QQ", image, 24)
     size, n = struct.unpack_from("<HH", image, 54)
     segments = [struct.unpack_from("<IIQQQQQQ", image, first + i * size) for i in range(n)]
-    code = b"\xB8" + struct.pack("<I", eax) + b"\xBB" + struct.pack("<I", TOLD) + \
+    code = b"\xB8" + struct.pack("<I", eax) + b"\xBB" + struct.pack("<I", INFORMATION) + \
         b"\xB9" + struct.pack("<I", entry) + b"\xFF\xE1"  # mov eax, mov ebx, mov ecx, jmp ecx
     note = struct.pack("<III4sQ", 4, 8, 18, b"Xen", PLACE + 64)
-    stub = (note.ljust(64, b"\0") + code).ljust(0x1000, b"\0") + told
+    stub = (note.ljust(64, b"\0") + code).ljust(0x1000, b"\0") + information
     kept = [s for s in segments if s[0] == 1]
     at = 64 + 56 * (len(kept) + 2)
     data, rows = b"", []

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What `make bench` says when figures are bad, with figures and loops made bad for it: a count worse
-than recorded fails the quick form, a missed bar is on the page with what was tried, a table or a
-kernel that could not be had is named and not made up, and a loop, or a
-whole system, that does its work wrongly is caught by the traffic's own check."""
+"""The output of `make bench` for bad figures, with changed figures and broken loops: a count worse than
+recorded fails the quick form, a missed bar is on the page with what was tried, a table or a kernel that
+could not be fetched is reported as missing, and a loop, or a whole system, that does its work wrongly
+fails the traffic's own check."""
 import copy
 import json
 import pathlib
@@ -16,12 +16,12 @@ from machine import ROOT
 
 sys.path.insert(0, f"{ROOT}/tests/bench")
 import bench  # noqa: E402
-import judge  # noqa: E402
+import limits  # noqa: E402
 import report  # noqa: E402
 import scale  # noqa: E402
 import whole  # noqa: E402
 
-RECORDED = judge.read(judge.RECORDED)
+RECORDED = limits.read(limits.RECORDED)
 
 
 def figures(instructions):
@@ -29,7 +29,7 @@ def figures(instructions):
 
 
 def good():
-    """Figures as recorded for a compiler, with DPDK's made up, of a whole run that went well."""
+    """The figures of a successful full run: ours as recorded for a compiler, DPDK's invented."""
     ours = {name: figures(n) for name, n in RECORDED["gcc-12"]["instructions"].items()}
     dpdk = {f"{app}/32": figures(200.0) for app in bench.DPDK_APPS} | {"empty": figures(126.0)}
     curve = [[n, {"ours": figures(11.0)}] for n in scale.CORES]
@@ -45,16 +45,16 @@ def good():
 
 
 def page(result):
-    result["bars"] = judge.bars(result)
+    result["bars"] = limits.bars(result)
     return report.page(result)
 
 
 @pytest.fixture(name="quick")
 def fixture_quick(monkeypatch, tmp_path):
-    """Run `bench.py quick` with these loops and records; (exit code, what it printed)."""
+    """Run `bench.py quick` with these loops and records; returns (exit code, output)."""
     def run(capsys, loops, recorded):
         (tmp_path / "recorded.json").write_text(json.dumps(recorded), encoding="utf-8")
-        monkeypatch.setattr(judge, "RECORDED", tmp_path / "recorded.json")
+        monkeypatch.setattr(limits, "RECORDED", tmp_path / "recorded.json")
         monkeypatch.setattr(bench, "BUILD", tmp_path)
         monkeypatch.setattr(bench, "compiler", lambda: "gcc-12")
         monkeypatch.setattr(bench, "loops", lambda *bursts: loops)
@@ -66,7 +66,7 @@ def fixture_quick(monkeypatch, tmp_path):
 
 # ---- Recorded counts ----
 
-def test_quick_passes_with_the_counts_that_are_recorded(quick, capsys):
+def test_quick_passes_with_the_recorded_counts(quick, capsys):
     code, text = quick(capsys, good()["loops"], RECORDED)
     assert code == 0 and "WORSE" not in text and ": NO" not in text, text
 
@@ -82,14 +82,14 @@ def test_quick_fails_when_any_recorded_count_is_lower_by_more_than_the_tolerance
     assert quick(capsys, good()["loops"], recorded)[0] == 0
 
 
-def test_quick_fails_when_a_recorded_figure_is_not_measured_any_more(quick, capsys):
+def test_quick_fails_when_a_recorded_figure_is_missing(quick, capsys):
     loops = good()["loops"]
     del loops["ours"]["sink/8"]
     code, text = quick(capsys, loops, RECORDED)
     assert code == 1 and "WORSE sink/8: recorded" in text, text
 
 
-def test_quick_says_when_nothing_is_recorded_and_still_judges_the_bars(quick, capsys):
+def test_quick_without_a_record_still_checks_the_bars(quick, capsys):
     code, text = quick(capsys, good()["loops"], {})
     assert code == 0 and "nothing recorded for gcc-12" in text
     loops = good()["loops"]
@@ -100,8 +100,8 @@ def test_quick_says_when_nothing_is_recorded_and_still_judges_the_bars(quick, ca
 
 # ---- Bars on the page ----
 
-# Each bar, missed: how the figures are spoilt, and what the page says by how much.
-SPOILT = {
+# Each bar, missed: the figure to change, its value, and the excess that the page shows.
+MISSED = {
     "forward, instructions a packet": (("loops", "ours", "forward/32", "instructions"), 13.2, "1.2 (10.0%)"),
     "echo, instructions a packet": (("loops", "ours", "echo/32", "instructions"), 42.0, "2 (5.0%)"),
     "route, instructions a packet": (("loops", "ours", "route/32", "instructions"), 54.0, "9 (20.0%)"),
@@ -120,16 +120,16 @@ SPOILT = {
 }
 
 
-def test_every_bar_has_its_case_here_and_its_words_in_tried():
+def test_every_bar_has_a_case_here():
     result = good()
     page(result)
-    assert {bar["what"] for bar in result["bars"]} == set(SPOILT)
+    assert {bar["what"] for bar in result["bars"]} == set(MISSED)
     assert all(bar["met"] for bar in result["bars"]), result["bars"]
 
 
-@pytest.mark.parametrize("what", SPOILT)
-def test_a_missed_bar_is_on_the_page_with_by_how_much_and_what_was_tried(what):
-    result, (place, value, by) = good(), SPOILT[what]
+@pytest.mark.parametrize("what", MISSED)
+def test_a_missed_bar_is_on_the_page_with_its_excess_and_what_was_tried(what):
+    result, (place, value, by) = good(), MISSED[what]
     at = result
     for key in place[:-1]:
         at = at[key]
@@ -138,35 +138,35 @@ def test_a_missed_bar_is_on_the_page_with_by_how_much_and_what_was_tried(what):
     assert text.count("**missed**") == 1, text
     line = next(line for line in text.splitlines() if line.startswith(f"- {what}: "))
     assert f"missed by {by}. Tried: " in line, line
-    words = [words for name, words in judge.read(judge.TRIED).items() if words in line]
+    words = [words for name, words in limits.read(limits.TRIED).items() if words in line]
     assert len(words) == 1, line
 
 
-def test_a_page_without_a_missed_bar_speaks_of_none():
+def test_a_page_without_a_missed_bar_lists_none():
     assert "missed by" not in page(good()) and "**missed**" not in page(good())
 
 
-def test_what_was_tried_for_no_bar_is_said_to_be_nothing():
+def test_a_missed_bar_without_an_entry_in_tried_is_reported_so():
     bar = {"what": "a bar", "is": "at most", "limit": 2, "measured": 3, "met": False}
-    assert "Nothing is written down" in judge.missed(bar, {})
+    assert "tried.json has no entry" in limits.missed(bar, {})
 
 
-# ---- What could not be had ----
+# ---- Missing parts ----
 
-def test_the_page_names_what_could_not_be_had():
+def test_the_page_lists_missing_parts():
     result = good()
     assert "a-package-1" in page(result) and "kernel 6.1.0" in page(result)
-    result["linux"] = {"missing": "Debian's kernel could not be had: no network"}
+    result["linux"] = {"missing": "Debian's kernel could not be fetched: no network"}
     del result["scale"]["curves"]["route"]["routes, real"]
     result["scale"]["table"] = {"missing": "npm could not fetch it (exit code 1)"}
     result["failed"] = ["curves: some failure"]
     text = page(result)
-    assert "Linux was not measured: Debian's kernel could not be had: no network." in text
+    assert "Linux was not measured: Debian's kernel could not be fetched: no network." in text
     assert "There is no curve over a real table: npm could not fetch it (exit code 1)." in text
     assert "route: routes, real" not in text and "- curves: some failure" in text
 
 
-def test_a_table_that_npm_cannot_fetch_is_missing(monkeypatch, tmp_path):
+def test_a_table_that_npm_cannot_fetch_is_reported_missing(monkeypatch, tmp_path):
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\nexit 7\n")
     npm.chmod(0o755)
@@ -176,7 +176,7 @@ def test_a_table_that_npm_cannot_fetch_is_missing(monkeypatch, tmp_path):
     assert scale.real_table(tmp_path) == {"missing": "npm is not installed here"}
 
 
-def test_prefixes_are_cut_from_ranges_each_once_and_none_over_our_nets():
+def test_prefixes_are_cut_from_ranges_each_once_and_none_in_our_nets():
     lines = ["1.0.0.0,1.0.0.255,13335,x", "1.0.4.0,1.0.6.255,1,\"a, b\"", "1.0.0.0,1.0.0.255,1,again",
              "192.0.0.0,192.0.3.255,1,over a port's", "127.0.0.0,127.0.0.255,1,x", "0.1.0.0,0.1.0.255,1,x",
              "224.0.0.0,224.0.0.255,1,x", "::1,::2,1,x", "nonsense", "9.9.9.9,9.9.9.1,1,backwards"]
@@ -184,12 +184,12 @@ def test_prefixes_are_cut_from_ranges_each_once_and_none_over_our_nets():
     assert scale.prefixes_of(lines) == scale.prefixes_of(lines)
 
 
-def test_when_its_time_is_used_up_a_part_runs_on_with_a_quarter_of_the_frames():
-    said = []
-    assert scale.Budget("a part", 100, said.append).frames(20480) == 20480 and not said
-    short = scale.Budget("a part", -1, said.append)
+def test_a_part_out_of_time_continues_with_a_quarter_of_the_frames():
+    lines = []
+    assert scale.Budget("a part", 100, lines.append).frames(20480) == 20480 and not lines
+    short = scale.Budget("a part", -1, lines.append)
     assert [short.frames(20480), short.frames(20480)] == [5120, 5120]
-    assert said == ["  a part: its time is used up; a quarter of the frames from here on"]
+    assert lines == ["  a part: its time is used up; a quarter of the frames from here on"]
     result = good()
     result["scale"]["shortened"] = ["route: flows"]
     assert "with a quarter of the frames: route: flows." in page(result)
@@ -198,7 +198,7 @@ def test_when_its_time_is_used_up_a_part_runs_on_with_a_quarter_of_the_frames():
 # ---- A whole system that does its work wrongly ----
 
 class FakeWires:
-    """Two wires of a system that answers `change(frame)`, or not where that is None, by a port."""
+    """Two wires of a fake system that answers with change(frame), unless that is None, by one port."""
 
     def __init__(self, change, way):
         self.change, self.way, self.out = change, way, []
@@ -220,7 +220,7 @@ class FakeWires:
 
 @pytest.mark.parametrize("work", whole.WORKS)
 @pytest.mark.parametrize("at", [0, 6, 22, 30, 50])
-def test_a_system_that_changes_a_byte_too_many_is_not_counted(work, at):
+def test_a_system_that_changes_a_wrong_byte_is_rejected(work, at):
     frames, expected, way = whole.traffic(work, ("02:00:00:00:03:01", "02:00:00:00:03:02"), 8)
     assert len(set(frames)) == 8
     answers = dict(zip(frames, expected))
@@ -233,15 +233,15 @@ def test_a_system_that_changes_a_byte_too_many_is_not_counted(work, at):
 # ---- Loops that do their work wrongly ----
 
 DPDK = "tests/bench/bench_dpdk.c"
-BROKEN = {  # application and what is wrong: file, text, what it becomes
-    ("echo", "ports not turned round"): ("net/app/echo.c", "udp_ports << 16 | udp_ports >> 16", "udp_ports"),
-    ("echo", "our address not put in"): ("net/app/echo.c", "store64(frame + AT_SOURCE_MAC, app.a);", ""),
+BROKEN = {  # (application, fault): file, text, replacement
+    ("echo", "ports not swapped"): ("net/app/echo.c", "udp_ports << 16 | udp_ports >> 16", "udp_ports"),
+    ("echo", "our address not stored"): ("net/app/echo.c", "store64(frame + AT_SOURCE_MAC, app.a);", ""),
     ("forward", "a bit changed"): ("net/app/forward.c", "(void)app, (void)frame, (void)length;",
                                    "(void)app, (void)length, frame[20] ^= 1;"),
-    ("route", "checksum left alone"): ("net/app/route.c", "load32(frame + AT_TTL) + 0x0000FFFF",
+    ("route", "checksum not updated"): ("net/app/route.c", "load32(frame + AT_TTL) + 0x0000FFFF",
                                        "load32(frame + AT_TTL) - 1"),
-    ("echo", "DPDK: addresses not turned round"): (DPDK, "ip->dst_addr = address;", "(void)address;"),
-    ("route", "DPDK: checksum left alone"): (
+    ("echo", "DPDK: addresses not swapped"): (DPDK, "ip->dst_addr = address;", "(void)address;"),
+    ("route", "DPDK: checksum not updated"): (
         DPDK, "ip->hdr_checksum = (rte_be16_t)(sum + (sum >= 0xFFFF));", "(void)sum;"),
     ("forward", "DPDK: every frame dropped"): (DPDK, "(void)port, (void)m;\n    return true;",
                                                "(void)port, (void)m;\n    return false;"),
@@ -250,7 +250,7 @@ BROKEN = {  # application and what is wrong: file, text, what it becomes
 
 @pytest.mark.parametrize("app, wrong", BROKEN)
 def test_a_loop_that_does_its_work_wrongly_fails(tmp_path, app, wrong):
-    """The program built once more by make's own commands, but with one line of one file changed."""
+    """Build the program again with make's own commands, with one line of one file changed."""
     source, was, becomes = BROKEN[app, wrong]
     program = "build/bench/bench_dpdk" if source == DPDK else "build/bench/bench_loop"
     subprocess.run(["make", "-s", program], cwd=ROOT, check=True, stdin=subprocess.DEVNULL)

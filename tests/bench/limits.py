@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is judged of the benchmark's figures: bars that must be met, and counts recorded earlier that
-may not be exceeded. Pure functions over the JSON of bench.py; tests/qemu/test_bench_judge.py doctors
-it.
+"""The limits of the benchmark's figures: bars that must be met, and earlier recorded counts that must
+not be exceeded. Pure functions over the JSON of bench.py; tests/qemu/test_bench_limits.py calls them
+with changed figures.
 
-recorded.json: counts by compiler, and the tolerance. tried.json: what was tried for each bar, by words
-that the bar's name begins or ends with; the page prints it beside a bar that is missed."""
+recorded.json: counts by compiler, and the tolerance. tried.json: the optimisations tried for each bar,
+by words that the bar's name begins or ends with; the page prints them next to a missed bar."""
 import json
 import pathlib
 
@@ -17,7 +17,7 @@ EMPTY_BAR = 20.0
 TIMES_FEWER = {"forward": 5.0, "route": 3.0, "echo": 3.0}
 L1_BAR = {"forward": 1.5}
 FLAT = 0.02
-SECOND_WAY = 0.05  # how far the two ways of counting may differ
+SECOND_WAY = 0.05  # the greatest difference of the two ways of counting
 WHOLE_ECHO = {"whole_echo_32": 150, "whole_echo_1": 400}
 
 
@@ -39,7 +39,7 @@ def curves(result):
 
 
 def bars(result):
-    """Each bar: what, "at most" or "at least", limit, measured, met. Parts that did not run have none."""
+    """The bars: what, "at most" or "at least", limit, measured, met. Parts that did not run have none."""
     ours, dpdk = result["loops"]["ours"], result["loops"]["dpdk"]
     out = [_bar(f"{app}, instructions a packet", ours[f"{app}/32"]["instructions"], most)
            for app, most in APPS.items() if most]
@@ -64,7 +64,7 @@ def bars(result):
 
 
 def missed(bar, tried):
-    """A line for a bar that is missed: by how much, and what was tried; None for one that is met."""
+    """A line for a missed bar: by how much, and what was tried; None for a bar that is met."""
     if bar["met"]:
         return None
     by = abs(bar["measured"] - bar["limit"])
@@ -72,12 +72,12 @@ def missed(bar, tried):
                   if bar["what"].startswith(name) or bar["what"].endswith(name)), None)
     return (f"{bar['what']}: {bar['measured']:g}, {bar['is']} {bar['limit']:g} wanted: missed by {by:.4g} "
             f"({by / bar['limit']:.1%}). " + (f"Tried: {words}" if words else
-                                               "Nothing is written down in tried.json of what was tried."))
+                                               "tried.json has no entry for it."))
 
 
 def worse(result, recorded):
-    """Figures worse than recorded by more than their tolerance, as lines; None: none recorded for the
-    compiler at hand. A figure that was recorded and is not there is worse."""
+    """Lines for figures worse than recorded by more than the tolerance; None: nothing is recorded for
+    this compiler. A recorded figure that is missing now counts as worse."""
     mine = recorded.get(result["compiler"])
     if mine is None:
         return None
