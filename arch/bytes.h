@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Numbers in memory at any alignment and of any type, in this machine's order (little-endian).
- * Each is one instruction. Pure.
+ * Unaligned loads and stores of numbers, little-endian, whatever the type of the memory. Each is
+ * one instruction. Pure.
  */
 #ifndef ARCH_BYTES_H
 #define ARCH_BYTES_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Single instructions that C has no words for. See arch/mmio.h for what the host build finds
- * instead.
+ * Single instructions that C cannot express. The host build finds tests/host/arch/cpu.h instead
+ * (see arch/mmio.h).
  */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
@@ -9,11 +9,11 @@
 
 static inline uint64_t cpu_tsc(void)
 {
-    uint64_t low, high; /* their upper halves become 0 */
+    uint64_t low, high; /* rdtsc clears their upper halves */
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return high << 32 | low;
 }
-/* The TSC, not before what comes earlier in the program and before what comes later. */
+/* The TSC, read after all earlier instructions and before all later ones. */
 static inline uint64_t cpu_tsc_ordered(void)
 {
     __asm__ volatile("lfence" ::: "memory");
@@ -26,7 +26,7 @@ static inline void cpu_pause(void)
 {
     __asm__ volatile("pause" ::: "memory");
 }
-/* Make n words of 8 bytes zero: less work for the CPU than any loop. */
+/* Set n words of 8 bytes to zero; faster than a loop. */
 static inline void cpu_zero(void *at, size_t n)
 {
     __asm__ volatile("rep stosq" : "+D"(at), "+c"(n) : "a"(0ull) : "memory");
@@ -35,8 +35,8 @@ static inline void cpu_halt(void)
 {
     __asm__ volatile("hlt" ::: "memory");
 }
-/* Interrupts on and halt, without a window between the two: one that is pending ends the halt, and
- * all that are pending are taken before this returns, with interrupts off again. */
+/* Enable interrupts and halt, with no window between the two: a pending interrupt ends the halt.
+ * All pending interrupts are taken before this returns with interrupts off again. */
 static inline void cpu_sleep(void)
 {
     __asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
@@ -125,7 +125,7 @@ static inline void cpu_cr4_write(uint64_t v)
 {
     __asm__ volatile("mov %0, %%cr4" ::"r"(v) : "memory");
 }
-/* Fault with no way to handle it: the CPU resets the machine. */
+/* Raise a fault that cannot be handled (empty IDT): the CPU resets the machine. */
 static inline void cpu_triple_fault(void)
 {
     const struct {
@@ -135,8 +135,8 @@ static inline void cpu_triple_fault(void)
     __asm__ volatile("lidt %0\n\tint3" ::"m"(none));
 }
 
-/* The same number, but the compiler forgets how it was made: what follows is then computed from it
- * and not once more from the beginning. Costs nothing. */
+/* Returns v, but hides from the compiler how it was computed, so that later expressions start from
+ * this value instead of recomputing it. Emits no instruction. */
 static inline uint64_t opaque(uint64_t v)
 {
     __asm__("" : "+r"(v));

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Words of ordinary memory that a device reads and writes too; the same where the device is a model.
+ * Access to words of ordinary memory that a device also reads and writes. The host build uses this
+ * file too: there the device is the model.
  */
 #ifndef ARCH_DMA_WORD_H
 #define ARCH_DMA_WORD_H
 
 #include "arch/types.h"
 
-/* A word of ordinary memory that a device may change at any time: read once, then bounded. x86
- * keeps loads in order, so what the device wrote before this word is seen after it. */
+/* Load a word that a device may change at any time: read it once, then check its range. x86 keeps
+ * loads in order, so later loads see what the device wrote before this word. */
 static inline uint64_t dma_load64(const uint64_t *word)
 {
     return *(const volatile uint64_t *)word;
@@ -16,8 +17,8 @@ static inline uint32_t dma_load32(const uint32_t *word)
 {
     return *(const volatile uint32_t *)word;
 }
-/* Is one of the bits set in the word as it is now? As one instruction that tests it in place, which
- * a compiler never makes of a volatile. */
+/* Is any of the bits set in the word now? One instruction that tests memory in place, which
+ * compilers do not generate for a volatile. */
 static inline __attribute__((always_inline)) bool dma_test32(const uint32_t *word, uint32_t bits)
 {
     bool is_set;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * CPUID into one struct, and the control bits that follow from it. Long mode and NX are not here:
- * boot/entry.asm has refused CPUs without them.
+ * CPUID into one struct, and the control bits that follow from it. Long mode and NX are not checked
+ * here: boot/entry.asm refuses CPUs without them.
  */
 #include "arch/cpu.h"
 #include "arch/features.h"
 #include "arch/image.h"
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 
 #define CR0_EM       BIT64(2)
 #define CR0_TS       BIT64(3) /* an FPU or SSE instruction faults; the image has none */
@@ -55,7 +55,7 @@ void features_init(void)
     brand_read(found.brand, max_extended);
     found.physical_bits = max_extended >= 0x80000008 ? cpu_id(0x80000008, 0).eax & 0xFF : 36;
     if (found.physical_bits < 32 || found.physical_bits > 52)
-        found.physical_bits = 36; /* no such CPU; believe the least that long mode promises */
+        found.physical_bits = 36; /* no CPU has such a width; use the minimum of long mode */
     found.has_pages_1g = extended.edx & BIT(26);
     found.has_global_pages = basic.edx & BIT(13);
     found.has_pat = basic.edx & BIT(16);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What this CPU can do, asked once.
+ * The CPU's features, read from CPUID once.
  */
 #ifndef ARCH_FEATURES_H
 #define ARCH_FEATURES_H
@@ -7,7 +7,7 @@
 #include "arch/types.h"
 
 struct features {
-    char brand[49]; /* as CPUID prints it, trimmed; or the vendor's 12 letters */
+    char brand[49]; /* CPUID's brand string, trimmed; without one, the vendor's 12 letters */
     unsigned physical_bits;
     bool has_pages_1g, has_global_pages, has_pat;
     bool has_smep, has_smap, has_umip;
@@ -15,12 +15,12 @@ struct features {
     bool has_la57; /* 5-level paging exists; it is off, see boot/entry.asm */
 };
 
-/* Ask CPUID. Boot CPU, once; then features() is valid on any CPU. */
+/* Read CPUID. Boot CPU, once; then features() is valid on any CPU. */
 void features_init(void);
 const struct features *features(void);
 
-/* Switch on what protects: WP, SMEP, SMAP, UMIP, global pages; and give page attributes their
- * architectural meaning (PAT). Each CPU, once, with final page tables in use. */
+/* Enable WP, SMEP, SMAP, UMIP and global pages, and set the PAT to its reset value. Each CPU, once,
+ * with the final page tables in use. */
 void features_enable(void);
 
 #endif

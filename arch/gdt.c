@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * One flat code segment, one data segment, one TSS. In long mode segments do no more than hold the
- * privilege level; the TSS holds the stacks for #DF, NMI and #MC. Read next: arch/trap.c.
+ * One flat code segment, one data segment, one TSS. In long mode a segment only sets the privilege
+ * level; the TSS holds the stacks for #DF, NMI and #MC. Read next: arch/trap.c.
  */
 #include "arch/gdt.h"
 #include "arch/image.h"

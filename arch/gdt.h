@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Segments, and the TSS that gives the worst exceptions a stack of their own.
+ * Segments, and the TSS, which gives #DF, NMI and #MC a stack each.
  */
 #ifndef ARCH_GDT_H
 #define ARCH_GDT_H
@@ -10,7 +10,7 @@
 #define GDT_DATA 0x10
 #define GDT_TSS  0x18
 
-/* Interrupt stack table numbers: an exception that may come when the stack itself is bad. */
+/* Interrupt stack table numbers, for exceptions that may be raised while the stack is unusable. */
 enum ist { IST_NONE, IST_DOUBLE_FAULT, IST_NMI, IST_MACHINE_CHECK };
 
 struct tss {
@@ -32,7 +32,7 @@ struct gdt_area {
 
 /* Load our GDT and TSS on the boot CPU. */
 void gdt_init(void);
-/* The same on another core, from its own area and on its own stacks. It stays in use. */
+/* The same on another core, from its own area and with its own stacks. The area must stay valid. */
 void gdt_start(struct gdt_area *area, const uint8_t *fault_top, const uint8_t *nmi_top,
                const uint8_t *check_top);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * 256 interrupt gates, each to its stub in vectors.asm. Interrupt gates, not trap gates: every
- * handler starts with interrupts off. Read next: arch/trap.h.
+ * 256 interrupt gates, each to its stub in vectors.asm. Interrupt gates, so that every handler
+ * starts with interrupts off. Read next: arch/trap.h.
  */
 #include "arch/gdt.h"
 #include "arch/idt.h"

@@ -11,8 +11,8 @@ extern const uint8_t image_text_start[], image_text_end[];
 extern const uint8_t image_rodata_start[], image_rodata_end[];
 extern uint8_t image_data_start[], image_end[];
 
-/* Data that is written during start and never again: kernel/main.c calls paging_seal when the
- * machine is up, and a write is a page fault from then on. */
+/* Data that is written during boot only: kernel/main.c calls paging_seal when the machine is up,
+ * and from then on a write is a page fault. */
 #define SEALED __attribute__((section(".bss.sealed"))) /* starts as zeroes */
 extern uint8_t image_sealed_start[], image_sealed_end[];
 
@@ -22,8 +22,8 @@ extern uint8_t stack_fault_guard[], stack_fault_bottom[], stack_fault_top[];
 extern uint8_t stack_nmi_guard[], stack_nmi_bottom[], stack_nmi_top[];
 extern uint8_t stack_check_guard[], stack_check_bottom[], stack_check_top[];
 
-/* Data that is written during start, later than SEALED allows, and read by every core's loop: on
- * cache lines that hold nothing else, so that no store of anybody's takes them from a loop. */
+/* Data that is written during boot, some of it after paging_seal, and read by every core's loop. It
+ * has cache lines to itself, so that no other store invalidates them in a loop's cache. */
 #define SETTLED __attribute__((section(".data.settled")))
 
 #endif

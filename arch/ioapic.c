@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * IOAPICs: an index register and a data register, and behind them two words a line.
+ * IOAPICs: an index register and a data register, through which two words per line are reached.
  */
 #include "arch/ioapic.h"
 #include "arch/paging.h"
@@ -10,7 +10,7 @@
 
 #define INDEX_VERSION     1
 #define VERSION_LINE_LAST FIELD(23, 16)
-#define INDEX_LINE(n)     (0x10 + 2 * (n)) /* low word; high word behind it */
+#define INDEX_LINE(n)     (0x10 + 2 * (n)) /* low word; the high word follows */
 
 #define LINE_LOW_ACTIVE   BIT64(13)
 #define LINE_LEVEL        BIT64(15)
@@ -59,7 +59,7 @@ void ioapic_write(uint32_t gsi, uint64_t entry)
     if (!io)
         return;
     uint32_t index = INDEX_LINE(gsi - io->gsi_first);
-    write(io, index, (uint32_t)(entry | LINE_MASKED)); /* never half an entry live */
+    write(io, index, (uint32_t)(entry | LINE_MASKED)); /* masked until both words are written */
     write(io, index + 1, (uint32_t)(entry >> 32));
     write(io, index, (uint32_t)entry);
 }

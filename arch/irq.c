@@ -9,9 +9,9 @@
 /* The 8259 pair (Intel 8259A datasheet): each takes four initialization words, then a mask. */
 #define PIC_MAIN         0x20
 #define PIC_SECOND       0xA0
-#define PIC_DATA         1 /* behind each */
+#define PIC_DATA         1 /* offset of the data port from each */
 #define ICW1_INIT_ICW4   0x11
-#define ICW3_MAIN        0x04 /* the second hangs on line 2 */
+#define ICW3_MAIN        0x04 /* the second 8259 is on line 2 */
 #define ICW3_SECOND      0x02
 #define ICW4_8086        0x01
 #define PIC_MASK_ALL     0xFF
@@ -23,8 +23,8 @@
 
 void irq_init(void)
 {
-    /* Initialized before they are masked, so that a line that is already on its way, or a spurious
-     * one, arrives at 32..47 and not among the exceptions. */
+    /* Initialized before they are masked, so that an interrupt that is already being delivered, or
+     * a spurious one, arrives at 32..47 and not at an exception's vector. */
     port_out8(PIC_MAIN, ICW1_INIT_ICW4);
     port_out8(PIC_SECOND, ICW1_INIT_ICW4);
     port_out8(PIC_MAIN + PIC_DATA, PIC_VECTOR_FIRST);
@@ -67,9 +67,9 @@ enum err msi_compose(unsigned core, uint8_t vector, uint64_t *address, uint32_t 
     return OK;
 }
 
-/* All are acknowledged, a spurious one and an 8259's too: of those the LAPIC holds nothing, and since
- * handlers never nest, nothing else that this could end. But a message may come with their vectors,
- * and would otherwise hold back for ever all that is less urgent. */
+/* Every vector is acknowledged. A spurious interrupt or one of an 8259 is not in service in the
+ * LAPIC, and since handlers never nest, an extra EOI ends nothing else. A message with such a
+ * vector is in service, and without EOI would block all interrupts of lower priority for ever. */
 void irq_handle(uint64_t vector)
 {
     struct cpu *cpu = cpu_this();

@@ -20,7 +20,7 @@
 #define REG_ID             0x020 /* xAPIC: id in [31:24]; x2APIC: all of it */
 #define REG_VERSION        0x030
 #define REG_TPR            0x080
-#define TPR_NO_EXCEPTIONS  0x10 /* holds back vectors 0 to 31, which a message may carry too */
+#define TPR_NO_EXCEPTIONS  0x10 /* blocks messages with vectors 0 to 31, the exceptions' */
 #define REG_EOI            0x0B0
 #define REG_SVR            0x0F0
 #define SVR_ENABLE         BIT(8)
@@ -33,7 +33,7 @@
 #define ICR_STARTUP        (6u << 8)
 #define ICR_PENDING        BIT(12) /* xAPIC only */
 #define ICR_ASSERT         BIT(14)
-#define REG_LVT_CMCI       0x2F0 /* there if version[23:16] >= 6 */
+#define REG_LVT_CMCI       0x2F0 /* present if version[23:16] >= 6 */
 #define REG_LVT_TIMER      0x320 /* [18:17] = 0: one shot */
 #define REG_LVT_THERMAL    0x330 /* >= 5 */
 #define REG_LVT_COUNTERS   0x340 /* >= 4 */
@@ -69,7 +69,7 @@ static void write(uint32_t reg, uint32_t value)
         mmio_write32(regs, reg, value);
 }
 
-/* Bring this CPU's controller into the chosen mode. From off to x2APIC only by way of xAPIC. */
+/* Put this CPU's controller into the chosen mode. x2APIC can only be entered from xAPIC. */
 static void enter_mode(void)
 {
     uint64_t base = cpu_msr_read(MSR_APIC_BASE);
@@ -108,7 +108,7 @@ static void set_up(void)
     write(REG_TIMER_INITIAL, 0);
     write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
     write(REG_LVT_TIMER, IRQ_TIMER);
-    /* What was in service when firmware left would block everything of its class for ever. */
+    /* An interrupt that firmware left in service would block its priority class for ever. */
     for (unsigned i = 0; i < IRQ_VECTORS && is_in_service(); i++)
         lapic_eoi();
 }
@@ -174,7 +174,7 @@ static void send(uint32_t apic_id, uint32_t command)
     if (mode == LAPIC_NONE)
         return;
     if (mode == LAPIC_X2APIC) {
-        cpu_fence(); /* this MSR write does not wait for the stores before it */
+        cpu_fence(); /* this MSR write is not ordered after earlier stores */
         cpu_msr_write(MSR_X2APIC + REG_ICR / 16, (uint64_t)apic_id << 32 | command);
         return;
     }
@@ -201,8 +201,8 @@ void lapic_send(uint32_t apic_id, uint8_t vector)
     send(apic_id, ICR_ASSERT | vector);
 }
 
-/* The timer and the TSC at one moment: of a few tries the one in which the read took least, since
- * an interruption in between would put the two apart. */
+/* Read the timer and the TSC together: of three tries the one whose read was shortest, since an
+ * interruption between the two reads would make them disagree. */
 static uint32_t timer_read(uint64_t *tsc)
 {
     uint64_t best = ~0ull;
@@ -235,10 +235,11 @@ enum err lapic_timer_calibrate(void)
     write(REG_TIMER_INITIAL, 0);
     write(REG_LVT_TIMER, IRQ_TIMER);
     uint32_t ticks = first - last;
-    /* Slower than 1 MHz or not moving at all is no clock. */
+    /* A timer slower than 1 MHz is unusable, and one that stands still is broken. */
     if (took == 0 || ticks < CALIBRATE_US)
         return ERR_TIMEOUT;
     timer_hz = (uint64_t)ticks * 1000000000ull / took;
+    tsc_set_alarm(lapic_timer_arm);
     return OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Registers of devices: with arch/port.h and arch/cpu.h the only way to devices, and with dma_word.h,
- * which it brings along, the only `volatile` objects in the tree. The host build finds
- * tests/host/arch/mmio.h under the same name, where the X540 model answers.
+ * Registers of devices. Devices are reached only through this file, arch/port.h and arch/cpu.h;
+ * `volatile` objects are in this file and in dma_word.h, which it includes, and nowhere else. The
+ * host build finds tests/host/arch/mmio.h under the same name, backed by the X540 model.
  */
 #ifndef ARCH_MMIO_H
 #define ARCH_MMIO_H
@@ -9,13 +9,12 @@
 #include "arch/dma_word.h"
 #include "arch/types.h"
 
-/* A block of device registers, mapped uncached. Only paging.c and the functions here look inside.
- */
+/* A block of device registers, mapped uncached. Only paging.c and the functions here use `base`. */
 typedef struct {
     uintptr_t base;
 } mmio_t;
 
-/* The block that starts `offset` bytes further on. */
+/* The block that starts `offset` bytes into regs. */
 static inline mmio_t mmio_at(mmio_t regs, uint32_t offset)
 {
     return (mmio_t){regs.base + offset};
@@ -45,9 +44,8 @@ static inline void mmio_write16(mmio_t regs, uint32_t offset, uint16_t value)
 {
     *(volatile uint16_t *)(regs.base + offset) = value;
 }
-/* Stores to write-back memory that come before this one in the program are visible to the device
- * before it sees the register change: x86 keeps stores in order, the clobber keeps the compiler's.
- */
+/* The device sees earlier stores to write-back memory before it sees this register write: x86 keeps
+ * stores in order, and the clobber stops the compiler from moving them. */
 static inline void mmio_write32(mmio_t regs, uint32_t offset, uint32_t value)
 {
     __asm__ volatile("" ::: "memory");

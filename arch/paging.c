@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Four-level page tables, built once at boot. A table's own page is reached through the physmap, by
- * the first tables of boot/entry.asm until paging_switch and by these ones after.
+ * Four-level page tables, built once at boot. Table pages are reached through the physmap, which
+ * the first tables of boot/entry.asm map until paging_switch and these tables map after it.
  *
- * Invariants, checked where an entry is written: nothing is writable and executable; a present
- * entry is never overwritten, except by paging_seal, which only takes the right to write away.
+ * Invariants, checked where an entry is written: no page is both writable and executable; a present
+ * entry is never overwritten, except by paging_seal, which only removes the right to write.
  */
 #include "arch/cpu.h"
 #include "arch/features.h"
@@ -54,7 +54,7 @@ enum err paging_init(paddr_t (*take_page)(void))
     return root.v ? OK : ERR_NO_MEMORY;
 }
 
-/* The table below *entry, made if there is none; NULL if a page lies there or memory is short. */
+/* The table below *entry, created if missing; NULL if a page is mapped there or memory is short. */
 static uint64_t *table_below(uint64_t *entry, enum err *why)
 {
     if (!(*entry & PTE_PRESENT)) {
@@ -72,7 +72,7 @@ static uint64_t *table_below(uint64_t *entry, enum err *why)
     return table_of(*entry);
 }
 
-/* The level whose page is the largest that starts at va and paddr and is not longer than bytes. */
+/* The level of the largest page that fits: aligned at va and paddr, and not longer than bytes. */
 static unsigned level_for(uint64_t va, uint64_t paddr, uint64_t bytes)
 {
     const uint64_t large = 1ull << 21, huge = 1ull << 30;
@@ -81,8 +81,7 @@ static unsigned level_for(uint64_t va, uint64_t paddr, uint64_t bytes)
     return (va | paddr) & (huge - 1) || bytes < huge || !features()->has_pages_1g ? 2 : 3;
 }
 
-/* The table at this level that holds va's entry, made with those above it where they are missing.
- */
+/* The table at this level that holds va's entry; missing tables down to it are created. */
 static uint64_t *table_for(uint64_t va, unsigned page_level, enum err *why)
 {
     uint64_t *table = paging_pointer(root);
@@ -110,7 +109,7 @@ enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
         flags |= PTE_GLOBAL;
 
     while (bytes > 0) {
-        /* As many pages of one size as one table takes. */
+        /* Fill the entries of one table with pages of one size. */
         enum err why = OK;
         unsigned level = level_for(va, paddr.v, bytes);
         uint64_t size = entry_bytes(level);
@@ -178,7 +177,8 @@ paddr_t paging_way_in(void *pages, paddr_t code)
     return paging_paddr(pages);
 }
 
-/* The leaf entry for va, or the first absent one on the way; *level says of which level. */
+/* The leaf entry for va, or the first absent entry on the way to it; *level is that entry's level.
+ */
 static uint64_t *entry_for(uint64_t va, unsigned *level)
 {
     uint64_t *table = paging_pointer(root);
@@ -274,14 +274,14 @@ enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out)
     if (is_in_physmap(start, pages))
         return ERR_BUSY;
 
-    /* The same place inside a large page as in physical memory, so that large pages fit. */
+    /* The same offset in a large page as in physical memory, so that large pages can be used. */
     uint64_t large = entry_bytes(pages >= entry_bytes(3) ? 3 : 2);
     uint64_t va = device_next;
     if (pages >= large)
         va = ALIGN_UP(va - start % large, large) + start % large;
     if (va + pages + PAGE_BYTES > DEVICE_BASE + DEVICE_BYTES)
         return ERR_NO_MEMORY;
-    device_next = va + pages + PAGE_BYTES; /* a hole catches a register offset that is too large */
+    device_next = va + pages + PAGE_BYTES; /* a guard page catches too large a register offset */
     enum err e = paging_map(va, (paddr_t){start}, pages, PAGING_WRITE | PAGING_DEVICE);
     if (e == OK)
         out->base = va + inside;

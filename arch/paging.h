@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The CPU's page tables. One address space for ever; the map is drawn in arch/README.md:
+ * The CPU's page tables. There is one address space; arch/README.md draws its map:
  *
  *     0                        never mapped: a null pointer, or a paddr_t used as one, faults
- *     PHYSMAP_BASE + paddr     RAM, read-write, never executable, the image left out;
- *                              firmware's tables, read-only, where paging_map_firmware put them
- *     DEVICE_BASE              registers of devices, uncached, a hole behind each block
- *     STACKS_BASE              stacks of the cores behind the first, a hole below each
- *     KERNEL_BASE + paddr      the image: text R-X, rodata R--, data RW-, holes under the stacks
+ *     PHYSMAP_BASE + paddr     RAM, read-write, never executable, without the image;
+ *                              firmware's tables, read-only, mapped by paging_map_firmware
+ *     DEVICE_BASE              registers of devices, uncached, a guard page after each block
+ *     STACKS_BASE              stacks of all cores but the first, a guard page below each
+ *     KERNEL_BASE + paddr      the image: text R-X, rodata R--, data RW-, guards below the stacks
  */
 #ifndef ARCH_PAGING_H
 #define ARCH_PAGING_H
@@ -26,7 +26,7 @@
 
 static_assert((PHYSMAP_BASE >> 39 & 511) == 256, "PHYSMAP_SLOT in boot/layout.inc");
 
-/* The way from an address in RAM to a pointer and back. Valid only for RAM that is mapped. */
+/* Convert an address in RAM to a pointer and back. Valid only for RAM that is mapped. */
 static inline void *paging_pointer(paddr_t p)
 {
     return (void *)(PHYSMAP_BASE + p.v);
@@ -48,49 +48,49 @@ enum paging_rights {
     PAGING_DEVICE = 4,  /* uncached */
 };
 
-/* Start an empty set of tables. take_page gives one zeroed page that PHYSMAP_BASE reaches at that
- * time, or {0} when memory is short; it is kept for every later call here. Boot CPU, once. */
+/* Start an empty set of tables. take_page returns one zeroed page that is mapped at PHYSMAP_BASE at
+ * that time, or {0} when memory is short; later calls here use it too. Boot CPU, once. */
 enum err paging_init(paddr_t (*take_page)(void)) MUST_CHECK;
 
-/* Add [paddr, paddr + bytes) at va in the largest pages that fit; all three multiples of 4 KiB.
- * ERR_BUSY: something is mapped there (what came before it stays). ERR_BAD_VALUE: not aligned, not
- * canonical, or writable and executable. ERR_NO_MEMORY. Boot CPU. */
+/* Map [paddr, paddr + bytes) at va in the largest pages that fit; all three are multiples of 4 KiB.
+ * ERR_BUSY: a page is already mapped there (the part before it stays mapped). ERR_BAD_VALUE: not
+ * aligned, not canonical, or writable and executable. ERR_NO_MEMORY. Boot CPU. */
 enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights) MUST_CHECK;
 
-/* Map the image as linker.ld lays it out: each segment with its rights, no stack guards. */
+/* Map the image as linker.ld lays it out: each segment with its rights, stack guards left out. */
 enum err paging_map_image(void) MUST_CHECK;
 
-/* Use the tables from now on, on this CPU. The first ones of boot/entry.asm are gone. */
+/* Switch this CPU to these tables; those of boot/entry.asm are no longer used. */
 void paging_switch(void);
 
-/* Tables for a core on its way to paging_switch, in four zeroed pages below 4 GiB: the kernel's half
- * of the address space, and the page `code` at its physical address, read-only and executable.
- * Returns what belongs into CR3. */
+/* Build the tables that a starting core uses before paging_switch, in four zeroed pages below 4
+ * GiB: the kernel's half of the address space, and the page `code` at its physical address,
+ * read-only and executable. Returns the value for CR3. */
 #define PAGING_WAY_PAGES 4u
 paddr_t paging_way_in(void *pages, paddr_t code);
 
 /* Make SEALED data (arch/image.h) read-only. Boot CPU, when the machine is up. */
 void paging_seal(void);
 
-/* Map registers uncached, after paging_switch; any paddr, any length. Freely many times: each call
- * makes a mapping of its own. ERR_BAD_VALUE: the range is empty or wraps. ERR_BUSY: it touches RAM
- * that we use. ERR_NO_MEMORY: for tables, or no address is left. */
+/* Map registers uncached, after paging_switch; any paddr, any length. Each call makes a new
+ * mapping, also of the same registers. ERR_BAD_VALUE: the range is empty or wraps. ERR_BUSY: it
+ * overlaps RAM in use. ERR_NO_MEMORY: no memory for tables, or no address is left. */
 enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out) MUST_CHECK;
 
-/* A view of what firmware left in memory, read-only, after paging_switch; NULL if it cannot be
- * mapped. Pages that are RAM of ours are seen where they are. */
+/* Map data that firmware left in memory, read-only, after paging_switch; NULL if it cannot be
+ * mapped. Pages that are mapped already (RAM in use) stay as they are. */
 const void *paging_map_firmware(paddr_t paddr, uint64_t bytes);
 
-/* What the tables say about an address. */
+/* The mapping of an address. */
 struct paging_entry {
     uint64_t paddr;      /* of the byte asked for */
     uint64_t page_bytes; /* size of the page, or of the hole that the missing entry leaves */
     bool is_present, is_writable, is_executable, is_uncached;
 };
-/* Walk the live tables; safe with any address, on any CPU, in any trap. */
+/* Look va up in the live tables. Safe with any address, on any CPU, in any trap. */
 struct paging_entry paging_look(uint64_t va);
 
-/* Call visit for each run of pages that adjoin and have equal rights, in order of address. */
+/* Call visit for each run of adjacent pages with equal rights, in address order. */
 void paging_walk(void (*visit)(void *context, uint64_t va, uint64_t bytes,
                                const struct paging_entry *first),
                  void *context);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The x86 I/O ports. See arch/mmio.h for what the host build finds instead.
+ * The x86 I/O ports. The host build finds tests/host/arch/port.h instead (see arch/mmio.h).
  */
 #ifndef ARCH_PORT_H
 #define ARCH_PORT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * A 16550 UART through I/O ports, as every PC and every emulator has at least one.
+ * A 16550 UART, reached through I/O ports.
  */
 #include "arch/cpu.h"
 #include "arch/port.h"
@@ -25,17 +25,17 @@
 #define LSR_DATA_READY   BIT(0)
 #define LSR_THR_EMPTY    BIT(5)
 #define LSR_ALL_SENT     BIT(6)
-#define SCR              7 /* RW  no function: shows whether anybody is there */
+#define SCR              7 /* RW  no function: reads back what was written if a UART is present */
 
 /* A byte takes 87 us at 115200 baud and 8.7 ms at 1200; a port read takes about a microsecond. An
- * emulated line stands still for as long as whoever reads its far end is not given the CPU: tenths
- * of a second on a busy host. */
+ * emulated line stalls while the process that reads its far end is not scheduled: tenths of a
+ * second on a busy host. */
 #define WAIT_READS 2000000u
 
 static uint16_t uart; /* 0: none */
-static bool is_stuck; /* the last wait ran out */
+static bool is_stuck; /* the last wait timed out */
 static unsigned fifo; /* bytes that the transmitter takes once it is empty: 16, or 1 */
-static unsigned room; /* of them, those left before LSR must be read again */
+static unsigned room; /* bytes that it still takes before LSR must be read again */
 
 static bool is_answering(uint16_t port)
 {
@@ -48,7 +48,8 @@ static bool is_answering(uint16_t port)
     return port_in8(port + LSR) != 0xFF;
 }
 
-/* Wait for LSR to show `bit`. Once stuck, look only once a byte, until the transmitter moves. */
+/* Wait until `bit` is set in LSR. Once stuck, read LSR once per byte until the transmitter moves.
+ */
 static bool has_drained(uint8_t bit)
 {
     for (uint32_t i = is_stuck ? 1 : WAIT_READS; i > 0; i--) {
@@ -67,7 +68,7 @@ enum err serial_init(uint16_t port, uint32_t baud)
     if (baud == 0 || baud > SERIAL_BAUD || SERIAL_BAUD % baud != 0)
         return ERR_BAD_VALUE;
     if (uart)
-        has_drained(LSR_ALL_SENT); /* what was written before is not cut off */
+        has_drained(LSR_ALL_SENT); /* the bytes written so far must leave at the old rate */
     uart = 0;
     is_stuck = false;
     room = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The 16550 serial line: alive from the first line of C, silent where there is no UART. Output is
- * polled; input may wake core 0 (serial_listen). Every wait is bounded, so a missing or stuck UART
- * costs time once and never hangs the machine.
+ * The 16550 serial line, usable from the first line of C; without a UART, output is discarded.
+ * Output is polled; input may wake core 0 (serial_listen). Every wait is bounded, so a missing or
+ * stuck UART costs time once and never hangs the machine.
  */
 #ifndef ARCH_SERIAL_H
 #define ARCH_SERIAL_H
@@ -14,32 +14,32 @@
 #define SERIAL_COM4 0x2E8
 #define SERIAL_BAUD 115200u /* the most that the UART's clock gives, and our default */
 
-/* Use the UART at this I/O port from now on: 8N1, FIFO on, interrupts off. baud: 1..115200, a
- * divisor of 115200. Boot CPU. ERR_NO_DEVICE: no UART answers there; output is then thrown away
- * and input never comes. ERR_BAD_VALUE: no such baud rate; the line is left as it was. */
+/* Switch to the UART at this I/O port: 8N1, FIFO enabled, interrupts off. baud: 1..115200, a
+ * divisor of 115200. Boot CPU. ERR_NO_DEVICE: no UART answers there; output is then discarded and
+ * there is no input. ERR_BAD_VALUE: unsupported baud rate; the line is left as it was. */
 enum err serial_init(uint16_t port, uint32_t baud);
 
 /* True once serial_init has found a UART. */
 bool serial_is_there(void);
 
-/* Send n bytes; a newline goes out as CR LF. Waits for the transmitter, but at most
- * two seconds or so: what a stuck line does not take is lost, and later calls do not wait again
- * until it moves. One CPU at a time. */
+/* Send n bytes; a newline is sent as CR LF. Waits for the transmitter for at most about two
+ * seconds: bytes that a stuck line does not take are lost, and later calls do not wait again until
+ * it moves. One CPU at a time. */
 void serial_write(const char *text, size_t n);
 
-/* Send as many of the n bytes as the UART takes at once (a newline needs room for two) and return
- * how many that was; 0 while it is busy. Never waits. Without a UART all of them are taken and
- * thrown away. One CPU at a time. */
+/* Send as many of the n bytes as the UART takes at once (a newline needs room for two). Returns how
+ * many; 0 while it is busy. Never waits. Without a UART all bytes are taken and discarded. One CPU
+ * at a time. */
 size_t serial_offer(const char *text, size_t n);
 
-/* The next byte that came in, or -1 if there is none. Never waits. One CPU at a time. */
+/* The next byte received, or -1 if there is none. Never waits. One CPU at a time. */
 int serial_read(void);
 
-/* Would serial_read give a byte now? */
+/* Would serial_read return a byte now? */
 bool serial_has_input(void);
 
-/* The ISA interrupt line of the UART in use, -1 without one. serial_listen makes the UART signal
- * input on it; reading all input ends the signal. */
+/* The ISA interrupt line of the UART in use, -1 without one. serial_listen enables the UART's input
+ * interrupt on that line; reading all input clears it. */
 int serial_irq(void);
 void serial_listen(void);
 

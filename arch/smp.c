@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Starting the cores one after the other, by INIT and STARTUP (Intel SDM volume 3, section 9.4), and
- * what they do until they have work. The first instructions of a core are in boot/ap.asm.
+ * Starts the cores one after the other, by INIT and STARTUP (Intel SDM volume 3, section 9.4), and
+ * parks them until they have work. The first instructions of a core are in boot/ap.asm.
  *
- * Each core behind the first has STACK_STRIDE bytes at STACKS_BASE, with a hole below each stack:
+ * Each core but the first has STACK_STRIDE bytes at STACKS_BASE, with a hole below each stack:
  *
  *     hole  4 KiB | main 16 KiB | hole | #DF 8 KiB | hole | NMI 8 KiB | hole | #MC 8 KiB | hole
  */
@@ -17,7 +17,7 @@
 #include "arch/port.h"
 #include "arch/trap.h"
 #include "arch/tsc.h"
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 
 #define MSR_GS_BASE      0xC0000101
 
@@ -32,14 +32,14 @@
 #define STACK_CHECK_END  0xE000u
 static_assert(STACK_STRIDE * CPUS_MAX <= STACKS_BYTES, "room for every core's stacks");
 
-#define LOW_END          0xA0000u /* real mode sees no RAM from here on */
-#define XAPIC_ID_MAX     254u     /* 255 is everybody */
+#define LOW_END          0xA0000u /* no RAM from here to 1 MiB */
+#define XAPIC_ID_MAX     254u     /* 255 is broadcast */
 
 #define INIT_WAIT_US     10000u /* after INIT, before STARTUP */
 #define STARTUP_WAIT_US  200u   /* before the second STARTUP */
 #define STEP_NS          1000000u
-/* A core that has not begun after this long is given up; an emulated one on a busy machine takes
- * its time. Where many do not start, the rest get less, so that the boot goes on. */
+/* The time that a core gets to begin; an emulated one on a busy host is slow. After FAILURES_MANY
+ * failures the remaining cores get less, so that the boot goes on. */
 #define BEGIN_MS         1000u
 #define BEGIN_HURRIED_MS 50u
 #define FAILURES_MANY    4u
@@ -48,13 +48,13 @@ static_assert(STACK_STRIDE * CPUS_MAX <= STACKS_BYTES, "room for every core's st
 #define TSC_ROUNDS       8u
 #define TSC_ROUND_NS     20000000u
 #define TSC_FIRST_NS     500000000u /* until core 0 begins */
-#define TRACE_WAIT_NS    100000000u /* a core answers within microseconds, an emulated one later */
+#define TRACE_WAIT_NS    100000000u /* a core answers in microseconds, an emulated one later */
 #define STOP_WAIT_NS     1000000000u
 
 /* At the end of the trampoline, see boot/ap.asm. */
 struct ap_block {
     uint64_t cr3, stack, cpu, entry;
-    uint32_t ticket; /* 1: a core may come; it makes it 0 */
+    uint32_t ticket; /* 1: one core may use the block; that core sets it to 0 */
     uint32_t far32;
     uint16_t far32_selector, padding;
     uint32_t far64;
@@ -67,7 +67,7 @@ static_assert(sizeof(struct ap_block) == 56, "as in boot/ap.asm");
 
 extern const uint8_t ap_code[], ap_code_end[], ap_block[];
 
-/* A core's pages: what everybody may look at, and its tables. */
+/* A core's pages: its struct cpu, which other cores read too, and its GDT and TSS. */
 struct area {
     struct cpu cpu;
     struct gdt_area tables;
@@ -79,13 +79,13 @@ unsigned cpus_n;
 static struct area boot_area;
 static void (*set_up_core)(struct cpu *cpu);
 
-/* Core 0 and the core that starts compare their TSCs by this. */
+/* Core 0 and the core that is being started compare their TSCs through this. */
 static struct {
     uint32_t asked, answered; /* rounds */
     uint64_t tsc;
 } comparison __attribute__((aligned(CACHE_LINE_BYTES)));
 
-static void be(struct cpu *cpu)
+static void set_this_cpu(struct cpu *cpu)
 {
     cpu_msr_write(MSR_GS_BASE, (uintptr_t)cpu);
 }
@@ -95,7 +95,7 @@ void smp_init(void)
     struct cpu *cpu = &boot_area.cpu;
     cpu->self = cpu;
     cpu->state = CPU_RUNNING;
-    be(cpu);
+    set_this_cpu(cpu);
     cpus[0] = cpu;
     cpus_n = 1;
 }
@@ -126,8 +126,8 @@ static void answer_comparison(void)
     }
 }
 
-/* Say so, and end core 0's wait for it. */
-static void reach(struct cpu *cpu, enum cpu_state state)
+/* Enter the state, and wake core 0, which waits for it. */
+static void report_state(struct cpu *cpu, enum cpu_state state)
 {
     set_state(cpu, state);
     smp_wake(0);
@@ -148,27 +148,27 @@ static _Noreturn void park(struct cpu *cpu)
     }
 }
 
-/* The first C of a core, called by boot/ap.asm. Logs nothing: core 0 speaks for it. */
+/* A core's first C function, called by boot/ap.asm. Logs nothing: core 0 logs what became of it. */
 static _Noreturn void core_main(struct cpu *cpu)
 {
     paging_switch();
     features_enable();
-    be(cpu);
+    set_this_cpu(cpu);
     gdt_start(&((struct area *)cpu)->tables, stack_at(cpu, STACK_FAULT_END),
               stack_at(cpu, STACK_NMI_END), stack_at(cpu, STACK_CHECK_END));
     idt_load();
     lapic_start();
     set_up_core(cpu);
-    reach(cpu, CPU_COMPARING);
+    report_state(cpu, CPU_COMPARING);
     answer_comparison();
-    reach(cpu, CPU_PARKED);
+    report_state(cpu, CPU_PARKED);
     park(cpu);
 }
 
 /* --- on core 0 --- */
 
-/* By how much the other's TSC is ahead, as far as it is beyond doubt: its reading lies between two
- * of ours, or it does not. */
+/* By how much the other core's TSC is certainly ahead of ours: 0 if its readings can lie between
+ * our readings before and after them. */
 static int64_t compare_tsc(void)
 {
     int64_t least = INT64_MIN, most = INT64_MAX;
@@ -235,7 +235,7 @@ static bool is_taken(const struct ap_block *block)
     return __atomic_load_n(&block->ticket, __ATOMIC_ACQUIRE) == 0;
 }
 
-/* Wait, halted, until a new core has come so far; it wakes us when it has. */
+/* Wait, halted, until the new core is in this state or a later one; it wakes core 0 then. */
 static bool has_reached(const struct cpu *cpu, enum cpu_state state, uint32_t max_ms)
 {
     uint64_t start = cpu_tsc(), limit = tsc_ticks(max_ms * 1000000ull);
@@ -247,7 +247,7 @@ static bool has_reached(const struct cpu *cpu, enum cpu_state state, uint32_t ma
     return true;
 }
 
-/* NULL: it is parked now; else what happened instead. */
+/* Returns NULL once the core is parked, else why it is not. */
 static const char *start_core(struct ap_block *block, struct cpu *cpu, unsigned failures)
 {
     uint8_t *start = (uint8_t *)block - (ap_block - ap_code);
@@ -268,9 +268,9 @@ static const char *start_core(struct ap_block *block, struct cpu *cpu, unsigned 
     if (!has_reached(cpu, CPU_COMPARING, begin_ms) && !is_taken(block))
         return "it does not answer STARTUP";
     if (!has_reached(cpu, CPU_COMPARING, FINISH_MS))
-        return "it began and did not get to its end";
+        return "it answered STARTUP but did not finish its set-up";
     cpu->tsc_skew = compare_tsc();
-    return has_reached(cpu, CPU_PARKED, FINISH_MS) ? NULL : "it was lost in comparing TSCs";
+    return has_reached(cpu, CPU_PARKED, FINISH_MS) ? NULL : "it stopped during the TSC comparison";
 }
 
 unsigned smp_start(const struct smp_plan *plan)
@@ -283,7 +283,7 @@ unsigned smp_start(const struct smp_plan *plan)
         return cpus_n;
     set_up_core = plan->set_up;
 
-    /* INIT to all that may be wanted, so that the wait is one for all. */
+    /* INIT to all cores first, so that one wait is enough for all of them. */
     for (unsigned i = 0; i < plan->n; i++)
         if (plan->apic_ids[i] != own_id)
             lapic_send_init(plan->apic_ids[i]);
@@ -305,8 +305,8 @@ unsigned smp_start(const struct smp_plan *plan)
         cpu->apic_id = id;
         const char *why = start_core(block, cpu, failures);
         if (why) {
-            /* Back to where it waits for STARTUP: it must not come late and find the memory of
-             * the core that gets it next. */
+            /* INIT makes it wait for STARTUP again: it must not continue late on memory that the
+             * next core gets. */
             block->ticket = 0;
             lapic_send_init(id);
             failures++;
@@ -343,7 +343,7 @@ void smp_sleep(uint64_t max_ns)
     cpu->sleeps++;
     __atomic_store_n(&cpu->is_asleep, true, __ATOMIC_RELAXED);
     cpu_sleep();
-    /* The stamp first: a core that is not asleep has a fresh one. */
+    /* The stamp first: a core that sees this one awake must see a fresh stamp. */
     __atomic_store_n(&cpu->loop_tsc, cpu_tsc(), __ATOMIC_RELAXED);
     __atomic_store_n(&cpu->is_asleep, false, __ATOMIC_RELEASE);
     if (max_ns)
@@ -358,7 +358,7 @@ void smp_wake(unsigned core)
 
 /* --- NMI --- */
 
-#define NMI_STATUS 0x61 /* the chipset's: which of the board's errors has raised an NMI */
+#define NMI_STATUS 0x61 /* of the chipset: which board error has raised an NMI */
 #define NMI_SERR   BIT(7)
 #define NMI_IOCHK  BIT(6)
 

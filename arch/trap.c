@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Exceptions in words. What is done about one is decided above, in kernel/panic.c.
+ * Names and causes of exceptions as text, and backtraces. kernel/panic.c handles the exceptions.
  */
 #include "arch/trap.h"
 #include "arch/image.h"
 #include "arch/paging.h"
-#include "kernel/fmt.h"
+#include "kernel/lib/fmt.h"
 
 /* Error code of a page fault (Intel SDM volume 3, section 4.7). */
 #define PF_PRESENT  BIT(0)
@@ -55,8 +55,7 @@ bool trap_is_frame(uint64_t rbp)
 {
     if (rbp % 8 != 0)
         return false;
-    /* Before our page tables are live, this stack is all there is, and paging_look knows nothing.
-     */
+    /* Until our page tables are live, this is the only stack, and paging_look finds nothing. */
     if (rbp >= (uintptr_t)stack_boot_bottom && rbp + 15 < (uintptr_t)stack_boot_top)
         return true;
     return rbp && paging_look(rbp).is_present && paging_look(rbp + 15).is_present;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Exceptions and interrupts: what the CPU was doing when one came.
+ * Exceptions and interrupts: the saved state of the CPU, explanations, backtraces.
  */
 #ifndef ARCH_TRAP_H
 #define ARCH_TRAP_H
 
 #include "arch/types.h"
 
-/* As vectors.asm pushes it. */
+/* The saved registers, as vectors.asm pushes them. */
 struct trap_frame {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
     uint64_t vector, error_code;
@@ -23,19 +23,20 @@ static_assert(sizeof(struct trap_frame) == 22 * 8, "as vectors.asm pushes it");
 /* The name of an exception ("page fault"), never NULL. */
 const char *trap_name(uint64_t vector);
 
-/* The error code in words, into buf: "write to a page that is not present". Empty for exceptions
- * that have none. */
+/* Write the meaning of the error code into buf: "write to a page that is not present". Empty for
+ * exceptions without an error code. */
 void trap_explain(const struct trap_frame *frame, char *buf, size_t n);
 
-/* Can 16 bytes (a saved rbp and a return address) be read there? */
+/* Can 16 bytes (a saved rbp and a return address) be read at rbp? */
 bool trap_is_frame(uint64_t rbp);
 
-/* The return addresses behind a frame pointer, innermost first, at most max. Follows nothing that
- * the page tables do not show, and stops at what is not code of the image. Safe in any trap. */
+/* Collect the return addresses from a frame pointer on, innermost first, at most max; returns how
+ * many. Reads only mapped memory, and stops at an address outside the image's code. Safe in any
+ * trap. */
 unsigned trap_backtrace(uint64_t rbp, uint64_t *rip, unsigned max);
 
-/* The upcall, for every vector, on the stack it came on with interrupts off. Returning resumes.
- * Implemented in kernel/panic.c. */
+/* The upcall for every vector, with interrupts off, on the stack of the interrupt. Returning
+ * resumes what was interrupted. Implemented in kernel/panic.c. */
 void trap_dispatch(struct trap_frame *frame);
 
 #endif

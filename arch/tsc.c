@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The TSC's rate, from the best source there is. Every wait is bounded twice: by the clock that is
- * watched and by a count of reads, so that a clock that stands still costs milliseconds.
+ * The TSC's rate, from the best source available. Every wait is limited by the clock that is read
+ * and by a count of reads, so that a clock that stands still costs milliseconds.
  */
 #include "arch/cpu.h"
-#include "arch/lapic.h"
 #include "arch/mmio.h"
 #include "arch/port.h"
 #include "arch/tsc.h"
@@ -11,8 +10,8 @@
 #define GUESS_HZ 2000000000ull
 #define NS_PER_S 1000000000ull
 
-/* CPUID 15h: TSC = crystal * ebx / eax; 16h: base frequency in MHz; 40000010h: TSC in kHz (KVM and
- * VMware tell their guests so). */
+/* CPUID 15h: TSC = crystal * ebx / eax; 16h: base frequency in MHz; 40000010h: TSC in kHz (under
+ * KVM and VMware). */
 #define LEAF_CRYSTAL                  0x15
 #define LEAF_MHZ                      0x16
 #define LEAF_HYPERVISOR               0x40000000
@@ -22,7 +21,7 @@
 #define PM_WINDOW                     17898u /* ticks: 5 ms, so that one tick of error is 60 ppm */
 
 /* HPET (IA-PC HPET specification 1.0a, section 2.3). */
-#define HPET_CAPS                     0x000 /* [63:32] femtoseconds a tick */
+#define HPET_CAPS                     0x000 /* [63:32] femtoseconds per tick */
 #define HPET_CONFIG                   0x010
 #define HPET_ENABLE                   BIT64(0)
 #define HPET_COUNTER                  0x0F0
@@ -41,13 +40,13 @@
 #define PORT_61_SPEAKER               0x02
 #define PIT_LATCH_2                   0x80
 
-/* A clock is given up when both have passed: so many reads of it, and so many ticks of the TSC.
- * Reads alone would be too few where an emulator counts instructions as time (a read takes
- * nanoseconds there), ticks alone too few where somebody else had the CPU meanwhile. */
+/* A clock counts as dead after READS_MAX reads and TICKS_MAX ticks of the TSC, both. Reads alone
+ * would end too early where an emulator counts instructions as time (a read takes nanoseconds
+ * there), ticks alone where the host ran other work meanwhile. */
 #define READS_MAX 200000u
 #define TICKS_MAX 400000000ull
 
-/* A wait that is longer halts: what is shorter is over before the halt pays. */
+/* Waits of at least this length halt; for shorter ones the halt does not pay. */
 #define HALT_NS 50000u
 
 uint64_t entry_tsc; /* by boot/entry.asm */
@@ -57,37 +56,38 @@ static mmio_t hpet;
 static uint64_t hpet_hz; /* 0: none */
 static uint16_t pm_port;
 static uint32_t pm_mask;
+static void (*alarm)(uint64_t ns); /* NULL: waits do not halt */
 
-static void found(uint64_t rate, const char *where)
+static void accept_rate(uint64_t rate, const char *from)
 {
-    /* Slower than 100 MHz or faster than 20 GHz is no TSC, whoever says so. */
+    /* Below 100 MHz or above 20 GHz the source must be wrong. */
     if (rate < 100000000ull || rate > 20000000000ull)
         return;
     hz = rate;
-    source = where;
+    source = from;
 }
 
-static void ask_cpuid(void)
+static void read_rate_from_cpuid(void)
 {
     uint32_t max = cpu_id(0, 0).eax;
     if (max >= LEAF_CRYSTAL) {
         struct cpuid r = cpu_id(LEAF_CRYSTAL, 0);
         if (r.eax && r.ebx && r.ecx)
-            found((uint64_t)r.ecx * r.ebx / r.eax, "CPUID leaf 15h");
+            accept_rate((uint64_t)r.ecx * r.ebx / r.eax, "CPUID leaf 15h");
         /* Skylake and Kaby Lake state the ratio but no crystal; the TSC then runs at the base
          * frequency, which leaf 16h gives. */
         else if (r.eax && r.ebx && max >= LEAF_MHZ)
-            found(cpu_id(LEAF_MHZ, 0).eax * 1000000ull, "CPUID leaf 16h");
+            accept_rate(cpu_id(LEAF_MHZ, 0).eax * 1000000ull, "CPUID leaf 16h");
     }
     bool has_hypervisor = cpu_id(1, 0).ecx & BIT(31);
     if (!source && has_hypervisor && cpu_id(LEAF_HYPERVISOR, 0).eax >= LEAF_HYPERVISOR_TSC &&
         cpu_id(LEAF_HYPERVISOR, 0).eax <= LEAF_HYPERVISOR + 0xFFFF)
-        found(cpu_id(LEAF_HYPERVISOR_TSC, 0).eax * 1000ull, "CPUID leaf 40000010h");
+        accept_rate(cpu_id(LEAF_HYPERVISOR_TSC, 0).eax * 1000ull, "CPUID leaf 40000010h");
 }
 
 void tsc_start(void)
 {
-    ask_cpuid();
+    read_rate_from_cpuid();
 }
 
 void tsc_offer_pm_timer(uint16_t port, bool is_32_bit)
@@ -110,7 +110,7 @@ static uint32_t pm_read(void)
 {
     return port_in32(pm_port);
 }
-/* Channel 2 counts down and round for ever; the speaker stays off. */
+/* Channel 2 counts down and wraps; the speaker stays off. */
 static uint32_t pit_read(void)
 {
     port_out8(PIT_COMMAND, PIT_LATCH_2);
@@ -122,7 +122,7 @@ static uint32_t hpet_read(void)
     return mmio_read32(hpet, HPET_COUNTER);
 }
 
-/* A clock that counts up, with the bits that count, and for how long it is watched. */
+/* A clock that counts up: its bits that count, and how many ticks a measurement takes. */
 struct clock {
     const char *name;
     uint32_t (*read)(void);
@@ -130,8 +130,8 @@ struct clock {
     uint32_t mask, window;
 };
 
-/* The TSC and the clock at one moment: of a few tries the one in which the read took least, since
- * an interruption in between would put the two apart. */
+/* Read the TSC and the clock together: of five tries the one whose read was shortest, since an
+ * interruption between the two reads would make them disagree. */
 static void read_together(const struct clock *clock, uint64_t *tsc, uint32_t *count)
 {
     uint64_t best = ~0ull;
@@ -147,19 +147,19 @@ static void read_together(const struct clock *clock, uint64_t *tsc, uint32_t *co
     }
 }
 
-static bool is_given_up(uint32_t reads, uint64_t since_tsc)
+static bool is_dead(uint32_t reads, uint64_t since_tsc)
 {
     return reads > READS_MAX && cpu_tsc() - since_tsc > TICKS_MAX;
 }
 
-/* The TSC's rate by this clock; 0 if it does not move. */
+/* The TSC's rate measured against this clock; 0 if the clock does not move. */
 static uint64_t rate_by(const struct clock *clock)
 {
     uint64_t tsc_before, tsc_after;
     uint32_t before, after;
     read_together(clock, &tsc_before, &before);
     for (uint32_t i = 0; ((clock->read() - before) & clock->mask) < clock->window; i++) {
-        if (is_given_up(i, tsc_before))
+        if (is_dead(i, tsc_before))
             return 0;
         cpu_pause();
     }
@@ -167,14 +167,14 @@ static uint64_t rate_by(const struct clock *clock)
     return (tsc_after - tsc_before) * clock->hz / ((after - before) & clock->mask);
 }
 
-static void against(const struct clock *clock)
+static void calibrate_against(const struct clock *clock)
 {
-    found(rate_by(clock), clock->name);
+    accept_rate(rate_by(clock), clock->name);
 }
 
-/* The PIT wraps after 55 ms, which an emulated CPU may sleep through unawares: two measurements in
- * a row must agree. */
-static void against_pit(void)
+/* The PIT wraps after 55 ms, and an emulated CPU may not run for that long: two measurements in a
+ * row must agree. */
+static void calibrate_against_pit(void)
 {
     const struct clock pit = {"PIT", pit_read, PIT_HZ, 0xFFFF, PIT_WINDOW};
     uint8_t saved = port_in8(PORT_61);
@@ -190,18 +190,18 @@ static void against_pit(void)
             break;
     }
     port_out8(PORT_61, saved);
-    found(rate, pit.name);
+    accept_rate(rate, pit.name);
 }
 
 enum err tsc_calibrate(void)
 {
     if (!source && hpet_hz)
-        against(&(struct clock){"HPET", hpet_read, hpet_hz, UINT32_MAX,
-                                (uint32_t)(hpet_hz / WINDOWS_PER_S)});
+        calibrate_against(&(struct clock){"HPET", hpet_read, hpet_hz, UINT32_MAX,
+                                          (uint32_t)(hpet_hz / WINDOWS_PER_S)});
     if (!source && pm_port)
-        against(&(struct clock){"ACPI PM timer", pm_read, PM_HZ, pm_mask, PM_WINDOW});
+        calibrate_against(&(struct clock){"ACPI PM timer", pm_read, PM_HZ, pm_mask, PM_WINDOW});
     if (!source)
-        against_pit();
+        calibrate_against_pit();
     return source ? OK : ERR_TIMEOUT;
 }
 
@@ -235,19 +235,24 @@ uint64_t tsc_ticks(uint64_t ns)
     return ns / NS_PER_S * hz + ns % NS_PER_S * hz / NS_PER_S;
 }
 
+void tsc_set_alarm(void (*arm)(uint64_t ns))
+{
+    alarm = arm;
+}
+
 void tsc_wait_us(uint32_t us)
 {
     uint64_t start = cpu_tsc(), ticks = tsc_ticks(us * 1000ull), gone;
-    bool can_halt = lapic_timer_is_known() && !cpu_interrupts_are_on();
+    bool can_halt = alarm && !cpu_interrupts_are_on();
     uint64_t halt_ticks = can_halt ? tsc_ticks(HALT_NS) : ~0ull;
     while ((gone = cpu_tsc() - start) < ticks) {
         if (ticks - gone >= halt_ticks) {
-            lapic_timer_arm(tsc_ns(ticks - gone));
+            alarm(tsc_ns(ticks - gone));
             cpu_sleep();
         } else {
             cpu_pause();
         }
     }
     if (can_halt && us * 1000ull >= HALT_NS)
-        lapic_timer_arm(0);
+        alarm(0);
 }

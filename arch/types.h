@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The words that every other file is written in: sized integers, addresses that the compiler keeps
- * apart, bit fields named as a datasheet names them, and the errors that set-up code returns.
- * Pure: it includes only freestanding headers. Read next: arch/mmio.h.
+ * What every other file uses: sized integers, address types that the compiler keeps apart, bit
+ * fields written as in a datasheet, and the errors that set-up code returns. Pure: it includes only
+ * freestanding headers. Read next: arch/mmio.h.
  */
 #ifndef ARCH_TYPES_H
 #define ARCH_TYPES_H
@@ -12,19 +12,19 @@
 
 #define static_assert _Static_assert
 
-/* An address as the CPU's page tables hold it. Never dereferenced: see paging.h for the way to a
- * pointer. */
+/* An address as the CPU's page tables hold it. Never dereferenced: paging_pointer makes a pointer
+ * of it. */
 typedef struct {
     uint64_t v;
 } paddr_t;
 
-/* An address as a card sees it. Behind an IOMMU that of a buffer or ring never equals the physical
- * address (kernel/dma.h), so that a mix-up fails in the first test. */
+/* An address as a card sees it. Behind an IOMMU the iova of a buffer or ring never equals its
+ * physical address (kernel/memory/dma.h), so that a mix-up fails in the first test. */
 typedef struct {
     uint64_t v;
 } iova_t;
 
-/* Numbers in the order of the wire. */
+/* Big-endian numbers, as on the wire. */
 typedef struct {
     uint16_t v;
 } be16_t;
@@ -54,7 +54,7 @@ static inline be32_t be32_of(uint32_t x)
 
 /* FIELD(hi, lo): the mask of bits hi..lo of a 32-bit register, both inclusive. */
 #define FIELD(hi, lo) ((0xFFFFFFFFu >> (31 - (hi))) & (0xFFFFFFFFu << (lo)))
-/* The value v placed into the field, and the field of the word w as a number. */
+/* FIELD_PUT: the value v shifted into the field. FIELD_GET: the field of the word w as a number. */
 #define FIELD_PUT(field, v) (((uint32_t)(v) * ((field) & (0u - (field)))) & (field))
 #define FIELD_GET(field, w) (((w) & (field)) / ((field) & (0u - (field))))
 
@@ -66,15 +66,15 @@ static inline be32_t be32_of(uint32_t x)
 #define CACHE_LINE_BYTES 64u
 #define PAGE_BYTES 4096u
 
-/* What set-up code returns, after it has logged one line that says what was expected and read. */
+/* Results of set-up code; before it returns an error it logs what it expected and what it read. */
 enum err {
     OK = 0,
     ERR_TIMEOUT,     /* a wait reached its limit */
-    ERR_NO_DEVICE,   /* nothing there, or its registers read all ones */
-    ERR_UNSUPPORTED, /* there, but not a kind that we know */
-    ERR_BAD_VALUE,   /* firmware, card or operator gave a value that cannot be right */
+    ERR_NO_DEVICE,   /* no device, or its registers read all ones */
+    ERR_UNSUPPORTED, /* a device of an unsupported kind */
+    ERR_BAD_VALUE,   /* firmware, card or operator gave an invalid value */
     ERR_NO_MEMORY,
-    ERR_BUSY, /* a semaphore or resource is held by somebody else */
+    ERR_BUSY, /* a semaphore or resource is in use */
 };
 #define MUST_CHECK __attribute__((warn_unused_result))
 

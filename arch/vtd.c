@@ -5,7 +5,7 @@
 #include "arch/cpu.h"
 #include "arch/paging.h"
 #include "arch/tsc.h"
-#include "kernel/fmt.h"
+#include "kernel/lib/fmt.h"
 
 /* Offsets and fields; chapter 11 of the specification. */
 #define VER                 0x00 /* RO */
@@ -29,7 +29,7 @@
 #define ECAP_IRO(v)         ((uint32_t)((v) >> 8 & 0x3FF) * 16)
 #define GCMD                0x18 /* WO */
 #define GSTS                0x1C /* RO; the same bits as GCMD */
-#define GSTS_KEPT           0x96FFFFFFu /* what a write must repeat: the rest are one-shot commands */
+#define GSTS_KEPT           0x96FFFFFFu /* a write must repeat these; the others are one-shot */
 #define G_TE                BIT(31)
 #define G_SRTP              BIT(30)
 #define G_WBF               BIT(27)
@@ -44,13 +44,13 @@
 #define CCMD_DONE_SHIFT     59 /* 2 bits; 0: nothing was done */
 #define FSTS                0x34 /* W1C */
 #define FSTS_PFO            BIT(0)
-#define FSTS_PPF            BIT(1) /* RO: a record is there */
+#define FSTS_PPF            BIT(1) /* RO: a fault record is pending */
 #define FSTS_IQE            BIT(4)
 #define FSTS_QUEUE          FIELD(6, 4) /* IQE, ICE, ITE */
 #define FSTS_CLEAR          (FSTS_PFO | FSTS_QUEUE | BIT(2) | BIT(3) | BIT(7))
 #define FSTS_FRI(v)         ((v) >> 8 & 0xFF)
-#define FECTL               0x38 /* RW; FEDATA 3Ch, FEADDR 40h: faults may be told by a message */
-#define IECTL               0xA0 /* RW; the same of the queue */
+#define FECTL               0x38 /* RW; FEDATA 3Ch, FEADDR 40h: the message that reports faults */
+#define IECTL               0xA0 /* RW; the same for the invalidation queue */
 #define ECTL_IM             BIT(31) /* no message is sent; set by reset */
 #define PMEN                0x64
 #define PMEN_EPM            BIT(31) /* RW */
@@ -78,7 +78,7 @@
 enum {
     REGISTERS_FIRST = 4096,
     QUEUE_SLOTS = 256,
-    LIMIT_NS = 1000000000, /* for every wait: units are done in microseconds */
+    LIMIT_NS = 1000000000, /* of every wait; units need microseconds */
 };
 
 #define WRONG(...) fmt_print(unit->wrong, sizeof(unit->wrong), __VA_ARGS__)
@@ -100,7 +100,7 @@ bool vtd_has_pages(const struct vtd_unit *unit, unsigned level)
 
 /* --- waiting --- */
 
-/* Until (register & mask) == want, at most LIMIT_NS. */
+/* Wait until (register & mask) == want, at most LIMIT_NS. */
 static enum err wait(struct vtd_unit *unit, uint32_t offset, uint32_t mask, uint32_t want,
                      const char *name)
 {
@@ -120,7 +120,7 @@ static enum err wait(struct vtd_unit *unit, uint32_t offset, uint32_t mask, uint
     }
 }
 
-/* Give one command, or take one back, and wait until the status says so. */
+/* Set or clear one command bit in GCMD, and wait until GSTS confirms it. */
 static enum err command(struct vtd_unit *unit, uint32_t bit, bool on, bool wait_for)
 {
     uint32_t now = mmio_read32(unit->regs, GSTS) & GSTS_KEPT;
@@ -129,7 +129,7 @@ static enum err command(struct vtd_unit *unit, uint32_t bit, bool on, bool wait_
     return wait(unit, GSTS, bit, wait_for ? bit : 0, "GSTS");
 }
 
-/* --- opening, and what a loader left --- */
+/* --- opening a unit, and taking it over from a loader --- */
 
 enum err vtd_open(struct vtd_unit *unit, paddr_t base, uint32_t bytes)
 {
@@ -144,12 +144,12 @@ enum err vtd_open(struct vtd_unit *unit, paddr_t base, uint32_t bytes)
     unit->ecap = mmio_read64(unit->regs, ECAP);
     if (unit->version == 0xFFFFFFFFu || unit->cap == UINT64_MAX || unit->ecap == UINT64_MAX ||
         (unit->cap == 0 && unit->ecap == 0)) {
-        WRONG("VER reads 0x%08x, CAP 0x%016lx, ECAP 0x%016lx: nobody there", unit->version,
+        WRONG("VER reads 0x%08x, CAP 0x%016lx, ECAP 0x%016lx: no unit answers", unit->version,
               unit->cap, unit->ecap);
         return ERR_NO_DEVICE;
     }
     if (vtd_levels(unit->cap) == 0) {
-        WRONG("CAP reads 0x%016lx: tables of neither 3 nor 4 levels", unit->cap);
+        WRONG("CAP reads 0x%016lx: it supports neither 3 nor 4 levels of tables", unit->cap);
         return ERR_UNSUPPORTED;
     }
     unit->has_queue = unit->ecap & ECAP_QI;
@@ -158,9 +158,9 @@ enum err vtd_open(struct vtd_unit *unit, paddr_t base, uint32_t bytes)
               unit->version, unit->ecap);
         return ERR_UNSUPPORTED;
     }
-    uint32_t behind = MAX(CAP_FRO(unit->cap) + FRCD_BYTES * CAP_NFR(unit->cap),
-                          ECAP_IRO(unit->ecap) + 16);
-    bytes = ALIGN_UP(MAX(bytes, behind), (uint32_t)PAGE_BYTES);
+    uint32_t end = MAX(CAP_FRO(unit->cap) + FRCD_BYTES * CAP_NFR(unit->cap),
+                       ECAP_IRO(unit->ecap) + 16);
+    bytes = ALIGN_UP(MAX(bytes, end), (uint32_t)PAGE_BYTES);
     if (bytes > REGISTERS_FIRST) {
         err = paging_map_device(base, bytes, &unit->regs);
         if (err) {
@@ -185,7 +185,7 @@ enum err vtd_take_over(struct vtd_unit *unit)
     if (status & G_TE)
         err = command(unit, G_TE, false, false);
     if (!err && (status & G_QIE)) {
-        /* Somebody's last requests: the queue may be switched off once it is empty. */
+        /* The loader's last requests: the queue may be disabled once it is empty. */
         uint32_t tail = mmio_read32(unit->regs, IQT);
         if (!(mmio_read32(unit->regs, FSTS) & FSTS_IQE))
             err = wait(unit, IQH, 0xFFFFFFFFu, tail, "IQH");
@@ -194,7 +194,7 @@ enum err vtd_take_over(struct vtd_unit *unit)
     }
     if (err)
         return err;
-    /* We look for faults ourselves; a message would go to a vector of somebody else's. */
+    /* Faults are polled; the loader's message would raise a vector that is used otherwise now. */
     mmio_write32(unit->regs, FECTL, ECTL_IM);
     if (unit->has_queue)
         mmio_write32(unit->regs, IECTL, ECTL_IM);
@@ -217,8 +217,8 @@ enum err vtd_start(struct vtd_unit *unit, void *queue, void *status)
     }
     if (err || !(mmio_read32(unit->regs, GSTS) & G_IRE))
         return err;
-    /* Interrupt remapping was left on. Its cache is emptied first, then it goes off; the entry
-     * format for 32-bit ids would outlive that, so the table goes too when ours comes. */
+    /* The loader left interrupt remapping on. Its cache is emptied first, then it is disabled. The
+     * entry format (EIME) survives that; vtd_remap sets it together with our table. */
     if (unit->has_queue)
         err = vtd_invalidate_interrupts(unit);
     return err ? err : command(unit, G_IRE, false, false);
@@ -246,8 +246,8 @@ static void put(struct vtd_unit *unit, uint64_t low, uint64_t high)
     unit->tail = (unit->tail + 1) % QUEUE_SLOTS;
 }
 
-/* Hand over what was put, and wait until the unit has done it all. The queue is empty before and
- * after, so a batch of fewer than QUEUE_SLOTS always fits. */
+/* Submit the descriptors that were put, and wait until the unit has completed them all. The queue
+ * is empty before and after, so a batch of fewer than QUEUE_SLOTS always fits. */
 static enum err finish(struct vtd_unit *unit)
 {
     uint32_t wanted = ++unit->sequence;
@@ -261,7 +261,7 @@ static enum err finish(struct vtd_unit *unit)
             return OK;
         uint32_t faults = mmio_read32(unit->regs, FSTS);
         if (is_last || (faults & FSTS_QUEUE)) {
-            WRONG("the queue stands at 0x%lx of 0x%lx (IQH, IQT), FSTS reads 0x%08x",
+            WRONG("the queue is stuck: IQH reads 0x%lx, IQT 0x%lx, FSTS 0x%08x",
                   mmio_read64(unit->regs, IQH), mmio_read64(unit->regs, IQT), faults);
             return ERR_TIMEOUT;
         }
@@ -269,7 +269,7 @@ static enum err finish(struct vtd_unit *unit)
     }
 }
 
-/* The same by registers, where there is no queue. The answer says what was done. */
+/* Invalidate through a register, in units without a queue. It then shows what was invalidated. */
 static enum err by_register(struct vtd_unit *unit, uint32_t offset, uint64_t value, uint64_t busy,
                             unsigned done_shift, const char *name)
 {
@@ -289,7 +289,7 @@ enum err vtd_invalidate(struct vtd_unit *unit)
 {
     unit->invalidations += 2;
     if (unit->has_queue) {
-        /* In this order: a translation may be cached under a context entry that is gone. */
+        /* In this order: a translation may be cached under a context entry that was removed. */
         put(unit, QI_CONTEXT_GLOBAL, 0);
         put(unit, QI_IOTLB_GLOBAL, 0);
         return finish(unit);
@@ -311,7 +311,7 @@ enum err vtd_invalidate_interrupts(struct vtd_unit *unit)
 enum err vtd_grown(struct vtd_unit *unit)
 {
     if (unit->is_caching)
-        return vtd_invalidate(unit); /* which flushes the write buffer as well */
+        return vtd_invalidate(unit); /* it flushes the write buffer as well */
     return unit->wants_flush ? command(unit, G_WBF, true, false) : OK;
 }
 
@@ -351,7 +351,7 @@ enum err vtd_remap(struct vtd_unit *unit, paddr_t table, unsigned bits, bool is_
         return err;
     uint32_t status = mmio_read32(unit->regs, GSTS);
     if (status & G_CFI) {
-        WRONG("GSTS reads 0x%08x: messages in the old format still pass (CFIS)", status);
+        WRONG("GSTS reads 0x%08x: compatibility-format interrupts still pass (CFIS)", status);
         return ERR_BAD_VALUE;
     }
     unit->is_remapping = true;
@@ -376,7 +376,7 @@ unsigned vtd_faults(struct vtd_unit *unit, void (*visit)(void *context, const st
     *lost = !*is_gone && (status & FSTS_PFO);
     if (*is_gone || !(status & (FSTS_PPF | FSTS_PFO)))
         return 0;
-    /* Records from the one that the unit names on, as long as they are full; once round. */
+    /* From the record that FSTS.FRI names on, while they are valid; at most once around. */
     for (uint32_t i = FSTS_FRI(status) % n; found < n; i = (i + 1) % n, found++) {
         uint32_t at = CAP_FRO(unit->cap) + FRCD_BYTES * i;
         struct vtd_fault fault;

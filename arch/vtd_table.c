@@ -96,7 +96,8 @@ static bool is_range(const struct vtd_tables *t, uint64_t iova, uint64_t bytes)
     return bytes != 0 && (iova | bytes) % PAGE_BYTES == 0 && iova < limit && bytes <= limit - iova;
 }
 
-/* Make a large page a table of smaller ones. The table is whole before the entry points to it. */
+/* Replace a large page by a table of smaller ones, which is filled before the entry points to it.
+ */
 static enum err split(struct vtd_tables *t, uint64_t *entry, unsigned level)
 {
     paddr_t table;
@@ -139,7 +140,7 @@ static enum err map_page(struct vtd_tables *t, uint64_t iova, uint64_t paddr, un
     }
     uint64_t *entry = entry_at(t, table, iova, level);
     if (is_there(*entry) && !is_leaf(*entry, level)) {
-        /* Smaller pages are there: at most two levels down. */
+        /* Smaller pages are mapped here: recurse, at most two levels down. */
         for (uint64_t i = 0; i < 512 && !err; i++)
             err = map_page(t, iova + i * span(level - 1), paddr + i * span(level - 1), level - 1,
                            rights);
@@ -290,29 +291,29 @@ bool vtd_fault_decode(uint64_t low, uint64_t high, struct vtd_fault *out)
 const char *vtd_reason(uint8_t reason)
 {
     static const char *const words[] = {
-        [0x01] = "nothing on its bus may use DMA",
-        [0x02] = "it may not use DMA",
-        [0x03] = "its context entry cannot be right",
+        [0x01] = "the root entry of its bus is not present",
+        [0x02] = "its context entry is not present",
+        [0x03] = "its context entry is invalid",
         [0x04] = "address beyond the width of its tables",
-        [0x05] = "no right to write there",
-        [0x06] = "no right to read there",
+        [0x05] = "no write permission for the page",
+        [0x06] = "no read permission for the page",
         [0x07] = "a page table could not be read",
         [0x08] = "the root table could not be read",
         [0x09] = "the context table could not be read",
         [0x0A] = "reserved bits are set in the root entry",
         [0x0B] = "reserved bits are set in the context entry",
         [0x0C] = "reserved bits are set in a page table",
-        [0x0D] = "requests for translation are not allowed",
+        [0x0D] = "translation requests (ATS) are blocked",
         [0x20] = "reserved bits are set in the request",
-        [0x21] = "entry beyond the table",
-        [0x22] = "the entry is absent",
+        [0x21] = "the index is beyond the table",
+        [0x22] = "the entry is not present",
         [0x23] = "the table could not be read",
         [0x24] = "reserved bits are set in the entry",
-        [0x25] = "the message was in the old format",
+        [0x25] = "compatibility-format interrupts are blocked",
         [0x26] = "the entry belongs to another device",
     };
 
     if (reason < ARRAY_SIZE(words) && words[reason])
         return words[reason];
-    return "for a reason that we do not know";
+    return "unknown reason";
 }

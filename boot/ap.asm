@@ -1,10 +1,10 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; The way of every further core from its reset to C: real mode, protected mode, long mode. Bytes
-; between ap_code and ap_code_end are copied to a page below 640 KiB (arch/smp.c), where the core
-; starts with cs = page / 16; so everything is addressed from the start of the page. What differs
-; from core to core stands in the block at the end, filled in by core 0 before it sends STARTUP.
+; The first instructions of every core but the first, from STARTUP to C: real mode, protected mode,
+; long mode. The bytes between ap_code and ap_code_end are copied to a page below 640 KiB
+; (arch/smp.c), where the core starts with cs = page / 16; so all addresses are relative to the
+; start of the page. Core 0 fills in the block at the end for each core before it sends STARTUP.
 ;
-; The first page tables show the page at its physical address, read-only and executable, and the
+; The first page tables map the page at its physical address, read-only and executable, and the
 ; kernel's half of the address space. The C function switches to the final ones.
 
 %include "boot/cpu.inc"
@@ -21,7 +21,8 @@ ap_code:
     cld
     mov ax, cs
     mov ds, ax
-    ; One block, one core: who comes late, after core 0 has given it up, finds the ticket gone.
+    ; The block is for one core: a core that starts late, when core 0 has given up on it, finds the
+    ; ticket already taken and stops.
     xor eax, eax
     xchg [AT(ap_ticket)], eax
     test eax, eax
@@ -73,7 +74,7 @@ ap_cr3:          dq 0
 ap_stack:        dq 0
 ap_cpu:          dq 0
 ap_entry:        dq 0
-ap_ticket:       dd 0                   ; 1: a core may come
+ap_ticket:       dd 0                   ; 1: one core may use the block
 ap_far32:        dd AT(ap32)            ; + the page's address
                  dw 0x18, 0
 ap_far64:        dd AT(ap64)            ; the same

@@ -3,18 +3,18 @@
  * arch-x86/hvm/start_info.h) to struct bootinfo.
  */
 #include "boot/bootinfo.h"
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 
-/* The most that a loader may tell; more is damage. */
+/* Longer information counts as damaged. */
 #define MULTIBOOT2_BYTES_MAX   (1u << 20)
 
 #define PVH_MAGIC              0x336EC578u
-#define PVH_VERSION_MEMORY_MAP 1 /* from this version on the memory map is there */
+#define PVH_VERSION_MEMORY_MAP 1 /* the memory map exists from this version on */
 
 struct pvh_start_info {
     uint32_t magic, version, flags, n_modules;
     uint64_t modules_paddr, line_paddr, rsdp_paddr;
-    uint64_t memory_map_paddr; /* from here on version 1 */
+    uint64_t memory_map_paddr; /* this and the next two: from version 1 on */
     uint32_t n_memory_map, reserved;
 };
 static_assert(sizeof(struct pvh_start_info) == 56, "as the loader writes it");
@@ -73,7 +73,7 @@ static void damaged(struct bootinfo *info, const char *what)
         info->damage = what;
 }
 
-/* Copy text of at most max bytes that may lack its NUL, as much as fits. */
+/* Copy text of at most max bytes, possibly without a NUL; what does not fit is cut off. */
 static void copy_text(char *to, size_t to_bytes, const char *text, size_t max)
 {
     size_t n = MIN(strnlen(text, max), to_bytes - 1);
@@ -81,7 +81,9 @@ static void copy_text(char *to, size_t to_bytes, const char *text, size_t max)
     to[n] = 0;
 }
 
-/* Copy text from physical memory whose end is not known: as much as can be seen and fits. */
+/* Copy NUL-terminated text of unknown length from physical memory, as far as it is readable and
+ * fits.
+ */
 static void copy_text_at(char *to, size_t to_bytes, uint64_t paddr, boot_look look)
 {
     size_t n = 0;
@@ -103,8 +105,8 @@ static void add_range(struct bootinfo *info, uint64_t start, uint64_t bytes, uin
         info->ranges[info->n_ranges++] = range;
         return;
     }
-    /* No room: the smallest usable one gives way, for what is reserved must not be taken for free.
-     * If none of them is usable, there is no RAM, and nothing is used. */
+    /* The table is full: drop the smallest usable range, since a dropped reserved range would be
+     * taken for RAM. If no range is usable, there is no RAM anyway. */
     struct boot_range *least = type == BOOT_MEMORY_USABLE ? &range : NULL;
     for (struct boot_range *r = info->ranges; r < info->ranges + BOOTINFO_RANGES_MAX; r++)
         if (r->type == BOOT_MEMORY_USABLE && (!least || r->bytes < least->bytes))
@@ -136,7 +138,7 @@ static void read_memory_map(struct bootinfo *info, const uint8_t *at, uint32_t b
     struct tag_memory_map head;
     struct memory_map_entry entry;
     if (bytes < sizeof head) {
-        damaged(info, "the memory map tag is cut short");
+        damaged(info, "the memory map tag is truncated");
         return;
     }
     memcpy(&head, at, sizeof head);
@@ -154,7 +156,7 @@ static void read_module(struct bootinfo *info, const uint8_t *at, uint32_t bytes
 {
     struct tag_module head;
     if (bytes < sizeof head) {
-        damaged(info, "a module tag is cut short");
+        damaged(info, "a module tag is truncated");
         return;
     }
     memcpy(&head, at, sizeof head);
@@ -171,7 +173,7 @@ static void read_framebuffer(struct bootinfo *info, const uint8_t *at, uint32_t 
 {
     struct tag_framebuffer head;
     if (bytes < sizeof head) {
-        damaged(info, "the framebuffer tag is cut short");
+        damaged(info, "the framebuffer tag is truncated");
         return;
     }
     memcpy(&head, at, sizeof head);
@@ -199,12 +201,12 @@ static void read_rsdp(struct bootinfo *info, const uint8_t *at, uint32_t bytes)
 {
     uint32_t n = MIN(bytes - (uint32_t)sizeof(struct tag), (uint32_t)sizeof info->rsdp);
     if (n < info->rsdp_bytes)
-        return; /* the newer of the two has come already */
+        return; /* the newer of the two was read already */
     memcpy(info->rsdp, at + sizeof(struct tag), n);
     info->rsdp_bytes = n;
 }
 
-/* bytes covers the whole tag, at least its head. */
+/* bytes: of the whole tag, at least of its head. */
 static void read_tag(struct bootinfo *info, uint32_t type, const uint8_t *at, uint32_t bytes)
 {
     const char *text = (const char *)at + sizeof(struct tag);
@@ -261,7 +263,7 @@ static bool read_multiboot2(uint32_t paddr, boot_look look, struct bootinfo *inf
         if (tag.type == TAG_END)
             return true;
         if (tag.bytes < sizeof tag || tag.bytes > total - at) {
-            damaged(info, "a multiboot2 tag's length cannot be right; those behind it are lost");
+            damaged(info, "a multiboot2 tag has an invalid length; the tags after it are ignored");
             return true;
         }
         read_tag(info, tag.type, start + at, tag.bytes);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What the loader tells us, in one struct whichever way we came: PVH start info (QEMU -kernel) or
- * multiboot2 tags (GRUB). Everything is copied out, so the loader's memory may be reused after.
+ * The loader's information in one struct for both protocols: PVH start info (QEMU -kernel) and
+ * multiboot2 tags (GRUB). Everything is copied, so the loader's memory may be reused afterwards.
  * The loader is not trusted: lengths are checked against what remains, no step of zero is taken.
- * Pure. Read next: kernel/main.c, kernel/memory.c.
+ * Pure. Read next: kernel/main.c, kernel/memory/memory.c.
  */
 #ifndef BOOT_BOOTINFO_H
 #define BOOT_BOOTINFO_H
@@ -14,7 +14,7 @@
 
 enum boot_path { BOOT_UNKNOWN, BOOT_PVH, BOOT_MULTIBOOT2 };
 
-/* Types as the BIOS's E820 call numbers them; both protocols use the same. */
+/* Memory types, numbered as by the BIOS's E820 call; both protocols use these numbers. */
 enum boot_memory {
     BOOT_MEMORY_USABLE = 1,
     BOOT_MEMORY_RESERVED = 2,
@@ -30,13 +30,13 @@ struct boot_range {
 
 struct boot_module {
     uint64_t start, bytes;
-    char name[64]; /* its boot line, cut */
+    char name[64]; /* the words that the loader passed with it, truncated */
 };
 
 struct boot_framebuffer {
     uint64_t start; /* 0: none */
     uint32_t pitch_bytes, width, height;
-    uint8_t bits, type; /* type as multiboot2 numbers them: 1 RGB, 2 EGA text */
+    uint8_t bits, type; /* type: multiboot2's number, 1 RGB, 2 EGA text */
     uint8_t red_at, red_bits, green_at, green_bits, blue_at, blue_bits; /* type 1 */
 };
 
@@ -46,25 +46,26 @@ struct boot_framebuffer {
 struct bootinfo {
     enum boot_path path;
     char loader[48];
-    /* The boot line, NUL-terminated; one byte more than cmdline.c takes, so that it sees a cut. */
+    /* The boot line, NUL-terminated; one byte more than cmdline.c takes, so that it notices if the
+     * line is too long. */
     char line[CMDLINE_BYTES_MAX + 1];
     struct boot_range ranges[BOOTINFO_RANGES_MAX];
     unsigned n_ranges;
     struct boot_module modules[BOOTINFO_MODULES_MAX];
     unsigned n_modules;
-    unsigned n_lost;     /* ranges, the smallest of RAM, and modules that did not fit */
-    uint64_t rsdp_paddr; /* 0: not told */
+    unsigned n_lost;     /* ranges (the smallest of RAM) and modules that did not fit */
+    uint64_t rsdp_paddr; /* 0: unknown */
     uint8_t rsdp[36];    /* multiboot2 carries a copy instead of an address */
     uint32_t rsdp_bytes; /* of the copy; 0: none */
     struct boot_framebuffer framebuffer;
-    const char *damage; /* the first thing that was wrong, in words; NULL: all was well */
+    const char *damage; /* the first error found, as text; NULL: none */
 };
 
-/* A look at physical memory: a pointer to `bytes` bytes at paddr, NULL if they cannot be seen. */
+/* Map physical memory: returns a pointer to `bytes` bytes at paddr, NULL if they cannot be read. */
 typedef const void *(*boot_look)(uint64_t paddr, size_t bytes);
 
-/* Fill *info from what the CPU held at entry. False: neither protocol's information is there;
- * *info is then empty but valid. Damage inside is named in info->damage and the rest is used. */
+/* Fill *info from eax and ebx at entry. False: there is no information of either protocol; *info is
+ * then empty but valid. The first error in it is named in info->damage; the valid rest is used. */
 bool bootinfo_read(uint32_t eax, uint32_t ebx, boot_look look, struct bootinfo *info);
 
 const char *bootinfo_path_name(enum boot_path path);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The boot line. The table of known keys comes first: a new key is one row here, one row in
- * boot/README.md, which says what it does, and a typed getter where it is used.
+ * boot/README.md, which says what it does, and a call of a typed getter where it is used.
  */
 #include "boot/cmdline.h"
-#include "kernel/fmt.h"
-#include "kernel/str.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/str.h"
 
 static const struct cmdline_key keys[] = {
-    /* name, kind, may repeat, words, whose, of a port's address */
+    /* name, kind, may repeat, words, application, needs an address */
     {"app", CMDLINE_TEXT, false, NULL, NULL, false},
     {"port#.ip", CMDLINE_PREFIX, false, NULL, NULL, false},
     {"port#.gw", CMDLINE_IPV4, false, NULL, NULL, true},
@@ -36,7 +36,7 @@ static const struct cmdline_key keys[] = {
     {"selftest", CMDLINE_TEXT, false, NULL, NULL, false},
 };
 
-/* A key farther than this from every known one gets no suggestion. */
+/* The largest spelling distance of a key that is suggested. */
 #define DISTANCE_MAX 3
 
 const struct cmdline_key *cmdline_key(unsigned i)
@@ -44,7 +44,7 @@ const struct cmdline_key *cmdline_key(unsigned i)
     return i < ARRAY_SIZE(keys) ? &keys[i] : NULL;
 }
 
-/* Does a key as given fit the name in the table, where '#' is a number 0..31? Then that is *number. */
+/* Does the given key match a name of the table, where '#' is a number 0..31? Sets *number to it. */
 static bool key_fits(const char *name, const char *given, unsigned *number)
 {
     for (; *name; name++) {
@@ -72,9 +72,9 @@ const struct cmdline_key *cmdline_find(const char *given)
     return NULL;
 }
 
-/* A key's name with every '#' as '0', and a given key with every number as '0': what remains to be
- * compared is the spelling. */
-static void spell(char *to, size_t n, const char *key)
+/* Copy a key with every '#' and every number replaced by '0', so that names of the table and given
+ * keys can be compared by spelling. */
+static void copy_without_numbers(char *to, size_t n, const char *key)
 {
     size_t len = 0;
     for (bool in_number = false; *key && len + 1 < n; key++) {
@@ -89,13 +89,13 @@ static void spell(char *to, size_t n, const char *key)
 static const char *key_nearest(const char *given)
 {
     char a[32], b[32];
-    spell(a, sizeof a, given);
+    copy_without_numbers(a, sizeof a, given);
     const char *best = NULL;
     unsigned best_distance = DISTANCE_MAX + 1;
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        spell(b, sizeof b, keys[i].name);
+        copy_without_numbers(b, sizeof b, keys[i].name);
         unsigned distance = parse_distance(a, b);
-        /* Three letters that all differ are not a spelling mistake. */
+        /* If all letters differ it is not a spelling mistake. */
         if (distance < best_distance && distance < MIN(strlen(a), strlen(b))) {
             best = keys[i].name;
             best_distance = distance;
@@ -109,8 +109,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Cut the word that starts at *at out of c->text, quotes and backslashes resolved in place; *at
- * ends behind it. The first '=' outside of a value splits it. */
+/* Parse the word at *at in c->text, resolving quotes and backslashes in place, and move *at past
+ * it. The first '=' separates key and value. */
 static struct cmdline_param take_word(struct cmdline *c, char **at)
 {
     char *from = *at, *to = *at;
@@ -129,7 +129,7 @@ static struct cmdline_param take_word(struct cmdline *c, char **at)
         }
     }
     c->quote_is_open |= in_quotes;
-    *at = *from ? from + 1 : from; /* before the NUL below: to may stand on *from */
+    *at = *from ? from + 1 : from; /* before the NUL is written: to may equal from */
     *to = 0;
     return p;
 }
@@ -139,7 +139,7 @@ void cmdline_parse(struct cmdline *c, const char *line, size_t max)
     memset(c, 0, sizeof *c);
     size_t len = strnlen(line, max);
     if (len >= sizeof c->text) {
-        /* Back to a whole word: half an address is a wrong address. */
+        /* Drop the incomplete last word: half an address would be a wrong address. */
         len = sizeof c->text - 1;
         while (len > 0 && !is_blank(line[len - 1]))
             len--;
@@ -215,7 +215,7 @@ static bool value_fits(const struct cmdline_key *key, const char *value)
     return true;
 }
 
-static const char *kind_wanted(const struct cmdline_key *key)
+static const char *expected_value(const struct cmdline_key *key)
 {
     switch (key->kind) {
     case CMDLINE_COUNT:
@@ -227,7 +227,7 @@ static const char *kind_wanted(const struct cmdline_key *key)
     case CMDLINE_PREFIX:
         return "an address such as 192.0.2.1/24";
     case CMDLINE_ROUTE:
-        return "prefix,gateway such as 10.0.0.0/8,192.0.2.254, or portN or reject behind the comma";
+        return "prefix,gateway such as 10.0.0.0/8,192.0.2.254 (the gateway may be portN or reject)";
     case CMDLINE_CONSOLE:
         return "ttyS0 to ttyS3, with ,baud if not 115200";
     case CMDLINE_TEXT:
@@ -236,8 +236,8 @@ static const char *kind_wanted(const struct cmdline_key *key)
     return "a value";
 }
 
-/* One complaint about parameter i into text; false if there is none. */
-static bool judge_param(const struct cmdline *c, unsigned i, char *text, size_t n)
+/* Write the error in parameter i into text; false if there is none. */
+static bool find_error(const struct cmdline *c, unsigned i, char *text, size_t n)
 {
     const struct cmdline_param *p = &c->params[i];
     const struct cmdline_key *key = cmdline_find(p->key);
@@ -249,12 +249,12 @@ static bool judge_param(const struct cmdline *c, unsigned i, char *text, size_t 
         return true;
     }
     if (!p->value) {
-        fmt_print(text, n, "%s has no value; it wants %s", p->key, kind_wanted(key));
+        fmt_print(text, n, "%s has no value; expected %s", p->key, expected_value(key));
         return true;
     }
     if (!value_fits(key, p->value)) {
-        fmt_print(text, n, "%s=%.60s is not understood; it wants %s", p->key, p->value,
-                  kind_wanted(key));
+        fmt_print(text, n, "%s=%.60s is invalid; expected %s", p->key, p->value,
+                  expected_value(key));
         return true;
     }
     for (unsigned later = i + 1; !key->repeats && later < c->n; later++)
@@ -268,34 +268,35 @@ static bool judge_param(const struct cmdline *c, unsigned i, char *text, size_t 
 bool cmdline_is_good(const struct cmdline *c, unsigned i)
 {
     char text[192];
-    return !judge_param(c, i, text, sizeof text);
+    return !find_error(c, i, text, sizeof text);
 }
 
-unsigned cmdline_judge(const struct cmdline *c, void (*say)(void *context, const char *text),
+unsigned cmdline_judge(const struct cmdline *c, void (*warn)(void *context, const char *text),
                        void *context)
 {
     unsigned n = 0;
     char text[192];
     for (unsigned i = 0; i < c->n; i++)
-        if (judge_param(c, i, text, sizeof text)) {
-            say(context, text);
+        if (find_error(c, i, text, sizeof text)) {
+            warn(context, text);
             n++;
         }
     if (c->quote_is_open) {
-        say(context, "a quote is never closed; its value ends with the line");
+        warn(context, "a quote is not closed; the value ends with the line");
         n++;
     }
     if (c->is_cut) {
         fmt_print(text, sizeof text,
                   "too long (at most %u bytes and %u words); the rest is ignored",
                   CMDLINE_BYTES_MAX - 1, CMDLINE_PARAMS_MAX);
-        say(context, text);
+        warn(context, text);
         n++;
     }
     return n;
 }
 
-/* Does a parameter give the port of `given` ("port1.gw"), or any where that names none, its address? */
+/* Does the parameter set the address of the port that `given` names ("port1.gw"), or of any port if
+ * `given` names none? */
 static bool is_address_of(const struct cmdline_param *p, const char *given)
 {
     const char *dot = strchr(given, '.');

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# From the drawings of kernel/font.txt to a table, as assembly: five bytes a letter, one a column,
+# From the drawings of kernel/log/font.txt to a table, as assembly: five bytes a letter, one a column,
 # bit 0 its top row.
 
 /^[#.]/ {

@@ -12,7 +12,7 @@ IMAGE_OBJCOPY ?= objcopy
 IMAGE_OUT     := build/image
 
 # Every C and assembly file of the image's layers.
-IMAGE_C       := $(wildcard boot/*.c arch/*.c kernel/*.c drivers/*.c drivers/*/*.c net/*.c net/*/*.c)
+IMAGE_C       := $(wildcard boot/*.c arch/*.c kernel/*.c kernel/*/*.c drivers/*.c drivers/*/*.c net/*.c net/*/*.c)
 IMAGE_ASM     := $(wildcard boot/*.asm arch/*.asm)
 IMAGE_OBJ     := $(IMAGE_C:%.c=$(IMAGE_OUT)/%.o) $(IMAGE_ASM:%.asm=$(IMAGE_OUT)/%.asm.o) \
                  $(IMAGE_OUT)/font.asm.o
@@ -29,7 +29,7 @@ IMAGE_LDFLAGS := -O2 -nostdlib -static -T linker.ld --gc-sections -z max-page-si
                  --build-id=none
 
 # The compiler must not turn the body of memset into a call of memset.
-$(IMAGE_OUT)/kernel/str.o: IMAGE_CFLAGS += -fno-tree-loop-distribute-patterns
+$(IMAGE_OUT)/kernel/lib/str.o: IMAGE_CFLAGS += -fno-tree-loop-distribute-patterns
 
 # The loops of the applications want every register; a backtrace leaves them out.
 $(IMAGE_OUT)/net/app/%.o: IMAGE_CFLAGS += -fomit-frame-pointer
@@ -57,7 +57,7 @@ $(IMAGE_OUT)/symbols.asm.o: $(IMAGE_OUT)/first.elf boot/ksym.awk
 	nm -n $< | awk -f boot/ksym.awk > $(@:.o=)
 	$(IMAGE_AS) -f elf64 -o $@ $(@:.o=)
 
-$(IMAGE_OUT)/font.asm.o: kernel/font.txt boot/font.awk
+$(IMAGE_OUT)/font.asm.o: kernel/log/font.txt boot/font.awk
 	@mkdir -p $(@D)
 	awk -f boot/font.awk $< > $(@:.o=)
 	$(IMAGE_AS) -f elf64 -o $@ $(@:.o=)

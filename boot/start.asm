@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; The kernel's first instructions, in long mode and the higher half. What C needs and cannot do itself
-; happens here: a stack, and the stack protector's canary.
+; The kernel's first instructions, in long mode and the higher half. They set up what C code needs
+; before it can run: a stack, and the stack protector's canary.
 ;
 ; In:  rdi = eax and rsi = ebx as the loader left them.
 ; Read next: kernel/main.c.
@@ -18,8 +18,8 @@ kernel_start:
     load_segments
     mov rsp, stack_boot_top
 
-    ; The canary: unequal from boot to boot is enough against an overflow, which is what it is for.
-    ; Its lowest byte is 0, so that an overflowing string stops before it.
+    ; The canary. It differs from boot to boot, which is enough to detect overflows. Its lowest byte
+    ; is 0, so that an overflowing string stops before it.
     rdtsc
     shl rdx, 32
     or rax, rdx

@@ -5,9 +5,10 @@
 #include "arch/image.h"
 #include "drivers/nic.h"
 #include "drivers/x540/x540.h"
-#include "kernel/fmt.h"
-#include "kernel/iommu.h"
-#include "kernel/log.h"
+#include "kernel/iommu/iommu.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/log/log.h"
+#include "kernel/leaving.h"
 #include "kernel/start.h"
 
 struct port ports[PORTS_MAX];

@@ -4,7 +4,7 @@
  */
 #include "arch/image.h"
 #include "kernel/ksym.h"
-#include "kernel/str.h"
+#include "kernel/lib/str.h"
 
 extern const uint32_t ksym_count;
 extern const uint32_t ksym_offsets[];

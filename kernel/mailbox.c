@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Core 0's side of a mailbox, and the owner's when there is something in it.
+ * Mailboxes: core 0's side, and the owner's side when there is a call.
  */
 #include "kernel/mailbox.h"
 #include "arch/cpu.h"
@@ -15,7 +15,7 @@ static bool take(struct mailbox *box)
 void mailbox_serve(struct mailbox *box)
 {
     if (!take(box))
-        return; /* withdrawn just now, or not yet complete */
+        return; /* just withdrawn, or not yet complete */
     void (*run)(void *context) = box->run;
     run(box->context);
     __atomic_store_n(&box->run, NULL, __ATOMIC_RELAXED);

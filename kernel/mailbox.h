@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Core 0 asks another core to run a function between two of its bursts. One slot a core, one
- * producer (core 0), no lock: the word `run` goes from NULL to a function by core 0 alone, and back
- * to NULL by the owner when it has run it, or by core 0 when it gives up before the owner began.
+ * Core 0 makes another core run a function between two of its bursts. One slot per core, one
+ * producer (core 0), no lock: only core 0 changes `run` from NULL to a function; the owner sets it
+ * back to NULL when the function has run, or core 0 does when it withdraws the call before the
+ * owner began.
  */
 #ifndef KERNEL_MAILBOX_H
 #define KERNEL_MAILBOX_H
@@ -12,25 +13,26 @@
 struct mailbox {
     void (*run)(void *context); /* NULL: empty */
     void *context;
-    uint32_t is_open; /* who changes it from 1 to 0 has it: the owner, or core 0 to withdraw */
+    uint32_t is_open; /* the owner changes it from 1 to 0 to run the call, core 0 to withdraw it */
     uint32_t is_done;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 
 extern struct mailbox mailboxes[CPUS_MAX];
 
-/* Run it on that core and wait until it has run, at most max_us. On core 0 itself it is called at
- * once. A sleeping core is woken. Core 0 only. OK: it has run, and all that it wrote is seen here.
- * ERR_TIMEOUT: it was withdrawn and will not run. ERR_BUSY: the core has begun and is still at it
- * (context must therefore live on), or an earlier one never ended. ERR_NO_DEVICE: that core runs no
- * loop. */
+/* Run a function on that core and wait until it has returned, at most max_us. With core 0 it is
+ * called directly. A sleeping core is woken. Core 0 only. OK: it has run, and its writes are
+ * visible here. ERR_TIMEOUT: the call was withdrawn and will not run. ERR_BUSY: the function is
+ * still running (so context must stay valid), or that of an earlier call is. ERR_NO_DEVICE: that
+ * core runs no loop. */
 enum err mailbox_call(unsigned core, void (*run)(void *context), void *context,
                       uint32_t max_us) MUST_CHECK;
 
-/* Run what is in the box; never inlined into the loop. */
+/* Run the call in the box; never inlined into the loop. */
 void mailbox_serve(struct mailbox *box);
 
-/* One look, between bursts: a load of a line that only core 0 writes, and only to ask. Returns true
- * if something was run. Also to be done after arming interrupts, before smp_sleep. */
+/* Check for a call, between bursts: one load of a cache line that core 0 writes only to make a
+ * call. Returns true if a function was run. To be called also after arming interrupts, before
+ * smp_sleep. */
 static inline bool mailbox_poll(void)
 {
     struct mailbox *box = &mailboxes[cpu_this()->index];

@@ -1,79 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Bring-up, from the loader's hand-over to the loop. kmain at the end of this file is the contents
- * page: each line of it is one step, and each step prints one line with what it found and how long
- * it took. Read next: the step that interests you, then kernel/start.h for what comes after.
+ * Bring-up, from the loader's hand-over to the loop: kmain is the contents page, one line a step. Each
+ * step prints one line with what it found and how long it took. What a step does is in kernel/steps.c;
+ * what comes after the last of them is declared in kernel/start.h.
  */
 #include "arch/cpu.h"
 #include "arch/features.h"
-#include "arch/gdt.h"
-#include "arch/idt.h"
-#include "arch/image.h"
 #include "arch/paging.h"
 #include "arch/serial.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
-#include "boot/bootinfo.h"
 #include "boot/cmdline.h"
-#include "kernel/acpi.h"
-#include "kernel/command.h"
-#include "kernel/console.h"
-#include "kernel/fmt.h"
-#include "kernel/json.h"
-#include "kernel/iommu.h"
-#include "kernel/log.h"
-#include "kernel/memory.h"
-#include "kernel/module.h"
-#include "kernel/panic.h"
-#include "kernel/pci.h"
-#include "kernel/platform.h"
-#include "kernel/power.h"
-#include "kernel/screen.h"
-#include "kernel/selftest.h"
+#include "kernel/bootlog.h"
+#include "kernel/console/console.h"
+#include "kernel/iommu/iommu.h"
+#include "kernel/memory/memory.h"
+#include "kernel/selftest/selftest.h"
 #include "kernel/start.h"
-#include "kernel/str.h"
-#include "kernel/watch.h"
-
-static struct bootinfo info;
-static SEALED struct cmdline line;
-static SEALED struct acpi acpi;
-
-/* What a step has to say; empty: its line has been printed already. */
-struct found {
-    char text[LOG_LINE_BYTES];
-};
-#define FOUND(...) fmt_print(found->text, sizeof found->text, __VA_ARGS__)
-
-/* When each step ended, for `show boot`. */
-#define STEPS_MAX 32
-static struct {
-    const char *name;
-    uint64_t ended_tsc;
-} steps[STEPS_MAX];
-static unsigned steps_n;
-
-static void step_at(const char *name, uint64_t ended_tsc)
-{
-    if (steps_n == STEPS_MAX)
-        return;
-    steps[steps_n].name = name;
-    steps[steps_n++].ended_tsc = ended_tsc;
-}
-
-static void step_ended(const char *name)
-{
-    step_at(name, cpu_tsc());
-}
-
-static uint64_t since_entry_ns(uint64_t tsc)
-{
-    return tsc_now_ns() - tsc_ns(cpu_tsc() - tsc);
-}
-
-void boot_step(const char *name, const char *what, uint64_t ended_tsc)
-{
-    step_at(name, ended_tsc);
-    log_info("%-7s %s, %lu us after entry", name, what, since_entry_ns(ended_tsc) / 1000);
-}
+#include "kernel/steps.h"
 
 static void step(const char *name, void (*run)(struct found *found))
 {
@@ -81,7 +24,7 @@ static void step(const char *name, void (*run)(struct found *found))
     uint64_t start = cpu_tsc();
     run(&found);
     uint64_t took = cpu_tsc() - start;
-    step_ended(name);
+    bootlog_step(name, cpu_tsc());
     if (!found.text[0])
         return;
     if (tsc_is_known())
@@ -90,295 +33,46 @@ static void step(const char *name, void (*run)(struct found *found))
         log_info("%-7s %s (%lu k cycles)", name, found.text, took / 1000);
 }
 
-/* --- what the loader said --- */
-
-static uint32_t entry_eax, entry_ebx;
-
-/* Memory as boot/entry.asm's first tables show it. */
-static const void *look_early(uint64_t paddr, size_t bytes)
-{
-    if (paddr >= PAGING_FIRST_BYTES || bytes > PAGING_FIRST_BYTES - paddr)
-        return NULL;
-    return paging_pointer((paddr_t){paddr});
-}
-
-static void screen(struct found *found)
-{
-    screen_start(&info, found->text, sizeof found->text);
-}
-
-static void boot_information(struct found *found)
-{
-    if (!bootinfo_read(entry_eax, entry_ebx, look_early, &info)) {
-        screen(found); /* a VGA may be there, told or not */
-        panic("neither multiboot2 nor PVH brought us here: eax 0x%08x, ebx 0x%08x%s%s", entry_eax,
-              entry_ebx, info.damage ? "; " : "", info.damage ? info.damage : "");
-    }
-    if (info.damage)
-        log_warn("boot: %s", info.damage);
-    FOUND("%s, loader \"%s\", %u memory ranges, %u modules", bootinfo_path_name(info.path),
-          info.loader, info.n_ranges, info.n_modules);
-}
-
-static void say_boot_line(void *context, const char *text)
-{
-    (void)context;
-    log_warn("boot line: %s", text);
-}
-
-static void boot_line(struct found *found)
-{
-    cmdline_parse(&line, info.line, sizeof info.line);
-
-    unsigned choice;
-    if (cmdline_enum(&line, "loglevel", &choice))
-        log_set_level((enum log_level)choice);
-    if (cmdline_enum(&line, "panic", &choice))
-        panic_set_end((enum panic_end)choice);
-    unsigned complaints = cmdline_judge(&line, say_boot_line, NULL);
-    FOUND("%u words, %u not understood", line.n, complaints);
-}
-
-/* --- the console: COM1 from the first line on, another one if the boot line says so --- */
-
-static void serial_line(struct found *found)
-{
-    static const uint16_t ports[] = {SERIAL_COM1, SERIAL_COM2, SERIAL_COM3, SERIAL_COM4};
-    const char *wanted = cmdline_get(&line, "console");
-    uint64_t n = 0, baud = SERIAL_BAUD;
-    if (wanted && cmdline_console(wanted, &n, &baud) &&
-        serial_init(ports[n], (uint32_t)baud) != OK) {
-        serial_init(SERIAL_COM1, SERIAL_BAUD); /* back to where the lines so far went */
-        log_warn("serial: nobody answers at ttyS%lu; staying on ttyS0", n);
-        n = 0;
-        baud = SERIAL_BAUD;
-    }
-    FOUND("ttyS%lu at port 0x%x, %lu baud%s", n, ports[n], baud,
-          serial_is_there() ? "" : ": nobody there");
-}
-
-/* --- the CPU and its memory --- */
-
-static void cpu(struct found *found)
-{
-    const struct features *f = features();
-    FOUND("%s, %u address bits,%s%s%s%s%s NX WP", f->brand, f->physical_bits,
-          f->has_pages_1g ? " 1G pages" : "", f->has_smep ? " SMEP" : "",
-          f->has_smap ? " SMAP" : "", f->has_umip ? " UMIP" : "", f->has_x2apic ? " x2APIC" : "");
-}
-
-static void memory(struct found *found)
-{
-    enum err e = memory_init(&info, found->text, sizeof found->text);
-    if (e == ERR_BAD_VALUE)
-        panic("memory: the loader's map has no usable RAM (%u ranges)", info.n_ranges);
-    if (e != OK)
-        panic("memory: %lu KiB of RAM do not hold the page tables", memory_ram_bytes() / 1024);
-    module_init(&info);
-}
-
-static void traps(struct found *found)
-{
-    gdt_init();
-    idt_init();
-    FOUND("256 vectors; double fault, NMI and machine check on stacks of their own");
-}
-
-/* --- the platform --- */
-
-static const void *look_firmware(uint64_t paddr, size_t bytes)
-{
-    return paging_map_firmware((paddr_t){paddr}, bytes);
-}
-
-static void say_firmware(const char *text)
-{
-    log_warn("acpi: %s", text);
-}
-
-/* Our own copy of the root pointer, from whoever knows it. */
-static bool rsdp_get(uint8_t rsdp[ACPI_RSDP_BYTES], const char **where)
-{
-    *where = "the loader";
-    if (info.rsdp_bytes) {
-        memset(rsdp, 0, ACPI_RSDP_BYTES);
-        memcpy(rsdp, info.rsdp, info.rsdp_bytes);
-        return true;
-    }
-    const void *told = info.rsdp_paddr ? look_firmware(info.rsdp_paddr, ACPI_RSDP_BYTES) : NULL;
-    if (told) {
-        memcpy(rsdp, told, ACPI_RSDP_BYTES);
-        if (acpi_is_rsdp(rsdp, ACPI_RSDP_BYTES))
-            return true;
-    }
-    *where = "BIOS memory";
-    return acpi_find_rsdp(&acpi, rsdp);
-}
-
-static void acpi_tables(struct found *found)
-{
-    acpi = (struct acpi){.look = look_firmware, .say = say_firmware};
-    uint8_t rsdp[ACPI_RSDP_BYTES];
-    const char *where;
-    if (!rsdp_get(rsdp, &where) || !acpi_open(&acpi, rsdp, sizeof rsdp)) {
-        log_warn("acpi: no root pointer; without tables: PCI by ports, no poweroff, one CPU");
-        return;
-    }
-    FOUND("%s at 0x%lx, found through %s", acpi.root_is_xsdt ? "XSDT" : "RSDT", acpi.root_paddr,
-          where);
-}
-
-/* ACPI's SPCR names firmware's own serial line: ours too, unless the boot line names another. */
-static void firmware_line(struct found *found)
-{
-    struct acpi_table table = acpi_find(&acpi, "SPCR", 0);
-    struct acpi_spcr spcr;
-    if (cmdline_get(&line, "console") || !acpi_spcr_read(&table, &spcr))
-        return;
-    uint32_t baud = spcr.baud ? spcr.baud : SERIAL_BAUD;
-    if (!spcr.is_port)
-        FOUND("firmware's line at 0x%lx is no 16550 behind a port; not used", spcr.address);
-    else if (spcr.address == SERIAL_COM1 && baud == SERIAL_BAUD && serial_is_there())
-        FOUND("firmware's is the same");
-    else if (serial_init((uint16_t)spcr.address, baud) == OK)
-        FOUND("at port 0x%lx, %u baud, as firmware's SPCR says", spcr.address, baud);
-    else if (serial_init(SERIAL_COM1, SERIAL_BAUD) == OK)
-        FOUND("nobody answers at port 0x%lx, of which firmware's SPCR speaks", spcr.address);
-}
-
-static void power(struct found *found)
-{
-    struct acpi_fadt fadt;
-    struct acpi_table table = acpi_find(&acpi, "FACP", 0);
-    if (!acpi_fadt_read(&table, &fadt)) {
-        power_init(NULL);
-        return;
-    }
-    struct acpi_table dsdt = acpi_table_at(&acpi, fadt.dsdt_paddr, "DSDT");
-    if (dsdt.bytes)
-        acpi_s5_find(&dsdt, &fadt);
-    power_init(&fadt);
-    if (fadt.pm_timer)
-        tsc_offer_pm_timer(fadt.pm_timer, fadt.pm_timer_is_32_bit);
-    char off[48] = "no way off is known";
-    if (fadt.has_s5)
-        fmt_print(off, sizeof off, "S5 is sleep type %u at port 0x%x", fadt.s5_type_a,
-                  fadt.pm1a_control);
-    FOUND("%s, PM timer at port 0x%x", off, fadt.pm_timer);
-}
-
-static void clock(struct found *found)
-{
-    platform_hpet(&acpi);
-    if (tsc_calibrate() != OK)
-        log_warn("clock: no timer moved; the TSC is taken to run at 2 GHz, times are guesses");
-    FOUND("TSC at %lu.%03lu MHz by %s", tsc_hz() / 1000000, tsc_hz() / 1000 % 1000, tsc_source());
-}
-
-static void interrupts(struct found *found)
-{
-    platform_interrupts(&acpi, found->text, sizeof found->text);
-    platform_serial_interrupt();
-}
-
-static void cores(struct found *found)
-{
-    platform_cores(&line, found->text, sizeof found->text);
-    watch_init();
-}
-
-static void pci(struct found *found)
-{
-    struct acpi_table table = acpi_find(&acpi, "MCFG", 0);
-    struct acpi_mcfg entry;
-    struct pci_ecam ecam;
-    const struct pci_ecam *chosen = NULL;
-    for (unsigned i = 0; !chosen && acpi_mcfg_entry(&table, i, &entry); i++) {
-        ecam = (struct pci_ecam){{entry.base}, entry.segment, entry.first_bus, entry.last_bus};
-        if (entry.base == 0)
-            log_warn("pci: entry %u of ACPI's MCFG cannot be right; not used", i);
-        else if (entry.segment == 0)
-            chosen = &ecam;
-    }
-    pci_init(chosen);
-    struct pci_found all = pci_silence();
-    FOUND("%u functions (%u bridges) by %s; bus mastering switched off in %u", all.functions,
-          all.bridges, all.by_ecam ? "ECAM" : "ports", all.masters);
-}
-
-static void iommu(struct found *found)
-{
-    struct acpi_table dmar = acpi_find(&acpi, "DMAR", 0);
-    unsigned mode = IOMMU_ON;
-    (void)cmdline_enum(&line, "iommu", &mode);
-    iommu_init(&dmar, (enum iommu_mode)mode, found->text, sizeof found->text);
-}
-
-static enum command_result show_boot(const struct call *call)
-{
-    uint64_t before = 0;
-    if (!call->json)
-        out_printf(call->out, "%s by \"%s\"\nstep          took us    since entry us\n",
-                   bootinfo_path_name(info.path), info.loader);
-    for (unsigned i = 0; i < steps_n; i++) {
-        uint64_t at = MAX(before, since_entry_ns(steps[i].ended_tsc));
-        if (call->json) {
-            struct json j;
-            json_begin(&j, call->out);
-            json_string(&j, "step", steps[i].name);
-            json_u64(&j, "took_ns", at - before);
-            json_u64(&j, "since_entry_ns", at);
-            json_line(&j);
-        } else {
-            out_printf(call->out, "%-10s %10lu %17lu\n", steps[i].name, (at - before) / 1000,
-                       at / 1000);
-        }
-        before = at;
-    }
-    return COMMAND_DONE;
-}
-COMMAND("show boot", "[-j]", "how we were booted, and the time of each step", show_boot);
-
 _Noreturn void kmain(uint32_t eax, uint32_t ebx);
 _Noreturn void kmain(uint32_t eax, uint32_t ebx)
 {
-    entry_eax = eax;
-    entry_ebx = ebx;
+    steps_begin(eax, ebx);
     tsc_start();
     smp_init();
     serial_init(SERIAL_COM1, SERIAL_BAUD); /* without a UART the log's ring keeps the lines */
     log_info("ferrule");
     features_init();
 
-    step("traps", traps);
-    step("boot", boot_information);
-    step("screen", screen);
-    step("line", boot_line);
-    step("serial", serial_line);
-    step("cpu", cpu);
-    step("memory", memory);
-    step("acpi", acpi_tables);
-    step("serial", firmware_line);
-    step("power", power);
-    step("clock", clock);
-    step("irq", interrupts);
-    step("pci", pci);
-    step("iommu", iommu);
+    step("traps", step_traps);
+    step("boot", step_boot_information);
+    step("screen", step_screen);
+    step("line", step_boot_line);
+    step("serial", step_serial_line);
+    step("cpu", step_cpu);
+    step("memory", step_memory);
+    step("acpi", step_acpi_tables);
+    step("serial", step_firmware_line);
+    step("power", step_power);
+    step("clock", step_clock);
+    step("irq", step_interrupts);
+    step("pci", step_pci);
+    step("iommu", step_iommu);
     paging_seal();
-    step("cores", cores);
+    step("cores", step_cores);
 
-    const char *deed = cmdline_get(&line, "selftest");
+    const struct cmdline *line = steps_line();
+    const char *deed = cmdline_get(line, "selftest");
     if (deed)
         selftest_run(deed);
     log_info("up      %lu us after entry, %lu KiB of memory free", tsc_now_ns() / 1000,
              memory_free_bytes() / 1024);
 
-    drivers_start(&line);
-    step_ended("ports");
-    net_start(&line);
-    step_ended("lanes");
+    drivers_start(line);
+    bootlog_step("ports", cpu_tsc());
+    net_start(line);
+    bootlog_step("lanes", cpu_tsc());
     iommu_seal();
-    console_start(&line);
-    step_ended("prompt");
+    console_start(line);
+    bootlog_step("prompt", cpu_tsc());
     net_run();
 }

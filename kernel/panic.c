@@ -9,14 +9,14 @@
 #include "arch/serial.h"
 #include "arch/smp.h"
 #include "arch/trap.h"
-#include "kernel/fmt.h"
 #include "kernel/ksym.h"
-#include "kernel/log.h"
+#include "kernel/leaving.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
+#include "kernel/log/screen.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
-#include "kernel/screen.h"
-#include "kernel/start.h"
-#include "kernel/str.h"
 
 #define BACKTRACE_MAX 24
 #define LOG_LINES     12
@@ -200,7 +200,9 @@ static _Noreturn void end(void)
     log_set_sink(NULL); /* the console's may be what broke */
     print("last log lines:\n");
     log_tail(LOG_LINES, print_bytes, NULL);
-    net_explain(print); /* last: should it break, the rest has been said */
+    /* Last: should a view break, the rest has been said. */
+    for (panic_view *const *view = panic_views_start; view < panic_views_end; view++)
+        (*view)(print);
     switch (end_wanted) {
     case PANIC_REBOOT:
         print("panic=reboot\n");

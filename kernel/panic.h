@@ -26,4 +26,18 @@ _Noreturn void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
             panic("%s:%d: not so: %s", __FILE__, __LINE__, #claim);                                \
     } while (0)
 
+/* A part's view of itself in a panic: calls print for each line. Everything may be broken and the
+ * other cores are stopped: nothing is waited for, nothing changed. Any core.
+ *
+ *     PANIC_VIEW(lanes_view);
+ */
+typedef void panic_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+typedef void panic_view(panic_print *print);
+#define PANIC_VIEW(view_)                                                                          \
+    static panic_view *const panic_view_##view_                                                    \
+        __attribute__((used, section("panic_views"))) = view_
+
+/* The collected table: linker.ld keeps it between these two. */
+extern panic_view *const panic_views_start[], *const panic_views_end[];
+
 #endif

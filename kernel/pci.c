@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * PCI configuration space, by ECAM where ACPI names its window and by the two old ports elsewhere.
+ * PCI configuration space, by ECAM if ACPI names its window, else by ports CF8h and CFCh.
  * PCI Local Bus specification 3.0, chapter 6; PCI Express Base specification, section 7.2.2.
  */
 #include "arch/paging.h"
 #include "arch/port.h"
-#include "kernel/log.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
 #include "kernel/pci.h"
-#include "kernel/str.h"
 
 #define CONFIG_ADDRESS          0xCF8
 #define CONFIG_ADDRESS_ENABLE   BIT(31)
 #define CONFIG_DATA             0xCFC
 
-#define NOBODY                  0xFFFF /* vendor id where no function answers */
+#define VENDOR_NONE             0xFFFF /* reads so if no function answers */
 #define REVISION_CLASS          0x08
 #define HEADER_TYPE             0x0E
 #define HEADER_IS_MULTI         0x80
@@ -30,10 +30,10 @@
 #define CAPABILITIES            0x34
 #define CAPABILITY_STEPS_MAX    48
 #define EXTENDED_FIRST          0x100u
-#define EXTENDED_STEPS_MAX      960 /* as many as there is room for */
+#define EXTENDED_STEPS_MAX      960 /* as many capabilities as fit */
 #define ACS_CAPABILITY          4
 #define ACS_CONTROL             6
-#define ACS_UPSTREAM            (BIT(0) | BIT(2) | BIT(3) | BIT(4)) /* who sends what; all go up */
+#define ACS_UPSTREAM            (BIT(0) | BIT(2) | BIT(3) | BIT(4)) /* SV, RR, CR, UF */
 #define ATS_CONTROL             6
 #define ATS_ENABLE              BIT(15)
 #define CONFIG_BYTES_OLD        256u
@@ -42,7 +42,7 @@
 static mmio_t window; /* base 0: the two ports */
 static uint16_t segment;
 static uint8_t first_bus, last_bus = 255;
-static bool bus_is_empty[256]; /* as the first scan found it; later ones do not look again */
+static bool bus_is_empty[256]; /* found by the first scan; later scans skip these buses */
 
 void pci_init(const struct pci_ecam *ecam)
 {
@@ -59,7 +59,7 @@ void pci_init(const struct pci_ecam *ecam)
     if (e != OK) {
         window = (mmio_t){0};
         log_warn("pci: the ECAM window at 0x%lx cannot be mapped (%s); using ports CF8h and CFCh",
-                 base.v, e == ERR_BUSY ? "it is RAM" : "no room");
+                 base.v, e == ERR_BUSY ? "it is RAM" : "no memory or address space");
         return;
     }
     segment = ecam->segment;
@@ -75,7 +75,7 @@ static bool is_reachable(const struct pci_dev *dev, uint32_t offset, uint32_t by
     return offset % bytes == 0 && offset < limit;
 }
 
-/* Point the data port at the 32-bit word that holds offset; returns the port of the byte itself. */
+/* Select the 32-bit word that contains offset; returns the data port of the byte at offset. */
 static uint16_t select(const struct pci_dev *dev, uint32_t offset)
 {
     port_out32(CONFIG_ADDRESS, CONFIG_ADDRESS_ENABLE | (uint32_t)dev->bus << 16 |
@@ -149,11 +149,11 @@ bool pci_at(unsigned in_segment, unsigned bus, unsigned device, unsigned functio
     return true;
 }
 
-/* Fill in what the function says about itself; false if none answers. */
+/* Read the function's identity; false if no function answers. */
 static bool identify(struct pci_dev *dev)
 {
     uint32_t id = pci_read32(dev, PCI_VENDOR);
-    if ((id & 0xFFFF) == NOBODY || id == 0)
+    if ((id & 0xFFFF) == VENDOR_NONE || id == 0)
         return false;
     uint32_t class = pci_read32(dev, REVISION_CLASS);
     dev->vendor_id = (uint16_t)id;
@@ -170,14 +170,14 @@ static bool is_bridge(const struct pci_dev *dev)
     return (dev->header_type & HEADER_LAYOUT) == LAYOUT_BRIDGE;
 }
 
-/* The first device of the bus from `device` on that is not plainly empty; 32: none. Most of 8192
- * places are empty, and by ECAM one load shows it. */
+/* The first device number of the bus, from `device` on, that may be in use; 32: none. Most of the
+ * 8192 device numbers are unused, and by ECAM one load is enough to see that. */
 static unsigned next_device(unsigned bus, unsigned device)
 {
     if (!window.base)
         return device;
     mmio_t here = mmio_at(window, (bus - first_bus) << 20 | device << 15);
-    for (; device < 32 && (uint16_t)mmio_read32(here, PCI_VENDOR) == NOBODY; device++)
+    for (; device < 32 && (uint16_t)mmio_read32(here, PCI_VENDOR) == VENDOR_NONE; device++)
         here.base += 1u << 15;
     return device;
 }
@@ -201,8 +201,8 @@ static bool scan_device(unsigned bus, unsigned device,
 
 void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *context)
 {
-    /* Every bus, not only those behind bridges: a server has a root bus for each socket, and only
-     * ACPI's bytecode would say which. */
+    /* Every bus, not only those below bridges: a server has a root bus per socket, and its number
+     * is known only from AML. */
     for (unsigned bus = first_bus; bus <= last_bus; bus++) {
         bool is_any = false;
         unsigned device = bus_is_empty[bus] ? 32 : 0;
@@ -293,15 +293,15 @@ unsigned pci_isolate(const struct pci_dev *dev)
     if (ats)
         pci_write16(dev, ats + ATS_CONTROL,
                     pci_read16(dev, ats + ATS_CONTROL) & (uint16_t)~ATS_ENABLE);
-    if (dev->bus != first_bus) /* else nothing is above */
+    if (dev->bus != first_bus) /* on the first bus there is no bridge above */
         pci_scan(isolate_if_above, &isolation);
     return isolation.lacking;
 }
 
 /* --- memory and bus mastering --- */
 
-/* Ones written to a BAR read back as ones where its address can be set. Returns the size, 0 if
- * there is none. The function must not decode meanwhile. */
+/* Returns the size of a BAR, 0 if there is none: of ones written to it, those of settable
+ * address bits read back as ones. The function must not decode meanwhile. */
 static uint64_t bar_size(const struct pci_dev *dev, unsigned n, bool is_64_bit)
 {
     uint32_t low = pci_read32(dev, BAR(n));
@@ -339,7 +339,7 @@ enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_
     pci_write16(dev, PCI_COMMAND, command);
 
     if (size == 0 || address == 0) {
-        log_error("pci %02x:%02x.%u: BAR%u has size 0x%lx and address 0x%lx, assigned by nobody",
+        log_error("pci %02x:%02x.%u: BAR%u has size 0x%lx and address 0x%lx, not assigned",
                   dev->bus, dev->device, dev->function, n, size, address);
         return ERR_BAD_VALUE;
     }
@@ -354,7 +354,7 @@ enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_
     return OK;
 }
 
-/* Let bridges pass on what this function sends. */
+/* Let a bridge above this function forward its requests. */
 static void open_if_above(const struct pci_dev *bridge, void *context)
 {
     const struct pci_dev *dev = context;

@@ -22,9 +22,9 @@
 #define PCI_CAP_EXPRESS      0x10
 #define PCI_CAP_MSIX         0x11
 
-/* One function. Copy freely; it holds no state but where it is. */
+/* One function: its location and identity. May be copied. */
 struct pci_dev {
-    mmio_t ecam; /* its 4 KiB of ECAM; base 0 where only ports 0xCF8/0xCFC reach it */
+    mmio_t ecam; /* its 4 KiB of ECAM; base 0 if only ports CF8h/CFCh reach it */
     uint16_t segment;
     uint8_t bus, device, function;
     uint16_t vendor_id, device_id;
@@ -38,16 +38,16 @@ struct pci_ecam {
     uint8_t first_bus, last_bus;
 };
 
-/* Choose the way to configuration space: this window, or with NULL the two ports. Boot CPU. */
+/* Access configuration space through this window, or with NULL through the two ports. Boot CPU. */
 void pci_init(const struct pci_ecam *ecam);
-/* Call visit for each function that answers, in bus order; bounded by the bus numbers there are. */
+/* Call visit for each function that answers, in bus order; bounded by the number of buses. */
 void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *context);
-/* The place of a function, whether or not one is there; only for reading and writing its
- * configuration space. False: no way to that segment or bus. */
+/* Make a pci_dev for a function, present or not, only for access to its configuration space. False:
+ * that segment or bus is out of reach. */
 bool pci_at(unsigned segment, unsigned bus, unsigned device, unsigned function,
             struct pci_dev *out);
 
-/* Switch bus mastering off in every function, bridges included, and count what is there. Boot CPU,
+/* Disable bus mastering in every function, bridges included, and count the functions. Boot CPU,
  * after pci_init, before any driver. */
 struct pci_found {
     unsigned functions, bridges, masters; /* masters: had bus mastering on */
@@ -55,30 +55,32 @@ struct pci_found {
 };
 struct pci_found pci_silence(void);
 
-/* Configuration space; offset 0..4095 by ECAM, 0..255 by ports (reads beyond give all ones). */
+/* Access configuration space; offset 0..4095 by ECAM, 0..255 by ports (reads beyond return all
+ * ones, writes do nothing). */
 uint8_t pci_read8(const struct pci_dev *dev, uint32_t offset);
 uint16_t pci_read16(const struct pci_dev *dev, uint32_t offset);
 uint32_t pci_read32(const struct pci_dev *dev, uint32_t offset);
 void pci_write16(const struct pci_dev *dev, uint32_t offset, uint16_t value);
 void pci_write32(const struct pci_dev *dev, uint32_t offset, uint32_t value);
 
-/* Offset of a capability, 0 if absent; at most 48 steps are taken. */
+/* Offset of a capability, 0 if absent; follows at most 48 list entries. */
 uint32_t pci_capability(const struct pci_dev *dev, uint8_t id);
 
 /* Offset of an extended capability, 0 if absent or out of reach; bounded. */
 uint32_t pci_extended(const struct pci_dev *dev, uint16_t id);
-/* Keep the function to the ways that an IOMMU sees: it may not send addresses that it claims to have
- * translated itself (ATS off), and the bridges above it send everything upstream, never sideways to
- * another function (ACS on, as far as they can). Returns how many bridges above lack ACS. */
+/* Make all requests of the function pass through the IOMMU: disable ATS, with which it could send
+ * addresses as already translated, and enable ACS in the bridges above it, so that they forward its
+ * requests upstream and never to another function below them. Returns how many bridges lack ACS. */
 unsigned pci_isolate(const struct pci_dev *dev);
 
-/* Map memory BAR n (0..5, the low half of a 64-bit one) uncached. Sizes it with decoding off.
- * ERR_BAD_VALUE: an I/O BAR, size 0, or no address assigned, after one log line. */
+/* Map memory BAR n (0..5; of a 64-bit BAR the low half) uncached; *bytes gets its size. Decoding is
+ * off while it is sized. ERR_BAD_VALUE: an I/O BAR, size 0, or no address assigned, and the errors
+ * of paging_map_device; each after one log line. */
 enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out,
                      uint64_t *bytes) MUST_CHECK;
 
 /* Set and clear bits of the command register. Setting PCI_COMMAND_MASTER sets it in the bridges
- * above as well, which would otherwise hold back what the function sends. */
+ * above as well, which otherwise do not forward the function's requests. */
 void pci_command(const struct pci_dev *dev, uint16_t set, uint16_t clear);
 
 #endif

@@ -9,10 +9,10 @@
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
-#include "kernel/fmt.h"
-#include "kernel/log.h"
-#include "kernel/madt.h"
-#include "kernel/memory.h"
+#include "kernel/firmware/madt.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/memory.h"
 
 #define DMAR_FLAGS          37
 #define DMAR_X2APIC_OPT_OUT BIT(1)
@@ -21,7 +21,7 @@
 
 static struct madt madt;
 
-/* Firmware may ask to keep out of x2APIC mode, in the DMAR table's flags. */
+/* False if firmware asks not to use x2APIC mode, by a flag of the DMAR table. */
 static bool may_x2apic(const struct acpi *acpi)
 {
     struct acpi_table dmar = acpi_find(acpi, "DMAR", 0);
@@ -38,19 +38,19 @@ void platform_hpet(const struct acpi *acpi)
         tsc_offer_hpet(regs);
 }
 
-static void judge_madt(void)
+static void warn_about_madt(void)
 {
     if (madt.is_broken)
-        log_warn("acpi: the MADT breaks off at a length that cannot be right; what came before "
-                 "it is used");
+        log_warn("acpi: the MADT has a structure with an invalid length; those before it are used");
     if (madt.n_bad)
-        log_warn("acpi: %u structures of the MADT are too short or wrong; left out", madt.n_bad);
+        log_warn("acpi: %u structures of the MADT are too short or invalid; ignored", madt.n_bad);
     if (madt.n_lost)
-        log_warn("acpi: the MADT has %u structures more than there is room for", madt.n_lost);
+        log_warn("acpi: the MADT has too many structures; %u are ignored", madt.n_lost);
 }
 
-/* The pins of this core's LAPIC that deliver NMIs: the platform's way to cry out. */
-static void nmi_pins(uint32_t apic_id)
+/* Configure the pins of this core's LAPIC that deliver NMIs, by which the platform reports errors.
+ */
+static void set_nmi_pins(uint32_t apic_id)
 {
     for (unsigned i = 0; i < madt.n_cpus; i++) {
         if (madt.cpus[i].apic_id != apic_id)
@@ -64,7 +64,7 @@ static void nmi_pins(uint32_t apic_id)
 
 static void set_up_core(struct cpu *cpu)
 {
-    nmi_pins(cpu->apic_id);
+    set_nmi_pins(cpu->apic_id);
 }
 
 void platform_interrupts(const struct acpi *acpi, char *found, size_t n)
@@ -72,20 +72,20 @@ void platform_interrupts(const struct acpi *acpi, char *found, size_t n)
     struct acpi_table table = acpi_find(acpi, "APIC", 0);
     if (!madt_read(&table, &madt))
         log_warn("acpi: no MADT; one core, no IOAPIC");
-    judge_madt();
+    warn_about_madt();
     irq_init();
     if (lapic_init(madt.lapic_paddr, may_x2apic(acpi)) != OK) {
-        log_warn("irq: no LAPIC that can be used; nothing sleeps, one core");
+        log_warn("irq: no usable LAPIC; one core, which never sleeps");
         return;
     }
     cpus[0]->apic_id = lapic_id();
-    nmi_pins(cpus[0]->apic_id);
+    set_nmi_pins(cpus[0]->apic_id);
     for (unsigned i = 0; i < madt.n_ioapics; i++)
         if (ioapic_add(madt.ioapics[i].id, madt.ioapics[i].paddr, madt.ioapics[i].gsi_first) != OK)
             log_warn("irq: IOAPIC %u at 0x%lx does not answer; not used", madt.ioapics[i].id,
                      madt.ioapics[i].paddr);
     if (lapic_timer_calibrate() != OK)
-        log_warn("irq: the LAPIC's timer does not count; waits spin");
+        log_warn("irq: the LAPIC timer does not count; waits do not halt");
     fmt_print(found, n, "%s, timer at %lu.%03lu MHz, %u IOAPICs with %u lines, 8259s masked",
               lapic_mode() == LAPIC_X2APIC ? "x2APIC" : "xAPIC", lapic_timer_hz() / 1000000,
               lapic_timer_hz() / 1000 % 1000, ioapic_count(), ioapic_lines());
@@ -105,7 +105,7 @@ void platform_cores(const struct cmdline *line, char *found, size_t n)
 {
     uint64_t max = CPUS_MAX;
     if (cmdline_u64(line, "cpus", &max) && max == 0) {
-        log_warn("boot line: cpus=0 cannot be; one is used");
+        log_warn("boot line: cpus=0 is invalid; one core is used");
         max = 1;
     }
     uint32_t ids[MADT_CPUS_MAX];
@@ -123,7 +123,8 @@ void platform_cores(const struct cmdline *line, char *found, size_t n)
         });
     for (unsigned i = 1; i < cpus_n; i++)
         if (cpus[i]->tsc_skew)
-            log_warn("cores: the TSC of core %u is %ld ticks off core 0's", i, cpus[i]->tsc_skew);
+            log_warn("cores: the TSC of core %u differs from core 0's by %ld ticks", i,
+                     cpus[i]->tsc_skew);
     fmt_print(found, n, "%u of %u run", cpus_n, MAX(madt.n_cpus, 1u));
 }
 
@@ -137,8 +138,7 @@ void platform_serial_interrupt(void)
     uint8_t vector;
     if (irq_alloc(0, NULL, NULL, "serial", &vector) != OK ||
         ioapic_route(line, cpus[0]->apic_id, vector) != OK) {
-        log_warn("irq: line %u has no way to core 0; the serial line is looked at by the clock",
-                 wired.gsi);
+        log_warn("irq: line %u cannot be routed to core 0; the serial line is polled", wired.gsi);
         return;
     }
     serial_listen();

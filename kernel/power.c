@@ -5,8 +5,8 @@
 #include "arch/image.h"
 #include "arch/port.h"
 #include "arch/tsc.h"
-#include "kernel/acpi.h"
-#include "kernel/log.h"
+#include "kernel/firmware/acpi.h"
+#include "kernel/log/log.h"
 #include "kernel/power.h"
 
 /* ACPI specification 6.4, section 4.8.3.2: PM1 control. */

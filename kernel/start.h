@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The calls upward: what kmain asks of the layers above, in this order, once the machine is up
- * (traps, memory, ACPI, time, PCI, VT-d, cores); what the machine's end asks, and what a panic asks.
- * Declared here, implemented in drivers/ and net/, so that no lower file includes a higher one. Read
- * next: kernel/main.c.
+ * (traps, memory, ACPI, time, PCI, VT-d, cores). Declared here, implemented in drivers/ and net/, so
+ * that no lower file includes a higher one. Read next: kernel/main.c.
  */
 #ifndef KERNEL_START_H
 #define KERNEL_START_H
@@ -15,27 +14,11 @@ struct cmdline;
  * costs its line and its port, not the boot. Boot CPU. Implemented in drivers/. */
 void drivers_start(const struct cmdline *line);
 
-/* Before the machine ends: every card masked, stopped and without access to memory, its firmware told
- * that the driver has gone. Bounded. Boot CPU, the other cores stopped. Implemented in drivers/. */
-void drivers_quiet(void);
-/* The same for a panic, as far as nothing can be waited for: access to memory is taken from every
- * card by one write to its configuration space. Any core, any state. */
-void drivers_cut_off(void);
-
 /* Give ports their addresses and routes, make the lanes, choose the application. Boot CPU, after
  * drivers_start. Implemented in net/. */
 void net_start(const struct cmdline *line);
 
 /* The loop: packets, then the console (console_poll), for ever. Implemented in net/. */
 _Noreturn void net_run(void);
-
-/* A panic's view of the data path: call print for a line a lane. Everything may be broken and the
- * owners of the lanes are stopped: nothing is waited for, nothing changed. Any core. Implemented in
- * net/. */
-void net_explain(void (*print)(const char *fmt, ...) __attribute__((format(printf, 1, 2))));
-
-/* The other way: one more step of `show boot`, which ended at that TSC; `what` goes to the log with
- * it. Core 0. */
-void boot_step(const char *name, const char *what, uint64_t ended_tsc);
 
 #endif

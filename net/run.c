@@ -10,19 +10,21 @@
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
-#include "kernel/console.h"
-#include "kernel/fmt.h"
-#include "kernel/iommu.h"
-#include "kernel/log.h"
+#include "kernel/bootlog.h"
+#include "kernel/console/console.h"
+#include "kernel/iommu/iommu.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
 #include "kernel/mailbox.h"
-#include "kernel/memory.h"
+#include "kernel/memory/memory.h"
 #include "kernel/start.h"
-#include "kernel/str.h"
-#include "kernel/watch.h"
-#include "net/capture.h"
-#include "net/eth.h"
-#include "net/netif.h"
-#include "net/services.h"
+#include "kernel/watchdog.h"
+#include "net/lane/capture.h"
+#include "net/lane/lane_control.h"
+#include "net/stack/eth.h"
+#include "net/stack/netif.h"
+#include "net/stack/services.h"
 
 enum {
     SERVICE_NS = 100000000, /* links and the stacks' clocks are looked at ten times a second */
@@ -150,7 +152,7 @@ static void follow_start(uint64_t now_tsc)
         all_up &= ports[i].link_is_up;
     if (all_up && !is_up) {
         is_up = true;
-        boot_step("links", "all up", now_tsc);
+        bootlog_say("links", "all up", now_tsc);
     }
     for (unsigned i = 0; i < lanes_cores; i++) {
         uint64_t at = __atomic_load_n(&cpus[i]->first_tsc, __ATOMIC_RELAXED);
@@ -161,7 +163,7 @@ static void follow_start(uint64_t now_tsc)
     if (!first)
         return;
     is_over = true;
-    boot_step("frame", "the first one", first);
+    bootlog_say("frame", "the first one", first);
 }
 
 void run_service(uint64_t now_ns)
@@ -183,7 +185,7 @@ void run_service(uint64_t now_ns)
         app->service(now_ns);
     for (unsigned i = 0; i < ports_n; i++) {
         struct netif *nif = ports[i].netif;
-        bool is_up = ports[i].side[0].is_running;
+        bool is_up = port_side(&ports[i], 0)->is_running;
         uint32_t length;
 
         if (!nif)
@@ -444,7 +446,7 @@ static _Noreturn void core_loop(void)
         uint32_t n = run_round(row);
         uint64_t now_tsc = cpu_tsc();
 
-        watch_stamp(cpu, now_tsc);
+        watchdog_stamp(cpu, now_tsc);
         cpu->polls++;
         if (n != 0) {
             idle = 0;
@@ -460,7 +462,7 @@ static _Noreturn void core_loop(void)
             if (now_tsc - service_tsc >= interval_tsc || link_news) {
                 service_tsc = now_tsc;
                 run_service(tsc_now_ns());
-                watch_poll();
+                watchdog_poll();
             }
             console_poll();
             if (console_is_busy())

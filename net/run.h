@@ -4,7 +4,7 @@
 #ifndef NET_RUN_H
 #define NET_RUN_H
 
-#include "net/app.h"
+#include "net/app/app.h"
 
 /* The application that app= chose; never NULL after net_start. */
 const struct app *run_app(void);

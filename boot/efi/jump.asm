@@ -1,10 +1,10 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; From UEFI's 64-bit mode to the kernel's 32-bit entry, and the kernel's file itself.
+; From UEFI's 64-bit mode to the kernel's 32-bit entry; and the kernel's file itself.
 ;
 ; jump_start..jump_end is position-independent: loader.c copies it to the start of a page below
-; 4 GiB and calls it there with the page's address, after the boot services have ended. Paging goes
-; off first, with firmware's page tables still whole; then the kernel's segments are copied to where
-; they belong, over whatever firmware had there; then the kernel is entered as GRUB would enter it.
+; 4 GiB and calls it there with the page's address, after the boot services have ended. It first
+; disables paging, while firmware's page tables are still intact; then copies the kernel's segments
+; to their addresses, over any data of firmware there; then enters the kernel as GRUB does.
 ; Read next: entry32 in boot/entry.asm.
 
 PARAMETERS  equ 2048                    ; struct jump of loader.c: entry, info, count, -, copies
@@ -23,7 +23,7 @@ jump_start:
     cli
     cld
     mov rbx, rdi                        ; our page
-    mov rax, cr4                        ; with either of these on, paging cannot go off
+    mov rax, cr4                        ; with either of these set, paging cannot be disabled
     btr rax, CR4_PCIDE
     btr rax, CR4_CET
     mov cr4, rax
@@ -36,7 +36,7 @@ jump_start:
     o64 retf
 
 bits 32
-mode_32:                                ; compatibility mode: firmware's page tables still hold
+mode_32:                                ; compatibility mode, still with firmware's page tables
     mov eax, 0x10
     mov ds, eax
     mov es, eax

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * BOOTX64.EFI: the UEFI program that carries the kernel and starts it without another loader. It
- * gathers what GRUB would tell by multiboot2 (boot line, modules, memory map, screen, ACPI's root
- * pointer), ends the boot services, and leaves to jump.asm, which enters the kernel as GRUB does.
+ * BOOTX64.EFI: the UEFI program that contains the kernel and starts it without another loader. It
+ * builds the same multiboot2 information as GRUB (boot line, modules, memory map, screen, ACPI's
+ * root pointer), ends the boot services, and calls jump.asm, which enters the kernel as GRUB does.
  *
  * The boot line comes from the load options; if there are none, from the file ferrule.cfg beside
- * the program: its lines, joined. A line that begins with `#` is a comment; `module=FILE WORDS` loads a
- * file beside the program as a boot module.
+ * the program: its lines, joined. A line that begins with `#` is a comment; `module=FILE WORDS`
+ * loads a file beside the program as a boot module.
  *
- * The kernel runs where it was linked, at 1 MiB, where firmware may still have things of its own.
- * So it is staged elsewhere, and jump.asm moves it when firmware is gone and paging is off.
+ * The kernel runs where it was linked, at 1 MiB, where firmware may still have data. So it is
+ * staged elsewhere, and jump.asm moves it after the boot services have ended and paging is off.
  * Read next: jump.asm, then boot/bootinfo.c.
  */
 #include <efi.h>
@@ -23,16 +23,16 @@ extern const UINT8 jump_start[], jump_end[];
 #define MULTIBOOT2_MAGIC 0x36D76289u
 #define INFO_BYTES       (64u << 10)
 #define JUMP_BYTES       PAGE
-#define LINE_BYTES       2049u /* a byte more than the kernel takes: it sees the cut, and says so */
+#define LINE_BYTES       2049u /* a byte more than the kernel takes, so that it warns of the cut */
 #define CONFIG_BYTES_MAX (16u << 10)
 #define MODULES_MAX      16u
-#define EXIT_TRIES       8 /* how often the memory map may change under our hands */
+#define EXIT_TRIES       8 /* how often the memory map may change before ExitBootServices */
 #define SEGMENTS_MAX     8
 
 /* --- what jump.asm reads; the offsets are repeated there --- */
 
 struct copy {
-    UINT32 from, to, bytes, zero_bytes; /* the last: behind the copied ones */
+    UINT32 from, to, bytes, zero_bytes; /* zero_bytes: to clear after the copied bytes */
 };
 struct jump {
     UINT32 entry, info, n_copies, reserved;
@@ -40,7 +40,7 @@ struct jump {
 };
 _Static_assert(sizeof(struct copy) == 16 && sizeof(struct jump) == 16 + 16 * SEGMENTS_MAX,
                "jump.asm knows these sizes");
-#define JUMP_PARAMETERS 2048u /* where in jump.asm's page they lie */
+#define JUMP_PARAMETERS 2048u /* offset of struct jump in jump.asm's page */
 
 /* --- the kernel's file --- */
 
@@ -75,9 +75,9 @@ static struct module modules[MODULES_MAX];
 static UINTN n_modules;
 static UINT64 kernel_start = ~0ull, kernel_end;
 
-/* --- words --- */
+/* --- messages --- */
 
-static void say(const char *text)
+static void print(const char *text)
 {
     CHAR16 wide[2] = {0, 0};
     if (!st->ConOut)
@@ -94,38 +94,38 @@ static void say(const char *text)
 }
 
 /* Errors have the top bit set and are numbered from 1 (UEFI specification, appendix D). */
-static void say_status(EFI_STATUS status)
+static void print_status(EFI_STATUS status)
 {
     char text[] = " (EFI error 00)";
     status &= 0xFF;
     text[12] = (char)('0' + status / 10 % 10);
     text[13] = (char)('0' + status % 10);
-    say(text);
+    print(text);
 }
 
-/* Say what failed, leave it on the screen for a while, and give the machine back to firmware. */
+/* Print what failed, wait so that it can be read, and return the status to firmware. */
 static EFI_STATUS fail(const char *what, EFI_STATUS status)
 {
-    say("ferrule: ");
-    say(what);
-    say_status(status);
-    say("; not started\n");
+    print("ferrule: ");
+    print(what);
+    print_status(status);
+    print("; not started\n");
     bs->Stall(5 * 1000 * 1000);
     return status;
 }
 
 static void warn(const char *what, const char *name)
 {
-    say("ferrule: ");
-    say(what);
-    say(name);
-    say("\n");
+    print("ferrule: ");
+    print(what);
+    print(name);
+    print("\n");
 }
 
 /* --- memory --- */
 
-/* Pages below 4 GiB that the kernel's move does not overwrite. What lies in its way stays taken:
- * so the next try gets other pages. */
+/* Allocate pages below 4 GiB outside the kernel's final place. Pages inside it stay allocated, so
+ * that the next try gets others. */
 static EFI_STATUS take_pages(EFI_MEMORY_TYPE type, UINTN pages, EFI_PHYSICAL_ADDRESS *start)
 {
     for (int i = 0; i < 64; i++) {
@@ -141,7 +141,8 @@ static EFI_STATUS take_pages(EFI_MEMORY_TYPE type, UINTN pages, EFI_PHYSICAL_ADD
 
 /* --- files beside the program --- */
 
-/* The folder of the program on its volume, as its loader gave it, with the last backslash. */
+/* The folder of the program on its volume, from its device path, with the last backslash. Returns
+ * its length. */
 static UINTN own_folder(CHAR16 *path, UINTN max)
 {
     UINTN n = 0;
@@ -185,7 +186,7 @@ static EFI_STATUS read_beside(const char *name, UINTN max, EFI_PHYSICAL_ADDRESS 
         return EFI_NOT_FOUND;
     EFI_STATUS status = bs->HandleProtocol(image->DeviceHandle, &fs_guid, (void **)&volume);
     if (EFI_ERROR(status))
-        return status; /* loaded over a network, or by a loader that hides its volume */
+        return status; /* loaded over a network, or by a loader that gives no volume */
     status = volume->OpenVolume(volume, &root);
     if (EFI_ERROR(status))
         return status;
@@ -224,14 +225,14 @@ static void load_module(void *context, const char *words)
     (void)context;
     char name[64];
     if (n_modules == MODULES_MAX) {
-        warn("too many modules; left out: ", words);
+        warn("too many modules; ignored: ", words);
         return;
     }
     struct module *m = &modules[n_modules];
     text_module(words, name, sizeof name, m->name, sizeof m->name);
     EFI_STATUS status = read_beside(name, 256u << 20, &m->start, &m->bytes);
     if (EFI_ERROR(status) || m->bytes == 0) {
-        warn("cannot read, or empty: module ", name);
+        warn("unreadable or empty module: ", name);
         return;
     }
     n_modules++;
@@ -245,9 +246,9 @@ static void find_line(void)
     UINTN bytes;
     EFI_STATUS status = read_beside("ferrule.cfg", CONFIG_BYTES_MAX, &start, &bytes);
     if (EFI_ERROR(status)) {
-        say("ferrule: no load options, and no ferrule.cfg beside the program");
-        say_status(status);
-        say(": empty boot line\n");
+        print("ferrule: no load options, and no ferrule.cfg beside the program");
+        print_status(status);
+        print(": empty boot line\n");
         return;
     }
     text_from_config((const char *)(UINTN)start, bytes, line, sizeof line, load_module, NULL);
@@ -260,7 +261,7 @@ static UINT32 info_at = 8;
 
 static UINT8 *tag_add(UINT32 type, UINT32 bytes)
 {
-    if (INFO_BYTES - info_at < bytes + 16) /* room for the end tag stays */
+    if (INFO_BYTES - info_at < bytes + 16) /* keep room for the end tag */
         return NULL;
     UINT8 *tag = info + info_at;
     bs->SetMem(tag, (bytes + 7) & ~7u, 0);
@@ -315,7 +316,7 @@ static void tag_acpi(void)
     if (tag)
         bs->CopyMem(tag + 8, (void *)(newer ? newer : older), newer ? 36 : 20);
     if (!newer && !older)
-        say("ferrule: firmware names no ACPI tables\n");
+        print("ferrule: firmware lists no ACPI tables\n");
 }
 
 /* Position and width of a colour's bits. */
@@ -343,12 +344,12 @@ static void tag_screen(void)
         mask_parts(mode->PixelInformation.GreenMask, &colour[2], &colour[3]);
         mask_parts(mode->PixelInformation.BlueMask, &colour[4], &colour[5]);
     } else if (mode->PixelFormat != PixelRedGreenBlueReserved8BitPerColor) {
-        return; /* no memory to write to, only a call that ends with the boot services */
+        return; /* no frame buffer, only a call that is gone after ExitBootServices */
     }
     UINT64 start = gop->Mode->FrameBufferBase;
     UINT32 size[3] = {mode->PixelsPerScanLine * 4, mode->HorizontalResolution,
                       mode->VerticalResolution};
-    UINT8 kind[2] = {32, 1}; /* bits a pixel, RGB */
+    UINT8 kind[2] = {32, 1}; /* bits per pixel, RGB */
     UINT8 *tag = tag_add(8, 32 + 6);
     if (!tag)
         return;
@@ -358,8 +359,8 @@ static void tag_screen(void)
     bs->CopyMem(tag + 32, colour, sizeof colour);
 }
 
-/* UEFI's memory types as the BIOS numbers them. What the boot services and we used is free once
- * the kernel runs: it copies the information out and keeps off the modules. */
+/* UEFI's memory types as E820 numbers. Memory of the boot services and of this program is free once
+ * the kernel runs, which copies the information and keeps the modules. */
 static UINT32 memory_type(UINT32 type)
 {
     switch (type) {
@@ -385,7 +386,7 @@ struct range {
     UINT32 type, reserved;
 };
 
-/* Write the map as the last tag but the end. No firmware may be called from here on, so this is
+/* Write the memory map tag and the end tag. Firmware must not be called from here on, so this uses
  * plain stores. False: the kernel's place is not all RAM, or the map does not fit. */
 static BOOLEAN finish(const UINT8 *map, UINTN map_bytes, UINTN step)
 {
@@ -429,7 +430,8 @@ static BOOLEAN finish(const UINT8 *map, UINTN map_bytes, UINTN step)
 
 /* --- the kernel --- */
 
-/* Find where the kernel goes; the file is our own, so what is checked is our own build. */
+/* Read the kernel's segments into jump->copies, and its place into kernel_start and kernel_end. The
+ * file is part of this program, so the checks guard against a wrong build. */
 static BOOLEAN kernel_read(struct jump *jump, UINT64 staged)
 {
     const struct elf_header *h = (const struct elf_header *)kernel_file;
@@ -466,10 +468,10 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *table)
     bs->SetWatchdogTimer(0, 0, 0, NULL); /* firmware resets programs that run for five minutes */
     EFI_STATUS status = bs->HandleProtocol(self, &image_guid, (void **)&image);
     if (EFI_ERROR(status))
-        return fail("firmware does not say what it has loaded", status);
+        return fail("firmware provides no loaded-image protocol", status);
 
     struct jump jump = {0};
-    if (!kernel_read(&jump, 0)) /* where it will go; nothing of ours may be taken there */
+    if (!kernel_read(&jump, 0)) /* the kernel's place, which take_pages must avoid */
         return fail("the kernel inside this file is damaged", EFI_LOAD_ERROR);
     find_line();
 
@@ -495,8 +497,8 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *table)
     tag_acpi();
     tag_screen();
 
-    /* The map's key is valid until the next allocation, which may happen in a timer of firmware's
-     * between the two calls: then both are done again. The buffer has room for a map that grows. */
+    /* The map's key is valid until the next allocation, which a timer of firmware may make between
+     * the two calls: then both are repeated. The buffer has room for a map that grows. */
     UINTN map_bytes = 0, key = 0, step = 0;
     UINT32 version = 0;
     bs->GetMemoryMap(&map_bytes, NULL, &key, &step, &version);
@@ -512,7 +514,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *table)
         if (EFI_ERROR(status) || step < sizeof(EFI_MEMORY_DESCRIPTOR))
             wrong = "firmware gives no memory map";
         else if (!finish(map, map_bytes, step))
-            wrong = "the kernel's place, from 1 MiB up, is not all RAM, or the map is too long";
+            wrong = "the kernel's memory, from 1 MiB up, is not all RAM, or the map is too long";
         if (wrong && i == 0)
             return fail(wrong, EFI_LOAD_ERROR);
         if (!wrong)
@@ -520,7 +522,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *table)
         if (!wrong && !EFI_ERROR(status))
             break;
         if (wrong || i == EXIT_TRIES)
-            for (;;) /* half of firmware is gone: nothing is left to say it with */
+            for (;;) /* the boot services may have ended partly: nothing can be printed */
                 ;
     }
     ((void (*)(void *))(UINTN)block)((void *)(UINTN)block);

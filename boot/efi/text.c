@@ -2,7 +2,7 @@
  * See text.h. */
 #include "boot/efi/text.h"
 
-#define CONFIG_LINE_BYTES 2049 /* as much as a boot line, and a byte too many to be told of */
+#define CONFIG_LINE_BYTES 2049 /* one byte more than a boot line, so that the kernel warns of a cut */
 
 static bool is_blank(char c)
 {
@@ -17,7 +17,7 @@ size_t text_length(const char *text)
     return n;
 }
 
-/* Add text to what is in `to`; what does not fit is left out. */
+/* Append text to `to`, a buffer of n bytes; what does not fit is left out. */
 static void add(char *to, size_t n, const char *text)
 {
     size_t at = text_length(to);
@@ -83,7 +83,7 @@ void text_from_config(const char *text, size_t bytes, char *line, size_t n,
 {
     char row[CONFIG_LINE_BYTES];
     line[0] = 0;
-    if (bytes >= 3 && begins(text, "\xEF\xBB\xBF")) { /* what Windows' editors put in front */
+    if (bytes >= 3 && begins(text, "\xEF\xBB\xBF")) { /* a byte order mark */
         text += 3;
         bytes -= 3;
     }

@@ -8,7 +8,7 @@
  */
 #include "drivers/x540/x540.h"
 #include "drivers/x540/regs.h"
-#include "kernel/log.h"
+#include "kernel/log/log.h"
 
 enum {
     MSIX_CONTROL = 2, /* in the capability: message control, table, pending bits */

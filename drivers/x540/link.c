@@ -6,7 +6,7 @@
 #include "drivers/x540/x540.h"
 #include "arch/tsc.h"
 #include "drivers/x540/regs.h"
-#include "kernel/log.h"
+#include "kernel/log/log.h"
 
 enum {
     MDIO_LIMIT_US = 1000,

@@ -8,7 +8,7 @@
 #include "drivers/x540/x540.h"
 #include "arch/tsc.h"
 #include "drivers/x540/regs.h"
-#include "kernel/log.h"
+#include "kernel/log/log.h"
 
 enum {
     /* 10 ms, and the 50 ms that the other driver may have to wait for the firmware meanwhile. */

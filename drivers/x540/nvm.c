@@ -4,7 +4,7 @@
  */
 #include "drivers/x540/x540.h"
 #include "drivers/x540/regs.h"
-#include "kernel/log.h"
+#include "kernel/log/log.h"
 
 enum {
     EERD_LIMIT_US = 500000,

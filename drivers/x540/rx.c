@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Receive: filters, the receive path as a whole, and single queues. The frames themselves are
- * handled in net/lane.h.
+ * handled in net/lane/lane.h.
  */
 #include "drivers/x540/x540.h"
 #include "arch/tsc.h"
 #include "drivers/x540/regs.h"
-#include "kernel/log.h"
+#include "kernel/log/log.h"
 
 #define RSS_SYMMETRIC_KEY 0x5A6D5A6Du /* the bytes 6D 5A, over and over */
 

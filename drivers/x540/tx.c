@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Transmit: the path as a whole and single queues. The frames themselves are handled in net/lane.h.
+ * Transmit: the path as a whole and single queues. The frames themselves are handled in
+ * net/lane/lane.h.
  */
 #include "drivers/x540/x540.h"
 #include "drivers/x540/regs.h"
-#include "kernel/log.h"
+#include "kernel/log/log.h"
 
 enum {
     DRAIN_LIMIT_US = 100000, /* a full ring takes less than one ms; an emulator's wire takes longer */

@@ -6,13 +6,12 @@
  *     qemu-system-x86_64 -M q35 -nographic -kernel build/ferrule.elf -plugin build/x540.so \
  *         -netdev user,id=n0 -device x540,netdev=n0
  *
- * Read next: link.c, rx.c, tx.c, then net/lane.h for what happens to a frame.
+ * Read next: link.c, rx.c, tx.c, then net/lane/lane.h for what happens to a frame.
  */
 #include "drivers/x540/x540.h"
-#include "arch/cpu.h"
 #include "arch/tsc.h"
 #include "drivers/x540/regs.h"
-#include "kernel/log.h"
+#include "kernel/log/log.h"
 
 enum {
     INTEL = 0x8086,
@@ -62,51 +61,6 @@ const struct x540_family *x540_match(const struct pci_dev *pci)
         if (pci->vendor_id == INTEL && pci->device_id == ids[i].device_id)
             return ids[i].family;
     return NULL;
-}
-
-void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t set)
-{
-    mmio_write32(card->regs, offset, (mmio_read32(card->regs, offset) & ~clear) | set);
-}
-
-enum err x540_poll(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
-                   uint32_t limit_us, uint32_t *value)
-{
-    uint64_t start = cpu_tsc(), limit = tsc_ticks(limit_us * 1000ull);
-    bool is_last = false;
-
-    for (;;) {
-        *value = mmio_read32(card->regs, offset);
-        if (*value != 0xFFFFFFFFu && (*value & mask) == want)
-            return OK;
-        if (is_last)
-            return ERR_TIMEOUT;
-        is_last = cpu_tsc() - start >= limit; /* one more look, should we have been held up */
-        tsc_wait_us(1);
-    }
-}
-
-enum err x540_wait(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
-                   uint32_t limit_us, const char *name)
-{
-    uint32_t value = 0;
-    enum err err = x540_poll(card, offset, mask, want, limit_us, &value);
-
-    if (err)
-        log_error("x540 p%u: %s (0x%05x) reads 0x%08x after %u us, 0x%08x of 0x%08x expected",
-                  card->port->index, name, offset, value, limit_us, want, mask);
-    return err;
-}
-
-enum err x540_starts_at_0(struct x540 *card, uint32_t head, const char *name)
-{
-    uint32_t value = mmio_read32(card->regs, head);
-
-    if (value == 0)
-        return OK;
-    log_error("x540 p%u: %s (0x%05x) reads 0x%08x after the queue was enabled, 0 expected",
-              card->port->index, name, head, value);
-    return ERR_BAD_VALUE;
 }
 
 /* Clearing ENABLE takes effect once the queue's requests have been answered, which PCIe Device

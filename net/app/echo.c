@@ -7,10 +7,10 @@
  * not plain is answered by the slow way, which gives the same answer for any TTL and any padding.
  */
 #include "arch/bytes.h"
-#include "net/app.h"
-#include "net/eth.h"
-#include "net/lane.h"
-#include "net/netif.h"
+#include "net/app/app.h"
+#include "net/lane/lane.h"
+#include "net/stack/eth.h"
+#include "net/stack/netif.h"
 
 enum {
     AT_SOURCE_MAC = 6,

@@ -2,8 +2,8 @@
  * app=forward: what comes in by a port leaves by its partner, unchanged. Ports go in pairs, 0 with
  * 1, 2 with 3; a port without a partner answers to nobody and takes nothing.
  */
-#include "net/app.h"
-#include "net/lane.h"
+#include "net/app/app.h"
+#include "net/lane/lane.h"
 
 static LANE_FAST bool forward_frame(struct lane_app app, uint8_t *frame, size_t length)
 {

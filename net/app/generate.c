@@ -2,15 +2,16 @@
  * app=generate: paced load out of some ports, and what comes back measured on all of them, so that
  * one machine on both sides of a device under test is one RFC 2544 trial.
  *
- * The feed's buffers hold finished frames (net/probe.h); a burst stores what differs from frame to
- * frame, and the tail once. How many are due is one multiplication of the time by the rate, so that
- * nothing is divided and nothing drifts. All frames of a burst bear the time at which it is made:
- * they are handed over together, and wait for each other in the card.
+ * The feed's buffers hold finished frames (net/trial/probe.h); a burst stores what differs from
+ * frame to frame, and the tail once. How many are due is one multiplication of the time by the
+ * rate, so that nothing is divided and nothing drifts. All frames of a burst bear the time at which
+ * it is made: they are handed over together, and wait for each other in the card.
  */
-#include "net/app.h"
+#include "net/app/app.h"
 #include "net/app/measuring.h"
-#include "net/generator.h"
+#include "net/lane/lane_control.h"
 #include "net/run.h"
+#include "net/trial/generator.h"
 
 /* ---- What comes in ---- */
 

@@ -4,9 +4,9 @@
 #ifndef NET_APP_MEASURING_H
 #define NET_APP_MEASURING_H
 
-#include "net/lane.h"
-#include "net/measure.h"
-#include "net/receiver.h"
+#include "net/lane/lane.h"
+#include "net/trial/measure.h"
+#include "net/trial/receiver.h"
 
 /* What the card has to have found: IPv4 and UDP, both checksums there and right. Without that the
  * slow handler looks. */

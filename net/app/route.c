@@ -2,7 +2,7 @@
  * app=route: an IPv4 router after RFC 1812. A port's lane leads to its partner, 0 to 1 and back, 2
  * to 3; what the table sends there is turned round in place: both MAC addresses, the TTL, the header
  * checksum. All else (other ports, options, fragments to be made, errors, frames for us) is
- * router_input's, in net/router.c.
+ * router_input's, in net/route/router.c.
  *
  * The fast way is for the plain case: a frame to one host from one host, whose IPv4 header has no
  * options, a checksum that the card has found right and the length that the frame's says, from a
@@ -10,11 +10,11 @@
  * ARP and takes frames of this length.
  */
 #include "arch/bytes.h"
-#include "net/app.h"
-#include "net/eth.h"
-#include "net/hops.h"
-#include "net/netif.h"
-#include "net/router.h"
+#include "net/app/app.h"
+#include "net/route/hops.h"
+#include "net/route/router.h"
+#include "net/stack/eth.h"
+#include "net/stack/netif.h"
 
 enum {
     AT_LENGTH = 10, /* two bytes of no interest, EtherType, version, service, total length */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * app=sink: every port takes the frames of a generator elsewhere (app=generate on another machine),
- * and answers none of them. Loss, order and duplicates are those of net/measure.h; the time of the
- * way cannot be told, for the sender's clock is another.
+ * and answers none of them. Loss, order and duplicates are those of net/trial/measure.h; the time
+ * of the way cannot be told, for the sender's clock is another.
  */
-#include "net/app.h"
+#include "net/app/app.h"
 #include "net/app/measuring.h"
 
 static LANE_FAST bool sink_frame(struct lane_app app, uint8_t *frame, size_t length)

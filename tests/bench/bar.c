@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * See bar.h. The trap understands the moves that compilers make of a volatile access, 1 to 8 bytes
- * between a general register (or a constant) and memory; anything else ends the program with the
- * bytes of the instruction.
+ * See bar.h. The trap handler decodes the moves that compilers generate for a volatile access: 1 to
+ * 8 bytes between a general register (or a constant) and memory. For any other instruction it
+ * prints the instruction's bytes and ends the program.
  */
-#define _GNU_SOURCE /* names of registers in a signal context */
+#define _GNU_SOURCE /* for the names of registers in a signal context */
 #include "tests/bench/bar.h"
 
 #include <signal.h>
@@ -19,7 +19,7 @@ enum { PAGE = 4096, QUEUES = 64, RDT = 0x1018, TDT = 0x6018, STRIDE = 0x40 };
 static struct bar_access card;
 static struct {
     uintptr_t base;
-    uint32_t rdt[QUEUES], tdt[QUEUES]; /* as handed over last */
+    uint32_t rdt[QUEUES], tdt[QUEUES]; /* last values passed to the card */
 } bars[BARS_MAX];
 static unsigned bars_n;
 static struct {
@@ -35,14 +35,14 @@ static void fail(const char *what)
 
 /* ---- The trap ---- */
 
-/* Registers as instructions number them, to where the context keeps them. */
+/* From register numbers in instructions to indices in the signal context. */
 static const int place[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                               REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 
 struct move {
     uintptr_t address;
     uint32_t bytes;      /* of memory */
-    uint32_t reg_bytes;  /* of the register: more where it is extended with zeroes */
+    uint32_t reg_bytes;  /* of the register: more if zero-extended */
     unsigned reg;
     bool is_store, is_constant;
     uint64_t constant;
@@ -82,7 +82,7 @@ static bool decode(const uint8_t *code, const greg_t *regs, struct move *m)
     case 0xC7:
         m->is_store = m->is_constant = true;
         break;
-    case 0x0F: /* moved with zeroes above */
+    case 0x0F: /* zero-extending moves */
         if ((*at & 0xFE) != 0xB6)
             return false;
         m->bytes = *at++ & 1 ? 2 : 1;
@@ -94,7 +94,7 @@ static bool decode(const uint8_t *code, const greg_t *regs, struct move *m)
     m->reg = (*at >> 3 & 7) | (rex & 4) << 1;
     at++;
     if (mode == 3 || (mode == 0 && rm == 5))
-        return false; /* no memory, or memory beside the code */
+        return false; /* no memory operand, or a RIP-relative one */
     uintptr_t address = 0;
     if (rm == 4) {
         unsigned base = *at & 7, index = (*at >> 3 & 7) | (rex & 2) << 2;
@@ -128,7 +128,7 @@ static bool decode(const uint8_t *code, const greg_t *regs, struct move *m)
     }
     m->address = address;
     m->length = (unsigned)(at - code);
-    return m->reg_bytes != 1 || m->is_constant || rex || m->reg < 4; /* not AH and its like */
+    return m->reg_bytes != 1 || m->is_constant || rex || m->reg < 4; /* not AH, CH, DH, BH */
 }
 
 static void trapped(int signal, siginfo_t *info, void *context)
@@ -140,7 +140,7 @@ static void trapped(int signal, siginfo_t *info, void *context)
 
     (void)signal;
     if (!decode(code, regs, &m)) {
-        fprintf(stderr, "bar: access to %p by %02x %02x %02x %02x %02x %02x at %p is not understood\n",
+        fprintf(stderr, "bar: access to %p by %02x %02x %02x %02x %02x %02x at %p cannot be decoded\n",
                 info->si_addr, code[0], code[1], code[2], code[3], code[4], code[5],
                 (const void *)code);
         _Exit(1);
@@ -148,7 +148,8 @@ static void trapped(int signal, siginfo_t *info, void *context)
     for (unsigned i = 0; i < ranges_n; i++)
         is_ours |= m.address >= ranges[i].from && m.address < ranges[i].to;
     if (!is_ours) {
-        fprintf(stderr, "bar: access to %#lx at %p is to no card\n", m.address, (const void *)code);
+        fprintf(stderr, "bar: access to %#lx at %p is outside every card\n", m.address,
+                (const void *)code);
         _Exit(1);
     }
     if (m.is_store) {
@@ -172,7 +173,7 @@ void bar_trap(uintptr_t base, size_t bytes, struct bar_access to)
     card = to;
     if (mmap((void *)base, bytes, PROT_NONE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) != (void *)base)
-        fail("these addresses are taken");
+        fail("these addresses are in use");
     ranges[ranges_n].from = base;
     ranges[ranges_n++].to = base + bytes;
     if (sigaction(SIGSEGV, &action, NULL) != 0)
@@ -205,7 +206,7 @@ void bar_tails_are_memory(uintptr_t base)
     bars_n++;
 }
 
-static void hand_over(uintptr_t base, uint32_t first, uint32_t *seen)
+static void pass_tails(uintptr_t base, uint32_t first, uint32_t *seen)
 {
     for (unsigned q = 0; q < QUEUES; q++) {
         uint32_t now = *(volatile uint32_t *)tail(base, first, q);
@@ -219,7 +220,7 @@ static void hand_over(uintptr_t base, uint32_t first, uint32_t *seen)
 void bar_sync(void)
 {
     for (unsigned i = 0; i < bars_n; i++)
-        hand_over(bars[i].base, RDT, bars[i].rdt);
+        pass_tails(bars[i].base, RDT, bars[i].rdt);
     for (unsigned i = 0; i < bars_n; i++)
-        hand_over(bars[i].base, TDT, bars[i].tdt);
+        pass_tails(bars[i].base, TDT, bars[i].tdt);
 }

@@ -1,17 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""`make bench` and `make bench-quick`: our loops beside DPDK's ixgbe driver, on the same model and
-traffic in one run; and, in the whole, the image beside Debian's Linux, both under QEMU.
+"""`make bench` and `make bench-quick`: our loops compared with DPDK's ixgbe driver, on the same model
+and traffic in one run; in the full form also the image compared with Debian's Linux, both under QEMU.
 
-    bench.py quick    counts of the loops, against tests/bench/recorded.json: worse by more than the
-                      tolerance there fails, and so does a missed bar; for a compiler of which
-                      nothing is recorded, nothing is compared
+    bench.py quick    counts the loops and compares them with tests/bench/recorded.json: a count that is
+                      worse by more than the tolerance there fails, and so does a missed bar; counts of
+                      a compiler that has no record are not compared
     bench.py full     everything; writes build/bench/bench.json, its plots and tests/bench/README.md
-    bench.py record   as quick, and keep these counts for this compiler in recorded.json
-    bench.py judge FILE   judge the figures of such a JSON file anew
+    bench.py record   as quick, and stores the counts for this compiler in recorded.json
+    bench.py check FILE   checks the figures of such a JSON file again
 
-count.py says how a loop is counted, judge.py what is judged. Only counts decide; cycles are for
-information. The exit code is 1 if a bar is missed, a count is worse than recorded or a part failed.
+count.py counts a loop, limits.py has the bars. Only counts are checked; cycles are for information.
+The exit code is 1 if a bar is missed, a count is worse than recorded or a part failed.
 """
 import json
 import os
@@ -25,16 +25,16 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import judge  # noqa: E402
+import limits  # noqa: E402
 import scale  # noqa: E402
 from count import APPS, BUILD, BURSTS, Failure, count, own_functions, run  # noqa: E402
 
 FRAMES = 20000
 DPDK_APPS = ("forward", "touch", "mac", "route", "echo")
-SECONDS = {"cycles": 90, "scale": 720, "image": 300}  # shares of the half hour that parts may take
+SECONDS = {"cycles": 90, "scale": 720, "image": 300}  # parts of half an hour
 
 
-def say(text):
+def log(text):
     print(text, flush=True)
 
 
@@ -42,8 +42,8 @@ def version(*command):
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
-        return "not there"
-    return (done.stdout.strip().splitlines() or ["not there"])[0]
+        return "not found"
+    return (done.stdout.strip().splitlines() or ["not found"])[0]
 
 
 def compiler():
@@ -61,10 +61,10 @@ def machine():
             "commit": version("git", "describe", "--always", "--dirty")}
 
 
-# ---- What is measured ----
+# ---- Measuring ----
 
 def all_of(jobs):
-    """As scale.side_by_side, but one that fails is a failure of all."""
+    """As scale.side_by_side, but raises Failure if one job fails."""
     done = scale.side_by_side(jobs)
     for c in done.values():
         if "failure" in c:
@@ -77,7 +77,7 @@ def loops(bursts, dpdk_bursts):
     def job(program, app, burst, *more):
         def counted():
             c = count(program, app, burst, FRAMES if burst > 1 else 5000, *more)
-            say(f"  {'ours' if more else 'DPDK'} {app:<9} burst {burst:>2}: {c['instructions']:8.2f} "
+            log(f"  {'ours' if more else 'DPDK'} {app:<9} burst {burst:>2}: {c['instructions']:8.2f} "
                 "instructions")
             return c
         return counted
@@ -88,7 +88,7 @@ def loops(bursts, dpdk_bursts):
     jobs["dpdk", "empty"] = lambda: count("bench_dpdk", "forward", 0, 12800)
     done = all_of(jobs)
     out = {who: {name: c for (whose, name), c in done.items() if whose == who} for who in ("ours", "dpdk")}
-    say(f"  empty poll of two ports: ours {out['ours']['empty']['instructions']:.2f}, "
+    log(f"  empty poll of two ports: ours {out['ours']['empty']['instructions']:.2f}, "
         f"DPDK {out['dpdk']['empty']['instructions']:.2f}")
     return out
 
@@ -132,7 +132,7 @@ def second_way(app):
 
 
 def whole_image():
-    """What the tests of the image under QEMU measure: size.json, made anew."""
+    """The measurements by the tests of the image under QEMU: a new size.json."""
     path = pathlib.Path("build/size.json")
     path.unlink(missing_ok=True)
     try:
@@ -142,80 +142,80 @@ def whole_image():
             check=False, timeout=SECONDS["image"])
     except subprocess.TimeoutExpired:
         raise Failure(f"the whole image: not done in {SECONDS['image']} s") from None
-    say("  " + (done.stdout.strip().splitlines() or ["no word"])[-1])
-    return {**judge.read(path), "tests_passed": done.returncode == 0}
+    log("  " + (done.stdout.strip().splitlines() or ["no output"])[-1])
+    return {**limits.read(path), "tests_passed": done.returncode == 0}
 
 
 def linux():
     """Debian's Linux on the same model, with the same traffic as the image."""
     import linux_peer
     try:
-        return linux_peer.measure(say)
+        return linux_peer.measure(log)
     except (linux_peer.Failure, linux_peer.whole.Wrong) as failure:
         raise Failure(f"Linux: {failure}") from None
 
 
-# ---- Judging ----
+# ---- Checking ----
 
 def table(result):
     ours, dpdk = result["loops"]["ours"], result["loops"]["dpdk"]
-    say(f"\n{'a packet':<16}{'instructions':>14}{'loads':>8}{'stores':>8}{'branches':>10}"
+    log(f"\n{'a packet':<16}{'instructions':>14}{'loads':>8}{'stores':>8}{'branches':>10}"
         f"{'L1 misses':>11}{'DPDK':>10}{'L1':>8}")
     for name, c in ours.items():
         theirs = dpdk.get(name)
-        say(f"{name:<16}{c['instructions']:>14.2f}{c['loads']:>8.2f}{c['stores']:>8.2f}"
+        log(f"{name:<16}{c['instructions']:>14.2f}{c['loads']:>8.2f}{c['stores']:>8.2f}"
             f"{c['branches']:>10.2f}{c['l1_misses']:>11.2f}" +
             (f"{theirs['instructions']:>10.2f}{theirs['l1_misses']:>8.2f}" if theirs else ""))
-    say("")
+    log("")
     for bar in result["bars"]:
-        say(f"{bar['what']:<44}{bar['measured']:>10}   {bar['is']} {bar['limit']:g}: "
+        log(f"{bar['what']:<44}{bar['measured']:>10}   {bar['is']} {bar['limit']:g}: "
             f"{'yes' if bar['met'] else 'NO'}")
 
 
 def verdict(result):
-    """Say what is worse, missed or failed. Returns whether anything is."""
-    worse = judge.worse(result, judge.read(judge.RECORDED))
+    """Print worse counts, missed bars and failed parts. Returns whether there are any."""
+    worse = limits.worse(result, limits.read(limits.RECORDED))
     lines = [f"WORSE {line}" for line in worse or []]
-    tried = judge.read(judge.TRIED)
-    lines += [f"MISSED {judge.missed(bar, tried)}" for bar in result["bars"] if not bar["met"]]
+    tried = limits.read(limits.TRIED)
+    lines += [f"MISSED {limits.missed(bar, tried)}" for bar in result["bars"] if not bar["met"]]
     lines += [f"FAILED {line}" for line in result.get("failed", [])]
     if worse is None:
-        say(f"\nnothing recorded for {result['compiler']}: nothing is compared")
+        log(f"\nnothing recorded for {result['compiler']}: counts are not compared")
     for line in lines:
-        say(line)
+        log(line)
     return bool(lines)
 
 
 def everything(result, folder):
-    """The parts of the whole beyond the loops; one that fails is named, and the others go on."""
+    """The parts of the full form beyond the loops; a failed one is listed, and the others go on."""
     parts = {"second": ("counted a second way, by QEMU",
                         lambda: all_of({app: lambda app=app: second_way(app)
                                         for app in ("forward", "echo", "route")})),
              "image": ("the whole image, under QEMU", whole_image),
              "linux": ("Debian's Linux with its ixgbe, under QEMU", linux),
-             "scale": ("curves", lambda: scale.curves(folder, say, SECONDS["scale"])),
+             "scale": ("curves", lambda: scale.curves(folder, log, SECONDS["scale"])),
              "cycles": ("cycles, natively, for information", cycles)}
     for name, (words, part) in parts.items():
-        say(words)
+        log(words)
         began = time.monotonic()
         try:
             result[name] = part()
         except Failure as failure:
-            say(f"  FAILED {failure}")
+            log(f"  FAILED {failure}")
             result["failed"].append(f"{words}: {failure}")
         result["part_seconds"][name] = round(time.monotonic() - began)
     if not result.get("image", {"tests_passed": True})["tests_passed"]:
         result["failed"].append("tests/qemu/test_whole_image.py or test_size.py")
     result["failed"] += [f"{app}, {what} {value}, {who}: {figures['failure']}"
-                         for app, what, points in judge.curves(result) for value, point in points
+                         for app, what, points in limits.curves(result) for value, point in points
                          for who, figures in point.items() if "failure" in figures]
 
 
 def main():
     how, file = (sys.argv[1:] + [""] * 2)[:2]
-    if how == "judge" and file:
-        result = judge.read(pathlib.Path(file))
-        result["bars"] = judge.bars(result)
+    if how == "check" and file:
+        result = limits.read(pathlib.Path(file))
+        result["bars"] = limits.bars(result)
         table(result)
         return verdict(result)
     if how not in ("quick", "full", "record") or file:
@@ -223,7 +223,7 @@ def main():
     began = time.monotonic()
     result = {"machine": machine(), "compiler": compiler(), "how": how, "failed": [], "part_seconds": {}}
     try:
-        say("loops, counted by callgrind")
+        log("loops, counted by callgrind")
         result["loops"] = loops(BURSTS, BURSTS if how == "full" else (32,))
     except Failure as failure:
         sys.exit(f"bench: {failure}")
@@ -232,17 +232,17 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             everything(result, folder)
     result["seconds"] = round(time.monotonic() - began)
-    result["bars"] = judge.bars(result)
+    result["bars"] = limits.bars(result)
     table(result)
     out = BUILD / ("bench.json" if how == "full" else "quick.json")
     out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if how == "record":
-        judge.record(result)
+        limits.record(result)
     if how == "full":
         import report
         report.write(result)
     is_bad = verdict(result)
-    say(f"\n{out}, {result['seconds']} s")
+    log(f"\n{out}, {result['seconds']} s")
     return is_bad
 
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * DPDK's ixgbe driver beside ours: `bench_dpdk APP BURST FRAMES` lets Debian's driver,
- * unchanged, bring up two of our models, and its vector receive and transmit do the same work on the
- * same traffic as bench_loop. The same card, the same frames, the same check of what comes out.
- * `poll` is what callgrind collects (tests/bench/count.py).
+ * DPDK's ixgbe driver, for comparison with ours: in `bench_dpdk APP BURST FRAMES` Debian's
+ * unchanged driver brings up two of our models, and its vector receive and transmit do the same
+ * work as bench_loop, with the same card, the same frames and the same check of the output.
+ * callgrind collects the poll_* functions (tests/bench/count.py).
  *
- * The environment layer finds the cards in a folder that looks like sysfs (SYSFS_PCI_DEVICES, DPDK's
- * own variable). Some of DPDK's functions are replaced at link time (--wrap): mapping a card's
- * registers, which here lie where accesses trap (bar.h); waiting, which lets the models' time go on;
- * and interrupts, of which there are none.
+ * DPDK's environment layer finds the cards in a folder that imitates sysfs (SYSFS_PCI_DEVICES,
+ * DPDK's own variable). Some of DPDK's functions are replaced at link time (--wrap): mapping a
+ * card's registers, which are at addresses that trap here (bar.h); waiting, which advances the
+ * models' time; and interrupts, which do not exist here.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -52,7 +52,7 @@ static void fail(const char *what)
 
 /* ---- The cards ---- */
 
-static void let_time_pass(uint64_t ns)
+static void advance(uint64_t ns)
 {
     now_ns += ns;
     for (unsigned i = 0; i < PORTS; i++)
@@ -61,7 +61,7 @@ static void let_time_pass(uint64_t ns)
 
 static uint64_t card_read(uintptr_t address, uint32_t bytes)
 {
-    let_time_pass(250);
+    advance(250);
     return x540_read(cards[(address - REGISTERS) / SPAN], (uint32_t)((address - REGISTERS) % SPAN),
                      bytes);
 }
@@ -70,7 +70,7 @@ static void card_write(uintptr_t address, uint64_t value, uint32_t bytes)
 {
     x540_write(cards[(address - REGISTERS) / SPAN], (uint32_t)((address - REGISTERS) % SPAN), value,
                bytes);
-    let_time_pass(20);
+    advance(20);
 }
 
 static bool memory_read(void *opaque, uint64_t address, void *to, uint32_t bytes)
@@ -94,7 +94,7 @@ static void no_interrupt(void *opaque, uint32_t vector, bool asserted)
 
 static bool frame_out(void *opaque, const uint8_t *frame, uint32_t length)
 {
-    traffic_came_out((unsigned)(uintptr_t)opaque, frame, length);
+    traffic_check_sent((unsigned)(uintptr_t)opaque, frame, length);
     return true;
 }
 
@@ -105,10 +105,11 @@ static void write_file(const char *folder, const char *name, const char *text)
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     FILE *f = fopen(path, "w");
     if (!f || fputs(text, f) < 0 || fclose(f) != 0)
-        fail("cannot write the folder that looks like sysfs");
+        fail("cannot write the folder that imitates sysfs");
 }
 
-/* Card i in its folder, as Linux shows an X540. Its address there only tells the cards apart. */
+/* Make card i's folder, as Linux shows an X540. Its PCI address there only distinguishes the
+ * cards. */
 static void show_card(const char *sysfs, unsigned i)
 {
     char folder[100], text[128];
@@ -116,7 +117,7 @@ static void show_card(const char *sysfs, unsigned i)
 
     snprintf(folder, sizeof(folder), "%s/0000:0%u:00.0", sysfs, i + 1);
     if (mkdir(folder, 0755) != 0 && errno != EEXIST)
-        fail("cannot make the folder that looks like sysfs");
+        fail("cannot make the folder that imitates sysfs");
     write_file(folder, "vendor", "0x8086\n");
     write_file(folder, "device", "0x1528\n");
     write_file(folder, "subsystem_vendor", "0x8086\n");
@@ -128,14 +129,14 @@ static void show_card(const char *sysfs, unsigned i)
     for (unsigned k = 1; k < 6 && n < (int)sizeof(text); k++)
         n += snprintf(text + n, sizeof(text) - (size_t)n, "0x0 0x0 0x0\n");
     write_file(folder, "resource", text);
-    /* A card without a kernel's driver is passed over; which driver it has does not matter here. */
+    /* DPDK skips a card without a kernel driver; which driver it is does not matter. */
     snprintf(text, sizeof(text), "%s/driver", folder);
     if (symlink("../drivers/bar", text) != 0 && errno != EEXIST)
-        fail("cannot make the folder that looks like sysfs");
+        fail("cannot make the folder that imitates sysfs");
 }
 
-/* Headers of DPDK's PCI layer are not in Debian's package. What is known of a device is its first
- * resource: address, length, and the pointer that we set; so it is looked for. */
+/* Debian's package has no headers of DPDK's PCI layer. The only known part of a device is its first
+ * resource (address, length, and the pointer to set), so this searches for it. */
 int __wrap_rte_pci_map_device(uint64_t *device);
 int __wrap_rte_pci_map_device(uint64_t *device)
 {
@@ -149,7 +150,7 @@ int __wrap_rte_pci_map_device(uint64_t *device)
     return -1;
 }
 
-/* No card interrupts here. */
+/* No card sends interrupts here. */
 int __wrap_rte_intr_callback_register(void *handle, void *function, void *context);
 int __wrap_rte_intr_callback_register(void *handle, void *function, void *context)
 {
@@ -172,7 +173,7 @@ int __wrap_rte_intr_disable(void *handle)
 
 static void wait_us(unsigned us)
 {
-    let_time_pass(us * 1000ull);
+    advance(us * 1000ull);
 }
 
 void __wrap_rte_delay_us_sleep(unsigned us);
@@ -183,7 +184,7 @@ void __wrap_rte_delay_us_sleep(unsigned us)
 
 static void add_cards(void)
 {
-    const char *given = getenv("BENCH_SYSFS"); /* runs beside each other have each their own */
+    const char *given = getenv("BENCH_SYSFS"); /* each of several concurrent runs has its own */
     const char *sysfs = given ? given : "build/bench/sysfs";
 
     if (mkdir(sysfs, 0755) != 0 && errno != EEXIST)
@@ -209,7 +210,7 @@ static void add_cards(void)
     }
 }
 
-/* ---- The work: what each packet program does with a frame; false: it is dropped ---- */
+/* ---- The handler of each application; it returns false to drop the frame ---- */
 
 typedef bool handler(unsigned port, struct rte_mbuf *m);
 
@@ -314,7 +315,7 @@ static __rte_always_inline uint32_t poll_with(handler *handle, bool comes_back)
     return handled;
 }
 
-/* One loop for each application, as each would be compiled alone. */
+/* One loop for each application, as if each were compiled alone. */
 #define LOOP(name, comes_back)                                                                     \
     static __rte_noinline uint32_t poll_##name(void)                                               \
     {                                                                                              \
@@ -334,9 +335,10 @@ static const struct loop {
     {"route", poll_route},     {"echo", poll_echo},
 };
 
-/* ---- */
+/* ---- Set-up ---- */
 
-/* The driver's vector receive; that transmit is the vector one too, count.py sees. */
+/* The driver's vector receive. (count.py checks that the transmit function is the vector one
+ * too.) */
 uint16_t ixgbe_recv_pkts_vec(void *queue, struct rte_mbuf **packets, uint16_t n);
 
 static void set_up(bool wants_checksums)
@@ -367,7 +369,7 @@ static void set_up(bool wants_checksums)
             rte_eth_promiscuous_enable(p))
             fail("a port did not start");
     for (unsigned i = 0; i < 100 && !(x540_link_is_up(cards[0]) && x540_link_is_up(cards[1])); i++)
-        let_time_pass(100000000);
+        advance(100000000);
     for (uint16_t p = 0; p < PORTS; p++) {
         if (rte_eth_fp_ops[p].rx_pkt_burst != ixgbe_recv_pkts_vec)
             fail("the driver did not choose its vector path");
@@ -418,7 +420,7 @@ static uint64_t run(const struct loop *loop, unsigned burst, uint64_t frames)
             fail("a port did not get its burst");
         handled += n;
         bar_sync();
-        let_time_pass(1000);
+        advance(1000);
     }
     return handled;
 }
@@ -447,7 +449,7 @@ int main(int argc, char **argv)
     set_up(strcmp(argv[1], "route") == 0 || strcmp(argv[1], "echo") == 0);
     if (strcmp(argv[1], "route") == 0)
         fill_table();
-    /* Rings go round and buffers come back before anything is counted. */
+    /* Before counting, every ring slot and buffer is used at least once. */
     unsigned warm = ring > RING ? 2 * ring / BURST_MAX : WARM_ROUNDS;
     (void)run(loop, BURST_MAX, (uint64_t)warm * PORTS * BURST_MAX);
     clock_forget();

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The loops that ship, on the model, to be counted: `bench_loop APP BURST FRAMES CORES` brings up
- * two ports with the real driver, starts the application on CORES cores (here one after the other),
- * and feeds each port BURST 64-byte frames for every core before each round of the loops, until
- * FRAMES have been handled. run_round is what callgrind collects (tests/bench/count.py). The run
- * checks itself: every frame must have left once, changed as the application says (traffic.h), and
- * the books must balance, else it fails. The card takes what was written to its tail registers
- * between two rounds (bar.h), so that run_round runs nothing but what ships.
+ * The image's loops on the model, for counting: `bench_loop APP BURST FRAMES CORES` brings up two
+ * ports with the real driver, starts the application on CORES cores (simulated one after the
+ * other), and inputs BURST 64-byte frames for every core at each port before each round of the
+ * loops, until FRAMES frames have been handled. callgrind collects run_round
+ * (tests/bench/count.py). The run checks itself: every frame must be sent once, changed as the
+ * application specifies (traffic.h), and the counters must balance, else it fails. Tail writes
+ * reach the card between two rounds (bar.h), so that run_round contains only the image's code.
  *
  * A new application is a row in `works` here, one in traffic.c and one in count.py.
  */
@@ -16,10 +16,11 @@
 
 #include "drivers/nic.h"
 #include "kernel/start.h"
-#include "net/hops.h"
-#include "net/netif.h"
-#include "net/router.h"
+#include "net/lane/lane_control.h"
+#include "net/route/hops.h"
+#include "net/route/router.h"
 #include "net/run.h"
+#include "net/stack/netif.h"
 #include "tests/bench/bar.h"
 #include "tests/bench/clock.h"
 #include "tests/bench/probes.h"
@@ -38,7 +39,7 @@ static void fail(const char *what)
     exit(1);
 }
 
-/* ---- What route needs ---- */
+/* ---- Set-up of route ---- */
 
 enum { ROUTES = 100000, TARGETS = 65536, GATEWAY_FIRST = 100 };
 
@@ -47,7 +48,7 @@ static uint32_t gateway_ip(unsigned port, unsigned gateway)
     return (port ? 0xC6336400 : 0xC0000200) + GATEWAY_FIRST + gateway;
 }
 
-/* Port 1 gets a net of its own, 198.51.100.1/24; a boot module holds the routes. */
+/* Give port 1 a net of its own, 198.51.100.1/24, and put the routes into a boot module. */
 static void route_before(void)
 {
     for (unsigned c = 0; c < cores; c++)
@@ -66,7 +67,8 @@ static void route_before(void)
     machine_module = text;
 }
 
-/* The gateways found by ARP, and for each port destinations that lie behind the other. */
+/* Resolve the gateways by ARP, and make for each port destinations that are reached via the
+ * other. */
 static void route_after(void)
 {
     router_service(machine_now_ns());
@@ -82,15 +84,15 @@ static void route_after(void)
     traffic_targets_make(cores == 1 ? traffic_number("BENCH_FLOWS", TARGETS) : 1);
 }
 
-/* An application and what it needs beyond two ports with the addresses 192.0.2.1 and .2. */
+/* An application and its set-up beyond two ports with the addresses 192.0.2.1 and .2. */
 static const struct work {
-    const char *name; /* also of its row of traffic */
+    const char *name; /* the name of its traffic, too */
     const struct app *app;
     void (*before)(void); /* the ports have addresses, no lane is open; may be NULL */
     void (*after)(void);  /* lanes and links are up; may be NULL */
-    /* Instead of feeding: let each core have `burst` frames of its own to send by each port. */
+    /* Instead of inputting frames: make `burst` generated frames due for each core and port. */
     void (*round)(unsigned burst);
-    const char *(*check)(void); /* at the end: what is wrong, or NULL */
+    const char *(*check)(void); /* at the end: returns the fault, or NULL */
 } works[] = {
     {.name = "forward", .app = &app_forward},
     {.name = "echo", .app = &app_echo},
@@ -105,11 +107,11 @@ enum { TICK_NS = 100000000, SOURCES = 200 };
 uint64_t machine_read(uintptr_t address, uint32_t bytes);
 void machine_write(uintptr_t address, uint64_t value, uint32_t bytes);
 
-static uint16_t flow_of_core[2][QUEUES_MAX]; /* a UDP source port whose frames that core gets */
+static uint16_t flow_of_core[2][QUEUES_MAX]; /* a UDP source port that RSS assigns to that core */
 
-static void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
+static void check_sent_frame(void *opaque, const uint8_t *frame, uint32_t length)
 {
-    traffic_came_out((unsigned)(uintptr_t)opaque, frame, length);
+    traffic_check_sent((unsigned)(uintptr_t)opaque, frame, length);
 }
 
 static void feed(unsigned port, uint16_t flow)
@@ -120,7 +122,7 @@ static void feed(unsigned port, uint16_t flow)
     machine_frame_in(port, frame, traffic_bytes);
 }
 
-/* For each port and core a flow that RSS gives to it: found by trying. Outside what is counted. */
+/* Find by trial, for each port and core, a flow that RSS assigns to it. Not part of the count. */
 static uint64_t find_flows(void)
 {
     uint64_t handled = 0;
@@ -142,7 +144,7 @@ static uint64_t find_flows(void)
                 }
             }
         }
-    /* Every lane to where a burst begins, so that each burst counted is a whole one. */
+    /* Move every lane to the start of a burst, so that only whole bursts are counted. */
     for (unsigned i = 0; i < lanes_n; i++)
         for (; lanes[i].next % LANE_BURST; handled++) {
             feed(lanes[i].in->index, flow_of_core[lanes[i].in->index][lanes[i].core]);
@@ -200,7 +202,7 @@ int main(int argc, char **argv)
         lanes_service(machine_now_ns());
     }
     for (unsigned i = 0; i < 2; i++) {
-        machine_cards[i].on_frame = comes_out;
+        machine_cards[i].on_frame = check_sent_frame;
         machine_cards[i].opaque = (void *)(uintptr_t)i;
     }
 
@@ -247,10 +249,10 @@ int main(int argc, char **argv)
         fail(traffic_wrong());
     if (work->check && work->check())
         fail(work->check());
-    uint64_t fed = work->round ? probes_came_out() : traffic_fed();
+    uint64_t fed = work->round ? probes_sent() : traffic_fed();
     bool is_whole = sum.received == fed && sum.sent + sum.consumed == fed;
     if (fed != handled + before || !(is_whole || work->round))
-        fail("the books do not balance");
+        fail("the counters do not balance");
     printf("%lu %.1f %.1f\n", burst ? handled : frames, clock_best(), clock_median());
     return 0;
 }

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Frames a second that a network card carries under QEMU: the X540 model beside QEMU's own e1000e
+"""Frames a second through a network card under QEMU: the X540 model compared with QEMU's own e1000e
 and virtio-net, in one run.
 
-For each card two Debian guests stand on the two ends of one wire (a socket pair, QEMU's `stream`
-netdev). One sends with the kernel's pktgen, the other counts what reached its stack; then TCP by
-iperf3. Emulation by TCG, one CPU a guest. What decides is the whole: the guest's driver, which is
-emulated code and differs between cards, and the card, which is QEMU's; so it also tells how
-much processor time QEMU's two processes took for a frame. The cards take turns, and each figure is
-the median of its rounds.
+For each card two Debian guests are connected by one wire (a socket pair, QEMU's `stream` netdev). One
+sends with the kernel's pktgen, the other counts frames that reached its stack; then TCP by iperf3.
+Emulation by TCG, one CPU a guest. The result depends on both the guest's driver, which is emulated code
+and differs between cards, and the card, which is part of QEMU; so the output also has the processor
+time that the two QEMU processes used for a frame. The cards take turns, and each figure is the median
+of its rounds.
 
     bench_qemu_nics.py [--seconds 5] [--rounds 3] [--cards x540,e1000e,virtio-net-pci] [--json FILE]
 """
@@ -21,7 +21,7 @@ import sys
 import time
 
 ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
-sys.path.insert(0, f"{ROOT}/tests/qemu")
+sys.path.insert(0, f"{ROOT}/tests/qemu/lib")
 from linux_guest import LinuxGuest, iperf3, kernel  # noqa: E402
 from machine import wait_until  # noqa: E402
 
@@ -44,18 +44,18 @@ def received(guest):
 
 
 def stream_of_frames(guests, size, seconds):
-    """pktgen at full speed for so long: frames a second that arrived, and microseconds of processor
-    for each."""
-    sender, taker = guests
+    """Run pktgen at full speed for `seconds`. Returns the frames a second that arrived, and the
+    processor time for each in microseconds."""
+    sender, receiver = guests
     for setting in ("count 0", f"pkt_size {size}", "delay 0", "clone_skb 0", "burst 1",
                     "dst 10.9.0.2", f"dst_mac {MACS[1]}", "udp_dst_min 9", "udp_dst_max 9"):
         sender.check(f"echo {setting} >/proc/net/pktgen/eth0@0")
-    idle = received(taker)
+    idle = received(receiver)
     sender.check("(echo start >/proc/net/pktgen/pgctrl) >/dev/null 2>&1 &")
-    wait_until(lambda: received(taker), lambda n: n > idle + 1000, f"the stream brings more than {idle}")
-    began, before, used = time.monotonic(), received(taker), cpu_seconds(guests)
+    wait_until(lambda: received(receiver), lambda n: n > idle + 1000, f"the stream brings more than {idle}")
+    began, before, used = time.monotonic(), received(receiver), cpu_seconds(guests)
     time.sleep(seconds)
-    moved, passed = received(taker) - before, time.monotonic() - began
+    moved, passed = received(receiver) - before, time.monotonic() - began
     used = cpu_seconds(guests) - used
     sender.check("echo stop >/proc/net/pktgen/pgctrl", 120)
     sender.wait_for("cat /proc/net/pktgen/kpktgend_0", r"^Stopped:.* eth0@0")

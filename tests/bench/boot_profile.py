@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Where the instructions of a boot go, by function: two ports, one CPU, from the first instruction to
-the loop. What the console shows is left aside.
+"""The instructions of a boot, by function: two ports, one CPU, from the first instruction to the loop.
+The console's output is discarded.
 
     make all build/bench/count.so && tests/bench/boot_profile.py [--vtd] [N rows]
 
@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
-sys.path.insert(0, f"{ROOT}/tests/qemu")
+sys.path.insert(0, f"{ROOT}/tests/qemu/lib")
 from machine import qemu_command  # noqa: E402
 
 COUNTS = f"{ROOT}/build/boot-profile.txt"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Cycles a packet by the time stamp counter: the best round and the median one. For information:
- * the counter goes at the processor's nominal rate, and on a shared machine others run in between.
+ * the counter runs at the processor's nominal rate, and other programs on the machine interfere.
  */
 #ifndef TESTS_BENCH_CLOCK_H
 #define TESTS_BENCH_CLOCK_H
@@ -11,12 +11,12 @@
 #include <x86intrin.h>
 
 enum { CLOCK_ROUNDS = 1 << 16 };
-static float clock_rounds[CLOCK_ROUNDS]; /* cycles a packet; the first so many rounds */
+static float clock_rounds[CLOCK_ROUNDS]; /* cycles a packet; the first CLOCK_ROUNDS rounds */
 static uint32_t clock_n;
 
-/* Under Valgrind: nothing that a round will touch is in the first cache, as if the card had written
- * all of it, and other work had run in between. L1 misses are then an upper bound. callgrind's caches
- * only see what is collected, so this is, and count.py leaves it out by its name. */
+/* Under Valgrind: evict all data from the L1 cache before a round, as if the card had written it
+ * and other work had run in between. L1 misses are then an upper bound. callgrind simulates caches
+ * only for collected code, so this function is collected, and count.py subtracts it by its name. */
 static __attribute__((noinline)) void clock_cold(void)
 {
     static volatile uint8_t other[64 << 10];
@@ -33,7 +33,7 @@ static inline uint64_t clock_start(void)
     return __rdtsc();
 }
 
-/* packets: how many the round has handled; 0 does not count. */
+/* packets: the number that the round handled; a round of 0 is not recorded. */
 static inline void clock_stop(uint64_t began, uint32_t packets)
 {
     _mm_lfence();

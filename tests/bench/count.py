@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What one round of a loop costs, counted by callgrind: instructions, loads, stores, branches and L1
+"""The cost of one round of a loop, counted by callgrind: instructions, loads, stores, branches and L1
 misses a packet. For our loops (bench_loop) and for DPDK's driver (bench_dpdk), on the same model and
 traffic.
 
 Callgrind collects only inside the function that does a round. The card works between two rounds, so
-nothing foreign runs inside but the clock, which is not counted: where the image reads the TSC, the
-host's clock lets the model's time go on. Should a function of the model appear under DPDK's loop,
-counting stops. The same binary gives the same counts in every run. Caches are simulated at one fixed
-size on every machine, and before each round the first one is emptied of all that the round could use
-(clock.h): L1 misses are an upper bound, the same for both drivers.
+the only other code inside is the clock, which is not counted: where the image reads the TSC, the
+host's clock advances the model's time. If a function of the model appears under DPDK's loop, counting
+fails. The same binary gives the same counts in every run. Caches are simulated with one fixed size on
+every machine, and before each round all that the round could use is evicted from the L1 cache
+(clock.h): L1 misses are an upper bound, in the same way for both drivers.
 """
 import os
 import pathlib
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-# The applications, and the most instructions a packet that each may take in bursts of 32.
+# The applications, and the limit of instructions a packet of each, in bursts of 32.
 APPS = {"forward": 12.0, "echo": 40.0, "route": 45.0, "sink": None, "generate": None}
 BURSTS = (1, 8, 32)
 
@@ -31,12 +31,12 @@ LIMIT_S = 300  # of one run; the longest take half a minute
 
 
 class Failure(Exception):
-    """A program did not do its work, or what was counted is not what was meant."""
+    """A program did not do its work, or the wrong code was counted."""
 
 
 def self_cost(path):
-    """(event names, {function: [self cost by event]}) of a callgrind file. Lines after `calls=` are
-    the cost of the call and belong to the function called."""
+    """(event names, {function: [self cost by event]}) of a callgrind file. A line after `calls=` is
+    the cost of the called function and is skipped."""
     events, cost, names, function, is_call = [], {}, {}, None, False
     for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines():
         found = re.match(r"(c?fn)=\((\d+)\)(?: (.*))?$", line)
@@ -70,7 +70,7 @@ def own_functions(program):
 
 
 def _finished(command, folder, env):
-    """A benchmark's program that has run; `folder` is its own."""
+    """Run a benchmark program to its end; `folder` is its own."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False,
                               stdin=subprocess.DEVNULL, timeout=LIMIT_S,
@@ -80,30 +80,30 @@ def _finished(command, folder, env):
 
 
 def run(program, *arguments, env=None):
-    """Run a benchmark without counting. Returns what it prints: packets, best and median cycles of a
-    packet."""
+    """Run a benchmark without counting. Returns the figures it prints: packets, best and median cycles
+    of a packet."""
     with tempfile.TemporaryDirectory() as folder:
         done = _finished([BUILD / program, *map(str, arguments)], folder, env)
     if done.returncode:
         raise Failure(f"{program} {' '.join(map(str, arguments))}: "
-                      f"{(done.stderr.strip().splitlines() or ['no word'])[-1]}")
+                      f"{(done.stderr.strip().splitlines() or ['no output'])[-1]}")
     packets, best, median = done.stdout.split()
     return int(packets), float(best), float(median)
 
 
 def count(program, app, burst, frames, *more, env=None):
-    """One run under callgrind: a packet's (or, with bursts of 0, an empty round's) figures and the
+    """Run once under callgrind. Returns a packet's (for bursts of 0: an empty round's) figures and the
     share of each function in the instructions."""
     with tempfile.TemporaryDirectory() as folder:
         out = f"{folder}/callgrind.out"
         done = _finished(
             ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--instr-atstart=no",
              "--collect-atstart=no", f"--toggle-collect={ROUND[program.split('-')[0]]}",
-             "--toggle-collect=clock_cold", "--cache-sim=yes", "--branch-sim=yes", *CACHES, "--px-file-backed=allregs-at-mem-access",
+             "--toggle-collect=clock_cold", "--cache-sim=yes", "--branch-sim=yes", *CACHES, "--px-file-backed=allregs-at-each-insn",
              BUILD / program, app, str(burst), str(frames), *map(str, more)], folder, env)
         if done.returncode:
             words = [line for line in done.stderr.splitlines() if not line.startswith("==")]
-            raise Failure(f"{program} {app} {burst}: {(words or ['no word'])[-1]}")
+            raise Failure(f"{program} {app} {burst}: {(words or ['no output'])[-1]}")
         n = int(done.stdout.split()[0])
         events, by_function = self_cost(out)
         by_function.pop("clock_cold", None)
@@ -112,9 +112,9 @@ def count(program, app, burst, frames, *more, env=None):
         by_function = {f: c for f, c in by_function.items() if f in ours}
     foreign = sorted(f for f in by_function if FOREIGN.match(f))
     if foreign or not by_function:
-        raise Failure(f"{program} {app}: counted where it should not: {foreign or 'nothing at all'}")
+        raise Failure(f"{program} {app}: counted the wrong code: {foreign or 'none'}")
     if program == "bench_dpdk" and burst and not {"_recv_raw_pkts_vec", "ixgbe_xmit_pkts_vec"} <= set(by_function):
-        raise Failure(f"DPDK did not take its vector path but {sorted(by_function)}")
+        raise Failure(f"DPDK used {sorted(by_function)}, not its vector path")
     total = {e: sum(c[i] for c in by_function.values()) / n for i, e in enumerate(events)}
     return {"instructions": round(total["Ir"], 3), "loads": round(total["Dr"], 3),
             "stores": round(total["Dw"], 3), "branches": round(total["Bc"] + total["Bi"], 3),
@@ -124,7 +124,7 @@ def count(program, app, burst, frames, *more, env=None):
 
 
 def main():
-    """A short table, for whoever changes the loop."""
+    """Print a short table, for use while changing a loop."""
     failed = False
     print(f"{'loop':<10}{'burst':>6}{'instructions':>14}{'loads':>8}{'stores':>8}{'branches':>10}"
           f"{'L1 misses':>11}   bar")

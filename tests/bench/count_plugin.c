@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * A plugin for QEMU (TCG): counts the guest's instructions, on all its CPUs, between markers. A
- * marker is an address given as `at=ADDRESS` (hex, any number of them): each time it is reached, the
- * count so far is printed to standard error. tests/qemu/test_size.py gives it functions of the image.
- * With `profile=FILE`, what ran between the first marker and the last is written there at the end:
- * a line for each instruction, its address and how often it ran; see boot_profile.py.
- * With `round=ADDRESS` and `busy=ADDRESS`, instructions from one time that the first is reached to
- * the next are summed at the end, apart for rounds in which the second was reached and for others.
+ * marker is an address given as `at=ADDRESS` (hex, up to 16 of them): each time it is reached, the
+ * count so far is printed to standard error. tests/qemu/test_size.py passes functions of the image.
+ * With `profile=FILE`, the code executed between the first marker and the last is written there at
+ * the end: a line for each instruction, with its address and its count; see boot_profile.py.
+ * With `round=ADDRESS` and `busy=ADDRESS`, a round is the code from one execution of the first
+ * address to the next; the plugin prints the sums of rounds that reached the second address and of
+ * the others.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 static uint64_t markers[MARKERS_MAX];
 static int markers_n;
-static uint64_t count; /* increments of several CPUs may be lost: counted runs have one */
+static uint64_t count; /* increments by several CPUs may be lost: measured runs have one CPU */
 
 /* Counts by address, open addressing; an address keeps its place. */
 #define PLACES (1u << 18)

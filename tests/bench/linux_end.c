@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What runs inside the Linux guest of linux_peer.py, linked statically at an address where no other
- * program lies: `linux_end mark` passes `mark`, whose address QEMU's counting plugin knows;
- * `linux_end echo` answers UDP on port 7, one datagram at a time, as programs do, until it is killed.
+ * The program for the Linux guest of linux_peer.py, linked statically at an address that no other
+ * program uses: `linux_end mark` executes `mark`, whose address QEMU's counting plugin knows;
+ * `linux_end echo` answers UDP on port 7, one datagram at a time, as common programs do, until
+ * killed.
  */
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -3,12 +3,11 @@
 card and with the same traffic (whole.py) as the image: guest instructions a frame.
 
 One CPU, one boot, TCG with the plugin that also counts the image. A marker is a program in the guest
-that passes an address the plugin knows (linux_end.c). From marker to marker everything counts that the
-guest executes: interrupts, driver, stack, program, timers. Then the same again with as long a silence
-instead of traffic, and that is taken off: the shell that starts the markers, and what Linux does
-anyway. So what is left is the frames' alone. Mitigations are off (linux_guest.py), which is to
-Linux's favour; there is no IPv6, no packet filter, and the bridge does not
-look for multicast (else it would also send IGMP by itself).
+that executes an address known to the plugin (linux_end.c). From marker to marker all instructions of
+the guest count: interrupts, driver, stack, program, timers. The count of an equally long idle time (the
+shell that starts the markers, and Linux's background work) is subtracted, so that only the cost of the
+frames is left. Mitigations are off (linux_guest.py), which favours Linux; there is no IPv6, no packet
+filter, and no multicast snooping by the bridge (else it would also send IGMP by itself).
 
     linux_peer.py    prints the figures as JSON
 """
@@ -20,7 +19,7 @@ import sys
 import time
 
 ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
-sys.path[:0] = [f"{ROOT}/tests/qemu", f"{ROOT}/tests/tools", f"{ROOT}/tests/bench"]
+sys.path[:0] = [f"{ROOT}/tests/qemu/lib", f"{ROOT}/tests/tools", f"{ROOT}/tests/bench"]
 import debian  # noqa: E402
 import whole  # noqa: E402
 from linux_guest import LinuxGuest, kernel  # noqa: E402
@@ -29,9 +28,9 @@ from machine import Failure, Wire  # noqa: E402
 COUNTER = f"{ROOT}/build/bench/count.so"
 END = f"{ROOT}/build/bench/linux_end"
 MACS = ("02:00:00:00:02:01", "02:00:00:00:02:02")
-BOOT_S = 600  # every instruction is counted from the first on
+BOOT_S = 600  # slow, since the plugin counts every instruction
 
-# How Linux is made into each, from two ports that are down and without addresses.
+# The set-up of each work, from two ports that are down and without addresses.
 SET_UP = {
     "forward": ("ip link add br0 type bridge mcast_snooping 0", "ip link set eth0 master br0",
                 "ip link set eth1 master br0", "ip link set br0 up"),
@@ -73,7 +72,7 @@ class Linux:
         return next(row.split()[0] for row in rows if row.split()[-1] == "mark")
 
     def mark(self):
-        """Instructions so far."""
+        """Execute the marker. Returns the count of instructions so far."""
         known = len(self._marks())
         self.guest.check("linux_end mark")
         limit = time.monotonic() + 10
@@ -96,7 +95,7 @@ class Linux:
             self.guest.wait_for(f"ip link show eth{i}", "[<,]LOWER_UP")
         for command in ONCE_UP[work]:
             self.guest.check(command)
-        if work == "forward":  # a port of a bridge forwards when its state says so
+        if work == "forward":  # a bridge's port forwards only in state 3
             for i in (0, 1):
                 self.guest.wait_for(f"cat /sys/class/net/br0/brif/eth{i}/state", "^3$")
         if work == "echo":
@@ -112,8 +111,8 @@ class Linux:
         took = time.monotonic() - began
         between = self.mark()
         time.sleep(took)
-        silence = self.mark() - between
-        return round((between - before - silence) / (n * whole.BURSTS[n]), 1)
+        idle = self.mark() - between
+        return round((between - before - idle) / (n * whole.BURSTS[n]), 1)
 
     def stop(self):
         self.guest.stop()
@@ -121,13 +120,13 @@ class Linux:
             wire.close()
 
 
-def measure(say=print):
-    """{"kernel": release, "forward/32": instructions a frame, …}; {"missing": why} where the kernel
-    cannot be had."""
+def measure(log=print):
+    """{"kernel": release, "forward/32": instructions a frame, …}; {"missing": why} if the kernel cannot
+    be fetched."""
     try:
         kernel()
     except (debian.Failure, OSError) as failure:
-        return {"missing": f"Debian's kernel could not be had: {failure}"}
+        return {"missing": f"Debian's kernel could not be fetched: {failure}"}
     linux = Linux(f"{ROOT}/build/logs/bench/linux")
     try:
         figures = {"kernel": linux.kernel.release}
@@ -135,7 +134,7 @@ def measure(say=print):
             linux.become(work)
             for n in whole.BURSTS:
                 figures[f"{work}/{n}"] = linux.cost(work, n)
-                say(f"  Linux, {work}, {n} in flight: {figures[f'{work}/{n}']} instructions a frame")
+                log(f"  Linux, {work}, {n} in flight: {figures[f'{work}/{n}']} instructions a frame")
         if linux.guest.alarms():
             raise Failure(f"Linux was not well: {linux.guest.alarms()[0]}")
         return figures

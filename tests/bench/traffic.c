@@ -20,7 +20,7 @@ struct traffic_target *traffic_targets[2];
 unsigned traffic_targets_n = 1;
 
 enum { FLOW_SENDERS = 100, FLOW_PORT_FIRST = 1024 };
-static unsigned flow_ports; /* 0: no flows of our own */
+static unsigned flow_ports; /* 0: the caller's flows */
 static uint64_t fed, out, wrong, sum_in[2], sum_out[2];
 
 void traffic_checksum(uint8_t *at, const uint8_t *bytes, unsigned n, uint32_t sum)
@@ -34,7 +34,7 @@ void traffic_checksum(uint8_t *at, const uint8_t *bytes, unsigned n, uint32_t su
     at[1] = (uint8_t)~sum;
 }
 
-/* That of a datagram: one that comes to zero goes as all ones, since zero says that there is none. */
+/* The UDP checksum; zero is sent as all ones, since zero means no checksum. */
 static void udp_checksum(uint8_t *f)
 {
     const uint32_t udp_bytes = traffic_bytes - AT_UDP;
@@ -50,7 +50,7 @@ static void put16(uint8_t *at, uint32_t v)
     at[1] = (uint8_t)v;
 }
 
-/* ---- The rows ---- */
+/* ---- Kinds of traffic ---- */
 
 static void swap(uint8_t *a, uint8_t *b, unsigned n)
 {
@@ -61,7 +61,7 @@ static void swap(uint8_t *a, uint8_t *b, unsigned n)
     }
 }
 
-static void turn_round(unsigned port, uint8_t *frame)
+static void swap_ends(unsigned port, uint8_t *frame)
 {
     (void)port;
     swap(frame, frame + 6, 6);
@@ -81,8 +81,8 @@ static void new_macs(unsigned port, uint8_t *frame)
     memcpy(frame + 6, traffic_mac[1 - port], 6);
 }
 
-/* To the next of many destinations, from a host beyond this port's net. */
-static void send_far(unsigned port, uint64_t i, uint16_t flow, uint8_t *frame)
+/* Address the frame to the next of many destinations, from a host outside this port's net. */
+static void address_to_target(unsigned port, uint64_t i, uint16_t flow, uint8_t *frame)
 {
     uint32_t ip = traffic_targets[port][i % traffic_targets_n].ip;
 
@@ -93,7 +93,7 @@ static void send_far(unsigned port, uint64_t i, uint16_t flow, uint8_t *frame)
     traffic_checksum(frame + 24, frame + AT_IP, 20, 0);
 }
 
-static void pass_on(unsigned port, uint8_t *frame)
+static void forward(unsigned port, uint8_t *frame)
 {
     uint64_t i;
 
@@ -107,8 +107,8 @@ static void pass_on(unsigned port, uint8_t *frame)
     traffic_checksum(frame + 24, frame + AT_IP, 20, 0);
 }
 
-/* A generator's frame: flows 49152 to 53247, each with its own numbers. It stays, so that the number
- * and flow of other traffic need not. */
+/* Make a generator's frame: flows 49152 to 53247, each with its own numbers. It is not sent on, so
+ * it need not keep the number and flow of other traffic. */
 static void measure(unsigned port, uint64_t i, uint16_t flow, uint8_t *frame)
 {
     static uint32_t next[2][4096];
@@ -117,7 +117,7 @@ static void measure(unsigned port, uint64_t i, uint16_t flow, uint8_t *frame)
     put16(frame + AT_UDP, 49152 + flow % 4096);
     put16(frame + AT_UDP + 2, 9);
     memcpy(frame + 42, &traffic_tag[port], 8);
-    memcpy(frame + 54, &i, 6); /* any time not after now */
+    memcpy(frame + 54, &i, 6); /* any time that is not in the future */
     memcpy(frame + 50, &next[port][flow % 4096], 4);
     next[port][flow % 4096]++;
     memset(frame + 40, 0, 2);
@@ -128,8 +128,8 @@ static const struct traffic traffics[] = {
     {.name = "forward"},
     {.name = "touch", .change = touch},
     {.name = "mac", .change = new_macs},
-    {.name = "echo", .comes_back = true, .change = turn_round},
-    {.name = "route", .make = send_far, .change = pass_on},
+    {.name = "echo", .comes_back = true, .change = swap_ends},
+    {.name = "route", .make = address_to_target, .change = forward},
     {.name = "sink", .stays = true, .make = measure},
     {.name = "generate", .stays = true},
 };
@@ -144,11 +144,11 @@ const struct traffic *traffic_find(const char *name)
 
 /* ---- In and out ---- */
 
-static void lay_out(unsigned port, uint64_t i, uint16_t flow, uint8_t *f)
+static void fill_frame(unsigned port, uint64_t i, uint16_t flow, uint8_t *f)
 {
     const uint32_t ip_bytes = traffic_bytes - AT_IP, udp_bytes = traffic_bytes - AT_UDP;
 
-    memset(f, 0, (traffic_bytes + 1) & ~1u); /* a checksum takes two bytes at a time */
+    memset(f, 0, (traffic_bytes + 1) & ~1u); /* checksums read 16-bit words */
     memcpy(f, traffic_mac[port], 6);
     memcpy(f + 6, "\x02\x00\x00\x00\x00\x77\x08\x00", 8);
     memcpy(f + AT_IP, "\x45\x00\x00\x00\x00\x00\x40\x00\x40\x11\x00\x00", 12);
@@ -178,11 +178,11 @@ void traffic_next(unsigned port, uint16_t flow, uint8_t frame[TRAFFIC_BYTES_MAX]
     fed++;
     if (flow_ports)
         flow = (uint16_t)(FLOW_PORT_FIRST + fed / traffic_sources % flow_ports);
-    lay_out(port, fed, flow, frame);
+    fill_frame(port, fed, flow, frame);
     sum_in[port] += fed;
 }
 
-void traffic_came_out(unsigned port, const uint8_t *frame, uint32_t length)
+void traffic_check_sent(unsigned port, const uint8_t *frame, uint32_t length)
 {
     unsigned in = traffic->comes_back ? port : 1 - port;
     uint8_t expected[TRAFFIC_BYTES_MAX];
@@ -193,7 +193,7 @@ void traffic_came_out(unsigned port, const uint8_t *frame, uint32_t length)
     memcpy(&flow, frame + AT_FLOW, sizeof(flow));
     out++;
     sum_out[in] += i;
-    lay_out(in, i, flow, expected);
+    fill_frame(in, i, flow, expected);
     if (traffic->change)
         traffic->change(in, expected);
     wrong += length != traffic_bytes || memcmp(frame, expected, traffic_bytes) != 0;
@@ -212,9 +212,9 @@ uint64_t traffic_out(void)
 const char *traffic_wrong(void)
 {
     if (wrong)
-        return "frames came out that are not as they should be";
+        return "frames came out with wrong contents";
     if (out != (traffic->stays ? 0 : fed))
-        return "not as many frames came out as should";
+        return "frames came out in a wrong number";
     if (!traffic->stays && (sum_in[0] != sum_out[0] || sum_in[1] != sum_out[1]))
         return "frames came out twice or at the wrong port";
     return NULL;
@@ -235,9 +235,9 @@ void traffic_targets_make(unsigned n)
     }
 }
 
-unsigned traffic_number(const char *name, unsigned usual)
+unsigned traffic_number(const char *name, unsigned standard)
 {
     const char *text = getenv(name);
 
-    return text ? (unsigned)atoi(text) : usual;
+    return text ? (unsigned)atoi(text) : standard;
 }

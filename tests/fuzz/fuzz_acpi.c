@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * ACPI from any bytes, as physical memory from address 0 on with the root pointer at 0. Checksums
- * are mended first wherever the walk will judge one, or the fuzzer would never get past them.
+ * ACPI tables from arbitrary bytes: the input is physical memory from address 0 on, with the root
+ * pointer at 0. All checksums that the walk checks are corrected first; otherwise the fuzzer would
+ * never get past them.
  *
- * links: kernel/acpi.c kernel/fmt.c
+ * links: kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/acpi.h"
+#include "kernel/firmware/acpi.h"
 
 static uint8_t *memory;
 static size_t memory_bytes;
 
-static const void *look(uint64_t paddr, size_t bytes)
+static const void *look_up(uint64_t paddr, size_t bytes)
 {
     if (paddr > memory_bytes || bytes > memory_bytes - paddr)
         return NULL;
     return memory + paddr;
 }
 
-static void say(const char *text)
+static void check_warning(const char *text)
 {
     if (strlen(text) == 0)
         abort();
 }
 
-static void mend(uint64_t paddr, size_t bytes, size_t at)
+static void fix_checksum(uint64_t paddr, size_t bytes, size_t at)
 {
-    uint8_t *p = (uint8_t *)(uintptr_t)look(paddr, bytes);
+    uint8_t *p = (uint8_t *)(uintptr_t)look_up(paddr, bytes);
     if (!p || bytes <= at)
         return;
     uint8_t sum = 0;
@@ -37,11 +38,11 @@ static void mend(uint64_t paddr, size_t bytes, size_t at)
     p[at] -= sum;
 }
 
-static void mend_table(uint64_t paddr)
+static void fix_table(uint64_t paddr)
 {
-    const uint8_t *header = look(paddr, ACPI_HEADER_BYTES);
+    const uint8_t *header = look_up(paddr, ACPI_HEADER_BYTES);
     if (header)
-        mend(paddr, acpi_u32(header + 4), 9);
+        fix_checksum(paddr, acpi_u32(header + 4), 9);
 }
 
 static void walk(const struct acpi_table *table, uint32_t offset, bool is_wide)
@@ -62,19 +63,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memory_bytes = size;
     memcpy(memory, data, size);
 
-    mend(0, 20, 8);
-    mend(0, ACPI_RSDP_BYTES, 32);
+    fix_checksum(0, 20, 8);
+    fix_checksum(0, ACPI_RSDP_BYTES, 32);
     uint64_t roots[] = {acpi_u32(memory + 16), acpi_u64(memory + 24)};
     for (unsigned i = 0; i < 2; i++) {
-        const uint8_t *root = look(roots[i], ACPI_HEADER_BYTES + 32);
+        const uint8_t *root = look_up(roots[i], ACPI_HEADER_BYTES + 32);
         for (unsigned j = 0; root && j < 4; j++) {
-            mend_table(acpi_u32(root + ACPI_HEADER_BYTES + 4 * j));
-            mend_table(acpi_u64(root + ACPI_HEADER_BYTES + 8 * j));
+            fix_table(acpi_u32(root + ACPI_HEADER_BYTES + 4 * j));
+            fix_table(acpi_u64(root + ACPI_HEADER_BYTES + 8 * j));
         }
-        mend_table(roots[i]);
+        fix_table(roots[i]);
     }
 
-    struct acpi a = {.look = look, .say = say};
+    struct acpi a = {.look = look_up, .say = check_warning};
     uint8_t rsdp[ACPI_RSDP_BYTES];
     acpi_find_rsdp(&a, rsdp);
     if (acpi_open(&a, memory, ACPI_RSDP_BYTES)) {

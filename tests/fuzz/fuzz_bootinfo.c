@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Boot information from any bytes. The first byte says which protocol; the rest is physical memory
- * from address 0 on, where the information starts at 0. What comes out must be whole: counts within
- * their tables, texts ended, ranges that do not wrap.
+ * Boot information from arbitrary bytes. The first byte selects the protocol; the rest is physical
+ * memory from address 0 on, where the information starts at 0. The result must be consistent:
+ * counts within their tables, strings terminated, no range that wraps.
  *
  * links: boot/bootinfo.c
  */
@@ -14,14 +14,14 @@
 static const uint8_t *memory;
 static size_t memory_bytes;
 
-static const void *look(uint64_t paddr, size_t bytes)
+static const void *look_up(uint64_t paddr, size_t bytes)
 {
     if (paddr > memory_bytes || bytes > memory_bytes - paddr)
         return NULL;
     return memory + paddr;
 }
 
-static void ended(const char *text, size_t n)
+static void assert_terminated(const char *text, size_t n)
 {
     if (strnlen(text, n) == n)
         abort();
@@ -33,21 +33,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
     static struct bootinfo info;
-    /* A copy of its own size, at an address that is not aligned by chance only. */
+    /* A copy of exact size: ASan detects an overrun. */
     uint8_t *copy = malloc(size);
     memcpy(copy, data + 1, size - 1);
     memory = copy;
     memory_bytes = size - 1;
     uint32_t eax = data[0] & 1 ? BOOTINFO_MULTIBOOT2_MAGIC : 0;
-    if (!bootinfo_read(eax, 0, look, &info) && (info.n_ranges || info.n_modules))
+    if (!bootinfo_read(eax, 0, look_up, &info) && (info.n_ranges || info.n_modules))
         abort();
     if (info.n_ranges > BOOTINFO_RANGES_MAX || info.n_modules > BOOTINFO_MODULES_MAX ||
         info.rsdp_bytes > sizeof info.rsdp)
         abort();
-    ended(info.line, sizeof info.line);
-    ended(info.loader, sizeof info.loader);
+    assert_terminated(info.line, sizeof info.line);
+    assert_terminated(info.loader, sizeof info.loader);
     for (unsigned i = 0; i < info.n_modules; i++)
-        ended(info.modules[i].name, sizeof info.modules[i].name);
+        assert_terminated(info.modules[i].name, sizeof info.modules[i].name);
     for (unsigned i = 0; i < info.n_ranges; i++)
         if (info.ranges[i].bytes == 0 ||
             info.ranges[i].start + (info.ranges[i].bytes - 1) < info.ranges[i].start)

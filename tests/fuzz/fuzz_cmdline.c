@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The boot line from any bytes: parsing, judging and asking keep inside their memory, every word
- * that is handed out ends inside the text, and parsing the same line twice gives the same.
+ * The boot line from arbitrary bytes: parsing, validating and reading values stay within their
+ * memory, every returned word ends within the text, and parsing the same line twice gives the same.
  *
- * links: boot/cmdline.c kernel/parse.c kernel/fmt.c
+ * links: boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #include "boot/cmdline.h"
 
-static void say(void *context, const char *text)
+static void count_warning(void *context, const char *text)
 {
     unsigned *n = context;
     if (strlen(text) == 0)
@@ -18,7 +18,7 @@ static void say(void *context, const char *text)
     ++*n;
 }
 
-static void inside(const struct cmdline *c, const char *word)
+static void assert_inside(const struct cmdline *c, const char *word)
 {
     if (word < c->text || word + strlen(word) >= c->text + sizeof c->text)
         abort();
@@ -30,12 +30,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct cmdline c, again;
     cmdline_parse(&c, (const char *)data, size);
     unsigned n = 0;
-    if (cmdline_judge(&c, say, &n) != n)
+    if (cmdline_judge(&c, count_warning, &n) != n)
         abort();
     for (unsigned i = 0; i < c.n; i++) {
-        inside(&c, c.params[i].key);
+        assert_inside(&c, c.params[i].key);
         if (c.params[i].value)
-            inside(&c, c.params[i].value);
+            assert_inside(&c, c.params[i].value);
         char why[128] = "";
         if (cmdline_is_idle(&c, i, "echo", 2, why, sizeof why) && !strstr(why, "has no effect"))
             abort();

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/dmar.c: any bytes as a DMAR table, with a configuration space made of the same bytes; then
- * the unit of many functions is asked for. What comes out must lie inside the table.
+ * kernel/firmware/dmar.c: arbitrary bytes as a DMAR table, with a PCI configuration space made of
+ * the same bytes; then the units of several functions are looked up. Every result must lie within
+ * the table.
  *
- * links: kernel/dmar.c kernel/acpi.c kernel/fmt.c
+ * links: kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/dmar.h"
+#include "kernel/firmware/dmar.h"
 
 static const uint8_t *noise;
 static size_t noise_bytes;
 
-static void demand(bool is_true, const char *what)
+static void require(bool is_true, const char *what)
 {
     if (is_true)
         return;
@@ -46,14 +47,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct acpi_walk walk = dmar_walk(&dmar);
     size_t steps = 0;
     while (dmar_next(&walk, &e)) {
-        demand(++steps <= n / 4, "more structures than bytes");
-        demand(!e.name || e.name + strlen(e.name) < (const char *)data + n, "name beyond the table");
+        require(++steps <= n / 4, "more structures than bytes");
+        require(!e.name || e.name + strlen(e.name) < (const char *)data + n,
+                "a name beyond the table");
         if (e.kind == DMAR_RMRR && !e.damage)
-            demand(e.limit > e.base && (e.limit - e.base + 1) % 4096 == 0, "a region of no pages");
+            require(e.limit > e.base && (e.limit - e.base + 1) % 4096 == 0,
+                    "a region that is not whole pages");
         struct dmar_scopes scopes = dmar_scopes(&e);
         while (dmar_scope_next(&scopes, &s)) {
-            demand(++steps <= n, "more scopes than bytes");
-            demand(s.steps > 0 && s.path >= data && s.path + 2 * s.steps <= data + n,
+            require(++steps <= n, "more scopes than bytes");
+            require(s.steps > 0 && s.path >= data && s.path + 2 * s.steps <= data + n,
                    "a path beyond the table");
             (void)dmar_scope_function(&s, e.segment, &pci, &f);
         }
@@ -61,7 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     for (unsigned i = 0; i < 16; i++) {
         f = (struct dmar_function){data[i] & 1, data[i + 16], data[i + 32]};
         if (dmar_unit_of(&dmar, &pci, f, &e))
-            demand(e.kind == DMAR_DRHD && !e.damage && e.segment == f.segment, "no unit of ours");
+            require(e.kind == DMAR_DRHD && !e.damage && e.segment == f.segment,
+                    "the unit is not a valid one of this segment");
     }
     return 0;
 }

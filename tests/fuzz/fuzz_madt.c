@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Any bytes as the body of a MADT, an MCFG and an HPET table: nothing outside them is read, every
- * count stays within its array, every core is listed once.
+ * Arbitrary bytes as a MADT, an MCFG and an HPET table: no byte outside them is read, every count
+ * stays within its array, every core is listed once.
  *
- * links: kernel/madt.c kernel/acpi.c kernel/fmt.c
+ * links: kernel/firmware/madt.c kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/madt.h"
+#include "kernel/firmware/madt.h"
 
-#define CLAIM(claim)                                                                               \
+#define REQUIRE(claim)                                                                             \
     do {                                                                                           \
         if (!(claim))                                                                              \
             abort();                                                                               \
@@ -27,29 +27,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     static struct madt m;
     if (madt_read(&table, &m)) {
-        CLAIM(m.n_cpus <= MADT_CPUS_MAX && m.n_ioapics <= MADT_IOAPICS_MAX);
-        CLAIM(m.n_overrides <= MADT_OVERRIDES_MAX && m.n_nmis <= MADT_NMIS_MAX);
+        REQUIRE(m.n_cpus <= MADT_CPUS_MAX && m.n_ioapics <= MADT_IOAPICS_MAX);
+        REQUIRE(m.n_overrides <= MADT_OVERRIDES_MAX && m.n_nmis <= MADT_NMIS_MAX);
         for (unsigned i = 0; i < m.n_cpus; i++)
             for (unsigned j = 0; j < i; j++)
-                CLAIM(m.cpus[i].apic_id != m.cpus[j].apic_id);
+                REQUIRE(m.cpus[i].apic_id != m.cpus[j].apic_id);
         for (unsigned irq = 0; irq < 256; irq++)
             (void)madt_isa_line(&m, (uint8_t)irq);
         unsigned low;
         for (unsigned i = 0; i < m.n_cpus; i++) {
             unsigned pins = madt_nmi_pins(&m, m.cpus[i].acpi_uid, &low);
-            CLAIM(pins < 4 && (low & ~pins) == 0);
+            REQUIRE(pins < 4 && (low & ~pins) == 0);
         }
     } else {
-        CLAIM(m.n_cpus == 0);
+        REQUIRE(m.n_cpus == 0);
     }
     struct acpi_mcfg window;
     unsigned i = 0;
     while (acpi_mcfg_entry(&table, i, &window))
         i++;
-    CLAIM(size < 44 ? i == 0 : i == (size - 44) / 16);
+    REQUIRE(size < 44 ? i == 0 : i == (size - 44) / 16);
     struct acpi_hpet hpet;
     if (acpi_hpet_read(&table, &hpet))
-        CLAIM(hpet.paddr != 0);
+        REQUIRE(hpet.paddr != 0);
     free(copy);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The model against a hostile driver, a hostile wire and hostile memory: the input is a list of
+ * The model with a hostile driver, a hostile wire and hostile memory: the input is a list of
  * register accesses, frames, jumps in time, memory contents, evil modes and re-entry from the
- * callbacks. Nothing may crash or touch foreign memory, and every frame must be accounted for.
+ * callbacks. The model must not crash or access foreign memory, and must count every frame once.
  */
 /* links: $(MODEL) */
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "tests/model/x540_internal.h"
 
 #define MEMORY_BYTES 65536u
-#define FRAMES_MAX 4096u /* an input cannot make a run endless by refilling its own rings */
+#define FRAMES_MAX 4096u /* limits inputs that refill their own rings */
 
 struct world {
     struct x540 *card;
@@ -18,7 +18,7 @@ struct world {
     uint64_t now;
     bool wire_full;
     uint32_t frames, depth;
-    uint32_t reentry_offset, reentry_value; /* written out of the callbacks; offset 0: nothing */
+    uint32_t reentry_offset, reentry_value; /* written from the callbacks; offset 0: none */
     uint8_t memory[MEMORY_BYTES];
 };
 
@@ -34,7 +34,7 @@ static void reenter(struct world *w)
     w->depth--;
 }
 
-/* Memory repeats over the low half of the address space, so that most addresses hit something. */
+/* Memory repeats over the low half of the address space, so that most addresses are valid. */
 static bool dma_read(void *opaque, uint64_t addr, void *to, uint32_t len)
 {
     struct world *w = opaque;
@@ -82,7 +82,7 @@ static bool frame_out(void *opaque, const uint8_t *frame, uint32_t len)
     return true;
 }
 
-/* ---- Taking the input apart ---- */
+/* ---- Decoding the input ---- */
 
 static uint32_t take(struct world *w, uint32_t bytes)
 {
@@ -107,12 +107,12 @@ static uint32_t take_offset(struct world *w)
 
 static void put(struct world *w, uint32_t offset, uint32_t value)
 {
-    if (offset == CTRL && (value & 0xF0) != 0xF0) /* resets are slow, and random bits make many */
+    if (offset == CTRL && (value & 0xF0) != 0xF0) /* resets are slow: allow few */
         value &= ~(CTRL_RST | CTRL_LNK_RST);
     x540_write(w->card, offset, value, 4);
 }
 
-/* Rings of 64 descriptors whose buffers lie in memory, so that the data path is reached early. */
+/* Set up rings of 64 descriptors with buffers in memory, so that the data path is reached early. */
 static void bring_up(struct world *w, uint32_t how)
 {
     uint32_t q = how & 3;
@@ -139,7 +139,7 @@ static void bring_up(struct world *w, uint32_t how)
     put(w, RDT(q), 63);
 }
 
-/* To everybody: VLAN tagged IPv4 with TCP, and IPv6 with a hop-by-hop header and UDP. */
+/* Broadcast: VLAN-tagged IPv4 with TCP, and IPv6 with a hop-by-hop header and UDP. */
 static const uint8_t headers[2][78] = {
     {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2, 0, 0, 0, 0, 2, 0x81, 0, 0x20, 5, 8, 0,
      0x45, 0, 0, 46, 1, 2, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 0, 80, 1, 2,
@@ -152,13 +152,13 @@ static const uint8_t headers[2][78] = {
 static void frame_in(struct world *w, uint32_t kind)
 {
     uint32_t len = take(w, 1) * (kind & 1 ? 64 : 1), have = (uint32_t)(w->end - w->at);
-    uint8_t *frame = calloc(1, len + 1); /* of its own size, so that a read beyond it is seen */
+    uint8_t *frame = calloc(1, len + 1); /* of exact size: ASan detects an overrun */
 
     if (!frame)
         return;
     memcpy(frame, w->at, have < len ? have : len);
     w->at += have < len ? have : len;
-    if (kind & 8) /* begin as a good packet, which the input then spoils */
+    if (kind & 8) /* start from a valid packet, which the input modifies */
         for (uint32_t i = 0; i < sizeof(headers[0]) && i < len; i++)
             frame[i] ^= headers[kind & 1][i];
     if (kind & 6)
@@ -168,7 +168,7 @@ static void frame_in(struct world *w, uint32_t kind)
     free(frame);
 }
 
-/* One descriptor into the Tx ring that bring_up made, and the tail behind it. */
+/* Write one descriptor to the transmit ring of bring_up, and its tail. */
 static void transmit(struct world *w, uint32_t kind)
 {
     uint32_t q = kind & 3, tail = (uint32_t)x540_read(w->card, TDT(q), 4) & 63;
@@ -194,7 +194,7 @@ static void step(struct world *w)
     case 2:
         x540_read(w->card, take_offset(w), 4);
         break;
-    case 3: /* any size, any place */
+    case 3: /* any size, any offset */
         offset = take(w, 4);
         bytes = op >> 4;
         wide = take(w, 4);
@@ -273,8 +273,8 @@ static void check(struct world *w)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-/* A new card of the kind. Making one takes longer than most inputs, so each kind is made once and
- * what it was is kept. */
+/* A new card of the kind. Creating one takes longer than most inputs, so each kind is created once
+ * and its initial state is kept. */
 static struct x540 *new_card(struct world *w, enum x540_kind kind)
 {
     static struct x540 *card;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The stack of one port fed a run of frames: each is counted once or held, an answer is a right
- * frame, and so is all that is sent besides. The input is a sequence of [flags, length (2 bytes),
- * frame]; the flags give the frame our addresses and right checksums, a tag, cut it into fragments,
- * or let time pass, so that the fuzzer is not stopped at the first comparison.
+ * The stack of one port with a sequence of frames: each is counted once or held, and every frame
+ * that the stack sends is valid. The input is a sequence of [flags, length (2 bytes), frame]; the
+ * flags give the frame our addresses and right checksums, add a tag, split it into
+ * fragments, or advance time, so that the fuzzer gets past the first comparison.
  *
  * links: $(STACK)
  */
@@ -10,23 +10,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "net/eth.h"
-#include "net/netif.h"
-#include "net/services.h"
+#include "net/stack/eth.h"
+#include "net/stack/netif.h"
+#include "net/stack/services.h"
 #include "tests/unit/frames.h"
 
-#define FLAG_US       1 /* to our MAC address, from somebody's */
+#define FLAG_US       1 /* to our MAC address, from a unicast one */
 #define FLAG_ADDRESS  2 /* to our IP address, or ARP about it */
 #define FLAG_CHECKSUM 4
-#define FLAG_TIME     8  /* two seconds pass; all that is due is made */
-#define FLAG_LOOK_UP  16 /* look up what the frame names as its source; ping it */
-#define FLAG_TAG      32 /* comes with the tag of our VLAN, or a priority */
-#define FLAG_VLAN     64 /* from here on our address has a VLAN, or has none */
-#define FLAG_CUT      128 /* comes in two fragments, the second first; each goes through the rest */
+#define FLAG_TIME     8  /* two seconds pass; the stack is polled */
+#define FLAG_LOOK_UP  16 /* resolve and ping the frame's source address */
+#define FLAG_TAG      32 /* the frame has the tag of our VLAN, or a priority */
+#define FLAG_VLAN     64 /* switches our VLAN on or off */
+#define FLAG_CUT      128 /* the frame comes in two fragments, the second first */
 
 static struct reass reass;
 
-static void demand(bool is_true, const char *what)
+static void require(bool is_true, const char *what)
 {
     if (is_true)
         return;
@@ -42,39 +42,41 @@ static uint64_t counted(const struct netif *nif)
     return sum;
 }
 
-/* A frame that the stack made: with our tag, if we have one; whole, or a right fragment. */
-static void judge(const struct netif *nif, const uint8_t *frame, uint32_t n)
+/* Check a frame that the stack sent: our tag, if we have one; a valid datagram or fragment. */
+static void check_sent(const struct netif *nif, const uint8_t *frame, uint32_t n)
 {
     uint8_t plain[ETH_BUFFER + VLAN_BYTES];
     memcpy(plain, frame, n);
     if (nif->vlan != 0) {
-        demand(n >= 64 && get16(plain + 12) == 0x8100 && get16(plain + 14) % 4096 == nif->vlan, "tag");
+        require(n >= 64 && get16(plain + 12) == 0x8100 && get16(plain + 14) % 4096 == nif->vlan,
+                "tag");
         memmove(plain + 12, plain + 16, n - 16);
         n -= 4;
     }
     unsigned field = get16(plain + 20);
     if (get16(plain + 12) == 0x0800 && field != 0) {
         unsigned total = get16(plain + 16);
-        demand(n >= 60 && n <= 1514 && total > 20 && total + 14 <= n, "lengths of a fragment");
-        demand(slow_sum(plain + 14, 20, 0) == 0xFFFF, "header checksum of a fragment");
-        demand(field < 0x4000 && (!(field & 0x2000) || total % 8 == 4), "cut of a fragment");
-        demand((field & 0x1FFF) * 8 + total <= 65535, "end of a fragment");
+        require(n >= 60 && n <= 1514 && total > 20 && total + 14 <= n, "lengths of a fragment");
+        require(slow_sum(plain + 14, 20, 0) == 0xFFFF, "header checksum of a fragment");
+        require(field < 0x4000 && (!(field & 0x2000) || total % 8 == 4),
+                "a fragment has a wrong length or flag");
+        require((field & 0x1FFF) * 8 + total <= 65535, "end of a fragment");
         return;
     }
-    if (get16(plain + 12) == 0x0800 && plain[22] == 255) /* the reflector's: mended for fault_of */
-        demand(plain[23] == 17 && get16(plain + 34) == 862, "TTL");
+    if (get16(plain + 12) == 0x0800 && plain[22] == 255) /* only the reflector's TTL is 255 */
+        require(plain[23] == 17 && get16(plain + 34) == 862, "TTL");
     const char *fault = fault_of(plain, n);
-    demand(fault == NULL, fault);
+    require(fault == NULL, fault);
 }
 
 static unsigned sent_n;
 static void send(void *context, const uint8_t *frame, uint32_t n)
 {
-    judge(context, frame, n);
+    check_sent(context, frame, n);
     sent_n++;
 }
 
-static void give(struct netif *nif, uint8_t flags, const uint8_t *bytes, size_t n)
+static void input(struct netif *nif, uint8_t flags, const uint8_t *bytes, size_t n)
 {
     uint8_t *frame = malloc(ETH_BUFFER);
     memset(frame, 0xA5, ETH_BUFFER);
@@ -88,16 +90,16 @@ static void give(struct netif *nif, uint8_t flags, const uint8_t *bytes, size_t 
     uint64_t before = counted(nif);
     sent_n = 0;
     uint32_t answer = netif_input(nif, frame, (uint32_t)n);
-    demand(counted(nif) == before + 1, "frame neither counted once nor held");
-    demand(sent_n <= 46 + REASS_SLOTS, "too many frames sent for one");
-    demand(netif_held(nif) <= 65536, "held");
+    require(counted(nif) == before + 1, "frame neither counted once nor held");
+    require(sent_n <= 46 + REASS_SLOTS, "too many frames sent for one");
+    require(netif_held(nif) <= 65536, "held");
     if (answer != 0)
-        judge(nif, frame, answer);
+        check_sent(nif, frame, answer);
     free(frame);
 }
 
-/* The IPv4 frame as two fragments, cut behind `at` bytes of payload; false: it cannot be cut. */
-static bool cut(struct netif *nif, uint8_t flags, const uint8_t *bytes, size_t n)
+/* Input the IPv4 frame as two fragments, split in the middle; false: it cannot be split. */
+static bool input_fragments(struct netif *nif, uint8_t flags, const uint8_t *bytes, size_t n)
 {
     size_t header = n >= 34 ? (bytes[14] & 15u) * 4u : 0, total = n >= 34 ? get16(bytes + 16) : 0;
     if (get16(bytes + 12) != 0x0800 || header < 20 || total + 14 > n || total < header + 16)
@@ -112,7 +114,7 @@ static bool cut(struct netif *nif, uint8_t flags, const uint8_t *bytes, size_t n
         put16(piece + 16, (unsigned)(header + length));
         put16(piece + 20, (get16(bytes + 20) + (unsigned)skip / 8) | (is_head ? 0x2000 : 0));
         fix_ip(piece);
-        give(nif, flags, piece, 14 + header + length);
+        input(nif, flags, piece, 14 + header + length);
     }
     return true;
 }
@@ -137,18 +139,18 @@ static void step(struct netif *nif, uint8_t flags, uint8_t *frame, size_t n, uin
         if (flags & FLAG_LOOK_UP) {
             uint32_t ip = get32(frame + (get16(frame + 12) == 0x0806 ? 28 : 26));
             if (netif_resolve(nif, ip, mac) == NETIF_READY)
-                judge(nif, made, netif_ping(nif, made, mac, ip, 1, 1, n));
+                check_sent(nif, made, netif_ping(nif, made, mac, ip, 1, 1, n));
         }
     }
     if (flags & FLAG_TIME) {
         *now += 2000000000u;
         unsigned frames = 0;
         for (uint32_t made_n; (made_n = netif_poll(nif, *now, made)) != 0; frames++)
-            judge(nif, made, made_n);
-        demand(frames <= ARP_ENTRIES + 1, "poll makes too many frames");
+            check_sent(nif, made, made_n);
+        require(frames <= ARP_ENTRIES + 1, "poll makes too many frames");
     }
-    if (!(flags & FLAG_CUT) || !cut(nif, flags, frame, n))
-        give(nif, flags, frame, n);
+    if (!(flags & FLAG_CUT) || !input_fragments(nif, flags, frame, n))
+        input(nif, flags, frame, n);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -165,8 +167,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     nif.reass = &reass;
     nif.send = send;
     nif.send_context = &nif;
-    demand(netif_bind(&nif, 862, udp_twamp, NULL), "bind");
-    demand(netif_configure(&nif, (const uint8_t *)US_MAC, US_IP, 24,
+    require(netif_bind(&nif, 862, udp_twamp, NULL), "bind");
+    require(netif_configure(&nif, (const uint8_t *)US_MAC, US_IP, 24,
                            (uint32_t[2]){IP(192, 0, 2, 254)}) == NULL,
            "configuration");
     while (size >= 3) {

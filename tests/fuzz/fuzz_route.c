@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What the router reads of others: a file of routes, and the header of a datagram on its way. The
- * first byte chooses. A file: every route lies within what the format allows, every line is taken once,
- * and what is read is the same with other bytes behind the end. A header that ip_parse takes: options
- * are worked on inside the header, and fragments add up to what was cut, each a good datagram.
+ * The router's untrusted input: a file of routes, or the header of a forwarded datagram; the first
+ * byte selects which. A file: every route is within the limits of the format and every line is read
+ * once. A header that ip_parse accepts: option processing stays within the header, and the
+ * fragments are valid datagrams that add up to the original.
  *
- * links: net/route_text.c net/fragment.c net/ip_option.c net/ip.c net/csum.c kernel/parse.c
+ * links: net/route/text.c net/route/fragment.c net/route/ip_option.c net/stack/ip.c
+ * net/stack/csum.c kernel/lib/parse.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/csum.h"
-#include "net/eth.h"
-#include "net/fragment.h"
-#include "net/ip.h"
-#include "net/ip_option.h"
-#include "net/route_text.h"
+#include "net/route/fragment.h"
+#include "net/route/ip_option.h"
+#include "net/route/text.h"
+#include "net/stack/csum.h"
+#include "net/stack/eth.h"
+#include "net/stack/ip.h"
 
 static void require(bool holds)
 {
@@ -51,7 +52,7 @@ static bool is_ours(uint32_t ip)
     return ip & 1;
 }
 
-static void pass_on(const uint8_t *data, size_t size, uint32_t mtu)
+static void forward_datagram(const uint8_t *data, size_t size, uint32_t mtu)
 {
     static uint8_t payload[65536];
     const struct ip_router router = {0xC0000201, 12345, is_ours};
@@ -59,7 +60,7 @@ static void pass_on(const uint8_t *data, size_t size, uint32_t mtu)
 
     if (size < IP_BYTES || size > 1500)
         return;
-    uint8_t *p = malloc(size), *out = malloc(mtu); /* one byte beyond is caught */
+    uint8_t *p = malloc(size), *out = malloc(mtu); /* of exact size: ASan detects an overrun */
     memcpy(p, data, size);
     uint32_t header = (p[IP_VERSION_IHL] & 15u) * 4;
     if (header >= IP_BYTES && header <= size) {
@@ -96,6 +97,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] & 1)
         read_routes(data + 1, size - 1);
     else
-        pass_on(data + 2, size - 2, 68 + data[1] * 6u);
+        forward_datagram(data + 2, size - 2, 68 + data[1] * 6u);
     return 0;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The shell fed any bytes: the first is the pace (bytes typed between two polls), the second says
- * whether what follows is a run= script first, or a file that a command runs. The line stays within
- * its bounds, work always ends, and the terminal sees nothing but text and the sequences it knows.
+ * The shell with arbitrary bytes: the first is the pace (bytes typed between two polls), the second
+ * selects whether the rest is also a run= script, or a file that a command runs. The line stays
+ * within its bounds, work always ends, and the terminal gets only text and known escape sequences.
  *
- * links: kernel/shell.c kernel/words.c kernel/json.c kernel/out.c kernel/fmt.c
+ * links: kernel/console/shell.c kernel/console/words.c kernel/lib/json.c kernel/lib/out.c
+ * kernel/console/command.c kernel/lib/fmt.c
  */
-#include "kernel/json.h"
-#include "kernel/shell.h"
+#include "kernel/console/shell.h"
+#include "kernel/lib/json.h"
 #include "tests/unit/terminal.h"
 
 static struct terminal terminal;
@@ -52,7 +53,7 @@ static const struct command table[] = {
 };
 static const struct commands commands = {table, table + ARRAY_SIZE(table)};
 
-static void demand(bool is_true, const char *what)
+static void require(bool is_true, const char *what)
 {
     if (!is_true)
         terminal_fail(what, 0);
@@ -84,12 +85,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         shell_feed(&sh, data[i]);
         if (i % pace == 0)
             shell_poll(&sh);
-        demand(sh.len <= SHELL_LINE_MAX && sh.cursor <= sh.len && sh.line[sh.len] == 0, "line");
-        demand(shell_room(&sh) <= SHELL_AHEAD, "type-ahead");
+        require(sh.len <= SHELL_LINE_MAX && sh.cursor <= sh.len && sh.line[sh.len] == 0, "line");
+        require(shell_room(&sh) <= SHELL_AHEAD, "type-ahead");
     }
     unsigned polls = 0;
     while (shell_poll(&sh))
-        demand(++polls < 100000, "work without end");
+        require(++polls < 100000, "work without end");
     terminal_clear(&terminal);
     return 0;
 }

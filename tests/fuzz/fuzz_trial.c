@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * A trial's options from any words: `key=value` lines. Whatever is taken is within its bounds, what
- * is refused changes nothing and says why, and the shares of all cores add up to the whole.
+ * A trial's options from arbitrary words: `key=value` lines. An accepted value is within its
+ * bounds, a refused one changes nothing and gives the reason, and the shares of all cores add up to
+ * the whole.
  *
- * links: net/trial.c kernel/parse.c
+ * links: net/trial/options.c kernel/lib/parse.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/trial.h"
+#include "net/trial/options.h"
 
 static void require(bool condition)
 {

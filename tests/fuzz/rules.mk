@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Fuzzers: every tests/fuzz/fuzz_*.c becomes build/fuzz/fuzz_* by clang and libFuzzer, linked with
 # what its links comment names (see tests/unit/rules.mk). Seeds: tests/fuzz/corpus/<name>/, where
-# <name> is the file's name without fuzz_ and .c; what a crash left is added there once it is mended.
+# <name> is the file's name without fuzz_ and .c; the input of a crash is added there once it is
+# fixed.
 
 FUZZ_CFLAGS := -std=gnu11 -g -O1 -fno-omit-frame-pointer $(HOST_WARN) $(HOST_INC) \
     -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -MMD -MP

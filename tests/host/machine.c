@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * See machine.h. Registers of card i lie at REGISTERS + i GiB in an address space of their own, so
- * that code which mistook them for pointers would crash. IOVAs are pointers moved by a constant,
- * so that a mix-up is refused.
+ * See machine.h. Registers of card i are at REGISTERS + i GiB in an address space of their own, so
+ * that code which uses such an address as a pointer crashes. IOVAs are pointers plus a constant, so
+ * that DMA to a pointer is refused.
  */
 #include "tests/host/machine.h"
 
@@ -13,17 +13,17 @@
 #include "arch/cpu.h"
 #include "arch/irq.h"
 #include "arch/tsc.h"
-#include "kernel/console.h"
-#include "kernel/dma.h"
-#include "kernel/fmt.h"
-#include "kernel/iommu.h"
-#include "kernel/log.h"
-#include "kernel/memory.h"
-#include "kernel/start.h"
-#include "kernel/module.h"
-#include "kernel/watch.h"
+#include "kernel/console/console.h"
+#include "kernel/memory/dma.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/iommu/iommu.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/memory.h"
+#include "kernel/bootlog.h"
+#include "kernel/memory/module.h"
+#include "kernel/watchdog.h"
 
-#ifndef REGISTERS /* the benchmark has them where addresses trap */
+#ifndef REGISTERS /* the benchmark has them at addresses that trap */
 #define REGISTERS 0x1000000000000000ull
 #endif
 #define CARD_SPAN 0x40000000ull
@@ -31,7 +31,7 @@
 #define IOVA_SHIFT 0x0010000000000000ull
 
 enum {
-    READ_NS = 250, /* what a register read costs on PCIe, about */
+    READ_NS = 250, /* about the time of a register read on PCIe */
     WRITE_NS = 20,
     PIECES_MAX = 1024,
     GRANTS_MAX = 2048,
@@ -74,7 +74,7 @@ void machine_wait_ns(uint64_t ns)
 {
     uint64_t end_ns = machine_clock_ns + ns;
 
-    /* A frame on its way into a card must not start the cards again from below. */
+    /* Called from within a model: do not run the models recursively. */
     if (is_running_models) {
         machine_clock_ns = end_ns;
         return;
@@ -122,20 +122,20 @@ uint64_t tsc_ns(uint64_t ticks)
     return ticks;
 }
 
-/* ---- What one core does not need ---- */
+/* ---- Stubs of what a single core does not need ---- */
 
-uint64_t watch_stall_tsc = UINT64_MAX;
+uint64_t watchdog_stall_tsc = UINT64_MAX;
 
-void boot_step(const char *name, const char *what, uint64_t ended_tsc)
+void bootlog_say(const char *name, const char *what, uint64_t ended_tsc)
 {
     (void)name, (void)what, (void)ended_tsc;
 }
-void watch_stalled(struct cpu *cpu, uint64_t ticks)
+void watchdog_stalled(struct cpu *cpu, uint64_t ticks)
 {
     (void)cpu, (void)ticks;
 }
 
-void watch_poll(void)
+void watchdog_poll(void)
 {
 }
 
@@ -213,7 +213,8 @@ void machine_write(uintptr_t address, uint64_t value, uint32_t bytes)
     machine_wait_ns(WRITE_NS);
 }
 
-/* A tail register may be memory, for net/capture.c: then it lies in a piece that was handed out. */
+/* A tail register may be memory, for net/lane/capture.c: then it is in a block that dma_alloc
+ * returned. */
 void machine_write32(uintptr_t address, uint32_t value)
 {
     for (unsigned i = 0; i < pieces_n; i++)
@@ -243,7 +244,7 @@ enum err dma_alloc_frames(size_t bytes, size_t align, struct dma_buf *out)
 {
     enum err err = dma_alloc(bytes, align, out);
     if (err == OK)
-        memset(out->va, 0xA5, out->bytes); /* what firmware left there */
+        memset(out->va, 0xA5, out->bytes); /* stands for stale contents */
     return err;
 }
 
@@ -312,7 +313,7 @@ void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights)
     return NULL;
 }
 
-static void *reach(void *opaque, uint64_t address, uint32_t bytes, unsigned rights)
+static void *translate(void *opaque, uint64_t address, uint32_t bytes, unsigned rights)
 {
     struct machine_card *card = opaque;
     void *p = machine_dma((unsigned)(card - machine_cards), address, bytes, rights);
@@ -324,7 +325,7 @@ static void *reach(void *opaque, uint64_t address, uint32_t bytes, unsigned righ
 
 static bool dma_read(void *opaque, uint64_t address, void *to, uint32_t bytes)
 {
-    const void *p = reach(opaque, address, bytes, DMA_READ);
+    const void *p = translate(opaque, address, bytes, DMA_READ);
     if (p)
         memcpy(to, p, bytes);
     return p != NULL;
@@ -332,7 +333,7 @@ static bool dma_read(void *opaque, uint64_t address, void *to, uint32_t bytes)
 
 static bool dma_write(void *opaque, uint64_t address, const void *from, uint32_t bytes)
 {
-    void *p = reach(opaque, address, bytes, DMA_WRITE);
+    void *p = translate(opaque, address, bytes, DMA_WRITE);
     if (p)
         memcpy(p, from, bytes);
     return p != NULL;
@@ -370,7 +371,7 @@ unsigned machine_add_card(const struct x540_config *config)
     static const uint16_t ids[] = {0x1528, 0x1560, 0x10FB, 0x1563};
     unsigned i = machine_cards_n;
     struct machine_card *card = &machine_cards[i];
-    struct x540_config usual = {
+    struct x540_config standard = {
         .kind = X540_AT2,
         .mac = {0x02, 0x00, 0x5E, 0x10, 0x00, (uint8_t)(i + 1)},
         .lan_id = i & 1,
@@ -381,7 +382,7 @@ unsigned machine_add_card(const struct x540_config *config)
     if (i == MACHINE_CARDS)
         abort();
     if (!config)
-        config = &usual;
+        config = &standard;
     memset(card, 0, sizeof(*card));
     card->model = x540_create(config, &env);
     if (!card->model)
@@ -490,7 +491,7 @@ void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *con
         visit(&machine_cards[i].pci, context);
 }
 
-/* ---- Log and complaints ---- */
+/* ---- The log, and rules that the models report as broken ---- */
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
@@ -527,7 +528,7 @@ unsigned machine_complaints(void)
     for (unsigned i = 0; i < machine_cards_n; i++)
         for (uint32_t k = 0; (c = x540_complaint(machine_cards[i].model, k)) != NULL; k++) {
             if (!c->error)
-                continue; /* advice that a real driver somewhere does not follow */
+                continue; /* a warning: some real drivers break this rule too */
             fprintf(stderr, "card %u: rule %s broken %lu times: %s\n", i, c->rule, c->count,
                     c->text);
             n++;

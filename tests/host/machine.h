@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The machine that host tests and benchmarks run on: a clock that only moves when something waits
- * or touches a register, memory that cards reach only through grants, and X540 models in PCI slots.
- * It implements arch/tsc.h, kernel/dma.h, kernel/iommu.h, kernel/pci.h and kernel/log.h for the code
- * under test.
+ * The machine that host tests and benchmarks run on: a clock that advances only when code waits or
+ * accesses a register, memory that cards reach only through grants, and X540 models in PCI slots.
+ * It implements arch/tsc.h, kernel/memory/dma.h, kernel/iommu/iommu.h, kernel/pci.h and
+ * kernel/log/log.h for the code under test.
  */
 #ifndef TESTS_HOST_MACHINE_H
 #define TESTS_HOST_MACHINE_H
@@ -34,36 +34,39 @@ struct machine_card {
     uint32_t msix[X540_MSIX_VECTORS][4]; /* the MSI-X table, as the driver wrote it */
     uint16_t msix_control;
     uint64_t messages[X540_MSIX_VECTORS]; /* interrupt messages sent, by vector */
-    uint64_t messages_masked;             /* swallowed by a masked entry */
+    uint64_t messages_masked;             /* not sent: the entry was masked */
 };
 extern struct machine_card machine_cards[MACHINE_CARDS];
 extern unsigned machine_cards_n;
 
-/* Forget everything: cards, memory, log, time. Call first in each test. */
+/* Clear cards, memory, log and time. Call first in each test. */
 void machine_reset(void);
-/* Put a card into the next slot, its cable in. NULL config: an X540-AT2. Returns its number. */
+/* Put a card into the next slot, with its cable plugged in. NULL config: an X540-AT2. Returns its
+ * number. */
 unsigned machine_add_card(const struct x540_config *config);
-/* A frame arrives at a card. */
+/* Input a frame to a card from the wire. */
 void machine_frame_in(unsigned card, const uint8_t *frame, uint32_t length);
-/* Let time go on. */
+/* Advance time; the models run. */
 void machine_wait_ns(uint64_t ns);
 uint64_t machine_now_ns(void);
-/* The address that this card would use for DMA, as the pointer that it means; NULL if the card has
- * no grant of these rights (DMA_READ 1, DMA_WRITE 2) for all of the bytes. */
+/* Translate a card's DMA address to a pointer; NULL if the card has no grant of these rights
+ * (DMA_READ 1, DMA_WRITE 2) for all of the bytes. */
 void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights);
 
 /* The text of the boot module, NULL: there is none. */
 extern const char *machine_module;
 
-/* The ports that iommu_poll will call cut off next, a bit each. */
+/* The ports that iommu_poll will next report as cut off, a bit each. */
 extern uint32_t machine_cut_off;
 
-/* Log lines so far; the newest `machine_log_has` that contains the text, or NULL. */
+/* machine_log_has: the newest log line that contains the text, or NULL. machine_log_lines: lines so
+ * far. */
 const char *machine_log_has(const char *text);
 unsigned machine_log_lines(void);
-/* Complaints of error severity by all models so far, each printed to stderr. */
+/* The number of broken rules of severity error that all models reported so far; prints each to
+ * stderr. */
 unsigned machine_complaints(void);
-/* Does the model of this card complain about the rule? */
+/* Has the model of this card reported the rule as broken? */
 bool machine_complains(unsigned card, const char *rule);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Stands in for net/trial_cmd.c where there is no console: the commands that app=generate names.
+ * Stands in for net/trial/cmd.c where there is no console: the commands that app=generate names.
  */
-#include "net/generator.h"
+#include "net/trial/generator.h"
 
 enum command_result trial_start(const struct call *call)
 {

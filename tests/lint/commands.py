@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Everything that an operator can type is written down, and nothing else: each console command in a
-table of kernel/README.md, each boot key in a table of boot/README.md, each make target in its help."""
+"""Checks that exactly what an operator can type is documented: each console command in a table of
+kernel/README.md, each boot key in a table of boot/README.md, each make target in its help."""
 import os
 import re
 import sys
@@ -13,7 +13,7 @@ COMMANDS_PAGE, KEYS_PAGE = "kernel/README.md", "boot/README.md"
 
 
 def rows(page):
-    """What stands between back quotes in the first cell of each table row."""
+    """The words between back quotes in the first cell of each table row."""
     if not os.path.exists(f"{tap.ROOT}/{page}"):
         return []
     return [name for line in tap.read(page).splitlines() if line.startswith("|")
@@ -22,7 +22,7 @@ def rows(page):
 
 def differences(known, documented, page):
     return [f"`{name}` is in no table of {page}" for name in sorted(known - documented)] + \
-        [f"{page} names `{name}`, which is not there" for name in sorted(documented - known)]
+        [f"{page} names `{name}`, which does not exist" for name in sorted(documented - known)]
 
 
 def main():

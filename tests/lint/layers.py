@@ -1,13 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Who may include whom: arch <- kernel <- drivers <- net <- net/app, and what a pure file is.
+"""Checks which files may include which: arch <- kernel <- drivers <- net, room by room
+within a layer; and pure files.
 
 Classes, each with what its files may include:
     P  pure: freestanding headers and other P headers; no volatile, no asm
     A  P and arch/
     K  A, boot/ and kernel/
     D  K, drivers/*.h, its own folder and those below
-    N  P, kernel/, drivers/*.h and net/ (net/app/ only from net/app/)
+    N  P, kernel/, drivers/*.h and net/
+
+Rooms: the folders of a layer, and the files at its own level, in the order in which they stand on each
+other. A file includes its own room or one below it, pure or not. CONTRACTS are open to every room: by
+them lower rooms register commands and settings, and higher ones are known as what they promise.
 """
 import os
 import re
@@ -18,15 +23,64 @@ import tap  # noqa: E402
 
 FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h", "stdalign.h",
                 "stdnoreturn.h", "float.h", "iso646.h"}
-FIRMWARE = "boot/efi/loader.c"  # a program of UEFI's, with its header <efi.h>
+FIRMWARE = "boot/efi/loader.c"  # a UEFI program, which includes <efi.h>
 PURE = re.compile(r"""
-    arch/((types|bytes)\.h|vtd_table\.[ch])
-  | boot/(bootinfo|cmdline|efi/text)\.[ch]
-  | kernel/(acpi|dmar|madt|fmt|pmem|str|parse|words|shell|json|out|command|hist)\.[ch]
-  | drivers/(drops\.h|x540/(regs|desc)\.h)
-  | net/(eth|arp|ip|icmp|udp|csum|netif(_ip|_parts)?|reass|services|bpf|trial|probe|measure)\.[ch]
-  | net/(route(_text)?|fragment|ip_option)\.[ch]
+    arch/(bytes|types|vtd_table)\.[ch]
+  | boot/(bootinfo|cmdline)\.[ch]
+  | boot/efi/text\.[ch]
+  | drivers/desc\.[ch]
+  | drivers/x540/regs\.[ch]
+  | kernel/console/(command|shell|words)\.[ch]
+  | kernel/firmware/(acpi|dmar|madt)\.[ch]
+  | kernel/lib/(fmt|hist|json|out|parse|ranges|str)\.[ch]
+  | net/drops\.[ch]
+  | net/lane/cbpf\.[ch]
+  | net/route/(fragment|ip_option|table|text)\.[ch]
+  | net/stack/(addr|arp|csum|eth|icmp|internal|ip|netif|netif_ip|reass|services|udp)\.[ch]
+  | net/trial/(measure|options|probe)\.[ch]
 """, re.X)
+
+ROOMS = [re.compile(room, re.X) for room in (
+    # kernel
+    r"kernel/lib/.*",
+    r"kernel/firmware/.*",
+    r"kernel/log/.*",
+    r"kernel/(ksym|leaving|power|panic|mailbox|ask|watchdog|pci)\.[ch]",
+    r"kernel/memory/.*",
+    r"kernel/iommu/.*",
+    r"kernel/console/.*",
+    r"kernel/selftest/.*",
+    r"kernel/(bootlog|platform|start|steps|main)\.[ch]",
+    # drivers
+    r"drivers/[^/]*\.h",
+    r"drivers/x540/.*",
+    r"drivers/drivers\.c",
+    # net
+    r"net/drops\.h",
+    r"net/stack/.*",
+    r"net/lane/.*",
+    r"net/(app/app|run)\.h",  # what an application is, and which one runs; implemented by the last room
+    r"net/route/.*",
+    r"net/trial/.*",
+    r"net/console/.*",
+    r"net/app/.*",
+    r"net/[^/]*\.[ch]",
+)]
+CONTRACTS = {"kernel/console/command.h", "kernel/console/config.h"}
+
+
+def room_of(path):
+    """Its place in ROOMS; None in arch/ and boot/, which have none."""
+    if re.match(r"(arch|boot)/", path):
+        return None
+    return next((i for i, room in enumerate(ROOMS) if room.fullmatch(path)), len(ROOMS))
+
+
+def is_way_back(path, header):
+    """Within a layer, does path include a room above its own?"""
+    same_layer = path.split("/")[0] == header.split("/")[0]
+    return same_layer and header not in CONTRACTS and room_of(path) is not None \
+        and room_of(header) > room_of(path)
 
 
 def class_of(path):
@@ -47,13 +101,14 @@ def may_include(path, header):
     if top == "drivers":
         in_own = f"{os.path.dirname(header)}/".startswith(f"{folder}/")
         return (kind in "DN" and os.path.dirname(header) == "drivers") or (kind == "D" and in_own)
-    return kind == "N" and (not header.startswith("net/app/") or folder == "net/app")
+    return kind == "N"
 
 
 def main():
     report = tap.Report()
     sources = tap.files(r"(arch|boot|kernel|drivers|net)/.*\.[ch]")
-    direction, rooted, system, hardware, impure = [], [], [], [], []
+    direction, back, rooted, system, hardware, impure = [], [], [], [], [], []
+    roomless = [path for path in sources if room_of(path) == len(ROOMS)]
     for path in sources:
         text = tap.read(path)
         if re.match(r"/\*((?!\*/).)*\bPure\b", text, re.S) and class_of(path) != "P":
@@ -68,6 +123,8 @@ def main():
                 elif not may_include(path, header):
                     direction.append(f"{path}:{i}: class {class_of(path)} includes {header} "
                                      f"(class {class_of(header)})")
+                elif is_way_back(path, header):
+                    back.append(f"{path}:{i}: {header} is of a room above")
             elif angled and angled[1] not in FREESTANDING and path != FIRMWARE:
                 system.append(f"{path}:{i}: <{angled[1]}> is not a freestanding header")
         if class_of(path) == "P" or not path.startswith("arch/"):
@@ -77,9 +134,11 @@ def main():
                     hardware.append(f"{path}:{i}: {word[1]} outside arch/")
     report.check("includes are rooted", rooted)
     report.check("includes point to the same layer or to the left", direction)
+    report.check("includes lead to the same room or to one below", back)
+    report.check("every file of kernel/, drivers/ and net/ is in a room", roomless)
     report.check("only freestanding system headers", system)
     report.check("volatile and asm only in arch/", hardware)
-    report.check("a header that says it is pure is held to it", impure)
+    report.check("a header that claims to be pure is of class P", impure)
     report.end()
 
 

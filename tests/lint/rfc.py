@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The tables of tests/rfc: rows of four columns; every test that a row names is there; every test that
-is named after an RFC stands in a row of that RFC's table; README.md counts what the tables hold
-(`rfc.py --write` counts anew)."""
+"""Checks the tables of tests/rfc: rows have four columns; every test that a row names exists; every test
+that is named after an RFC is in a row of that RFC's table; the counts in README.md equal those of the
+tables (`rfc.py --write` updates them)."""
 import os
 import re
 import sys
@@ -17,7 +17,7 @@ BEGIN, END = "<!-- counts: by tests/lint/rfc.py -->", "<!-- end of counts -->"
 
 
 def read_table(path):
-    """Rows of a table and what is wrong with it."""
+    """The rows of a table, and its faults."""
     rows, wrong = [], []
     lines = tap.read(path).splitlines()
     if not lines or lines[0].split("\t") != HEAD:
@@ -44,14 +44,14 @@ def read_table(path):
     return rows, wrong
 
 
-def tests_there():
+def existing_tests():
     """Every test function below tests/: name -> files."""
-    there = {}
+    existing = {}
     for path in tap.files(r"tests/(unit|qemu)/.*\.(c|py)"):
         pattern = r"^def (test_\w+)\(" if path.endswith(".py") else r"^static void (\w+)\(void \*\*"
         for name in re.findall(pattern, tap.read(path), re.M):
-            there.setdefault(name, []).append(path)
-    return there
+            existing.setdefault(name, []).append(path)
+    return existing
 
 
 def names_of(where):
@@ -78,22 +78,22 @@ def counts(tables):
 def main():
     report = tap.Report()
     tables, wrong, missing = {}, [], []
-    there = tests_there()
+    existing = existing_tests()
     for path in tap.files(r"tests/rfc/rfc\d+\.tsv"):
         rows, faults = read_table(path)
         tables[int(re.search(r"rfc(\d+)", path)[1])] = rows
         wrong += faults
         missing += [f"{path}:{i}: there is no test {name!r}" for i, _, _, _, where in rows
-                    for name in names_of(where) if name not in there]
+                    for name in names_of(where) if name not in existing]
     named = {number: {name for row in rows for name in names_of(row[4])}
              for number, rows in tables.items()}
     lost = [f"{path}: {name} is in no row of rfc{number}.tsv"
-            for name, paths in sorted(there.items()) for path in paths
+            for name, paths in sorted(existing.items()) for path in paths
             if (number := re.match(r"(?:test_)?rfc(\d+)_", name)) and
             name not in named.get(int(number := number[1]), ())]
     report.check("the tables have rows of four columns, in the order of sections",
                  wrong or ([] if tables else ["there are none"]))
-    report.check("every test that a row names is there", missing)
+    report.check("every test that a row names exists", missing)
     report.check("every test that is named after an RFC is in its table", lost)
 
     page = tap.read(PAGE)
@@ -103,7 +103,7 @@ def main():
         with open(f"{tap.ROOT}/{PAGE}", "w", encoding="utf-8") as f:
             f.write(page.replace(BEGIN + old + END, BEGIN + new + END))
         old = new
-    report.check(f"{PAGE} counts what the tables hold",
+    report.check(f"the counts in {PAGE} equal those of the tables",
                  [] if old == new else ["run tests/lint/rfc.py --write"])
     for number, rows in sorted(tables.items()):
         tested = sum(bool(names_of(row[4])) for row in rows)

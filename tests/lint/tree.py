@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What holds for every file: a licence line first, names and sizes as the house style has them,
-nothing of one machine, no unfinished ends."""
+"""Checks every file: a licence line first, names and sizes as in the house style, no path or address of
+one machine, no unfinished parts."""
 import os
 import re
 import sys
@@ -15,7 +15,7 @@ CODE = r".*\.(c|h|asm|S|py|sh|mk|ld|cfg)|Makefile|\.ci/run"
 LINES_MAX = 850  # "about 800"
 BSD, GPL = "SPDX-License-Identifier: BSD-2-Clause", "SPDX-License-Identifier: GPL-2.0-or-later"
 GPL_FILES = {"tests/model/x540_qemu.c"}
-# In pieces, so that this file does not hold what it looks for.
+# In pieces, so that this file does not match its own patterns.
 MACHINE = re.compile("/(" + "work|root|home/[a-z]" + ")/|/tmp/" + "bash|(ht|f)" + r"tps?://[a-z0-9.]")
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b|not (yet )?implemen" + "ted")
 
@@ -36,13 +36,13 @@ def main():
         return [f"{p}:{i}: {line.strip()[:80]}" for p in paths
                 for i, line in enumerate(tap.read(p).splitlines(), 1) if pattern.search(line)]
 
-    report.check("the top folder holds what the design names",
+    report.check("the top folder holds only the known names",
                  sorted({p.split("/")[0] for p in everything
                          if p.split("/")[0] not in TOP and not p.startswith(".")}))
-    report.check("a licence line stands first in each file", [p for p in code if not licence(p)])
+    report.check("each file begins with a licence line", [p for p in code if not licence(p)])
     report.check(f"no file is longer than {LINES_MAX} lines",
                  [f"{p}: {n} lines" for p in code if (n := text[p].count("\n")) > LINES_MAX])
-    report.check("files are named after what they hold",
+    report.check("files are named after their contents",
                  [p for p in everything
                   if re.match(r"(.*_)?(utils?|common|misc|helpers?)\.", os.path.basename(p))])
     report.check("no path of one machine and no address in code",
@@ -53,7 +53,7 @@ def main():
     report.check("lines of C keep to about 100 columns", lines(in_c, re.compile(r".{105}")))
     report.check("every file ends with a line end",
                  [p for p in code if text[p] and not text[p].endswith("\n")])
-    report.check("scripts that are started can be started",
+    report.check("scripts are executable",
                  [p for p in code if text[p].startswith("#!")
                   and not os.access(f"{tap.ROOT}/{p}", os.X_OK)])
     report.end()

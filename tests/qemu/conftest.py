@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Fixtures of the system tests. `boot` starts a machine and, when the test is over, stops it and
-fails the test if the card's model complained about a broken rule. What each run showed is in
-build/logs/system/<test>/: the command, the console, what QEMU wrote; after a failure also a
-capture of each wire."""
+"""Fixtures of the system tests. `boot` starts a machine and, at the end of the test, stops it and fails
+the test if the card's model reported a broken rule. The logs of each run are in
+build/logs/system/<test>/: the command, the console, QEMU's output; after a failure also a capture of
+each wire."""
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
-import boot_page
-import captures
-import hosts
-from machine import IMAGE, MODEL, ROOT, Emulator, Machine, Wire, wait_until
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/lib")
+import boot_page  # noqa: E402
+import captures  # noqa: E402
+import hosts  # noqa: E402
+from machine import IMAGE, MODEL, ROOT, Emulator, Machine, Wire, wait_until  # noqa: E402
 
 LOGS = f"{ROOT}/build/logs/system"
 
@@ -24,18 +26,18 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_sessionstart(session):
-    # A test that runs make does so as a person would: what a make above hands on would have it print
-    # the folders that it enters, among what the test reads.
+    # A make started by a test must not inherit these from a make above: it would print the folders that
+    # it enters, and the test reads its output.
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
         os.environ.pop(name, None)
     for path in (IMAGE, MODEL):
         if not os.path.exists(path):
-            pytest.exit(f"{os.path.relpath(path, ROOT)} is not there: run make all", 4)
+            pytest.exit(f"{os.path.relpath(path, ROOT)} does not exist: run make all", 4)
 
 
 @pytest.fixture
 def folder(request):
-    """Where this test's logs go; what an earlier run left there is removed."""
+    """The folder of this test's logs; the files of an earlier run are removed."""
     path = f"{LOGS}/" + re.sub(r"[^A-Za-z0-9_.-]+", "_", request.node.name)
     if os.path.isdir(path):
         for name in os.listdir(path):
@@ -47,28 +49,28 @@ def folder(request):
 
 @pytest.fixture
 def page(request):
-    """The commands of boot/README.md that the test is marked with by boot_page.of_page."""
+    """The commands of boot/README.md that the test's mark boot_page.of_page selects."""
     return boot_page.chosen(*request.function.page_beginnings)
 
 
 @pytest.fixture(scope="session")
 def newer_qemu():
-    """An Emulator that has x2APIC and records faults of interrupt remapping: the installed one, or
-    one that is unpacked below build/."""
+    """An Emulator that has x2APIC and records faults of interrupt remapping: the installed one, or one
+    unpacked below build/."""
     with open(f"{LOGS}/newer-qemu.log", "w", encoding="utf-8") as log:
         done = subprocess.run([f"{ROOT}/tests/tools/newer_qemu.py"], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=log, timeout=900, encoding="utf-8",
                               check=False)
     if done.returncode != 0:
-        pytest.fail("no QEMU here has x2APIC, see build/logs/system/newer-qemu.log")
+        pytest.fail("no QEMU with x2APIC is available, see build/logs/system/newer-qemu.log")
     return Emulator(*done.stdout.split())
 
 
 @pytest.fixture
 def boot(request, folder):
-    """boot(append, wires, …) -> Machine with a prompt and, unless links=False, its links up. wires
-    is a number of Wires or a list of what Machine takes. complaints=False: the test asks the model
-    for trouble, so its complaints are no failure."""
+    """boot(append, wires, …) -> Machine with a prompt and, unless links=False, its links up. wires is a
+    number of Wires or a list as for Machine. complaints=False: the test makes the model misbehave, so
+    rules that it reports as broken do not fail the test."""
     started = []
 
     def start(append="", wires=2, *, links=True, prompt=True, complaints=True, **options):
@@ -94,11 +96,11 @@ def boot(request, folder):
             for i, wire in enumerate(machine.wires):
                 if isinstance(wire, Wire):
                     captures.write_pcap(f"{machine.folder}/port{i}.pcap", wire.log)
-    assert not complained, "the model of the card complains: " + "; ".join(complained)
+    assert not complained, "the model of the card reports broken rules: " + "; ".join(complained)
 
 
 def balanced(machine):
-    """The ledger, after checking that it balances by its own arithmetic as well as by its word."""
+    """The ledger, after checking that it reports a balance and that its numbers do balance."""
     ledger = machine.ledger()
     lost = sum(ledger["drops"].values())
     assert ledger["balanced"] is True, ledger
@@ -108,9 +110,9 @@ def balanced(machine):
 
 
 def settled(machine, held=0):
-    """The ledger, balanced, when everything is over that was sent into Wires: their cards have handed
-    each frame on or refused it, the cores are done with what they got, so many fragments wait, and
-    what went out is there. (An answer to the last frame says nothing of another core's frames.)"""
+    """The ledger, balanced, after every frame sent into Wires has been handled: the cards have delivered
+    or dropped each frame, the cores have finished, `held` fragments wait, and all output has arrived.
+    (An answer to the last frame does not imply that other cores have finished theirs.)"""
     def look():
         truths = [machine.truth(i) for i in range(len(machine.wires))]
         return balanced(machine), truths, [(wire.sent, wire.came) for wire in machine.wires]
@@ -123,11 +125,11 @@ def settled(machine, held=0):
                     and t["frames_in"] == t["frames_to_host"] + sum(
                         n for name, n in t.items() if name.startswith("dropped_"))
                     for t, (sent, came) in zip(truths, wires))
-    return wait_until(look, is_over, "cards and cores come to the end of every frame")[0]
+    return wait_until(look, is_over, "cards and cores finish every frame")[0]
 
 
 def forwards_both_ways(machine):
-    """40 frames each way, the first that this machine sees, and none else."""
+    """Send 40 frames each way, which must be the only ones that this machine has seen."""
     for there, back in ((0, 1), (1, 0)):
         frames = [bytes([there, i]) + bytes(range(62)) for i in range(40)]
         machine.wires[there].send(*frames)

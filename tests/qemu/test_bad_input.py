@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What firmware and loaders tell, made wrong: memory maps with overlaps, holes, unknown types and ranges
-beyond the CPU's addresses; modules that are not there; ACPI without a root pointer or with wrong
-checksums. gdb stops the machine at the kernel's first instruction and changes what the loader has
-left. Then machines that lack something. Each boots and forwards, or ends in a line that says why."""
+"""Invalid information from firmware and loaders: memory maps with overlaps, holes, unknown types and
+ranges beyond the CPU's addresses; modules outside RAM; ACPI without a root pointer or with wrong
+checksums. gdb stops the machine at the kernel's first instruction and changes the loader's information.
+Then machines that lack a device or CPU feature. Each boots and forwards, or ends with a line that gives
+the reason."""
 import re
 import struct
 import subprocess
@@ -14,7 +15,7 @@ from conftest import forwards_both_ways
 from machine import IMAGE, PATIENCE_S, ROOT, wait_until
 from test_screen import pixel_text, vga_text
 
-# In gdb: what the loader left, by PVH. At kernel_start the first 4 GiB lie at their own addresses.
+# For gdb: access to the loader's PVH information. At kernel_start the first 4 GiB are identity-mapped.
 SCRIPT = '''
 import gdb, struct
 cpu = gdb.selected_inferior()
@@ -47,11 +48,11 @@ ram = max((r for r in ranges if r[2] == 1), key=lambda r: r[1])
 
 @pytest.fixture
 def damaged(boot, tmp_path):
-    """damaged(what gdb's Python shall do, append, ...) -> the machine, going on."""
-    def start(deed, append="app=forward", words=SCRIPT, at="kernel_start", **options):
-        path, script = f"{tmp_path}/gdb", f"{tmp_path}/deed.py"
+    """damaged(Python code for gdb, append, ...) -> the machine, continued after the code ran."""
+    def start(code, append="app=forward", words=SCRIPT, at="kernel_start", **options):
+        path, script = f"{tmp_path}/gdb", f"{tmp_path}/code.py"
         with open(script, "w", encoding="utf-8") as f:
-            f.write(words + deed + "\nprint('damaged')\n")
+            f.write(words + code + "\nprint('damaged')\n")
         options["extra"] = options.get("extra", []) + ["-gdb", f"unix:{path},server=on,wait=off"]
         machine = boot(append, paused=True, prompt=False, **options)
         text = subprocess.run(
@@ -66,7 +67,7 @@ def damaged(boot, tmp_path):
 
 
 def forwards(machine):
-    """To the prompt, frames both ways, and what the log said."""
+    """Check that the machine reaches the prompt and forwards frames both ways. Returns its console's text."""
     machine.prompt()
     machine.wait_links()
     forwards_both_ways(machine)
@@ -76,7 +77,7 @@ def forwards(machine):
 # ---- memory maps ----
 
 def test_a_map_of_overlaps_holes_unknown_types_and_impossible_ranges(damaged):
-    """The less usable of two that overlap wins; what is beyond the CPU's addresses is left out."""
+    """Of two overlapping ranges the less usable type counts; RAM beyond the CPU's addresses is left out."""
     text = forwards(damaged("""
 set_map((0, 0x9F000, 1), (0x100000, ram[1] // 2, 1), (0x200000, ram[1] - 0x300000, 1),
         (0x4000000, 0x1000, 2), (0x4000800, 0x10, 77), (0x5000000, 0, 1), (0x6000000, 0x3000, 0),
@@ -88,7 +89,7 @@ set_map((0, 0x9F000, 1), (0x100000, ram[1] // 2, 1), (0x200000, ram[1] - 0x30000
 
 
 def test_a_map_of_many_small_pieces(damaged):
-    """More than are kept, each a page with a hole behind it."""
+    """More than are kept, each a page followed by a hole."""
     text = forwards(damaged("""
 rows = [(0x8000000 + 0x2000 * i, 0x1000, 1) for i in range(400)]
 at = 0x6000000
@@ -96,10 +97,10 @@ for i, row in enumerate([(0x100000, 0x5000000, 1)] + rows):
     put(at + 24 * i, "<QQII", *row, 0)
 put(info + 40, "<QI", at, 401)
 """))
-    assert "memory: the map has too many pieces" in text
+    assert "memory: the map has too many ranges" in text
 
 
-def test_a_map_with_next_to_no_ram_says_what_does_not_fit(damaged):
+def test_a_map_with_too_little_ram_reports_what_does_not_fit(damaged):
     machine = damaged("set_map((0x100000, 0x118000, 1))", links=False)
     machine.expect(r"^.*error: dma: no \d+ KiB aligned to 4 KiB left")
     machine.expect(r"^.*error: port0: no lane to port1 on core 0")
@@ -109,7 +110,7 @@ def test_a_map_with_next_to_no_ram_says_what_does_not_fit(damaged):
 
 
 @pytest.mark.parametrize("rows", ["", "(0x100000, 0x8000000, 2)", "((1 << 51), 1 << 30, 1)"])
-def test_a_map_without_enough_ram_is_a_panic_that_says_so(damaged, rows):
+def test_a_map_without_enough_ram_panics_with_the_reason(damaged, rows):
     machine = damaged(f"set_map({rows and rows + ','})", "app=forward panic=exit", links=False,
                       extra=["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
     machine.expect(r"^PANIC: memory: (the loader's map has no usable RAM|\d+ KiB of RAM do not hold)")
@@ -122,13 +123,13 @@ def test_a_map_that_claims_four_thousand_million_ranges(damaged):
     machine.expect(r"PVH memory map (claims too many ranges|cannot be read to its end)")
 
 
-def test_information_of_neither_protocol_is_a_panic_that_says_so(damaged):
+def test_information_of_neither_protocol_panics_with_the_reason(damaged):
     machine = damaged('put(info, "<I", 0)', "panic=exit", wires=0,
                       extra=["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
     machine.expect(r"^PANIC: neither multiboot2 nor PVH brought us here: eax 0x[0-9a-f]{8}, ebx 0x")
 
 
-# By multiboot2, where the loader enters the file: paging is off, tag(type) is where that one stands.
+# The same for multiboot2, at the image's entry: paging is off; tag(type) is the address of that tag.
 BY_MULTIBOOT2 = SCRIPT[:SCRIPT.index("info =")] + """
 info = int(gdb.parse_and_eval("$ebx"))
 def tag(kind):
@@ -139,8 +140,8 @@ def tag(kind):
 """
 
 
-def test_a_map_without_ram_is_said_on_a_frame_buffer_too(damaged, folder):
-    """UEFI, GRUB: every range of its map is reserved, and the picture of the panic can be read."""
+def test_a_map_without_ram_is_reported_on_a_frame_buffer_too(damaged, folder):
+    """UEFI and GRUB: every range of the map is reserved; the panic is read from the frame buffer."""
     with open(IMAGE, "rb") as f:
         entry, = struct.unpack_from("<Q", f.read(), 24)
     machine = damaged("""
@@ -162,13 +163,13 @@ for i in range(at + 16, at + get(at + 4, "<I")[0], 24):
                                         ("0x100000", "0x1000"), ("0xA0000", "0x100"),
                                         ("(1 << 52) - 0x1000", "0x1000")],
                          ids=["cut by the end of RAM", "nowhere", "the image", "no RAM", "too high"])
-def test_a_module_that_is_not_all_there_is_left_out_with_a_line(damaged, start, size):
+def test_a_module_outside_free_ram_is_left_out_with_a_line(damaged, start, size):
     text = forwards(damaged(f'put(modules, "<QQ", {start}, {size})',
                             extra=["-initrd", f"{ROOT}/LICENSE"]))
     assert re.search(r"module +0 .* not all in free RAM; left out", text), text
 
 
-def test_modules_that_are_empty_or_wrap_are_said(damaged):
+def test_modules_that_are_empty_or_wrap_are_reported(damaged):
     text = forwards(damaged('put(modules, "<QQ", 0x2000000, (1 << 64) - 5)',
                             extra=["-initrd", f"{ROOT}/LICENSE"]))
     assert "a boot module is empty or wraps" in text
@@ -190,12 +191,12 @@ def test_a_root_pointer_that_the_loader_does_not_know_is_found_in_bios_memory(da
     assert "found through BIOS memory" in forwards(damaged('put(info + 32, "<Q", 0)'))
 
 
-def test_a_root_pointer_where_nothing_is(damaged):
+def test_a_root_pointer_outside_memory(damaged):
     assert "found through BIOS memory" in forwards(damaged('put(info + 32, "<Q", (1 << 52) - 8)'))
 
 
 @pytest.mark.parametrize("name", ["APIC", "FACP", "MCFG", "HPET"])
-def test_a_table_with_a_wrong_checksum_is_named_and_not_used(damaged, name):
+def test_a_table_with_a_wrong_checksum_is_reported_and_not_used(damaged, name):
     text = forwards(damaged(f'damage(table(b"{name}") + 20)'))
     assert re.search(rf"acpi: ACPI table {name} at 0x[0-9a-f]+ has a wrong checksum; not used", text)
 
@@ -208,27 +209,27 @@ def test_a_root_table_with_a_wrong_checksum(damaged):
 @pytest.mark.parametrize("length", [0, 8, 35, 0xFFFFFFFF])
 def test_a_table_with_an_impossible_length(damaged, length):
     text = forwards(damaged(f'put(table(b"APIC") + 4, "<I", {length})'))
-    assert "ACPI table APIC" in text and "has a length that cannot be right; not used" in text
+    assert "ACPI table APIC" in text and "has an invalid length; not used" in text
 
 
-# ---- machines that lack something ----
+# ---- machines that lack a device or CPU feature ----
 
 @pytest.mark.parametrize("options", [
     {"cores": 1}, {"extra": ["-cpu", "qemu64"]}, {"extra": ["-cpu", "max"]},
     {"extra": ["-cpu", "max,-x2apic"]}, {"extra": ["-cpu", "qemu64,-x2apic"], "cores": 1},
     {"extra": ["-M", "acpi=off"]}, {"extra": ["-M", "hpet=off"]}, {"memory_mb": 16, "cores": 1},
     {"memory_mb": 24}], ids=lambda o: " ".join(f"{k} {v}" for k, v in o.items()))
-def test_a_machine_that_lacks_something_forwards(boot, options):
+def test_a_machine_without_a_device_or_feature_forwards(boot, options):
     forwards(boot("app=forward", prompt=False, **options))
 
 
-def test_without_a_serial_port_the_screen_has_it(boot):
-    """Nothing answers at any of the four ports: the log is on the screen, and frames pass."""
+def test_without_a_serial_port_the_log_is_on_the_screen(boot):
+    """None of the four serial ports exists: the log is on the screen, and frames pass."""
     machine = boot("app=forward", prompt=False,
                    extra=["-global", "isa-serial.iobase=0x100", "-device", "VGA"])
     wait_until(lambda: vga_text(machine),
                lambda rows: any(re.search(r"links +all up, \d+ us after entry", row) for row in rows),
-               "the screen says that the links are up")
+               "the screen shows that the links are up")
     machine.wires[0].send(bytes(range(60)))
     assert machine.wires[1].receive(1) == [bytes(range(60))]
     assert "ferrule" not in machine.console_text

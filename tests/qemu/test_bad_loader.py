@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Loaders that tell what cannot be: the image that ships, booted under QEMU with memory maps, modules
-and tags made wrong byte by byte (stub_loader.py), and by GRUB with memory cut out and modules cut off.
-Each boots and forwards, or ends with a line that says why; and each line is on the serial console and
-on the screen."""
+"""Loaders with invalid information: the image, booted under QEMU with memory maps, modules and tags that
+are wrong byte by byte (stub_loader.py), and by GRUB with memory cut out and truncated modules. Each
+boots and forwards, or ends with a line that gives the reason; each line is on the serial console and on
+the screen."""
 import re
 
 import pytest
@@ -10,15 +10,15 @@ import pytest
 from boot_media import EFI, ISO, clean, fat, grub_disc, uefi, usb
 from conftest import forwards_both_ways
 from machine import ROOT
-from stub_loader import MIB, RESERVED, TOLD, USABLE, loads, memory_map, module, multiboot2, pvh, tag
+from stub_loader import INFORMATION, MIB, RESERVED, USABLE, loads, memory_map, module, multiboot2, pvh, tag
 from test_screen import pixel_text, vga_text
 
-LOW, RAM = (0, 0x9F000, USABLE), (MIB, 254 * MIB, USABLE)  # of a machine with 256 MiB
+LOW, RAM = (0, 0x9F000, USABLE), (MIB, 254 * MIB, USABLE)  # RAM of a machine with 256 MiB
 
 
 @pytest.fixture
-def told(boot, folder):
-    """told(information, eax) -> a machine with a screen that a loader started with it."""
+def booted_with(boot, folder):
+    """booted_with(information, eax) -> a machine with a screen, started by a loader with it."""
     def start(information, **options):
         return boot(boot=loads(f"{folder}/stub.img", information, **options), prompt=False,
                     extra=["-device", "VGA"])
@@ -27,15 +27,15 @@ def told(boot, folder):
 
 
 def on_screen(machine, pattern):
-    """The pattern is on the screen too, of whichever kind, whose rows break long lines."""
-    told = re.search(r"screen +.* (\d+) by \d+ letters", machine.console_text)
-    letters = int(told[1]) if told else 80
+    """The screen, text or pixels, shows the pattern too; its rows break long lines."""
+    size = re.search(r"screen +.* (\d+) by \d+ letters", machine.console_text)
+    letters = int(size[1]) if size else 80
     rows = vga_text(machine) if letters == 80 else pixel_text(machine)
     assert re.search(pattern, "".join(row.ljust(letters) for row in rows)), rows
 
 
 def forwards(machine, *patterns):
-    """To the prompt, frames both ways; and the patterns were said on both outputs."""
+    """The machine reaches the prompt and forwards both ways, and both outputs show the patterns."""
     machine.prompt()
     machine.wait_links()
     forwards_both_ways(machine)
@@ -56,36 +56,36 @@ def refuses(machine, pattern):
 
 ABSURD = [
     (0x200000, 200 * MIB, USABLE), LOW, RAM,             # overlap, out of order
-    (0x4000000, 0x1000, RESERVED), (0x4000800, 16, 77),  # holes in it; a type nobody knows
-    (0x5000000, 0, USABLE), (0x6000000, 0x3000, 0),      # nothing; type 0
+    (0x4000000, 0x1000, RESERVED), (0x4000800, 16, 77),  # holes in it; an unknown type
+    (0x5000000, 0, USABLE), (0x6000000, 0x3000, 0),      # empty; type 0
     (1 << 51, 1 << 40, USABLE),                          # beyond the CPU's addresses
-    ((1 << 64) - 0x1000, 0x2000, USABLE),                # around the end
+    ((1 << 64) - 0x1000, 0x2000, USABLE),                # wraps around the end
     (0x7000123, 0x456, 0xFFFFFFFF), (0xF0000, 0x10000, RESERVED), (0xFC000000, 4 * MIB, RESERVED)]
-SAID = [r"boot: a memory range wraps around the end of the address space",
+REPORTED = [r"boot: a memory range wraps around the end of the address space",
         r"memory: \d+ MiB lie beyond the \d+ address bits of this CPU"]
 
 
-def test_an_absurd_map_by_multiboot2(told):
-    forwards(told(multiboot2(memory_map(*ABSURD))), *SAID)
+def test_an_absurd_map_by_multiboot2(booted_with):
+    forwards(booted_with(multiboot2(memory_map(*ABSURD))), *REPORTED)
 
 
-def test_an_absurd_map_by_pvh(told):
-    forwards(told(pvh(ABSURD), eax=0), *SAID)
+def test_an_absurd_map_by_pvh(booted_with):
+    forwards(booted_with(pvh(ABSURD), eax=0), *REPORTED)
 
 
-def test_entries_longer_than_known_and_one_cut_short(told):
-    """A loader of tomorrow: 40 bytes each; the last one, reserved, ends in its middle."""
-    forwards(told(multiboot2(memory_map(LOW, RAM, (MIB, 100 * MIB, RESERVED), entry_bytes=40, cut=20))))
+def test_entries_longer_than_known_and_one_cut_short(booted_with):
+    """A future loader: entries of 40 bytes; the last one, a reserved range, is truncated."""
+    forwards(booted_with(multiboot2(memory_map(LOW, RAM, (MIB, 100 * MIB, RESERVED), entry_bytes=40, cut=20))))
 
 
 @pytest.mark.parametrize("reserved_first", [True, False])
-def test_more_ranges_than_are_kept(told, reserved_first):
-    """Whatever gives way, it is neither what is reserved nor the RAM there is."""
+def test_more_ranges_than_are_kept(booted_with, reserved_first):
+    """Neither reserved ranges nor the real RAM are among the ranges that are dropped."""
     pieces = [(80 * MIB + i * 0x10000, 0x10000, RESERVED) for i in range(200)]
     holes = [(i << 40, 0x1000, USABLE) for i in range(1, 200)]
     rows = pieces + holes + [LOW, RAM] if reserved_first else [LOW, RAM] + holes + pieces
-    machine = told(multiboot2(memory_map(*rows)))
-    forwards(machine, "memory: the map has too many pieces")
+    machine = booted_with(multiboot2(memory_map(*rows)))
+    forwards(machine, "memory: the map has too many ranges")
     assert machine.json("show memory -j")[0]["ram_bytes"] == LOW[1] + RAM[1] - 200 * 0x10000
 
 
@@ -101,9 +101,9 @@ def test_more_ranges_than_are_kept(told, reserved_first):
     (multiboot2(memory_map(LOW, (MIB, 4095 * MIB, USABLE))), "memory: no RAM at 0xf[0-9a-f]{7}, where"),
     (multiboot2(memory_map(RAM), total=4), "neither multiboot2 nor PVH brought us here: eax 0x36d76289"),
 ], ids=["no map", "all reserved", "all beyond", "small entries", "empty tag", "behind a bad tag",
-        "RAM for nothing", "more RAM than there is", "devices too", "empty"])
-def test_a_map_that_does_not_do_is_a_panic_on_both_outputs(told, information, why):
-    refuses(told(information), why)
+        "too little RAM", "more RAM than exists", "devices too", "empty"])
+def test_an_unusable_map_panics_on_both_outputs(booted_with, information, why):
+    refuses(booted_with(information), why)
 
 
 @pytest.mark.parametrize("information,why", [
@@ -111,8 +111,8 @@ def test_a_map_that_does_not_do_is_a_panic_on_both_outputs(told, information, wh
     (pvh([RAM], version=0), "memory: the loader's map has no usable RAM"),
     (b"\0" * 64, "neither multiboot2 nor PVH brought us here: eax 0x00000000"),
 ], ids=["no map", "version 0", "nothing"])
-def test_pvh_that_does_not_do_is_a_panic_on_both_outputs(told, information, why):
-    refuses(told(information, eax=0), why)
+def test_unusable_pvh_information_panics_on_both_outputs(booted_with, information, why):
+    refuses(booted_with(information, eax=0), why)
 
 
 # ---- modules ----
@@ -121,25 +121,25 @@ def test_pvh_that_does_not_do_is_a_panic_on_both_outputs(told, information, why)
     (module(255 * MIB - 4096, 300 * MIB), "module +0 .* not all in free RAM; left out"),
     (module(0xE0000000, 0xE0001000), "module +0 .* not all in free RAM; left out"),
     (module(MIB, MIB + 4096), "module +0 .* not all in free RAM; left out"),
-    (module(TOLD + 0x10000, TOLD + 0x12000) + module(TOLD + 0x11000, TOLD + 0x14000, b"two\0"),
+    (module(INFORMATION + 0x10000, INFORMATION + 0x12000) + module(INFORMATION + 0x11000, INFORMATION + 0x14000, b"two\0"),
      "module +1 .* not all in free RAM; left out"),
     (module(0x5000000, 0x5000000), "boot: a boot module is empty or wraps"),
     (module(0x5000000, 0x4000000), "boot: a boot module is empty or wraps"),
-    (tag(3, b"\0\0\0\5"), "boot: a module tag is cut short"),
+    (tag(3, b"\0\0\0\5"), "boot: a module tag is truncated"),
 ], ids=["cut by the end of RAM", "no RAM", "the image", "two that overlap", "empty", "backwards", "cut"])
-def test_a_module_that_is_not_whole_is_left_out_with_a_line(told, damaged, line):
-    """The one behind it is there."""
-    machine = told(multiboot2(memory_map(LOW, RAM), damaged, module(0x8000000, 0x8000010, b"last")))
+def test_an_invalid_module_is_left_out_with_a_line(booted_with, damaged, line):
+    """The module after it is kept."""
+    machine = booted_with(multiboot2(memory_map(LOW, RAM), damaged, module(0x8000000, 0x8000010, b"last")))
     forwards(machine, line)
     assert machine.json("show modules -j")[-1] == {"module": "last", "bytes": 16, "sum": 0}
 
 
-def test_tags_without_an_end_and_a_length_beyond_all(told):
-    forwards(told(multiboot2(memory_map(LOW, RAM), end=b"")), "boot: multiboot2 tags do not end")
+def test_tags_without_an_end_and_a_length_beyond_all(booted_with):
+    forwards(booted_with(multiboot2(memory_map(LOW, RAM), end=b"")), "boot: multiboot2 tags do not end")
 
 
-def test_information_that_claims_gigabytes(told):
-    forwards(told(multiboot2(memory_map(LOW, RAM), total=0xFFFFFFF0)),
+def test_information_that_claims_gigabytes(booted_with):
+    forwards(booted_with(multiboot2(memory_map(LOW, RAM), total=0xFFFFFFF0)),
              "boot: multiboot2 information claims more than 1 MiB")
 
 
@@ -147,7 +147,7 @@ def test_information_that_claims_gigabytes(told):
 
 GRUB_MENU = """insmod all_video
 insmod mmap
-{deeds}
+{commands}
 multiboot2 /boot/ferrule.elf app=route port0.ip=192.0.2.1/24 port1.ip=203.0.113.1/24 loglevel=warn
 module2 /boot/routes.txt routes.txt
 module2 /boot/empty.txt empty.txt
@@ -157,12 +157,12 @@ boot
 
 @pytest.fixture
 def by_grub(boot, folder):
-    """by_grub(firmware, deeds) -> a machine started by GRUB, which did the deeds first; a table of
-    routes that ends in the middle of a line, and a module of no bytes."""
-    def start(firmware, deeds):
+    """by_grub(firmware, commands) -> a machine started by GRUB after these commands, with a table of
+    routes that ends in the middle of a line, and an empty module."""
+    def start(firmware, commands):
         with open(f"{ROOT}/build/ferrule.elf", "rb") as f:
             image = f.read()
-        disc = grub_disc(folder, GRUB_MENU.format(deeds=deeds), {
+        disc = grub_disc(folder, GRUB_MENU.format(commands=commands), {
             "boot/ferrule.elf": image, "boot/routes.txt": b"10.0.0.0/8 192.0.2.2\n198.51.100.0/2",
             "boot/empty.txt": b""})
         return boot(boot=(uefi(folder) if firmware == "uefi" else []) + ["-cdrom", disc], prompt=False,
@@ -172,11 +172,11 @@ def by_grub(boot, folder):
 
 
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])
-def test_grub_with_memory_cut_out_and_modules_cut_off(by_grub, firmware):
-    """Holes of 8 MiB and a page, and of one page. The whole lines of the cut table count."""
+def test_grub_with_memory_cut_out_and_truncated_modules(by_grub, firmware):
+    """Holes of 8 MiB and a page, and of one page. The complete lines of the truncated table are used."""
     ram = []
-    for deeds in ("", "cutmem 0x5000000 0x5801000\nbadram 0x6000000,0xfffff000"):
-        machine = by_grub(firmware, deeds)
+    for commands in ("", "cutmem 0x5000000 0x5801000\nbadram 0x6000000,0xfffff000"):
+        machine = by_grub(firmware, commands)
         machine.prompt()
         ram.append(machine.json("show memory -j")[0]["ram_bytes"])
         assert [m["module"] for m in machine.json("show modules -j")] == ["routes.txt"]
@@ -191,9 +191,9 @@ def test_grub_with_memory_cut_out_and_modules_cut_off(by_grub, firmware):
 
 # ---- BOOTX64.EFI ----
 
-def test_a_uefi_program_that_cannot_start_says_so_and_firmware_goes_on(boot, folder):
-    """The kernel in the file has no segments. Firmware's console is on both outputs; behind the stick
-    is a CD that boots."""
+def test_a_uefi_program_that_cannot_start_reports_it_and_firmware_goes_on(boot, folder):
+    """The kernel in the file has no segments. The firmware's console is on both outputs, and the firmware
+    then boots from a CD."""
     with open(EFI, "rb") as f:
         program = bytearray(f.read())
     kernel = program.index(b"\x7fELF\x02")
@@ -202,8 +202,8 @@ def test_a_uefi_program_that_cannot_start_says_so_and_firmware_goes_on(boot, fol
     machine = boot(boot=uefi(folder) + usb(stick) + ["-drive", f"if=none,id=cd,media=cdrom,file={ISO}",
                                                      "-device", "ide-cd,drive=cd,bootindex=1"],
                    prompt=False, wires=0, extra=["-device", "VGA"])
-    said = r"ferrule: the kernel inside this file is damaged \(EFI error 01\); not started"
-    machine.expect(said)
+    line = r"ferrule: the kernel inside this file is damaged \(EFI error 01\); not started"
+    machine.expect(line)
     machine.prompt()
     assert 'loader "GRUB' in machine.console_text
     assert machine.poweroff() == 0
@@ -215,7 +215,7 @@ def test_a_uefi_program_that_cannot_start_says_so_and_firmware_goes_on(boot, fol
     ("app=forward\n" + "route=198.51.100.0/24,192.0.2.2\n" * 70,
      "boot line: too long (at most 2047 bytes and 96 words); the rest is ignored"),
 ], ids=["one long line", "too many"])
-def test_a_long_ferrule_cfg_is_taken_whole_or_it_is_said(boot, folder, config, shown):
+def test_a_long_ferrule_cfg_is_read_in_full_or_reported(boot, folder, config, shown):
     stick = fat(folder, {"EFI/BOOT/BOOTX64.EFI": EFI, "EFI/BOOT/ferrule.cfg": config.encode()})
     machine = boot(boot=uefi(folder) + usb(stick), wires=0)
     assert shown in machine.console_text

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The benchmark's program, without the counting: it checks itself (every frame leaves once, changed
-as the application says, and the books balance), so a fast wrong loop fails."""
+"""The benchmark's program, without counting: it checks itself (every frame is sent once, changed as the
+application specifies, and the counters balance), so a fast wrong loop fails."""
 import subprocess
 import sys
 

@@ -60,9 +60,9 @@ def test_unknown_and_malformed_boot_keys_are_named(boot):
     machine = boot("app=forward colour=blue loglevl=3 port0.ip=192.0.2.300/24 lonely =x "
                    "route=nonsense", links=False)
     for said in ('unknown key "colour"', 'unknown key "loglevl"; did you mean "loglevel"?',
-                 "port0.ip=192.0.2.300/24 is not understood; it wants an address such as 192.0.2.1/24",
+                 "port0.ip=192.0.2.300/24 is invalid; expected an address such as 192.0.2.1/24",
                  'unknown key "lonely"', 'unknown key ""',
-                 "route=nonsense is not understood; it wants prefix,gateway such as"):
+                 "route=nonsense is invalid; expected prefix,gateway such as"):
         assert f"warning: boot line: {said}" in machine.console_text, said
     assert machine.poweroff() == 0
 

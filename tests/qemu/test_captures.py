@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The capture reader itself, since the forwarder's tests believe it: Scapy, which reads captures
-by other code, must find the same frames, and files made here in each variant must give theirs."""
+"""The capture reader itself, which the forwarder's tests rely on: Scapy's reader, which is independent,
+must find the same frames, and files written here in each variant must be read back."""
 import glob
 import struct
 
@@ -57,14 +57,14 @@ def test_pcapng_takes_ethernet_interfaces_only(tmp_path, order):
 
 
 @pytest.mark.parametrize("data", [pcap("<", 0xA1B2C3D4), pcapng("<", [1])])
-def test_a_cut_file_gives_what_stands_before_the_cut(tmp_path, data):
+def test_a_truncated_file_gives_the_frames_before_the_cut(tmp_path, data):
     for cut in range(len(data)):
         frames = read(tmp_path, data[:cut])
         assert frames == FRAMES[:len(frames)]
     assert captures.read_frames(str(tmp_path / "x.pcap")) == FRAMES[:-1]
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_written_frames_are_read_back(tmp_path):
     captures.write_pcap(tmp_path / "x.pcap", [(1.5, frame) for frame in FRAMES])
     assert captures.read_frames(str(tmp_path / "x.pcap")) == FRAMES
 

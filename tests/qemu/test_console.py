@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The console as a person and as a script use it: keys, history, completion, jobs, run=, log lines
-above the line that is being edited, and what ARP makes of claims that nobody asked for."""
+"""The console, used by a person and by a script: keys, history, completion, jobs, run=, log lines above
+the line that is being edited; and unsolicited ARP claims."""
 import fcntl
 import logging
 import random
@@ -22,7 +22,7 @@ from scapy.packet import Raw  # noqa: E402
 OUR_MAC, THEIR_MAC, EVIL_MAC = "52:54:00:aa:bb:01", "52:54:00:00:00:0a", "52:54:00:66:66:66"
 OUR_IP, THEIR_IP = "192.0.2.9", "192.0.2.1"
 LINE = f"app=echo port0.ip={THEIR_IP}/24"
-EVERYBODY = "ff:ff:ff:ff:ff:ff"
+BROADCAST = "ff:ff:ff:ff:ff:ff"
 UP, LEFT = "\x1b[A", "\x1b[D"
 
 
@@ -32,7 +32,7 @@ def console(boot):
 
 
 def arp(**fields):
-    return bytes(Ether(src=fields["hwsrc"], dst=EVERYBODY) / ARP(**fields))
+    return bytes(Ether(src=fields["hwsrc"], dst=BROADCAST) / ARP(**fields))
 
 
 def receive(machine, wanted, timeout_s=PATIENCE_S):
@@ -40,7 +40,7 @@ def receive(machine, wanted, timeout_s=PATIENCE_S):
 
 
 def answer_arp(machine):
-    """Wait until they ask for us, and answer."""
+    """Wait for the machine's ARP request for our address, and answer it."""
     receive(machine, lambda p: ARP in p and p[ARP].op == 1 and p[ARP].pdst == OUR_IP)
     machine.wires[0].send(arp(op=2, hwsrc=OUR_MAC, psrc=OUR_IP, hwdst=THEIR_MAC, pdst=THEIR_IP))
 
@@ -54,19 +54,19 @@ def answer_ping(machine):
 
 
 def settle(machine, seconds=2):
-    """Wait until the console has printed nothing for so long."""
+    """Wait until the console has printed nothing for `seconds`."""
     shown = None
     while shown != machine.console_text:
         shown = machine.console_text
         time.sleep(seconds)
 
 
-def test_words_may_be_cut_short_and_completed(console):
+def test_words_may_be_abbreviated_and_completed(console):
     assert console.run("sh po -j").startswith('{"port":0')
     console.send("sh\tpo\t-j\r")
     console.expect(r'^\{"port":0')
     console.prompt()
-    assert "several commands" in console.run("s h") or "unknown" in console.run("s h")
+    assert "ambiguous command" in console.run("s h") or "unknown" in console.run("s h")
     listed = console.run("help").splitlines()
     assert len(listed) > 25 and max(len(row) for row in listed) <= 80
     console.send("show p?")
@@ -104,7 +104,7 @@ def test_run_of_a_module_names_the_line_that_fails(boot, folder):
         f.write("# what the operator wants\nshow memory -j\n\nset loglevel debug; nonsense; show arp\n"
                 "poweroff\n")
     machine = boot(LINE, wires=1, extra=["-initrd", f"{folder}/commands"])
-    assert "must be a line's last command" in machine.run("run it; show memory")
+    assert "must be the last command of a line" in machine.run("run it; show memory")
     machine.send("run it\r")
     machine.expect(r'^ferrule> show memory -j\r?\n\{"ram_bytes":')
     machine.expect(r"^ferrule> set loglevel debug\r?\nferrule> nonsense\r?\nunknown command: nonsense")
@@ -112,7 +112,7 @@ def test_run_of_a_module_names_the_line_that_fails(boot, folder):
     assert "no boot module" in boot(LINE, wires=1, links=False).run("run it")
 
 
-def test_watch_repeats_until_a_key_and_swallows_it(console):
+def test_watch_repeats_until_a_key_and_discards_it(console):
     console.send("watch sh mem -j; show log 0\r")
     for _ in range(3):
         console.expect(r'^\{"ram_bytes":')
@@ -128,7 +128,7 @@ def test_watch_repeats_until_a_key_and_swallows_it(console):
     assert "show arp is used so" in console.run("watch show arp x y")
 
 
-def test_any_bytes_leave_a_console_that_works(console):
+def test_any_bytes_leave_a_working_console(console):
     for byte in range(256):
         if byte not in (0x1b,):
             console._console.sendall(bytes([byte, 0x1b, 0x5b, byte]) * 3)
@@ -139,14 +139,14 @@ def test_any_bytes_leave_a_console_that_works(console):
     assert console.run("show memory -j").startswith('{"ram_bytes":')
 
 
-def not_taken_yet(machine):
-    """Of what was typed, how much memory the bytes hold that the machine's serial line has not taken."""
+def bytes_not_read(machine):
+    """The memory used by typed bytes that the machine's serial line has not read yet."""
     return struct.unpack("i", fcntl.ioctl(machine._console, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 def test_a_hundred_thousand_random_bytes_disturb_no_frame(boot):
-    """Any bytes, as fast as the line takes them, to the core that also forwards. The seed is fixed: a
-    random `re` on a line of its own would reboot."""
+    """Random bytes, as fast as the serial line reads them, to the core that also forwards. The seed is
+    fixed, since a random line `re` would reboot."""
     machine = boot("app=forward cpus=1")
     noise = random.Random(6).randbytes(100_000)
     typist = threading.Thread(target=machine._console.sendall, args=(noise,))
@@ -154,7 +154,7 @@ def test_a_hundred_thousand_random_bytes_disturb_no_frame(boot):
     frames = [bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, i >> 8, i & 255]) + b"\x88\xb5" + bytes(50 + i % 400)
               for i in range(100)]
     rounds = 0
-    while rounds == 0 or typist.is_alive() or not_taken_yet(machine):
+    while rounds == 0 or typist.is_alive() or bytes_not_read(machine):
         for out, back in ((0, 1), (1, 0)):
             machine.wires[out].send(*frames)
             assert machine.wires[back].receive(len(frames)) == frames
@@ -177,7 +177,7 @@ def test_a_flood_of_commands_loses_none(console):
             console.expect(r'^\{"ram_bytes":')
 
 
-def test_ping_is_interrupted_and_what_was_typed_ahead_is_run(console):
+def test_ping_is_interrupted_and_type_ahead_is_run(console):
     console.send(f"ping {OUR_IP} 1000\r")
     answer_arp(console)
     answer_ping(console)
@@ -196,7 +196,7 @@ def test_ping_is_interrupted_and_what_was_typed_ahead_is_run(console):
 
 
 @pytest.mark.parametrize("app", ["echo", "route", "generate", "sink"])
-def test_ping_works_with_every_application_that_does_not_take_all(boot, app):
+def test_ping_works_with_every_application_except_forward(boot, app):
     machine = boot(f"app={app} port0.ip={THEIR_IP}/24", devices=[f"mac={THEIR_MAC}"])
     machine.send(f"ping {OUR_IP} 2\r")
     answer_arp(machine)
@@ -208,7 +208,7 @@ def test_ping_works_with_every_application_that_does_not_take_all(boot, app):
     balanced(machine)
 
 
-def test_ping_says_why_not(boot):
+def test_ping_with_forward_gives_the_reason(boot):
     machine = boot(f"app=forward port0.ip={THEIR_IP}/24")
     assert "no ping with app=forward" in machine.run(f"ping {OUR_IP}")
 
@@ -221,7 +221,7 @@ def test_frames_pass_while_ping_waits(console):
     console.expect(r"3 packets transmitted, 0 received", 60)
 
 
-def test_claims_that_nobody_asked_for_change_no_neighbour(console):
+def test_unsolicited_arp_claims_change_no_neighbour(console):
     console.send(f"ping {OUR_IP} 1\r")
     answer_arp(console)
     answer_ping(console)
@@ -231,21 +231,21 @@ def test_claims_that_nobody_asked_for_change_no_neighbour(console):
         arp(op=2, hwsrc=EVIL_MAC, psrc=OUR_IP, hwdst=THEIR_MAC, pdst=THEIR_IP),
         arp(op=1, hwsrc=EVIL_MAC, psrc=OUR_IP, hwdst="00:00:00:00:00:00", pdst=OUR_IP),
         arp(op=2, hwsrc=EVIL_MAC, psrc="192.0.2.66", hwdst=THEIR_MAC, pdst=THEIR_IP))
-    answer_arp(console)  # they ask again, and keep the old address meanwhile
+    answer_arp(console)  # the machine asks again, and keeps the old MAC address meanwhile
     rows = {row["ip"]: row for row in console.json("show arp -j")}
     assert rows[OUR_IP]["mac"] == OUR_MAC and rows[OUR_IP]["state"] == "known"
     assert rows[THEIR_IP]["state"] == "ours" and "192.0.2.66" not in rows
     balanced(console)
 
 
-def test_an_address_conflict_is_said_above_the_line_and_defended(console):
-    # While it probes, the address is not theirs yet, and nothing to defend.
+def test_an_address_conflict_is_logged_above_the_line_and_defended(console):
+    # While the machine probes, it does not defend the address yet: wait for the announcement.
     receive(console, lambda p: ARP in p and p[ARP].psrc == THEIR_IP and p[ARP].pdst == THEIR_IP)
     console.send("show mem")
     console.wires[0].send(arp(op=1, hwsrc=EVIL_MAC, psrc=THEIR_IP, hwdst="00:00:00:00:00:00",
                               pdst=THEIR_IP))
     ours = receive(console, lambda p: ARP in p and p[ARP].psrc == THEIR_IP
-                   and p[ARP].pdst == THEIR_IP and p.dst == EVERYBODY)
+                   and p[ARP].pdst == THEIR_IP and p.dst == BROADCAST)
     assert ours[ARP].hwsrc == THEIR_MAC
     console.expect(rf"warning: port0: {EVIL_MAC} claims our address")
     console.send(" -j\r")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The page "A session at the console" of kernel/README.md, typed at terminals as it stands.
+"""The section "A session at the console" of kernel/README.md, typed verbatim at terminals.
 
-Of the page, the headings that end in "terminal N", which say where what follows is typed, and the
-indented lines: `$ ... make run` is a machine, which that terminal's console is of until it has ended;
-`$ ...` goes to a shell while the console waits, `ferrule> ...` to the console, `^C` is that key; each
-other line must come out, in this order, at whatever a number's place any number, with others in between.
-What is lost, held or comes twice is compared as it stands: none where the page has 0, else some."""
+A heading that ends in "terminal N" selects the terminal for the lines after it. Indented lines:
+`$ ... make run` starts a machine, which that terminal shows until it ends; `$ ...` goes to a shell while
+the console waits, `ferrule> ...` to the console, `^C` is that key; every other line must be printed, in
+this order, with any number in place of a number, and possibly other lines in between. The counts of
+lost, duplicate and held frames are compared with the page: 0 must be 0, other counts must not be 0."""
 import os
 import re
 import subprocess
@@ -36,7 +36,7 @@ def page():
 
 
 def word_pattern(word, is_compared):
-    if re.fullmatch(r"(?=.*\d)[0-9a-f]{6}", word):  # a trial's name
+    if re.fullmatch(r"(?=.*\d)[0-9a-f]{6}", word):  # the id of a trial
         return "[0-9a-f]{6}"
     if word == "0%" or (is_compared and word == "0"):
         return re.escape(word)
@@ -46,8 +46,8 @@ def word_pattern(word, is_compared):
 
 
 def pattern(line):
-    """What must be shown for a line of the page: any number for a number, any bytes in a dump of
-    bytes, any space for space."""
+    """A pattern for a line of the page: any number for a number, any bytes in a dump of bytes, any space
+    for space."""
     if re.fullmatch(r"[0-9a-f]{6}( [0-9a-f]{2})+", line):
         return re.sub(r"\b[0-9a-f]{2}\b", "[0-9a-f]{2}", line)
     words = line.split()
@@ -55,7 +55,7 @@ def pattern(line):
 
 
 def run_shell(line, port):
-    """A line for a shell; what it printed. 7777 is the page's port, `port` the real one."""
+    """Run a line in a shell; returns its output. 7777 is the page's port, `port` the real one."""
     done = subprocess.run(["bash", "-c", line.replace("7777", port or "")], cwd=ROOT, capture_output=True,
                           text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
@@ -63,7 +63,7 @@ def run_shell(line, port):
 
 
 class Terminal:
-    """A machine that `make run` starts, as its operator sees it."""
+    """A machine started by `make run`, at its operator's terminal."""
 
     def __init__(self, command, log):
         self.ferrule = pexpect.spawn("bash", ["-c", command], cwd=ROOT, encoding="utf-8",
@@ -81,7 +81,7 @@ class Terminal:
         self.ferrule.expect(r"\n")
 
     def must_show(self, line, where):
-        # Not "or the prompt": log lines come up above it, and it is printed again.
+        # The prompt does not end the wait: it is printed again below each log line.
         shown = self.ferrule.expect([pattern(line), pexpect.EOF, pexpect.TIMEOUT])
         assert shown == 0, f"{where}, {line!r}, is not shown but:\n{self.ferrule.before[-2000:]}"
 
@@ -94,7 +94,7 @@ class Terminal:
         self.ferrule.close(force=True)
 
 
-def test_the_page_of_the_console_is_what_happens(folder):
+def test_the_console_session_of_the_page_works(folder):
     steps = page()
     kinds = [kind for _, kind, _ in steps]
     assert kinds.count("console") > 30 and kinds.count("machine") == 3
@@ -110,7 +110,7 @@ def test_the_page_of_the_console_is_what_happens(folder):
 
 
 def drive(terminals, steps, log):
-    printed = None  # what a shell's line printed: the lines that follow are of it as long as they fit
+    printed = None  # output of a shell's line: the lines that follow belong to it as long as they match
     for i, (number, kind, text) in enumerate(steps):
         terminal = terminals.get(number)
         if kind == "machine":

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The running machine by command: stop and start under load with an exact ledger, and a boot line
-from `show config` that makes the same machine again."""
+"""Commands to the running machine: stop and start under load with an exact ledger, and a boot line from
+`show config` that configures the same machine again."""
 import json
 import logging
 import threading
@@ -22,7 +22,7 @@ FRAMES = [bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, n]) + b"\x88\xb5" + bytes([n])
 
 
 class Load:
-    """Frames into every port, without a pause, until it is ended; what comes out is forgotten."""
+    """Sends frames to every port continuously until end(); discards the output."""
 
     def __init__(self, machine, frames=lambda port: FRAMES):
         self.machine, self.is_over = machine, False
@@ -44,7 +44,7 @@ class Load:
 
 
 def wait_until_the_cards_agree(machine):
-    """A frame that the card has taken from us may still be on its way to the wire."""
+    """Wait until the cards' counters equal ours: a frame may still be on its way to the wire."""
     limit = time.monotonic() + PATIENCE_S
     while True:
         ledger = balanced(machine)
@@ -58,16 +58,16 @@ def frames_move(machine):
     """Wait until a hundred more frames have been received."""
     before = balanced(machine)["received"]
     wait_until(lambda: balanced(machine)["received"], lambda n: n >= before + 100,
-               f"a machine that runs receives more than {before} frames")
+               f"the running machine receives more than {before} frames")
 
 
 def nothing_moves(machine):
-    """None is received while each card has to turn away a hundred more."""
+    """No frame is received while each card drops a hundred more."""
     before = balanced(machine)["received"]
     for port in (0, 1):
         refused = machine.truth(port)["dropped_no_descriptor"]
         wait_until(lambda: machine.truth(port)["dropped_no_descriptor"],
-                   lambda n: n >= refused + 100, f"port{port}'s card turns away what comes")
+                   lambda n: n >= refused + 100, f"port{port}'s card drops incoming frames")
     assert balanced(machine)["received"] == before
 
 
@@ -96,7 +96,7 @@ def test_stop_under_load_leaves_nothing_held_and_an_exact_ledger(boot, line):
     "app=route port0.ip=192.0.2.1/24 port1.ip=198.51.100.1/24 route=0.0.0.0/0,198.51.100.2",
     "app=echo port0.ip=192.0.2.1/24 port1.ip=198.51.100.1/24"])
 def test_stop_start_and_a_trace_under_load_keep_every_ledger(boot, line):
-    """Frames for the application, and frames for nobody, while it is stopped, traced and started."""
+    """Frames for the application, and others, while it is stopped, traced and started."""
     machine = boot(line, devices=["mac=52:54:00:00:00:0a", "mac=52:54:00:00:00:0b"])
     load = Load(machine, lambda i: [bytes(
         Ether(src=US, dst=f"52:54:00:00:00:0{'ab'[i]}")
@@ -118,13 +118,13 @@ def test_stop_start_and_a_trace_under_load_keep_every_ledger(boot, line):
     balanced(machine)
 
 
-def test_start_and_stop_take_no_words_that_the_application_does_not_know(boot):
+def test_start_and_stop_refuse_words_unknown_to_the_application(boot):
     machine = boot("app=forward", links=False)
     assert "start takes no \"now\" with app=forward" in machine.run("start now")
     assert "stop takes no \"now\" with app=forward" in machine.run("stop now")
 
 
-def test_the_boot_line_of_show_config_makes_the_same_machine(boot):
+def test_the_boot_line_of_show_config_configures_the_same_machine(boot):
     line = ("app=echo port0.ip=192.0.2.1/24 port0.gw=192.0.2.254 port0.gw=192.0.2.7 port1.gw=1 cpus=3 "
             "colour=red poll=always panic=exit run=\"set loglevel warn\"")
     machine = boot(line, prompt=False)
@@ -140,15 +140,15 @@ def test_the_boot_line_of_show_config_makes_the_same_machine(boot):
     assert again.run("show config") == config
 
 
-def ask_udp(machine, ip):
-    """A datagram to the echo at this address."""
+def send_udp(machine, ip):
+    """Send a datagram to the echo at this address."""
     machine.wires[0].send(bytes(Ether(src=US, dst=THEM) / IP(src="192.0.2.9", dst=ip)
                                 / UDP(sport=40000, dport=7) / Raw(b"hello" * 6)))
 
 
 def answers_udp(machine, ip):
-    """It comes back, and no other did before."""
-    ask_udp(machine, ip)
+    """A datagram is echoed, and no earlier one is."""
+    send_udp(machine, ip)
     answer = Ether(machine.wires[0].receive_where(lambda f: Ether(f).dst == US and UDP in Ether(f)))
     assert answer[IP].src == ip, answer.summary()
 
@@ -170,25 +170,25 @@ def test_config_of_each_application_survives_a_boot(boot, line, commands):
     assert again.json("show config -j") == machine.json("show config -j")
 
 
-def test_addresses_change_at_run_time_and_config_says_so(boot):
+def test_addresses_change_at_run_time_and_in_the_config(boot):
     machine = boot("app=echo port0.ip=192.0.2.1/24 port0.gw=192.0.2.254", devices=[f"mac={THEM}"])
     answers_udp(machine, "192.0.2.1")
     assert machine.run("set port 0 ip 192.0.2.130/25") == ""
     machine.wires[0].receive_where(lambda f: ARP in Ether(f) and Ether(f)[ARP].pdst == "192.0.2.130")
     answers_udp(machine, "192.0.2.130")
-    ask_udp(machine, "192.0.2.1")
+    send_udp(machine, "192.0.2.1")
     wait_until(lambda: balanced(machine)["drops"]["ip_not_ours"], lambda n: n == 1,
-               "what is for the address of before is dropped")
+               "a datagram for the old address is dropped")
     answers_udp(machine, "192.0.2.130")
     assert machine.run("show config") == "app=echo port0.ip=192.0.2.130/25 port0.gw=192.0.2.254"
-    assert machine.run("set port 0 ip 198.51.100.1/24") == ""  # beyond its gateway
+    assert machine.run("set port 0 ip 198.51.100.1/24") == ""  # the gateway is outside this net
     assert machine.run("show config") == "app=echo port0.ip=198.51.100.1/24"
     assert machine.run("stop; set port 0 gw 198.51.100.2; show config -j") == \
         '{"app":"echo","port0.ip":"198.51.100.1/24","port0.gw":"198.51.100.2"}'
     refused = machine.truth(0)["dropped_no_descriptor"]
-    ask_udp(machine, "198.51.100.1")
+    send_udp(machine, "198.51.100.1")
     wait_until(lambda: machine.truth(0)["dropped_no_descriptor"], lambda n: n == refused + 1,
-               "the card of a machine that is still stopped turns the datagram away")
+               "the card of the stopped machine drops the datagram")
     machine.run("start")
     for words, why in (("0 ip", "set port 0 up"), ("0 ip x", "not understood"), ("0 sideways", "up, down"),
                        ("0 gw 10.0.0.1", "address not set"), ("0 ip 224.0.0.1/4", "address not set"),
@@ -199,13 +199,13 @@ def test_addresses_change_at_run_time_and_config_says_so(boot):
     balanced(machine)
 
 
-def test_a_port_stays_down_from_the_boot_line_until_it_is_put_up(boot):
+def test_a_port_that_is_down_in_the_boot_line_stays_down_until_set_up(boot):
     machine = boot("app=forward poll=always port1.state=down", links=False)
     machine.wait_link(0, True)
     assert machine.ports()[1]["link"] == "down"
     machine.wires[0].send(*FRAMES[:10])
     wait_until(lambda: balanced(machine)["drops"], lambda drops: drops["tx_no_link"] == 10,
-               "what is for port1 is dropped while it is down")
+               "frames for port1 are dropped while it is down")
     assert machine.run("set poll adaptive; show config") == "app=forward port1.state=down"
     machine.run("set port 1 up")
     machine.wait_link(1, True)
@@ -235,9 +235,8 @@ def test_neighbours_and_counters_are_cleared_and_the_ledger_is_not(boot):
     assert machine.ports()[0]["rx_packets"] >= 1
 
 
-def test_the_longest_listing_comes_whole(boot):
-    """As many ports and cores as there can be, and what each may touch: more than any other command
-    prints."""
+def test_the_longest_listing_is_complete(boot):
+    """The mappings of the most ports and cores: more than any other command prints."""
     machine = boot("app=forward", wires=8, cores=16, memory_mb=4096, iommu=True, links=False)
     lines = machine.run("show iommu -j").splitlines()
     assert sum(map(len, lines)) > 64 << 10

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""`make demo` as the README has it: live traffic both ways, the ledger moving, and nothing lost."""
+"""`make demo`, as in the README: live traffic both ways, a ledger that advances, and no loss."""
 import os
 import re
 import subprocess
@@ -7,7 +7,7 @@ import subprocess
 from machine import PATIENCE_S, ROOT
 
 
-def test_make_demo_shows_the_ledger_moving_and_loses_nothing(folder):
+def test_make_demo_shows_an_advancing_ledger_and_loses_nothing(folder):
     with open(f"{folder}/demo.log", "w+", encoding="utf-8") as log:
         code = subprocess.run(["make", "demo"], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
                               stderr=subprocess.STDOUT, timeout=4 * PATIENCE_S, check=False,

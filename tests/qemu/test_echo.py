@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""app=echo: ARP, ICMP echo and the UDP echo port answer a packet maker that is not ours (Scapy);
-what is wrong is dropped and counted under its name."""
+"""app=echo: ARP, ICMP echo and the UDP echo port answer packets of an independent builder (Scapy); invalid
+frames are dropped and counted under their reason."""
 import logging
 import random
 
@@ -28,7 +28,7 @@ def echo(boot):
 
 
 def learn(machine):
-    """Ask for their address, so that both sides know the other."""
+    """Send an ARP request, so that both sides know each other's MAC address."""
     machine.wires[0].send(bytes(Ether(src=OUR_MAC, dst="ff:ff:ff:ff:ff:ff")
                                 / ARP(op="who-has", hwsrc=OUR_MAC, psrc=OUR_IP, pdst=THEIR_IP)))
     answer = receive(machine, lambda p: ARP in p and p[ARP].op == 2)
@@ -46,7 +46,7 @@ def ip(**fields):
 
 
 def checksums_hold(packet):
-    """Every checksum in it is what Scapy computes afresh."""
+    """Every checksum equals the one that Scapy computes."""
     fresh = packet.copy()
     for layer in (IP, UDP, ICMP):
         if layer in fresh:
@@ -101,7 +101,7 @@ def test_udp_without_a_checksum_is_echoed(echo):
     assert answer[UDP].chksum == 0 or checksums_hold(answer)
 
 
-def test_ip_options_are_no_obstacle(echo):
+def test_a_datagram_with_ip_options_is_echoed(echo):
     echo.wires[0].send(bytes(ip(options=[IPOption_NOP()] * 8) / UDP(sport=4000, dport=7)
                              / Raw(b"with options")))
     answer = receive(echo, lambda p: UDP in p)
@@ -112,7 +112,7 @@ UDP_OK = UDP(sport=4000, dport=7)
 
 
 def with_options(four_bytes):
-    """A frame with these bytes as its IP options: Scapy makes none that are malformed."""
+    """A frame with these bytes as its IP options, since Scapy cannot build malformed ones."""
     frame = bytearray(bytes(ip(options=[IPOption_NOP()] * 4) / UDP_OK / Raw(b"x")))
     frame[24:26], frame[34:38] = b"\0\0", four_bytes
     frame[24:26] = checksum(bytes(frame[14:38])).to_bytes(2, "big")
@@ -140,12 +140,12 @@ WRONG = {
 }
 
 
-# Whose sender is told: type and code of the ICMP error.
-TOLD = {"udp_no_port": (3, 3), "ip_protocol": (3, 2), "ip_option": (12, 0)}
+# Frames that cause an ICMP error: its type and code.
+ERRORS = {"udp_no_port": (3, 3), "ip_protocol": (3, 2), "ip_option": (12, 0)}
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_frames_are_dropped_under_their_name(echo, name):
+def test_invalid_frames_are_dropped_under_their_reason(echo, name):
     before = drops(echo)
     assert not before
     echo.wires[0].send(*[bytes(WRONG[name]())] * 3)
@@ -156,11 +156,11 @@ def test_wrong_frames_are_dropped_under_their_name(echo, name):
     assert drops(echo) == {name: 3}
     answers = [f for f in echo.wires[0].frames if f[12:14] == b"\x08\x00"]
     errors = [tuple(f[34:36]) for f in answers if f[23] == 1]
-    assert errors == ([TOLD[name]] * 3 if name in TOLD else [])
+    assert errors == ([ERRORS[name]] * 3 if name in ERRORS else [])
     assert len(answers) == len(errors) + 1
 
 
-def test_ping_command_counts_what_comes_back(boot):
+def test_ping_command_counts_the_replies(boot):
     machine = boot(LINE, wires=1, devices=[f"mac={THEIR_MAC}"])
     machine.send(f"ping {OUR_IP}\r")
     ask = receive(machine, lambda p: ARP in p and p[ARP].op == 1 and p[ARP].pdst == OUR_IP)
@@ -181,7 +181,7 @@ def test_ping_command_counts_what_comes_back(boot):
     assert ledger["generated"] == ledger["sent"] >= 4  # requests, ARP, announcements
 
 
-def test_ping_command_to_nobody_ends_with_a_line(boot):
+def test_ping_command_without_replies_ends_with_a_line(boot):
     machine = boot(LINE, wires=1)
     text = machine.run("ping 192.0.2.200", 90)
     assert "192.0.2.200" in text

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The card breaks its promises while the image drives it. Pass means: a prompt that still answers,
-a ledger that balances, a line or a counter that names what happened, and no memory touched that the
-card was not given. (The same promises are broken one by one, and faster, in tests/unit.)"""
+"""The card misbehaves while the image drives it. A test passes if the prompt still answers, the ledger
+balances, a line or a counter names the fault, and the card accessed no memory outside its buffers.
+(tests/unit has the same faults one by one, and faster.)"""
 import re
 
 import pytest
@@ -40,36 +40,36 @@ def test_wrong_descriptors_are_refused_and_counted(boot, evil, drop):
     balanced(machine)
 
 
-def lie_while_frames_come(machine, evil):
+def misbehave_under_load(machine, evil):
     for port in (0, 1):
         machine.card(port, "evil", evil)
     for n in range(40):
         machine.wires[0].send(*[bytes([n]) * 100] * 25)
 
 
-def ends_well(machine):
+def forwards_and_powers_off(machine):
     machine.wait_links()
     forwards_again(machine)
     balanced(machine)
     assert machine.poweroff() == 0
 
 
-def stop_lying(machine):
+def end_misbehaviour(machine):
     balanced(machine)
     for port in (0, 1):
         machine.card(port, "evil", "none")
-    # What was stuck goes out, or is reset once more; what waited outside comes in.
+    # Stuck frames are sent, or dropped by another reset; frames that waited outside come in.
     wait_until(lambda: (machine.truth(0)["frames_in"], balanced(machine)["held"]),
-               lambda seen: seen == (machine.wires[0].sent, 0), "cards that work again settle all")
-    ends_well(machine)
+               lambda seen: seen == (machine.wires[0].sent, 0), "cards that work again handle every frame")
+    forwards_and_powers_off(machine)
 
 
-def test_frames_out_of_order_are_received_all_the_same(boot):
+def test_descriptors_out_of_order_lose_no_frame(boot):
     machine = boot("app=forward", complaints=False)
-    lie_while_frames_come(machine, "rx-out-of-order:5")
-    # The last may be held back until one follows it.
-    wait_until(machine.ledger, lambda ledger: ledger["sent"] >= 999, "1000 frames pass, or all but one")
-    stop_lying(machine)
+    misbehave_under_load(machine, "rx-out-of-order:5")
+    # The last frame may be held back until another follows it.
+    wait_until(machine.ledger, lambda ledger: ledger["sent"] >= 999, "at least 999 of 1000 frames pass")
+    end_misbehaviour(machine)
 
 
 @pytest.mark.parametrize("evil", ["head-jump:0xffffffff", "head-stuck:1"])
@@ -87,10 +87,10 @@ def test_progress_that_lies_is_told_and_taken_from_the_card(boot, evil):
 def test_progress_that_cannot_be_told_from_none_is_reset(boot, evil):
     """Nothing leaves; or the head word has been wrong so often that it is not heeded where it is right."""
     machine = boot("app=forward", complaints=False)
-    lie_while_frames_come(machine, evil)
+    misbehave_under_load(machine, evil)
     machine.expect(r"port1: transmit queue \d+ has sent nothing for \d+ ms, of \d+ slots: reset")
     assert (machine.ledger()["heads_bad"] > 0) == evil.startswith("head-jump")
-    stop_lying(machine)
+    end_misbehaviour(machine)
 
 
 def test_memory_errors_without_a_link_end_the_port_at_the_third(boot):
@@ -117,15 +117,15 @@ def test_a_card_that_tells_of_nothing_is_slow_and_loses_nothing(boot):
     forwards_again(machine)
     for port in (0, 1):
         machine.card(port, "evil", "irq-silent")
-    told = [machine.truth(port)["interrupts"] for port in (0, 1)]
+    interrupts = [machine.truth(port)["interrupts"] for port in (0, 1)]
     frames = [bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="192.0.2.1", dst="192.0.2.2")
                     / UDP(sport=1000 + i, dport=9) / bytes(40)) for i in range(64)]
     for first in range(0, 64, 8):
         machine.wires[0].send(*frames[first:first + 8])
         assert sorted(machine.wires[1].receive(8)) == sorted(frames[first:first + 8])
-    assert [machine.truth(port)["interrupts"] for port in (0, 1)] == told
-    took = [core["rx_packets"] for core in machine.json("show cores -j")]
-    assert len(took) == 4 and min(took) > 0, took
+    assert [machine.truth(port)["interrupts"] for port in (0, 1)] == interrupts
+    received = [core["rx_packets"] for core in machine.json("show cores -j")]
+    assert len(received) == 4 and min(received) > 0, received
     for port in (0, 1):
         machine.card(port, "evil", "none")
     forwards_again(machine)
@@ -133,10 +133,10 @@ def test_a_card_that_tells_of_nothing_is_slow_and_loses_nothing(boot):
     assert machine.poweroff() == 0
 
 
-def test_a_link_that_is_none_is_reset_after_a_second_and_not_before(boot):
-    """Port 1's card says that its link is up, and no cable is there: nothing that it gets leaves. Frames
-    come as soon as there are lanes, so that the first time that anybody looks after the queue it has been
-    given some: the second counts from then, not from when the machine started."""
+def test_a_false_link_is_reset_after_a_second_and_not_before(boot):
+    """Port 1's card reports its link as up without a cable, so that it sends nothing. Frames come as soon
+    as there are lanes, so that the queue has frames at the first check: the second counts from then, not
+    from the machine's start."""
     machine = boot("app=forward", complaints=False, prompt=False, paused=True, devices=["", "evil=link-lies"])
     machine.set_cable(1, False)
     machine.qmp("cont")
@@ -153,17 +153,17 @@ def test_a_link_that_is_none_is_reset_after_a_second_and_not_before(boot):
     assert (ledger["received"], ledger["sent"], ledger["drops"]["tx_stuck"]) == (100, 0, 100), ledger
     machine.card(1, "evil", "none")
     machine.set_cable(1, True)
-    ends_well(machine)
+    forwards_and_powers_off(machine)
 
 
-def test_a_card_that_vanishes_is_named_and_the_rest_goes_on(boot):
+def test_a_card_that_vanishes_is_reported_and_the_other_goes_on(boot):
     machine = boot("app=forward", complaints=False)
     forwards_again(machine)
     machine.card(1, "evil", "all-ones")
     machine.expect(r"p(ort)? ?1\b.*(gone|all ones|0xffffffff)")
     machine.wires[0].send(*[bytes(100)] * 50)
     wait_until(lambda: balanced(machine)["drops"], lambda drops: drops["tx_no_link"] == 50,
-               "what is for the card that is gone is dropped")
+               "frames for the missing card are dropped")
     assert len(machine.ports()) == 2
     assert machine.poweroff() == 0
 
@@ -195,6 +195,6 @@ def test_a_card_whose_firmware_or_phy_is_dead_costs_a_line_and_forwards(boot, ev
 def test_a_card_that_is_broken_from_the_start_gets_a_line_and_a_prompt(boot, evil, line):
     machine = boot("app=forward", complaints=False, links=False, devices=["", f"evil={evil}"])
     assert f": x540 p1: {line}" in machine.console_text, machine.console_text
-    assert machine.ports()[0]["port"] == 0  # the other card lives
+    assert machine.ports()[0]["port"] == 0  # the other card works
     balanced(machine)
     assert machine.poweroff() == 0

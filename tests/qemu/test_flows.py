@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Several cores, with their local APICs in either mode and started by BIOS or UEFI: every core
-forwards, a flow stays on one core with both its directions, no flow changes its order; cores sleep
-when there is nothing to do, and a frame wakes them at once."""
+"""Several cores, with their local APICs in either mode and started by BIOS or UEFI: every core forwards,
+both directions of a flow are on one core, no flow is reordered; idle cores sleep, and a frame wakes them
+at once."""
 import os
 import random
 import struct
@@ -39,7 +39,7 @@ def frame(number, sequence, back=False):
 
 
 def exchange_flows(machine, flows, each):
-    """So many frames of each flow in both directions, and all back."""
+    """Send `each` frames of each flow in both directions, and receive all."""
     for s in range(each):
         machine.wires[0].send(*[frame(f, s) for f in range(flows)])
         machine.wires[1].send(*[frame(f, s, back=True) for f in range(flows)])
@@ -52,12 +52,12 @@ def identity(received):
 
 
 def by_core(machine):
-    """Frames that each core has received."""
+    """The number of frames that each core has received."""
     return [row["rx_packets"] for row in machine.json("show cores -j")]
 
 
 def sleeps_and_polls(machine):
-    """By core: how often it has slept, and its rounds."""
+    """The numbers of sleeps and of polls, by core."""
     rows = machine.json("show cores -j")
     return [row["sleeps"] for row in rows], [row["polls"] for row in rows]
 
@@ -70,8 +70,8 @@ def cpu_seconds(machine):
 
 @pytest.fixture(params=[f"{mode}, {firmware}" for mode in MODES for firmware in ("BIOS", "UEFI")])
 def platform(request, folder):
-    """start(boot, cores) -> a forwarding Machine whose local APICs are in the mode and that the
-    firmware started."""
+    """start(boot, cores) -> a forwarding Machine, booted by this firmware, with its local APICs in this
+    mode."""
     mode, firmware = request.param.split(", ")
     options = {}
     if mode == "x2APIC":
@@ -89,7 +89,7 @@ def platform(request, folder):
 
 
 @pytest.mark.parametrize("cores", CORES)
-def test_flows_spread_and_each_keeps_its_order(boot, platform, cores):
+def test_flows_are_distributed_and_each_keeps_its_order(boot, platform, cores):
     machine = platform(boot, cores)
     flows, each = 64, 30
     there = [frame(f, s) for s in range(each) for f in range(flows)]
@@ -134,7 +134,7 @@ def test_an_idle_machine_sleeps_and_a_frame_wakes_it(boot, platform):
     idle_s = 3
     machine.wait_asleep()
     before = cpu_seconds(machine)
-    time.sleep(idle_s)  # nothing to wait for: that nothing happens is what is measured
+    time.sleep(idle_s)  # measures that nothing happens in this time
     assert cpu_seconds(machine) - before < 0.15 * idle_s
     numbers = random.Random(4)
     for i in range(300):
@@ -149,10 +149,10 @@ def test_an_idle_machine_sleeps_and_a_frame_wakes_it(boot, platform):
 def test_poll_always_never_sleeps(boot):
     machine = boot("app=forward poll=always", cores=1)
     slept, polls = sleeps_and_polls(machine)
-    states = [machine.halted() for _ in range(20)]  # as QEMU sees it
+    states = [machine.halted() for _ in range(20)]  # according to QEMU
     assert states == [["0"]] * 20, states
     wait_until(lambda: sleeps_and_polls(machine)[1], lambda now: now[0] > polls[0] + 1000000,
-               f"core 0 polls on from {polls[0]} rounds")
+               f"core 0 keeps polling after {polls[0]} rounds")
     assert sleeps_and_polls(machine)[0] == slept
     machine.wires[0].send(frame(1, 1))
     assert machine.wires[1].receive(1) == [frame(1, 1)]
@@ -172,7 +172,7 @@ def test_link_flaps_and_an_interrupt_storm_leave_all_cores_alive(boot):
             machine.wires[1].forget()
     probes = [frame(f, 1000) for f in range(64)]
     machine.wires[0].send(*probes)
-    # Some of those before may still be on their way.
+    # Earlier frames may still be on their way.
     came = [machine.wires[1].receive_where(lambda f: identity(f)[1] == 1000) for _ in probes]
     assert sorted(came) == sorted(probes)
     ledger = machine.ledger()
@@ -183,8 +183,8 @@ def test_link_flaps_and_an_interrupt_storm_leave_all_cores_alive(boot):
 
 @pytest.mark.parametrize("cores", [1, 4])
 def test_pings_with_random_gaps_lose_none(boot, cores):
-    """The first frame after idle is answered by the interrupt that it raises: with the service
-    timer at 100 ms, a lost wake-up would show as a reply that late."""
+    """The interrupt of the first frame after idle must wake the core: the service timer wakes it every
+    100 ms, so a lost wake-up would delay a reply by that time."""
     pings, late_s = (100000 if LONG else 2000), 0.09
     machine = boot("app=echo port0.ip=10.9.0.1/16 port1.ip=10.8.0.1/16", cores=cores)
     mac = bytes.fromhex(machine.ports()[0]["mac"].replace(":", ""))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""app=forward: frames go through unchanged, in order, both ways at once; what cannot is counted
-under its name; links come and go."""
+"""app=forward: frames pass unchanged, in order, both ways at once; others are counted under their reason;
+links go down and up."""
 import os
 import random
 import threading
@@ -20,8 +20,8 @@ def padded(frame):
 
 
 def send_both_ways(machine, there, back, timeout_s=PATIENCE_S):
-    """Send `there` into port 0 and `back` into port 1 at the same time, and wait until as many have
-    come out. Returns what came out of port 1 and of port 0."""
+    """Send `there` to port 0 and `back` to port 1 at the same time, and wait until as many frames have
+    come out. Returns the output of port 1 and of port 0."""
     a, b = machine.wires[:2]
     errors = []
 
@@ -48,7 +48,7 @@ def send_both_ways(machine, there, back, timeout_s=PATIENCE_S):
 
 
 def check_same(sent, came):
-    """Byte for byte and in order, each padded as the card pads."""
+    """The frames are equal, byte for byte and in order, each padded as the card pads."""
     wanted = [padded(f) for f in sent if len(f) <= FRAME_MAX]
     for i, (frame, other) in enumerate(zip(wanted, came)):
         assert frame == other, f"frame {i} of {len(wanted)}:\n{frame.hex()}\nbecame\n{other.hex()}"
@@ -56,7 +56,7 @@ def check_same(sent, came):
 
 
 def check_counters(machine, there, back):
-    """Our ledger, the counters of both cards, and the model's own truth all say the same."""
+    """Our ledger, the counters of both cards, and the model's own counts agree."""
     n = sum(len(f) <= FRAME_MAX for f in there + back)
     ledger = balanced(machine)
     assert (ledger["received"], ledger["sent"], ledger["held"]) == (n, n, 0), ledger
@@ -68,7 +68,7 @@ def check_counters(machine, there, back):
         assert port["tx_packets"] == len(sent), port
         assert port["rx_over_errors"] == sum(len(f) > FRAME_MAX for f in into), port
         assert port["rx_dropped"] == port["rx_missed_errors"] == port["rx_crc_errors"] == 0, port
-        # Bytes are Linux's: without the CRC.
+        # Bytes are counted as in Linux: without the CRC.
         assert port["rx_bytes"] == sum(map(len, good)), port
         assert port["tx_bytes"] == sum(map(len, sent)), port
         truth = machine.truth(port["port"])
@@ -101,7 +101,7 @@ def test_every_length_from_1_to_1514_passes(boot):
     check_counters(machine, there, back)
 
 
-def test_what_is_shorter_than_an_ethernet_header_is_an_undersize_error(boot):
+def test_a_frame_shorter_than_an_ethernet_header_is_an_undersize_error(boot):
     machine = boot("app=forward cpus=1", devices=["pad=off"] * 2)
     machine.wires[0].send(b"", bytes([1]), bytes([2]) * 13, bytes([3]) * 14)
     assert machine.wires[1].receive(1) == [padded(bytes([3]) * 14)]
@@ -172,7 +172,7 @@ def test_link_goes_down_and_comes_back(boot):
     assert machine.poweroff() == 0
 
 
-def test_link_flaps_under_load_lose_nothing_that_is_not_counted(boot):
+def test_link_flaps_under_load_lose_only_counted_frames(boot):
     machine = boot("app=forward cpus=1")
     stop = threading.Event()
     errors = []
@@ -206,11 +206,11 @@ def test_link_flaps_under_load_lose_nothing_that_is_not_counted(boot):
     for feeder in feeders:
         feeder.join(PATIENCE_S)
     assert not errors and not any(feeder.is_alive() for feeder in feeders), errors
-    # What comes last has everything before it.
+    # When these frames have passed, so have all before them.
     for i in (0, 1):
         machine.wires[i].send(bytes([9 + i]) * 77)
         machine.wires[1 - i].receive_where(lambda f, i=i: f == bytes([9 + i]) * 77)
-    wait_until(machine.ledger, lambda ledger: ledger["held"] == 0, "the cards give all slots back")
+    wait_until(machine.ledger, lambda ledger: ledger["held"] == 0, "the cards complete all descriptors")
     ledger = balanced(machine)
     truths = [machine.truth(i) for i in (0, 1)]
     assert ledger["received"] == sum(t["frames_to_host"] for t in truths)

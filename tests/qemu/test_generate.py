@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""app=generate and app=sink: what the test's own device under test did to the frames is what the sink
-says; Scapy and a real Linux host judge what is sent; garbage, lost links, wrong options."""
+"""app=generate and app=sink: the sink reports the losses, duplicates and reordering that a simulated
+device under test causes; Scapy and a Linux host check the frames sent; garbage, lost links, wrong
+options."""
 import json
 import logging
 import random
@@ -33,7 +34,7 @@ def flow_and_number(frame):
 
 
 class Device:
-    """A device under test: hands every frame of one wire to the other until it is closed."""
+    """A device under test: carries every frame of one wire to the other until it is closed."""
 
     def __init__(self, wires, both=False):
         self.is_over = False
@@ -56,8 +57,8 @@ class Device:
 
 
 def report(machine, command):
-    """The one row of a command; asked again while a core was given too little of the host's CPUs to
-    answer."""
+    """The one row of a command, which is repeated while a core that gets no CPU time of the host does
+    not answer."""
     limit = time.monotonic() + PATIENCE_S
     while True:
         rows = machine.json(command)
@@ -68,7 +69,7 @@ def report(machine, command):
 
 
 def report_of(sink, received):
-    """What a sink reports once it has taken so many probes: the cable may still carry some."""
+    """The report of a sink once it has received that many probes: some may still be on the cable."""
     limit = time.monotonic() + PATIENCE_S
     while '"received":' not in (text := sink.run("show sink -j")) or \
             json.loads(text)["received"] < received:
@@ -85,7 +86,7 @@ def wait_done(machine, timeout_s=PATIENCE_S):
     return row
 
 
-def test_every_frame_is_what_another_packet_maker_would_make(boot):
+def test_every_frame_equals_the_one_that_scapy_builds(boot):
     machine = boot("app=generate rate=5000 count=1203 size=64,65,66,594,1518 flows=7", cores=2,
                    devices=DEVICES)
     frames = machine.wires[0].receive(1203)
@@ -108,7 +109,7 @@ def test_every_frame_is_what_another_packet_maker_would_make(boot):
         numbers.setdefault(flow, []).append(number)
         sizes[len(frame)] = sizes.get(len(frame), 0) + 1
     assert len(tags) == 1
-    # Each flow in order, whichever core it is on; all flows alike.
+    # Each flow is in order, whichever core sends it; all flows have equally many frames.
     assert sorted(numbers) == list(range(7))
     for flow, seen in numbers.items():
         assert seen == list(range(len(seen))) and len(seen) in (171, 172), (flow, len(seen))
@@ -120,24 +121,24 @@ def test_every_frame_is_what_another_packet_maker_would_make(boot):
 
 
 @pytest.mark.parametrize("cores,flows", [(1, 1), (4, 50)])
-def test_the_sink_says_what_the_device_did(boot, cores, flows):
+def test_the_sink_reports_loss_duplicates_and_reordering(boot, cores, flows):
     machine = boot("app=generate", cores=cores, devices=DEVICES)
     numbers = random.Random(2544 + cores)
     for round_, (drop, twice, late) in enumerate([(0, 0, 0), (10, 0, 0), (0, 10, 0), (0, 0, 30),
                                                   (10, 10, 10)]):
         machine.run(f"start rate=20k count=2000 size=imix flows={flows}")
         sent = machine.wires[0].receive(2000)
-        way = []
+        passed = []
         for frame in sent:
             if numbers.randrange(100) < drop:
                 continue
-            way += [frame] * (2 if numbers.randrange(100) < twice else 1)
-        for i, frame in enumerate(way):
+            passed += [frame] * (2 if numbers.randrange(100) < twice else 1)
+        for i, frame in enumerate(passed):
             if numbers.randrange(100) < late:
-                to = min(i + numbers.randrange(100), len(way) - 1)
-                way.insert(to, way.pop(i))
+                to = min(i + numbers.randrange(100), len(passed) - 1)
+                passed.insert(to, passed.pop(i))
         highest, seen, duplicates, reordered = {}, set(), 0, 0
-        for frame in way:
+        for frame in passed:
             flow, number = flow_and_number(frame)
             if (flow, number) in seen:
                 duplicates += 1
@@ -145,18 +146,18 @@ def test_the_sink_says_what_the_device_did(boot, cores, flows):
             seen.add((flow, number))
             reordered += number < highest.get(flow, -1)
             highest[flow] = max(highest.get(flow, -1), number)
-        for i in range(0, len(way), 100):
-            machine.wires[1].send(*way[i:i + 100])
+        for i in range(0, len(passed), 100):
+            machine.wires[1].send(*passed[i:i + 100])
         limit = time.monotonic() + PATIENCE_S
         while True:
             got = report(machine, "show sink -j")
-            if got["received"] + got["duplicates"] >= len(way) or time.monotonic() > limit:
+            if got["received"] + got["duplicates"] >= len(passed) or time.monotonic() > limit:
                 break
             time.sleep(0.2)
         wanted = {"port": 1, "from": 0, "own": True, "sent": 2000, "received": len(seen),
                   "lost": 2000 - len(seen), "duplicates": duplicates, "reordered": reordered,
                   "beyond_window": 0, "clock_backwards": 0,
-                  "bytes": sum(map(len, way)), "trial": wait_done(machine)["trial"]}
+                  "bytes": sum(map(len, passed)), "trial": wait_done(machine)["trial"]}
         assert {key: got[key] for key in wanted} == wanted, (round_, got)
         latency = got["latency_ns"]
         assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["p999"] \
@@ -183,7 +184,7 @@ def test_the_readmes_trial_through_a_bridge(boot):
     sink = shown["show sink"]
     assert re.search(r"^ +sent +2000\n +received +2000 .*\n +lost +0 ", sink, re.M), sink
     assert "latency us" in sink and max(map(len, sink.splitlines())) <= 80, sink
-    # And both ways at once, from the same prompt.
+    # Both directions at once, without a new start of the machine.
     machine.run("start wait ports=0,1 rate=500 count=300 flows=3", 2 * PATIENCE_S)
     rows = machine.json("show sink -j")
     assert [(r["port"], r["from"], r["received"], r["lost"]) for r in rows] == \
@@ -194,7 +195,7 @@ def test_the_readmes_trial_through_a_bridge(boot):
     assert machine.poweroff() == 0
 
 
-def test_nothing_comes_back(boot):
+def test_frames_that_do_not_return_are_reported_lost(boot):
     machine = boot("app=generate", cores=2, devices=DEVICES)
     assert "no frame of a trial" in machine.run("show sink")
     machine.run("start wait rate=1000 count=10", 2 * PATIENCE_S)
@@ -207,9 +208,9 @@ def test_two_machines_a_generator_and_a_sink(boot):
                   devices=DEVICES)
     sink = boot("app=sink port1.ip=192.0.2.9/24", 2, cores=2,
                 devices=["mac=52:54:00:00:00:0c", "mac=52:54:00:00:00:0d"])
-    # A cable between port 0 of the one and port 1 of the other, that loses every tenth probe, but none of
-    # a trial's last fifty: where the newest is lost nobody there can know of it, and the two cores that
-    # send do not keep step to the frame.
+    # A cable between port 0 of the sender and port 1 of the sink that loses every tenth probe, but none
+    # of the last fifty of a trial: a sink cannot notice that the newest probes are lost, and the two
+    # sending cores are not in step.
     lost, count = [0], [0]
 
     def loses(frame):
@@ -246,14 +247,14 @@ def test_two_machines_a_generator_and_a_sink(boot):
     balanced(sender)
 
 
-def test_a_link_that_goes_and_comes_leaves_no_frame_unaccounted_for(boot):
+def test_every_frame_is_counted_when_the_link_goes_down_and_up(boot):
     machine = boot("app=generate", cores=2, devices=DEVICES)
     machine.run("start rate=2000 count=6000")
     machine.wires[0].receive(200)
     machine.set_cable(0, False)
     machine.wait_link(0, False)
     wait_until(lambda: report(machine, "show generate -j"), lambda row: row["skipped"] > 0,
-               "a generator without a link skips what is due")
+               "the generator skips frames while the link is down")
     machine.set_cable(0, True)
     machine.wait_link(0, True)
     done = wait_done(machine, 2 * PATIENCE_S)
@@ -264,7 +265,7 @@ def test_a_link_that_goes_and_comes_leaves_no_frame_unaccounted_for(boot):
     assert machine.poweroff() == 0
 
 
-def test_stop_ends_a_trial_that_has_no_end(boot):
+def test_stop_ends_a_trial_without_a_count(boot):
     machine = boot("app=generate rate=1000", cores=2, devices=DEVICES)
     machine.wires[0].receive(50)
     row = report(machine, "show generate -j")
@@ -272,7 +273,7 @@ def test_stop_ends_a_trial_that_has_no_end(boot):
     assert machine.run("stop") == ""
     row = report(machine, "show generate -j")
     assert row["state"] == "done"
-    time.sleep(0.5)  # that nothing happens is what is measured: a trial would send 500 frames
+    time.sleep(0.5)  # a trial that still ran would send 500 frames in this time
     assert report(machine, "show generate -j")["sent"] == row["sent"]
     ledger = balanced(machine)
     assert ledger["generated"] == ledger["sent"] == row["sent"], ledger
@@ -308,7 +309,7 @@ def test_garbage_into_a_sink_is_counted_and_not_answered(boot):
     assert ledger["held"] == 0 and sum(ledger["drops"].values()) > 800, ledger
     rows = machine.json("show sink -j")
     assert rows[0]["received"] >= 1, rows
-    # Nothing but ARP and errors of the stack, if any, went out: no probe is answered.
+    # Only ARP and ICMP errors may have been sent: no probe is answered.
     assert not any(is_probe(frame) for frame in wire.frames)
     assert machine.poweroff() == 0
 
@@ -323,23 +324,23 @@ BAD = {"rate=fast": "rate=fast is not understood; it wants frames",
        "ports=9": "ports=9 is not understood; it wants numbers of ports"}
 
 
-def test_wrong_options_name_key_value_and_what_is_wanted(boot):
+def test_a_wrong_option_is_reported_with_key_value_and_expected_form(boot):
     machine = boot("app=generate " + " ".join(BAD), cores=1, devices=DEVICES)
-    for word, says in BAD.items():
-        assert says in machine.console_text, word
-        assert machine.run(f"start rate=1 {word}").startswith(says), word
-    for command, says in {"start": "rate= is 0", "start rate=1 ports=5": "ports= names a port",
+    for word, message in BAD.items():
+        assert message in machine.console_text, word
+        assert machine.run(f"start rate=1 {word}").startswith(message), word
+    for command, message in {"start": "rate= is 0", "start rate=1 ports=5": "ports= names a port",
                           "start rate=1 ports=0 colour=red": "colour=red is not understood; there are",
                           "start rate=1 ports=0 dst=192.0.2.1": "dst= needs an address",
                           "clear sink": "app=generate: start begins anew"}.items():
-        assert machine.run(command).startswith(says), command
+        assert machine.run(command).startswith(message), command
     assert report(machine, "show generate -j")["state"] == "idle"
     machine = boot("app=echo", cores=1, devices=DEVICES)
     assert machine.run("show generate").startswith("app=echo generates nothing")
     assert machine.run("show sink").startswith("app=echo measures nothing")
 
 
-def test_behind_an_iommu_the_cards_may_only_read_what_is_sent(boot):
+def test_with_an_iommu_frames_to_send_are_mapped_read_only(boot):
     machine = boot("app=generate rate=2000 count=500 flows=4", cores=2, devices=DEVICES,
                    iommu="aw-bits=48")
     device = Device(machine.wires)
@@ -372,8 +373,8 @@ def test_a_linux_host_receives_every_datagram(boot, host):
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 try:
-    s.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE: room for all, however late we read
-except PermissionError:  # root alone may; the system's limit is less
+    s.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE: room for all datagrams
+except PermissionError:  # only root may; the system's limit is lower
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
 s.bind(("192.0.2.2", 9))
 s.settimeout(60)
@@ -395,17 +396,17 @@ print(len(seen), sorted(sizes), len({p for p, _ in seen}), flush=True)
                      if row.startswith("Udp:")]
     udp = dict(zip(names, map(int, values)))
     assert udp["InDatagrams"] == 3000 and udp["InCsumErrors"] == udp["InErrors"] == 0, udp
-    # It answers ping meanwhile, and Linux finds it.
+    # The generator answers ARP and ping.
     assert "2 received" in host.run("ping", "-n", "-c", "2", "-W", "30", "192.0.2.1")
     balanced(machine)
     assert machine.poweroff() == 0
 
 
-def test_capture_shows_what_a_feed_sends(boot):
+def test_capture_shows_the_frames_that_a_generator_sends(boot):
     machine = boot("app=generate", cores=2, devices=DEVICES)
     machine.run("start rate=50 size=64,65,594 flows=2")
     shown = [json.loads(line) for line in machine.run("capture port 0 31 -j").splitlines()
-             if line.startswith("{")]  # the log may tell of the first frame meanwhile
+             if line.startswith("{")]  # a log line about the first frame may come between
     machine.run("stop")
     assert shown.pop() == {"shown": 31, "missed": 0}
     assert {row["direction"] for row in shown} == {"out"} and {row["core"] for row in shown} == {0, 1}
@@ -416,13 +417,13 @@ def test_capture_shows_what_a_feed_sends(boot):
         assert len(frame) == row["length"] in (60, 61, 590)
         flow, number = flow_and_number(frame)
         times.setdefault(flow, []).append((number, sent.index(frame)))
-    for numbers in times.values():  # every one of a flow, in order, none twice
+    for numbers in times.values():  # every frame of a flow, in order, none twice
         assert [n for n, _ in numbers] == list(range(numbers[0][0], numbers[0][0] + len(numbers)))
         assert [at for _, at in numbers] == sorted(at for _, at in numbers)
     balanced(machine)
 
 
-def test_what_a_linux_host_sends_into_a_sink_is_foreign(boot, host):
+def test_datagrams_of_a_linux_host_are_no_probes_for_a_sink(boot, host):
     machine = boot("app=sink port0.ip=192.0.2.1/24", [host], cores=2, devices=DEVICES[:1])
     host.wait_carrier()
     assert "3 received" in host.run("ping", "-n", "-c", "3", "-i", "0.2", "-W", "30", "192.0.2.1")
@@ -432,7 +433,7 @@ import random, socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("", 40000))
 numbers = random.Random(1)
-for i in range(400):  # to the probes' port: bytes, and what begins as a probe does
+for i in range(400):  # to the probes' port: random bytes, half of them with the probes' signature
     s.sendto((b"FERL" if i % 2 else b"") + numbers.randbytes(14 + i % 1400), ("192.0.2.1", 9))
 for i in range(100):
     s.sendto(numbers.randbytes(i), ("192.0.2.1", 5000 + i))
@@ -441,14 +442,14 @@ for i in range(100):
     while (now := balanced(machine))["received"] < before["received"] + 500:
         assert time.monotonic() < limit, now
         time.sleep(0.2)
-    # Its source port is below 49152: no flow's.
+    # The source port is below 49152, which no flow uses.
     assert now["drops"]["trial_other"] + now["drops"]["udp_no_port"] > 100, now["drops"]
     assert "no frame of a trial" in machine.run("show sink") or \
         report(machine, "show sink -j")["received"] == 0
 
 
-def test_cores_that_generate_and_measure_share_nothing_that_they_write(boot, folder):
-    # Once the trial runs: setting it up is core 0's, by mailbox, and so is every command.
+def test_cores_that_generate_and_measure_share_no_written_lines(boot, folder):
+    # Watched only once the trial runs: core 0 sets it up by mailbox, as it does for every command.
     watch = Watch(folder, ["generate_poll", "generate_burst", "returned_poll", "returned_poll_busy"],
                   ("generate_burst", 20000))
     machine = boot("app=generate rate=1000 flows=64 count=3000", cores=4, devices=DEVICES,
@@ -464,9 +465,9 @@ def test_cores_that_generate_and_measure_share_nothing_that_they_write(boot, fol
     assert seen["loop_lines"] > 2000 and seen["accesses"] > 20000, seen
 
 
-def test_with_too_little_memory_for_its_cores_it_says_so_and_the_console_answers(boot):
-    """Sixteen cores that could not sleep left the console of an emulated machine silent: the page
-    that maps the cards' interrupt vectors had gone to a lane."""
+def test_too_little_memory_for_the_cores_is_reported_and_the_console_answers(boot):
+    """A lane must not take the page that maps the cards' interrupt vectors: without it the sixteen cores
+    cannot sleep, and the console of an emulated machine does not answer."""
     machine = boot("app=generate", cores=16, memory_mb=64, prompt=False)
     machine.expect(r"links +all up")
     machine.prompt()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Are the tests of protections able to fail? Each protection is taken out of a copy of the sources in
-build/mutants, and the test that guards it must then fail: one deed of test_protections.py, or the walk
-of the page tables, or the file's segments. Only what changed is compiled again."""
+"""Mutation tests of test_protections.py: each protection is removed from a copy of the sources in
+build/mutants, and its test must then fail: one selftest, the walk of the page tables, or the check of
+the file's segments. Only what changed is compiled again."""
 import os
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ from machine import ROOT
 
 TREE = f"{ROOT}/build/mutants"
 SOURCES = ("Makefile", "linker.ld", "boot", "arch", "kernel", "drivers", "net")
-ROWS = {row[0]: row for row in protections.DEEDS}
+ROWS = {row[0]: row for row in protections.SELFTESTS}
 
 SEALED_IDT = [("static SEALED struct gate idt[256]", "static struct gate idt[256]")]
 SEALED_GDT = [("static SEALED struct gdt_area", "static struct gdt_area")]
@@ -25,7 +25,7 @@ NO_SEAL = [("*entry_for((uintptr_t)page, &level) &= ~PTE_WRITE;",
             "*entry_for((uintptr_t)page, &level) &= ~0ull;")]
 FLAG = "    if (found.has_{0})\n        cr4 |= CR4_{1};\n"
 
-# The protection, the file, what is replaced in it, and the deed that must come through.
+# Name, file, replacements in it, and the selftest (or other check) that must fail.
 MUTANTS = [
     ("text-writable", PAGING, WRITABLE, "write-text"),
     ("constants-writable", PAGING, WRITABLE, "write-rodata"),
@@ -37,7 +37,7 @@ MUTANTS = [
     ("no-sealing", PAGING, NO_SEAL, "write-sealed"),
     ("idt-not-sealed", "arch/idt.c", SEALED_IDT, "write-idt"),
     ("gdt-not-sealed", "arch/gdt.c", SEALED_GDT, "write-gdt"),
-    ("acpi-not-sealed", "kernel/main.c", [("static SEALED struct acpi acpi", "static struct acpi acpi")],
+    ("acpi-not-sealed", "kernel/steps.c", [("static SEALED struct acpi acpi", "static struct acpi acpi")],
      "sealed data"),
     ("no-guard", PAGING, [("{image_data_start, stack_boot_guard,", "{image_data_start, stack_boot_bottom,")],
      "stack"),
@@ -48,12 +48,12 @@ MUTANTS = [
 static enum err map_part("""), ("    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {",
                                 "    if (map_null() != OK)\n        return ERR_BUSY;\n"
                                 "    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {")], "null"),
-    ("image-in-physmap", "kernel/memory.c", [
-        ("    pmem_remove(&ram, (uintptr_t)image_start_paddr, (uintptr_t)image_end_paddr);\n", ""),
-        ("    spare = ram;\n    low = ram;\n", "    spare = ram;\n    pmem_remove(&spare, "
+    ("image-in-physmap", "kernel/memory/memory.c", [
+        ("    ranges_remove(&ram, (uintptr_t)image_start_paddr, (uintptr_t)image_end_paddr);\n", ""),
+        ("    spare = ram;\n    low = ram;\n", "    spare = ram;\n    ranges_remove(&spare, "
          "(uintptr_t)image_start_paddr, (uintptr_t)image_end_paddr);\n    low = ram;\n")],
      "write-physmap"),
-    ("no-canary", "kernel/selftest.c", [("static __attribute__((noinline)) void write_array",
+    ("no-canary", "kernel/selftest/run.c", [("static __attribute__((noinline)) void write_array",
                                          "static __attribute__((noinline, no_stack_protector)) "
                                          "void write_array")], "canary"),
     ("no-smep", FEATURES, [(FLAG.format("smep", "SMEP"), "")], "smep"),
@@ -67,7 +67,7 @@ static enum err map_part("""), ("    for (size_t i = 0; i < ARRAY_SIZE(parts); i
 
 @pytest.fixture(scope="module")
 def tree():
-    """A copy of the sources and of what was compiled from them, with its times: up to date."""
+    """A copy of the sources and of the objects with their times, so that make finds it up to date."""
     shutil.rmtree(TREE, ignore_errors=True)
     os.makedirs(f"{TREE}/build")
     for name in SOURCES:
@@ -79,48 +79,47 @@ def tree():
     shutil.rmtree(TREE)
 
 
-def built(path, edits):
-    """The mutant's image; source and objects are then put back, so that the next one starts clean."""
+def build_mutant(path, edits):
+    """The path of the mutant's image; the source and its object are restored before this returns."""
     with open(f"{ROOT}/{path}", encoding="utf-8") as f:
         text = f.read()
     for old, new in edits:
-        assert text.count(old) == 1, f"{path} has changed: {old!r} is there {text.count(old)} times"
+        assert text.count(old) == 1, f"{path} has changed: {old!r} occurs {text.count(old)} times"
         text = text.replace(old, new)
     with open(f"{TREE}/{path}", "w", encoding="utf-8") as f:
         f.write(text)
     done = subprocess.run(["make", "-s", "-C", TREE, "build/ferrule.elf"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
     shutil.copy2(f"{ROOT}/{path}", f"{TREE}/{path}")
-    made = f"build/image/{path[:-2]}.o"
-    if os.path.exists(f"{ROOT}/{made}"):
-        shutil.copy2(f"{ROOT}/{made}", f"{TREE}/{made}")
-    os.utime(f"{TREE}/build/image/first.elf", (0, 0))  # made anew next time, and all behind it
+    compiled = f"build/image/{path[:-2]}.o"
+    if os.path.exists(f"{ROOT}/{compiled}"):
+        shutil.copy2(f"{ROOT}/{compiled}", f"{TREE}/{compiled}")
+    os.utime(f"{TREE}/build/image/first.elf", (0, 0))  # old: linked again for the next mutant
     assert done.returncode == 0, done.stdout
     return f"{TREE}/build/ferrule.elf"
 
 
-@pytest.mark.parametrize("name,path,edits,guard", MUTANTS, ids=[m[0] for m in MUTANTS])
-def test_a_guard_fails_when_its_protection_is_taken_out(tree, boot, monkeypatch, name, path, edits,
-                                                        guard):
-    image = built(path, edits)
+@pytest.mark.parametrize("name,path,edits,check", MUTANTS, ids=[m[0] for m in MUTANTS])
+def test_a_check_fails_when_its_protection_is_removed(tree, boot, monkeypatch, name, path, edits, check):
+    image = build_mutant(path, edits)
     monkeypatch.setattr("machine.IMAGE", image)
     monkeypatch.setattr("test_boot.IMAGE", image)
-    if guard == "segments":
+    if check == "segments":
         with pytest.raises(AssertionError):
             test_boot.test_no_segment_of_the_image_is_both_writable_and_executable()
         return
-    if guard == "walk":
+    if check == "walk":
         with pytest.raises(AssertionError):
             protections.test_no_page_is_writable_and_executable(boot, "max")
         return
-    if guard == "sealed data":
+    if check == "sealed data":
         with pytest.raises(AssertionError):
-            protections.test_what_cpu_and_acpi_tables_are_read_from_is_sealed(
+            protections.test_descriptor_tables_and_acpi_results_are_in_the_sealed_data(
                 f"{TREE}/build/ferrule.elf")
         return
-    # Most deeds come back then, and the machine powers off. Two hang, which shows in nothing but time:
-    # the deed has begun, and no panic follows. One panics elsewhere.
+    # Most selftests then return, and the machine powers off. Two hang: the selftest has begun, and no
+    # panic follows before the limit. One panics elsewhere.
     how = {"stack": r"(?s)^QEMU still runs.*selftest: stack$", "canary": "PANIC: (?!a stack canary)",
-           "umip": r"(?s)^QEMU still runs.*selftest: umip$"}.get(guard, "^exit code 0")
+           "umip": r"(?s)^QEMU still runs.*selftest: umip$"}.get(check, "^exit code 0")
     with pytest.raises(AssertionError, match=how):
-        protections.does_deed(boot, ROWS[guard], patience_s=20)
+        protections.check_selftest_panics(boot, ROWS[check], patience_s=20)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""QEMU's edu device, a card that is not ours, as a burglar: told from outside to read and write what
-the image keeps, at every place where the evil port tries, while the processors stand still for good
-after a panic: so all of memory can be compared before and after. (That such faults are told in words
-shows test_iommu.py, where the image itself drives edu.) Registers of edu: QEMU's docs/specs/edu."""
+"""DMA attacks by QEMU's edu device, which has no driver: the test programs it through qtest to read and
+write at every address that test_iommu.py tries. The processors are halted after a panic, so that all of
+memory can be compared before and after. (The messages about such faults are tested in test_iommu.py,
+where the image itself drives edu.) Registers of edu: QEMU's docs/specs/edu."""
 import time
 
 import pytest
@@ -17,12 +17,12 @@ CONFIG = 0xB0000000 + (SLOT << 15)  # its page of ECAM
 UNIT = 0xFED90000
 MEGABYTES = 64
 DMA_FROM, DMA_TO, DMA_COUNT, DMA_COMMAND = 0x80, 0x88, 0x90, 0x98
-BUFFER = 0x40000                    # its own 4 KiB, as it numbers them
+BUFFER = 0x40000                    # edu's internal 4 KiB buffer, at edu's own address
 READ_FAULT, WRITE_FAULT = 1, 0      # the type bit of a fault record
 
 
-class Burglar:
-    """A machine that has forwarded frames, then panicked, and the edu device in it."""
+class EduAttacker:
+    """The edu device of a machine that forwarded frames and then panicked."""
 
     def __init__(self, boot, unit):
         self.qtest = Protocol()
@@ -40,7 +40,7 @@ class Burglar:
         bar = self.get("readl", CONFIG + 0x10) & ~0xF
         self.registers = bar
         assert self.get("readl", CONFIG) == 0x11E81234 and bar != 0
-        self.qtest("writew", CONFIG + 4, 6)  # it may decode, and master the bus
+        self.qtest("writew", CONFIG + 4, 6)  # memory decoding and bus mastering
         if unit:
             self.record = UNIT + 16 * (self.get("readq", UNIT + 8) >> 24 & 0x3FF)
             self.fault()
@@ -49,7 +49,7 @@ class Burglar:
         return int(self.qtest(*words), 16)
 
     def fault(self):
-        """(source, page, type, reason) that the unit has recorded, which is then taken away; or None."""
+        """(source, page, type, reason) of the unit's fault record, which is then cleared; or None."""
         low, high = self.get("readq", self.record), self.get("readq", self.record + 8)
         if not high >> 63:
             return None
@@ -58,39 +58,39 @@ class Burglar:
         return high & 0xFFFF, low, high >> 62 & 1, high >> 32 & 0xFF
 
     def attempt(self, address, flags):
-        """CELL bytes between edu's buffer and the bus."""
+        """Transfer CELL bytes by DMA between edu's buffer and an address."""
         for register, value in ((DMA_FROM, address if flags == READ else BUFFER),
                                 (DMA_TO, address if flags == WRITE else BUFFER),
                                 (DMA_COUNT, CELL), (DMA_COMMAND, 1 | (2 if flags == WRITE else 0))):
             self.qtest("writeq", self.registers + register, value)
         limit = time.monotonic() + PATIENCE_S
         while self.get("readq", self.registers + DMA_COMMAND) & 1:
-            assert time.monotonic() < limit, f"edu is not done with {address:#x}"
+            assert time.monotonic() < limit, f"edu's DMA at {address:#x} does not complete"
             time.sleep(0.01)
 
 
 @pytest.mark.parametrize("unit, bits", [("39 bits", 39), ("caching, 48 bits", 48)])
-def test_a_card_that_is_not_ours_reaches_nothing_anywhere(boot, unit, bits):  # noqa: F811
-    burglar = Burglar(boot, unit)
-    places = targets(burglar.machine, burglar.ports, "edu", bits)
+def test_dma_of_a_card_without_a_driver_is_refused_at_every_address(boot, unit, bits):  # noqa: F811
+    attacker = EduAttacker(boot, unit)
+    places = targets(attacker.machine, attacker.ports, "edu", bits)
     assert len(places) > 100
-    before = memory(burglar.machine, MEGABYTES)
+    before = memory(attacker.machine, MEGABYTES)
     for address, flags in places:
-        burglar.attempt(address, flags)
-        source, page, kind, reason = burglar.fault()
+        attacker.attempt(address, flags)
+        source, page, kind, reason = attacker.fault()
         assert source == SLOT << 3 and page == address & ~(PAGE - 1), (hex(address), source, hex(page))
         assert kind == (READ_FAULT if flags == READ else WRITE_FAULT), hex(address)
-        assert reason == 2, "it has no context entry"
-    # In the interrupt range there is nothing to read or to write: zeroes come, and messages go.
+        assert reason == 2, "edu has no context entry"
+    # The interrupt range holds no memory: a read returns zeroes, a write sends messages.
     for flags in (READ, WRITE):
-        burglar.attempt(MESSAGES, flags)
-    assert memory(burglar.machine, MEGABYTES) == before
+        attacker.attempt(MESSAGES, flags)
+    assert memory(attacker.machine, MEGABYTES) == before
 
 
-def test_without_an_iommu_the_same_attempts_reach_memory(boot):  # noqa: F811
-    burglar = Burglar(boot, None)
-    before = memory(burglar.machine, MEGABYTES)
-    burglar.attempt(KERNEL, READ)
-    assert memory(burglar.machine, MEGABYTES) == before
-    burglar.attempt(KERNEL + 0x10000, WRITE)
-    assert memory(burglar.machine, MEGABYTES) != before
+def test_without_an_iommu_dma_of_that_card_reaches_memory(boot):  # noqa: F811
+    attacker = EduAttacker(boot, None)
+    before = memory(attacker.machine, MEGABYTES)
+    attacker.attempt(KERNEL, READ)
+    assert memory(attacker.machine, MEGABYTES) == before
+    attacker.attempt(KERNEL + 0x10000, WRITE)
+    assert memory(attacker.machine, MEGABYTES) != before

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""VT-d as a loader may hand it over: translating, remapping interrupts, its queue in use; and memory
-that firmware keeps for a card. The loader is the test, which writes registers and memory while the
-machine stands still (QEMU's qtest protocol)."""
+"""VT-d as a loader may leave it: translation and interrupt remapping on, the queue in use; and memory
+that firmware reserves for a card. The test plays the loader: it writes registers and memory while the
+machine is stopped (QEMU's qtest protocol)."""
 import re
 import socket
 import struct
@@ -11,8 +11,8 @@ import pytest
 
 from conftest import balanced
 from machine import PATIENCE_S, ROOT
-from test_iommu import (CELL, KERNEL, PAGE, UNITS, WRITE, boot, exchange, memory, monitor, revive, show,
-                        stray, wait_for_line, with_x2apic)
+from test_iommu import (CELL, KERNEL, PAGE, UNITS, WRITE, boot, exchange, memory, monitor, restore_port,
+                        show, stray_dma, wait_for_line, with_x2apic)
 from test_x2apic import X2APIC
 
 __all__ = ["boot"]
@@ -20,12 +20,12 @@ UNIT = 0xFED90000
 GCMD, GSTS, RTADDR, FECTL, FEDATA, FEADDR, IQT, IQA, IRTA = \
     0x18, 0x1C, 0x20, 0x38, 0x3C, 0x40, 0x88, 0x90, 0xB8
 TE, SRTP, QIE, IRE, SIRTP = 1 << 31, 1 << 30, 1 << 26, 1 << 25, 1 << 24
-KEPT = 0x96FFFFFF            # bits of GSTS that a write of GCMD repeats
+KEPT_BITS = 0x96FFFFFF            # bits of GSTS that a write of GCMD repeats
 ROOT_TABLE, CONTEXTS, QUEUE, STATUS, ENTRIES = (0x0C000000 + i * PAGE for i in range(5))
 
 
 class Qtest:
-    """Memory and registers of a running machine, as its processor would reach them."""
+    """Memory and registers of a running machine, by physical address."""
 
     def __init__(self, path):
         self._socket = socket.socket(socket.AF_UNIX)
@@ -49,8 +49,8 @@ class Qtest:
         return self("readl", f"{UNIT + GSTS:#x}")
 
     def command(self, bit):
-        """Give the unit a command, and see that it was followed."""
-        self("writel", f"{UNIT + GCMD:#x}", f"{self.status() & KEPT | bit:#x}")
+        """Set a command bit of the unit and check its status bit."""
+        self("writel", f"{UNIT + GCMD:#x}", f"{self.status() & KEPT_BITS | bit:#x}")
         assert self.status() & bit, hex(self.status())
 
     def close(self):
@@ -72,8 +72,8 @@ def qtest_at(tmp_path):
 
 
 def leave_on(unit, ids):
-    """What a loader that used VT-d for itself leaves: every card on bus 0 may touch all memory, the
-    queue has done its work, no interrupt has an entry, faults are told by a message of vector D9h.
+    """Set the unit up as a loader that uses VT-d leaves it: every card on bus 0 has access to all
+    memory, the queue is empty, no interrupt has an entry, faults raise an interrupt of vector D9h.
     ids: bit 11 of IRTA, 32-bit APIC ids."""
     pass_through = struct.pack("<QQ", 1 | 2 << 2, 1 | 7 << 8)
     unit.write(ROOT_TABLE, struct.pack("<QQ", CONTEXTS | 1, 0))
@@ -102,7 +102,7 @@ def register(machine, offset):
 
 
 def taken_over(boot, qtest_at, mode, unit_options, cpu=(), ids=0):
-    """A machine whose unit was left on, at its prompt."""
+    """A machine at its prompt whose unit the loader left on."""
     options, connect = qtest_at
     machine = boot(f"app=forward iommu={mode} selftest=zlr", paused=True, prompt=False, cores=2,
                    iommu=unit_options, extra=[*options, *cpu], complaints=False)
@@ -119,16 +119,16 @@ def check_confined(machine):
     assert units[0]["translation"] is True and units[0]["interrupt_remapping"] is True
     assert not {register(machine, at) & ~0xFFF for at in (RTADDR, IQA, IRTA)} & \
         {ROOT_TABLE, QUEUE, ENTRIES}
-    # What the loader's tables let through is refused.
+    # Accesses that the loader's tables permit are refused.
     machine.qmp("stop")
     before = memory(machine, 256)
     for address in (KERNEL, ROOT_TABLE, QUEUE):
-        assert stray(machine, 0, address, WRITE), hex(address)
+        assert stray_dma(machine, 0, address, WRITE), hex(address)
     assert memory(machine, 256) == before
     machine.qmp("cont")
     wait_for_line(machine, "port0: out of service")
     assert not [row for row in machine.json("show irqs -j") if row["name"] == "stray"]
-    revive(machine, 0)
+    restore_port(machine, 0)
     exchange(machine)
     balanced(machine)
 
@@ -152,12 +152,12 @@ def test_off_switches_off_what_was_left_on(boot, qtest_at):
 
 # ---- reserved memory ----
 
-KEPT_FOR_IT, KEPT_BYTES = 0x0FFF8000, 2 * PAGE  # in what SeaBIOS reserves below 256 MiB
+RESERVED, RESERVED_BYTES = 0x0FFF8000, 2 * PAGE  # in memory that SeaBIOS reserves below 256 MiB
 NEW_TABLE = 0x0FFF0000
 
 
 def summed(table):
-    """An ACPI table with its checksum put right."""
+    """An ACPI table with its checksum corrected."""
     table = bytearray(table)
     table[9] = 0
     table[9] = -sum(table) & 0xFF
@@ -171,7 +171,7 @@ def rmrr(base, limit, *functions):
 
 
 def add_to_dmar(machine, unit, structures):
-    """Put the DMAR table elsewhere, with more structures, and its new address into the RSDT."""
+    """Write a DMAR table with more structures elsewhere, and its address into the RSDT."""
     def read(address, n):
         path = f"{machine.folder}/table"
         machine.qmp("pmemsave", val=address, size=n, filename=path)
@@ -192,12 +192,12 @@ def add_to_dmar(machine, unit, structures):
 
 
 @pytest.mark.parametrize("unit", ["39 bits", "caching, 48 bits"])
-def test_memory_that_firmware_keeps_for_a_card_stays_its_own(boot, qtest_at, tmp_path, unit):
+def test_memory_that_firmware_reserves_for_a_card_is_mapped_for_it(boot, qtest_at, tmp_path, unit):
     options, connect = qtest_at
     machine = boot("app=forward iommu=require selftest=zlr", paused=True, prompt=False, cores=1,
                    iommu=UNITS[unit], complaints=False,
                    extra=[*options, "-gdb", f"unix:{tmp_path}/gdb,server=on,wait=off"])
-    # Before the image looks at the tables that SeaBIOS has made.
+    # Before the image reads the tables that SeaBIOS has made.
     gdb = subprocess.Popen(
         ["gdb", "-nx", "-q", f"{ROOT}/build/ferrule.elf", "-ex", f"target remote {tmp_path}/gdb",
          "-ex", "break kmain", "-ex", "continue", "-ex", "echo there\\n"],
@@ -207,10 +207,10 @@ def test_memory_that_firmware_keeps_for_a_card_stays_its_own(boot, qtest_at, tmp
             pass
         assert line, "gdb ended"
         add_to_dmar(machine, connect(), b"".join([
-            rmrr(KEPT_FOR_IT, KEPT_FOR_IT + KEPT_BYTES - 1, (0, 1)),
-            rmrr(0x08000000, 0x08000FFF, (0, 1), (0, 2)),    # RAM that the image has
+            rmrr(RESERVED, RESERVED + RESERVED_BYTES - 1, (0, 1)),
+            rmrr(0x08000000, 0x08000FFF, (0, 1), (0, 2)),    # RAM that the image uses
             rmrr(0x0FFFC000, 0x0FFFBFFF, (0, 2)),            # ends before it begins
-            rmrr(0x0FFFC000, 0x0FFFCFFF, (0, 29), (7, 0))]))  # nobody is there
+            rmrr(0x0FFFC000, 0x0FFFCFFF, (0, 29), (7, 0))]))  # no card there
         gdb.communicate("delete\ndetach\nquit\n", timeout=PATIENCE_S)
     finally:
         gdb.kill()
@@ -218,27 +218,27 @@ def test_memory_that_firmware_keeps_for_a_card_stays_its_own(boot, qtest_at, tmp
     machine.prompt()
     machine.wait_links()
     text = machine.console_text.replace("\r", "")
-    assert f"port0: firmware keeps {KEPT_FOR_IT:#x} to {KEPT_FOR_IT + KEPT_BYTES - 1:#x}" in text
+    assert f"port0: firmware reserves {RESERVED:#x} to {RESERVED + RESERVED_BYTES - 1:#x}" in text
     for port in (0, 1):
-        assert f"port{port}: reserved memory 0x8000000 to 0x8000fff is RAM of ours; not mapped" in text
+        assert f"port{port}: reserved memory 0x8000000 to 0x8000fff is RAM in use; not mapped" in text
     assert re.search(r"reserved memory 0xfffc000 to 0xfffbfff .*; ignored", text)
     exchange(machine)
     _, ports = show(machine)
     same = [[(m["iova"], m["bytes"], m["access"]) for m in ports[port] if m["iova"] == m["paddr"]]
             for port in (0, 1)]
-    assert same == [[(KEPT_FOR_IT, KEPT_BYTES, "rw")], []]
+    assert same == [[(RESERVED, RESERVED_BYTES, "rw")], []]
     machine.qmp("stop")
-    for address in (KEPT_FOR_IT, KEPT_FOR_IT + KEPT_BYTES - CELL):
-        assert not stray(machine, 0, address, WRITE)
+    for address in (RESERVED, RESERVED + RESERVED_BYTES - CELL):
+        assert not stray_dma(machine, 0, address, WRITE)
         assert "0xe5e5e5e5e5e5e5e5" in monitor(machine, f"xp /1gx {address:#x}")
     before = memory(machine, 256)
-    for port, address in ((0, KEPT_FOR_IT - CELL), (0, KEPT_FOR_IT + KEPT_BYTES), (0, 0x08000000),
-                          (1, KEPT_FOR_IT), (1, 0x0FFFC000)):
-        assert stray(machine, port, address, WRITE), (port, hex(address))
+    for port, address in ((0, RESERVED - CELL), (0, RESERVED + RESERVED_BYTES), (0, 0x08000000),
+                          (1, RESERVED), (1, 0x0FFFC000)):
+        assert stray_dma(machine, port, address, WRITE), (port, hex(address))
     assert memory(machine, 256) == before
     machine.qmp("cont")
     wait_for_line(machine, "port0: out of service")  # QEMU has room for one record only
     for port in (0, 1):
-        revive(machine, port)
+        restore_port(machine, port)
     exchange(machine)
     balanced(machine)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The X540 model as a device of QEMU, played by hand: what the glue (tests/model/x540_qemu.c) adds
-to the core, and that no mistake of a driver harms QEMU.
+"""The X540 model as a device of QEMU, driven by the test through qtest: what tests/model/x540_qemu.c
+adds to the core of the model, and that no mistake of a driver harms QEMU.
 
 Covered: identity, BARs and capabilities of each model; frames out and in through memory; interrupt
-messages, held back while masked; DMA that memory, bus mastering or the IOMMU refuses; rings in the
+messages, pending while masked; DMA that memory, bus mastering or the IOMMU refuses; rings in the
 card's own registers; accesses of every size and place; tails beyond the ring; reset of the
 function, of the machine and by unplugging; the cable; back-pressure; short and damaged frames; evil
 mode by QMP; the register file by QMP; the place in the boot order; wild register writes while frames
@@ -20,7 +20,7 @@ import pytest
 from machine import PATIENCE_S, ROOT, Failure
 from qtest import BAR0, BAR4, COMMAND_MEMORY, Qtest
 
-# Memory of the machine, by hand.
+# The layout of the machine's memory.
 TX_RING, RX_RING, BUFFERS, MESSAGES = 0x100000, 0x110000, 0x200000, 0x300000
 LINKS, TXDCTL, RXDCTL, ENABLE = 0x042A4, 0x06028, 0x01028, 1 << 25
 DONE, END, IFCS, REPORT = 1 << 32, 1 << 24, 1 << 25, 1 << 27
@@ -29,14 +29,14 @@ FRAME = bytes(range(6)) + bytes(range(6, 12)) + b"\x08\x00" + bytes(range(100))
 
 @pytest.fixture
 def start(folder):
-    made = []
+    started = []
 
-    def make(*words, **options):
-        made.append(Qtest(folder, *words, **options))
-        return made[-1]
+    def start_one(*words, **options):
+        started.append(Qtest(folder, *words, **options))
+        return started[-1]
 
-    yield make
-    for machine in made:
+    yield start_one
+    for machine in started:
         machine.stop()
 
 
@@ -138,7 +138,7 @@ def test_message_waits_while_its_vector_is_masked(start):
     assert int(card("readl", BAR4 + 0x2000), 16) == 0
 
 
-def test_dma_without_bus_mastering_goes_nowhere(start):
+def test_dma_without_bus_mastering_transfers_nothing(start):
     card = start()
     card.place(COMMAND_MEMORY)
     link_up(card)
@@ -179,7 +179,7 @@ def test_dma_that_the_iommu_refuses_is_named(start):
 
 
 @pytest.mark.parametrize("direction", ["transmit", "receive"])
-def test_rings_in_the_cards_own_registers_do_no_harm(start, direction):
+def test_rings_in_the_cards_own_registers_do_not_harm_qemu(start, direction):
     card = start()
     card.place()
     link_up(card)
@@ -199,7 +199,7 @@ def test_rings_in_the_cards_own_registers_do_no_harm(start, direction):
     assert card.is_alive()
 
 
-def test_accesses_of_every_size_and_place_are_answered(start):
+def test_accesses_of_every_size_and_offset_are_completed(start):
     card = start()
     card.place()
     for at in (0, 2, 3, 8, 0x1FFFE, 0x1FFFF, 0x20000, 0x1FFFF8, 0x1FFFFC):
@@ -280,13 +280,14 @@ def test_ports_of_one_slot_share_their_semaphores(start):
 
 
 def test_unplugging_at_work_is_survived(start):
+def test_unplugging_a_card_does_not_harm_qemu(start):
     card = start(extra=["-device", "pcie-root-port,id=root,chassis=1,addr=6"])
     for i in range(3):
         card.qmp("device_add", driver="x540", bus="root", id=f"hot{i}", mac=f"02:00:00:00:01:0{i}")
         assert "frames_in" in card.qmp("qom-get", path=f"/machine/peripheral/hot{i}",
                                        property="truth")
         card.qmp("device_del", id=f"hot{i}")
-        card.qmp("system_reset")  # no guest is awake to agree; a reset takes the card out too
+        card.qmp("system_reset")  # no guest acknowledges the removal; a reset removes the card too
         limit = time.monotonic() + PATIENCE_S
         while f"hot{i}" in str(card.qmp("qom-list", path="/machine/peripheral")):
             assert time.monotonic() < limit, "the card is still there"
@@ -321,7 +322,7 @@ def test_frames_wait_in_qemu_until_the_ring_has_room(start):
     assert got == [0, 1, 2, 3, 4]
 
 
-def test_short_frames_are_padded_as_a_sender_pads(start):
+def test_short_frames_are_padded_to_60_bytes(start):
     card = start()
     card.place()
     link_up(card)
@@ -396,6 +397,7 @@ def test_bootindex_puts_the_card_into_the_boot_order(start):
 
 
 def test_complaints_can_be_forgotten(start):
+def test_complaints_can_be_cleared(start):
     card = start()
     card.place()
     card("writeb", BAR0 + 1, 0)
@@ -407,27 +409,27 @@ def test_complaints_can_be_forgotten(start):
 
 
 def test_descriptors_are_stored_and_not_copied(boot, folder, monkeypatch):
-    """memcpy may store a byte twice. A core that sees a descriptor done between the two makes it another,
-    and the second store undoes that: of some hundred thousand frames two were lost so."""
+    """memcpy may store a byte twice. A core that finds a descriptor done between the two stores reuses it,
+    and the second store overwrites the new content: about two of a hundred thousand frames were lost."""
     copies = f"{folder}/copies.so"
     subprocess.run(["gcc", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
-                    "-o", copies, f"{ROOT}/tests/qemu/copies.c"], check=True)
+                    "-o", copies, f"{ROOT}/tests/qemu/lib/copies.c"], check=True)
     with monkeypatch.context() as around:
         around.setenv("LD_PRELOAD", copies)
         machine = boot("app=forward")
     frames = [bytes([2, 0, 0, 0, 0, i]) * 2 + b"\x88\xb5" + bytes(1237 - 14) for i in range(100)]
-    for frame in frames:  # alone, then as they come, in whole lines of descriptors
+    for frame in frames:  # one by one, then at once, which writes whole cache lines of descriptors
         machine.wires[0].send(frame)
     machine.wires[0].send(*frames)
     assert machine.wires[1].receive(200) == frames * 2
     assert machine.poweroff() == 0
-    told = re.search(r"copies: frames (\d+), write-backs (\d+)", machine.errors())
-    assert int(told[1]) >= 200 and int(told[2]) == 0, told[0]
+    counts = re.search(r"copies: frames (\d+), write-backs (\d+)", machine.errors())
+    assert int(counts[1]) >= 200 and int(counts[2]) == 0, counts[0]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_wild_register_writes_do_not_harm_qemu(start, seed):
-    """Not the fuzzer (tests/fuzz has one for the core): the way through QEMU, with real DMA."""
+    """Random writes through QEMU with real DMA; tests/fuzz has a fuzzer for the core of the model."""
     card = start(iommu=bool(seed & 1))
     card.place()
     link_up(card)

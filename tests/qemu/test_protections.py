@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What protects the image, each by trying to break it: selftest= does the deed, and the panic that
-follows must say in words what happened and where. Then the live page tables, and machines at the
-edges: CPUs that lack something, the least memory, the most, other platforms, other serial lines."""
+"""The protections of the image, each tested by a violation: selftest= commits it, and the panic that
+follows must name the fault and its place. Then the live page tables, and unusual machines: CPUs
+without a feature, the least and the most memory, other platforms, other serial ports."""
 import re
 import subprocess
 
@@ -13,8 +13,8 @@ MODULE = ["-initrd", f"{ROOT}/LICENSE"]  # any file
 EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 PANIC_STATUS = 3  # isa-debug-exit: (1 << 1) | 1
 
-# The deed, the first line of the panic, the line about the address, the function it happened in.
-DEEDS = [
+# Selftest, first line of the panic, its line about the address, the function in the backtrace.
+SELFTESTS = [
     ("null", "page fault: read of a page that is not present", "the null page; not mapped",
      "read_null"),
     ("physical", "page fault: read of a page that is not present",
@@ -55,17 +55,17 @@ DEEDS = [
     ("opcode", "invalid opcode", None, "deed_invalid_opcode"),
     ("divide", "divide error", None, "deed_divide_by_zero"),
     ("sse", "invalid opcode", None, "deed_use_sse"),
-    ("check", "not so: 1 + 1 == 3", None, "broken_claim"),
+    ("check", "not so: 1 + 1 == 3", None, "failed_check"),
 ]
 
 
-def does_deed(boot, row, patience_s=60):
-    """Boot with selftest= and check that the panic that follows explains it. A deed that comes back
-    is followed by a power-off."""
-    deed, what, address, function = row
-    extra = EXIT + (MODULE if "module" in deed else [])
-    extra += ["-cpu", "max"] if deed in ("smep", "smap", "umip") else []
-    machine = boot(f"panic=exit selftest={deed} run=poweroff", wires=0, prompt=False, extra=extra)
+def check_selftest_panics(boot, row, patience_s=60):
+    """Boot with selftest= and check the text of the panic. A selftest that does not panic is followed
+    by a power-off."""
+    selftest, what, address, function = row
+    extra = EXIT + (MODULE if "module" in selftest else [])
+    extra += ["-cpu", "max"] if selftest in ("smep", "smap", "umip") else []
+    machine = boot(f"panic=exit selftest={selftest} run=poweroff", wires=0, prompt=False, extra=extra)
     code = machine.wait_exit(patience_s)
     assert code == PANIC_STATUS, f"exit code {code}"
     text = machine.console_text.replace("\r", "")
@@ -74,17 +74,17 @@ def does_deed(boot, row, patience_s=60):
         assert re.search(rf"^address 0x[0-9a-f]{{16}}: {re.escape(address)}", text, re.M), text
     backtrace = text[text.index("backtrace:"):text.index("last log lines:")]
     assert function in backtrace, backtrace
-    assert "kmain" in backtrace or deed == "canary", backtrace  # whose overflow went over the frame
-    assert f"selftest: {deed}" in text[text.index("last log lines:"):]
-    assert "came back" not in text
+    assert "kmain" in backtrace or selftest == "canary", backtrace  # the overflow of "canary" overwrites the frame
+    assert f"selftest: {selftest}" in text[text.index("last log lines:"):]
+    assert "was not stopped" not in text
 
 
-@pytest.mark.parametrize("row", DEEDS, ids=[row[0] for row in DEEDS])
-def test_a_deed_ends_in_a_panic_that_explains_it(boot, row):
-    does_deed(boot, row)
+@pytest.mark.parametrize("row", SELFTESTS, ids=[row[0] for row in SELFTESTS])
+def test_a_violation_ends_in_a_panic_that_names_it(boot, row):
+    check_selftest_panics(boot, row)
 
 
-def test_a_deed_that_is_unknown_is_named_and_the_boot_goes_on(boot):
+def test_an_unknown_selftest_is_named_and_the_boot_continues(boot):
     machine = boot("selftest=nothing", wires=0)
     assert '"nothing" is unknown' in machine.console_text
 
@@ -102,14 +102,15 @@ def test_no_page_is_writable_and_executable(boot, cpu):
     for start, kib, rights, uncached in rows:
         is_device = 0xFFFFC00000000000 <= int(start, 16) < 0xFFFFD00000000000
         assert bool(uncached) == is_device, (start, kib, rights)
-    # Four stacks, each behind a hole of at least a page.
+    # Four stacks, each with an unmapped gap of at least a page below it.
     tail = [(int(s, 16), int(k) * 1024) for s, k, _, _ in rows][-5:]
     for (start, size), (following, _) in zip(tail, tail[1:]):
         assert following - (start + size) >= 4096
 
 
 def test_a_panic_shows_each_lane(boot):
-    """A machine check while frames pass: positions and counters of both lanes, behind the log."""
+    """A machine check during traffic: the panic prints positions and counters of both lanes after the
+    log."""
     machine = boot("app=forward panic=exit", cores=1, extra=EXIT)
     machine.wires[0].send(*[bytes(range(60))] * 7)
     machine.wires[1].receive(7)
@@ -123,9 +124,9 @@ def test_a_panic_shows_each_lane(boot):
     assert re.search(r"^core 0, port1 to port0: running, next 0, .* 0 received", tail, re.M), tail
 
 
-def test_what_cpu_and_acpi_tables_are_read_from_is_sealed(symbols=f"{ROOT}/build/ferrule.elf"):
-    """IDT, GDT with TSS, the boot line and what ACPI's tables gave lie on the pages that the
-    write-sealed deed finds read-only."""
+def test_descriptor_tables_and_acpi_results_are_in_the_sealed_data(symbols=f"{ROOT}/build/ferrule.elf"):
+    """IDT, GDT with TSS, the boot line and the results of ACPI's tables are on the pages that
+    selftest=write-sealed shows to be read-only."""
     at = {}
     for row in subprocess.run(["nm", symbols], stdout=subprocess.PIPE, text=True,
                               check=True).stdout.splitlines():
@@ -135,13 +136,13 @@ def test_what_cpu_and_acpi_tables_are_read_from_is_sealed(symbols=f"{ROOT}/build
         assert any(start <= address < end for address in at[name]), name
 
 
-def test_panic_halt_stops_and_keeps_the_lines(boot):
+def test_panic_halt_keeps_the_machine_halted(boot):
     machine = boot("selftest=null", wires=0, prompt=False)
     machine.expect(r"^halted")
     assert machine.process.poll() is None
 
 
-def test_panic_reboot_starts_again(boot):
+def test_panic_reboot_resets_the_machine(boot):
     machine = boot("panic=reboot selftest=null", wires=0, prompt=False)
     machine.expect(r"^panic=reboot")
     assert machine.wait_exit() == 0  # by -no-reboot
@@ -153,14 +154,14 @@ def test_reboot_command_restarts_the_machine(boot):
     assert machine.wait_exit() == 0  # by -no-reboot
 
 
-# ---- machines at the edges ----
+# ---- unusual machines ----
 
-def test_a_cpu_without_nx_is_refused_in_a_line(boot):
+def test_a_cpu_without_nx_is_refused_with_a_message(boot):
     machine = boot("", wires=0, prompt=False, extra=["-cpu", "qemu64,-nx"])
     machine.expect(r"^.*ferrule: this CPU cannot mark pages non-executable")
 
 
-def test_a_cpu_without_long_mode_is_refused_in_a_line(boot):
+def test_a_cpu_without_long_mode_is_refused_with_a_message(boot):
     machine = boot("", wires=0, prompt=False, extra=["-cpu", "qemu64,-lm"])
     machine.expect(r"^.*ferrule: this CPU has no 64-bit mode")
 
@@ -184,7 +185,7 @@ def test_a_pc_without_mcfg_is_scanned_by_ports(boot):
     assert machine.poweroff() == 0
 
 
-def test_a_pc_without_acpi_boots_and_says_what_is_missing(boot):
+def test_a_pc_without_acpi_boots_and_names_what_is_missing(boot):
     machine = boot("", wires=0, extra=["-M", "pc,acpi=off"])
     assert "acpi: no root pointer" in machine.console_text
     assert "by PIT" in machine.console_text
@@ -197,12 +198,12 @@ def test_functions_behind_bridges_and_on_other_root_buses_are_found(boot):
         "-device", "pcie-root-port,id=rp0,chassis=1", "-device", "e1000e,bus=rp0",
         "-device", "pxb-pcie,bus_nr=64,id=px,bus=pcie.0",
         "-device", "pcie-root-port,bus=px,id=rp1,chassis=2", "-device", "e1000e,bus=rp1"])
-    # q35's own four, two root ports, two cards, the pxb itself.
+    # Four functions of q35, two root ports, two cards, and the pxb.
     assert re.search(r"pci +9 functions \(2 bridges\) by ECAM", machine.console_text), \
         machine.console_text
 
 
-def test_a_console_on_another_line_that_is_there(boot, folder):
+def test_a_console_on_another_serial_port_is_used(boot, folder):
     second = f"{folder}/second.txt"
     machine = boot("console=ttyS1,9600 run=poweroff", wires=0, prompt=False, extra=[
         "-chardev", f"file,id=second,path={second}", "-device",
@@ -214,19 +215,19 @@ def test_a_console_on_another_line_that_is_there(boot, folder):
     assert "power off" not in machine.console_text
 
 
-def test_a_console_that_is_not_there_falls_back_to_the_first(boot):
+def test_a_console_on_an_absent_port_falls_back_to_the_first(boot):
     machine = boot("console=ttyS3", wires=0)
     assert "nobody answers at ttyS3; staying on ttyS0" in machine.console_text
 
 
-def test_without_any_serial_port_it_runs_all_the_same(boot):
+def test_without_a_serial_port_the_image_runs(boot):
     machine = boot("run=poweroff", wires=0, prompt=False, extra=["-global", "isa-serial.iobase=0x100"])
     assert machine.wait_exit() == 0
     assert "ferrule" not in machine.console_text
 
 
 def test_a_machine_check_names_bank_and_address(boot):
-    """QEMU's monitor raises one: bank 3, uncorrected, with an address (status bits 63, 61, 58)."""
+    """QEMU's monitor injects one: bank 3, uncorrected, with an address (status bits 63, 61, 58)."""
     machine = boot("panic=exit", wires=0, cores=1, extra=EXIT)
     assert machine.qmp("human-monitor-command",
                        command_line="mce 0 3 0xa400000000000145 5 0x12345000 0") == ""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""app=route between real Linux hosts, each in a namespace of its own: what works through any router
-works through this one (ping, traceroute, UDP, path-MTU discovery, fragments), and what goes wrong is
-told. Then a million routes from a boot module, checked against a search of our own."""
+"""app=route between real Linux hosts, each in its own namespace: ping, traceroute, UDP, path-MTU
+discovery and fragments work, and errors are reported by ICMP. Then a million routes from a boot
+module, compared with a search that tries every prefix length."""
 import logging
 import os
 import random
@@ -26,7 +26,7 @@ A, B = "192.0.2.10", "198.51.100.10"
 
 
 def addresses(a, b):
-    """Addresses and default routes, when the taps have a carrier."""
+    """Wait for the taps' carriers; set addresses and default routes."""
     for host, address, gateway in ((a, A, "192.0.2.1"), (b, B, "198.51.100.1")):
         host.wait_carrier()
         host.add_address(f"{address}/24")
@@ -34,7 +34,7 @@ def addresses(a, b):
 
 
 def ping(host, address, *options, count=5):
-    """Replies seen, and what ping printed."""
+    """(number of replies, what ping printed)"""
     text = host.run("ping", "-n", "-c", str(count), "-i", "0.2", "-W", str(int(PATIENCE_S / 2)),
                     *options, address, check=False)
     seen = re.search(r"(\d+) received", text)
@@ -50,7 +50,7 @@ def test_hosts_on_two_nets_ping_each_other_and_the_router(boot, pair):
             seen, text = ping(host, far, "-s", str(size), "-M", "do")
             assert seen == 5, text
             assert "ttl=63" in text, text
-        assert ping(host, nearer)[0] == 5  # our address on the other port
+        assert ping(host, nearer)[0] == 5  # the router's address on its other port
     routes = machine.json("show routes -j")
     assert routes[-1]["hosts"] == 2, routes
     rows = {row["prefix"]: row for row in routes[:-1]}
@@ -66,7 +66,7 @@ def test_traceroute_shows_the_router(boot, pair):
     a, b = pair
     addresses(a, b)
     assert ping(a, B)[0] == 5
-    # b would answer only so many of the probes that come at once.
+    # By default b limits the rate of its answers to the probes.
     b.run("sh", "-c", "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit")
     for how in ([], ["-I"]):
         text = a.run("traceroute", "-n", "-q", "2", "-w", "20", *how, B, timeout_s=120)
@@ -75,8 +75,8 @@ def test_traceroute_shows_the_router(boot, pair):
 
 
 def test_path_mtu_is_found_and_fragments_are_made(boot, pair):
-    """The way to b takes 1000 bytes: what may not be cut is refused with that number, and Linux then
-    sends less; what may be cut arrives whole."""
+    """The MTU towards b is 1000 bytes: a datagram with DF is refused with that number, and Linux then
+    sends smaller ones; without DF it is fragmented and arrives whole."""
     machine = boot(LINE + " port1.mtu=1000", list(pair))
     a, b = pair
     addresses(a, b)
@@ -109,7 +109,7 @@ def test_iperf3_udp_goes_through_on_all_cores(boot, pair):
     assert machine.poweroff() == 0
 
 
-def test_what_cannot_be_delivered_is_told(boot, pair):
+def test_an_undeliverable_datagram_is_reported_by_icmp(boot, pair):
     boot(LINE + " route=203.0.113.0/24,reject", list(pair))
     a, b = pair
     addresses(a, b)
@@ -117,12 +117,12 @@ def test_what_cannot_be_delivered_is_told(boot, pair):
     assert seen == 0 and "Destination Net Unreachable" in text, text
     seen, text = ping(a, "203.0.113.9", count=2)
     assert seen == 0 and "Packet filtered" in text, text
-    seen, text = ping(a, "198.51.100.77", count=3)  # nobody there
+    seen, text = ping(a, "198.51.100.77", count=3)  # no such host
     assert seen == 0 and "Destination Host Unreachable" in text, text
 
 
-def test_routes_by_gateways_come_and_go_on_the_console(boot, pair):
-    """b is the gateway to a net behind it."""
+def test_routes_by_gateways_are_set_and_cleared_on_the_console(boot, pair):
+    """b is the gateway to another network."""
     machine = boot(LINE, list(pair))
     a, b = pair
     addresses(a, b)
@@ -131,7 +131,7 @@ def test_routes_by_gateways_come_and_go_on_the_console(boot, pair):
     assert machine.run(f"set route 10.20.0.0/16 via {B}") == ""
     assert ping(a, "10.20.30.40")[0] == 5
     assert f"route=10.20.0.0/16,{B}" in machine.run("show config")
-    for target in ("10.20.30.40", B, A):  # the console's own ping, by the same table
+    for target in ("10.20.30.40", B, A):  # the console's ping uses the same table
         assert machine.json(f"ping {target} 2 -j", 2 * PATIENCE_S)[-1]["received"] == 2, target
     assert "error" in machine.json("ping 10.99.0.1 -j")[0]
     row = machine.json("show routes 10.20.30.40 -j")[0]
@@ -140,7 +140,7 @@ def test_routes_by_gateways_come_and_go_on_the_console(boot, pair):
     assert "Packet filtered" in ping(a, "10.20.30.40", count=2)[1]
     machine.run("clear route 10.20.30.0/24")
     assert ping(a, "10.20.30.40")[0] == 5
-    machine.run(f"set route 0.0.0.0/0 via {B}")  # all of the table changes
+    machine.run(f"set route 0.0.0.0/0 via {B}")  # changes every entry of the table
     machine.run("clear route 10.20.0.0/16")
     assert ping(a, "10.20.30.40")[0] == 5
     machine.run("clear route 0.0.0.0/0")
@@ -169,7 +169,7 @@ def test_a_router_whose_other_port_is_down_still_answers(boot, pair):
     balanced(machine)
 
 
-# ---- Tables from a boot module; the hosts are ours ----
+# ---- Tables from a boot module; the test plays the hosts ----
 
 ROUTES, FRAMES = 1_000_000, 1500
 GATEWAYS = [(0, "192.0.2.101"), (0, "192.0.2.102"), (1, "198.51.100.101"), (1, "198.51.100.102")]
@@ -184,8 +184,8 @@ def text_of(ip):
 
 
 def make_routes(n):
-    """(prefix, bits) -> gateway: most of 24 bits, as in the Internet's table, some longer, some that
-    hold many of the others; all in 1.0.0.0 to 126.255.255.255."""
+    """{(prefix, bits): gateway}: most of 24 bits, as in the Internet's table, some longer, some short
+    ones that contain many others; all in 1.0.0.0 to 126.255.255.255."""
     numbers, routes = random.Random(1812), {}
     while len(routes) < n:
         dice = numbers.randrange(100)
@@ -197,7 +197,7 @@ def make_routes(n):
 
 
 def search(routes, ip):
-    """The longest route for an address, asked for length by length."""
+    """The longest matching route for an address, found by trying every length."""
     for bits in range(32, -1, -1):
         found = routes.get((ip >> (32 - bits) << (32 - bits), bits))
         if found is not None:
@@ -206,11 +206,11 @@ def search(routes, ip):
 
 
 class Neighbours(threading.Thread):
-    """Answers ARP on a wire for the gateways behind it, and keeps what else comes."""
+    """Answers ARP on a wire for the gateways there, and stores the IP datagrams."""
 
     def __init__(self, port, wire):
         super().__init__(daemon=True)
-        self.port, self.wire, self.came = port, wire, []
+        self.port, self.wire, self.received = port, wire, []
         self.start()
 
     def run(self):
@@ -226,23 +226,23 @@ class Neighbours(threading.Thread):
                 self.wire.send(frame[6:12] + mac + bytes.fromhex("08060001080006040002") + mac
                                + frame[38:42] + frame[22:32] + bytes(18))
             elif frame[12:14] == b"\x08\x00":
-                self.came.append(frame)
+                self.received.append(frame)
 
     def wait(self, n):
         limit = time.monotonic() + PATIENCE_S
-        while len(self.came) < n:
-            assert time.monotonic() < limit, f"{len(self.came)} of {n} frames came"
+        while len(self.received) < n:
+            assert time.monotonic() < limit, f"{len(self.received)} of {n} frames received"
             time.sleep(0.05)
 
 
-def test_a_million_routes_from_a_module_lead_where_a_slow_search_says(boot, folder):
+def test_a_million_routes_from_a_module_agree_with_a_slow_search(boot, folder):
     routes = make_routes(ROUTES)
     path = f"{folder}/routes.txt"
     with open(path, "w", encoding="ascii") as f:
         f.write("# a million\n\n10.0.0.1/8 192.0.2.101\nnonsense\n")
         for (prefix, bits), gateway in routes.items():
             f.write(f"{text_of(prefix)}/{bits}\t{GATEWAYS[gateway][1]}\n")
-        f.write("8.8.8.0/24 10.0.0.1 # of no net\n")
+        f.write("8.8.8.0/24 10.0.0.1 # on no connected network\n")
     machine = boot(LINE, 2, prompt=False, extra=["-initrd", path])
     os.unlink(path)
     machine.expect("routes.txt, line 3: bits are set behind the prefix", 10 * PATIENCE_S)
@@ -253,7 +253,7 @@ def test_a_million_routes_from_a_module_lead_where_a_slow_search_says(boot, fold
     machine.prompt(10 * PATIENCE_S)
     machine.wait_links()
     limit = time.monotonic() + PATIENCE_S
-    for _, gateway in GATEWAYS:  # found by ARP, unasked by any frame
+    for _, gateway in GATEWAYS:  # found by ARP before any frame is routed
         while machine.json(f"show routes {gateway} -j")[0]["mac"] is None:
             assert time.monotonic() < limit, gateway
     counts = machine.json("show routes -j")[-1]
@@ -276,7 +276,7 @@ def test_a_million_routes_from_a_module_lead_where_a_slow_search_says(boot, fold
             lost += 1
         else:
             expected[GATEWAYS[to][0]][i] = gateway_mac(GATEWAYS[to])
-    for i in range(0, len(addresses), 20):  # as many as a side queue takes at once
+    for i in range(0, len(addresses), 20):  # as many as a side queue holds
         machine.wires[0].send(*[
             ours + b"\x02\0\0\0\0\x09\x08\0" + bytes(
                 IP(src="203.0.113.9", dst=text_of(ip), id=n, ttl=9)
@@ -285,16 +285,16 @@ def test_a_million_routes_from_a_module_lead_where_a_slow_search_says(boot, fold
         for port, side in enumerate(sides):
             side.wait(sum(n < i + 20 for n in expected[port]))
     for port, side in enumerate(sides):
-        # Without what is for the far source: unreachables.
-        came = {int.from_bytes(f[42:46], "big"): f[:6] for f in side.came if f[23] == 17}
-        assert came == expected[port]
+        # UDP only: not the ICMP errors that go to the source.
+        received = {int.from_bytes(f[42:46], "big"): f[:6] for f in side.received if f[23] == 17}
+        assert received == expected[port]
     drops = {name: n for name, n in balanced(machine)["drops"].items() if n}
     assert drops == ({"route_none": lost} if lost else {}), drops
     assert machine.poweroff() == 0
 
 
 def test_three_ports_route_between_each_other(boot):
-    """Frames for a port that is no lane's output go by its side queue, from every core."""
+    """Frames for a port that is not the output of the core's lane use the side queue of that port."""
     machine = boot("app=route port0.ip=192.0.2.1/24 port1.ip=198.51.100.1/24 "
                    "port2.ip=203.0.113.1/24 route=10.0.0.0/9,192.0.2.101 "
                    "route=10.128.0.0/9,198.51.100.101", 3)
@@ -313,16 +313,16 @@ def test_three_ports_route_between_each_other(boot):
         sent[to] += 1
         sides[to].wait(sent[to])
     for to in (0, 1):
-        assert sorted(int.from_bytes(f[42:46], "big") for f in sides[to].came) == \
+        assert sorted(int.from_bytes(f[42:46], "big") for f in sides[to].received) == \
             [n for n in range(240) if n // 3 % 2 == to]
-        assert all(f[6:12] == ours[to] and f[22] == 8 for f in sides[to].came)
+        assert all(f[6:12] == ours[to] and f[22] == 8 for f in sides[to].received)
     used = [row["rx_packets"] for row in machine.json("show cores -j")]
     assert sum(n > 0 for n in used) >= 3, used
     assert not [n for n in balanced(machine)["drops"].values() if n]
     assert machine.poweroff() == 0
 
 
-def test_without_memory_for_the_table_it_says_so_and_runs_on(boot):
+def test_without_memory_for_the_table_route_reports_it_and_is_not_started(boot):
     machine = boot(LINE, memory_mb=32, links=False)
     assert re.search(r"route: not started: there is not enough memory for its table \(\d+ MiB",
                      machine.console_text), machine.console_text
@@ -333,8 +333,8 @@ def test_without_memory_for_the_table_it_says_so_and_runs_on(boot):
 
 
 @pytest.mark.parametrize("cores", [2, 8])
-def test_cores_share_the_table_and_nobody_writes_it(boot, folder, cores):
-    """As in test_sharing.py, once its neighbours are known, though all cores read one table."""
+def test_cores_share_the_table_and_no_core_writes_it(boot, folder, cores):
+    """As in test_sharing.py, once the neighbours are known: all cores read one table."""
     watch = Watch(folder, ["route_poll", "route_poll_busy"], ("run_service", 50))
     machine = boot(LINE + " route=10.0.0.0/9,192.0.2.101 route=10.128.0.0/9,198.51.100.101", 2,
                    cores=cores, prompt=False, extra=watch.options)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The screen, for machines without a serial port: text memory of a VGA, frame buffers, what stays
-of a panic; and the serial line that firmware's SPCR names. Frame buffers are read back with the
-letters of kernel/font.txt, so a line counts as shown when a person could read it."""
+"""The screen, for machines without a serial port: VGA text memory, frame buffers, the text of a
+panic; and the serial port that firmware's SPCR names. Pictures of frame buffers are converted to text
+with the letters of kernel/log/font.txt."""
 import re
 import struct
 
@@ -16,8 +16,8 @@ EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 
 
 def font():
-    """{the rows of a letter as a tuple of strings: the letter}"""
-    with open(f"{ROOT}/kernel/font.txt", encoding="utf-8") as f:
+    """{rows of a letter as a tuple of strings: letter}"""
+    with open(f"{ROOT}/kernel/log/font.txt", encoding="utf-8") as f:
         rows = [line.split() for line in f if line[0] in "#."]
     letters = {}
     for band in range(0, len(rows) // 8):
@@ -67,19 +67,19 @@ def test_vga_text_shows_the_newest_lines_of_the_log(boot):
     log = [line.rstrip() for line in machine.run("show log 8").splitlines()]
     at = next(i for i, row in enumerate(rows) if row == log[-1][:80].rstrip())
     wrapped = (len(log[-1]) - 1) // 80
-    assert rows[(at + wrapped + 1) % 25] == "", rows  # where the next line goes
+    assert rows[(at + wrapped + 1) % 25] == "", rows  # the row of the next line is empty
     shown = "".join(row.ljust(80) for row in rows[at + wrapped + 2:] + rows[:at + wrapped + 1])
     for line in log:
         assert line in shown, (line, rows)
     assert machine.poweroff() == 0
 
 
-def test_no_serial_port_and_the_screen_tells(boot):
-    """Without a UART the screen is all there is; a panic stays on it from its first line on."""
+def test_without_a_serial_port_a_panic_is_on_the_screen(boot):
+    """The screen keeps the panic from its first line on."""
     machine = boot("selftest=null", wires=0, prompt=False, extra=VGA + NO_SERIAL)
     wait_until(lambda: vga_text(machine), lambda rows: any(row.startswith("PANIC") for row in rows),
                "the screen shows a panic")
-    machine.wait_asleep()  # it has come to its end, which the screen has no room for
+    machine.wait_asleep()  # the panic is complete; its last lines do not fit on the screen
     rows = vga_text(machine)
     assert rows[1].startswith("PANIC: page fault: read of a page"), rows
     assert any("read_null" in row for row in rows) and any("kmain" in row for row in rows), rows
@@ -107,8 +107,8 @@ def spcr(port, baud_code):
     return bytes(body)
 
 
-@pytest.mark.parametrize("line,lands", [("", 2), ("console=ttyS0", 1)])
-def test_firmwares_serial_line_is_ours_unless_the_boot_line_names_one(boot, folder, line, lands):
+@pytest.mark.parametrize("line,console", [("", 2), ("console=ttyS0", 1)])
+def test_the_console_is_on_firmwares_serial_port_unless_the_boot_line_names_one(boot, folder, line, console):
     with open(f"{folder}/spcr.bin", "wb") as f:
         f.write(spcr(0x2F8, 3))
     second = f"{folder}/second.txt"
@@ -119,7 +119,7 @@ def test_firmwares_serial_line_is_ours_unless_the_boot_line_names_one(boot, fold
     assert machine.wait_exit() == 0
     with open(second, encoding="utf-8") as f:
         text = f.read()
-    if lands == 2:
+    if console == 2:
         assert "at port 0x2f8, 9600 baud, as firmware's SPCR says" in text and "power off" in text
         assert "power off" not in machine.console_text
     else:

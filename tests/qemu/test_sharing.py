@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Cores share nothing that they write: no line that one core writes may be touched by the loop of
-another, while flows cross the cores."""
+"""Cores share no written cache lines: no line that one core writes is accessed by the loop of another
+core, while every core forwards flows."""
 import pytest
 
 from sharing import Watch
@@ -10,7 +10,7 @@ from test_x2apic import X2APIC
 
 @pytest.mark.parametrize("cores", [2, 8])
 @pytest.mark.parametrize("mode", ["xAPIC", "x2APIC"])
-def test_no_core_writes_a_line_that_anothers_loop_touches(request, boot, folder, mode, cores):
+def test_no_core_writes_a_line_that_another_cores_loop_accesses(request, boot, folder, mode, cores):
     more, options, headers = [], {}, None
     if mode == "x2APIC":
         options["emulator"] = request.getfixturevalue("newer_qemu")
@@ -23,5 +23,5 @@ def test_no_core_writes_a_line_that_anothers_loop_touches(request, boot, folder,
     exchange_flows(machine, flows, each)
     assert machine.poweroff() == 0
     seen = watch.totals()
-    # It did watch: the descriptors alone are a quarter of a line a frame.
+    # The plugin did record: the descriptors alone are a quarter of a line per frame.
     assert seen["loop_lines"] > flows * each / 4 and seen["accesses"] > 10 * flows * each, seen

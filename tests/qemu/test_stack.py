@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""app=echo beside a packet maker (Scapy): fragments in any order, repeated, overlapping, never
-complete; a TWAMP-light sender; VLAN and priority tags; errors that are not sent."""
+"""app=echo and frames built by Scapy: fragments in any order, repeated, overlapping, never complete;
+a TWAMP-light sender; VLAN and priority tags; cases in which no ICMP error is sent."""
 import itertools
 import logging
 import random
@@ -37,7 +37,7 @@ def is_ip(frame, protocol):
 
 
 def answer(machine, protocol, timeout_s=PATIENCE_S):
-    """The next datagram of that protocol, put together by Scapy."""
+    """The next datagram of that protocol, reassembled by Scapy."""
     pieces = []
     while True:
         pieces.append(Ether(machine.wires[0].receive_where(lambda f: is_ip(f, protocol), timeout_s)))
@@ -82,7 +82,7 @@ def test_fragments_in_every_order_are_echoed(echo):
     assert not drops(echo)
 
 
-def test_two_datagrams_in_each_others_fragments_are_both_echoed(echo):
+def test_two_datagrams_with_interleaved_fragments_are_both_echoed(echo):
     first = pieces_of(ip(id=1) / UDP(sport=4001, dport=7) / Raw(b"a" * 2000), 400)
     second = pieces_of(ip(id=2) / UDP(sport=4002, dport=7) / Raw(b"b" * 2000), 400)
     echo.wires[0].send(*[f for pair in zip(first, second) for f in pair])
@@ -93,25 +93,25 @@ def test_two_datagrams_in_each_others_fragments_are_both_echoed(echo):
 
 
 def test_overlapping_fragments_are_refused_whole(echo):
-    """Each a datagram that overlaps itself in another way, as Scapy cuts it; nothing may come back
-    but the answer to what follows."""
+    """Datagrams whose fragments overlap, each in another way. None is answered, only the datagram after
+    them."""
     payload = bytes(UDP(sport=4000, dport=7, len=8 + 92, chksum=0)) + bytes(range(92))
 
     def piece(ident, at, n, more, change=0):
         part = bytes(b ^ change for b in payload[at:at + n])
         return bytes(ip(id=ident, proto=17, flags="MF" if more else 0, frag=at // 8) / Raw(part))
 
-    ways = [  # what comes second, after bytes 24..72
+    seconds = [  # the second fragment, after one of bytes 24..72: offset, length, MF, XOR of the data
         (16, 16, True, 0), (64, 16, True, 0), (16, 64, True, 0), (32, 8, True, 1),
         (24, 48, True, 1), (48, 12, False, 0), (0, 100, True, 0),
     ]
     count = 0
-    for ident, (at, n, more, change) in enumerate(ways, 1):
+    for ident, (at, n, more, change) in enumerate(seconds, 1):
         n -= n % 8 if more else 0
         rest = [piece(ident, 0, 24, True), piece(ident, 72, 28, False)]
         echo.wires[0].send(piece(ident, 24, 48, True), piece(ident, at, n, more, change), *rest)
         count += 4
-        if ident % 4 == 0:  # no source has more than four at a time
+        if ident % 4 == 0:  # at most four datagrams of a source are reassembled at a time
             assert drops(echo)["ip_overlap"] <= count
     echo.wires[0].send(bytes(ip(id=99) / UDP(sport=4009, dport=7) / Raw(b"after")))
     got = answer(echo, 17)
@@ -121,7 +121,7 @@ def test_overlapping_fragments_are_refused_whole(echo):
     assert not any(is_ip(f, 17) and f[36:38] == struct.pack(">H", 4000) for f in echo.wires[0].frames)
 
 
-def test_fragments_without_their_rest_are_held_then_told(echo):
+def test_incomplete_datagrams_are_dropped_with_an_icmp_error(echo):
     frames = pieces_of(ip(id=7) / UDP(sport=4000, dport=7) / Raw(bytes(3000)), 1480)
     headless = pieces_of(ip(id=8) / UDP(sport=4000, dport=7) / Raw(bytes(3000)), 1480)
     began = time.monotonic()
@@ -137,8 +137,8 @@ def test_fragments_without_their_rest_are_held_then_told(echo):
     assert not any(is_ip(f, 1) for f in echo.wires[0].frames[echo.wires[0]._taken:])
 
 
-def test_errors_are_limited_and_never_about_what_forbids_them(echo):
-    udp = UDP(sport=4000, dport=53) / Raw(b"nobody")
+def test_icmp_errors_are_limited_and_not_sent_where_rfc_1122_forbids_them(echo):
+    udp = UDP(sport=4000, dport=53) / Raw(b"closed")
     inner = bytes(IP(src=THEIR_IP, dst=OUR_IP) / UDP(sport=7, dport=9))
     quiet = [
         ip() / ICMP(type=3, code=3) / Raw(inner), ip() / ICMP(type=11) / Raw(inner),
@@ -155,7 +155,7 @@ def test_errors_are_limited_and_never_about_what_forbids_them(echo):
     assert answer(echo, 17)[UDP].dport == 4009
     settled(echo, held=1)
     assert not any(is_ip(f, 1) for f in echo.wires[0].frames)
-    # Many that may be answered, as fast as they go in: a burst of 50, and 100 a second from then on.
+    # Many datagrams that permit an error, back to back: a burst of 50 errors, then 100 a second.
     began = time.monotonic()
     for _ in range(10):
         echo.wires[0].send(*[bytes(ip() / udp)] * 60)
@@ -171,7 +171,7 @@ def test_errors_are_limited_and_never_about_what_forbids_them(echo):
 
 
 def test_twamp_light_reflects_what_a_sender_sends(echo):
-    """Test packets as RFC 4656 section 4.1.2 has them; the answer as RFC 5357 section 4.2.1."""
+    """Test packets of RFC 4656 section 4.1.2; answers of RFC 5357 section 4.2.1."""
     last_out = 0
     for number, size in enumerate((14, 41, 60, 200, 1472, 3000)):
         stamp = struct.pack(">II", 0xE0000000 + number, 0x12345678)
@@ -185,7 +185,7 @@ def test_twamp_light_reflects_what_a_sender_sends(echo):
         assert len(data) == max(size, 41)
         sequence, out_s, out_f, error, zero, in_s, in_f = struct.unpack(">IIIHHII", data[:24])
         assert sequence == number and zero == 0
-        assert not error & 0x8000 and error & 0xFF  # not synchronized; the multiplier is not 0
+        assert not error & 0x8000 and error & 0xFF  # S bit clear (not synchronized); multiplier not 0
         arrived, left = in_s + in_f / 2**32, out_s + out_f / 2**32
         assert last_out < arrived <= left < arrived + 5
         last_out = left
@@ -199,7 +199,7 @@ def test_twamp_light_reflects_what_a_sender_sends(echo):
     assert drops(echo) == {"udp_loop": 1}
 
 
-def test_address_is_not_answered_for_until_it_was_probed_for(boot):
+def test_arp_for_the_address_is_answered_only_after_its_probes(boot):
     machine = boot(f"app=echo probe=first port0.ip={THEIR_IP}/24", wires=1,
                    devices=[f"mac={THEIR_MAC}"])
     wire = machine.wires[0]
@@ -207,7 +207,7 @@ def test_address_is_not_answered_for_until_it_was_probed_for(boot):
                                                                        pdst=THEIR_IP))
     limit = time.monotonic() + PATIENCE_S
     probes = asked = 0
-    while True:  # until the announcement: only probes, however often we ask
+    while True:  # until the announcement: only probes, no reply to our requests
         assert time.monotonic() < limit, (probes, asked)
         wire.send(request)
         asked += probes > 0
@@ -226,7 +226,7 @@ def test_address_is_not_answered_for_until_it_was_probed_for(boot):
     balanced(machine)
 
 
-def test_vlan_tag_of_the_address_and_no_other(boot):
+def test_only_frames_with_the_vlan_tag_of_the_address_are_answered(boot):
     machine = boot(f"app=echo port0.ip={THEIR_IP}/24 port0.vlan=100", wires=1,
                    devices=[f"mac={THEIR_MAC}"])
     wire = machine.wires[0]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""app=echo beside a Linux host: ping of every size, arping, duplicate addresses on either side,
-datagrams that both sides cut and put together, and what nmap and hping3 find. VLANs: test_stack.py,
-since not every kernel has them."""
+"""app=echo and a Linux host: ping of every size, arping, duplicate addresses on either side, datagrams
+that both sides fragment and reassemble, and the results of nmap and hping3. VLANs are in
+test_stack.py, since not every kernel supports them."""
 import re
 
 import pytest
@@ -43,7 +43,7 @@ def echo(boot, linux):
 
 
 def ping(host, *options, count=2, to=US):
-    """How many replies came."""
+    """The number of replies."""
     text = host.run("ping", "-n", "-c", str(count), "-i", "0.2", "-W", str(int(PATIENCE_S / 2)),
                     *options, to, check=False)
     return int(re.search(r"(\d+) received", text)[1])
@@ -59,7 +59,7 @@ def test_ping_of_every_size_is_answered(echo, linux):
 
 
 def test_many_large_pings_at_once_are_answered(echo, linux):
-    """Four hosts' worth, each with 5 or 6 fragments in a datagram."""
+    """Four processes, each with 5 or 6 fragments in a datagram."""
     pings = [linux.start("ping", "-n", "-q", "-c", "50", "-i", "0.02", "-W", "20", "-s", str(size), US)
              for size in (7000, 7500, 8000, 8500)]
     for process in pings:
@@ -68,7 +68,7 @@ def test_many_large_pings_at_once_are_answered(echo, linux):
     balanced(echo)
 
 
-def test_udp_echo_of_datagrams_that_both_sides_cut(echo, linux):
+def test_udp_echo_of_datagrams_that_both_sides_fragment(echo, linux):
     sizes = [0, 1, 1472, 1473, 3000, 9000, 30000, 65507]
     text = linux.run("python3", "-c", ECHO, US, str(PATIENCE_S), *map(str, sizes), timeout_s=90)
     assert [int(line) for line in text.split()] == sizes
@@ -89,18 +89,18 @@ def test_router_answers_large_pings_to_each_of_its_addresses(boot, linux):
     assert sum(ledger["drops"].values()) == 0 and ledger["held"] == 0, ledger
 
 
-def test_arping_finds_the_address_and_only_that(echo, linux):
+def test_arping_finds_only_the_address_of_the_port(echo, linux):
     mac = echo.ports()[0]["mac"]
     text = linux.run("arping", "-I", "tap0", "-c", "3", US)
     assert text.lower().count(f"reply from {US} [{mac}]") == 3, text
     text = linux.run("arping", "-I", "tap0", "-c", "1", "-w", "2", "192.0.2.77", check=False)
     assert "Received 0 response" in text
-    # Duplicate address detection: probes, as a host sends them before it takes an address.
+    # Duplicate address detection: the probes that a host sends before it uses an address.
     text = linux.run("arping", "-D", "-I", "tap0", "-c", "2", US, check=False)
     assert "reply from" in text.lower() and mac in text.lower()
     text = linux.run("arping", "-D", "-I", "tap0", "-c", "2", "-w", "3", "192.0.2.77")
     assert "reply from" not in text.lower()
-    for form in ("-U", "-A"):  # announcements of others make no entry here
+    for form in ("-U", "-A"):  # announcements of other hosts create no entry
         linux.run("arping", form, "-I", "tap0", "-c", "1", "-s", LINUX, LINUX, check=False)
     assert [row["ip"] for row in echo.json("show arp -j")] == [US]
     balanced(echo)
@@ -121,9 +121,9 @@ def test_address_that_linux_has_is_not_taken_until_it_is_free(boot, linux):
     balanced(machine)
 
 
-def test_linux_that_takes_our_address_is_told(boot, linux):
+def test_linux_using_our_address_is_reported(boot, linux):
     linux.add_address(f"{LINUX}/24")
-    # An entry by the announcement that follows our probes: from then on the address is ours.
+    # Linux creates an entry by the announcement after our probes: then the address is in use.
     linux.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/tap0/arp_accept")
     echo = boot(f"app=echo port0.ip={US}/24", [linux])
     linux.wait_carrier()
@@ -145,14 +145,14 @@ def test_ping_command_reaches_linux(echo, linux):
 
 
 def nmap(host, *options):
-    """Port (or protocol) -> state, as nmap sees it."""
+    """({port or protocol: state}, nmap's text)"""
     text = host.run("nmap", "-n", "-Pn", "-oG", "-", "--reason", *options, US, timeout_s=300)
     ports = re.search(r"(?:Ports|Protocols): ([^\t\n]*)", text)
     rows = [row.strip().split("/") for row in ports[1].split(",")] if ports else []
     return {int(row[0]): row[1] for row in rows}, text
 
 
-def test_nmap_udp_scan_gets_the_answers_of_a_host(echo, linux):
+def test_nmap_udp_scan_finds_open_and_closed_ports(echo, linux):
     states, text = nmap(linux, "-sU", "-p", "7,9,53,123,161,500,862,1000-1009")
     assert states.pop(7) == "open", text
     assert states.pop(9) == "open|filtered", text
@@ -171,14 +171,14 @@ def hping3(host, *options):
     return host.run("hping3", "-n", "-c", "3", "-i", "u200000", *options, US, check=False)
 
 
-def test_hping3_gets_the_answers_of_a_host(echo, linux):
-    assert ping(linux) == 2  # both know each other
+def test_hping3_gets_the_replies_and_errors_of_a_host(echo, linux):
+    assert ping(linux) == 2  # both have an ARP entry
     assert hping3(linux, "--udp", "-p", "53").count("ICMP Port Unreachable") == 3
     assert hping3(linux, "--rawip", "-H", "89").count("ICMP Protocol Unreachable") == 3
     assert hping3(linux, "--icmp").count("icmp_seq=") == 3
-    assert hping3(linux, "--icmp", "--ttl", "1").count("icmp_seq=") == 3  # it has arrived
+    assert hping3(linux, "--icmp", "--ttl", "1").count("icmp_seq=") == 3  # TTL 1 is enough: it has arrived
     assert hping3(linux, "--icmp", "-d", "5000", "--frag", "--mtu", "576").count("icmp_seq=") == 3
-    # In silence: a bad checksum, what is not asked for, another source.
+    # No answer to a bad checksum, unsupported ICMP types, an invalid source, a lone fragment.
     for quiet in (["--udp", "-p", "7", "--badcksum"], ["--icmp", "--icmptype", "13"],
                   ["--icmp", "--icmptype", "17"], ["--udp", "-p", "53", "--spoof", "127.0.0.1"],
                   ["--udp", "-p", "53", "--fragoff", "8"]):

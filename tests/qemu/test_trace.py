@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""`trace port` and `capture port`: the verdict of each frame under its right name; what text2pcap
-makes of the printed text, byte for byte; filters of `tcpdump -ddd`; several cores; more frames than
-can be printed."""
+"""`trace port` and `capture port`: each frame's fate has the right name; text2pcap converts the printed
+text to the same frames, byte for byte; filters of `tcpdump -ddd`; several cores; more frames than can be
+printed."""
 import json
 import logging
 import re
@@ -35,8 +35,8 @@ def plain(n, length):
 
 
 def mark(machine):
-    """Frames of 700 bytes and more into port 0, until the newest is shown by a -j command: what was
-    recorded before it is shown then, too. Returns how many were sent, and how many shown."""
+    """Send frames of 700 bytes and more to port 0 until a -j command shows the newest; then all frames
+    recorded before it are shown, too. Returns the numbers sent and shown."""
     sent = shown = 0
     limit = time.monotonic() + PATIENCE_S
     while True:
@@ -48,14 +48,14 @@ def mark(machine):
             while int(machine.expect(r'^\{"port":0,.*"length":(7\d\d),.*\}', 1)[1]) != length:
                 shown += 1
             return sent, shown + 1
-        except Failure as failure:  # the tap is not on yet, or its log was full; or the console is late
+        except Failure as failure:  # the tap is not on yet, its log was full, or the console is late
             if time.monotonic() > limit:
                 raise Failure(f"port0's tap does not show the newest of {sent} frames: {failure}") from None
 
 
 def begin(machine, line):
-    """Type a trace or a capture and wait until the tap is on. With -j nothing says so but the first
-    frame that is shown. Returns how many were sent for that, and how many shown."""
+    """Type a trace or a capture command and wait until the tap is on. With -j only the first shown frame
+    proves that it is. Returns the numbers of frames sent for that and shown."""
     machine.send(line + "\r")
     if "-j" in line:
         machine.expect(r"\n")
@@ -72,7 +72,7 @@ def finish(machine, key="\x03"):
 
 
 def to_pcap(folder, text):
-    """The recipe of the console's page: lines of frames and their times, through text2pcap."""
+    """The procedure on the console's page: lines of frames and their times, through text2pcap."""
     lines = "".join(f"{line}\n" for line in text.splitlines()
                     if re.match(r"([IO] [0-9]+\.|[0-9a-f]{6} )", line))
     path = f"{folder}/captured.pcapng"
@@ -87,7 +87,7 @@ def filter_of(expression):
                           capture_output=True, text=True).stdout.strip()
 
 
-def test_capture_through_text2pcap_is_the_frames_byte_for_byte(boot, folder):
+def test_capture_through_text2pcap_gives_the_frames_byte_for_byte(boot, folder):
     machine = boot("app=forward")
     there = [plain(i, length) for i, length in enumerate([60, 61, 75, 76, 77, 128, 1000, 1513, 1514])]
     back = [plain(100 + i, 60 + i) for i in range(5)]
@@ -98,7 +98,7 @@ def test_capture_through_text2pcap_is_the_frames_byte_for_byte(boot, folder):
     for frame in back:
         machine.wires[1].send(frame)
         machine.wires[0].receive(1)
-    wait_until(lambda: re.findall(r"^([IO]) [0-9]+\.", machine.console_text, re.M),  # each in one go
+    wait_until(lambda: re.findall(r"^([IO]) [0-9]+\.", machine.console_text, re.M),  # each at once
                lambda shown: len(shown) >= len(there + back), "the console shows every frame")
     machine._mark = machine.console_text.index("capture port 0 1000")
     frames, directions, times = to_pcap(folder, finish(machine))
@@ -106,14 +106,14 @@ def test_capture_through_text2pcap_is_the_frames_byte_for_byte(boot, folder):
     assert directions == ["I"] * len(there) + ["O"] * len(back)
     assert times == sorted(times) and times[-1] - times[0] < PATIENCE_S
     assert "# 14 frames" in machine.console_text
-    # tcpdump reads the times as they were printed.
+    # tcpdump reads back the printed times.
     shown = subprocess.run(["tcpdump", "-tt", "-n", "--nano", "-r", f"{folder}/captured.pcapng"],
                            capture_output=True, text=True, check=True).stdout
     assert f"{times[0]:.9f}" in shown
     balanced(machine)
 
 
-def test_capture_shows_requests_of_our_own_and_stop_ends_it(boot, folder):
+def test_capture_shows_our_own_requests_and_stop_ends_it(boot, folder):
     machine = boot(f"app=echo port0.ip={THEIR_IP}/24", wires=1, devices=[f"mac={THEIR_MAC}"])
     begin(machine, f"capture port 0 4 {filter_of('arp').replace(chr(10), ',')}")
     asked = bytes(ETHER / ARP(op=1, hwsrc=OUR_MAC, psrc=OUR_IP, pdst=THEIR_IP)) + bytes(18)
@@ -123,12 +123,12 @@ def test_capture_shows_requests_of_our_own_and_stop_ends_it(boot, folder):
     machine._mark = machine.console_text.index("capture port 0 4")
     frames, directions, _ = to_pcap(folder, finish(machine, "stop\r"))
     assert asked in frames and answer in frames and {"I", "O"} == set(directions)
-    assert machine.run("show memory -j").startswith("{")  # `stop` ended the capture, and is used up
+    assert machine.run("show memory -j").startswith("{")  # `stop` ended the capture and has no further effect
     assert "unknown command" not in machine.console_text
 
 
 @pytest.mark.parametrize("joined", [",", " ", "all commas"])
-def test_capture_shows_what_the_filter_matches_and_no_more(boot, folder, joined):
+def test_capture_shows_only_what_the_filter_matches(boot, folder, joined):
     machine = boot("app=forward")
     program = filter_of("udp port 53 or icmp")
     program = program.replace("\n", ",").replace(" ", ",") if joined == "all commas" \
@@ -147,7 +147,7 @@ def test_capture_shows_what_the_filter_matches_and_no_more(boot, folder, joined)
     assert [f[:len(w)] for f, w in zip(frames, wanted)] == wanted and len(frames) == 3
 
 
-def test_trace_names_the_verdict_of_each_frame(boot):
+def test_trace_names_the_fate_of_each_frame(boot):
     machine = boot(f"app=echo port0.ip={THEIR_IP}/24", wires=1, devices=[f"mac={THEIR_MAC}"])
     bad_sum = bytearray(bytes(TO_THEM / ICMP() / Raw(b"x" * 30)))
     bad_sum[24] ^= 0x55
@@ -165,7 +165,7 @@ def test_trace_names_the_verdict_of_each_frame(boot):
     ]
     _, marks = begin(machine, "trace port 0 1000 -j")
     rows = []
-    for frame, *_ in cases:  # each on the core of its own flow: one after the other, for their order
+    for frame, *_ in cases:  # flows are on different cores: one frame at a time keeps the order
         machine.wires[0].send(frame.ljust(60, b"\0"))
         rows.append(json.loads(machine.expect(r"^\{.*\}")[0]))
     assert rows[0]["core"] in range(4) and rows[0]["ns"] > 0
@@ -179,7 +179,7 @@ def test_trace_names_the_verdict_of_each_frame(boot):
     balanced(machine)
 
 
-def test_trace_of_a_port_without_a_way_out_says_so(boot):
+def test_trace_of_a_port_without_an_output_shows_the_drop(boot):
     machine = boot("app=forward")
     machine.set_cable(1, False)
     machine.wait_link(1, False)
@@ -190,7 +190,7 @@ def test_trace_of_a_port_without_a_way_out_says_so(boot):
     balanced(machine)
 
 
-def test_capture_of_more_than_fits_counts_the_rest_and_harms_nobody(boot):
+def test_capture_of_more_than_fits_counts_the_rest_and_loses_no_frame(boot):
     machine = boot("app=forward")
     marks_sent, marks_shown = begin(machine, "capture port 0 5000 -j")
     frames = [plain(i, 1514) for i in range(3000)]
@@ -205,7 +205,7 @@ def test_capture_of_more_than_fits_counts_the_rest_and_harms_nobody(boot):
     assert shown >= 5 and missed > 0 and shown + missed == marks_shown + len(frames) + more
     assert machine.ledger()["received"] == marks_sent + len(frames) + more
     balanced(machine)
-    # The tap is off: the next frames are seen by nobody, and a new tap begins with the next frame.
+    # The tap is off: the next frames are not recorded, and a new tap begins with the next frame.
     machine.wires[0].send(plain(1, 99))
     machine.wires[1].receive(1)
     begin(machine, "trace port 0")
@@ -214,7 +214,7 @@ def test_capture_of_more_than_fits_counts_the_rest_and_harms_nobody(boot):
     assert "# 1 frames\n" in finish(machine)
 
 
-def test_trace_sees_the_frames_of_every_core(boot):
+def test_trace_shows_the_frames_of_every_core(boot):
     machine = boot(f"app=echo port0.ip={THEIR_IP}/24", wires=1, devices=[f"mac={THEIR_MAC}"])
     begin(machine, "trace port 0 1000 -j")
     for i in range(64):
@@ -224,7 +224,7 @@ def test_trace_sees_the_frames_of_every_core(boot):
     assert all(row["way"] == "fast" and row["became"] == "sent" for row in rows)
 
 
-def test_filters_that_are_not_safe_are_refused(boot):
+def test_unsafe_filters_are_refused(boot):
     machine = boot("app=forward", links=False)
     for words, why in (("9 1", "which port"), ("x", "which port"), ("0 0", "no number of frames"),
                        ("0 3 1,5 0 0 0", "jump beyond the end"), ("0 3 1,52 0 0 0", "division by zero"),

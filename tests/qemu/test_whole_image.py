@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a frame costs the whole image: every instruction that the guest executes in rounds of the
-loop that handle frames, from the beginning of such a round to that of the next: the loop, the clock,
-mailbox, console and whatever interrupts. Rounds that find nothing are counted apart: how many there
-are depends on the host. The figures go to build/size.json, and from there into `make bench`, which
-gives Linux the same traffic (tests/bench/whole.py)."""
+"""The cost of a frame in the whole image: every instruction that the guest executes in rounds of the loop
+that handle frames, from the beginning of such a round to that of the next: the loop, the clock, mailbox,
+console and interrupts. Idle rounds are counted apart, since their number depends on the host. The
+figures go to build/size.json, and from there to `make bench`, which sends the same traffic to Linux
+(tests/bench/whole.py)."""
 import re
 import sys
 import time
@@ -14,7 +14,7 @@ from machine import PATIENCE_S, ROOT
 from test_size import COUNTER, keep, symbol
 
 sys.path.insert(0, f"{ROOT}/tests/bench")
-import judge  # noqa: E402
+import limits  # noqa: E402
 import whole  # noqa: E402
 
 BOOT_LINES = {
@@ -27,7 +27,7 @@ BOOT_LINES = {
 
 @pytest.mark.parametrize("n", whole.BURSTS)
 @pytest.mark.parametrize("work", whole.WORKS)
-def test_what_a_frame_costs(boot, work, n):
+def test_the_cost_of_a_frame(boot, work, n):
     extra = ["-plugin", f"{COUNTER},round={symbol('run_round')},busy={symbol(f'{work}_poll_busy')}"]
     machine = boot(f"{BOOT_LINES[work]} poll=always", cores=1, extra=extra)
     frames, expected, way = whole.traffic(work, [p["mac"] for p in machine.json("show ports -j")], n)
@@ -35,7 +35,7 @@ def test_what_a_frame_costs(boot, work, n):
         whole.answer_arp(machine.wires)
         limit = time.monotonic() + PATIENCE_S
         while machine.json(f"show routes {whole.GATEWAY_IP} -j")[0]["mac"] is None:
-            assert time.monotonic() < limit, "the gateway's answer was not taken"
+            assert time.monotonic() < limit, "the gateway's ARP reply was not accepted"
     for _ in range(whole.BURSTS[n]):
         whole.burst(machine.wires, work, frames, expected, way)
     assert machine.poweroff() == 0
@@ -46,4 +46,4 @@ def test_what_a_frame_costs(boot, work, n):
     keep(**{figure: per_frame})
     if (work, n) == ("forward", 32):
         keep(whole_idle_round=round(rounds["idle"][1] / rounds["idle"][0], 1))
-    assert per_frame <= judge.WHOLE_ECHO.get(figure, per_frame)
+    assert per_frame <= limits.WHOLE_ECHO.get(figure, per_frame)

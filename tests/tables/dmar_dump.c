@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What kernel/dmar.c sees in the tables named on the command line, for test_dmar.py: one line a
- * structure, one line a scope below it.
+ * Prints, for test_dmar.py, what kernel/firmware/dmar.c reads from the tables named on the command
+ * line: one line for each structure, followed by one line for each of its scopes.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kernel/dmar.h"
+#include "kernel/firmware/dmar.h"
 
 static void print_scopes(const struct dmar_entry *entry)
 {
@@ -49,7 +49,7 @@ int main(int argc, char **argv)
         fseek(f, 0, SEEK_END);
         size_t n = (size_t)ftell(f);
         rewind(f);
-        uint8_t *bytes = malloc(n ? n : 1); /* no byte more, so that the sanitizer sees overreads */
+        uint8_t *bytes = malloc(n ? n : 1); /* of exact size: ASan detects an overrun */
         if (!bytes || fread(bytes, 1, n, f) != n)
             return 1;
         fclose(f);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""ACPI tables at hand, and our parsers as programs that print what they see in them. Used by
-test_dmar.py and test_madt.py."""
+"""Finds ACPI tables, and builds our parsers as programs that print their results. Used by test_dmar.py
+and test_madt.py."""
 import glob
 import os
 import subprocess
@@ -10,7 +10,7 @@ ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
 
 def tables(signature):
     """The distinct tables of a kind in tests/data/acpi and in the folders of FERRULE_ACPI (separated
-    by colons), searched to the bottom, as {path: bytes}."""
+    by colons), searched recursively, as {path: bytes}."""
     found = {}
     for folder in [f"{ROOT}/tests/data/acpi"] + os.environ.get("FERRULE_ACPI", "").split(":"):
         for path in sorted(glob.glob(f"{folder}/**/*", recursive=True)) if folder else []:
@@ -23,17 +23,17 @@ def tables(signature):
 
 
 def build(name):
-    """tests/tables/NAME_dump.c with kernel/NAME.c, under the sanitizers. Returns the program's path."""
+    """Build tests/tables/NAME_dump.c with kernel/firmware/NAME.c and the sanitizers. Returns the path."""
     program = f"{ROOT}/build/tables/{name}_dump"
     os.makedirs(os.path.dirname(program), exist_ok=True)
     subprocess.run(["gcc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I.",
                     "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-o", program,
-                    f"tests/tables/{name}_dump.c", f"kernel/{name}.c", "kernel/acpi.c", "kernel/fmt.c"],
+                    f"tests/tables/{name}_dump.c", f"kernel/firmware/{name}.c", "kernel/firmware/acpi.c", "kernel/lib/fmt.c"],
                    cwd=ROOT, check=True)
     return program
 
 
 def printed(program, paths):
-    """What it says of these files."""
+    """The program's output for these files."""
     return subprocess.run([program, *paths], check=True, stdout=subprocess.PIPE,
                           encoding="latin-1").stdout

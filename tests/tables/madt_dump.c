@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What kernel/madt.c and kernel/acpi.c see in the MADT, MCFG and HPET tables named on the command
- * line, for test_madt.py: one line a fact.
+ * Prints, for test_madt.py, what kernel/firmware/madt.c and kernel/firmware/acpi.c read from the MADT,
+ * MCFG and HPET tables named on the command line: one line for each fact.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/madt.h"
+#include "kernel/firmware/madt.h"
 
 static void print_madt(const struct acpi_table *table)
 {
@@ -56,7 +56,7 @@ int main(int argc, char **argv)
             return 1;
         size_t n = (size_t)ftell(f);
         rewind(f);
-        uint8_t *bytes = malloc(n ? n : 1); /* exactly so long, for the address sanitizer */
+        uint8_t *bytes = malloc(n ? n : 1); /* of exact size: ASan detects an overrun */
         if (fread(bytes, 1, n, f) != n)
             return 1;
         fclose(f);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""kernel/dmar.c and `iasl -d` see the same units, scopes, reserved regions and flags in every DMAR
-table at hand: tests/data/acpi/dmar, and the folders in FERRULE_ACPI (separated by colons), searched
-to the bottom. Every table is read in a buffer of its exact size under the sanitizers, then a few
+"""kernel/firmware/dmar.c and `iasl -d` find the same units, scopes, reserved regions and flags in every
+available DMAR table: tests/data/acpi/dmar, and the folders in FERRULE_ACPI (separated by colons),
+searched recursively. Every table is read in a buffer of its exact size under the sanitizers, then a few
 hundred damaged copies of it."""
 import random
 import re
@@ -21,7 +21,7 @@ def dump():
 
 
 def ours(program, paths):
-    """{path: (head, entries)} as our parser sees it; an entry is a dict with a list of scopes."""
+    """Our parser's results, {path: {bits, flags, entries, broken}}; an entry has a list of scopes."""
     text = printed(program, paths)
     seen = {}
     for line in text.splitlines():
@@ -51,7 +51,7 @@ NAMES = {"PCI Segment Number": "segment", "Register Base Address": "base", "Base
 
 
 def iasl(folder, data):
-    """The same as ours from `iasl -d`. stopped: it met a structure that it does not know."""
+    """The same from `iasl -d`. stopped: it found a structure that it does not know."""
     with open(f"{folder}/t.dat", "wb") as f:
         f.write(data)
     subprocess.run(["iasl", "-d", "-p", f"{folder}/t", f"{folder}/t.dat"], check=False,
@@ -88,7 +88,7 @@ def iasl(folder, data):
     return seen
 
 
-def test_every_table_is_seen_as_iasl_sees_it(dump, tmp_path):
+def test_every_table_gives_the_same_as_iasl(dump, tmp_path):
     found = tables(b"DMAR")
     assert len(found) > 60, "the tables in tests/data/acpi/dmar"
     seen = ours(dump, found)
@@ -98,7 +98,7 @@ def test_every_table_is_seen_as_iasl_sees_it(dump, tmp_path):
         assert (mine["bits"], mine["flags"]) == (theirs["bits"], theirs["flags"]), path
         assert not mine["broken"], path
         known = [e for e in theirs["entries"] if e["kind"] in KNOWN]
-        if theirs["stopped"]:  # an iasl older than the structure: what came before must be equal
+        if theirs["stopped"]:  # this iasl does not know the structure: those before it must be equal
             known = known[:-1]
         else:
             whole += 1
@@ -110,7 +110,7 @@ def test_every_table_is_seen_as_iasl_sees_it(dump, tmp_path):
     assert whole > 0.9 * len(found), f"iasl read only {whole} of {len(found)} to the end"
 
 
-def test_structures_are_counted_as_plain_steps_count_them(dump):
+def test_structures_are_those_of_a_plain_walk_by_length(dump):
     found = tables(b"DMAR")
     seen = ours(dump, found)
     for path, data in found.items():
@@ -122,7 +122,7 @@ def test_structures_are_counted_as_plain_steps_count_them(dump):
         assert [e["kind"] for e in seen[path]["entries"]] == [k for k in kinds if k in KNOWN], path
 
 
-def test_damaged_copies_harm_nobody(dump, tmp_path):
+def test_damaged_copies_are_read_within_bounds(dump, tmp_path):
     chance = random.Random(5)
     paths = []
     for path, data in sorted(tables(b"DMAR").items())[:200]:

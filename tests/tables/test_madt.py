@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""kernel/madt.c and `iasl -d` see the same cores, IOAPICs, overrides and NMI pins in every MADT at
-hand, and kernel/acpi.c the same windows in every MCFG: tests/data/acpi, and the folders in
-FERRULE_ACPI (separated by colons), searched to the bottom. Then a few hundred damaged copies of each
-table are read under the sanitizers, in buffers of their exact size."""
+"""kernel/firmware/madt.c and `iasl -d` find the same cores, IOAPICs, overrides and NMI pins in every
+available MADT, and kernel/firmware/acpi.c the same windows in every MCFG: tests/data/acpi, and the
+folders in FERRULE_ACPI (separated by colons), searched recursively. Then a few hundred damaged copies of
+each table are read under the sanitizers, in buffers of their exact size."""
 import random
 import re
 import subprocess
@@ -22,14 +22,14 @@ def dump():
 
 
 def ours(program, paths):
-    """{path: lines} as our parsers see the tables."""
+    """Our parsers' results, {path: lines}."""
     text = printed(program, paths)
     return {part.splitlines()[0]: part.splitlines()[1:] for part in text.split("file ")[1:]}
 
 
 def iasl(folder, data):
-    """iasl's view, field by field: {(offset, bytes): value}, the offsets at which structures start,
-    and whether it got to the end. It stops at a type that is newer than itself."""
+    """iasl's results: the fields {(offset, bytes): value}, the offsets of structures, and whether it
+    reached the end. It stops at a type that it does not know."""
     with open(f"{folder}/t.dat", "wb") as f:
         f.write(data)
     done = subprocess.run(["iasl", "-p", "t", "-d", "t.dat"], cwd=folder, stdout=subprocess.PIPE,
@@ -49,7 +49,7 @@ def iasl(folder, data):
 
 
 def expected_madt(fields, starts):
-    """What madt_read should make of iasl's fields."""
+    """The lines expected of our parser, computed from iasl's fields."""
     facts = {"cpu": [], "ioapic": [], "override": [], "nmi": []}
     base, disabled, bad = fields[36, 4], 0, 0
     for at in starts:
@@ -95,7 +95,7 @@ def expected_madt(fields, starts):
     return lines
 
 
-def test_every_madt_reads_as_iasl_reads_it(dump, tmp_path):
+def test_every_madt_gives_the_same_as_iasl(dump, tmp_path):
     found = tables(b"APIC")
     assert len(found) >= 40
     seen = ours(dump, found)
@@ -109,7 +109,7 @@ def test_every_madt_reads_as_iasl_reads_it(dump, tmp_path):
     assert compared >= len(found) * 7 // 8
 
 
-def test_every_mcfg_reads_as_iasl_reads_it(dump, tmp_path):
+def test_every_mcfg_gives_the_same_as_iasl(dump, tmp_path):
     found = tables(b"MCFG")
     assert len(found) >= 10
     seen = ours(dump, found)
@@ -122,7 +122,7 @@ def test_every_mcfg_reads_as_iasl_reads_it(dump, tmp_path):
         assert seen[path] == expected, path
 
 
-def test_damaged_tables_are_survived(dump, tmp_path):
+def test_damaged_tables_are_read_within_bounds(dump, tmp_path):
     random.seed(4)
     paths = []
     for signature in (b"APIC", b"MCFG"):

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Write the table of boot paths into boot/README.md, from what tests/qemu/test_boot_paths.py left in
-build/boot-paths.json in its last run.
+"""Write the table of boot paths into boot/README.md, from build/boot-paths.json, which the last run of
+tests/qemu/test_boot_paths.py wrote.
 
-    boot_matrix.py [--check]    --check: change nothing, fail if the page says something else
+    boot_matrix.py [--check]    --check: change nothing, fail if the page has another table
 """
 import json
 import os
@@ -21,7 +21,7 @@ def table():
     lines = ["| from | information | loader says | ACPI's root | frames both ways |\n",
              "|---|---|---|---|---|\n"]
     for name, row in sorted(rows.items()):
-        # A version is the loader's matter, not the page's.
+        # The page does not show the loader's version.
         loader = re.sub(r" [\d.]+\S*", "", row["loader"])
         lines.append(f"| {name} | {row['protocol']} | {loader} | {row['acpi']} | yes |\n")
     return "".join(lines)

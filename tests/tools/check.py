@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Run the test suites named on the command line, one after the other, and count.
+"""Run the test suites named on the command line, one after the other, and count the results.
 
     check.py [--fuzz-seconds N] lint unit fuzz tables bench system
 
-Each suite is built first where it has programs; a program that does not build is a failed test and
-stops no other. What a test printed goes to build/logs/<suite>/, and a failure is one line here that
-names its log. The last line is `N passed, M failed`; the exit code is 0 only if nothing failed.
+The programs of a suite are built first; a program that does not build is a failed test and does not
+stop the others. The output of a test goes to build/logs/<suite>/; a failure is printed as one line that
+names its log. The last line is `N passed, M failed`; the exit code is 0 only if no test failed.
 """
 import argparse
 import concurrent.futures
@@ -26,7 +26,7 @@ CORES = os.cpu_count() or 1
 
 
 class Tally:
-    """What passed, failed and was left out, over all suites."""
+    """The numbers of tests that passed, failed and were left out, over all suites."""
 
     def __init__(self):
         self.passed = 0
@@ -38,14 +38,14 @@ class Tally:
 
     def fail(self, name, why, log):
         self.failed += 1
-        say(f"  FAIL {name}: {why}" + (f"  (see {log})" if log else ""))
+        print_now(f"  FAIL {name}: {why}" + (f"  (see {log})" if log else ""))
 
     def skip(self, name, why):
         self.skipped += 1
-        say(f"  left out {name}: {why}")
+        print_now(f"  left out {name}: {why}")
 
 
-def say(line):
+def print_now(line):
     print(line, flush=True)
 
 
@@ -56,8 +56,8 @@ def log_path(suite, name):
 
 
 def run_logged(command, log, timeout_s, env=None):
-    """Run command with both outputs into the file log. Returns its exit code, or None when it was
-    ended after timeout_s."""
+    """Run command with both outputs into the file log. Returns its exit code, or None if it was killed
+    after timeout_s."""
     with open(log, "wb") as out:
         out.write(("$ " + " ".join(command) + "\n").encode())
         out.flush()
@@ -73,7 +73,7 @@ def run_logged(command, log, timeout_s, env=None):
 
 
 def make(target, log):
-    """Build as much of target as builds."""
+    """Build target; go on after errors. Returns make's exit code."""
     jobs = [] if "--jobserver" in os.environ.get("MAKEFLAGS", "") else [f"-j{CORES}"]
     with open(log, "wb") as out:
         return subprocess.run(["make", "-k", "--no-print-directory", *jobs, target], stdout=out,
@@ -83,7 +83,7 @@ def make(target, log):
 
 def build_programs(suite, log):
     """Build every program of the suite. Returns (name, path or None if it did not build) for each
-    source file tests/<suite>/*_*.c, and tells whether make was content."""
+    source file tests/<suite>/*_*.c, and whether make succeeded."""
     is_built = make(f"{suite}-programs", log) == 0
     found = []
     prefix = {"unit": "test", "fuzz": "fuzz"}[suite]
@@ -97,7 +97,7 @@ def build_programs(suite, log):
     return found, is_built
 
 
-# ---- unit: cmocka programs, which print TAP ----
+# ---- unit: cmocka programs with TAP output ----
 
 def read_tap(text):
     """The tests of one or more TAP streams: (number planned, names passed, failed [(name, why)],
@@ -145,7 +145,7 @@ def run_unit(tally, _options):
             for test, why in failed:
                 tally.fail(f"unit/{name}: {test}", why or "failed", log)
             for test in skipped:
-                tally.skip(f"unit/{name}: {test}", "says the test")
+                tally.skip(f"unit/{name}: {test}", "skipped by the test")
             if code is None:
                 tally.fail(f"unit/{name}", f"ran longer than {UNIT_TIMEOUT_S} s", log)
             elif len(passed) + len(failed) + len(skipped) != planned or not planned:
@@ -222,7 +222,7 @@ def run_pytest(tally, suite, folder, timeout_s):
 def run_system(tally, _options):
     for target, what in (("all", "the image or the model for QEMU"), ("iso", "the ISO"),
                          ("efi", "the UEFI program"), ("netboot", "the folder for network boot"),
-                         ("build/bench/count.so", "the plugin that counts")):
+                         ("build/bench/count.so", "the counting plugin")):
         build_log = log_path("system", f"build-{os.path.basename(target)}")
         if make(target, build_log) != 0:
             tally.fail("system", f"{what} does not build", build_log)
@@ -250,7 +250,7 @@ def run_lint(tally, _options):
             tally.fail(f"lint/{name}", f"exit code {code}", log)
 
 
-# ---- bench: counts of the loops, beside those recorded and the bars ----
+# ---- bench: counts of the loops, compared with those recorded and the bars ----
 
 def run_bench(tally, _options):
     build_log, log = log_path("bench", "build"), log_path("bench", "quick")
@@ -285,12 +285,12 @@ def main():
         SUITES[suite](tally, options)
         if tally.passed + tally.failed == 0:
             tally.fail(suite, "no test was found", "")
-        say(f"{suite}: {tally.passed} passed, {tally.failed} failed"
+        print_now(f"{suite}: {tally.passed} passed, {tally.failed} failed"
             + (f", {tally.skipped} left out" if tally.skipped else "")
             + f", {time.monotonic() - began:.0f} s")
         total.passed += tally.passed
         total.failed += tally.failed
-    say(f"{total.passed} passed, {total.failed} failed")
+    print_now(f"{total.passed} passed, {total.failed} failed")
     return 1 if total.failed else 0
 
 

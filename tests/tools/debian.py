@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Source and binary packages from where this machine's own apt configuration has its Debian
-packages from, without installing them and without changing anything outside the build folder.
+"""Downloads source and binary packages from the archives in this machine's own apt configuration, without
+installing them and without changing anything outside the build folder.
 
-The machine's enabled entries for binaries are read (one-line .list and deb822 .sources) and turned
-into a private sources list: of type deb-src where a source is wanted, of another suite where a
-newer package is. Keys, proxies and options stay as the machine has them; no address of a mirror is
-written down in this project. Works as root and as an ordinary user.
+The machine's enabled entries for binaries are read (one-line .list and deb822 .sources) and converted
+to a private sources list: of type deb-src for a source package, of another suite for a newer package.
+Keys, proxies and options stay as configured; this project contains no address of a mirror. Works as
+root and as an ordinary user.
 
 Used by tests/model/qemu_build.py (QEMU's headers), tests/tools/newer_qemu.py (a newer QEMU) and
-tests/qemu/linux_guest.py (Debian kernels).
+tests/qemu/lib/linux_guest.py (Debian kernels).
 """
 
 import os
@@ -18,11 +18,11 @@ from pathlib import Path
 
 
 class Failure(Exception):
-    """Carries the one line that the user reads."""
+    """Has a message of one line for the user."""
 
 
 def run(command, **more):
-    """Run and return standard output; a failure becomes one line with the last words of stderr."""
+    """Run and return standard output; a failure becomes one line with the last line of stderr."""
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               errors="replace", **more)
@@ -35,7 +35,7 @@ def run(command, **more):
 
 
 def release():
-    """("debian", "bookworm"): what /etc/os-release says."""
+    """("debian", "bookworm"), from /etc/os-release."""
     text = Path("/etc/os-release").read_text(encoding="utf-8")
     fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     return fields.get("ID", "").strip('"'), fields.get("VERSION_CODENAME", "").strip('"')
@@ -85,8 +85,8 @@ def _line_entries(text, kind, suite):
 
 
 def entries(kind, suite=None):
-    """The machine's enabled entries as (file suffix, text) pairs. suite: only those of the release
-    itself, pointed at another suite of the same archive."""
+    """The machine's enabled entries as (file suffix, text) pairs. suite: only entries of the release
+    itself, changed to another suite of the same archive."""
     files = [Path(_setting("Dir::Etc::sourcelist/f"))]
     parts = Path(_setting("Dir::Etc::sourceparts/d"))
     if parts.is_dir():
@@ -101,7 +101,7 @@ def entries(kind, suite=None):
 
 
 def _where_offered(package):
-    """[(uri, suite)] of the archives that offer the package, as far as apt's lists know."""
+    """[(uri, suite)] of the archives that offer the package, according to apt's lists."""
     try:
         lines = run(["apt-cache", "madison", package]).splitlines()
     except Failure:
@@ -111,8 +111,8 @@ def _where_offered(package):
 
 
 class Apt:
-    """apt with lists and caches of its own below a folder. kind: deb or deb-src. package: take only
-    the entries that offer it, where apt knows. suite: see entries()."""
+    """apt with its own lists and caches below a folder. kind: deb or deb-src. package: use only the
+    entries that offer it, if apt knows them. suite: see entries()."""
 
     def __init__(self, folder, kind, package, suite=None):
         self.folder = Path(folder).resolve()
@@ -123,7 +123,7 @@ class Apt:
         found = list(entries(kind, suite))
         if not found:
             raise Failure("apt has no enabled 'deb' entry" + (f" for {release()[1]}" if suite else "")
-                          + ": there is nowhere to take packages from")
+                          + ": no archive to download packages from")
         places = _where_offered(package)
         chosen = [entry for entry in found
                   if any(uri in entry[1] and (suite or its) in entry[1] for uri, its in places)]
@@ -136,15 +136,15 @@ class Apt:
             "-o", f"Dir::Cache={self.folder / 'cache'}",
             "-o", "Acquire::Languages=none", "-o", "Acquire::Retries=2",
         ]
-        if os.geteuid() == 0:  # apt's own user cannot write below our folder
+        if os.geteuid() == 0:  # apt's sandbox user cannot write below our folder
             self._options += ["-o", "APT::Sandbox::User=root"]
-        # One entry that fails does no harm as long as another has what is asked for.
+        # An entry may fail as long as another one has the package.
         update = subprocess.run(["apt-get", *self._options, "update"], capture_output=True,
                                 text=True, errors="replace")
         self._trouble = [line for line in update.stderr.splitlines()
                          if line.startswith(("E:", "W:"))]
 
-    def _say(self, what):
+    def _failure(self, what):
         return Failure(what + (f" ({self._trouble[0]})" if self._trouble else ""))
 
     def query(self, *words):
@@ -153,24 +153,24 @@ class Apt:
                               text=True, errors="replace").stdout
 
     def source(self, name, version):
-        """Download a source package. Returns the path of its .dsc, what it names beside it."""
+        """Download a source package. Returns the path of its .dsc; its other files are in the same folder."""
         offered = re.findall(r"^Version: (\S+)", self.query("showsrc", "--only-source", name),
                              re.MULTILINE)
         if not offered:
-            raise self._say(f"the apt sources offer no deb-src with {name}")
+            raise self._failure(f"the apt sources offer no deb-src with {name}")
         if version not in offered:
-            raise Failure(f"source {name} {version} is not offered any more, only "
-                          f"{', '.join(offered)}: bring the installed package up to date")
+            raise Failure(f"source {name} {version} is no longer offered, only "
+                          f"{', '.join(offered)}: update the installed package")
         run(["apt-get", *self._options, "source", "--download-only", f"{name}={version}"],
             cwd=self.folder)
         return self.folder / f"{name}_{version.split(':')[-1]}.dsc"
 
     def dependency(self, package, pattern):
-        """The first dependency of a package that matches, for example the kernel of today."""
+        """The first dependency of a package that matches, for example the current kernel."""
         for name in re.findall(r"Depends: (\S+)", self.query("depends", package)):
             if re.fullmatch(pattern, name):
                 return name
-        raise self._say(f"the apt sources offer no {package}")
+        raise self._failure(f"the apt sources offer no {package}")
 
     def binary(self, package):
         """Download a binary package, named as apt-get takes it. Returns its path."""

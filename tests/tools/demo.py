@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""`make demo`: live traffic through app=forward, and the ledger moving.
+"""`make demo`: live traffic through app=forward, with the ledger printed once a second.
 
-Two generators, one on each side, send 64 UDP flows of mixed sizes both ways; each frame carries its
-number, so that the far side sees what is lost, changed or, within its flow, out of order. Once a second the image is
-asked for its ledger over its console. After DEMO_SECONDS (10), or at Ctrl-C, the traffic ends, and
-the exit code is 0 only if every frame that went in came out unchanged and the ledger balances.
+Two generators, one on each side, send 64 UDP flows of mixed sizes in both directions; each frame has a
+number, so that the far side detects frames that are lost, changed or, within their flow, out of order.
+Once a second the ledger is read over the image's console. After DEMO_SECONDS (10), or at Ctrl-C, the
+traffic ends, and the exit code is 0 only if every input frame came out unchanged and the ledger
+balances.
 """
 import os
 import signal
@@ -14,13 +15,13 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../qemu")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../qemu/lib")
 from machine import ROOT, Failure, Machine, Wire  # noqa: E402
 
-SIZES = [60] * 7 + [590] * 4 + [1514]  # the usual mix of the Internet, without CRC
-AHEAD = 1024                           # frames under way in each direction at most
-FLOWS = 64                             # frame n belongs to flow n mod 64; a core keeps its order
-NUMBER_AT = 14 + 20 + 8                # where a frame carries its number, 8 bytes
+SIZES = [60] * 7 + [590] * 4 + [1514]  # the Internet mix (IMIX), without CRC
+AHEAD = 1024                           # most frames in flight in each direction
+FLOWS = 64                             # frame n is of flow n mod 64; order is kept within a flow
+NUMBER_AT = 14 + 20 + 8                # offset of a frame's number, 8 bytes
 
 
 def checksum(data):
@@ -31,8 +32,8 @@ def checksum(data):
 
 
 def frame(side, number):
-    """Frame `number` of a generator: UDP between documentation addresses; everything follows from
-    the two arguments, so that the far side can make it again and compare."""
+    """Frame `number` of a generator: UDP between documentation addresses; the arguments determine the
+    whole frame, so that the far side can build it again and compare."""
     size = SIZES[number % len(SIZES)]
     payload = struct.pack(">Q", number) + bytes([number & 0xFF]) * (size - 14 - 20 - 8 - 8)
     udp = struct.pack(">HHHH", 1024 + number % FLOWS, 9, len(payload) + 8, 0) + payload
@@ -44,7 +45,7 @@ def frame(side, number):
 
 
 class Generator:
-    """Sends into one wire, checks what comes out of the other."""
+    """Sends frames into one wire and checks those that come out of the other."""
 
     def __init__(self, side, into, out_of):
         self.side, self.into, self.out_of = side, into, out_of
@@ -64,7 +65,7 @@ class Generator:
                 self.into.log.clear()
                 self.sent += len(batch)
         except (Failure, OSError):
-            pass  # the machine has ended; the sums at the end will say so
+            pass  # the machine has ended; the final sums will differ
 
     def check(self):
         try:

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Show that the README's commands work on a fresh machine: a Debian root folder with nothing but
-make, git and a C compiler, the project cloned into it, then `make run` driven as a newcomer would
-(ping the gateway, use the printed line for the UDP echo, power off), `make demo`, and `make test`.
+"""Check that the README's commands work on a fresh machine: a Debian root folder with only make, git and
+a C compiler, the project cloned into it, then `make run` used as by a newcomer (ping the gateway, use
+the printed line for the UDP echo, power off), `make demo`, and `make test`.
 
     fresh_root.py [--suite bookworm|trixie] [--only run|demo|test] FOLDER     (as root)
 
-FOLDER is made, or used again if a root is there already; what is in it is the last commit, not the
-working tree. Where packages come from is this machine's own apt configuration. Needs debootstrap.
+FOLDER is created, or used again if it has a root already; the clone has the last commit, not the
+working tree. Packages come from the archives in this machine's apt configuration. Needs debootstrap.
 """
 import argparse
 import os
@@ -24,8 +24,8 @@ HOME = "/ferrule"
 
 
 def sources(suite):
-    """[(address, release)] of Debian's own repositories in this machine's apt configuration, the
-    release names put into `suite`'s."""
+    """[(address, release)] of Debian's own repositories in this machine's apt configuration, with the
+    release names changed to those of `suite`."""
     listed = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(CODENAME) $(ORIGIN)",
          "Created-By: Packages"], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -41,7 +41,7 @@ def sources(suite):
 
 
 def make_root(folder, suite):
-    """debootstrap, then the same sources and proxies as here."""
+    """Run debootstrap, then configure this machine's sources and proxies."""
     where = sources(suite)
     main = [address for address, release in where if release == suite]
     if not main:
@@ -69,8 +69,8 @@ def clone(folder):
 
 
 def inside(folder, command, **more):
-    """Start command in the root folder: its own mounts and processes, /proc, /sys and terminals as
-    on any machine, and an environment as bare as a first login's."""
+    """Start command in the root folder, with its own mounts and processes, /proc, /sys and terminals,
+    and a minimal environment."""
     return subprocess.Popen(
         ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c",
          'mount -t proc proc "$0/proc" && mount -t sysfs sysfs "$0/sys" && '
@@ -81,7 +81,7 @@ def inside(folder, command, **more):
 
 
 class Session:
-    """`make run` in the root folder, its console on a pipe."""
+    """`make run` in the root folder, with its console on a pipe."""
 
     def __init__(self, folder):
         self.text, self.mark = "", 0

@@ -4,11 +4,11 @@
     gdb build/ferrule.elf -x tests/tools/gdb_x540.py -ex 'target remote build/gdb.socket'
 
     ports              the ports: link, counters, where their registers are mapped
-    lanes              every lane: state, positions, what was lost, head words that made no sense
-    ring LANE [N]      N descriptors (8) from the lane's next one on
+    lanes              every lane: state, positions, drops, invalid head words
+    ring LANE [N]      N descriptors (default 8), starting at the lane's next one
     reg PORT OFFSET    a register of the card, by its datasheet offset (reading may clear it)
 
-Read next: drivers/nic.h, where these structures are explained.
+Read next: net/lane/ring.h, which explains these structures.
 """
 import gdb
 
@@ -20,7 +20,7 @@ def value(text):
 
 
 def registers(port):
-    """Where the port's registers are mapped."""
+    """The address at which the port's registers are mapped."""
     state = port["driver_state"].cast(gdb.lookup_type("struct x540").pointer())
     return int(state.dereference()["regs"]["base"])
 

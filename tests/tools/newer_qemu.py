@@ -1,16 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A QEMU that emulates x2APIC and records the faults of interrupt remapping (9 or later; Debian 12
-has 7.2), and the model of the card for it. Prints three paths on a line: the program, the model's
-shared object, the folder of headers that plugins are built with.
+"""Provides a QEMU that emulates x2APIC and records the faults of interrupt remapping (9 or later; Debian
+12 has 7.2), and the model of the card for it. Prints three paths on a line: the program, the model's
+shared object, the folder of headers for plugins.
 
-If the installed QEMU is new enough it is that one, with build/x540.so. Else it is the next Debian
-release's, unpacked below build/newer-qemu with all libraries it needs, the C library included, so
-that nothing of this machine is changed or has to match; a script there starts it. 40 MB, once. Why
-not Debian 12's backport: of a backport the archive need not keep the source of the very build that
-it offers, and without that source the model cannot be made for it.
+If the installed QEMU is new enough, it is used, with build/x540.so. Otherwise the next Debian release's
+QEMU is unpacked below build/newer-qemu with all the libraries it needs, including the C library, so
+that this machine is not changed and its versions need not match; a script there starts it. 40 MB, once.
+(Debian 12's backport is not used: the archive need not keep the source of the offered backport build,
+and the model cannot be built without that source.)
 
-Exit code 1 and a line on standard error: there is none.
+On failure, the exit code is 1 and standard error has a line with the reason.
 """
 import glob
 import os
@@ -32,7 +32,7 @@ FOLDER = f"{ROOT}/build/newer-qemu"
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 KEEP = (f"usr/bin/{EMULATOR}", LIBRARIES, "usr/share/qemu", "usr/share/seabios")
 START = f"""#!/bin/sh
-# Made by tests/tools/newer_qemu.py: starts the QEMU beside it with the libraries beside it.
+# Made by tests/tools/newer_qemu.py: starts the QEMU in this folder with its own libraries.
 tree="$(dirname "$(readlink -f "$0")")/tree"
 export QEMU_MODULE_DIR="$tree/{LIBRARIES}/qemu"
 exec "$tree/{LIBRARIES}/ld-linux-x86-64.so.2" --library-path "$tree/{LIBRARIES}" \\
@@ -48,7 +48,7 @@ def installed_version():
 
 
 def unpack(suite):
-    """Fill FOLDER: tree/, the script that starts it, and source (name and version of its source)."""
+    """Fill FOLDER with tree/, the start script, and the file `source` (name, version and suite)."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     apt = Apt(f"{FOLDER}/apt", "deb", PACKAGES[0], suite)
     whole = f"{FOLDER}/whole"
@@ -72,7 +72,7 @@ def unpack(suite):
 
 
 def make_model():
-    """(the model for the unpacked QEMU, its headers), built again when a source of it has changed."""
+    """(the model for the unpacked QEMU, its headers); the model is rebuilt if a source has changed."""
     with open(f"{FOLDER}/source", encoding="utf-8") as f:
         name, version, suite = f.read().split()
     out = qemu_build.Path(FOLDER) / "x540.so"
@@ -89,13 +89,13 @@ def main():
         headers = max(glob.glob(f"{ROOT}/build/qemu-src-*"), key=os.path.getmtime)
         print(EMULATOR, f"{ROOT}/build/x540.so", headers)
         return 0
-    spoken = os.dup(1)
-    os.dup2(2, 1)  # what compiles and fetches talks to standard error
+    real_stdout = os.dup(1)
+    os.dup2(2, 1)  # the output of compilers and apt goes to standard error
     try:
         suite = NEXT.get(release()[1])
         if not suite:
-            raise Failure(f"the installed QEMU is older than {WANTED}, and only on Debian 12 is it "
-                          "known where to take a newer one from")
+            raise Failure(f"the installed QEMU is older than {WANTED}, and a source of a newer one is "
+                          "known only for Debian 12")
         if not os.path.isdir(f"{FOLDER}/tree"):
             unpack(suite)
         model, headers = make_model()
@@ -103,7 +103,7 @@ def main():
     except (Failure, OSError, subprocess.SubprocessError) as failure:
         print(f"newer_qemu: {failure}", file=sys.stderr)
         return 1
-    os.write(spoken, f"{FOLDER}/{EMULATOR} {model} {headers}\n".encode())
+    os.write(real_stdout, f"{FOLDER}/{EMULATOR} {model} {headers}\n".encode())
     return 0
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Writes the lines of tests/data/registers.txt anew: boots ferrule with 1 and 4 cores and Debian's
-kernel, and compares the registers that they leave (tests/qemu/register_state.py).
+kernel, and compares the registers that they leave (tests/qemu/lib/register_state.py).
 
     tests/tools/registers.py            print the table
     tests/tools/registers.py --write    write it
@@ -15,7 +15,7 @@ import os
 import sys
 
 ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
-sys.path.insert(0, f"{ROOT}/tests/qemu")
+sys.path.insert(0, f"{ROOT}/tests/qemu/lib")
 import register_state as state  # noqa: E402
 from machine import Machine, Wire  # noqa: E402
 

@@ -2,19 +2,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`make run` and `make qemu`: boot the image under QEMU with the console on this terminal.
 
-Port 0 and port 1 are each on a user network of QEMU's (no root, no interface of this machine is
-touched); the UDP echo of port 0 is reachable on 127.0.0.1. From the environment: APP, the boot line;
-QEMU_ARGS, more of QEMU's options; IOMMU=on, a machine with VT-d; CABLE=a and CABLE=b, two machines
-whose ports are joined by cables instead, port 0 to port 0 and port 1 to port 1 (sockets in build/).
+Port 0 and port 1 each have a QEMU user network (no root rights, no change to this machine's
+interfaces); the UDP echo of port 0 is reachable on 127.0.0.1. Environment: APP, the boot line;
+QEMU_ARGS, more options for QEMU; IOMMU=on, a machine with VT-d; CABLE=a and CABLE=b, two machines
+whose ports are connected to each other instead, port 0 to port 0 and port 1 to port 1 (sockets in
+build/).
 
-    run.py [--plain] [--gdb]    --plain: no words before; --gdb: wait for gdb on build/gdb.socket
+    run.py [--plain] [--gdb]    --plain: no introduction; --gdb: wait for gdb on build/gdb.socket
 """
 import os
 import shlex
 import socket
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../qemu")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../qemu/lib")
 from machine import ROOT, qemu_command  # noqa: E402
 
 BOOT_LINE = ("app=echo port0.ip=10.0.2.15/24 port0.gw=10.0.2.2 "
@@ -22,7 +23,7 @@ BOOT_LINE = ("app=echo port0.ip=10.0.2.15/24 port0.gw=10.0.2.2 "
 
 
 def free_udp_port(first):
-    """The first UDP port of 127.0.0.1 from `first` on that nobody uses."""
+    """The first unused UDP port of 127.0.0.1 from `first` on."""
     for port in range(first, first + 100):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
@@ -34,9 +35,9 @@ def free_udp_port(first):
 
 
 def cables(end):
-    """The wires of a machine's two ports: cables whose far ends are those of the other machine."""
+    """The wires of a machine's two ports, connected to the other machine's."""
     if end not in "ab":
-        sys.exit(f"run: CABLE={end}: it is a or b, for one machine each")
+        sys.exit(f"run: CABLE={end}: must be a for one machine and b for the other")
     far = "b" if end == "a" else "a"
     return [f"dgram,id=n{i},local.type=unix,local.path=build/cable{i}{end},"
             f"remote.type=unix,remote.path=build/cable{i}{far}" for i in (0, 1)]

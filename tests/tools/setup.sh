@@ -1,22 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Install what is missing, through apt, after saying what: `setup.sh run` for building and booting,
-# `setup.sh test` for the tests too. Silent when nothing is missing. apt's own output goes to
-# build/logs/setup.log. FERRULE_SETUP=no leaves the machine as it is.
+# Install missing packages through apt, after listing them: `setup.sh run` for building and booting,
+# `setup.sh test` for the tests too. Prints nothing if no package is missing. apt's own output goes to
+# build/logs/setup.log. FERRULE_SETUP=no installs nothing.
 set -eu
 cd "$(dirname "$0")/../.."
 
-# The image: gcc and nasm. The model for QEMU is compiled against the headers of the very QEMU that
-# is installed, from Debian's source package: dpkg-dev, xz-utils, python3, pkg-config, glib.
+# The image: gcc and nasm. The model for QEMU is compiled with the headers of the installed QEMU
+# version, from Debian's source package: dpkg-dev, xz-utils, python3, pkg-config, glib.
 run="gcc libc6-dev make nasm qemu-system-x86 dpkg-dev xz-utils python3 pkg-config libglib2.0-dev"
 
 # libcmocka: unit tests. clang and its runtime: fuzzers. valgrind: `make bench`. grub, xorriso,
 # mtools: the ISO; gnu-efi, ovmf: UEFI; ipxe, ipxe-qemu, dnsmasq-base: network boot. iproute2,
 # iputils-ping, ethtool, iperf3, traceroute: Linux hosts on both sides. gdb: its script for rings and
 # lanes. busybox: a Linux guest that drives the model. dpdk-dev, libdpdk-dev, qemu-user, matplotlib:
-# `make bench`. scapy: the independent packet maker. libpcap, tcpdump,
-# text2pcap (wireshark-common): filters and captures beside theirs. pexpect: a person at the console.
-# nmap, hping3, arping: what people try on a host they do not know.
+# `make bench`. scapy: an independent packet builder. libpcap, tcpdump, text2pcap (wireshark-common):
+# comparison of filters and captures. pexpect: simulates a person at the console. nmap, hping3,
+# arping: probes of an unknown host.
 test="libcmocka-dev clang llvm libclang-rt-dev valgrind grub-common grub-pc-bin grub-efi-amd64-bin
     dpdk-dev libdpdk-dev python3-matplotlib qemu-user
     acpica-tools xorriso mtools gnu-efi ovmf ipxe ipxe-qemu dnsmasq-base iproute2 iputils-ping

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the scripts in tests/lint share: the project's files, and one TAP line a check."""
+"""Shared by the scripts in tests/lint: the list of the project's files, and one TAP line a check."""
 import os
 import re
 import subprocess
@@ -9,8 +9,8 @@ ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../..")
 
 
 def files(pattern=r".*"):
-    """Paths of the project's files whose whole path matches, from git, or from the folder where
-    git does not answer (an unpacked archive)."""
+    """Paths of the project's files whose whole path matches, from git, or from the folder if it is not
+    a git repository (an unpacked archive)."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
                             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                             check=False)
@@ -29,7 +29,7 @@ def read(path):
 
 
 def code_of(text):
-    """C text with comments and strings blanked, line by line the same."""
+    """C text with comments and strings replaced by blanks; lines keep their numbers."""
     def blank(match):
         word = match.group(0)
         if word.startswith(("/*", "//")):
@@ -40,18 +40,18 @@ def code_of(text):
 
 
 class Report:
-    """check(name, complaints): one line for the check, one comment a complaint."""
+    """check(name, faults) prints one line for the check, and one comment for each fault."""
 
     def __init__(self):
         self.n = self.failed = 0
 
-    def check(self, name, complaints):
+    def check(self, name, faults):
         self.n += 1
-        complaints = list(complaints)
-        print(f"{'not ok' if complaints else 'ok'} {self.n} - {name}")
-        for complaint in complaints:
-            print(f"# {complaint}")
-        self.failed += bool(complaints)
+        faults = list(faults)
+        print(f"{'not ok' if faults else 'ok'} {self.n} - {name}")
+        for fault in faults:
+            print(f"# {fault}")
+        self.failed += bool(faults)
 
     def end(self):
         print(f"1..{self.n}")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * For tests of fragments: a datagram made whole, cut into frames, given in any order; and what the
- * stack sent, put together again by a slow hand of its own.
+ * For tests of fragments: build a datagram, cut it into fragments, input them in any order, and
+ * reassemble what the stack sent with simple code that shares nothing with the stack.
  */
 #ifndef TESTS_UNIT_FRAGMENTS_H
 #define TESTS_UNIT_FRAGMENTS_H
@@ -9,7 +9,7 @@
 
 static struct reass reass;
 static uint8_t payload[65536 + ETH_BUFFER]; /* of a datagram to us: ICMP or UDP header and data */
-static uint8_t whole[65536];   /* of what the stack answered */
+static uint8_t whole[65536];   /* the payload of the stack's answer, reassembled */
 
 static inline int start_with_reassembly(void **state)
 {
@@ -20,7 +20,7 @@ static inline int start_with_reassembly(void **state)
     return 0;
 }
 
-/* An echo's payload of `data` bytes of data; its length. */
+/* Make an echo request with `data` bytes of data in `payload`; returns its length. */
 static inline uint32_t make_big_echo(uint32_t data)
 {
     memset(payload, 0, 8);
@@ -48,7 +48,8 @@ static inline uint32_t make_big_udp(unsigned src_port, unsigned dst_port, uint32
     return 8 + data;
 }
 
-/* The frame with bytes at..at+n of the payload, of datagram `id` from `src`; its length. */
+/* Make the frame with bytes at..at+n of the payload, of datagram `id` from `src`; returns its
+ * length. */
 static inline uint32_t make_fragment(uint32_t src, unsigned id, unsigned protocol, uint32_t at,
                                      uint32_t n, bool more)
 {
@@ -61,18 +62,18 @@ static inline uint32_t make_fragment(uint32_t src, unsigned id, unsigned protoco
     return 34 + n;
 }
 
-static inline uint64_t settled_frames(void)
+static inline uint64_t counted_frames(void)
 {
     return nif.answered + nif.consumed + drops_of(&nif);
 }
 
-/* Give the frame once. It is counted, or held. */
+/* Input the frame once. It must be counted or held. */
 static inline void give_frame(uint32_t n)
 {
-    uint64_t before = settled_frames() + netif_held(&nif);
+    uint64_t before = counted_frames() + netif_held(&nif);
     memset(frame + n, 0xA5, ETH_BUFFER - n);
     assert_int_equal(netif_input(&nif, frame, n), 0);
-    assert_int_equal(settled_frames() + netif_held(&nif), before + 1);
+    assert_int_equal(counted_frames() + netif_held(&nif), before + 1);
 }
 
 static inline void give_fragment(unsigned id, unsigned protocol, uint32_t at, uint32_t n, bool more)
@@ -80,7 +81,8 @@ static inline void give_fragment(unsigned id, unsigned protocol, uint32_t at, ui
     give_frame(make_fragment(PEER_IP, id, protocol, at, n, more));
 }
 
-/* Put together what lies in `out`, which must be one datagram to PEER: its payload's length. */
+/* Reassemble the frames in `out`, which must be one datagram to PEER; returns its payload's
+ * length. */
 static inline uint32_t gather(unsigned protocol)
 {
     static uint8_t seen[65536];

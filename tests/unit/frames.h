@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Frames for tests of the stack, made byte by byte with a slow checksum of their own, so that
- * nothing under test helps to make or to judge them.
+ * Frames for tests of the stack, built byte by byte with a simple checksum of their own, so that no
+ * code under test builds or checks them.
  */
 #ifndef TESTS_UNIT_FRAMES_H
 #define TESTS_UNIT_FRAMES_H
@@ -35,7 +35,7 @@ static inline uint32_t get32(const uint8_t *p)
     return (uint32_t)get16(p) << 16 | get16(p + 2);
 }
 
-/* RFC 1071 as it is written: word by word, an odd byte padded, carries folded each time. */
+/* RFC 1071's definition: word by word, an odd byte padded, carries folded each time. */
 static inline unsigned slow_sum(const uint8_t *p, size_t n, unsigned sum)
 {
     for (size_t i = 0; i < n; i += 2) {
@@ -45,7 +45,7 @@ static inline unsigned slow_sum(const uint8_t *p, size_t n, unsigned sum)
     }
     return sum;
 }
-/* What makes the sum of these bytes right; 0 where it is already. */
+/* The checksum that makes the sum of these bytes right; 0 if the sum is right already. */
 static inline uint16_t slow_check(const uint8_t *p, size_t n)
 {
     return (uint16_t)(0xFFFF ^ slow_sum(p, n, 0));
@@ -99,7 +99,7 @@ static inline size_t make_arp(uint8_t *frame, unsigned op, const char *dst, cons
     return 60;
 }
 
-/* Ethernet and IP around the payload that already lies behind `options` bytes of options. */
+/* Put Ethernet and IP headers before a payload that is in place already, after the options. */
 static inline size_t make_ip(uint8_t *frame, unsigned protocol, uint32_t src, uint32_t dst,
                              unsigned options, size_t payload)
 {
@@ -147,8 +147,8 @@ static inline size_t make_udp(uint8_t *frame, unsigned src_port, unsigned dst_po
     return make_ip(frame, 17, PEER_IP, US_IP, options, 8 + data);
 }
 
-/* Is this a frame that a host may send from US: ends, type, lengths, every checksum, padding? NULL:
- * yes. Else what is wrong. */
+/* Check a frame that US sent: addresses, type, lengths, every checksum, padding. Returns NULL, or
+ * the name of what is wrong. */
 static inline const char *fault_of(const uint8_t *frame, size_t n)
 {
     if (n < 60 || n > 2048)

@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * app=generate and app=sink, whole, on two model cards: driver, feed, lanes. What leaves a port is
- * kept; what arrives at one the test hands in. Time moves only by pass() and tick().
+ * app=generate and app=sink on two model cards, with driver, feed and lanes. Frames that leave a
+ * port are recorded; the test hands in those that arrive. Time advances only in pass() and tick().
  */
 #ifndef TESTS_UNIT_GENERATOR_HOST_H
 #define TESTS_UNIT_GENERATOR_HOST_H
 
 #include "boot/cmdline.h"
 #include "kernel/mailbox.h"
-#include "net/generator.h"
-#include "net/ip.h"
-#include "net/netif.h"
-#include "net/receiver.h"
+#include "net/lane/lane_control.h"
+#include "net/stack/ip.h"
+#include "net/stack/netif.h"
+#include "net/trial/generator.h"
+#include "net/trial/receiver.h"
 #include "tests/unit/loop_host.h"
 
 extern const struct app app_generate, app_sink;
 
 enum { FRAMES_MAX = 20000, BYTES = 1600 };
 
-/* What left a port, in order. */
+/* The frames that left a port, in order. */
 static struct wire {
     uint32_t n;
     uint16_t length[FRAMES_MAX];
     uint8_t (*bytes)[BYTES];
 } wires[2];
 
-static inline void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
+static inline void keep_sent_frame(void *opaque, const uint8_t *frame, uint32_t length)
 {
     struct wire *w = opaque;
 
@@ -61,7 +62,7 @@ static inline void set_up(const struct app *app, const char *line)
         wires[i].n = 0;
         if (!wires[i].bytes)
             wires[i].bytes = malloc((size_t)FRAMES_MAX * BYTES);
-        machine_cards[i].on_frame = comes_out;
+        machine_cards[i].on_frame = keep_sent_frame;
         machine_cards[i].opaque = &wires[i];
         if (strstr(line, "ip=")) {
             ports[i].netif = &netifs[i];
@@ -80,7 +81,7 @@ static inline void set_up(const struct app *app, const char *line)
     assert_int_equal(lanes_n, 2);
 }
 
-/* Options of the next trial, as the console takes them: "rate=1Mpps count=10". */
+/* Set options of the next trial, written as at the console: "rate=1Mpps count=10". */
 static inline __attribute__((format(printf, 1, 2))) void ask_for(const char *format, ...)
 {
     char words[256], *rest = words;
@@ -106,7 +107,7 @@ static inline void begin(void)
     assert_null(why);
 }
 
-/* Until no core sends any more. */
+/* Run until every core has stopped sending. */
 static inline void run_trial(void)
 {
     for (unsigned i = 0; i < 100000 && generators[0].n_on != 0; i++)
@@ -115,7 +116,8 @@ static inline void run_trial(void)
     pass(2000000);
 }
 
-/* All frames that are there, each once, as the ledger says it; and the model has no complaint. */
+/* The ledger balances: each frame is counted exactly once; and the model reported no broken
+ * rule. */
 static inline void assert_balance(void)
 {
     uint64_t received = 0, generated = 0, sent = 0, consumed = 0, held = 0, dropped = 0;
@@ -131,7 +133,7 @@ static inline void assert_balance(void)
         assert_int_equal(ports[i].count.rx_packets, l.received + l.waiting);
         uint64_t out = 0;
         for (unsigned k = 0; k < 2; k++) {
-            struct side *side = k == 0 ? &ports[i].side[0] : ports[i].feed;
+            struct side *side = k == 0 ? port_side(&ports[i], 0) : lanes_feeds[i];
             if (!side)
                 continue;
             struct side_ledger s = side_ledger(side);

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "kernel/command.h"
+#include "kernel/console/command.h"
 
 static char text[8192];
 static size_t used;

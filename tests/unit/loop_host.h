@@ -22,12 +22,14 @@
 /* What the image's linker script supplies. */
 const struct app apps_start[1], apps_end[1];
 
-/* So many cards with the driver on each; nothing is left of an earlier test. */
+/* Start n model cards with the driver on each, after clearing what an earlier test left. */
 static inline void start_ports(unsigned n)
 {
     machine_reset();
     memset(ports, 0, sizeof(ports));
     memset(lanes, 0, sizeof(lanes));
+    memset(lanes_sides, 0, sizeof(lanes_sides));
+    memset(lanes_feeds, 0, sizeof(lanes_feeds));
     ports_n = 0;
     lanes_n = 0;
     for (unsigned i = 0; i < n; i++)
@@ -38,7 +40,7 @@ static inline void start_ports(unsigned n)
         ports[i].domain = machine_cards[i].domain;
 }
 
-/* A round of core 0, a long one: all there is to do is done. Returns how many frames were handled. */
+/* Run one long round of core 0, which does all pending work. Returns how many frames it handled. */
 static inline uint32_t poll_once(void)
 {
     struct row *row = run_row(0);

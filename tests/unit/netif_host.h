@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The stack of one port before tests: a configured netif, a frame's buffer, and `input`, which
- * gives it one frame and demands what is true of every frame.
+ * The stack of one port, for tests: a configured netif, a frame's buffer, and `input`, which passes
+ * one frame to the stack and checks what must hold for every frame.
  */
 #ifndef TESTS_UNIT_NETIF_HOST_H
 #define TESTS_UNIT_NETIF_HOST_H
@@ -11,15 +11,15 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/eth.h"
-#include "net/icmp.h"
-#include "net/netif.h"
+#include "net/stack/eth.h"
+#include "net/stack/icmp.h"
+#include "net/stack/netif.h"
 #include "tests/unit/frames.h"
 
 #define SECOND 1000000000ull
 
 static struct netif nif;
-static uint8_t *frame;           /* ETH_BUFFER bytes on the heap, so that one beyond is caught */
+static uint8_t *frame;           /* ETH_BUFFER bytes on the heap: ASan catches an overrun */
 static uint8_t sent[ETH_BUFFER]; /* the frame as it went in */
 
 static inline const char *configure(uint32_t ip, unsigned prefix, uint32_t gateway)
@@ -27,7 +27,7 @@ static inline const char *configure(uint32_t ip, unsigned prefix, uint32_t gatew
     return netif_configure(&nif, (const uint8_t *)US_MAC, ip, prefix, (uint32_t[2]){gateway});
 }
 
-/* Frames that the stack made of its own accord while it took the last one. */
+/* Frames that the stack sent by itself (errors, fragments) while it handled the last input. */
 #define OUT_MAX 64
 static uint8_t out[OUT_MAX][ETH_BUFFER];
 static uint32_t out_bytes[OUT_MAX], out_n;
@@ -40,7 +40,7 @@ static inline void collect(void *context, const uint8_t *bytes, uint32_t n)
     out_bytes[out_n++] = n;
 }
 
-/* Let probes and announcements go by, the last of them at `t`. */
+/* Poll the stack through its probes and announcements, until time `t`. */
 static inline void settle(uint64_t t)
 {
     for (uint64_t at = t - 10 * SECOND; at <= t; at += SECOND / 2)
@@ -75,7 +75,7 @@ static inline uint64_t drops_of(const struct netif *n)
     return sum;
 }
 
-/* Give it the frame twice, with different bytes behind its end: both must come to the same. */
+/* Input the frame twice, with different bytes after its end; both results must be the same. */
 static inline uint32_t input(size_t n)
 {
     struct netif before = nif;

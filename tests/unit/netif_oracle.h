@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What must become of a frame, said a second time and without the stack's code: from the RFCs and
- * the table in net/README.md, in the order that it gives. The host is US of frames.h with a net of
- * 24 bits, echo on 7, discard on 9, a TWAMP reflector on 862, no ping out, no memory for fragments.
+ * A second implementation of what the stack must do with a frame, written from the RFCs and the
+ * table in net/README.md, in that table's order, without the stack's code. The host is US of
+ * frames.h with a 24-bit prefix, echo on 7, discard on 9, a TWAMP reflector on 862, no ping
+ * running, no reassembly.
  */
 #ifndef TESTS_UNIT_NETIF_ORACLE_H
 #define TESTS_UNIT_NETIF_ORACLE_H
 
-#include "drivers/drops.h"
+#include "net/drops.h"
 #include "tests/unit/frames.h"
 
 struct oracle {
     enum { ORACLE_ANSWERS, ORACLE_CONSUMES, ORACLE_DROPS } what;
     enum drop why;
-    unsigned error; /* type << 8 | code of the ICMP error that goes out as well; 0: none */
+    unsigned error; /* type << 8 | code of the ICMP error that is sent as well; 0: none */
     unsigned error_at; /* a parameter problem's pointer */
 };
 
@@ -28,8 +29,8 @@ static inline bool oracle_is_host(uint32_t ip)
     return first >= 1 && first <= 223 && first != 127;
 }
 
-/* The two addresses of 192.0.2.0/24 that are nobody's. */
-static inline bool oracle_is_nets_own(uint32_t ip)
+/* The network and the broadcast address of 192.0.2.0/24, which no host has. */
+static inline bool oracle_is_net_or_broadcast(uint32_t ip)
 {
     return ip == IP(192, 0, 2, 0) || ip == IP(192, 0, 2, 255);
 }
@@ -118,7 +119,7 @@ static inline int oracle_options(const uint8_t *ip, unsigned header)
     return -1;
 }
 
-static inline struct oracle oracle_ip(const uint8_t *ip, size_t n, bool is_to_many)
+static inline struct oracle oracle_ip(const uint8_t *ip, size_t n, bool is_to_group)
 {
     if (n < 20 || ip[0] / 16 != 4)
         return oracle_drops(DROP_ip_header);
@@ -128,23 +129,24 @@ static inline struct oracle oracle_ip(const uint8_t *ip, size_t n, bool is_to_ma
     if (slow_sum(ip, header, 0) != 0xFFFF)
         return oracle_drops(DROP_ip_checksum);
     uint32_t src = get32(ip + 12), dst = get32(ip + 16);
-    if (!oracle_is_host(src) || oracle_is_nets_own(src) || src == US_IP)
+    if (!oracle_is_host(src) || oracle_is_net_or_broadcast(src) || src == US_IP)
         return oracle_drops(DROP_ip_source);
-    if (dst == 0xFFFFFFFF || dst >> 28 == 14 || oracle_is_nets_own(dst))
+    if (dst == 0xFFFFFFFF || dst >> 28 == 14 || oracle_is_net_or_broadcast(dst))
         return oracle_drops(DROP_ip_broadcast);
     if (dst != US_IP)
         return oracle_drops(DROP_ip_not_ours);
-    if (is_to_many)
+    if (is_to_group)
         return oracle_drops(DROP_ip_link_group);
 
-    /* Errors are about datagrams that are no errors, and about their first fragments. */
+    /* An ICMP error is sent only about the first fragment of a datagram that is no ICMP error
+     * itself. */
     unsigned type = total > header ? ip[header] : 256;
     bool is_query = type == 0 || type == 8 || (type >= 13 && type <= 18);
-    bool may_tell = (get16(ip + 6) & 0x1FFF) == 0 && (ip[9] != 1 || is_query);
+    bool may_send_error = (get16(ip + 6) & 0x1FFF) == 0 && (ip[9] != 1 || is_query);
     int fault = oracle_options(ip, header);
     if (fault >= 0) {
         struct oracle refused = oracle_drops(DROP_ip_option);
-        if (fault > 0 && may_tell) {
+        if (fault > 0 && may_send_error) {
             refused.error = 12 << 8;
             refused.error_at = (unsigned)fault;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Ethernet frames out of capture files: pcap in either byte order, and raw frames (*.bin). Other
- * link types and pcapng are passed over.
+ * Reads Ethernet frames from capture files: pcap in either byte order, and raw frames (*.bin).
+ * Other link types and pcapng are skipped.
  */
 #ifndef TESTS_UNIT_PCAP_H
 #define TESTS_UNIT_PCAP_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Physical memory for host tests of boot/bootinfo.c and kernel/acpi.c: pieces at addresses. Each
- * look returns a copy of exactly the bytes asked for, so that the address sanitizer sees the first
- * byte that is read beyond them.
+ * Simulated physical memory for host tests of boot/bootinfo.c and kernel/firmware/acpi.c: blocks at
+ * given addresses. physical_look returns a copy of exactly the bytes asked for, so that the address
+ * sanitizer detects a read of the first byte beyond them.
  */
 #ifndef TESTS_UNIT_PHYSICAL_H
 #define TESTS_UNIT_PHYSICAL_H
@@ -19,7 +19,7 @@ static struct {
 } physical_pieces[PHYSICAL_PIECES_MAX];
 static unsigned physical_n;
 
-/* What has been handed out; freed by physical_clear. */
+/* Copies that physical_look returned; physical_clear frees them. */
 static void **physical_copies;
 static size_t physical_copies_n;
 
@@ -35,7 +35,7 @@ static inline void physical_clear(void)
     physical_n = 0;
 }
 
-/* Lay n bytes at paddr; the caller may change them through the pointer that is returned. */
+/* Store n bytes at paddr; the caller may change them through the returned pointer. */
 static inline uint8_t *physical_put(uint64_t paddr, const void *bytes, size_t n)
 {
     if (physical_n == PHYSICAL_PIECES_MAX)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Numbers for tests that try many inputs: the same in every run, so that what fails fails again.
+ * Pseudo-random numbers for tests that try many inputs: the same in every run, so a failure
+ * repeats.
  */
 #ifndef TESTS_UNIT_RANDOM_H
 #define TESTS_UNIT_RANDOM_H
 
 #include <stdint.h>
 
-/* The next of a fixed row of numbers (xorshift, 64 bits), any value equally likely. */
+/* The next number of a fixed sequence (xorshift, 64 bits), uniformly distributed. */
 static inline uint32_t random_next(void)
 {
     static uint64_t state = 88172645463325252ull;

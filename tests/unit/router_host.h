@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * app=route on three model cards before tests, with neighbours that answer ARP:
+ * app=route on three model cards, for tests, with neighbours that answer ARP:
  *
  *     port0 192.0.2.1/24        host .10 (MAC 02:..:00:0a), gateway .20
  *     port1 198.51.100.1/24     gateways .10 and .11, host .30; .99 never answers
  *     port2 203.0.113.1/24      gateway .10; MTU 576
  *
- *     10/8 by .10 of port1, 10.1/16 by .20 of port0, 10.2/16 by .10 of port2, 10.3/16 reject,
- *     10.4.4.0/25 by .11 of port1, 10.5/16 by .99 of port1; nothing else
+ *     routes: 10/8 via .10 of port1, 10.1/16 via .20 of port0, 10.2/16 via .10 of port2,
+ *     10.3/16 reject, 10.4.4.0/25 via .11 of port1, 10.5/16 via .99 of port1; no others
  *
- * Ports 0 and 1 are partners; port 2 has its own lane back. Frames go in by port 0 unless said.
+ * Ports 0 and 1 are partners; port 2 has its own lane back. give() inputs a frame at port 0.
  */
 #ifndef TESTS_UNIT_ROUTER_HOST_H
 #define TESTS_UNIT_ROUTER_HOST_H
 
-#include "net/eth.h"
-#include "net/hops.h"
-#include "net/icmp.h"
-#include "net/ip.h"
-#include "net/ledger.h"
-#include "net/netif.h"
-#include "net/router.h"
+#include "net/lane/ledger.h"
+#include "net/lane/lane_control.h"
+#include "net/route/hops.h"
+#include "net/route/router.h"
+#include "net/stack/eth.h"
+#include "net/stack/icmp.h"
+#include "net/stack/ip.h"
+#include "net/stack/netif.h"
 #include "tests/unit/frames.h"
 #include "tests/unit/loop_host.h"
 
@@ -30,7 +31,7 @@ extern const struct app app_route;
 
 enum { PORTS = 3, SENT_MAX = 256 };
 
-/* What the cards put on the wire, ARP left out. */
+/* The frames that the cards sent, except ARP. */
 static struct {
     unsigned port;
     uint32_t length;
@@ -49,7 +50,7 @@ static const struct {
     {1, IP(198, 51, 100, 30)},
     {2, IP(203, 0, 113, 10)},
 };
-static bool are_asleep; /* neighbours do not answer */
+static bool neighbours_are_silent; /* they do not answer ARP */
 
 static struct {
     unsigned port;
@@ -68,7 +69,7 @@ static inline void answer_arp(unsigned port, const uint8_t *frame)
 {
     uint32_t ip = wire_get32(frame + ETH_BYTES + 24);
 
-    for (unsigned i = 0; i < ARRAY_SIZE(neighbours) && !are_asleep; i++)
+    for (unsigned i = 0; i < ARRAY_SIZE(neighbours) && !neighbours_are_silent; i++)
         if (neighbours[i].port == port && neighbours[i].ip == ip && replies_n < 64) {
             struct arp_packet reply = {.op = ARP_REPLY,
                                        .sender_ip = ip,
@@ -80,7 +81,7 @@ static inline void answer_arp(unsigned port, const uint8_t *frame)
         }
 }
 
-static inline void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
+static inline void keep_sent_frame(void *opaque, const uint8_t *frame, uint32_t length)
 {
     unsigned port = (unsigned)(uintptr_t)opaque;
 
@@ -127,7 +128,7 @@ static inline int start(void **state)
     memset(netifs, 0, sizeof(netifs));
     memset(reasses, 0, sizeof(reasses));
     lanes_cores = 1;
-    are_asleep = false;
+    neighbours_are_silent = false;
     replies_n = 0;
     start_ports(PORTS);
     for (unsigned i = 0; i < PORTS; i++) {
@@ -137,7 +138,7 @@ static inline int start(void **state)
         netifs[i][0].reass = &reasses[i];
         netifs[i][0].send = test_send;
         netifs[i][0].send_context = &ports[i];
-        machine_cards[i].on_frame = comes_out;
+        machine_cards[i].on_frame = keep_sent_frame;
         machine_cards[i].opaque = (void *)(uintptr_t)i;
     }
     hops_set_mtu(2, 576);
@@ -157,7 +158,7 @@ void test_send(void *context, const uint8_t *frame, uint32_t length)
     (void)side_send(context, frame, length);
 }
 
-/* At the end of each test: every frame is accounted for, and the model has no complaint. */
+/* At the end of each test: the ledger balances, and the model reported no broken rule. */
 static inline int stop(void **state)
 {
     (void)state;
@@ -206,12 +207,13 @@ static inline void give(const uint8_t *frame, uint32_t length)
 static inline uint64_t dropped(enum drop why)
 {
     return lanes[0].count.drops[why] + lanes[1].count.drops[why] + lanes[2].count.drops[why] +
-           ports[0].side[0].drops[why] + ports[1].side[0].drops[why] +
-           ports[2].side[0].drops[why] + ports[0].netif->drops[why] + ports[1].netif->drops[why] +
+           port_side(&ports[0], 0)->drops[why] + port_side(&ports[1], 0)->drops[why] +
+           port_side(&ports[2], 0)->drops[why] + ports[0].netif->drops[why] +
+           ports[1].netif->drops[why] +
            ports[2].netif->drops[why];
 }
 
-/* The one frame that left is what came in (`frame`, whole), forwarded by `port` to `next`. */
+/* The only frame sent is the input (`frame`), forwarded by `port` to the next hop `next`. */
 static inline void is_forwarded(const uint8_t *frame, uint32_t length, unsigned port, uint32_t next)
 {
     uint8_t expected[2048];
@@ -227,8 +229,8 @@ static inline void is_forwarded(const uint8_t *frame, uint32_t length, unsigned 
     assert_memory_equal(sent[0].bytes, expected, length);
 }
 
-/* The last frame that left is a right ICMP error about `frame`, back by the port and to the host
- * that it came from, from that port's address. */
+/* Frame `index` of those sent is a correct ICMP error about `frame`, sent from the address of port
+ * 0, where that came in, to the host that sent it. */
 static inline void is_error(unsigned index, const uint8_t *frame, unsigned type, unsigned code,
                             uint32_t rest)
 {

@@ -1,29 +1,31 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Host unit tests: every tests/unit/test_*.c becomes build/unit/test_*, linked with the sources that
-# a comment in its first lines names (it may go on over lines):
+# a comment in its first lines names (the comment may span lines):
 #
-#     /* links: net/lane.c tests/host/machine.c $(STACK) $(MODEL) */
+#     /* links: net/lane/lane.c tests/host/machine.c $(STACK) $(MODEL) */
 #
-# Objects are shared between tests. -Itests/host comes first, so that hardware headers are the fakes.
+# Objects are shared between tests. -Itests/host comes first, so that hardware headers are the
+# fakes.
 
 MODEL := $(MODEL_SRCS)
-# The stack, which many tests need whole.
-STACK := net/netif.c net/netif_ip.c net/reass.c net/services.c net/arp.c net/ip.c net/icmp.c \
-    net/udp.c net/csum.c
-# What app=route has besides.
-ROUTER := net/route.c net/route_text.c net/hops.c net/router.c net/router_setup.c net/fragment.c \
-    net/ip_option.c
-# What app=generate and app=sink have besides, without their commands.
-GENERATOR := net/generator.c net/receiver.c net/trial.c net/probe.c net/measure.c
+# The whole stack, which many tests need.
+STACK := net/stack/netif.c net/stack/addr.c net/stack/netif_ip.c net/stack/reass.c net/stack/services.c net/stack/arp.c net/stack/ip.c net/stack/icmp.c \
+    net/stack/udp.c net/stack/csum.c
+# The sources of app=route, without the stack.
+ROUTER := net/route/table.c net/route/text.c net/route/hops.c net/route/router.c net/route/setup.c net/route/fragment.c \
+    net/route/ip_option.c
+# The sources of app=generate and app=sink, without their commands.
+GENERATOR := net/trial/generator.c net/trial/receiver.c net/trial/options.c net/trial/probe.c net/trial/measure.c
 # A core's loop, without applications.
-LOOP := net/lane.c net/spread.c net/run.c net/capture.c net/bpf.c
+LOOP := net/lane/lane.c net/lane/spread.c net/run.c net/lane/capture.c net/lane/cbpf.c
 
 HOST_WARN := -Wall -Wextra -Werror
 HOST_INC := -Itests/host -I.
 UNIT_CFLAGS := -std=gnu11 -g -O1 -fno-omit-frame-pointer $(HOST_WARN) $(HOST_INC) \
     -fsanitize=address,undefined -fno-sanitize-recover=all -MMD -MP
 
-# $(call links_of,FILE): the words of its links comment, names like $(MODEL) and $(STACK) replaced.
+# $(call links_of,FILE): the words of the file's links comment, with $(MODEL), $(STACK) etc.
+# expanded.
 links_of = $(subst $$(LOOP),$(LOOP),$(subst $$(GENERATOR),$(GENERATOR),$(subst $$(ROUTER),$(ROUTER),$(subst $$(STACK),$(STACK),$(subst $$(MODEL),$(MODEL),\
     $(shell sed -n '1,40{/links:/,/\*\//p}' $(1) | \
     sed 's/^.*links://;s/\*\/.*//;s/^ *\*//'))))))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * A terminal of 80 columns and endless rows, for tests of the shell: it understands the few
- * sequences that the shell sends, fails on any other, and keeps all text.
+ * A terminal of 80 columns and unlimited rows, for tests of the shell: it interprets the few escape
+ * sequences that the shell sends, fails on any other, and stores all text.
  */
 #ifndef TESTS_UNIT_TERMINAL_H
 #define TESTS_UNIT_TERMINAL_H
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/command.h"
+#include "kernel/console/command.h"
 
 #define TERMINAL_COLUMNS 80
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/acpi.c. Over every real table in tests/data/acpi: its structures are those that iasl sees,
- * at the same offsets with the same types and lengths, and the MCFG fields are equal. Then tables
+ * kernel/firmware/acpi.c. For every real table in tests/data/acpi, it finds the same structures as
+ * iasl, at the same offsets with the same types and lengths, and the same MCFG fields. Then tables
  * built here: root pointers, XSDT and RSDT, wrong checksums and lengths, structures of length zero,
- * FADT fields, and \_S5 packages in the shapes that firmware writes.
+ * FADT fields, and \_S5 packages in the forms that firmware writes.
  *
- * links: kernel/acpi.c kernel/fmt.c
+ * links: kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -18,15 +18,15 @@
 
 #include <cmocka.h>
 
-#include "kernel/acpi.h"
+#include "kernel/firmware/acpi.h"
 #include "tests/unit/physical.h"
 
-static char said[4096];
-static void say(const char *text)
+static char warnings[4096];
+static void keep_warning(const char *text)
 {
-    if (strlen(said) + strlen(text) + 2 < sizeof said) {
-        strcat(said, text);
-        strcat(said, "\n");
+    if (strlen(warnings) + strlen(text) + 2 < sizeof warnings) {
+        strcat(warnings, text);
+        strcat(warnings, "\n");
     }
 }
 static struct acpi a;
@@ -35,8 +35,8 @@ static int clear(void **state)
 {
     (void)state;
     physical_clear();
-    said[0] = 0;
-    a = (struct acpi){.look = physical_look, .say = say};
+    warnings[0] = 0;
+    a = (struct acpi){.look = physical_look, .say = keep_warning};
     return 0;
 }
 
@@ -63,7 +63,8 @@ static void set_sum(uint8_t *table, size_t n, size_t at)
 }
 
 /* A table of `n` bytes at paddr, header filled in, body from `body`. */
-static uint8_t *lay(uint64_t paddr, const char *signature, const void *body, size_t body_bytes)
+static uint8_t *put_table(uint64_t paddr, const char *signature, const void *body,
+                          size_t body_bytes)
 {
     uint8_t table[4096] = {0};
     size_t n = ACPI_HEADER_BYTES + body_bytes;
@@ -81,14 +82,14 @@ static struct acpi_table in_memory(const uint8_t *at, size_t n)
     return (struct acpi_table){at, (uint32_t)n, 0};
 }
 
-/* --- real tables, beside iasl --- */
+/* --- real tables, compared with iasl --- */
 
 struct listed {
     unsigned offset, type, bytes;
 };
 
-/* What iasl prints: "[02Ch 0044   1]   Subtable Type : 00 [...]", and newer ones "[02Ch 0044 001h]".
- * The value behind the colon. */
+/* Read a line of iasl: "[02Ch 0044   1]   Subtable Type : 00 [...]", newer: "[02Ch 0044 001h]".
+ * Returns whether the field has this name; *value is the number after the colon. */
 static bool field_of(const char *line, const char *name, unsigned *offset,
                      unsigned long long *value)
 {
@@ -106,7 +107,7 @@ static bool field_of(const char *line, const char *name, unsigned *offset,
     return true;
 }
 
-/* Have iasl take one table apart. */
+/* Disassemble one table with iasl. */
 static FILE *disassemble(const char *path)
 {
     char command[1024];
@@ -213,7 +214,7 @@ static void one_dmar(const char *path)
     same_structures(path, 48, true);
 }
 
-static void walk__real_madts__sees_what_iasl_sees(void **state)
+static void walk__real_madts__finds_the_same_as_iasl(void **state)
 {
     (void)state;
     iasl_refused = 0;
@@ -222,7 +223,7 @@ static void walk__real_madts__sees_what_iasl_sees(void **state)
     assert_true(iasl_refused <= n / 8);
 }
 
-static void walk__real_dmars__sees_what_iasl_sees(void **state)
+static void walk__real_dmars__finds_the_same_as_iasl(void **state)
 {
     (void)state;
     iasl_refused = 0;
@@ -272,9 +273,9 @@ static void mcfg__real_tables__equal_iasl(void **state)
     assert_true(each_file("tests/data/acpi/mcfg", one_mcfg) >= 30);
 }
 
-/* --- MCFG and walks that are broken --- */
+/* --- invalid MCFG entries and structure lengths --- */
 
-static void mcfg__entries_that_cannot_be_right__have_base_zero(void **state)
+static void mcfg__invalid_entries__have_base_zero(void **state)
 {
     (void)state;
     struct {
@@ -289,7 +290,7 @@ static void mcfg__entries_that_cannot_be_right__have_base_zero(void **state)
         body[18 + 16 * i] = bad[i].first;
         body[19 + 16 * i] = bad[i].last;
     }
-    lay(0x1000, "MCFG", body, sizeof body);
+    put_table(0x1000, "MCFG", body, sizeof body);
     struct acpi_table t = acpi_table_at(&a, 0x1000, "MCFG");
     struct acpi_mcfg e;
     for (unsigned i = 0; i < 3; i++) {
@@ -298,13 +299,13 @@ static void mcfg__entries_that_cannot_be_right__have_base_zero(void **state)
     }
     assert_false(acpi_mcfg_entry(&t, 3, &e));
     assert_false(acpi_mcfg_entry(&t, 0xFFFFFFFF, &e));
-    t.bytes = 44 + 15; /* an entry that is cut */
+    t.bytes = 44 + 15; /* a truncated entry */
     assert_false(acpi_mcfg_entry(&t, 0, &e));
     t.bytes = 36;
     assert_false(acpi_mcfg_entry(&t, 0, &e));
 }
 
-static void walk__bad_lengths__stop_and_are_remembered(void **state)
+static void walk__bad_lengths__stop_and_set_is_broken(void **state)
 {
     (void)state;
     static const struct {
@@ -361,7 +362,7 @@ static void make_rsdp(uint8_t *p, uint8_t revision, uint32_t rsdt, uint64_t xsdt
     set_sum(p, ACPI_RSDP_BYTES, 32);
 }
 
-static void rsdp__checksums_and_lengths__are_judged(void **state)
+static void rsdp__checksums_and_lengths__are_checked(void **state)
 {
     (void)state;
     uint8_t p[ACPI_RSDP_BYTES];
@@ -376,7 +377,7 @@ static void rsdp__checksums_and_lengths__are_judged(void **state)
         assert_false(acpi_is_rsdp(bad, sizeof bad));
     }
     make_rsdp(p, 0, 0x1000, 0);
-    p[33] = 77; /* behind the first version's end */
+    p[33] = 77; /* after the end of the version 0 structure */
     assert_true(acpi_is_rsdp(p, 20));
     assert_true(acpi_is_rsdp(p, sizeof p));
     p[17]++;
@@ -389,7 +390,7 @@ static void find_rsdp__ebda_or_bios_area__is_scanned(void **state)
     uint8_t rsdp[ACPI_RSDP_BYTES], area[0x20000] = {0}, found[ACPI_RSDP_BYTES];
     make_rsdp(rsdp, 2, 0x1000, 0x2000);
     memcpy(area + 0x15878 - 8, rsdp, sizeof rsdp); /* 16-byte boundary */
-    make_rsdp(area + 0x300 + 8, 0, 0x3333, 0);     /* not on one: not seen */
+    make_rsdp(area + 0x300 + 8, 0, 0x3333, 0);     /* not on one: not found */
     physical_put(0xE0000, area, sizeof area);
     assert_true(acpi_find_rsdp(&a, found)); /* without BIOS data there is no EBDA to look at */
     assert_memory_equal(found, rsdp, sizeof rsdp);
@@ -416,10 +417,10 @@ static void open__damaged_xsdt__falls_back_to_rsdt(void **state)
     put64(xsdt, 0x6000);
     put64(xsdt + 8, 0x5000);
     make_rsdp(rsdp, 2, 0x1000, 0x2000);
-    lay(0x1000, "RSDT", rsdt, sizeof rsdt);
-    uint8_t *x = lay(0x2000, "XSDT", xsdt, sizeof xsdt);
-    lay(0x5000, "APIC", "one", 3);
-    lay(0x6000, "APIC", "twotwo", 6);
+    put_table(0x1000, "RSDT", rsdt, sizeof rsdt);
+    uint8_t *x = put_table(0x2000, "XSDT", xsdt, sizeof xsdt);
+    put_table(0x5000, "APIC", "one", 3);
+    put_table(0x6000, "APIC", "twotwo", 6);
 
     assert_true(acpi_open(&a, rsdp, sizeof rsdp));
     assert_true(a.root_is_xsdt);
@@ -427,52 +428,52 @@ static void open__damaged_xsdt__falls_back_to_rsdt(void **state)
     assert_int_equal(acpi_find(&a, "APIC", 1).paddr, 0x5000);
     assert_int_equal(acpi_find(&a, "APIC", 2).bytes, 0);
     assert_int_equal(acpi_find(&a, "MCFG", 0).bytes, 0);
-    assert_string_equal(said, "");
+    assert_string_equal(warnings, "");
 
     x[9]++;
     assert_true(acpi_open(&a, rsdp, sizeof rsdp));
     assert_false(a.root_is_xsdt);
     assert_int_equal(acpi_find(&a, "APIC", 0).paddr, 0x5000);
-    assert_non_null(strstr(said, "ACPI table XSDT at 0x2000 has a wrong checksum"));
+    assert_non_null(strstr(warnings, "ACPI table XSDT at 0x2000 has a wrong checksum"));
     /* Twenty bytes of an RSDP are version 0: no XSDT. */
     assert_true(acpi_open(&a, rsdp, 20));
     assert_false(a.root_is_xsdt);
 }
 
-static void open__nothing_usable__says_so(void **state)
+static void open__no_usable_root__is_reported(void **state)
 {
     (void)state;
     uint8_t rsdp[ACPI_RSDP_BYTES];
     make_rsdp(rsdp, 2, 0x1000, 0xFFFFFFFFFFFFFFF0);
     assert_false(acpi_open(&a, rsdp, sizeof rsdp));
-    assert_non_null(strstr(said, "no usable XSDT or RSDT"));
+    assert_non_null(strstr(warnings, "no usable XSDT or RSDT"));
     assert_int_equal(acpi_find(&a, "APIC", 0).bytes, 0);
     rsdp[0] = 'X';
     assert_false(acpi_open(&a, rsdp, sizeof rsdp));
-    assert_non_null(strstr(said, "damaged"));
+    assert_non_null(strstr(warnings, "damaged"));
 }
 
-static void table__damage__is_named_and_the_table_not_used(void **state)
+static void table__damage__is_reported_and_the_table_unused(void **state)
 {
     (void)state;
     static const uint32_t lengths[] = {0, 8, 35, 0x00400001, 0xFFFFFFFF, 0x3000};
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         physical_clear();
-        said[0] = 0;
-        uint8_t *t = lay(0x5000, "A\tIC", "body", 4);
+        warnings[0] = 0;
+        uint8_t *t = put_table(0x5000, "A\tIC", "body", 4);
         put32(t + 4, lengths[i]);
         assert_int_equal(acpi_table_at(&a, 0x5000, "A\tIC").bytes, 0);
-        assert_non_null(strstr(said, "ACPI table A?IC at 0x5000 "));
+        assert_non_null(strstr(warnings, "ACPI table A?IC at 0x5000 "));
     }
     physical_clear();
-    said[0] = 0;
-    lay(0x5000, "APIC", "body", 4)[37] ^= 1;
+    warnings[0] = 0;
+    put_table(0x5000, "APIC", "body", 4)[37] ^= 1;
     assert_int_equal(acpi_table_at(&a, 0x5000, "APIC").bytes, 0);
-    assert_non_null(strstr(said, "wrong checksum"));
-    said[0] = 0;
-    assert_int_equal(acpi_table_at(&a, 0x5000, "MCFG").bytes, 0); /* another one: no complaint */
+    assert_non_null(strstr(warnings, "wrong checksum"));
+    warnings[0] = 0;
+    assert_int_equal(acpi_table_at(&a, 0x5000, "MCFG").bytes, 0); /* other name: no warning */
     assert_int_equal(acpi_table_at(&a, 0x9999999, "MCFG").bytes, 0);
-    assert_string_equal(said, "");
+    assert_string_equal(warnings, "");
 }
 
 /* --- FADT and \_S5 --- */
@@ -502,7 +503,7 @@ static void fadt__fields__come_from_the_right_place(void **state)
     put32(fadt_at(112), 1 << 10 | 1 << 8);
     gas(116, 1, 0xCF9);
     *fadt_at(128) = 0x0F;
-    lay(0x1000, "FACP", fadt_body, sizeof fadt_body);
+    put_table(0x1000, "FACP", fadt_body, sizeof fadt_body);
     struct acpi_table t = acpi_table_at(&a, 0x1000, "FACP");
     struct acpi_fadt f;
     assert_true(acpi_fadt_read(&t, &f));
@@ -518,13 +519,13 @@ static void fadt__fields__come_from_the_right_place(void **state)
     assert_int_equal(f.reset_value, 0x0F);
     assert_false(f.has_s5);
 
-    /* The extended fields win where they name a port. */
+    /* The extended fields take precedence where they name a port. */
     put64(fadt_at(140), 0x1122334455);
     gas(172, 1, 0x1804);
     gas(184, 0, 0xFED00000);
     gas(208, 1, 0x1808);
     physical_clear();
-    lay(0x1000, "FACP", fadt_body, sizeof fadt_body);
+    put_table(0x1000, "FACP", fadt_body, sizeof fadt_body);
     t = acpi_table_at(&a, 0x1000, "FACP");
     assert_true(acpi_fadt_read(&t, &f));
     assert_int_equal(f.dsdt_paddr, 0x1122334455);
@@ -533,13 +534,13 @@ static void fadt__fields__come_from_the_right_place(void **state)
     assert_int_equal(f.pm_timer, 0x1808);
 }
 
-static void fadt__every_length__is_survived(void **state)
+static void fadt__every_length__is_read_within_bounds(void **state)
 {
     (void)state;
     memset(fadt_body, 0xFF, sizeof fadt_body);
     for (size_t n = 0; n <= sizeof fadt_body; n++) {
         physical_clear();
-        lay(0x1000, "FACP", fadt_body, n);
+        put_table(0x1000, "FACP", fadt_body, n);
         struct acpi_table t = acpi_table_at(&a, 0x1000, "FACP");
         struct acpi_fadt f;
         assert_int_equal(acpi_fadt_read(&t, &f), ACPI_HEADER_BYTES + n >= 116);
@@ -551,13 +552,13 @@ static bool s5(const char *aml, size_t n, struct acpi_fadt *f)
 {
     physical_clear();
     memset(f, 0, sizeof *f);
-    lay(0x1000, "DSDT", aml, n);
+    put_table(0x1000, "DSDT", aml, n);
     struct acpi_table t = acpi_table_at(&a, 0x1000, "DSDT");
     return acpi_s5_find(&t, f);
 }
 #define S5(aml, f) s5(aml, sizeof aml - 1, f)
 
-static void s5__shapes_that_firmware_writes__are_read(void **state)
+static void s5__forms_that_firmware_writes__are_read(void **state)
 {
     (void)state;
     struct acpi_fadt f;
@@ -565,11 +566,11 @@ static void s5__shapes_that_firmware_writes__are_read(void **state)
     assert_true(S5("xx\x08_S5_\x12\x06\x04\x00\x00\x00\x00yy", &f));
     assert_true(f.has_s5);
     assert_int_equal(f.s5_type_a, 0);
-    /* Bytes, a root prefix, noise that looks alike before it. */
+    /* Byte constants, a root prefix, similar bytes before it. */
     assert_true(S5("_S5_\x08_S5X\x12\x08\\_S5_\x12\x0A\x04\x0A\x07\x0A\x05\x00\x00", &f));
     assert_int_equal(f.s5_type_a, 7);
     assert_int_equal(f.s5_type_b, 5);
-    /* A package length of two bytes; One; a word and a double word. */
+    /* A package length of two bytes; the constant One; a word and a double word. */
     assert_true(S5("\x08_S5_\x12\x48\x01\x04\x01\x01", &f));
     assert_int_equal(f.s5_type_a, 1);
     assert_true(S5("\x08_S5_\x12\x08\x02\x0B\x03\x00\x0C\x06\x00\x00\x00", &f));
@@ -580,7 +581,7 @@ static void s5__shapes_that_firmware_writes__are_read(void **state)
     assert_int_equal(f.s5_type_b, 5);
 }
 
-static void s5__what_cannot_be_right__is_not_taken(void **state)
+static void s5__invalid_objects__are_refused(void **state)
 {
     (void)state;
     struct acpi_fadt f;
@@ -594,7 +595,7 @@ static void s5__what_cannot_be_right__is_not_taken(void **state)
     assert_false(S5("\x08_S5_\x12\x06\x00\x00\x00", &f));         /* empty */
     assert_false(S5("\x08_S5_\x12\x06\x04\x68\x00", &f));         /* not a constant */
     static const char whole[] = "\x08_S5_\x12\x4A\x01\x04\x0A\x07\x0A\x05";
-    for (size_t n = 0; n < sizeof whole - 3; n++) /* any cut before the second value */
+    for (size_t n = 0; n < sizeof whole - 3; n++) /* truncated before the second value */
         assert_int_equal(s5(whole, n, &f), n >= 11);
     assert_false(f.s5_type_a == 7 && !f.has_s5);
 }
@@ -604,20 +605,20 @@ static void s5__what_cannot_be_right__is_not_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(walk__real_madts__sees_what_iasl_sees),
-        TEST(walk__real_dmars__sees_what_iasl_sees),
+        TEST(walk__real_madts__finds_the_same_as_iasl),
+        TEST(walk__real_dmars__finds_the_same_as_iasl),
         TEST(mcfg__real_tables__equal_iasl),
-        TEST(mcfg__entries_that_cannot_be_right__have_base_zero),
-        TEST(walk__bad_lengths__stop_and_are_remembered),
-        TEST(rsdp__checksums_and_lengths__are_judged),
+        TEST(mcfg__invalid_entries__have_base_zero),
+        TEST(walk__bad_lengths__stop_and_set_is_broken),
+        TEST(rsdp__checksums_and_lengths__are_checked),
         TEST(find_rsdp__ebda_or_bios_area__is_scanned),
         TEST(open__damaged_xsdt__falls_back_to_rsdt),
-        TEST(open__nothing_usable__says_so),
-        TEST(table__damage__is_named_and_the_table_not_used),
+        TEST(open__no_usable_root__is_reported),
+        TEST(table__damage__is_reported_and_the_table_unused),
         TEST(fadt__fields__come_from_the_right_place),
-        TEST(fadt__every_length__is_survived),
-        TEST(s5__shapes_that_firmware_writes__are_read),
-        TEST(s5__what_cannot_be_right__is_not_taken),
+        TEST(fadt__every_length__is_read_within_bounds),
+        TEST(s5__forms_that_firmware_writes__are_read),
+        TEST(s5__invalid_objects__are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/arp.c: the packet cut at each byte and each field wrong by one; requests with back-off, up to
- * failure and hold-off; replies asked for and not; doubt; ageing; the table when it is full.
+ * net/stack/arp.c: packets truncated at each byte and with each fixed byte wrong; requests with
+ * back-off, up to failure and hold-off; solicited and unsolicited replies; doubt (another MAC
+ * address claims a known address); ageing; the full table.
  *
- * links: net/arp.c net/csum.c
+ * links: net/stack/arp.c net/stack/csum.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/arp.h"
+#include "net/stack/arp.h"
 #include "tests/unit/frames.h"
 
 #define SECOND 1000000000ull
@@ -72,7 +73,7 @@ static void parse__each_fixed_byte_wrong__is_refused(void **state)
     }
 }
 
-static void parse__senders_that_no_host_can_be__are_refused(void **state)
+static void parse__impossible_senders__are_refused(void **state)
 {
     (void)state;
     static const uint32_t bad[] = {IP(127, 0, 0, 1), IP(224, 0, 0, 1), IP(0, 0, 0, 1),
@@ -91,7 +92,7 @@ static void parse__senders_that_no_host_can_be__are_refused(void **state)
     assert_false(parse(28));
 }
 
-static void build__any_packet__is_what_parse_reads(void **state)
+static void build__any_packet__is_read_back_by_parse(void **state)
 {
     struct arp_packet made = {.op = ARP_REPLY, .sender_ip = US_IP, .target_ip = PEER_IP};
     (void)state;
@@ -135,12 +136,12 @@ static void learn(uint32_t ip, const uint8_t *mac, uint64_t now)
     assert_true(arp_answer(&cache, ip, mac, now));
 }
 
-static void lookup__unknown__asks_with_back_off_then_gives_up_for_a_while(void **state)
+static void lookup__unknown__asks_with_back_off_then_holds_off(void **state)
 {
     uint8_t mac[6];
     const uint64_t t = 100 * SECOND;
     (void)state;
-    assert_false(due(t, 0)); /* nothing is asked that nobody looked up */
+    assert_false(due(t, 0)); /* no lookup: no request */
     assert_false(lookup(PEER_IP, t, mac));
     assert_true(due(t, PEER_IP));
     assert_false(due(t, 0));
@@ -153,29 +154,29 @@ static void lookup__unknown__asks_with_back_off_then_gives_up_for_a_while(void *
     assert_false(due(t + 7 * SECOND - 1, 0));
     assert_false(due(t + 7 * SECOND, 0));
     assert_true(failed(PEER_IP, t + 7 * SECOND));
-    assert_false(arp_answer(&cache, PEER_IP, mac_a, t + 8 * SECOND)); /* too late: not asked now */
+    assert_false(arp_answer(&cache, PEER_IP, mac_a, t + 8 * SECOND)); /* too late: none is open */
     assert_true(failed(PEER_IP, t + 12 * SECOND - 1));
     assert_false(failed(PEER_IP, t + 12 * SECOND)); /* the hold-off is over */
     assert_true(due(t + 12 * SECOND, PEER_IP));
     assert_int_equal(cache.requests, 4);
 }
 
-static void answer__asked_for__is_taken_once(void **state)
+static void answer__solicited__is_accepted_once(void **state)
 {
     uint8_t mac[6];
     (void)state;
     assert_false(lookup(PEER_IP, 5, mac));
-    assert_false(arp_answer(&cache, PEER_IP, mac_b, 5)); /* before the request went out */
+    assert_false(arp_answer(&cache, PEER_IP, mac_b, 5)); /* before the request was sent */
     assert_true(due(5, PEER_IP));
     assert_true(arp_answer(&cache, PEER_IP, mac_a, 6));
-    assert_false(arp_answer(&cache, PEER_IP, mac_b, 7)); /* the second one to answer */
+    assert_false(arp_answer(&cache, PEER_IP, mac_b, 7)); /* a second reply */
     assert_true(lookup(PEER_IP, 8, mac));
     assert_memory_equal(mac, mac_a, 6);
     assert_int_equal(cache.replies, 1);
     assert_int_equal(cache.unasked, 2);
 }
 
-static void answer__unasked__makes_no_entry(void **state)
+static void answer__unsolicited__makes_no_entry(void **state)
 {
     uint8_t mac[6];
     (void)state;
@@ -187,23 +188,23 @@ static void answer__unasked__makes_no_entry(void **state)
     assert_int_equal(cache.unasked, 1000);
 }
 
-static void doubt__another_address_claimed__asks_again_and_keeps_the_old_meanwhile(void **state)
+static void doubt__other_mac_claimed__asks_again_and_keeps_the_old_mac(void **state)
 {
     uint8_t mac[6];
     uint64_t t = 50 * SECOND;
     (void)state;
     learn(PEER_IP, mac_a, t);
-    arp_doubt(&cache, PEER_IP, mac_a, t); /* says what we know */
+    arp_doubt(&cache, PEER_IP, mac_a, t); /* the known MAC address */
     assert_false(due(t, 0));
     arp_doubt(&cache, PEER_IP, mac_b, t);
     assert_true(lookup(PEER_IP, t, mac));
     assert_memory_equal(mac, mac_a, 6);
     assert_true(due(t, PEER_IP));
-    arp_doubt(&cache, PEER_IP, mac_b, t); /* one round at a time */
+    arp_doubt(&cache, PEER_IP, mac_b, t); /* a request is open already */
     assert_false(due(t, 0));
     assert_true(arp_answer(&cache, PEER_IP, mac_a, t + 1)); /* the owner still answers */
     arp_doubt(&cache, PEER_IP, mac_b, t + ARP_DOUBT_GAP_NS - 1);
-    assert_false(due(t + ARP_DOUBT_GAP_NS - 1, 0));                         /* not so soon again */
+    assert_false(due(t + ARP_DOUBT_GAP_NS - 1, 0));                         /* within the gap */
     assert_false(arp_answer(&cache, PEER_IP, mac_b, t + ARP_DOUBT_GAP_NS)); /* causes doubt only */
     assert_true(due(t + ARP_DOUBT_GAP_NS, PEER_IP));
     assert_true(arp_answer(&cache, PEER_IP, mac_b, t + ARP_DOUBT_GAP_NS + 1)); /* it moved */
@@ -211,7 +212,7 @@ static void doubt__another_address_claimed__asks_again_and_keeps_the_old_meanwhi
     assert_memory_equal(mac, mac_b, 6);
 }
 
-static void age__used_when_old__is_asked_again_while_in_use(void **state)
+static void age__used_when_old__is_asked_again_and_used_meanwhile(void **state)
 {
     uint8_t mac[6];
     uint64_t t = 50 * SECOND;
@@ -227,7 +228,7 @@ static void age__used_when_old__is_asked_again_while_in_use(void **state)
     assert_false(due(t, 0));
     assert_true(arp_answer(&cache, PEER_IP, mac_a, t));
     assert_false(due(t + SECOND, 0));
-    /* No answer this time: it fails. */
+    /* Without a reply this time, the entry fails. */
     t += ARP_FRESH_NS + 1;
     assert_true(lookup(PEER_IP, t, mac));
     assert_true(due(t, PEER_IP) && due(t + SECOND, PEER_IP) && due(t + 3 * SECOND, PEER_IP));
@@ -236,7 +237,7 @@ static void age__used_when_old__is_asked_again_while_in_use(void **state)
     assert_true(failed(PEER_IP, t + 7 * SECOND));
 }
 
-static void age__too_old__is_not_used_meanwhile(void **state)
+static void age__too_old__is_not_used_until_answered(void **state)
 {
     uint8_t mac[6];
     uint64_t t = 50 * SECOND;
@@ -245,7 +246,7 @@ static void age__too_old__is_not_used_meanwhile(void **state)
     assert_true(lookup(PEER_IP, t + ARP_KEPT_NS, mac));
     assert_true(arp_due(&cache, t + ARP_KEPT_NS, &(uint32_t){0}));
     assert_false(lookup(PEER_IP, t + ARP_KEPT_NS + 1, mac));
-    assert_false(due(t + ARP_KEPT_NS + 1, 0)); /* the round under way goes on */
+    assert_false(due(t + ARP_KEPT_NS + 1, 0)); /* the open request continues */
     assert_true(arp_answer(&cache, PEER_IP, mac_b, t + ARP_KEPT_NS + 2));
     assert_true(lookup(PEER_IP, t + ARP_KEPT_NS + 3, mac));
     assert_memory_equal(mac, mac_b, 6);
@@ -254,7 +255,7 @@ static void age__too_old__is_not_used_meanwhile(void **state)
     assert_true(due(t, PEER_IP));
 }
 
-static void table__full_of_known__replaces_the_one_unused_longest(void **state)
+static void table__full_of_known_entries__replaces_least_recently_used(void **state)
 {
     uint8_t mac[6];
     (void)state;
@@ -269,7 +270,7 @@ static void table__full_of_known__replaces_the_one_unused_longest(void **state)
     assert_false(lookup(PEER_IP + 1, 2003, mac));
 }
 
-static void table__as_many_ask_as_may__refuses_one_more(void **state)
+static void table__requests_at_their_limit__refuses_one_more(void **state)
 {
     uint8_t mac[6];
     (void)state;
@@ -281,13 +282,13 @@ static void table__as_many_ask_as_may__refuses_one_more(void **state)
     assert_false(lookup(PEER_IP + ARP_ASKING_MAX, 1000, mac));
     assert_int_equal(cache.full, 1);
     assert_false(due(1000, 0));
-    assert_true(arp_answer(&cache, PEER_IP, mac_a, 1001)); /* one waits no longer */
+    assert_true(arp_answer(&cache, PEER_IP, mac_a, 1001)); /* one request is answered */
     assert_false(lookup(PEER_IP + ARP_ASKING_MAX, 1002, mac));
     assert_true(due(1002, PEER_IP + ARP_ASKING_MAX));
     assert_int_equal(cache.full, 1);
 }
 
-static void table__scanned_by_look_ups__keeps_room_for_the_known(void **state)
+static void table__lookups_of_many_addresses__keep_known_entries(void **state)
 {
     uint8_t mac[6];
     uint32_t ip;
@@ -306,7 +307,7 @@ static void table__scanned_by_look_ups__keeps_room_for_the_known(void **state)
             is_there |= cache.entries[k].state == ARP_KNOWN && cache.entries[k].ip == PEER_IP + i;
         assert_true(is_there);
     }
-    /* Requests stay bounded too: at most one a second for each that waits. */
+    /* Requests are bounded too: at most one a second for each pending address. */
     assert_true(cache.requests < 500 * ARP_ASKING_MAX);
 }
 
@@ -318,17 +319,17 @@ int main(void)
         TEST(parse__good_packet__reads_every_field),
         TEST(parse__cut_at_each_byte__is_refused),
         TEST(parse__each_fixed_byte_wrong__is_refused),
-        TEST(parse__senders_that_no_host_can_be__are_refused),
-        TEST(build__any_packet__is_what_parse_reads),
-        TEST(lookup__unknown__asks_with_back_off_then_gives_up_for_a_while),
-        TEST(answer__asked_for__is_taken_once),
-        TEST(answer__unasked__makes_no_entry),
-        TEST(doubt__another_address_claimed__asks_again_and_keeps_the_old_meanwhile),
-        TEST(age__used_when_old__is_asked_again_while_in_use),
-        TEST(age__too_old__is_not_used_meanwhile),
-        TEST(table__full_of_known__replaces_the_one_unused_longest),
-        TEST(table__as_many_ask_as_may__refuses_one_more),
-        TEST(table__scanned_by_look_ups__keeps_room_for_the_known),
+        TEST(parse__impossible_senders__are_refused),
+        TEST(build__any_packet__is_read_back_by_parse),
+        TEST(lookup__unknown__asks_with_back_off_then_holds_off),
+        TEST(answer__solicited__is_accepted_once),
+        TEST(answer__unsolicited__makes_no_entry),
+        TEST(doubt__other_mac_claimed__asks_again_and_keeps_the_old_mac),
+        TEST(age__used_when_old__is_asked_again_and_used_meanwhile),
+        TEST(age__too_old__is_not_used_until_answered),
+        TEST(table__full_of_known_entries__replaces_least_recently_used),
+        TEST(table__requests_at_their_limit__refuses_one_more),
+        TEST(table__lookups_of_many_addresses__keep_known_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

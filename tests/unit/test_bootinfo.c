@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * boot/bootinfo.c: PVH start info and multiboot2 tags, built here as a loader builds them; then
- * what a broken loader might leave: nothing, lengths of zero or past the end, lists that do not
- * end, pointers to nowhere, ranges that wrap, more than fits.
+ * those of a broken loader: none, lengths of zero or past the end, unterminated lists, invalid
+ * pointers, ranges that wrap, more entries than fit.
  *
  * links: boot/bootinfo.c
  */
@@ -29,7 +29,7 @@ static int clear(void **state)
     return 0;
 }
 
-/* Bytes as a loader lays them down. */
+/* The loader's information, under construction. */
 static uint8_t block[1 << 17];
 static size_t used;
 
@@ -139,17 +139,17 @@ static void multiboot2__larger_map_entries__are_stepped_over(void **state)
     assert_int_equal(info.ranges[1].bytes, 0x2000);
 }
 
-static void multiboot2__tag_lengths_that_lie__end_the_walk(void **state)
+static void multiboot2__wrong_tag_lengths__end_the_walk(void **state)
 {
     (void)state;
-    static const uint32_t lies[] = {0, 1, 7, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFFFFF8};
-    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+    static const uint32_t wrong_lengths[] = {0, 1, 7, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFFFFF8};
+    for (size_t i = 0; i < sizeof wrong_lengths / sizeof wrong_lengths[0]; i++) {
         physical_clear();
         mb2_begin();
         mb2_tag(1, "app=echo", 9);
         mb2_tag(2, "loader", 7);
         uint8_t *at = mb2_end();
-        memcpy(at + 8 + 24 + 4, &lies[i], 4); /* the second tag's length */
+        memcpy(at + 8 + 24 + 4, &wrong_lengths[i], 4); /* the second tag's length */
         assert_true(mb2_read());
         assert_non_null(info.damage);
         assert_string_equal(info.line, "app=echo");
@@ -157,7 +157,7 @@ static void multiboot2__tag_lengths_that_lie__end_the_walk(void **state)
     }
 }
 
-static void multiboot2__every_cut__is_survived(void **state)
+static void multiboot2__truncated_anywhere__is_reported(void **state)
 {
     (void)state;
     uint32_t map[] = {24, 0, 0, 0, 0x1000, 0, 1, 0};
@@ -171,14 +171,14 @@ static void multiboot2__every_cut__is_survived(void **state)
     for (uint32_t total = 0; total < whole; total++) {
         physical_clear();
         memcpy(block, &total, 4);
-        physical_put(AT, block, MAX(total, 8u)); /* memory ends where it says */
+        physical_put(AT, block, MAX(total, 8u)); /* memory ends after `total` bytes */
         bool is_read = mb2_read();
         assert_int_equal(is_read, total >= 8);
         assert_non_null(info.damage);
     }
 }
 
-static void multiboot2__short_tags__are_named_and_skipped(void **state)
+static void multiboot2__short_tags__are_skipped(void **state)
 {
     (void)state;
     for (uint32_t type = 0; type < 20; type++) {
@@ -232,12 +232,12 @@ static void multiboot2__more_than_fits__is_counted(void **state)
     assert_int_equal(strlen(info.line), CMDLINE_BYTES_MAX);
 }
 
-static void ranges__more_than_fit__the_smallest_usable_give_way(void **state)
+static void ranges__more_than_fit__smallest_usable_are_dropped(void **state)
 {
     (void)state;
     static uint64_t map[1 + 3 * 500];
     map[0] = 24;
-    for (size_t i = 0; i < 500; i++) { /* 250 crumbs of RAM, the RAM that matters, 249 reservations */
+    for (size_t i = 0; i < 500; i++) { /* 250 small RAM ranges, a large one, 249 reserved */
         map[1 + 3 * i] = i << 16;
         map[2 + 3 * i] = i == 250 ? 0x100000000 : 0x1000 + i;
         map[3 + 3 * i] = i <= 250 ? 1 : 2;
@@ -259,7 +259,7 @@ static void ranges__more_than_fit__the_smallest_usable_give_way(void **state)
     assert_int_equal(largest, 6);
 }
 
-static void ranges__that_wrap_or_are_empty__are_mended(void **state)
+static void ranges__that_wrap_or_are_empty__are_corrected(void **state)
 {
     (void)state;
     uint64_t map[] = {24,     0x1000, 0, 1, UINT64_MAX - 0xFFF, 0x1000, 2, UINT64_MAX - 0xFFF,
@@ -315,7 +315,7 @@ static bool pvh_read(void)
     return bootinfo_read(0, AT, physical_look, &info);
 }
 
-static void pvh__all_there__is_copied_out(void **state)
+static void pvh__complete_info__is_copied_out(void **state)
 {
     (void)state;
     pvh_lay(&pvh_good);
@@ -331,7 +331,7 @@ static void pvh__all_there__is_copied_out(void **state)
     assert_string_equal(info.modules[0].name, "routes");
 }
 
-static void pvh__pointers_to_nowhere__leave_the_rest(void **state)
+static void pvh__invalid_pointers__leave_the_rest_usable(void **state)
 {
     (void)state;
     struct start_info bad = pvh_good;
@@ -354,7 +354,7 @@ static void pvh__pointers_to_nowhere__leave_the_rest(void **state)
     assert_non_null(info.damage);
 }
 
-static void pvh__lists_without_end__stop_where_memory_does(void **state)
+static void pvh__unterminated_lists__end_with_memory(void **state)
 {
     (void)state;
     struct start_info bad = pvh_good;
@@ -367,12 +367,12 @@ static void pvh__lists_without_end__stop_where_memory_does(void **state)
     assert_non_null(info.damage);
 }
 
-static void pvh__version_0__has_no_map_and_says_so(void **state)
+static void pvh__version_0__has_no_map_and_reports_it(void **state)
 {
     (void)state;
     struct start_info old = pvh_good;
     old.version = 0;
-    physical_put(AT, &old, 40); /* memory ends behind it */
+    physical_put(AT, &old, 40); /* memory ends after it */
     physical_put(0x1000, "app=forward", 12);
     assert_true(pvh_read());
     assert_string_equal(info.line, "app=forward");
@@ -380,7 +380,7 @@ static void pvh__version_0__has_no_map_and_says_so(void **state)
     assert_non_null(info.damage);
 }
 
-static void pvh__line_without_end__is_cut(void **state)
+static void pvh__unterminated_line__is_cut(void **state)
 {
     (void)state;
     struct start_info start = pvh_good;
@@ -391,14 +391,14 @@ static void pvh__line_without_end__is_cut(void **state)
     physical_put(0x700000, line, sizeof line);
     assert_true(pvh_read());
     assert_int_equal(strlen(info.line), CMDLINE_BYTES_MAX);
-    start.line = 0x700000 + sizeof line - 10; /* runs out of memory */
+    start.line = 0x700000 + sizeof line - 10; /* reaches the end of memory */
     pvh_lay(&start);
     physical_put(0x700000, line, sizeof line);
     assert_true(pvh_read());
     assert_string_equal(info.line, "xxxxxxxxxx");
 }
 
-static void neither__no_magic_or_no_memory__is_refused(void **state)
+static void read__no_magic_or_no_memory__is_refused(void **state)
 {
     (void)state;
     struct start_info bad = pvh_good;
@@ -420,19 +420,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(multiboot2__all_tags__are_copied_out),
         TEST(multiboot2__larger_map_entries__are_stepped_over),
-        TEST(multiboot2__tag_lengths_that_lie__end_the_walk),
-        TEST(multiboot2__every_cut__is_survived),
-        TEST(multiboot2__short_tags__are_named_and_skipped),
+        TEST(multiboot2__wrong_tag_lengths__end_the_walk),
+        TEST(multiboot2__truncated_anywhere__is_reported),
+        TEST(multiboot2__short_tags__are_skipped),
         TEST(multiboot2__entries_of_size_zero__are_refused),
         TEST(multiboot2__more_than_fits__is_counted),
-        TEST(ranges__more_than_fit__the_smallest_usable_give_way),
-        TEST(ranges__that_wrap_or_are_empty__are_mended),
-        TEST(pvh__all_there__is_copied_out),
-        TEST(pvh__pointers_to_nowhere__leave_the_rest),
-        TEST(pvh__lists_without_end__stop_where_memory_does),
-        TEST(pvh__version_0__has_no_map_and_says_so),
-        TEST(pvh__line_without_end__is_cut),
-        TEST(neither__no_magic_or_no_memory__is_refused),
+        TEST(ranges__more_than_fit__smallest_usable_are_dropped),
+        TEST(ranges__that_wrap_or_are_empty__are_corrected),
+        TEST(pvh__complete_info__is_copied_out),
+        TEST(pvh__invalid_pointers__leave_the_rest_usable),
+        TEST(pvh__unterminated_lists__end_with_memory),
+        TEST(pvh__version_0__has_no_map_and_reports_it),
+        TEST(pvh__unterminated_line__is_cut),
+        TEST(read__no_magic_or_no_memory__is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/capture.c with the real driver on the model, two ports, app=forward:
- *  - frames pass unchanged while they are looked at, round and round the ring, and each is recorded
- *    as it came in and as it went out; filters choose;
- *  - a frame that comes in between the look and the poll is looked at in the next round;
- *  - what each became, for frames handled, refused and without an output;
- *  - a full log misses, counts, and begins again; with the tap off, nothing of it is left;
+ * net/lane/capture.c with the real driver on the model, two ports, app=forward:
+ *  - frames pass unchanged while they are captured, over several turns of the ring, and each is
+ *    recorded as received and as sent; filters select frames;
+ *  - a frame that arrives between the look and the poll is recorded in the next round;
+ *  - the fate of each frame: handled, refused, without an output;
+ *  - a full log counts missed frames and resumes; after the tap is removed, lanes are as before;
  *  - the ledger balances in each case and no rule of the model is broken.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
  * drivers/x540/stats.c $(LOOP) net/app/forward.c $(STACK)
- * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c
+ * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c
  * $(MODEL) */
-#include "net/capture.h"
+#include "net/lane/capture.h"
+#include "net/lane/lane_control.h"
 #include "tests/unit/loop_host.h"
 
 extern const struct app app_forward;
 
 #define TICK_NS 100000000ull
 
-/* ---- Frames: a number and a length that follows from it ---- */
+/* ---- Frames: each has a number, and a length computed from it ---- */
 
-static uint64_t in_n[2], out_n[2]; /* by the port where they enter */
+static uint64_t in_n[2], out_n[2]; /* by input port */
 
 static uint32_t make(uint64_t n, uint8_t *frame)
 {
@@ -40,7 +41,7 @@ static void feed(unsigned port)
     machine_frame_in(port, frame, length);
 }
 
-static void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
+static void check_sent_frame(void *opaque, const uint8_t *frame, uint32_t length)
 {
     unsigned from = 1 - (unsigned)(uintptr_t)opaque;
     uint8_t expected[2048];
@@ -48,7 +49,7 @@ static void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
     assert_memory_equal(frame, expected, length);
 }
 
-/* forward, but that a frame may arrive just before it looks. */
+/* The poll of forward, after `late` more frames arrive. */
 static unsigned late;
 static uint32_t late_poll(const struct row *row)
 {
@@ -88,7 +89,7 @@ static int start(void **state)
     late = 0;
     start_ports(2);
     for (unsigned i = 0; i < 2; i++) {
-        machine_cards[i].on_frame = comes_out;
+        machine_cards[i].on_frame = check_sent_frame;
         machine_cards[i].opaque = (void *)(uintptr_t)i;
     }
     app = app_forward;
@@ -108,7 +109,7 @@ static void tap(unsigned port, bool is_trace, const struct bpf *filter)
     assert_int_equal(lanes_extras[0].n, 1);
 }
 
-/* All as without a tap, and the books balance. */
+/* Remove the tap: lanes are as without one, and the ledger balances. */
 static void untap(void)
 {
     const struct capture_wish nothing = {0};
@@ -129,8 +130,8 @@ static void untap(void)
         assert_int_equal(machine_cards[i].dma_refused, 0);
 }
 
-/* The next record is this frame's. */
-static void is_frame(uint64_t n, bool is_sent)
+/* The next record is of frame n. */
+static void assert_record(uint64_t n, bool is_sent)
 {
     uint8_t expected[2048];
     const struct capture_record *r = capture_next();
@@ -141,7 +142,7 @@ static void is_frame(uint64_t n, bool is_sent)
     assert_memory_equal(r->bytes, expected, r->length);
 }
 
-static void capture__both_ways_round_the_ring__is_each_frame_as_it_was(void **state)
+static void capture__several_turns_of_the_ring__records_each_frame_unchanged(void **state)
 {
     (void)state;
     tap(0, false, NULL);
@@ -155,8 +156,8 @@ static void capture__both_ways_round_the_ring__is_each_frame_as_it_was(void **st
         bool is_in_order = lanes[0].in == &ports[0];
         assert_true(is_in_order);
         for (; n < in_n[0]; n++)
-            is_frame(n, false);
-        is_frame(in_n[1] - 1, true);
+            assert_record(n, false);
+        assert_record(in_n[1] - 1, true);
         assert_null(capture_next());
         if (i % 100 == 0)
             run_service(machine_now_ns());
@@ -167,7 +168,7 @@ static void capture__both_ways_round_the_ring__is_each_frame_as_it_was(void **st
     untap();
 }
 
-static void capture__frame_between_look_and_poll__is_looked_at_next(void **state)
+static void capture__frame_between_look_and_poll__is_recorded_next_round(void **state)
 {
     (void)state;
     tap(0, false, NULL);
@@ -178,7 +179,7 @@ static void capture__frame_between_look_and_poll__is_looked_at_next(void **state
         poll_until_idle();
         uint64_t n = in_n[0] - (1 + i % 40) - (i % 2 == 0);
         for (; n < in_n[0] && capture_missed() == 0; n++)
-            is_frame(n, false);
+            assert_record(n, false);
         while (capture_next() != NULL)
             ;
         assert_int_equal(out_n[0], in_n[0]);
@@ -187,7 +188,7 @@ static void capture__frame_between_look_and_poll__is_looked_at_next(void **state
     untap();
 }
 
-static void capture__filter__chooses(void **state)
+static void capture__filter__selects_frames(void **state)
 {
     (void)state;
     /* Frames longer than 1000 bytes whose byte 14 is odd. */
@@ -204,13 +205,13 @@ static void capture__filter__chooses(void **state)
         feed(0);
         poll_until_idle();
         if (length > 1000 && n % 2 == 1)
-            is_frame(n, false);
+            assert_record(n, false);
         assert_null(capture_next());
     }
     untap();
 }
 
-static void capture__full_log__misses_counts_and_begins_again(void **state)
+static void capture__full_log__counts_missed_frames_and_resumes(void **state)
 {
     (void)state;
     uint64_t seen = 0;
@@ -232,7 +233,7 @@ static void capture__full_log__misses_counts_and_begins_again(void **state)
     untap();
 }
 
-static void is_fate(uint16_t fate, uint16_t length, uint16_t sent)
+static void assert_fate(uint16_t fate, uint16_t length, uint16_t sent)
 {
     const struct capture_record *r = capture_next();
     assert_non_null(r);
@@ -243,7 +244,7 @@ static void is_fate(uint16_t fate, uint16_t length, uint16_t sent)
     assert_int_equal(r->held, 0);
 }
 
-static void trace__each_fate__is_named(void **state)
+static void trace__each_fate__is_recorded(void **state)
 {
     (void)state;
     uint8_t frame[2048];
@@ -251,16 +252,16 @@ static void trace__each_fate__is_named(void **state)
     uint16_t length = (uint16_t)make(in_n[0], frame);
     feed(0);
     poll_until_idle();
-    is_fate(FATE_FAST, length, length);
-    feed(1); /* another port's */
+    assert_fate(FATE_FAST, length, length);
+    feed(1); /* not tapped */
     poll_until_idle();
     assert_null(capture_next());
     x540_set_evil(machine_cards[0].model, X540_EVIL_RX_LENGTH, 3000);
     feed(0);
     poll_until_idle();
     x540_set_evil(machine_cards[0].model, X540_EVIL_RX_LENGTH, 0);
-    is_fate(FATE_DROPPED + DROP_rx_length, 3000, 0);
-    out_n[0]++; /* that one ended here */
+    assert_fate(FATE_DROPPED + DROP_rx_length, 3000, 0);
+    out_n[0]++; /* that frame was dropped */
 
     x540_set_cable(machine_cards[1].model, false);
     for (unsigned i = 0; i < 5; i++) {
@@ -271,7 +272,7 @@ static void trace__each_fate__is_named(void **state)
     length = (uint16_t)make(in_n[0], frame);
     feed(0);
     poll_until_idle();
-    is_fate(FATE_DROPPED + DROP_tx_no_link, length, 0);
+    assert_fate(FATE_DROPPED + DROP_tx_no_link, length, 0);
     assert_null(capture_next());
     out_n[0]++;
     x540_set_cable(machine_cards[1].model, true);
@@ -279,7 +280,7 @@ static void trace__each_fate__is_named(void **state)
     feed(0);
     poll_until_idle();
     length = (uint16_t)make(in_n[0] - 1, frame);
-    is_fate(FATE_FAST, length, length);
+    assert_fate(FATE_FAST, length, length);
     assert_int_equal(lanes_extras[0].n, 1);
     untap();
 }
@@ -289,11 +290,11 @@ static void trace__each_fate__is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(capture__both_ways_round_the_ring__is_each_frame_as_it_was),
-        TEST(capture__frame_between_look_and_poll__is_looked_at_next),
-        TEST(capture__filter__chooses),
-        TEST(capture__full_log__misses_counts_and_begins_again),
-        TEST(trace__each_fate__is_named),
+        TEST(capture__several_turns_of_the_ring__records_each_frame_unchanged),
+        TEST(capture__frame_between_look_and_poll__is_recorded_next_round),
+        TEST(capture__filter__selects_frames),
+        TEST(capture__full_log__counts_missed_frames_and_resumes),
+        TEST(trace__each_fate__is_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/cmd.c, net/ledger.c and net/ping.c over ports and lanes made up here: tables within 80
- * columns at any counter value, one JSON object a line, the fields that scripts rely on, the
- * ledger's sums; ping with replies, without, with errors, interrupted, and each way to refuse it.
+ * net/console/show_ports.c, net/lane/ledger.c and net/console/ping.c over ports and lanes made up
+ * here: tables within 80 columns at any counter value, one JSON object a line, the fields that
+ * scripts rely on, the ledger's sums; ping with replies, without, with errors, interrupted, and
+ * each reason to refuse it.
  *
- * links: net/cmd.c net/ledger.c net/ping.c $(STACK) kernel/shell.c kernel/words.c kernel/json.c
- *        kernel/out.c kernel/fmt.c kernel/parse.c
+ * links: net/console/show_ports.c net/lane/ledger.c net/console/ping.c $(STACK)
+ * kernel/console/shell.c kernel/console/words.c kernel/lib/json.c
+ *        kernel/console/command.c kernel/lib/out.c kernel/lib/fmt.c kernel/lib/parse.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,26 +14,28 @@
 #include <cmocka.h>
 #include <ctype.h>
 
+#include "kernel/console/shell.h"
 #include "kernel/mailbox.h"
-#include "kernel/shell.h"
-#include "net/eth.h"
-#include "net/lane.h"
-#include "net/ledger.h"
-#include "net/netif.h"
+#include "net/lane/lane_control.h"
+#include "net/lane/ledger.h"
 #include "net/run.h"
+#include "net/stack/eth.h"
+#include "net/stack/netif.h"
 #include "tests/unit/frames.h"
 #include "tests/unit/terminal.h"
 
 #define SECOND 1000000000ull
 
-/* The table, as the linker of the host collects it. */
+/* The command table, as the host's linker collects it. */
 extern const struct command __start_commands[], __stop_commands[];
 
-/* ---- What the commands look at ---- */
+/* ---- The state that the commands read ---- */
 
 struct port ports[PORTS_MAX];
 unsigned ports_n;
 struct lane lanes[LANES_MAX];
+struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
+struct side *lanes_feeds[PORTS_MAX];
 unsigned lanes_n, lanes_cores = 1;
 
 static struct netif netifs[2];
@@ -48,7 +52,7 @@ struct lane_ledger lane_ledger(const struct lane *lane)
 struct side_ledger side_ledger(const struct side *side)
 {
     for (unsigned i = 0; i < ports_n; i++)
-        if (side == &ports[i].side[0])
+        if (side == port_side(&ports[i], 0))
             return side_rows[i];
     return (struct side_ledger){0};
 }
@@ -77,8 +81,8 @@ static const struct port_ops ops = {.poll_counters = poll_counters};
 static uint8_t wire[ETH_BUFFER];
 static unsigned echoes, arps;
 static bool peer_has_arp, peer_answers, peer_repeats, wire_is_full;
-static int peer_refuses;   /* -1: no; else the code of the unreachable that it sends */
-static uint8_t peer_error; /* its type */
+static int peer_refuses;   /* code of the error that the peer sends; -1: none */
+static uint8_t peer_error; /* type of that error */
 
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
 {
@@ -121,7 +125,7 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
     return true;
 }
 
-/* ---- The console before it ---- */
+/* ---- The console ---- */
 
 static struct terminal terminal;
 static const struct out out = {terminal_write, &terminal};
@@ -133,6 +137,8 @@ static int start(void **state)
     (void)state;
     memset(ports, 0, sizeof(ports));
     memset(lanes, 0, sizeof(lanes));
+    memset(lanes_sides, 0, sizeof(lanes_sides));
+    memset(lanes_feeds, 0, sizeof(lanes_feeds));
     memset(lane_rows, 0, sizeof(lane_rows));
     memset(side_rows, 0, sizeof(side_rows));
     memset(netifs, 0, sizeof(netifs));
@@ -174,7 +180,7 @@ static int stop(void **state)
     return 0;
 }
 
-/* Type a line and let time pass until it is done; what it printed. */
+/* Type a line and advance time until its commands end. Returns what they printed. */
 static const char *run(const char *line)
 {
     terminal_clear(&terminal);
@@ -188,7 +194,7 @@ static const char *run(const char *line)
     return first + 1;
 }
 
-/* ---- JSON, as strictly as the grammar ---- */
+/* ---- A strict JSON parser ---- */
 
 static const char *json_value(const char *p)
 {
@@ -230,7 +236,7 @@ static const char *json_value(const char *p)
     return p;
 }
 
-/* Nothing but objects, one a line; returns how many. */
+/* Checks that text is JSON objects, one a line; returns how many. */
 static unsigned json_lines(const char *text)
 {
     unsigned n = 0;
@@ -255,7 +261,7 @@ static void fits_80_columns(const char *text)
 
 /* ---- Ports and ledger ---- */
 
-static void ports__any_counter__fits_the_table_and_stands_whole_in_json(void **state)
+static void ports__any_counter__fits_the_table_and_is_exact_in_json(void **state)
 {
     static const uint64_t values[] = {0, 1, 99999, 999999, 1000000, 99999999999ull, UINT64_MAX};
     (void)state;
@@ -272,7 +278,7 @@ static void ports__any_counter__fits_the_table_and_stands_whole_in_json(void **s
     assert_int_equal(polled, 2 * 2 * ARRAY_SIZE(values));
 }
 
-static void ports__some_counters__make_this_table(void **state)
+static void ports__sample_counters__print_this_table(void **state)
 {
     (void)state;
     ports[0].count = (struct port_counters){.rx_packets = 99999999999,
@@ -296,7 +302,7 @@ static void ports__some_counters__make_this_table(void **state)
     assert_non_null(strstr(run("show ports"), " 18446744T "));
 }
 
-static void ports__cleared__count_from_then_and_the_ledger_from_the_start(void **state)
+static void ports__cleared__count_from_zero_and_the_ledger_continues(void **state)
 {
     (void)state;
     ports[0].count.rx_packets = 100;
@@ -353,7 +359,7 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
     netifs[0].consumed = 11;
     netifs[0].drops[DROP_udp_no_port] = 7;
     side_rows[0] = (struct side_ledger){.generated = 9, .sent = 5, .held = 1, .dropped = 3};
-    ports[0].side[0].drops[DROP_side_full] = 3;
+    port_side(&ports[0], 0)->drops[DROP_side_full] = 3;
     ports[0].count.rx_packets = 102;
     ports[0].count.tx_packets = 75;
     struct ledger ledger = ledger_read();
@@ -391,20 +397,20 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
     assert_string_equal(run("show ledger"), table);
     assert_int_equal(polled, 2);
     fits_80_columns(table);
-    ports[1].count.rx_packets = 11; /* one of the two agrees: still */
+    ports[1].count.rx_packets = 11; /* received agrees, sent still differs */
     assert_non_null(strstr(run("show ledger"), " 0  differ\n"));
     ports[1].count.tx_packets = 10;
     assert_null(strstr(run("show ledger"), "differ"));
 
     assert_non_null(strstr(run("show ledger -j"), "\"heads_bad\":0,"));
-    lanes[1].count.head_bad = 2; /* what cards said of how far they are, and cannot be */
-    ports[1].side[0].head_bad = 5;
+    lanes[1].count.head_bad = 2; /* invalid head words that cards wrote */
+    port_side(&ports[1], 0)->head_bad = 5;
     assert_non_null(strstr(run("show ledger -j"), "\"heads_bad\":7,"));
     assert_non_null(strstr(run("show ledger"), "balanced\n7 head words of cards made no sense\n"));
-    lanes[1].count.head_bad = ports[1].side[0].head_bad = 0;
+    lanes[1].count.head_bad = port_side(&ports[1], 0)->head_bad = 0;
 
     assert_non_null(strstr(run("show ledger -j"), "}],\"cores_silent\":0}"));
-    mailbox_host_answer = ERR_TIMEOUT; /* numbers that are not of now say so */
+    mailbox_host_answer = ERR_TIMEOUT; /* a core's stale counters are reported */
     lane_rows[1].received += 5;
     assert_non_null(strstr(run("show ledger -j"), "{\"received\":110,"));
     assert_non_null(strstr(run("show ledger -j"), "}],\"cores_silent\":1}"));
@@ -426,7 +432,7 @@ static void ledger__largest_counters__fit_the_table(void **state)
         lanes[0].count.drops[i] = 999999999999999; /* two years at line rate */
     memset(&lane_rows[0], 0xFF, sizeof(lane_rows[0]));
     const char *text = run("show ledger");
-    while (*text != 0 && strncmp(text, "port", 4) != 0) { /* what the card counts takes its room */
+    while (*text != 0 && strncmp(text, "port", 4) != 0) { /* the cards' table may be wider */
         const char *end = strchr(text, '\n');
         assert_true(end - text <= 80);
         text = end + 1;
@@ -479,7 +485,7 @@ static void ping__peer_answers__prints_each_and_a_summary(void **state)
     run("ping 192.0.2.77");
     assert_int_equal(echoes, 3 + 5);
     assert_true(now_ns - before > 4 * SECOND && now_ns - before < 5 * SECOND);
-    run("ping 198.51.100.1 1"); /* by the gateway */
+    run("ping 198.51.100.1 1"); /* via the gateway */
     assert_int_equal(get32(wire + 30), IP(198, 51, 100, 1));
 }
 
@@ -509,7 +515,7 @@ static void ping__json__is_an_object_for_each_and_one_for_all(void **state)
     assert_non_null(strstr(terminal.text, "\"from\":null,\"error\":\"no answer\"}\n"));
 }
 
-static void ping__replies_more_than_once__are_counted_apart(void **state)
+static void ping__duplicate_replies__are_counted_apart(void **state)
 {
     (void)state;
     peer_repeats = true;
@@ -520,7 +526,7 @@ static void ping__replies_more_than_once__are_counted_apart(void **state)
     assert_null(strstr(run("ping 192.0.2.77 1"), "late or duplicate"));
 }
 
-static void ping__nobody_answers__says_so_for_each_and_ends(void **state)
+static void ping__no_reply__prints_a_line_for_each_and_ends(void **state)
 {
     (void)state;
     peer_answers = false;
@@ -535,7 +541,7 @@ static void ping__nobody_answers__says_so_for_each_and_ends(void **state)
     assert_true(now_ns - before >= 2 * SECOND && now_ns - before < 3 * SECOND);
 }
 
-static void ping__errors_come_back__are_put_into_words(void **state)
+static void ping__icmp_errors__are_printed_in_words(void **state)
 {
     static const struct {
         uint8_t type, code;
@@ -566,7 +572,7 @@ static void ping__errors_come_back__are_put_into_words(void **state)
     }
 }
 
-static void ping__no_answer_to_arp__says_so_and_ends(void **state)
+static void ping__no_arp_reply__is_reported_and_ends(void **state)
 {
     (void)state;
     peer_has_arp = false;
@@ -582,7 +588,7 @@ static void ping__no_answer_to_arp__says_so_and_ends(void **state)
     assert_int_equal(echoes, 0);
 }
 
-static void ping__interrupted__sums_up_what_there_was(void **state)
+static void ping__interrupted__prints_the_summary(void **state)
 {
     (void)state;
     terminal_clear(&terminal);
@@ -600,7 +606,7 @@ static void ping__interrupted__sums_up_what_there_was(void **state)
     assert_non_null(strstr(terminal.text, "not run: show ports\n"));
 }
 
-static void ping__each_way_to_refuse_it__is_named(void **state)
+static void ping__each_refusal__gives_its_reason(void **state)
 {
     (void)state;
     assert_non_null(strstr(run("ping"), "ping takes an address"));
@@ -643,9 +649,9 @@ static void commands__each__has_a_help_below_50_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(ports__any_counter__fits_the_table_and_stands_whole_in_json),
-        TEST(ports__some_counters__make_this_table),
-        TEST(ports__cleared__count_from_then_and_the_ledger_from_the_start),
+        TEST(ports__any_counter__fits_the_table_and_is_exact_in_json),
+        TEST(ports__sample_counters__print_this_table),
+        TEST(ports__cleared__count_from_zero_and_the_ledger_continues),
         TEST(ports__json__has_the_fields_that_scripts_rely_on),
         TEST(ports__none__prints_a_line_or_no_object),
         TEST(ledger__lanes_sides_and_stacks__are_added),
@@ -653,12 +659,12 @@ int main(void)
         TEST(arp__entries_of_each_state__are_listed),
         TEST(ping__peer_answers__prints_each_and_a_summary),
         TEST(ping__json__is_an_object_for_each_and_one_for_all),
-        TEST(ping__replies_more_than_once__are_counted_apart),
-        TEST(ping__errors_come_back__are_put_into_words),
-        TEST(ping__nobody_answers__says_so_for_each_and_ends),
-        TEST(ping__no_answer_to_arp__says_so_and_ends),
-        TEST(ping__interrupted__sums_up_what_there_was),
-        TEST(ping__each_way_to_refuse_it__is_named),
+        TEST(ping__duplicate_replies__are_counted_apart),
+        TEST(ping__icmp_errors__are_printed_in_words),
+        TEST(ping__no_reply__prints_a_line_for_each_and_ends),
+        TEST(ping__no_arp_reply__is_reported_and_ends),
+        TEST(ping__interrupted__prints_the_summary),
+        TEST(ping__each_refusal__gives_its_reason),
         TEST(commands__each__has_a_help_below_50_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

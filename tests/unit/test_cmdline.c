@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * boot/cmdline.c: words, quotes and escapes as the loaders pass them; typed values; what the
- * operator is told about unknown keys, bad values, repeated keys, open quotes and cut lines.
+ * boot/cmdline.c: words, quotes and escapes as the loaders pass them; typed values; the warnings
+ * about unknown keys, bad values, repeated keys, open quotes and cut lines.
  *
- * links: boot/cmdline.c kernel/parse.c kernel/fmt.c
+ * links: boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@ static struct cmdline c;
 
 static void parse(const char *line)
 {
-    /* Exactly its bytes, without a NUL, so that a byte too many is seen. */
+    /* A copy of exactly its bytes, without a NUL: ASan detects an overrun. */
     size_t n = strlen(line);
     char *copy = malloc(n ? n : 1);
     memcpy(copy, line, n);
@@ -28,19 +28,19 @@ static void parse(const char *line)
     free(copy);
 }
 
-static char said[4096];
-static void say(void *context, const char *text)
+static char warnings[4096];
+static void keep_warning(void *context, const char *text)
 {
     (void)context;
-    strcat(said, text);
-    strcat(said, "\n");
+    strcat(warnings, text);
+    strcat(warnings, "\n");
 }
-static const char *judge(const char *line, unsigned complaints)
+static const char *validate(const char *line, unsigned warnings_n)
 {
-    said[0] = 0;
+    warnings[0] = 0;
     parse(line);
-    assert_int_equal(cmdline_judge(&c, say, NULL), complaints);
-    return said;
+    assert_int_equal(cmdline_judge(&c, keep_warning, NULL), warnings_n);
+    return warnings;
 }
 
 static void words__blanks_between__are_split(void **state)
@@ -59,12 +59,12 @@ static void words__blanks_between__are_split(void **state)
     assert_int_equal(c.n, 0);
 }
 
-static void quotes__wherever_they_stand__keep_the_value_whole(void **state)
+static void quotes__at_any_position__keep_the_value_whole(void **state)
 {
     (void)state;
     static const char *const lines[] = {
         "app=echo run=\"show ports; poweroff\" cpus=1",
-        "app=echo \"run=show ports; poweroff\" cpus=1", /* as GRUB puts it */
+        "app=echo \"run=show ports; poweroff\" cpus=1", /* as GRUB passes it */
         "app=echo run=show\" ports; \"poweroff cpus=1",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -98,7 +98,7 @@ static void equals__second_one__belongs_to_the_value(void **state)
     assert_int_equal(c.n, 4);
 }
 
-static void keys__given_twice__last_counts_and_both_can_be_listed(void **state)
+static void keys__given_twice__last_is_used_and_both_can_be_listed(void **state)
 {
     (void)state;
     parse("route=10.0.0.0/8,192.0.2.1 app=a route=10.1.0.0/16,192.0.2.2 app=b");
@@ -117,7 +117,7 @@ static void getters__typed__leave_the_default_where_the_value_is_bad(void **stat
         "cpus=4k port0.ip=192.0.2.1/24 port0.gw=192.0.2.254 panic=exit poll=sometimes port1.gw=x");
     uint64_t cpus = 7;
     assert_true(cmdline_u64(&c, "cpus", &cpus));
-    assert_int_equal(cpus, 4096);
+    assert_int_equal(cpus, 4000);
     struct ipv4_prefix p;
     assert_true(cmdline_prefix(&c, "port0.ip", &p));
     assert_int_equal(be32_get(p.address), 0xC0000201);
@@ -137,25 +137,25 @@ static void getters__typed__leave_the_default_where_the_value_is_bad(void **stat
     assert_int_equal(choice, 2);
 }
 
-static void judge__good_line__says_nothing(void **state)
+static void validate__good_line__gives_no_warning(void **state)
 {
     (void)state;
-    judge("app=forward port0.ip=192.0.2.1/24 port31.gw=192.0.2.2 route=10.0.0.0/8,192.0.2.254 "
+    validate("app=forward port0.ip=192.0.2.1/24 port31.gw=192.0.2.2 route=10.0.0.0/8,192.0.2.254 "
           "route=11.0.0.0/8,192.0.2.254 route=12.0.0.0/8,port1 route=13.0.0.0/8,reject "
           "cpus=4 poll=always iommu=require console=ttyS1,9600 "
           "loglevel=debug panic=reboot run=\"help\" selftest=map",
           0);
-    assert_string_equal(said, "");
+    assert_string_equal(warnings, "");
 }
 
-static void is_idle__last_parameter__says_why_it_has_no_effect(void **state)
+static void is_idle__last_parameter__gives_the_reason(void **state)
 {
 #define IP0 "port0.ip=192.0.2.1/24 "
 #define IP1 "port1.ip=192.0.2.1/24 "
     static const struct {
         const char *app;
         unsigned ports_n;
-        const char *why; /* NULL: nothing is said, for it has an effect, or was found wrong already */
+        const char *why; /* NULL: no warning: it has an effect, or was reported as wrong */
         const char *lines[8];
     } rows[] = {
         {"echo", 2, "with app=echo: it is for app=generate",
@@ -194,29 +194,30 @@ static void is_idle__last_parameter__says_why_it_has_no_effect(void **state)
         }
 }
 
-static void judge__unknown_keys__name_the_nearest(void **state)
+static void validate__unknown_keys__name_the_nearest(void **state)
 {
     (void)state;
-    assert_non_null(strstr(judge("aap=x", 1), "unknown key \"aap\"; did you mean \"app\"?"));
-    assert_non_null(strstr(judge("iomu=on", 1), "did you mean \"iommu\"?"));
-    assert_non_null(strstr(judge("prot3.ip=1.2.3.4", 1), "did you mean \"port#.ip\"?"));
-    assert_non_null(strstr(judge("port0.pi=1.2.3.4", 1), "did you mean \"port#.ip\"?"));
-    assert_string_equal(judge("BOOT_IMAGE=/boot/x", 1), "unknown key \"BOOT_IMAGE\"\n");
-    assert_string_equal(judge("qqq=1", 1), "unknown key \"qqq\"\n");
-    assert_non_null(strstr(judge("=x", 1), "unknown key \"\""));
-    /* Numbers of ports: 0 to 31, written plainly. */
-    judge("port32.ip=1.2.3.4 port00.ip=1.2.3.4 port.ip=1.2.3.4 port001.ip=1.2.3.4", 4);
+    assert_non_null(strstr(validate("aap=x", 1), "unknown key \"aap\"; did you mean \"app\"?"));
+    assert_non_null(strstr(validate("iomu=on", 1), "did you mean \"iommu\"?"));
+    assert_non_null(strstr(validate("prot3.ip=1.2.3.4", 1), "did you mean \"port#.ip\"?"));
+    assert_non_null(strstr(validate("port0.pi=1.2.3.4", 1), "did you mean \"port#.ip\"?"));
+    assert_string_equal(validate("BOOT_IMAGE=/boot/x", 1), "unknown key \"BOOT_IMAGE\"\n");
+    assert_string_equal(validate("qqq=1", 1), "unknown key \"qqq\"\n");
+    assert_non_null(strstr(validate("=x", 1), "unknown key \"\""));
+    /* Port numbers are 0 to 31, without leading zeroes. */
+    validate("port32.ip=1.2.3.4 port00.ip=1.2.3.4 port.ip=1.2.3.4 port001.ip=1.2.3.4", 4);
 }
 
-static void judge__bad_values__say_what_is_wanted(void **state)
+static void validate__bad_values__name_the_expected_form(void **state)
 {
     (void)state;
-    assert_string_equal(judge("cpus=many", 1), "cpus=many is not understood; it wants a number\n");
-    assert_string_equal(judge("panic=never", 1),
-                        "panic=never is not understood; it wants halt|reboot|exit\n");
-    assert_string_equal(judge("app", 1), "app has no value; it wants a value\n");
-    judge("port0.ip=192.0.2.1/33 port0.gw=192.0.2.1/24 cpus=", 3);
-    judge("route=10.0.0.0/8 route=10.0.0.0/8, route=,1.2.3.4 route=10.0.0.0/8,1.2.3.4,5 "
+    assert_string_equal(validate("cpus=many", 1),
+                        "cpus=many is invalid; expected a number\n");
+    assert_string_equal(validate("panic=never", 1),
+                        "panic=never is invalid; expected halt|reboot|exit\n");
+    assert_string_equal(validate("app", 1), "app has no value; expected a value\n");
+    validate("port0.ip=192.0.2.1/33 port0.gw=192.0.2.1/24 cpus=", 3);
+    validate("route=10.0.0.0/8 route=10.0.0.0/8, route=,1.2.3.4 route=10.0.0.0/8,1.2.3.4,5 "
           "route=1111111111111111111111111/8,1.2.3.4",
           5);
     static const char *const consoles[] = {
@@ -224,19 +225,20 @@ static void judge__bad_values__say_what_is_wanted(void **state)
         "console=ttyS0x", "console=tty0",    "console=ttyS0,",       "console=ttyS",
     };
     for (size_t i = 0; i < sizeof consoles / sizeof consoles[0]; i++)
-        assert_non_null(strstr(judge(consoles[i], i == 3 ? 0 : 1), i == 3 ? "" : "it wants ttyS0"));
+        assert_non_null(
+            strstr(validate(consoles[i], i == 3 ? 0 : 1), i == 3 ? "" : "expected ttyS0"));
 }
 
-static void judge__repeats_quotes_and_long_lines__are_named(void **state)
+static void validate__repeats_open_quotes_and_long_lines__are_reported(void **state)
 {
     (void)state;
-    assert_string_equal(judge("app=a cpus=1 app=b", 1), "app=a is overridden by a later app=\n");
-    assert_string_equal(judge("run=\"show", 1),
-                        "a quote is never closed; its value ends with the line\n");
+    assert_string_equal(validate("app=a cpus=1 app=b", 1), "app=a is overridden by a later app=\n");
+    assert_string_equal(validate("run=\"show", 1),
+                        "a quote is not closed; the value ends with the line\n");
     char line[3 * CMDLINE_BYTES_MAX] = "";
     while (strlen(line) < 2 * CMDLINE_BYTES_MAX)
         strcat(line, "route=10.0.0.0/8,192.0.2.254 ");
-    assert_non_null(strstr(judge(line, 1), "too long"));
+    assert_non_null(strstr(validate(line, 1), "too long"));
     assert_true(c.is_cut);
     for (unsigned i = 0; i < c.n; i++) /* nothing is cut in the middle */
         assert_string_equal(c.params[i].value, "10.0.0.0/8,192.0.2.254");
@@ -267,16 +269,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words__blanks_between__are_split),
-        cmocka_unit_test(quotes__wherever_they_stand__keep_the_value_whole),
+        cmocka_unit_test(quotes__at_any_position__keep_the_value_whole),
         cmocka_unit_test(escapes__quotes_and_backslashes__stand_for_themselves),
         cmocka_unit_test(equals__second_one__belongs_to_the_value),
-        cmocka_unit_test(keys__given_twice__last_counts_and_both_can_be_listed),
+        cmocka_unit_test(keys__given_twice__last_is_used_and_both_can_be_listed),
         cmocka_unit_test(getters__typed__leave_the_default_where_the_value_is_bad),
-        cmocka_unit_test(judge__good_line__says_nothing),
-        cmocka_unit_test(judge__unknown_keys__name_the_nearest),
-        cmocka_unit_test(is_idle__last_parameter__says_why_it_has_no_effect),
-        cmocka_unit_test(judge__bad_values__say_what_is_wanted),
-        cmocka_unit_test(judge__repeats_quotes_and_long_lines__are_named),
+        cmocka_unit_test(validate__good_line__gives_no_warning),
+        cmocka_unit_test(validate__unknown_keys__name_the_nearest),
+        cmocka_unit_test(is_idle__last_parameter__gives_the_reason),
+        cmocka_unit_test(validate__bad_values__name_the_expected_form),
+        cmocka_unit_test(validate__repeats_open_quotes_and_long_lines__are_reported),
         cmocka_unit_test(table__every_row__is_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/csum.c against a slow sum: every length to 300 at every alignment, all ones and all zeroes,
- * the longest datagram, pieces, the pseudo-header, updates in place.
+ * net/stack/csum.c compared with a simple sum: every length up to 300 at every alignment, all ones
+ * and all zeroes, the longest datagram, pieces, the pseudo-header, updates in place.
  *
- * links: net/csum.c
+ * links: net/stack/csum.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/csum.h"
+#include "net/stack/csum.h"
 #include "tests/unit/frames.h"
 
 static uint32_t seed = 12345;
@@ -22,7 +22,8 @@ static uint8_t any(void)
 
 static void same(const uint8_t *p, size_t n)
 {
-    /* 0 and 0xFFFF are the same number; what is sent differs only where the sum is 0 for good. */
+    /* Compared bit by bit, though 0 and 0xFFFF are both zero: only all-zero bytes give a sum of
+     * 0. */
     assert_int_equal(csum_close(csum_bytes(p, (uint32_t)n)), (uint16_t)~slow_sum(p, n, 0));
 }
 
@@ -58,7 +59,7 @@ static void bytes__longest_datagram_of_ones__keeps_every_carry(void **state)
     free(p);
 }
 
-static void bytes__single_bits__land_in_their_half(void **state)
+static void bytes__single_bits__are_added_to_their_half(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 20; i++) {
@@ -109,7 +110,7 @@ static void update__any_word_changed__equals_a_new_sum(void **state)
         uint8_t p[12];
         for (size_t i = 0; i < sizeof(p); i++)
             p[i] = round % 4 == 0 ? 0xFF : any();
-        p[0] |= 1; /* a message of zeroes alone is none */
+        p[0] |= 1; /* an all-zero message does not occur */
         unsigned old_sum = csum_close(csum_bytes(p, 12));
         unsigned was = get16(p + 4), is = round % 3 == 0   ? 0xFFFF
                                           : round % 5 == 0 ? 0
@@ -125,7 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes__each_length_and_alignment__equals_the_slow_sum),
         cmocka_unit_test(bytes__longest_datagram_of_ones__keeps_every_carry),
-        cmocka_unit_test(bytes__single_bits__land_in_their_half),
+        cmocka_unit_test(bytes__single_bits__are_added_to_their_half),
         cmocka_unit_test(pieces__added__equal_the_whole),
         cmocka_unit_test(close__any_partial_sum__folds_twice),
         cmocka_unit_test(pseudo__addresses_of_ones__keeps_carries),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/dma.c over memory that only has addresses: without an IOMMU cards see physical addresses;
- * with one every piece has an address of its own, aligned as asked, apart from all others by a
- * hole, below 2^39, and never its physical address; grants reach the domain as they were given.
+ * kernel/memory/dma.c over simulated memory, addresses only. Without an IOMMU cards use physical
+ * addresses; with one every buffer has its own card address, aligned as asked, separated from all
+ * others by a hole, below 2^39, and never equal to its physical address. Grants reach the domain
+ * unchanged.
  *
- * links: kernel/dma.c
+ * links: kernel/memory/dma.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,11 +15,11 @@
 #include <cmocka.h>
 
 #include "arch/paging.h"
-#include "kernel/dma.h"
-#include "kernel/log.h"
-#include "kernel/memory.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/dma.h"
+#include "kernel/memory/memory.h"
 
-/* Physical memory from here on, upward. */
+/* Physical memory is handed out from here upward. */
 static uint64_t next_paddr;
 static bool is_empty;
 static unsigned n_lines;
@@ -88,7 +89,7 @@ static void alloc__without_iommu__gives_physical_addresses(void **state)
 static void alloc__with_iommu__never_gives_the_physical_address(void **state)
 {
     (void)state;
-    /* RAM that lies just where the cards' addresses start. */
+    /* RAM at the very addresses where the cards' addresses start. */
     next_paddr = 1ull << 38;
     dma_translate(39);
     uint64_t last_end = 0;
@@ -101,7 +102,7 @@ static void alloc__with_iommu__never_gives_the_physical_address(void **state)
         assert_true(b.iova.v + b.bytes <= 1ull << 39);
         assert_true(last_end == 0 || b.iova.v >= last_end + 4096);
         last_end = b.iova.v + b.bytes;
-        /* Now and then the two meet again. */
+        /* From time to time, make physical and card addresses coincide again. */
         if (i % 7 == 0)
             next_paddr = last_end + 4096;
     }
@@ -125,7 +126,7 @@ static void alloc__much_memory__takes_large_pages_only_while_half_is_left(void *
     free_bytes = before;
 }
 
-static void alloc__cards_addresses_used_up__is_refused_with_a_line(void **state)
+static void alloc__card_addresses_exhausted__is_refused_with_a_line(void **state)
 {
     (void)state;
     struct dma_buf b;
@@ -143,7 +144,7 @@ static struct {
     enum dma_rights rights;
 } seen;
 
-static enum err note(struct dma_domain *domain, iova_t iova, paddr_t paddr, size_t bytes,
+static enum err record_map(struct dma_domain *domain, iova_t iova, paddr_t paddr, size_t bytes,
                      enum dma_rights rights)
 {
     assert_ptr_equal(domain, &seen.domain);
@@ -161,7 +162,7 @@ static void grant__piece__reaches_the_domain(void **state)
     next_paddr = 0x700000;
     assert_int_equal(dma_alloc(4096, 4096, &b), OK);
     assert_int_equal(dma_grant(NULL, &b, DMA_READ), OK);
-    seen.domain.map = note;
+    seen.domain.map = record_map;
     assert_int_equal(dma_grant(&seen.domain, &b, DMA_WRITE), ERR_BUSY);
     assert_int_equal(seen.iova, b.iova.v);
     assert_int_equal(seen.paddr, 0x700000);
@@ -169,7 +170,8 @@ static void grant__piece__reaches_the_domain(void **state)
     assert_int_equal(seen.rights, DMA_WRITE);
 }
 
-/* Frames' buffers keep what firmware left only where no IOMMU could keep it from a card. */
+/* Only without an IOMMU, which could deny cards the rest of memory, are frame buffers not
+ * zeroed. */
 static void alloc_frames__with_an_iommu__are_zeroed(void **state)
 {
     (void)state;
@@ -192,7 +194,7 @@ int main(void)
         cmocka_unit_test(alloc_frames__with_an_iommu__are_zeroed),
         cmocka_unit_test(alloc__with_iommu__never_gives_the_physical_address),
         cmocka_unit_test(alloc__much_memory__takes_large_pages_only_while_half_is_left),
-        cmocka_unit_test(alloc__cards_addresses_used_up__is_refused_with_a_line),
+        cmocka_unit_test(alloc__card_addresses_exhausted__is_refused_with_a_line),
         cmocka_unit_test(grant__piece__reaches_the_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/dmar.c: every kind of structure is read, damage is named and survived, scopes walk through
- * bridges, and the right unit is found for a function. (That real tables are seen as iasl sees them
- * is tests/tables/test_dmar.py; any bytes at all are tests/fuzz/fuzz_dmar.c.)
+ * kernel/firmware/dmar.c: every kind of structure is read, damage is reported and skipped, scopes
+ * lead through bridges, and the right unit is found for a function. (tests/tables/test_dmar.py
+ * compares real tables with iasl; tests/fuzz/fuzz_dmar.c tries arbitrary bytes.)
  *
- * links: kernel/dmar.c kernel/acpi.c kernel/fmt.c
+ * links: kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "kernel/dmar.h"
+#include "kernel/firmware/dmar.h"
 
-/* A table under construction, in a buffer of its exact size: the sanitizer sees overreads. */
+/* A table under construction, in a buffer of its exact size: ASan detects overruns. */
 static uint8_t *bytes;
 static uint32_t n;
 static struct dmar dmar;
@@ -120,7 +120,7 @@ static uint64_t unit_of(uint16_t segment, uint8_t bus, uint8_t device, uint8_t f
     return dmar_unit_of(&dmar, &pci, f, &unit) ? unit.base : 0;
 }
 
-static struct dmar_entry only(void)
+static struct dmar_entry first_entry(void)
 {
     struct dmar_entry e;
     open_table();
@@ -147,7 +147,7 @@ static void drhd__all_fields__are_read(void **state)
     bytes[at + 5] = 2;
     put(bytes + at + 6, 3, 2);
     add_scope(at, DMAR_SCOPE_IOAPIC, 8, 0xF0, 1, 0x1F, 0);
-    struct dmar_entry e = only();
+    struct dmar_entry e = first_entry();
     assert_int_equal(e.kind, DMAR_DRHD);
     assert_true(e.is_for_all);
     assert_int_equal(e.base, 0xFED91000);
@@ -166,14 +166,14 @@ static void drhd__all_fields__are_read(void **state)
     assert_false(scopes.is_broken);
 }
 
-static void drhd__registers_nowhere__are_named(void **state)
+static void drhd__invalid_register_base__is_reported(void **state)
 {
     (void)state;
     static const uint64_t bases[] = {0, UINT64_MAX, 0xFED91800, 1ull << 60};
     for (unsigned i = 0; i < ARRAY_SIZE(bases); i++) {
         n = DMAR_BYTES;
         add_unit(1, bases[i]);
-        assert_non_null(only().damage);
+        assert_non_null(first_entry().damage);
         assert_int_equal(unit_of(0, 0, 2, 0), 0);
     }
 }
@@ -194,28 +194,28 @@ static void rmrr__limit__is_the_last_byte(void **state)
         uint32_t at = add_struct(DMAR_RMRR, 24);
         put(bytes + at + 8, cases[i].base, 8);
         put(bytes + at + 16, cases[i].limit, 8);
-        struct dmar_entry e = only();
+        struct dmar_entry e = first_entry();
         assert_int_equal(e.base, cases[i].base);
         assert_int_equal(e.limit, cases[i].limit);
         assert_int_equal(e.damage == NULL, cases[i].is_good);
     }
 }
 
-static void andd__name_without_end__is_named(void **state)
+static void andd__unterminated_name__is_reported(void **state)
 {
     (void)state;
     uint32_t at = add_struct(DMAR_ANDD, 14);
     bytes[at + 7] = 4;
     memcpy(bytes + at + 8, "\\_SB.I", 6);
-    assert_non_null(only().damage);
+    assert_non_null(first_entry().damage);
     bytes[at + 13] = 0;
-    struct dmar_entry e = only();
+    struct dmar_entry e = first_entry();
     assert_null(e.damage);
     assert_int_equal(e.device, 4);
     assert_string_equal(e.name, "\\_SB.");
 }
 
-static void walk__structures_too_short_or_unknown__are_passed_by(void **state)
+static void walk__structures_too_short_or_unknown__are_reported_or_skipped(void **state)
 {
     (void)state;
     static const uint32_t lengths[] = {15, 23, 7, 19, 7, 7, 7};
@@ -240,7 +240,7 @@ static void walk__structures_too_short_or_unknown__are_passed_by(void **state)
     assert_false(walk.is_broken);
 }
 
-static void walk__length_zero_or_beyond__breaks(void **state)
+static void walk__length_zero_or_past_the_end__breaks(void **state)
 {
     (void)state;
     static const uint16_t lengths[] = {0, 3, 17, 0xFFFF};
@@ -265,7 +265,7 @@ static void scopes__bad_lengths__break(void **state)
         uint32_t at = add_unit(0, 0x1000);
         add_scope(at, DMAR_SCOPE_ENDPOINT, 0, 0, 1, 2, 0);
         bytes[at + 17] = lengths[i];
-        struct dmar_entry e = only();
+        struct dmar_entry e = first_entry();
         struct dmar_scopes scopes = dmar_scopes(&e);
         struct dmar_scope s;
         assert_false(dmar_scope_next(&scopes, &s));
@@ -291,7 +291,7 @@ static void unit__named_function__is_found_before_include_all(void **state)
     assert_int_equal(unit_of(1, 0, 2, 0), 0); /* another segment */
 }
 
-static void unit__path_through_bridges__leads_down(void **state)
+static void unit__path_through_bridges__is_followed(void **state)
 {
     (void)state;
     uint32_t at = add_unit(0, 0x1000);
@@ -306,7 +306,7 @@ static void unit__path_through_bridges__leads_down(void **state)
     assert_int_equal(unit_of(0, 0xFF, 0, 0), 0x9000);
 }
 
-static void unit__ioapic_of_the_same_number__is_no_function(void **state)
+static void unit__ioapic_of_the_same_number__is_not_a_function(void **state)
 {
     (void)state;
     uint32_t at = add_unit(0, 0x1000);
@@ -322,15 +322,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(open__head__gives_width_and_flags),
         TEST(drhd__all_fields__are_read),
-        TEST(drhd__registers_nowhere__are_named),
+        TEST(drhd__invalid_register_base__is_reported),
         TEST(rmrr__limit__is_the_last_byte),
-        TEST(andd__name_without_end__is_named),
-        TEST(walk__structures_too_short_or_unknown__are_passed_by),
-        TEST(walk__length_zero_or_beyond__breaks),
+        TEST(andd__unterminated_name__is_reported),
+        TEST(walk__structures_too_short_or_unknown__are_reported_or_skipped),
+        TEST(walk__length_zero_or_past_the_end__breaks),
         TEST(scopes__bad_lengths__break),
         TEST(unit__named_function__is_found_before_include_all),
-        TEST(unit__path_through_bridges__leads_down),
-        TEST(unit__ioapic_of_the_same_number__is_no_function),
+        TEST(unit__path_through_bridges__is_followed),
+        TEST(unit__ioapic_of_the_same_number__is_not_a_function),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * boot/efi/text.c: load options as the shell, firmware's menus and efibootmgr pass them; options
- * that are no text; ferrule.cfg with comments, modules, line ends of every kind, lines too long.
+ * that are not text; ferrule.cfg with comments, modules, line ends of every kind, lines too long.
  *
  * links: boot/efi/text.c
  */
@@ -58,7 +58,7 @@ static void options__without_nul_or_in_ascii__are_read(void **state)
     assert_string_equal(line, "app=sink");
 }
 
-static void options__no_text__are_left_alone(void **state)
+static void options__not_text__are_ignored(void **state)
 {
     (void)state;
     static const uint8_t guid[16] = {0x4E, 0xAC, 0x08, 0x81, 0x11, 0x9F, 0x59, 0x4D};
@@ -105,7 +105,7 @@ static void config__too_long__is_cut(void **state)
     assert_int_equal(strlen(line), sizeof line - 1);
 }
 
-static void config__one_line_of_all__comes_whole(void **state)
+static void config__line_of_the_greatest_length__is_whole(void **state)
 {
     (void)state;
     static char text[2048], whole[2049];
@@ -133,12 +133,12 @@ int main(void)
         cmocka_unit_test(options__of_the_shell__lose_the_program_name),
         cmocka_unit_test(options__name_alone__are_empty),
         cmocka_unit_test(options__without_nul_or_in_ascii__are_read),
-        cmocka_unit_test(options__no_text__are_left_alone),
+        cmocka_unit_test(options__not_text__are_ignored),
         cmocka_unit_test(options__too_long__are_cut),
         cmocka_unit_test(config__lines__are_joined_without_comments),
         cmocka_unit_test(config__modules__are_handed_over_in_order),
         cmocka_unit_test(config__too_long__is_cut),
-        cmocka_unit_test(config__one_line_of_all__comes_whole),
+        cmocka_unit_test(config__line_of_the_greatest_length__is_whole),
         cmocka_unit_test(module__words__are_file_and_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

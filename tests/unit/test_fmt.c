@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/fmt.c. Every conversion it shares with C is compared with the C library's over widths,
- * flags and limits; then its own forms, cut text, and text behind text.
+ * kernel/lib/fmt.c. Every conversion it shares with C is compared with the C library's over widths,
+ * flags and limits; then its own forms, cut text, and appended text.
  *
- * links: kernel/fmt.c
+ * links: kernel/lib/fmt.c
  */
 #include <limits.h>
 #include <setjmp.h>
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/fmt.h"
+#include "kernel/lib/fmt.h"
 
 #define SAME(...)                                                                                  \
     do {                                                                                           \
@@ -83,7 +83,7 @@ static void print__own_forms__are_as_documented(void **state)
     GIVES("0x0000000000000000 is null", "%p is null", NULL);
 }
 
-static void print__null_string_or_unknown_conversion__is_shown_as_it_is(void **state)
+static void print__null_string_or_unknown_conversion__is_shown_literally(void **state)
 {
     (void)state;
     const char *volatile null = NULL;
@@ -109,7 +109,7 @@ static void print__short_buffer__is_cut_and_ended(void **state)
     }
 }
 
-static void append__text_behind_text__stays_within_the_buffer(void **state)
+static void append__text_after_text__stays_within_the_buffer(void **state)
 {
     (void)state;
     char buf[8] = "abc";
@@ -128,9 +128,9 @@ int main(void)
         cmocka_unit_test(print__strings__equal_the_c_library),
         cmocka_unit_test(print__precision__bounds_what_is_read),
         cmocka_unit_test(print__own_forms__are_as_documented),
-        cmocka_unit_test(print__null_string_or_unknown_conversion__is_shown_as_it_is),
+        cmocka_unit_test(print__null_string_or_unknown_conversion__is_shown_literally),
         cmocka_unit_test(print__short_buffer__is_cut_and_ended),
-        cmocka_unit_test(append__text_behind_text__stays_within_the_buffer),
+        cmocka_unit_test(append__text_after_text__stays_within_the_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What app=generate sends, and when; test_sink.c is about what comes back. Covers:
- *  - content of what is sent: headers, checksums, numbers of each flow, sizes in turn, count;
- *  - pacing: how many frames are out at each time, at several rates, on all of the clock;
- *  - a link lost in mid-trial, a rate above the line's: nothing unaccounted for, and said;
- *  - two ports at once; duration; stop; a trial after a trial.
+ * What app=generate sends, and when; test_sink.c covers what returns. Covers:
+ *  - contents of the frames: headers, checksums, each flow's numbers, sizes in turn, count;
+ *  - pacing: how many frames have been sent at each time, at several rates;
+ *  - a link lost in mid-trial, a rate above the line's: every frame is counted, and reported;
+ *  - two ports at once; duration; stop; a second trial.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
  * drivers/x540/stats.c $(LOOP) net/app/generate.c net/app/sink.c $(GENERATOR)
  * $(STACK)
- * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c tests/host/trial_cmd.c
+ * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c tests/host/trial_cmd.c
  * $(MODEL) */
 #include "tests/unit/generator_host.h"
 
-/* ---- What is sent ---- */
+/* ---- Contents ---- */
 
 static void generate__sizes_and_flows__every_frame_is_right(void **state)
 {
@@ -22,7 +22,7 @@ static void generate__sizes_and_flows__every_frame_is_right(void **state)
     uint32_t next[5] = {0};
 
     set_up(&app_generate, "");
-    /* The ring goes round more than three times. */
+    /* More than three turns of the ring. */
     ask_for("rate=200kpps size=64,65,1518 flows=5 count=2003");
     begin();
     uint64_t began_ns = machine_now_ns();
@@ -61,7 +61,7 @@ static void generate__sizes_and_flows__every_frame_is_right(void **state)
     assert_balance();
 }
 
-static void generate__every_kind_of_list__whole_rounds_of_sizes(void **state)
+static void generate__list_of_n_sizes__sends_them_in_turn(void **state)
 {
     (void)state;
     for (unsigned n = 1; n <= 16; n++) {
@@ -79,9 +79,9 @@ static void generate__every_kind_of_list__whole_rounds_of_sizes(void **state)
     }
 }
 
-/* ---- When ---- */
+/* ---- Pacing ---- */
 
-static void generate__pacing__as_many_as_are_due(void **state)
+static void generate__each_rate__sends_as_many_as_are_due(void **state)
 {
     (void)state;
     static const struct {
@@ -119,7 +119,7 @@ static void generate__pacing__as_many_as_are_due(void **state)
     }
 }
 
-static void generate__idle_time__until_the_next_is_due(void **state)
+static void generate__idle_time__ends_when_the_next_is_due(void **state)
 {
     (void)state;
     set_up(&app_generate, "");
@@ -149,7 +149,7 @@ static void generate__duration__ends_with_its_frames(void **state)
     assert_balance();
 }
 
-static void generate__stop_and_again__a_new_trial(void **state)
+static void generate__stopped_and_started__begins_a_new_trial(void **state)
 {
     (void)state;
     set_up(&app_generate, "");
@@ -175,7 +175,7 @@ static void generate__stop_and_again__a_new_trial(void **state)
     assert_balance();
 }
 
-static void generate__two_ports__both_loads(void **state)
+static void generate__two_ports__both_send(void **state)
 {
     (void)state;
     set_up(&app_generate, "rate=1Mpps count=500 ports=0,1 size=100");
@@ -189,9 +189,9 @@ static void generate__two_ports__both_loads(void **state)
     assert_balance();
 }
 
-/* ---- When it cannot ---- */
+/* ---- Obstacles ---- */
 
-static void generate__link_lost__counted_and_goes_on(void **state)
+static void generate__link_lost__counts_losses_and_resumes(void **state)
 {
     (void)state;
     set_up(&app_generate, "");
@@ -203,23 +203,23 @@ static void generate__link_lost__counted_and_goes_on(void **state)
     x540_set_cable(machine_cards[0].model, false);
     for (unsigned i = 0; i < 5; i++)
         tick();
-    assert_false(ports[0].feed->is_running);
+    assert_false(lanes_feeds[0]->is_running);
     assert_true(generators[0].port[0].skipped > 10000); /* half a second */
     x540_set_cable(machine_cards[0].model, true);
-    for (unsigned i = 0; i < 100 && !ports[0].feed->is_running; i++)
+    for (unsigned i = 0; i < 100 && !lanes_feeds[0]->is_running; i++)
         tick();
     run_trial();
     struct trial_report r = generator_report(0);
     uint64_t lost = 0;
     for (unsigned d = 0; d < DROP_COUNT; d++)
-        lost += ports[0].feed->drops[d];
+        lost += lanes_feeds[0]->drops[d];
     assert_int_equal(r.sent + lost, 4000);
     assert_int_equal(generators[0].port[0].made, 4000);
     assert_int_equal(wires[0].n, r.sent);
     assert_balance();
 }
 
-static void generate__rate_above_the_lines__skips_and_says_so(void **state)
+static void generate__rate_above_the_lines__counts_skipped_frames(void **state)
 {
     (void)state;
     set_up(&app_generate, "");
@@ -228,7 +228,7 @@ static void generate__rate_above_the_lines__skips_and_says_so(void **state)
     begin();
     pass(12100000);
     machine_cards[0].wire_is_full = false;
-    pass(112000000); /* and the time of grace */
+    pass(112000000); /* and the grace time */
     struct trial_report r = generator_report(0);
     assert_int_equal(r.state, TRIAL_DONE);
     assert_int_equal(r.wanted, 10000);
@@ -238,7 +238,7 @@ static void generate__rate_above_the_lines__skips_and_says_so(void **state)
     assert_balance();
 }
 
-static void generate__stuck_card__reset_and_told(void **state)
+static void generate__stuck_card__is_reset_and_logged(void **state)
 {
     (void)state;
     set_up(&app_generate, "");
@@ -249,15 +249,15 @@ static void generate__stuck_card__reset_and_told(void **state)
         tick();
     assert_non_null(machine_log_has("has sent nothing for"));
     machine_cards[0].wire_is_full = false;
-    for (unsigned i = 0; i < 100 && !ports[0].feed->is_running; i++)
+    for (unsigned i = 0; i < 100 && !lanes_feeds[0]->is_running; i++)
         tick();
     run_trial();
-    assert_true(ports[0].feed->drops[DROP_tx_stuck] > 0);
+    assert_true(lanes_feeds[0]->drops[DROP_tx_stuck] > 0);
     assert_int_equal(generator_report(0).sent, wires[0].n);
     assert_balance();
 }
 
-static void generate__head_word_that_makes_no_sense__ignored(void **state)
+static void generate__invalid_head_word__is_ignored(void **state)
 {
     (void)state;
     static const uint32_t heads[] = {511, 512, 504, 0x80000000, UINT32_MAX, 40};
@@ -270,7 +270,7 @@ static void generate__head_word_that_makes_no_sense__ignored(void **state)
             machine_wait_ns(1000);
             poll_once();
         }
-        struct side *feed = ports[0].feed;
+        struct side *feed = lanes_feeds[0];
         uint64_t done = feed->done;
         *(uint32_t *)feed->head_buf.va = heads[i];
         poll_once();
@@ -280,20 +280,20 @@ static void generate__head_word_that_makes_no_sense__ignored(void **state)
         assert_int_equal(feed->slots, 504);
         assert_true(feed->head_bad > 0 && feed->done >= done && feed->done <= feed->next);
         feed->head_bad = 0;
-        run_trial(); /* the card's next word is a right one */
+        run_trial(); /* the card's next word is valid */
         assert_int_equal(wires[0].n, 600);
         assert_balance();
     }
 }
 
-/* Within what is queued, but behind the ring's end: a ring of 504 slots has no slot 505. */
-static void generate__head_word_behind_the_end__ignored(void **state)
+/* Within what is queued, but past the ring's end: a ring of 504 slots has no slot 505. */
+static void generate__head_word_past_the_ring__is_ignored(void **state)
 {
     (void)state;
     set_up(&app_generate, "");
     ask_for("rate=100kpps count=1000 size=64,65,66");
     begin();
-    struct side *feed = ports[0].feed;
+    struct side *feed = lanes_feeds[0];
     while (generators[0].port[0].made < 501) {
         machine_wait_ns(1000);
         poll_once();
@@ -321,7 +321,7 @@ static void generate__head_word_behind_the_end__ignored(void **state)
     assert_balance();
 }
 
-static void generate__no_partner_no_target__said(void **state)
+static void generate__no_target_address__is_refused(void **state)
 {
     (void)state;
     const char *why;
@@ -343,18 +343,18 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(generate__sizes_and_flows__every_frame_is_right),
-        cmocka_unit_test(generate__every_kind_of_list__whole_rounds_of_sizes),
-        cmocka_unit_test(generate__pacing__as_many_as_are_due),
-        cmocka_unit_test(generate__idle_time__until_the_next_is_due),
+        cmocka_unit_test(generate__list_of_n_sizes__sends_them_in_turn),
+        cmocka_unit_test(generate__each_rate__sends_as_many_as_are_due),
+        cmocka_unit_test(generate__idle_time__ends_when_the_next_is_due),
         cmocka_unit_test(generate__duration__ends_with_its_frames),
-        cmocka_unit_test(generate__stop_and_again__a_new_trial),
-        cmocka_unit_test(generate__two_ports__both_loads),
-        cmocka_unit_test(generate__link_lost__counted_and_goes_on),
-        cmocka_unit_test(generate__rate_above_the_lines__skips_and_says_so),
-        cmocka_unit_test(generate__stuck_card__reset_and_told),
-        cmocka_unit_test(generate__head_word_that_makes_no_sense__ignored),
-        cmocka_unit_test(generate__head_word_behind_the_end__ignored),
-        cmocka_unit_test(generate__no_partner_no_target__said),
+        cmocka_unit_test(generate__stopped_and_started__begins_a_new_trial),
+        cmocka_unit_test(generate__two_ports__both_send),
+        cmocka_unit_test(generate__link_lost__counts_losses_and_resumes),
+        cmocka_unit_test(generate__rate_above_the_lines__counts_skipped_frames),
+        cmocka_unit_test(generate__stuck_card__is_reset_and_logged),
+        cmocka_unit_test(generate__invalid_head_word__is_ignored),
+        cmocka_unit_test(generate__head_word_past_the_ring__is_ignored),
+        cmocka_unit_test(generate__no_target_address__is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

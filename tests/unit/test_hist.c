@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/hist.h: each value falls into the bucket of its highest bit; the largest is kept.
+ * kernel/lib/hist.h: each value falls into the bucket of its highest bit; the largest is kept.
  *
- * links: kernel/fmt.c
+ * links: kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/hist.h"
+#include "kernel/lib/hist.h"
 
 static void bucket__every_power_of_two__begins_one(void **state)
 {

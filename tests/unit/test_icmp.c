@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/icmp.c: every type and code, messages cut at each byte, checksums, quotes in errors cut at
- * each byte and about others; the turn from echo to reply for every checksum, and of zeroes alone;
- * the echo it builds. Errors of ours: about what they may be, their quote at each length and in
- * place, and how many are sent.
+ * net/stack/icmp.c: every type and code, messages truncated at each byte, checksums, quotes in
+ * errors truncated at each byte and quotes of other hosts' datagrams; the change from echo to reply
+ * for every checksum, and for a message of zeroes; the echo it builds. Errors that we send: which
+ * datagrams may cause one, the quote at each length and at overlapping places, the rate limit.
  *
- * links: net/icmp.c net/ip.c net/csum.c
+ * links: net/stack/icmp.c net/stack/ip.c net/stack/csum.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/icmp.h"
+#include "net/stack/icmp.h"
 #include "tests/unit/frames.h"
 
 static struct icmp_view view;
@@ -32,7 +32,7 @@ static void sum(uint8_t *p, size_t n)
     put16(p + 2, slow_check(p, n));
 }
 
-/* An error of this type that quotes an echo of ours with `options` bytes of IP options. */
+/* Make an error of this type that quotes our echo with `options` bytes of IP options. */
 static size_t make_error(uint8_t *p, unsigned type, unsigned code, unsigned options)
 {
     memset(p, 0, 8);
@@ -139,12 +139,12 @@ static void error__quote_of_something_else__is_not_about_our_echo(void **state)
         assert_int_equal(parse(p, n), v == 8 ? ICMP_IS_ERROR_ABOUT_ECHO : ICMP_IS_ERROR);
     }
     n = make_error(p, 11, 0, 0);
-    p[8 + 15] ^= 1; /* from another host than us */
+    p[8 + 15] ^= 1; /* the quoted datagram is from another host */
     sum(p, n);
     assert_int_equal(parse(p, n), ICMP_IS_ERROR);
 }
 
-static void reply__made_of_an_echo_with_any_checksum__has_the_right_one(void **state)
+static void reply__from_an_echo_with_any_checksum__has_the_right_one(void **state)
 {
     (void)state;
     for (unsigned v = 0; v < 65536; v++) {
@@ -156,7 +156,7 @@ static void reply__made_of_an_echo_with_any_checksum__has_the_right_one(void **s
     }
 }
 
-static void reply__of_zeroes_alone__has_a_checksum_of_ones(void **state)
+static void reply__all_other_bytes_zero__has_a_checksum_of_ones(void **state)
 {
     (void)state;
     for (size_t n = 8; n < 80; n++) {
@@ -181,18 +181,18 @@ static void build__any_size__is_an_echo(void **state)
     }
 }
 
-static void error_may__each_protocol_type_and_fragment__only_about_what_asks(void **state)
+static void error_may__each_protocol_type_and_fragment__only_for_first_of_queries(void **state)
 {
     uint8_t frame[128];
     (void)state;
     for (unsigned v = 0; v < 256; v++) {
         make_icmp(frame, v, 1, 1, 0, 8);
-        bool asks = v == 0 || v == 8 || (v >= 13 && v <= 18);
-        assert_int_equal(icmp_error_may(frame + 14, 36), asks);
-        assert_false(icmp_error_may(frame + 14, 20)); /* its type is not there */
+        bool is_query = v == 0 || v == 8 || (v >= 13 && v <= 18);
+        assert_int_equal(icmp_error_may(frame + 14, 36), is_query);
+        assert_false(icmp_error_may(frame + 14, 20)); /* too short to hold its type */
         make_udp(frame, 5, 6, 0, 8);
         frame[14 + 9] = (uint8_t)v;
-        frame[34] = 3; /* an error, were it ICMP */
+        frame[34] = 3; /* would be an error in ICMP */
         assert_int_equal(icmp_error_may(frame + 14, 36), v != 1);
         assert_int_equal(icmp_error_may(frame + 14, 20), v != 1);
     }
@@ -203,7 +203,7 @@ static void error_may__each_protocol_type_and_fragment__only_about_what_asks(voi
     }
 }
 
-static void error_may__each_kind_of_address__only_between_hosts(void **state)
+static void error_may__each_kind_of_address__needs_two_hosts(void **state)
 {
     uint8_t frame[128];
     (void)state;
@@ -230,7 +230,7 @@ static void error_build__each_length_and_place__quotes_up_to_576(void **state)
                 about[i] = (uint8_t)(i * 11);
             put32(about + 12, PEER_IP);
             memset(out, 0xEE, sizeof(out));
-            memcpy(out + shift, about, n); /* the quote lies across what is written */
+            memcpy(out + shift, about, n); /* the quote overlaps the output */
             uint32_t bytes = icmp_error_build(out, error, US_IP, 0x4321, out + shift, n);
             assert_int_equal(bytes, n + 28 < 576 ? n + 28 : 576);
             assert_int_equal(slow_sum(out, 20, 0), 0xFFFF);
@@ -246,7 +246,7 @@ static void error_build__each_length_and_place__quotes_up_to_576(void **state)
     }
 }
 
-static void limit__burst_then_rate__however_the_clock_stands(void **state)
+static void limit__burst_then_rate__holds_at_any_clock_value(void **state)
 {
     (void)state;
     for (unsigned start = 0; start < 3; start++) {
@@ -276,13 +276,13 @@ int main(void)
         cmocka_unit_test(parse__any_bit_flipped__breaks_the_checksum),
         cmocka_unit_test(error__quote_cut_at_each_byte__needs_header_and_eight),
         cmocka_unit_test(error__quote_of_something_else__is_not_about_our_echo),
-        cmocka_unit_test(reply__made_of_an_echo_with_any_checksum__has_the_right_one),
-        cmocka_unit_test(reply__of_zeroes_alone__has_a_checksum_of_ones),
+        cmocka_unit_test(reply__from_an_echo_with_any_checksum__has_the_right_one),
+        cmocka_unit_test(reply__all_other_bytes_zero__has_a_checksum_of_ones),
         cmocka_unit_test(build__any_size__is_an_echo),
-        cmocka_unit_test(error_may__each_protocol_type_and_fragment__only_about_what_asks),
-        cmocka_unit_test(error_may__each_kind_of_address__only_between_hosts),
+        cmocka_unit_test(error_may__each_protocol_type_and_fragment__only_for_first_of_queries),
+        cmocka_unit_test(error_may__each_kind_of_address__needs_two_hosts),
         cmocka_unit_test(error_build__each_length_and_place__quotes_up_to_576),
-        cmocka_unit_test(limit__burst_then_rate__however_the_clock_stands),
+        cmocka_unit_test(limit__burst_then_rate__holds_at_any_clock_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

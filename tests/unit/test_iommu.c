@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/iommu.c with two units and a few cards made here: the unit that DMAR makes responsible gets
- * the card's context entry, reserved memory is mapped for the card that it is named for and for
- * nobody else, rights follow the units' ZLR, a card that faults loses its bus mastering, lines are
- * limited, and what cannot be confined is refused. Units here do at once what they are told.
+ * kernel/iommu/iommu.c with two simulated units and a few cards: the unit that DMAR assigns to a
+ * card gets the card's context entry, reserved memory is mapped only for the card that RMRR names,
+ * rights follow the units' ZLR, a card that faults loses its bus mastering, log lines are limited,
+ * and a card that cannot be confined is refused. The simulated units complete every command at
+ * once.
  *
- * links: kernel/iommu.c kernel/dmar.c kernel/acpi.c kernel/fmt.c arch/vtd.c
- * arch/vtd_table.c
+ * links: kernel/iommu/iommu.c kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
+ * arch/vtd.c arch/vtd_table.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,9 +21,9 @@
 #include "arch/cpu.h"
 #include "arch/paging.h"
 #include "arch/tsc.h"
-#include "kernel/iommu_parts.h"
-#include "kernel/log.h"
-#include "kernel/memory.h"
+#include "kernel/iommu/internal.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/memory.h"
 #include "kernel/panic.h"
 
 /* --- units: 0 at FED90000h for 00:02.0 alone, 1 at FED91000h for all others --- */
@@ -86,7 +87,7 @@ enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out)
     return OK;
 }
 
-/* What the unit would translate for this requester: walks root, context and tables. */
+/* The unit's translation for this requester: walks root, context and tables. */
 static struct vtd_page translate(unsigned unit, uint16_t source, uint64_t iova)
 {
     struct vtd_page none = {0};
@@ -150,7 +151,7 @@ void *memory_take_as_is(size_t bytes, size_t align)
 {
     return memory_take(bytes, align);
 }
-/* RAM of ours: the first 2 GiB but for the MiB from 512 MiB on. */
+/* Our RAM: the first 2 GiB except for the MiB that starts at 512 MiB. */
 struct paging_entry paging_look(uint64_t va)
 {
     uint64_t p = va - PHYSMAP_BASE;
@@ -253,7 +254,7 @@ static int power_on(void **state)
         fakes[i] = (struct fake){.cap = 0xD2008C222F0606, .ecap = 0xF00F42};
     memset(commands, 0, sizeof(commands));
     memset(log_text, 0, sizeof(log_text));
-    now_ns += 10000000000; /* the limit of lines has time to forget */
+    now_ns += 10000000000; /* the rate limit of log lines starts afresh */
     lines = translated_bits = 0;
     memset(bytes, 0, sizeof(bytes));
     n = DMAR_BYTES;
@@ -280,7 +281,7 @@ static void init(enum iommu_mode mode)
 
 /* --- tests --- */
 
-static void confine__unit_that_names_the_card__gets_its_entry(void **state)
+static void confine__unit_that_names_the_card__gets_its_context_entry(void **state)
 {
     (void)state;
     struct dma_domain *two, *three;
@@ -300,14 +301,14 @@ static void confine__unit_that_names_the_card__gets_its_entry(void **state)
     assert_int_equal(translate(1, 3 << 3, 0x5000).rights, DMA_READ);
 }
 
-static void confine__reserved_memory__is_mapped_for_its_card_alone(void **state)
+static void confine__reserved_memory__is_mapped_only_for_its_card(void **state)
 {
     (void)state;
     struct dma_domain *two, *three;
-    put_reserved(0x20000000, 0x20002FFF, 3); /* between our RAM */
+    put_reserved(0x20000000, 0x20002FFF, 3); /* in the hole in our RAM */
     put_reserved(0x8F000000, 0x8F0FFFFF, 2);
-    put_reserved(0x1000000, 0x1FFFFFF, 3);   /* RAM of ours: firmware lies */
-    put_reserved(0x200FF000, 0x20100FFF, 3); /* begins outside, ends in it */
+    put_reserved(0x1000000, 0x1FFFFFF, 3);   /* our RAM: the firmware is wrong */
+    put_reserved(0x200FF000, 0x20100FFF, 3); /* begins in the hole, ends in our RAM */
     put_reserved(0, 0, 3);
     init(IOMMU_ON);
     assert_int_equal(iommu_confine(&card_2, 0, &two), OK);
@@ -322,7 +323,7 @@ static void confine__reserved_memory__is_mapped_for_its_card_alone(void **state)
     assert_int_equal(translate(1, 3 << 3, 0x1000000).rights, 0);
     assert_int_equal(translate(1, 3 << 3, 0x200FF000).rights, 0);
     assert_int_equal(translate(1, 3 << 3, 0).rights, 0);
-    assert_non_null(strstr(log_text, "is RAM of ours"));
+    assert_non_null(strstr(log_text, "is RAM in use"));
     assert_non_null(strstr(log_text, "is empty or ends before it begins; ignored"));
 }
 
@@ -343,7 +344,7 @@ static void map__write_only__needs_zlr(void **state)
     }
 }
 
-static void map__after_start__is_a_broken_invariant(void **state)
+static void map__after_start__panics(void **state)
 {
     (void)state;
     struct dma_domain *d;
@@ -352,7 +353,7 @@ static void map__after_start__is_a_broken_invariant(void **state)
     iommu_seal();
     if (setjmp(end) == 0) {
         (void)!d->map(d, (iova_t){0x5000}, (paddr_t){0x9000}, 4096, DMA_READ);
-        fail_msg("it was mapped");
+        fail_msg("a mapping after the start was accepted");
     }
 }
 
@@ -363,7 +364,7 @@ static void fault(unsigned unit, uint16_t source)
     fakes[unit].fsts = 2;
 }
 
-static void poll__fault__takes_bus_mastering_and_names_the_port(void **state)
+static void poll__fault__clears_bus_mastering_and_names_the_port(void **state)
 {
     (void)state;
     struct dma_domain *two, *three;
@@ -376,11 +377,11 @@ static void poll__fault__takes_bus_mastering_and_names_the_port(void **state)
     assert_int_equal(iommu_poll(), 1 << 4);
     assert_int_equal(commands[2 << 3], 0);
     assert_int_equal(commands[3 << 3], PCI_COMMAND_MASTER);
-    assert_non_null(strstr(log_text, "port4 (00:02.0) tried to write 0x1234000: no right to write "
-                                     "there (reason 05h)"));
-    fault(0, 2 << 3); /* still in flight: known already */
+    assert_non_null(strstr(log_text, "port4 (00:02.0) tried to write 0x1234000: no write "
+                                     "permission for the page (reason 05h)"));
+    fault(0, 2 << 3); /* still in flight: reported already */
     assert_int_equal(iommu_poll(), 0);
-    fault(1, 2 << 3); /* another unit's: no port of ours */
+    fault(1, 2 << 3); /* of another unit: not one of our ports */
     assert_int_equal(iommu_poll(), 0);
     assert_non_null(strstr(log_text, "00:02.0 (no port) tried"));
     iommu_allow(two);
@@ -408,7 +409,7 @@ static void poll__many_faults__print_few_lines(void **state)
     assert_non_null(strstr(log_text, "992 more faults were not printed"));
 }
 
-static void poll__unit_that_vanished__is_told_once(void **state)
+static void poll__unit_that_vanished__is_logged_once(void **state)
 {
     (void)state;
     init(IOMMU_ON);
@@ -428,10 +429,10 @@ static void confine__unit_that_is_dead__refuses_its_card(void **state)
     assert_int_equal(iommu_confine(&card_2, 0, &two), ERR_NO_DEVICE);
     assert_null(two);
     assert_int_equal(iommu_confine(&card_3, 1, &three), OK);
-    assert_non_null(strstr(log_text, "00:02.0 cannot be confined: no unit that works has it"));
+    assert_non_null(strstr(log_text, "00:02.0 cannot be confined: no working unit covers it"));
 }
 
-static void init__nothing_works__is_said_or_refused(void **state)
+static void init__no_unit_works__is_reported_or_refused(void **state)
 {
     (void)state;
     struct dma_domain *two;
@@ -445,11 +446,11 @@ static void init__nothing_works__is_said_or_refused(void **state)
     n = 0;
     if (setjmp(end) == 0) {
         init(IOMMU_REQUIRE);
-        fail_msg("it went on");
+        fail_msg("iommu=require went on without an IOMMU");
     }
 }
 
-static void init__off__leaves_nothing_on(void **state)
+static void init__off__disables_translation(void **state)
 {
     (void)state;
     fakes[1].gsts = 1u << 31 | 1u << 30; /* a loader's translation */
@@ -463,16 +464,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, power_on, power_off)
     const struct CMUnitTest tests[] = {
-        TEST(confine__unit_that_names_the_card__gets_its_entry),
-        TEST(confine__reserved_memory__is_mapped_for_its_card_alone),
+        TEST(confine__unit_that_names_the_card__gets_its_context_entry),
+        TEST(confine__reserved_memory__is_mapped_only_for_its_card),
         TEST(map__write_only__needs_zlr),
-        TEST(map__after_start__is_a_broken_invariant),
-        TEST(poll__fault__takes_bus_mastering_and_names_the_port),
+        TEST(map__after_start__panics),
+        TEST(poll__fault__clears_bus_mastering_and_names_the_port),
         TEST(poll__many_faults__print_few_lines),
-        TEST(poll__unit_that_vanished__is_told_once),
+        TEST(poll__unit_that_vanished__is_logged_once),
         TEST(confine__unit_that_is_dead__refuses_its_card),
-        TEST(init__nothing_works__is_said_or_refused),
-        TEST(init__off__leaves_nothing_on),
+        TEST(init__no_unit_works__is_reported_or_refused),
+        TEST(init__off__disables_translation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

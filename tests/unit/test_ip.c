@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/ip.c: each field of the header at its limits and one beyond, the header cut at each byte,
- * every option length, source routes, fragments, checksums; what it builds; kinds of address.
+ * net/stack/ip.c: each field of the header at its limits and one beyond, the header truncated at
+ * each byte, every option length, source routes, fragments, checksums; the header that it builds;
+ * kinds of address.
  *
- * links: net/ip.c net/csum.c
+ * links: net/stack/ip.c net/stack/csum.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,14 +11,14 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/ip.h"
+#include "net/stack/ip.h"
 #include "tests/unit/frames.h"
 
 static uint8_t frame[2048];
 static uint8_t *const ip = frame + 14;
 static struct ip_view view;
 
-/* Parse from a block of exactly the bytes there are, so that a read beyond is caught. */
+/* Parse from a block of exactly n bytes: ASan detects an overrun. */
 static enum drop parse(size_t n)
 {
     uint8_t *exact = malloc(n > 0 ? n : 1);
@@ -58,7 +59,7 @@ static void parse__cut_at_each_byte__is_refused(void **state)
     assert_int_equal(parse(85), DROP_NONE); /* padding */
 }
 
-static void parse__each_version_and_header_length__takes_only_what_fits(void **state)
+static void parse__each_version_and_header_length__accepts_only_valid_ones(void **state)
 {
     (void)state;
     for (unsigned v = 0; v < 256; v++) {
@@ -72,7 +73,7 @@ static void parse__each_version_and_header_length__takes_only_what_fits(void **s
     }
 }
 
-static void parse__each_total_length__must_hold_the_header_and_be_there(void **state)
+static void parse__each_total_length__must_hold_the_header_and_fit(void **state)
 {
     (void)state;
     for (unsigned total = 0; total <= 65535; total = total < 200 ? total + 1 : total * 2 + 1) {
@@ -116,7 +117,7 @@ static void parse__fragment_field__each_bit_is_read(void **state)
         put16(ip + 6, 1u << bit);
         fix_ip(frame);
         assert_int_equal(parse(84), DROP_NONE);
-        /* 15 is reserved, 14 says do not fragment: neither makes a fragment. */
+        /* Bit 15 is reserved, bit 14 is Don't Fragment: neither makes a fragment. */
         assert_int_equal(view.is_fragment, bit < 14);
     }
 }
@@ -141,7 +142,7 @@ static enum drop parse_options(const uint8_t *options, unsigned n, unsigned room
     return parse(28 + room);
 }
 
-static void options__each_length_in_each_room__must_fit(void **state)
+static void options__each_length__must_fit_the_room(void **state)
 {
     (void)state;
     for (unsigned room = 4; room <= 40; room += 4) {
@@ -149,7 +150,7 @@ static void options__each_length_in_each_room__must_fit(void **state)
             uint8_t option[2] = {7, (uint8_t)length}; /* record route */
             bool is_good = length >= 2 && length <= room;
             assert_int_equal(parse_options(option, 2, room), is_good ? DROP_NONE : DROP_ip_option);
-            /* The same behind no-operations that fill all but two bytes. */
+            /* The same after no-operations that fill all but two bytes. */
             uint8_t late[40];
             memset(late, 1, sizeof(late));
             late[room - 2] = 68;
@@ -159,12 +160,12 @@ static void options__each_length_in_each_room__must_fit(void **state)
         }
         uint8_t last[40];
         memset(last, 1, sizeof(last));
-        last[room - 1] = 7; /* its length would lie outside */
+        last[room - 1] = 7; /* its length byte would be outside */
         assert_int_equal(parse_options(last, room, room), DROP_ip_option);
     }
 }
 
-static void options__behind_the_end__are_not_looked_at(void **state)
+static void options__after_end_of_options__are_ignored(void **state)
 {
     (void)state;
     assert_int_equal(parse_options((const uint8_t[]){0, 7, 99, 131}, 4, 4), DROP_NONE);
@@ -181,7 +182,7 @@ static void options__source_routes__are_refused(void **state)
     }
 }
 
-static void build__any_payload__is_what_parse_reads(void **state)
+static void build__any_payload__makes_a_valid_header(void **state)
 {
     (void)state;
     for (unsigned n = 8; n < 1480; n += 97) {
@@ -199,7 +200,7 @@ static void build__any_payload__is_what_parse_reads(void **state)
     }
 }
 
-static void address__at_each_border__is_of_its_kind(void **state)
+static void address__at_each_boundary__is_of_its_kind(void **state)
 {
     static const struct {
         uint32_t ip;
@@ -233,16 +234,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(parse__good_header__reads_every_field),
         TEST(parse__cut_at_each_byte__is_refused),
-        TEST(parse__each_version_and_header_length__takes_only_what_fits),
-        TEST(parse__each_total_length__must_hold_the_header_and_be_there),
+        TEST(parse__each_version_and_header_length__accepts_only_valid_ones),
+        TEST(parse__each_total_length__must_hold_the_header_and_fit),
         TEST(parse__any_single_bit_flipped__breaks_the_checksum_or_more),
         TEST(parse__fragment_field__each_bit_is_read),
         TEST(parse__ttl_and_protocol_and_tos__take_any_value),
-        TEST(options__each_length_in_each_room__must_fit),
-        TEST(options__behind_the_end__are_not_looked_at),
+        TEST(options__each_length__must_fit_the_room),
+        TEST(options__after_end_of_options__are_ignored),
         TEST(options__source_routes__are_refused),
-        TEST(build__any_payload__is_what_parse_reads),
-        TEST(address__at_each_border__is_of_its_kind),
+        TEST(build__any_payload__makes_a_valid_header),
+        TEST(address__at_each_boundary__is_of_its_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/json.c: commas, nesting, numbers, escapes of every byte, too deep a nesting, a line that
- * always closes.
+ * kernel/lib/json.c: commas, nesting, numbers, the escape of every byte, too deep a nesting; each
+ * line closes all that it opened.
  *
- * links: kernel/json.c kernel/out.c kernel/fmt.c
+ * links: kernel/lib/json.c kernel/console/command.c kernel/lib/out.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/json.h"
+#include "kernel/console/command.h"
+#include "kernel/lib/json.h"
 #include "tests/unit/kept_text.h"
 
 static int empty(void **state)
@@ -65,7 +66,7 @@ static void line__levels_left_open__closes_them(void **state)
     json_object(&j, NULL);
     json_line(&j);
     assert_string_equal(text, "{\"a\":[{}]}\n");
-    json_end(&j); /* nothing is open: nothing happens */
+    json_end(&j); /* nothing is open: no effect */
     assert_string_equal(text, "{\"a\":[{}]}\n");
 }
 
@@ -88,7 +89,7 @@ static void u64__powers_of_ten_and_neighbours__prints_all_digits(void **state)
     }
 }
 
-static void string__each_byte__is_escaped_where_the_grammar_says(void **state)
+static void string__each_byte__is_escaped_as_the_grammar_requires(void **state)
 {
     (void)state;
     for (unsigned c = 1; c < 256; c++) {
@@ -147,7 +148,7 @@ int main(void)
         cmocka_unit_test_setup(line__all_kinds_nested__puts_commas_between_values_only, empty),
         cmocka_unit_test_setup(line__levels_left_open__closes_them, empty),
         cmocka_unit_test_setup(u64__powers_of_ten_and_neighbours__prints_all_digits, empty),
-        cmocka_unit_test_setup(string__each_byte__is_escaped_where_the_grammar_says, empty),
+        cmocka_unit_test_setup(string__each_byte__is_escaped_as_the_grammar_requires, empty),
         cmocka_unit_test_setup(object__deeper_than_the_limit__stays_well_formed, empty),
         cmocka_unit_test_setup(fail__with_and_without_json__is_one_line, empty),
     };

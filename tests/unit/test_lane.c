@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The lane with the real driver on the model, two ports, app=forward. Covers:
- *  - every length passes unchanged and in order, both ways at once, short frames padded;
- *  - the ring wraps; a full ring drops at the card and goes on; a wire that stalls loses nothing
- *    that was taken;
+ *  - every length passes unchanged and in order, in both directions at once, short frames padded;
+ *  - the ring wraps; a full ring drops at the card and goes on; when the output wire stalls,
+ *    no frame that was received is lost;
  *  - the link goes down and up under load, the card is reset or cut off under load, the output
  *    sticks;
  *  - a head word that is late or never comes is taken from the card; queues that do not start at 0 or
@@ -11,19 +11,20 @@
  *  - after each of these the ledger balances against our counters and the cards', no rule of the
  *    model is broken and no DMA went outside what was granted.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
  * drivers/x540/stats.c $(LOOP) net/app/forward.c $(STACK)
- * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c
+ * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c
  * $(MODEL) */
-#include "net/lane.h"
+#include "net/lane/lane.h"
 #include "tests/unit/loop_host.h"
+#include "net/lane/lane_control.h"
 
 extern const struct app app_forward;
 
 #define TICK_NS 100000000ull
 
-/* What came out of a port: checked against what went in at the other. */
+/* One direction: frames that leave a port are compared with those that entered the other. */
 struct wire {
     uint64_t next_in, next_out; /* sequence numbers */
     uint64_t missing, reordered, changed;
@@ -42,7 +43,7 @@ static void make_frame(const struct wire *w, uint64_t sequence, uint8_t *frame, 
     *length = w->length_of(sequence);
     for (uint32_t i = 0; i < *length; i++)
         frame[i] = (uint8_t)(sequence * 7 + i * 31);
-    /* A type that nobody interprets, and the sequence number where the length allows it. */
+    /* An EtherType that no layer interprets, and the sequence number if the length allows it. */
     memcpy(frame, "\x02\x00\x00\x00\x00\x09\x02\x00\x00\x00\x00\x08\x88\xB5", 14);
     memcpy(frame + 14, &sequence, 8);
 }
@@ -56,7 +57,7 @@ static void feed(unsigned port)
     machine_frame_in(port, frame, length);
 }
 
-static void comes_out(void *opaque, const uint8_t *frame, uint32_t length)
+static void check_sent_frame(void *opaque, const uint8_t *frame, uint32_t length)
 {
     struct wire *w = opaque;
     uint8_t expected[4096] = {0};
@@ -98,7 +99,7 @@ static void wait_for_links(bool up)
             break;
         tick();
     }
-    tick(); /* lanes have followed */
+    tick(); /* lanes follow the links */
     for (unsigned p = 0; p < ports_n; p++)
         assert_int_equal(ports[p].link_is_up, up);
 }
@@ -110,7 +111,7 @@ static int start(void **state)
     start_ports(2);
     for (unsigned i = 0; i < 2; i++) {
         wires[i].length_of = one_length;
-        machine_cards[i].on_frame = comes_out;
+        machine_cards[i].on_frame = check_sent_frame;
         machine_cards[i].opaque = &wires[1 - i];
     }
     run_start_app(&app_forward);
@@ -119,15 +120,15 @@ static int start(void **state)
     return 0;
 }
 
-/* Our books, and ours against the cards'. Every frame that the card counts as received is received
- * or waiting, and every one that it counts as transmitted was sent by us. */
+/* Our counters balance, and agree with the cards': every frame that the card counts as received is
+ * received or waiting, and every frame that it counts as transmitted was sent by us. */
 static void assert_balance(void)
 {
     for (unsigned i = 0; i < ports_n; i++)
         ports[i].ops->poll_counters(&ports[i]);
     for (unsigned i = 0; i < lanes_n; i++) {
         struct lane_ledger l = lane_ledger(&lanes[i]);
-        struct side_ledger s = side_ledger(&lanes[i].out->side[0]);
+        struct side_ledger s = side_ledger(port_side(lanes[i].out, 0));
 
         assert_int_equal(l.received, l.sent + l.held + l.consumed + l.dropped);
         assert_int_equal(s.generated, s.sent + s.held + s.dropped);
@@ -157,7 +158,7 @@ static void assert_all_through(unsigned port)
     assert_int_equal(wires[port].changed, 0);
 }
 
-/* After frames were lost, both ways carry all of what comes now. */
+/* After a loss, both directions forward every new frame. */
 static void assert_both_ways_again(void)
 {
     wait_for_links(true);
@@ -238,7 +239,7 @@ static void forward__single_frames__each_leaves_at_once(void **state)
     assert_clean();
 }
 
-/* Nobody polls: the card drops what does not fit, and counts it; what fits comes through. */
+/* Without polling, the card drops and counts what does not fit; the rest is forwarded. */
 static void forward__ring_full__card_drops_and_counts(void **state)
 {
     (void)state;
@@ -258,8 +259,8 @@ static void forward__ring_full__card_drops_and_counts(void **state)
     assert_clean();
 }
 
-/* The far end takes nothing for a while: frames are held, and leave in order when it does. */
-static void forward__output_wire_stalls__held_then_sent(void **state)
+/* The far end takes no frames for a while: they are held, and then sent in order. */
+static void forward__output_wire_stalls__holds_then_sends(void **state)
 {
     (void)state;
     machine_cards[1].wire_is_full = true;
@@ -313,7 +314,7 @@ static void link_down__under_load__drains_counts_and_recovers(void **state)
     assert_clean();
 }
 
-static void input_link_down__nothing_is_lost_that_came_in(void **state)
+static void input_link_down__with_frames_received__loses_none(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 100; i++)
@@ -333,7 +334,7 @@ static void input_link_down__nothing_is_lost_that_came_in(void **state)
     assert_clean();
 }
 
-static void reset__under_load__is_accounted_and_goes_on(void **state)
+static void reset__under_load__keeps_the_balance_and_goes_on(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
@@ -349,7 +350,7 @@ static void reset__under_load__is_accounted_and_goes_on(void **state)
     assert_clean();
 }
 
-static void card__cut_off_under_load__others_go_on_until_it_is_allowed_again(void **state)
+static void card__cut_off_under_load__is_out_until_restarted(void **state)
 {
     (void)state;
     for (unsigned k = 0; k < 200; k++) {
@@ -370,7 +371,7 @@ static void card__cut_off_under_load__others_go_on_until_it_is_allowed_again(voi
         tick();
     }
     assert_true(drops(0, DROP_tx_no_link) >= 20);
-    assert_true(ports[1].is_down); /* nobody brings it back by himself */
+    assert_true(ports[1].is_down); /* it stays out until it is restarted */
     assert_false(machine_cards[1].command & PCI_COMMAND_MASTER);
     assert_int_equal(port_restart(&ports[1]), OK);
     assert_true(machine_cards[1].command & PCI_COMMAND_MASTER);
@@ -378,7 +379,7 @@ static void card__cut_off_under_load__others_go_on_until_it_is_allowed_again(voi
     assert_clean();
 }
 
-static void output_sticks__with_a_link__is_reset_and_counted(void **state)
+static void output_stuck__with_a_link__is_reset_and_counted(void **state)
 {
     (void)state;
     x540_set_evil(machine_cards[1].model, X540_EVIL_TX_STUCK, 1);
@@ -554,7 +555,7 @@ static void rss__one_flow_or_a_spread_that_works__is_no_news(void **state)
     assert_null(machine_log_has("their flows differ"));
 }
 
-static void lie(enum x540_evil evil, uint64_t arg, enum drop why, uint64_t expected)
+static void misbehave(enum x540_evil evil, uint64_t arg, enum drop why, uint64_t expected)
 {
     x540_set_evil(machine_cards[0].model, evil, arg);
     for (unsigned i = 0; i < 96; i++)
@@ -576,34 +577,34 @@ static void lie(enum x540_evil evil, uint64_t arg, enum drop why, uint64_t expec
 static void descriptor__length_beyond_the_buffer__is_dropped(void **state)
 {
     (void)state;
-    lie(X540_EVIL_RX_LENGTH, 65535, DROP_rx_length, 96);
+    misbehave(X540_EVIL_RX_LENGTH, 65535, DROP_rx_length, 96);
 }
 
 static void descriptor__length_just_beyond_the_buffer__is_dropped(void **state)
 {
     (void)state;
-    lie(X540_EVIL_RX_LENGTH, SLOT_BYTES, DROP_rx_length, 96);
+    misbehave(X540_EVIL_RX_LENGTH, SLOT_BYTES, DROP_rx_length, 96);
 }
 
-static void descriptor__length_below_what_can_be_sent__is_dropped(void **state)
+static void descriptor__length_below_the_minimum__is_dropped(void **state)
 {
     (void)state;
-    lie(X540_EVIL_RX_LENGTH, FRAME_MIN - 1, DROP_rx_length, 96);
+    misbehave(X540_EVIL_RX_LENGTH, FRAME_MIN - 1, DROP_rx_length, 96);
 }
 
 static void descriptor__no_end_of_packet__is_dropped(void **state)
 {
     (void)state;
-    lie(X540_EVIL_RX_NO_EOP, 8, DROP_rx_split, 12);
+    misbehave(X540_EVIL_RX_NO_EOP, 8, DROP_rx_split, 12);
 }
 
 static void descriptor__receive_error__is_dropped(void **state)
 {
     (void)state;
-    lie(X540_EVIL_RX_ERROR, 4, DROP_rx_error, 24);
+    misbehave(X540_EVIL_RX_ERROR, 4, DROP_rx_error, 24);
 }
 
-static void head__outside_what_was_sent__is_ignored_and_counted(void **state)
+static void head__outside_the_queued_range__is_ignored_and_counted(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 64; i++)
@@ -624,7 +625,7 @@ static void head__outside_what_was_sent__is_ignored_and_counted(void **state)
     assert_balance();
 }
 
-static void card__vanishes_under_load__lane_stops_and_books_close(void **state)
+static void card__vanishes_under_load__lane_stops_and_balances(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 50; i++)
@@ -657,8 +658,8 @@ static void side_send__full_queue_and_bad_lengths__are_counted(void **state)
     for (unsigned i = 0; i < 2 * SIDE_SLOTS; i++)
         sent += side_send(&ports[0], frame, 60);
     assert_in_range(sent, SIDE_SLOTS - 1, SIDE_SLOTS + 16);
-    assert_int_equal(ports[0].side[0].drops[DROP_side_full], 2 * SIDE_SLOTS - sent);
-    assert_int_equal(ports[0].side[0].drops[DROP_side_length], 2);
+    assert_int_equal(port_side(&ports[0], 0)->drops[DROP_side_full], 2 * SIDE_SLOTS - sent);
+    assert_int_equal(port_side(&ports[0], 0)->drops[DROP_side_length], 2);
     machine_cards[0].wire_is_full = false;
     machine_wait_ns(1000000);
     assert_true(side_send(&ports[0], frame, FRAME_MAX));
@@ -668,7 +669,7 @@ static void side_send__full_queue_and_bad_lengths__are_counted(void **state)
     x540_set_cable(machine_cards[0].model, false);
     tick();
     assert_false(side_send(&ports[0], frame, 60));
-    assert_int_equal(ports[0].side[0].drops[DROP_tx_no_link], 1);
+    assert_int_equal(port_side(&ports[0], 0)->drops[DROP_tx_no_link], 1);
     assert_balance();
     assert_clean();
 }
@@ -681,13 +682,12 @@ int main(void)
         cmocka_unit_test_setup(forward__ring_wraps_a_hundred_times__keeps_order, start),
         cmocka_unit_test_setup(forward__single_frames__each_leaves_at_once, start),
         cmocka_unit_test_setup(forward__ring_full__card_drops_and_counts, start),
-        cmocka_unit_test_setup(forward__output_wire_stalls__held_then_sent, start),
+        cmocka_unit_test_setup(forward__output_wire_stalls__holds_then_sends, start),
         cmocka_unit_test_setup(link_down__under_load__drains_counts_and_recovers, start),
-        cmocka_unit_test_setup(input_link_down__nothing_is_lost_that_came_in, start),
-        cmocka_unit_test_setup(reset__under_load__is_accounted_and_goes_on, start),
-        cmocka_unit_test_setup(card__cut_off_under_load__others_go_on_until_it_is_allowed_again,
+        cmocka_unit_test_setup(input_link_down__with_frames_received__loses_none, start),
+        cmocka_unit_test_setup(reset__under_load__keeps_the_balance_and_goes_on, start),
+        cmocka_unit_test_setup(card__cut_off_under_load__is_out_until_restarted,
                                start),
-        cmocka_unit_test_setup(output_sticks__with_a_link__is_reset_and_counted, start),
         cmocka_unit_test_setup(head__never_written__is_taken_from_the_card, start),
         cmocka_unit_test_setup(null_descriptors__report_nothing__no_reset, start),
         cmocka_unit_test_setup(queue__does_not_start_at_0__port_is_reset_and_goes_on, start),
@@ -696,13 +696,14 @@ int main(void)
                                         back_to_one_core),
         cmocka_unit_test_setup_teardown(rss__one_flow_or_a_spread_that_works__is_no_news,
                                         start_two_cores, back_to_one_core),
+        cmocka_unit_test_setup(output_stuck__with_a_link__is_reset_and_counted, start),
         cmocka_unit_test_setup(descriptor__length_beyond_the_buffer__is_dropped, start),
         cmocka_unit_test_setup(descriptor__length_just_beyond_the_buffer__is_dropped, start),
-        cmocka_unit_test_setup(descriptor__length_below_what_can_be_sent__is_dropped, start),
+        cmocka_unit_test_setup(descriptor__length_below_the_minimum__is_dropped, start),
         cmocka_unit_test_setup(descriptor__no_end_of_packet__is_dropped, start),
         cmocka_unit_test_setup(descriptor__receive_error__is_dropped, start),
-        cmocka_unit_test_setup(head__outside_what_was_sent__is_ignored_and_counted, start),
-        cmocka_unit_test_setup(card__vanishes_under_load__lane_stops_and_books_close, start),
+        cmocka_unit_test_setup(head__outside_the_queued_range__is_ignored_and_counted, start),
+        cmocka_unit_test_setup(card__vanishes_under_load__lane_stops_and_balances, start),
         cmocka_unit_test_setup(side_send__full_queue_and_bad_lengths__are_counted, start),
     };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/madt.c on tables made by hand; real ones are compared with iasl in tests/tables.
+ * kernel/firmware/madt.c on tables built here; tests/tables compares real ones with iasl.
  *  - cores: enabled ones only, each id once, LAPIC and x2APIC, more than there is room for
- *  - IOAPICs, overrides and the lines they make, NMI pins by core
- *  - structures too short, lengths of 0, 1 and beyond the end, tables too short
- *  - HPET: where it is, and where it is not
+ *  - IOAPICs, interrupt overrides and the ISA lines they define, NMI pins by core
+ *  - structures too short, lengths of 0, 1 and past the end, tables too short
+ *  - HPET: valid and invalid addresses
  *
- * links: kernel/madt.c kernel/acpi.c kernel/fmt.c
+ * links: kernel/firmware/madt.c kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/madt.h"
+#include "kernel/firmware/madt.h"
 
 static uint8_t bytes[16384];
 static uint32_t used;
@@ -49,7 +49,7 @@ static void add_x2apic(uint32_t id, uint32_t uid, uint8_t flags)
     at[8] = flags;
     memcpy(at + 12, &uid, 4);
 }
-/* Read it from a buffer of its exact size. */
+/* Read the table from a buffer of its exact size. */
 static bool read_all(void)
 {
     uint8_t *copy = malloc(used);
@@ -60,7 +60,7 @@ static bool read_all(void)
     return is_read;
 }
 
-static void cores__enabled_and_not__only_the_first_are_kept(void **state)
+static void cores__enabled_and_disabled__only_enabled_are_kept(void **state)
 {
     (void)state;
     begin();
@@ -85,7 +85,7 @@ static void cores__listed_twice__are_one(void **state)
     add_lapic(1, 3, 1);
     add_x2apic(3, 1, 1);
     add_x2apic(300, 2, 1);
-    add_lapic(9, 255, 1); /* a place holder: its x2APIC entry counts */
+    add_lapic(9, 255, 1); /* a placeholder: the x2APIC entry is used */
     assert_true(read_all());
     assert_int_equal(madt.n_cpus, 2);
     assert_int_equal(madt.cpus[1].apic_id, 300);
@@ -102,7 +102,7 @@ static void cores__more_than_room__are_counted(void **state)
     assert_int_equal(madt.n_lost, 5);
 }
 
-static void lines__without_override__are_as_the_bus_has_them(void **state)
+static void lines__without_override__follow_the_isa_bus(void **state)
 {
     (void)state;
     begin();
@@ -113,7 +113,7 @@ static void lines__without_override__are_as_the_bus_has_them(void **state)
     assert_false(line.is_level);
 }
 
-static void lines__with_override__are_honoured(void **state)
+static void lines__with_override__follow_the_override(void **state)
 {
     (void)state;
     static const struct {
@@ -133,7 +133,7 @@ static void lines__with_override__are_honoured(void **state)
     }
 }
 
-static void nmi_pins__of_one_and_of_all__add_up(void **state)
+static void nmi_pins__of_one_core_and_of_all__are_combined(void **state)
 {
     (void)state;
     begin();
@@ -172,7 +172,7 @@ static void structures__too_short_for_their_type__are_left_out(void **state)
         }
 }
 
-static void lengths__that_cannot_be_right__end_the_walk(void **state)
+static void lengths__invalid__end_the_walk(void **state)
 {
     (void)state;
     static const uint8_t wrong[] = {0, 1, 255};
@@ -187,7 +187,7 @@ static void lengths__that_cannot_be_right__end_the_walk(void **state)
     }
 }
 
-static void tables__cut_anywhere__are_read_up_to_there(void **state)
+static void tables__truncated_anywhere__are_read_up_to_there(void **state)
 {
     (void)state;
     begin();
@@ -229,15 +229,15 @@ static void hpet__in_memory__is_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cores__enabled_and_not__only_the_first_are_kept),
+        cmocka_unit_test(cores__enabled_and_disabled__only_enabled_are_kept),
         cmocka_unit_test(cores__listed_twice__are_one),
         cmocka_unit_test(cores__more_than_room__are_counted),
-        cmocka_unit_test(lines__without_override__are_as_the_bus_has_them),
-        cmocka_unit_test(lines__with_override__are_honoured),
-        cmocka_unit_test(nmi_pins__of_one_and_of_all__add_up),
+        cmocka_unit_test(lines__without_override__follow_the_isa_bus),
+        cmocka_unit_test(lines__with_override__follow_the_override),
+        cmocka_unit_test(nmi_pins__of_one_core_and_of_all__are_combined),
         cmocka_unit_test(structures__too_short_for_their_type__are_left_out),
-        cmocka_unit_test(lengths__that_cannot_be_right__end_the_walk),
-        cmocka_unit_test(tables__cut_anywhere__are_read_up_to_there),
+        cmocka_unit_test(lengths__invalid__end_the_walk),
+        cmocka_unit_test(tables__truncated_anywhere__are_read_up_to_there),
         cmocka_unit_test(hpet__in_memory__is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Measuring a trial's frames. The oracle is the plainest there is: a byte for each number that has
- * come, and the highest. Covers:
- *  - frames in any order, lost, late, come twice, over 1 and many flows: counts equal the oracle's;
+ * Measuring a trial's frames. The oracle is a simple one: a counter for each number received, and
+ * the highest number. Covers:
+ *  - frames in any order, lost, late, duplicated, over 1 and many flows: counts equal the oracle's;
  *  - numbers that wrap; the window's edge, one inside and one outside;
  *  - a jump of more than a window; frames of another trial or flow change nothing;
- *  - latency: buckets cover all values without gap, percentiles against a sorted list, other clocks.
+ *  - latency: buckets cover all values without gaps, percentiles equal those of a sorted list, a
+ *    sender with another clock.
  */
-/* links: net/measure.c net/probe.c net/trial.c net/csum.c net/ip.c kernel/parse.c */
+/* links: net/trial/measure.c net/trial/probe.c net/trial/options.c net/stack/csum.c net/stack/ip.c
+ * kernel/lib/parse.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "net/measure.h"
+#include "net/trial/measure.h"
 #include "tests/unit/random.h"
 
 enum { NUMBERS = 4000 };
@@ -38,7 +40,7 @@ static void take(uint32_t flow, uint32_t number)
     assert_true(take_at(flow, number, 100, 200));
 }
 
-/* What the oracle says of one flow, for numbers within any window. */
+/* The oracle's state for one flow, for numbers that stay within the window. */
 struct oracle {
     uint8_t came[NUMBERS];
     uint32_t next, seen, duplicates, reordered;
@@ -107,7 +109,7 @@ static void measure__random_permutations__equal_the_oracle(void **state)
         }
         assert_counts(missing, sum.duplicates, sum.reordered, 0);
         assert_int_equal(stream_frames(&stream.count), m);
-        assert_int_equal(latency_total(&stream.count), seen); /* first copies alone */
+        assert_int_equal(latency_total(&stream.count), seen); /* first copies only */
         uint64_t open = 0;
         for (unsigned i = 0; i < STREAM_HOLES / 64; i++)
             open += (uint64_t)__builtin_popcountll(stream.hole[i]);
@@ -116,7 +118,7 @@ static void measure__random_permutations__equal_the_oracle(void **state)
     }
 }
 
-static void measure__number_wraps__order_goes_on(void **state)
+static void measure__number_wraps__counts_stay_exact(void **state)
 {
     (void)state;
     stream_reset(&stream, probe_tag(1, 0, 0));
@@ -131,18 +133,18 @@ static void measure__number_wraps__order_goes_on(void **state)
     assert_counts(0, 1, 2, 0);
 }
 
-static void measure__windows_edge__told_exactly(void **state)
+static void measure__window_edge__is_exact(void **state)
 {
     (void)state;
     for (unsigned log2 = 0; log2 <= 12; log2 += 4) {
         uint32_t window = STREAM_HOLES >> log2, last = (1u << log2) - 1;
-        /* Numbers 0 and 1 are lost; `window` and then one more come. */
+        /* Numbers 0 and 1 are lost; the rest of a window arrives, then one more. */
         for (uint32_t further = 0; further < 2; further++) {
             stream_reset(&stream, probe_tag(9, 1, log2));
             for (uint32_t i = 2; i < window + further; i++)
                 take(last, i);
             assert_counts(2, 0, 0, 0);
-            take(last, 1); /* next - 1 is window - 1 + further: the distance is window - 1 + further */
+            take(last, 1); /* next - 1 is window - 1 + further, and so is the distance */
             assert_counts(1, 0, 1, 0);
             take(last, 0);
             if (further == 0)
@@ -161,30 +163,30 @@ static void measure__jump_beyond_window__holes_stay_bounded(void **state)
     take(5, 10 * window);
     assert_counts(10 * window, 0, 0, 0);
     assert_int_equal(stream.count.holes, window - 1);
-    take(5, 9 * window + 1); /* the oldest that is still told */
+    take(5, 9 * window + 1); /* the oldest that is still tracked */
     take(5, 9 * window);
     assert_counts(10 * window - 1, 0, 1, 1);
-    take(4, 0); /* its neighbours are untouched */
+    take(4, 0); /* neighbouring flows are unaffected */
     take(6, 0);
     assert_counts(10 * window - 1, 0, 1, 1);
-    for (uint32_t i = 1; i <= window; i++) /* a window further, all holes are forgotten */
+    for (uint32_t i = 1; i <= window; i++) /* one window later, all holes are dropped */
         take(5, 10 * window + i);
     assert_int_equal(stream.count.holes, 0);
     assert_counts(10 * window - 1, 0, 1, 1);
 }
 
-static void measure__frames_of_others__change_nothing(void **state)
+static void measure__frames_of_other_trials__change_nothing(void **state)
 {
     (void)state;
     uint8_t frame[PROBE_BYTES] = {0};
     static struct stream before;
 
     stream_reset(&stream, 0);
-    store64(frame + PROBE_AT_TAG, stream.fast_tag); /* by chance what is none */
+    store64(frame + PROBE_AT_TAG, stream.fast_tag); /* the value that marks no trial */
     assert_false(stream_take(&stream, frame, sizeof(frame), 5, true));
     store64(frame + PROBE_AT_TAG, 0);
     probe_stamp(frame, 1, 0, probe_port(0), 0);
-    assert_false(stream_take(&stream, frame, sizeof(frame), 5, true)); /* tag 0 waits for none */
+    assert_false(stream_take(&stream, frame, sizeof(frame), 5, true)); /* tag 0 matches no frame */
     stream_reset(&stream, probe_tag(7, 0, 2));
     take(3, 0);
     before = stream;
@@ -224,7 +226,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void latency__percentiles__as_of_the_sorted_list(void **state)
+static void latency__percentiles__equal_those_of_a_sorted_list(void **state)
 {
     (void)state;
     static uint64_t values[3000];
@@ -234,20 +236,20 @@ static void latency__percentiles__as_of_the_sorted_list(void **state)
         stream_reset(&stream, probe_tag(n, 0, 0));
         for (unsigned i = 0; i < n; i++) {
             values[i] = random_next() >> (random_next() % 32);
-            uint64_t sent = (uint64_t)random_next() << 30; /* its low 48 bits wrap, too */
+            uint64_t sent = (uint64_t)random_next() << 30; /* its low 48 bits wrap as well */
             assert_true(take_at(0, i, sent, sent + values[i]));
         }
         qsort(values, n, sizeof(values[0]), by_value);
         assert_int_equal(latency_total(&stream.count), n);
-        /* A tick at least; numbers from 65536 on may take one tick away, but not here. */
+        /* At least one tick; numbers of 65536 and more can cost a tick, but do not occur here. */
         for (unsigned i = 0; i < n; i++)
             values[i] = MAX(values[i], 1);
         assert_int_equal(stream.count.latency_max, probe_time(values[n - 1]));
         for (unsigned p = 0; p < ARRAY_SIZE(wanted); p++) {
             unsigned rank = (n * wanted[p] + 999) / 1000;
             uint64_t exact = values[rank ? rank - 1 : 0];
-            uint64_t said = latency_percentile(&stream.count, wanted[p]);
-            assert_true(said >= exact && (said - exact) * 32 <= said);
+            uint64_t result = latency_percentile(&stream.count, wanted[p]);
+            assert_true(result >= exact && (result - exact) * 32 <= result);
         }
         assert_int_equal(latency_percentile(&stream.count, 1000), values[n - 1]);
     }
@@ -255,7 +257,7 @@ static void latency__percentiles__as_of_the_sorted_list(void **state)
     assert_int_equal(latency_percentile(&stream.count, 500), 0);
 }
 
-static void latency__another_clock__counted_apart(void **state)
+static void latency__another_clock__is_counted_apart(void **state)
 {
     (void)state;
     stream_reset(&stream, probe_tag(1, 0, 0));
@@ -266,20 +268,20 @@ static void latency__another_clock__counted_apart(void **state)
     assert_int_equal(latency_total(&stream.count), 1);
 }
 
-static void latency__large_numbers__a_tick_less_at_most(void **state)
+static void latency__large_numbers__lose_at_most_a_tick(void **state)
 {
     (void)state;
     stream_reset(&stream, probe_tag(1, 0, 0));
     stream.next[PROBE_PORT] = UINT32_MAX - 5;
     for (uint64_t i = 0; i < 5; i++)
         take_at(0, UINT32_MAX - 5 + (uint32_t)i, 100, 100 + i);
-    assert_int_equal(stream.count.backwards, 1); /* within one tick: sooner than it was sent */
+    assert_int_equal(stream.count.backwards, 1); /* within a tick: seems to arrive early */
     assert_int_equal(latency_total(&stream.count), 4);
     assert_int_equal(latency_percentile(&stream.count, 1000), 4); /* the largest is exact */
     assert_in_range(latency_percentile(&stream.count, 500), 1, 2);
 }
 
-static void stream_add__two_cores__sums_and_extremes(void **state)
+static void stream_add__two_cores__adds_sums_and_extremes(void **state)
 {
     (void)state;
     static struct stream_count sum, more;
@@ -307,15 +309,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(measure__random_permutations__equal_the_oracle),
-        cmocka_unit_test(measure__number_wraps__order_goes_on),
-        cmocka_unit_test(measure__windows_edge__told_exactly),
+        cmocka_unit_test(measure__number_wraps__counts_stay_exact),
+        cmocka_unit_test(measure__window_edge__is_exact),
         cmocka_unit_test(measure__jump_beyond_window__holes_stay_bounded),
-        cmocka_unit_test(measure__frames_of_others__change_nothing),
+        cmocka_unit_test(measure__frames_of_other_trials__change_nothing),
         cmocka_unit_test(latency__buckets__cover_all_values),
-        cmocka_unit_test(latency__percentiles__as_of_the_sorted_list),
-        cmocka_unit_test(latency__another_clock__counted_apart),
-        cmocka_unit_test(latency__large_numbers__a_tick_less_at_most),
-        cmocka_unit_test(stream_add__two_cores__sums_and_extremes),
+        cmocka_unit_test(latency__percentiles__equal_those_of_a_sorted_list),
+        cmocka_unit_test(latency__another_clock__is_counted_apart),
+        cmocka_unit_test(latency__large_numbers__lose_at_most_a_tick),
+        cmocka_unit_test(stream_add__two_cores__adds_sums_and_extremes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/netif.c, the stack of one port as the wire sees it: configuration and its refusals; who is
- * answered and who is not, at each layer; each frame cut at each byte and with each byte changed;
- * the frames of tests/data/pcap. Whatever comes in is counted once: answered, consumed or one drop;
- * an answer is always a right frame; nothing behind a frame's end has a say. What the stack sends
- * of itself is in test_netif_self.c.
+ * net/stack/netif.c, the stack of one port, through its frames: configuration and its refusals;
+ * which frames are answered, at each layer; frames truncated at each byte and with each byte
+ * changed; the frames of tests/data/pcap. Every input is counted once: answered, consumed or one
+ * drop; an answer is always a valid frame; bytes after a frame's end have no effect.
+ * test_netif_self.c covers what the stack sends by itself.
  *
  * links: $(STACK)
  */
@@ -12,7 +12,7 @@
 
 /* ---- Configuration ---- */
 
-static void configure__each_mistake__is_named_and_changes_nothing(void **state)
+static void configure__each_mistake__is_named_and_has_no_effect(void **state)
 {
     static const struct {
         uint32_t ip;
@@ -52,7 +52,7 @@ static void configure__each_mistake__is_named_and_changes_nothing(void **state)
         assert_null(configure(IP(10, 0, 0, 1), 8, IP(10, 0, 0, 2)));
         const char *why = configure(rows[i].ip, rows[i].prefix, rows[i].gateway);
         if ((why == NULL) != rows[i].is_good)
-            fail_msg("row %zu: %s", i, why != NULL ? why : "taken");
+            fail_msg("row %zu: %s", i, why != NULL ? why : "accepted");
         assert_int_equal(nif.ip, rows[i].is_good ? rows[i].ip : IP(10, 0, 0, 1));
         assert_int_equal(be32_get(nif.ip_wire), nif.ip);
         assert_int_equal(nif.gateways[0], rows[i].is_good ? rows[i].gateway : IP(10, 0, 0, 2));
@@ -87,7 +87,7 @@ static void ethernet__each_length__is_safe_and_counted(void **state)
     }
     assert_int_equal(netif_input(&nif, frame, ETH_BUFFER + 1), 0);
     assert_int_equal(nif.drops[DROP_eth_other], ETH_BUFFER + 2);
-    /* The bytes of a good frame may lie in the buffer; only the length says what came. */
+    /* Bytes of a valid frame may remain in the buffer; only the length counts. */
     for (size_t n = 0; n < ETH_BYTES; n++) {
         make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP);
         assert_int_equal(netif_input(&nif, frame, (uint32_t)n), 0);
@@ -141,7 +141,7 @@ static void arp__request_for_us__is_answered(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
-        /* By broadcast, to us alone, and as a probe (sender 0). */
+        /* Broadcast, unicast to us, and as a probe (sender 0). */
         make_arp(frame, 1, i == 1 ? US_MAC : ALL_MAC, PEER_MAC, i == 2 ? 0 : PEER_IP,
                  "\0\0\0\0\0\0", US_IP);
         assert_int_equal(input(60), 60);
@@ -152,7 +152,7 @@ static void arp__request_for_us__is_answered(void **state)
     }
     for (unsigned i = 0; i < ARP_ENTRIES; i++)
         assert_int_equal(nif.arp.entries[i].state, ARP_FREE);
-    /* As short as a card may hand it over. */
+    /* The shortest form that a card may deliver. */
     make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP);
     assert_int_equal(input(42), 60);
     make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP);
@@ -166,7 +166,7 @@ static void arp__for_others__is_consumed(void **state)
         consumed(make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP ^ 1u << bit));
 }
 
-static void arp__each_byte_changed__is_never_answered_wrongly(void **state)
+static void arp__each_byte_changed__is_answered_only_if_valid(void **state)
 {
     (void)state;
     for (size_t at = 0; at < 60; at++) {
@@ -177,7 +177,7 @@ static void arp__each_byte_changed__is_never_answered_wrongly(void **state)
             frame[at] = (uint8_t)v;
             bool is_answered = input(n) != 0;
             /* Bytes that may differ in a good request: Ethernet source, the sender, the target's
-             * MAC address, padding. All others decide. */
+             * MAC address, padding. Any other must stay. */
             bool is_free = (at >= 6 && at < 12) || (at >= 22 && at < 38) || at >= 42;
             assert_true(!is_answered || is_free);
             if (at >= 42)
@@ -188,7 +188,7 @@ static void arp__each_byte_changed__is_never_answered_wrongly(void **state)
 
 /* ---- IPv4 ---- */
 
-static void ip__sources_that_may_not_be_answered__are_dropped(void **state)
+static void ip__forbidden_sources__are_dropped(void **state)
 {
     static const uint32_t bad[] = {0,
                                    IP(0, 1, 2, 3),
@@ -270,7 +270,7 @@ static void ip__fragments__are_dropped(void **state)
 
 /* ---- ICMP ---- */
 
-static void echo__each_size_and_options__comes_back_whole(void **state)
+static void echo__each_size_and_options__is_answered_in_full(void **state)
 {
     (void)state;
     for (unsigned options = 0; options <= 40; options += 4) {
@@ -282,7 +282,7 @@ static void echo__each_size_and_options__comes_back_whole(void **state)
             assert_int_equal(got, MAX(42 + data, 60u));
             assert_memory_equal(frame, PEER_MAC, 6);
             assert_int_equal(get32(frame + 30), PEER_IP);
-            assert_int_equal(frame[15], 0x10); /* type of service as it came */
+            assert_int_equal(frame[15], 0x10); /* type of service, unchanged */
             assert_int_equal(get16(frame + 16), 28 + data);
             assert_int_equal(frame[34], 0);
             assert_memory_equal(frame + 38, sent + 38 + options, 4 + data);
@@ -298,7 +298,7 @@ static void echo__cut_at_each_byte__is_not_answered(void **state)
         make_icmp(frame, 8, 1, 1, 0, 56);
         assert_int_equal(input(n), 0);
     }
-    /* Cut as the IP header knows it: the ICMP checksum no longer fits, or nothing is left. */
+    /* Cut by the IP total length: the ICMP checksum is wrong, or no message is left. */
     for (unsigned total = 20; total < 84; total++) {
         make_icmp(frame, 8, 1, 1, 0, 56);
         put16(frame + 16, total);
@@ -307,7 +307,7 @@ static void echo__cut_at_each_byte__is_not_answered(void **state)
     }
 }
 
-static void echo__each_byte_changed__is_answered_only_where_it_must(void **state)
+static void echo__each_byte_changed__is_answered_only_if_valid(void **state)
 {
     (void)state;
     for (size_t at = 0; at < 98; at++) {
@@ -317,13 +317,13 @@ static void echo__each_byte_changed__is_answered_only_where_it_must(void **state
                 continue;
             frame[at] = (uint8_t)v;
             bool is_answered = input(n) != 0;
-            bool is_free = at >= 6 && at < 12; /* who asks, as Ethernet knows it */
+            bool is_free = at >= 6 && at < 12; /* the Ethernet source */
             assert_true(!is_answered || is_free);
         }
     }
 }
 
-/* Three fields of the headers at once, each at its limits, checksums made right again. */
+/* Two fields of the headers at once, each at its limits, checksums recomputed. */
 static void headers__fields_at_their_limits_together__are_safe_and_counted(void **state)
 {
     static const struct {
@@ -378,7 +378,7 @@ static void udp__echo__answers_each_size_with_both_checksums(void **state)
     }
 }
 
-static void udp__data_behind_its_length__does_not_come_back(void **state)
+static void udp__data_after_its_length__is_not_echoed(void **state)
 {
     (void)state;
     size_t n = make_udp(frame, 0xC001, 7, 0, 40);
@@ -415,7 +415,7 @@ static uint32_t fill(void *context, struct udp_datagram *d)
     return answer_bytes;
 }
 
-static void bind__service__gets_what_comes_and_answers_up_to_its_room(void **state)
+static void bind__service__gets_datagrams_and_answers_up_to_its_room(void **state)
 {
     (void)state;
     assert_false(netif_bind(&nif, 0, fill, NULL));
@@ -439,9 +439,9 @@ static void bind__service__gets_what_comes_and_answers_up_to_its_room(void **sta
     dropped(make_udp(frame, 4000, 5000, 0, 3), DROP_udp_no_port);
 }
 
-/* ---- Frames that nobody here made ---- */
+/* ---- Captured frames ---- */
 
-static void give(void *context, const char *file, const uint8_t *bytes, size_t n)
+static void input_captured(void *context, const char *file, const uint8_t *bytes, size_t n)
 {
     (void)context;
     (void)file;
@@ -449,7 +449,7 @@ static void give(void *context, const char *file, const uint8_t *bytes, size_t n
         return;
     memcpy(frame, bytes, n);
     input(n);
-    /* The same as if it were for us, with checksums made right. */
+    /* The same frame, addressed to us, with checksums recomputed. */
     memcpy(frame, bytes, n);
     if (n < 34)
         return;
@@ -470,8 +470,8 @@ static void give(void *context, const char *file, const uint8_t *bytes, size_t n
 static void captures__every_frame__is_safe_and_counted(void **state)
 {
     (void)state;
-    unsigned n = pcap_folder("tests/data/pcap/tcpdump", give, NULL) +
-                 pcap_folder("tests/data/pcap/lwip-fuzz-seeds", give, NULL);
+    unsigned n = pcap_folder("tests/data/pcap/tcpdump", input_captured, NULL) +
+                 pcap_folder("tests/data/pcap/lwip-fuzz-seeds", input_captured, NULL);
     print_message("%u frames\n", n);
     assert_true(n > 100);
     assert_true(nif.answered > 0 && nif.consumed > 0);
@@ -480,26 +480,26 @@ static void captures__every_frame__is_safe_and_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(configure__each_mistake__is_named_and_changes_nothing),
+        TEST(configure__each_mistake__is_named_and_has_no_effect),
         TEST(input__without_an_address__drops_all),
         TEST(ethernet__each_length__is_safe_and_counted),
         TEST(ethernet__each_type__only_ipv4_and_arp_are_taken),
         TEST(ethernet__others_and_groups__are_not_answered),
         TEST(arp__request_for_us__is_answered),
         TEST(arp__for_others__is_consumed),
-        TEST(arp__each_byte_changed__is_never_answered_wrongly),
-        TEST(ip__sources_that_may_not_be_answered__are_dropped),
+        TEST(arp__each_byte_changed__is_answered_only_if_valid),
+        TEST(ip__forbidden_sources__are_dropped),
         TEST(ip__destinations_not_ours__are_dropped_by_kind),
         TEST(ip__each_protocol__only_icmp_and_udp_are_taken),
         TEST(ip__fragments__are_dropped),
-        TEST(echo__each_size_and_options__comes_back_whole),
+        TEST(echo__each_size_and_options__is_answered_in_full),
         TEST(echo__cut_at_each_byte__is_not_answered),
-        TEST(echo__each_byte_changed__is_answered_only_where_it_must),
+        TEST(echo__each_byte_changed__is_answered_only_if_valid),
         TEST(headers__fields_at_their_limits_together__are_safe_and_counted),
         TEST(udp__echo__answers_each_size_with_both_checksums),
-        TEST(udp__data_behind_its_length__does_not_come_back),
+        TEST(udp__data_after_its_length__is_not_echoed),
         TEST(udp__ports__answer_consume_or_drop),
-        TEST(bind__service__gets_what_comes_and_answers_up_to_its_room),
+        TEST(bind__service__gets_datagrams_and_answers_up_to_its_room),
         TEST(captures__every_frame__is_safe_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Every field of every header at its bounds, alone, in pairs and in threes, with checksums stale and
- * mended, frames of every kind that the stack knows, untagged and tagged; each cut at each byte and
- * made longer; and the captures of tests/data/pcap. An oracle that shares no code with the stack
- * (netif_oracle.h) says what must become of each: answered, consumed, or dropped under which name,
- * and whether its sender is told, of what. An answer is compared byte by byte.
+ * Every field of every header at its bounds, alone, in pairs and in threes, with checksums stale
+ * and recomputed, in frames of every kind that the stack handles, untagged and tagged; each
+ * truncated at each byte and extended; and the captures of tests/data/pcap. An oracle that shares
+ * no code with the stack (netif_oracle.h) gives the expected result of each: answered, consumed, or
+ * dropped with which reason, and which ICMP error is sent, if any. An answer is compared byte by
+ * byte.
  *
  * links: $(STACK)
  */
@@ -11,7 +12,7 @@
 #include "tests/unit/netif_oracle.h"
 #include "tests/unit/pcap.h"
 
-#include "net/services.h"
+#include "net/stack/services.h"
 
 /* ---- One frame ---- */
 
@@ -26,7 +27,8 @@ static void fail_at(const char *what, size_t n)
     fail_msg("frame %lu of %zu bytes: %s", (unsigned long)frames_n, n, what);
 }
 
-/* The answer to an echo by ICMP or UDP: what came, its ends turned round, no options. */
+/* The answer to an ICMP or UDP echo: the request with its addresses and ports swapped, no
+ * options. */
 static void check_answer(const uint8_t *asked, const uint8_t *answer, size_t n)
 {
     if (get16(asked + 12) != 0x0800)
@@ -35,23 +37,23 @@ static void check_answer(const uint8_t *asked, const uint8_t *answer, size_t n)
     size_t bytes = get16(ip + 2) - (size_t)(p - ip);
     if (memcmp(answer, asked + 6, 6) != 0 || get32(answer + 30) != get32(ip + 12) ||
         answer[15] != ip[1] || answer[23] != ip[9])
-        fail_at("answered to another, or otherwise", n);
+        fail_at("answer has wrong addresses, TOS or protocol", n);
     if (ip[9] == 1) {
         if (get16(answer + 16) != 20 + bytes || q[0] != 0 || q[1] != 0 ||
             memcmp(q + 4, p + 4, bytes - 4) != 0)
-            fail_at("another echo reply", n);
+            fail_at("echo reply differs", n);
         return;
     }
     size_t length = get16(p + 4);
     if (get16(q) != get16(p + 2) || get16(q + 2) != get16(p))
-        fail_at("ports are not turned round", n);
+        fail_at("ports are not swapped", n);
     if (get16(p + 2) == 7 && (get16(q + 4) != length || memcmp(q + 8, p + 8, length - 8) != 0))
-        fail_at("another UDP echo", n);
+        fail_at("UDP echo differs", n);
     if (get16(p + 2) == 862 && (get16(q + 4) != MAX(length, 49u) || memcmp(q + 32, p + 8, 14) != 0))
-        fail_at("another TWAMP answer", n);
+        fail_at("TWAMP answer differs", n);
 }
 
-static void judge(size_t n)
+static void compare_with_oracle(size_t n)
 {
     uint64_t drops[DROP_COUNT], consumed_before = nif.consumed;
     memcpy(drops, nif.drops, sizeof(drops));
@@ -62,12 +64,12 @@ static void judge(size_t n)
     memcpy(asked + 12, frame + 12 + tag, n > 12 + tag ? n - 12 - tag : 0);
 
     frames_n++;
-    nif.now_ns += ICMP_GAP_NS; /* no error is one too many */
+    nif.now_ns += ICMP_GAP_NS; /* the rate limit suppresses no error */
     if (nif.is_refused || nif.conflicts > 0) {
         nif.is_refused = false;
         nif.conflicts = 0;
     }
-    /* As netif_host.h's input, but that answers may have a tag: both times the same. */
+    /* Input it twice, as netif_host.h's input does, except that answers may have a tag. */
     struct netif before = nif;
     memcpy(sent, frame, n);
     uint32_t got = 0;
@@ -79,22 +81,22 @@ static void judge(size_t n)
         out_n = 0;
         uint32_t bytes = netif_input(&nif, frame, (uint32_t)n);
         if (time > 0 && (bytes != got || memcmp(frame, answer, bytes) != 0))
-            fail_at("bytes behind its end have a say", n);
+            fail_at("bytes after its end changed the result", n);
         got = bytes;
         memcpy(answer, frame, bytes);
     }
 
     if ((got != 0) != (want.what == ORACLE_ANSWERS))
-        fail_at(got != 0 ? "answered" : "not answered", n);
+        fail_at(got != 0 ? "must not be answered" : "is not answered", n);
     if (nif.consumed - consumed_before != (want.what == ORACLE_CONSUMES))
-        fail_at("consumed is wrong", n);
+        fail_at("the counter `consumed` is wrong", n);
     for (unsigned i = 0; i < DROP_COUNT; i++)
         if (nif.drops[i] - drops[i] != (want.what == ORACLE_DROPS && want.why == i))
-            fail_at("a drop is wrong", n);
+            fail_at("a drop counter is wrong", n);
     if (want.what == ORACLE_DROPS)
         seen[want.why]++;
     if (out_n != (want.error != 0))
-        fail_at(out_n != 0 ? "told" : "not told", n);
+        fail_at(out_n != 0 ? "caused an ICMP error" : "caused no ICMP error", n);
     for (unsigned i = 0; i < 2; i++) {
         uint8_t *made = i == 0 ? answer : out[0];
         uint32_t bytes = i == 0 ? got : out_n != 0 ? out_bytes[0] : 0;
@@ -102,7 +104,7 @@ static void judge(size_t n)
             continue;
         if (vlan != 0) {
             if (get16(made + 12) != 0x8100 || get16(made + 14) % 4096 != vlan)
-                fail_at("what is sent has no tag", n);
+                fail_at("a frame was sent without its tag", n);
             memmove(made + 12, made + 16, bytes - 16);
             bytes -= 4;
         }
@@ -118,7 +120,7 @@ static void judge(size_t n)
         uint32_t quoted = MIN(get16(asked + 16), 548u);
         if (get16(out[0] + 34) != want.error || get32(out[0] + 38) != want.error_at << 24 ||
             memcmp(out[0] + 42, asked + 14, quoted) != 0 || get16(out[0] + 16) != 28 + quoted)
-            fail_at("another error", n);
+            fail_at("ICMP error differs", n);
         seen_errors++;
     }
 }
@@ -159,7 +161,7 @@ static size_t make_kind(unsigned kind)
         return make_arp(frame, 2, US_MAC, PEER_MAC, PEER_IP, US_MAC, US_IP);
     case 2:
         return make_icmp(frame, 8, 0x1234, 5, 0, 30);
-    case 3: /* an error about a datagram of ours */
+    case 3: /* an ICMP error about our datagram */
         memcpy(frame + 34, "\x03\x01\x00\x00\x00\x00\x00\x00\x45\x00\x00\x54\x00\x00\x00\x00\x01\x11",
                18);
         put32(frame + 54, US_IP);
@@ -171,11 +173,11 @@ static size_t make_kind(unsigned kind)
         return make_udp(frame, 4000, 862, 0, 60);
     case 6:
         return make_udp(frame, 4000, 9, 0, 0);
-    case 7: /* record route with room for one, no-operation, an option unknown */
+    case 7: /* record route with one slot, no-operation, an unknown option */
         n = make_udp(frame, 4000, 7, 12, 20);
         memcpy(frame + 34, "\x07\x07\x04\x00\x00\x00\x00\x01\x5E\x03\x00\x00", 12);
         break;
-    default: /* to nobody, from a padded frame */
+    default: /* to a closed port, in a padded frame */
         n = make_udp(frame, 4000, 53, 0, 2);
         memset(frame + n, 0, 60 - n);
         return 60;
@@ -220,8 +222,8 @@ static void set_field(const struct field *field, uint32_t value)
         put32(frame + field->at, word);
 }
 
-/* The values to try: the bounds of the field, what it holds and those beside it, the lengths of the
- * frame and what is in it; numbers with a meaning: a header's length, echo's port and type, a source
+/* The values to try: the field's bounds, its value and the neighbouring ones, the lengths of the
+ * frame and of its parts; numbers with a meaning: a header's length, echo's port and type, a source
  * route, the reflector's port. */
 #define VALUES 22
 static uint32_t value_of(const struct field *field, unsigned i, size_t n)
@@ -234,7 +236,7 @@ static uint32_t value_of(const struct field *field, unsigned i, size_t n)
     return values[i] & max;
 }
 
-static void mend(size_t n)
+static void fix_checksums(size_t n)
 {
     if (get16(frame + 12) != 0x0800)
         return;
@@ -242,8 +244,8 @@ static void mend(size_t n)
     fix_ip(frame);
 }
 
-/* With a tag, if the host has one. */
-static void give(size_t n)
+/* Add a tag if the host has one, then compare. */
+static void compare_tagged(size_t n)
 {
     if (vlan != 0 && frame[12] != 0x81) {
         memmove(frame + 16, frame + 12, n - 12);
@@ -251,11 +253,11 @@ static void give(size_t n)
         put16(frame + 14, 3 << 13 | vlan);
         n += 4;
     }
-    judge(n);
+    compare_with_oracle(n);
 }
 
-/* `of` fields of each kind at once, each with the first `values` of its values. */
-static void change_fields(unsigned of, unsigned values, bool is_mended)
+/* Change `of` fields at once in frames of each kind, each to the first `values` of its values. */
+static void change_fields(unsigned of, unsigned values, bool is_fixed)
 {
     for (unsigned kind = 0; kind < KINDS; kind++) {
         const struct field *fields = fields_of[kind];
@@ -276,9 +278,9 @@ static void change_fields(unsigned of, unsigned values, bool is_mended)
                             to[i] = value_of(chosen[i], rest % values, n);
                         for (unsigned i = 0; i < of; i++)
                             set_field(chosen[i], to[i]);
-                        if (is_mended)
-                            mend(n);
-                        give(n);
+                        if (is_fixed)
+                            fix_checksums(n);
+                        compare_tagged(n);
                     }
                 }
     }
@@ -302,7 +304,7 @@ static int start_tagged(void **state)
     return 0;
 }
 
-/* Each name that these frames can be dropped under was seen, and answers and errors too. */
+/* Each drop reason that these frames can cause was seen, and answers and errors too. */
 static void check_seen(void)
 {
     static const enum drop names[] = {DROP_eth_other,   DROP_ip_header,    DROP_ip_source,
@@ -318,7 +320,7 @@ static void check_seen(void)
     assert_true(seen_answers > 0 && seen_errors > 0);
 }
 
-static void one_field__at_each_bound__is_as_the_oracle_says(void **state)
+static void one_field__at_each_bound__matches_the_oracle(void **state)
 {
     (void)state;
     change_fields(1, VALUES, false);
@@ -327,7 +329,7 @@ static void one_field__at_each_bound__is_as_the_oracle_says(void **state)
     assert_true(seen[DROP_ip_checksum] > 0 && seen[DROP_udp_checksum] > 0);
 }
 
-static void two_fields__at_each_bound__are_as_the_oracle_says(void **state)
+static void two_fields__at_each_bound__match_the_oracle(void **state)
 {
     (void)state;
     change_fields(2, 12, true);
@@ -335,14 +337,14 @@ static void two_fields__at_each_bound__are_as_the_oracle_says(void **state)
     check_seen();
 }
 
-static void three_fields__at_their_bounds__are_as_the_oracle_says(void **state)
+static void three_fields__at_their_bounds__match_the_oracle(void **state)
 {
     (void)state;
     change_fields(3, 3, true);
     check_seen();
 }
 
-static void frames__cut_and_stretched__are_as_the_oracle_says(void **state)
+static void frames__truncated_and_extended__match_the_oracle(void **state)
 {
     (void)state;
     for (unsigned kind = 0; kind < KINDS; kind++) {
@@ -351,53 +353,53 @@ static void frames__cut_and_stretched__are_as_the_oracle_says(void **state)
             memset(frame, 0xEE, 256);
             make_kind(kind);
             if (vlan != 0 && n >= 16) {
-                give(n);
+                compare_tagged(n);
             } else if (vlan == 0) {
-                judge(n);
+                compare_with_oracle(n);
             }
         }
     }
 }
 
-static void judge_every_tag(void)
+static void compare_every_tag(void)
 {
     for (unsigned tag = 0; tag < 65536; tag++) {
         size_t n = make_kind(tag % KINDS);
         memmove(frame + 16, frame + 12, n - 12);
         put16(frame + 12, 0x8100);
         put16(frame + 14, tag);
-        judge(n + 4);
+        compare_with_oracle(n + 4);
     }
 }
 
-/* One, two and three fields of frames that come with a tag, and go with it. */
-static void tagged__fields_at_their_bounds__are_as_the_oracle_says(void **state)
+/* One and two fields of frames with a tag; the answers must have it too. */
+static void tagged__fields_at_their_bounds__match_the_oracle(void **state)
 {
     (void)state;
     change_fields(1, VALUES, true);
     change_fields(2, 5, true);
-    judge_every_tag();
+    compare_every_tag();
     assert_true(seen[DROP_eth_vlan] > 0 && seen_answers > 0 && seen_errors > 0);
 }
 
-static void untagged__any_tag__is_as_the_oracle_says(void **state)
+static void untagged__any_tag__matches_the_oracle(void **state)
 {
     (void)state;
-    judge_every_tag();
+    compare_every_tag();
     assert_true(seen[DROP_eth_vlan] > 60000 && seen_answers > 0);
 }
 
-/* ---- Frames that nobody here made ---- */
+/* ---- Captured frames ---- */
 
-/* As they came, and as if they were for us: their addresses ours, their checksums right. */
-static void give_captured(void *context, const char *file, const uint8_t *bytes, size_t n)
+/* Compare a captured frame unchanged, and then addressed to us with checksums recomputed. */
+static void compare_captured(void *context, const char *file, const uint8_t *bytes, size_t n)
 {
     (void)context;
     (void)file;
     if (n > 1514)
         return;
     memcpy(frame, bytes, n);
-    judge(n);
+    compare_with_oracle(n);
     if (n < 34)
         return;
     memcpy(frame, bytes, n);
@@ -410,8 +412,8 @@ static void give_captured(void *context, const char *file, const uint8_t *bytes,
         fix_payload(frame, n);
         fix_ip(frame);
     }
-    judge(n);
-    /* And one field of each at its bounds, as one of a kind of our own. */
+    compare_with_oracle(n);
+    /* And with one field at its bounds, as in the frames built above. */
     static uint8_t kept[ETH_BUFFER];
     memcpy(kept, frame, n);
     const struct field *fields = get16(kept + 12) == 0x0806   ? arp_fields
@@ -423,17 +425,17 @@ static void give_captured(void *context, const char *file, const uint8_t *bytes,
             memcpy(frame, kept, n);
             set_field(fields, value_of(fields, i, n));
             if (get16(frame + 12) == 0x0800 && n >= 14 + (frame[14] % 16) * 4u)
-                mend(n);
-            judge(n);
+                fix_checksums(n);
+            compare_with_oracle(n);
         }
 }
 
-static void captures__as_they_are_and_for_us__are_as_the_oracle_says(void **state)
+static void captures__unchanged_and_addressed_to_us__match_the_oracle(void **state)
 {
     (void)state;
-    unsigned n = pcap_folder("tests/data/pcap/tcpdump", give_captured, NULL) +
-                 pcap_folder("tests/data/pcap/lwip-fuzz-seeds", give_captured, NULL);
-    print_message("%u captured frames; %lu given, %lu answers, %lu errors\n", n,
+    unsigned n = pcap_folder("tests/data/pcap/tcpdump", compare_captured, NULL) +
+                 pcap_folder("tests/data/pcap/lwip-fuzz-seeds", compare_captured, NULL);
+    print_message("%u captured frames; %lu inputs, %lu answers, %lu errors\n", n,
                   (unsigned long)frames_n, (unsigned long)seen_answers, (unsigned long)seen_errors);
     assert_true(n > 500 && seen_answers > 0 && seen_errors > 0);
 }
@@ -443,16 +445,16 @@ static void captures__as_they_are_and_for_us__are_as_the_oracle_says(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_BOUNDS(one_field__at_each_bound__is_as_the_oracle_says),
-        TEST_BOUNDS(two_fields__at_each_bound__are_as_the_oracle_says),
-        TEST_BOUNDS(three_fields__at_their_bounds__are_as_the_oracle_says),
-        TEST_BOUNDS(frames__cut_and_stretched__are_as_the_oracle_says),
-        cmocka_unit_test_setup_teardown(frames__cut_and_stretched__are_as_the_oracle_says,
+        TEST_BOUNDS(one_field__at_each_bound__matches_the_oracle),
+        TEST_BOUNDS(two_fields__at_each_bound__match_the_oracle),
+        TEST_BOUNDS(three_fields__at_their_bounds__match_the_oracle),
+        TEST_BOUNDS(frames__truncated_and_extended__match_the_oracle),
+        cmocka_unit_test_setup_teardown(frames__truncated_and_extended__match_the_oracle,
                                         start_tagged, stop),
-        cmocka_unit_test_setup_teardown(tagged__fields_at_their_bounds__are_as_the_oracle_says,
+        cmocka_unit_test_setup_teardown(tagged__fields_at_their_bounds__match_the_oracle,
                                         start_tagged, stop),
-        TEST_BOUNDS(untagged__any_tag__is_as_the_oracle_says),
-        TEST_BOUNDS(captures__as_they_are_and_for_us__are_as_the_oracle_says),
+        TEST_BOUNDS(untagged__any_tag__matches_the_oracle),
+        TEST_BOUNDS(captures__unchanged_and_addressed_to_us__match_the_oracle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

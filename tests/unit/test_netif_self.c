@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/netif.c, what the stack of one port sends of itself: probes, announcements, and the defence
- * of our address; requests for neighbours and the gateway, and claims that nobody asked for; our own
- * pings and what comes back.
+ * net/stack/netif.c, what the stack of one port sends by itself: probes, announcements, and the
+ * defence of our address; requests for neighbours and the gateway, and unsolicited claims; our own
+ * pings and their replies.
  *
  * links: $(STACK)
  */
 #include "tests/unit/netif_host.h"
 
-static void arp__somebody_with_our_address__is_noticed_and_defended_now_and_then(void **state)
+static void arp__other_host_with_our_address__is_counted_and_defended_at_intervals(void **state)
 {
     (void)state;
     uint64_t t = 200 * SECOND;
@@ -21,20 +21,20 @@ static void arp__somebody_with_our_address__is_noticed_and_defended_now_and_then
     assert_int_equal(get16(frame + 20), 1);
     assert_int_equal(get32(frame + 38), US_IP);
     assert_int_equal(netif_poll(&nif, t, frame), 0);
-    /* Again at once, by reply: counted, not defended. Ten seconds later: defended. */
+    /* A second conflict at once, by reply, is counted only; one ten seconds later is defended. */
     consumed(make_arp(frame, 2, US_MAC, PEER_MAC, US_IP, US_MAC, US_IP));
     assert_int_equal(netif_poll(&nif, t + NETIF_DEFEND_GAP_NS - 1, frame), 0);
     assert_int_equal(nif.conflicts, 2);
     assert_int_equal(netif_poll(&nif, t + NETIF_DEFEND_GAP_NS, frame), 0);
     consumed(make_arp(frame, 2, US_MAC, PEER_MAC, US_IP, US_MAC, US_IP));
     assert_int_equal(netif_poll(&nif, t + NETIF_DEFEND_GAP_NS, frame), 60);
-    /* Our own announcement coming back is no conflict. */
+    /* Our own announcement, received back, is no conflict. */
     consumed(make_arp(frame, 1, ALL_MAC, US_MAC, US_IP, "\0\0\0\0\0\0", US_IP));
     assert_int_equal(nif.conflicts, 3);
 }
 
-/* What netif_poll makes from t on, looked at ten times a second for `seconds`: when, and the sender
- * in it. */
+/* Call netif_poll ten times a second for `seconds` from t on; record when it sent a packet, and the
+ * sender address in it. */
 static unsigned record(uint64_t t, unsigned seconds, uint64_t at[8], uint32_t sender[8])
 {
     unsigned n = 0;
@@ -51,7 +51,7 @@ static unsigned record(uint64_t t, unsigned seconds, uint64_t at[8], uint32_t se
     return n;
 }
 
-static void link_up__nobody_minds__three_probes_and_two_announcements(void **state)
+static void link_up__no_conflict__sends_three_probes_and_two_announcements(void **state)
 {
     (void)state;
     for (unsigned round = 0; round < 20; round++) {
@@ -71,7 +71,7 @@ static void link_up__nobody_minds__three_probes_and_two_announcements(void **sta
     }
 }
 
-static void probe__somebody_has_our_address__it_is_not_used_until_free(void **state)
+static void probe__address_in_use__is_not_used_until_free(void **state)
 {
     uint64_t at[8], t = 400 * SECOND;
     uint32_t sender[8];
@@ -81,7 +81,7 @@ static void probe__somebody_has_our_address__it_is_not_used_until_free(void **st
         assert_int_equal(netif_poll(&nif, t, frame), 0);
         netif_link_up(&nif);
         assert_in_range(record(t, 2, at, sender), 1, 2);
-        /* It is used meanwhile: an answer that waits for six seconds helps nobody. */
+        /* The address is used during the probes: an answer after six seconds would be useless. */
         assert_int_equal(input(make_icmp(frame, 8, 1, 1, 0, 56)), 98);
         consumed(way == 0 ? make_arp(frame, 2, US_MAC, PEER_MAC, US_IP, US_MAC, 0)
                           : make_arp(frame, 1, ALL_MAC, PEER_MAC, US_IP, "\0\0\0\0\0\0", PEER_IP));
@@ -91,12 +91,12 @@ static void probe__somebody_has_our_address__it_is_not_used_until_free(void **st
         consumed(make_arp(frame, 1, ALL_MAC, "\x02\x00\x00\x00\x00\x09", IP(192, 0, 2, 9),
                           "\0\0\0\0\0\0", US_IP));
         assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_NO_ROUTE);
-        /* A minute later it is asked for again, and still in use. */
+        /* A minute later it is probed again, and still in use. */
         assert_int_equal(record(t + 2 * SECOND, 59, at, sender), 0);
         assert_in_range(record(t + 61 * SECOND, 2, at, sender), 1, 2);
         assert_int_equal(sender[0], 0);
         consumed(make_arp(frame, 2, US_MAC, PEER_MAC, US_IP, US_MAC, 0));
-        /* And then free: probes first, still silent; with the first announcement it is ours. */
+        /* Then it is free: no answers during the probes; in use from the first announcement on. */
         assert_int_equal(record(t + 63 * SECOND, 59, at, sender), 0);
         unsigned probes = record(t + 122 * SECOND, 4, at, sender);
         assert_in_range(probes, 2, 3);
@@ -107,7 +107,7 @@ static void probe__somebody_has_our_address__it_is_not_used_until_free(void **st
     }
 }
 
-static void probes_first__until_they_are_over__the_address_is_not_used(void **state)
+static void probes_first__during_the_probes__address_is_not_used(void **state)
 {
     uint64_t at[8], t = 400 * SECOND;
     uint32_t sender[8];
@@ -121,7 +121,7 @@ static void probes_first__until_they_are_over__the_address_is_not_used(void **st
         assert_true(s < 8);
         dropped(make_icmp(frame, 8, 1, 1, 0, 56), DROP_ip_not_ours);
         consumed(make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP));
-        /* Probes, and last the announcement: nobody is asked for. */
+        /* Only probes, and then the announcement: no request for a neighbour. */
         unsigned n = record(t + s * SECOND, 1, at, sender);
         for (unsigned i = 0; i < n; i++)
             assert_int_equal(sender[i], nif.is_probing ? 0 : US_IP);
@@ -129,7 +129,7 @@ static void probes_first__until_they_are_over__the_address_is_not_used(void **st
     assert_false(nif.is_refused);
     assert_int_equal(input(make_icmp(frame, 8, 1, 1, 0, 56)), 98);
     assert_int_equal(input(make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP)), 60);
-    /* Now the neighbour is asked for; and who probes for our address gets an answer. */
+    /* Now the neighbour is asked for, and a probe for our address is answered. */
     assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_ASKING);
     assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 60);
     assert_int_equal(get32(frame + 38), PEER_IP);
@@ -137,13 +137,13 @@ static void probes_first__until_they_are_over__the_address_is_not_used(void **st
     assert_int_equal(nif.conflicts, 0);
 }
 
-static void probes_first__another_probes_too__is_a_conflict(void **state)
+static void probes_first__other_host_probes_too__is_a_conflict(void **state)
 {
     (void)state;
     nif.probes_first = true;
     assert_int_equal(netif_poll(&nif, 400 * SECOND, frame), 0);
     netif_link_up(&nif);
-    /* Our own probe coming back, and one for another address, are none. */
+    /* Our own probe, received back, and a probe for another address are no conflicts. */
     consumed(make_arp(frame, 1, ALL_MAC, US_MAC, 0, "\0\0\0\0\0\0", US_IP));
     consumed(make_arp(frame, 1, ALL_MAC, PEER_MAC, 0, "\0\0\0\0\0\0", PEER_IP));
     assert_false(nif.is_refused);
@@ -152,7 +152,7 @@ static void probes_first__another_probes_too__is_a_conflict(void **state)
     assert_memory_equal(nif.conflict_mac, PEER_MAC, 6);
 }
 
-static void resolve__neighbour_gateway_or_nowhere(void **state)
+static void resolve__neighbour_gateway_or_neither__gives_its_state(void **state)
 {
     (void)state;
     uint8_t mac[6];
@@ -164,7 +164,7 @@ static void resolve__neighbour_gateway_or_nowhere(void **state)
     assert_int_equal(netif_poll(&nif, t, frame), 60);
     assert_null(fault_of(frame, 60));
     assert_int_equal(get32(frame + 38), gateway);
-    /* Poison does not help: from another than the one asked for. */
+    /* ARP poisoning has no effect: a reply for an address that was not asked for. */
     consumed(make_arp(frame, 2, US_MAC, "\x02\x00\x00\x00\x00\x66", PEER_IP, US_MAC, US_IP));
     assert_int_equal(netif_resolve(&nif, far, mac), NETIF_ASKING);
     consumed(make_arp(frame, 2, US_MAC, PEER_MAC, gateway, US_MAC, US_IP));
@@ -197,7 +197,7 @@ static void resolve__neighbour_gateway_or_nowhere(void **state)
     assert_int_equal(netif_resolve(&nif, US_IP + 1, mac), NETIF_NO_ROUTE);
 }
 
-/* Look a neighbour up and let it answer. */
+/* Look up a neighbour, which answers. */
 static void learn(uint32_t ip, const char *its_mac, uint64_t t)
 {
     uint8_t mac[6];
@@ -208,7 +208,7 @@ static void learn(uint32_t ip, const char *its_mac, uint64_t t)
     assert_int_equal(netif_resolve(&nif, ip, mac), NETIF_READY);
 }
 
-static void arp__reply_for_somebody_else__is_not_taken(void **state)
+static void arp__reply_for_another_host__is_ignored(void **state)
 {
     uint8_t mac[6];
     (void)state;
@@ -220,8 +220,8 @@ static void arp__reply_for_somebody_else__is_not_taken(void **state)
     assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_ASKING);
 }
 
-/* A neighbour moves to another MAC address and says so in each of the ways there are. We keep what
- * we know and ask; the answer decides. */
+/* A neighbour moves to another MAC address and announces it in each possible way. The stack keeps
+ * the known MAC address and sends a request; the reply decides. */
 static void arp__neighbour_claims_another_address__is_asked(void **state)
 {
     static const struct {
@@ -232,7 +232,7 @@ static void arp__neighbour_claims_another_address__is_asked(void **state)
         {1, ALL_MAC, PEER_IP},   /* announcement by request */
         {2, ALL_MAC, PEER_IP},   /* announcement by reply */
         {1, ALL_MAC, US_IP + 7}, /* request for another */
-        {2, US_MAC, US_IP},      /* reply that nobody asked for */
+        {2, US_MAC, US_IP},      /* unsolicited reply */
     };
     uint8_t mac[6];
     (void)state;
@@ -261,7 +261,7 @@ static uint64_t now_is_77(void)
     return 77;
 }
 
-/* Turn the echo that we made into what the peer would send back. */
+/* Turn our echo request into the peer's reply. */
 static void peer_answers(uint8_t *f)
 {
     memcpy(f, US_MAC, 6);
@@ -273,7 +273,7 @@ static void peer_answers(uint8_t *f)
     fix_payload(f, ETH_BUFFER);
 }
 
-static void ping__each_size__is_a_right_frame_and_its_reply_is_taken_once(void **state)
+static void ping__each_size__is_valid_and_its_reply_is_accepted_once(void **state)
 {
     (void)state;
     nif.clock = now_is_77;
@@ -303,7 +303,7 @@ static void ping__each_size__is_a_right_frame_and_its_reply_is_taken_once(void *
         ETH_MAX);
 }
 
-static void ping__replies_to_nothing_of_ours__are_dropped(void **state)
+static void ping__replies_without_a_request__are_dropped(void **state)
 {
     (void)state;
     dropped(make_icmp(frame, 0, 0x1234, 5, 0, 56), DROP_icmp_unasked); /* no ping is out */
@@ -313,12 +313,12 @@ static void ping__replies_to_nothing_of_ours__are_dropped(void **state)
     put32(frame + 26, PEER_IP + 1);
     fix_ip(frame);
     dropped(n, DROP_icmp_unasked);
-    consumed(make_icmp(frame, 0, 0x1234, 4, 0, 56)); /* late: to an earlier one */
+    consumed(make_icmp(frame, 0, 0x1234, 4, 0, 56)); /* late: to an earlier request */
     assert_int_equal(nif.ping.event, PING_NOTHING);
     assert_int_equal(nif.ping.extra, 1);
 }
 
-static void ping__new_addresses__end_it(void **state)
+static void ping__address_changed__ends_it(void **state)
 {
     (void)state;
     netif_ping(&nif, frame, (const uint8_t *)PEER_MAC, PEER_IP, 0x1234, 5, 56);
@@ -343,7 +343,7 @@ static void ping__error_about_it__is_reported_with_its_code(void **state)
     assert_int_equal(nif.ping.type, 3);
     assert_int_equal(nif.ping.code, 1);
     assert_int_equal(nif.ping.from, IP(192, 0, 2, 254));
-    /* About somebody else's: not ours to look at. */
+    /* An error about another host's datagram is dropped. */
     memset(frame + 34, 0, 8);
     frame[34] = 11;
     memcpy(frame + 42, quote, 28);
@@ -373,8 +373,8 @@ static void ping__redirect_about_it__does_not_end_it(void **state)
     assert_int_equal(nif.ping.extra, 0);
 }
 
-/* What other code may ask for too: app=route tells of datagrams that are not for us. */
-static void error__frame_to_one_or_to_many__is_sent_or_not(void **state)
+/* netif_error for other callers: app=route reports errors about datagrams that it forwards. */
+static void error__unicast_or_group_frame__is_sent_only_for_unicast(void **state)
 {
     static const struct icmp_error error = {ICMP_TIME_EXCEEDED, ICMP_TTL_EXCEEDED, 0};
     (void)state;
@@ -398,7 +398,7 @@ static void error__frame_to_one_or_to_many__is_sent_or_not(void **state)
     for (unsigned i = 0; i < ICMP_BURST + 10; i++, out_n = 0)
         netif_error(&nif, frame, 48, error);
     netif_error(&nif, frame, 48, error);
-    assert_int_equal(out_n, 0); /* enough of them */
+    assert_int_equal(out_n, 0); /* the rate limit */
     nif.send = NULL;
     nif.now_ns += SECOND;
     netif_error(&nif, frame, 48, error);
@@ -407,20 +407,20 @@ static void error__frame_to_one_or_to_many__is_sent_or_not(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(arp__somebody_with_our_address__is_noticed_and_defended_now_and_then),
-        TEST(link_up__nobody_minds__three_probes_and_two_announcements),
-        TEST(probes_first__until_they_are_over__the_address_is_not_used),
-        TEST(probes_first__another_probes_too__is_a_conflict),
-        TEST(probe__somebody_has_our_address__it_is_not_used_until_free),
-        TEST(resolve__neighbour_gateway_or_nowhere),
-        TEST(arp__reply_for_somebody_else__is_not_taken),
+        TEST(arp__other_host_with_our_address__is_counted_and_defended_at_intervals),
+        TEST(link_up__no_conflict__sends_three_probes_and_two_announcements),
+        TEST(probes_first__during_the_probes__address_is_not_used),
+        TEST(probes_first__other_host_probes_too__is_a_conflict),
+        TEST(probe__address_in_use__is_not_used_until_free),
+        TEST(resolve__neighbour_gateway_or_neither__gives_its_state),
+        TEST(arp__reply_for_another_host__is_ignored),
         TEST(arp__neighbour_claims_another_address__is_asked),
-        TEST(ping__each_size__is_a_right_frame_and_its_reply_is_taken_once),
-        TEST(ping__replies_to_nothing_of_ours__are_dropped),
-        TEST(ping__new_addresses__end_it),
+        TEST(ping__each_size__is_valid_and_its_reply_is_accepted_once),
+        TEST(ping__replies_without_a_request__are_dropped),
+        TEST(ping__address_changed__ends_it),
         TEST(ping__error_about_it__is_reported_with_its_code),
         TEST(ping__redirect_about_it__does_not_end_it),
-        TEST(error__frame_to_one_or_to_many__is_sent_or_not),
+        TEST(error__unicast_or_group_frame__is_sent_only_for_unicast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

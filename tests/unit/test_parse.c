@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/parse.c: what is taken, what is refused (with *out untouched), and the distance of words.
+ * kernel/lib/parse.c: words that are accepted, words that are refused (*out stays unchanged), and
+ * the edit distance of words.
  *
- * links: kernel/parse.c
+ * links: kernel/lib/parse.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/parse.h"
+#include "kernel/lib/parse.h"
 
 #define UNTOUCHED 0x5555555555555555u
 
@@ -28,14 +29,14 @@ static void u64__good_words__give_their_value(void **state)
         {"115200", 115200},
         {"0x0", 0},
         {"0XfF", 255},
-        {"4k", 4096},
-        {"4K", 4096},
-        {"2m", 2097152},
-        {"1G", 1073741824},
-        {"0x10k", 16384},
+        {"4k", 4000},
+        {"4K", 4000},
+        {"2m", 2000000},
+        {"1G", 1000000000},
+        {"0x10k", 16000},
         {"18446744073709551615", UINT64_MAX},
         {"0xffffffffffffffff", UINT64_MAX},
-        {"17179869183g", 17179869183ull << 30},
+        {"18446744073g", 18446744073ull * 1000000000},
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         uint64_t v = UNTOUCHED;
@@ -64,7 +65,7 @@ static void u64__bad_words__are_refused(void **state)
         "1.5",
         "18446744073709551616",
         "0x10000000000000000",
-        "17179869184g",
+        "18446744074g",
         "99999999999999999999999",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -74,7 +75,7 @@ static void u64__bad_words__are_refused(void **state)
     }
 }
 
-static void ipv4__words__are_taken_or_refused(void **state)
+static void ipv4__words__are_accepted_or_refused(void **state)
 {
     (void)state;
     be32_t a;
@@ -94,7 +95,7 @@ static void ipv4__words__are_taken_or_refused(void **state)
     }
 }
 
-static void prefix__words__are_taken_or_refused(void **state)
+static void prefix__words__are_accepted_or_refused(void **state)
 {
     (void)state;
     struct ipv4_prefix p;
@@ -115,7 +116,7 @@ static void prefix__words__are_taken_or_refused(void **state)
     }
 }
 
-static void enum__words__only_whole_ones_fit(void **state)
+static void enum__words__match_only_in_full(void **state)
 {
     (void)state;
     unsigned v = 77;
@@ -153,9 +154,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(u64__good_words__give_their_value),
         cmocka_unit_test(u64__bad_words__are_refused),
-        cmocka_unit_test(ipv4__words__are_taken_or_refused),
-        cmocka_unit_test(prefix__words__are_taken_or_refused),
-        cmocka_unit_test(enum__words__only_whole_ones_fit),
+        cmocka_unit_test(ipv4__words__are_accepted_or_refused),
+        cmocka_unit_test(prefix__words__are_accepted_or_refused),
+        cmocka_unit_test(enum__words__match_only_in_full),
         cmocka_unit_test(distance__words__is_levenshteins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The generator's frames. Covers: every length from 60 to 1514, with flows, numbers and times at
- * their limits and at random, gives a frame that IPv4 and UDP parsers of ours find whole and right
- * (and so does a second sum, added up here); tags.
+ * The generator's frames. Covers: for every length from 60 to 1514, with flows, numbers and times
+ * at their limits and at random, our IPv4 and UDP parsers accept the frame, and a second checksum,
+ * computed here, agrees; tags.
  */
-/* links: net/probe.c net/csum.c net/ip.c net/udp.c */
+/* links: net/trial/probe.c net/stack/csum.c net/stack/ip.c net/stack/udp.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "net/ip.h"
-#include "net/probe.h"
-#include "net/udp.h"
+#include "net/stack/ip.h"
+#include "net/stack/udp.h"
+#include "net/trial/probe.h"
 
 static const struct probe probe = {
     .dst_mac = {2, 0, 0, 0, 0, 2},
@@ -25,7 +25,7 @@ static const struct probe probe = {
     .tag = PROBE_MAGIC | 0x5CABCDEFull << 32,
 };
 
-/* All of it, a 16-bit word at a time, as RFC 1071 says it. */
+/* The UDP checksum, one 16-bit word at a time, as RFC 1071 defines it. */
 static uint16_t plain_sum(const uint8_t *frame, uint32_t udp_bytes)
 {
     uint32_t sum = 17 + udp_bytes;
@@ -60,7 +60,7 @@ static void check(uint8_t *frame, uint32_t length, uint32_t base, uint64_t time,
     assert_int_equal(load32(frame + PROBE_AT_NUMBER), number);
 }
 
-static void probe__every_length__right_checksums(void **state)
+static void probe__every_length__has_right_checksums(void **state)
 {
     (void)state;
     static const uint64_t times[] = {0, 1, 0xFFFF, 0x10000, BIT64(48) - 1, UINT64_MAX, 12345678901234};
@@ -69,7 +69,7 @@ static void probe__every_length__right_checksums(void **state)
     uint32_t base = 0;
 
     for (uint32_t length = 60; length <= 1514; length++) {
-        uint8_t *frame = malloc(length); /* of its very length: the sanitizer sees a byte beyond */
+        uint8_t *frame = malloc(length); /* of its exact length: ASan detects an overrun */
         memset(frame, 0xA5, length);
         uint32_t sum = probe_build(frame, &probe, length);
         assert_true(sum < 0xFFFF && (base == 0 || sum == base));
@@ -82,17 +82,17 @@ static void probe__every_length__right_checksums(void **state)
     }
 }
 
-static void probe__every_number_and_flow__right_checksums(void **state)
+static void probe__every_number_and_flow__has_right_checksums(void **state)
 {
     (void)state;
     uint8_t frame[60];
     uint32_t base = probe_build(frame, &probe, 60);
 
-    for (uint32_t i = 0; i < 140000; i++) /* every value of the checksum comes up */
+    for (uint32_t i = 0; i < 140000; i++) /* every value of the checksum occurs */
         check(frame, 60, base, i * 77ull, i, i % 4096);
 }
 
-static void probe_tag__fields__come_back(void **state)
+static void probe_tag__fields__are_read_back(void **state)
 {
     (void)state;
     uint64_t tag = probe_tag(0xFEABCDEF, 7, 12);
@@ -105,7 +105,7 @@ static void probe_tag__fields__come_back(void **state)
     assert_false(probe_is_tag(0));
 }
 
-static void probe_is__anything_else__is_not(void **state)
+static void probe_is__any_marker_byte_changed__is_false(void **state)
 {
     (void)state;
     uint8_t frame[60];
@@ -114,21 +114,21 @@ static void probe_is__anything_else__is_not(void **state)
     assert_true(probe_is(frame, 60));
     for (uint32_t length = 17; length < 60; length++)
         assert_false(probe_is(frame, length));
-    static const unsigned told[] = {12, 13, 14, 23, 42, 45};
-    for (unsigned i = 0; i < ARRAY_SIZE(told); i++) {
-        frame[told[i]] ^= 1;
+    static const unsigned markers[] = {12, 13, 14, 23, 42, 45};
+    for (unsigned i = 0; i < ARRAY_SIZE(markers); i++) {
+        frame[markers[i]] ^= 1;
         assert_false(probe_is(frame, 60));
-        frame[told[i]] ^= 1;
+        frame[markers[i]] ^= 1;
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(probe__every_length__right_checksums),
-        cmocka_unit_test(probe__every_number_and_flow__right_checksums),
-        cmocka_unit_test(probe_tag__fields__come_back),
-        cmocka_unit_test(probe_is__anything_else__is_not),
+        cmocka_unit_test(probe__every_length__has_right_checksums),
+        cmocka_unit_test(probe__every_number_and_flow__has_right_checksums),
+        cmocka_unit_test(probe_tag__fields__are_read_back),
+        cmocka_unit_test(probe_is__any_marker_byte_changed__is_false),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/reass.c under the whole stack: datagrams of every size in fragments of every size, in any
- * order, repeated, contradicting each other in each way, too long, too short, never complete, too
- * many at once; datagrams beside each other that differ in one field. After each frame what was
- * held, consumed, answered and dropped adds up. A slow picture of a datagram (a byte map) says what
- * must happen to random runs of fragments.
+ * net/stack/reass.c within the whole stack: datagrams of every size in fragments of every size, in
+ * any order, repeated, overlapping in each way, too long, too short, never complete, too many at
+ * once; concurrent datagrams that differ in one field. After each frame the counts of frames held,
+ * consumed, answered and dropped add up. A byte map of a datagram predicts the result of random
+ * runs of fragments.
  *
  * links: $(STACK)
  */
 #include "tests/unit/fragments.h"
 
-static void answered_whole(uint32_t bytes)
+static void assert_whole_answer(uint32_t bytes)
 {
     assert_int_equal(gather(1), bytes);
     assert_int_equal(whole[0], 0);
@@ -18,7 +18,7 @@ static void answered_whole(uint32_t bytes)
     out_n = 0;
 }
 
-static void echo__each_size_to_the_largest__comes_back_whole(void **state)
+static void echo__each_size_to_the_largest__is_answered_in_full(void **state)
 {
     static const uint32_t sizes[] = {1,    8,    9,    1472, 1473, 1480, 1481, 2952, 2953,
                                      4000, 8192, 9000, 16383, 32768, 65000, 65506, 65507};
@@ -30,11 +30,11 @@ static void echo__each_size_to_the_largest__comes_back_whole(void **state)
             assert_int_equal(out_n, 0);
             give_fragment(i, 1, at, MIN(step, bytes - at), at + step < bytes);
         }
-        answered_whole(bytes);
+        assert_whole_answer(bytes);
         assert_int_equal(nif.consumed - consumed, frames);
         assert_int_equal(netif_held(&nif), 0);
     }
-    /* The largest that IP could carry is longer by a byte than ICMP's checksum cares for. */
+    /* A fragment that ends one byte past the largest payload of IP is dropped. */
     uint32_t bytes = make_big_echo(65507);
     assert_int_equal(bytes, REASS_BYTES);
     uint64_t drops = nif.drops[DROP_ip_fragment];
@@ -44,7 +44,7 @@ static void echo__each_size_to_the_largest__comes_back_whole(void **state)
     assert_int_equal(nif.drops[DROP_ip_fragment], drops + 1);
 }
 
-static void udp_echo__each_size_to_the_largest__comes_back_with_a_checksum(void **state)
+static void udp_echo__each_size_to_the_largest__is_answered_with_a_checksum(void **state)
 {
     static const uint32_t sizes[] = {0, 1, 1472, 1473, 3000, 9001, 65507};
     (void)state;
@@ -63,7 +63,7 @@ static void udp_echo__each_size_to_the_largest__comes_back_with_a_checksum(void 
     }
 }
 
-static void order__every_one_of_five__comes_to_the_same(void **state)
+static void order__each_permutation_of_five__gives_the_same(void **state)
 {
     unsigned n = 0, id = 0;
     (void)state;
@@ -83,7 +83,7 @@ static void order__every_one_of_five__comes_to_the_same(void **state)
             assert_int_equal(out_n, i == 4);
             assert_int_equal(netif_held(&nif), i == 4 ? 0 : i + 1);
         }
-        answered_whole(bytes);
+        assert_whole_answer(bytes);
         n++;
     }
     assert_int_equal(n, 120);
@@ -101,14 +101,14 @@ static void duplicates__same_bytes__are_consumed_and_change_nothing(void **state
     give_fragment(1, 1, 72, bytes - 72, false);
     give_fragment(1, 1, 72, bytes - 72, false);
     give_fragment(1, 1, 0, 48, true);
-    answered_whole(bytes);
+    assert_whole_answer(bytes);
     assert_int_equal(drops_of(&nif), 0);
     assert_int_equal(nif.consumed, 7);
 }
 
-/* 48 bytes at 48 are there. Whatever touches them and is not the same ends the datagram, and so
- * does an end that cannot be. */
-static void overlaps__in_each_way__end_the_datagram_and_what_follows(void **state)
+/* The 48 bytes at offset 48 are held. A fragment that overlaps them and is not identical ends the
+ * datagram, and so does an end that contradicts them. */
+static void overlaps__in_each_way__end_the_datagram(void **state)
 {
     static const struct {
         uint32_t at, n;
@@ -128,16 +128,16 @@ static void overlaps__in_each_way__end_the_datagram_and_what_follows(void **stat
         give_fragment(i, 1, ways[i].at, ways[i].n, ways[i].more);
         payload[ways[i].at + 3] ^= ways[i].changed;
         if (nif.drops[DROP_ip_overlap] != drops + 2)
-            fail_msg("way %u is not seen", i);
+            fail_msg("overlap %u is not detected", i);
         assert_int_equal(netif_held(&nif), 0);
-        /* All of it once more, with nothing wrong: it stays refused. */
+        /* The whole datagram once more, without a fault, is still refused. */
         for (uint32_t at = 0; at < bytes; at += 8)
             give_fragment(i, 1, at, MIN(8u, bytes - at), at + 8 < bytes);
         assert_int_equal(nif.drops[DROP_ip_overlap], drops + 2 + (bytes + 7) / 8);
         assert_int_equal(out_n, 0);
-        settle(nif.now_ns + REASS_NS + 20 * SECOND); /* and is then forgotten */
+        settle(nif.now_ns + REASS_NS + 20 * SECOND); /* until its time is over */
     }
-    /* Two ends. */
+    /* Two different ends. */
     make_big_echo(200);
     uint64_t drops = nif.drops[DROP_ip_overlap];
     give_fragment(77, 1, 96, 20, false);
@@ -166,7 +166,7 @@ static void fragments__that_fit_no_datagram__are_dropped_alone(void **state)
     assert_int_equal(netif_held(&nif), 1);
     for (uint32_t at = 24; at < bytes; at += 1480)
         give_fragment(1, 1, at, MIN(1480u, bytes - at), at + 1480 < bytes);
-    answered_whole(bytes);
+    assert_whole_answer(bytes);
 }
 
 static void datagrams__that_differ_in_one_field__are_kept_apart(void **state)
@@ -180,13 +180,13 @@ static void datagrams__that_differ_in_one_field__are_kept_apart(void **state)
     assert_int_equal(netif_held(&nif), 4);
     assert_int_equal(out_n, 0);
     give_fragment(1, 1, 24, bytes - 24, false);
-    answered_whole(bytes);
+    assert_whole_answer(bytes);
     give_fragment(2, 1, 0, 24, true);
-    answered_whole(bytes);
+    assert_whole_answer(bytes);
     assert_int_equal(netif_held(&nif), 2);
 }
 
-static void time__over__is_told_only_if_the_first_fragment_came(void **state)
+static void time__over__is_reported_only_with_the_first_fragment(void **state)
 {
     (void)state;
     uint64_t t = nif.now_ns;
@@ -213,7 +213,7 @@ static void time__over__is_told_only_if_the_first_fragment_came(void **state)
     assert_int_equal(out_bytes[of_1], 14 + 576);
     assert_memory_equal(out[of_1] + 42, first, 548);
     assert_int_equal(get16(out[!of_1] + 46), 3);
-    /* Nor if the slot still holds the first fragment of one that is done with. */
+    /* Nor if the slot still holds the first fragment of a datagram that is complete. */
     out_n = 0;
     give_fragment(6, 1, 0, 1480, true);
     give_fragment(6, 1, 1480, 1528, false);
@@ -224,7 +224,7 @@ static void time__over__is_told_only_if_the_first_fragment_came(void **state)
     assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 0);
     assert_int_equal(nif.drops[DROP_ip_rest], 5);
     assert_int_equal(out_n, 0);
-    /* Where nobody polls, the next fragment finds out. */
+    /* Without a poll, the next fragment notices that the time is over. */
     out_n = 0;
     give_fragment(4, 1, 0, 24, true);
     nif.now_ns += REASS_NS;
@@ -233,21 +233,21 @@ static void time__over__is_told_only_if_the_first_fragment_came(void **state)
     assert_int_equal(out_n, 1);
 }
 
-static void room__too_many_at_once__oldest_go_and_no_source_takes_all(void **state)
+static void room__too_many_at_once__drops_oldest_and_limits_each_source(void **state)
 {
     (void)state;
     uint32_t bytes = make_big_echo(40);
-    for (unsigned i = 0; i < 2 * REASS_SLOTS; i++) { /* one that begins very many */
+    for (unsigned i = 0; i < 2 * REASS_SLOTS; i++) { /* one source begins very many */
         give_fragment(100 + i, 1, 0, 24, true);
         nif.now_ns++;
         assert_int_equal(netif_held(&nif), MIN(i + 1, REASS_SOURCE_MAX));
     }
     assert_int_equal(nif.drops[DROP_ip_crowded], 2 * REASS_SLOTS - REASS_SOURCE_MAX);
-    /* Others still find room, and finish. */
+    /* Other sources still get slots, and complete their datagrams. */
     for (unsigned i = 1; i <= REASS_SLOTS - REASS_SOURCE_MAX; i++, nif.now_ns++)
         give_frame(make_fragment(PEER_IP + i, 7, 1, 0, 24, true));
     assert_int_equal(netif_held(&nif), REASS_SLOTS);
-    /* One more source: the oldest of all goes, which is one of the first's. */
+    /* One more source: the oldest datagram is dropped, which is of the first source. */
     uint64_t drops = nif.drops[DROP_ip_crowded];
     give_frame(make_fragment(PEER_IP + 9, 7, 1, 0, 24, true));
     assert_int_equal(nif.drops[DROP_ip_crowded], drops + 1);
@@ -256,11 +256,11 @@ static void room__too_many_at_once__oldest_go_and_no_source_takes_all(void **sta
     assert_int_equal(out_n, 1);
     give_fragment(100 + 2 * REASS_SLOTS - 1, 1, 24, bytes - 24, false);
     assert_int_equal(out_n, 2);
-    give_fragment(100 + 2 * REASS_SLOTS - 4, 1, 24, bytes - 24, false); /* the one that went */
+    give_fragment(100 + 2 * REASS_SLOTS - 4, 1, 24, bytes - 24, false); /* the dropped one */
     assert_int_equal(out_n, 2);
 }
 
-static void verdict__of_the_whole__counts_every_fragment(void **state)
+static void result__of_the_whole_datagram__counts_every_fragment(void **state)
 {
     static const struct {
         unsigned protocol, port, spoiled;
@@ -285,7 +285,7 @@ static void verdict__of_the_whole__counts_every_fragment(void **state)
             assert_int_equal(get16(out[0] + 42 + 6), 0x2000); /* about the first fragment */
         }
     }
-    /* Discarded by its service. */
+    /* Consumed by the discard service. */
     uint32_t bytes = make_big_udp(4000, 9, 2000);
     uint64_t consumed = nif.consumed;
     give_fragment(50, 17, 0, 1480, true);
@@ -294,8 +294,8 @@ static void verdict__of_the_whole__counts_every_fragment(void **state)
     assert_int_equal(netif_held(&nif), 0);
 }
 
-/* Random runs over 12 blocks, beside a map of bytes that says what must come of each fragment. */
-static void random__runs_of_fragments__as_a_map_of_bytes_says(void **state)
+/* Random runs over 12 blocks; a byte map predicts the result of each fragment. */
+static void random__runs_of_fragments__agree_with_a_byte_map(void **state)
 {
     enum { BLOCKS = 12 };
     uint32_t seed = 1, wholes = 0, overlaps = 0;
@@ -342,13 +342,13 @@ static void random__runs_of_fragments__as_a_map_of_bytes_says(void **state)
                     is_done &= there[k];
                 assert_int_equal(netif_held(&nif), is_done ? 0 : taken);
                 if (is_odd)
-                    break; /* its bytes are in now: the sum will be wrong */
+                    break; /* the changed bytes are held: the checksum will be wrong */
             }
             if (is_odd)
                 payload[at] ^= 1;
         }
         if (is_done && out_n == 1) {
-            answered_whole(bytes);
+            assert_whole_answer(bytes);
             wholes++;
         }
     }
@@ -359,17 +359,17 @@ static void random__runs_of_fragments__as_a_map_of_bytes_says(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_FRAGMENTS(echo__each_size_to_the_largest__comes_back_whole),
-        TEST_FRAGMENTS(udp_echo__each_size_to_the_largest__comes_back_with_a_checksum),
-        TEST_FRAGMENTS(order__every_one_of_five__comes_to_the_same),
+        TEST_FRAGMENTS(echo__each_size_to_the_largest__is_answered_in_full),
+        TEST_FRAGMENTS(udp_echo__each_size_to_the_largest__is_answered_with_a_checksum),
+        TEST_FRAGMENTS(order__each_permutation_of_five__gives_the_same),
         TEST_FRAGMENTS(duplicates__same_bytes__are_consumed_and_change_nothing),
-        TEST_FRAGMENTS(overlaps__in_each_way__end_the_datagram_and_what_follows),
+        TEST_FRAGMENTS(overlaps__in_each_way__end_the_datagram),
         TEST_FRAGMENTS(fragments__that_fit_no_datagram__are_dropped_alone),
         TEST_FRAGMENTS(datagrams__that_differ_in_one_field__are_kept_apart),
-        TEST_FRAGMENTS(time__over__is_told_only_if_the_first_fragment_came),
-        TEST_FRAGMENTS(room__too_many_at_once__oldest_go_and_no_source_takes_all),
-        TEST_FRAGMENTS(verdict__of_the_whole__counts_every_fragment),
-        TEST_FRAGMENTS(random__runs_of_fragments__as_a_map_of_bytes_says),
+        TEST_FRAGMENTS(time__over__is_reported_only_with_the_first_fragment),
+        TEST_FRAGMENTS(room__too_many_at_once__drops_oldest_and_limits_each_source),
+        TEST_FRAGMENTS(result__of_the_whole_datagram__counts_every_fragment),
+        TEST_FRAGMENTS(random__runs_of_fragments__agree_with_a_byte_map),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The stack of one port against RFC 1122, sections 2 to 3.3: each test has the number of its section
- * in its name, and a row, or several, in tests/rfc/rfc1122.tsv. What is said there of ICMP,
- * reassembly and UDP is in test_rfc1122_messages.c.
+ * The stack of one port against RFC 1122, sections 2 to 3.3: each test has the number of its
+ * section in its name, and one or more rows in tests/rfc/rfc1122.tsv. test_rfc1122_messages.c
+ * covers ICMP, reassembly and UDP.
  *
  * links: $(STACK)
  */
@@ -17,7 +17,7 @@ static size_t echo_to_us(void)
     return make_icmp(frame, 8, 1, 1, 0, 56);
 }
 
-/* Nothing comes of it but the count of a drop. */
+/* Input a frame that must only count a drop: no answer, no ICMP error. */
 static void silent(size_t n, enum drop why)
 {
     dropped(n, why);
@@ -35,7 +35,7 @@ static unsigned poll_from(uint64_t t, uint64_t until, uint64_t step)
 
 /* ---- 2: the link layer ---- */
 
-static void rfc1122_2_3_1__trailer_types__are_not_taken(void **state)
+static void rfc1122_2_3_1__trailer_types__are_not_accepted(void **state)
 {
     (void)state;
     for (unsigned type = 0x1000; type <= 0x100F; type++) {
@@ -45,7 +45,7 @@ static void rfc1122_2_3_1__trailer_types__are_not_taken(void **state)
     }
 }
 
-static void rfc1122_2_3_2_1__entry_without_a_new_reply__is_not_used_for_ever(void **state)
+static void rfc1122_2_3_2_1__entry_without_a_new_reply__expires(void **state)
 {
     uint8_t mac[6];
     (void)state;
@@ -54,7 +54,7 @@ static void rfc1122_2_3_2_1__entry_without_a_new_reply__is_not_used_for_ever(voi
     assert_int_equal(poll_from(t, t + 1, 1), 1);
     consumed(make_arp(frame, 2, US_MAC, PEER_MAC, PEER_IP, US_MAC, US_IP));
     assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_READY);
-    /* Used all the time, and never answered again: old is not good enough for ever. */
+    /* Used all the time without a new reply: the entry must expire. */
     for (unsigned s = 0; s < 600; s++) {
         poll_from(t + s * SECOND, t + s * SECOND + 1, 1);
         if (netif_resolve(&nif, PEER_IP, mac) != NETIF_READY) {
@@ -84,15 +84,15 @@ static void rfc1122_2_3_2_1__address_looked_up_often__is_asked_for_once_a_second
     assert_in_range(n, 3, 30);
 }
 
-static void rfc1122_2_3_3__frame_of_type_0800__is_taken_and_answered_alike(void **state)
+static void rfc1122_2_3_3__frame_of_type_0800__is_accepted_and_answered_with_it(void **state)
 {
     (void)state;
     assert_int_equal(input(echo_to_us()), 98);
     assert_int_equal(get16(frame + 12), 0x0800);
 }
 
-/* An 802.3 frame has its length where the type would be: neither taken nor ever sent. */
-static void rfc1122_2_3_3__ieee_802_frame__is_neither_taken_nor_sent(void **state)
+/* An 802.3 frame has a length where the type would be: it is neither accepted nor ever sent. */
+static void rfc1122_2_3_3__ieee_802_frame__is_neither_accepted_nor_sent(void **state)
 {
     (void)state;
     for (unsigned length = 0; length <= 1500; length++) {
@@ -123,7 +123,7 @@ static void rfc1122_2_3_3__address_on_our_net__is_resolved_by_arp(void **state)
     assert_memory_equal(mac, OTHER_MAC, 6);
 }
 
-static void rfc1122_2_4__frame_to_all__is_known_as_such_to_ip(void **state)
+static void rfc1122_2_4__link_broadcast__is_flagged_to_ip(void **state)
 {
     (void)state;
     size_t n = echo_to_us();
@@ -131,7 +131,7 @@ static void rfc1122_2_4__frame_to_all__is_known_as_such_to_ip(void **state)
     silent(n, DROP_ip_link_group);
 }
 
-static void rfc1122_2_4__no_arp_entry__is_no_failure(void **state)
+static void rfc1122_2_4__no_arp_entry__is_not_a_failure(void **state)
 {
     uint8_t mac[6];
     (void)state;
@@ -141,7 +141,7 @@ static void rfc1122_2_4__no_arp_entry__is_no_failure(void **state)
 
 /* ---- 3.1, 3.2.1: IP ---- */
 
-static void rfc1122_3_1__ip_and_icmp__are_there(void **state)
+static void rfc1122_3_1__ip_and_icmp__are_implemented(void **state)
 {
     (void)state;
     assert_int_equal(input(echo_to_us()), 98);
@@ -149,7 +149,7 @@ static void rfc1122_3_1__ip_and_icmp__are_there(void **state)
     assert_int_equal(frame[34], 0);
 }
 
-static void rfc1122_3_1__datagram_for_another__is_not_sent_on(void **state)
+static void rfc1122_3_1__datagram_for_another_host__is_not_forwarded(void **state)
 {
     static const uint32_t others[] = {PEER_IP + 1, FAR, GATEWAY};
     (void)state;
@@ -183,7 +183,7 @@ static void rfc1122_3_2_1_2__header_checksum_is_wrong__silently_dropped(void **s
         put16(frame + 24, get16(frame + 24) ^ 1u << bit);
         silent(n, DROP_ip_checksum);
     }
-    for (unsigned byte = 15; byte < 34; byte++) { /* any other that makes it wrong */
+    for (unsigned byte = 15; byte < 34; byte++) { /* any other change that makes it wrong */
         size_t n = echo_to_us();
         frame[byte] ^= 4;
         assert_int_equal(input(n), 0);
@@ -210,7 +210,7 @@ static void rfc1122_3_2_1_3__addresses_that_no_host_has__cannot_be_ours(void **s
     assert_int_equal(nif.ip, US_IP);
 }
 
-static void rfc1122_3_2_1_3__addresses_that_no_host_has__are_not_sent_to(void **state)
+static void rfc1122_3_2_1_3__addresses_that_no_host_has__are_no_destinations(void **state)
 {
     static const uint32_t none[] = {0, IP(0, 0, 0, 9), IP(127, 0, 0, 1), IP(127, 255, 255, 255)};
     uint8_t mac[6];
@@ -233,7 +233,7 @@ static void rfc1122_3_2_1_3__each_mask__decides_what_is_on_our_net(void **state)
     }
 }
 
-static void rfc1122_3_2_1_3__whatever_is_sent__comes_from_our_address(void **state)
+static void rfc1122_3_2_1_3__every_sent_datagram__has_our_source_address(void **state)
 {
     (void)state;
     assert_int_equal(input(echo_to_us()), 98);
@@ -282,7 +282,7 @@ static void rfc1122_3_2_1_3__source_that_no_host_has__silently_dropped(void **st
     }
 }
 
-static void rfc1122_3_2_1_6__answer__has_the_tos_of_what_was_asked(void **state)
+static void rfc1122_3_2_1_6__answer__has_the_tos_of_its_request(void **state)
 {
     (void)state;
     for (unsigned tos = 0; tos < 256; tos++) {
@@ -305,7 +305,7 @@ static uint32_t with_ttl(void *context, struct udp_datagram *datagram)
     return datagram->data_bytes;
 }
 
-static void rfc1122_3_2_1_7__whatever_is_sent__has_a_ttl(void **state)
+static void rfc1122_3_2_1_7__every_sent_datagram__has_a_ttl(void **state)
 {
     (void)state;
     for (unsigned ttl = 0; ttl < 256; ttl++) {
@@ -321,7 +321,7 @@ static void rfc1122_3_2_1_7__whatever_is_sent__has_a_ttl(void **state)
     assert_int_equal(out[0][22], 64);
 }
 
-static void rfc1122_3_2_1_7__ttl_below_2__is_taken(void **state)
+static void rfc1122_3_2_1_7__ttl_below_2__is_accepted(void **state)
 {
     (void)state;
     for (unsigned ttl = 0; ttl < 2; ttl++) {
@@ -346,7 +346,8 @@ static void rfc1122_3_2_1_7__service_sets_a_ttl__answer_has_it(void **state)
     }
 }
 
-/* A frame whose options are `type` and, if it is not 0 or 1, a length and zeroes; then the end. */
+/* Make an echo with one option of this type and (except types 0 and 1) length, then end of
+ * options. */
 static size_t with_option(unsigned type, unsigned length)
 {
     size_t n = make_icmp(frame, 8, 1, 1, 12, 56);
@@ -358,7 +359,7 @@ static size_t with_option(unsigned type, unsigned length)
     return n;
 }
 
-static void rfc1122_3_2_1_8__options_that_mean_nothing_here__are_passed_over(void **state)
+static void rfc1122_3_2_1_8__other_options__are_ignored(void **state)
 {
     (void)state;
     for (unsigned type = 0; type < 256; type++) {
@@ -366,18 +367,18 @@ static void rfc1122_3_2_1_8__options_that_mean_nothing_here__are_passed_over(voi
             continue; /* source routes */
         for (unsigned length = 2; length <= 12; length++) {
             assert_int_equal(input(with_option(type, length)), 98);
-            assert_int_equal(frame[14], 0x45); /* no answer has any */
+            assert_int_equal(frame[14], 0x45); /* an answer has no options */
         }
     }
 }
 
-static void rfc1122_3_2_1_8__stream_identifier__is_passed_over(void **state)
+static void rfc1122_3_2_1_8__stream_identifier__is_ignored(void **state)
 {
     (void)state;
     assert_int_equal(input(with_option(136, 4)), 98);
 }
 
-static void rfc1122_3_2_1_8__whatever_is_sent__has_no_source_route(void **state)
+static void rfc1122_3_2_1_8__every_sent_datagram__has_no_source_route(void **state)
 {
     (void)state;
     for (unsigned type = 131; type <= 137; type += 6)
@@ -389,7 +390,7 @@ static void rfc1122_3_2_1_8__whatever_is_sent__has_no_source_route(void **state)
 
 /* ---- 3.3: routing, broadcasts ---- */
 
-/* A redirect from `from` about our ping to `dst`: better by `to`. */
+/* Input a redirect by `from` about our ping to `dst`: the better gateway is `to`. */
 static void redirect(uint32_t from, uint32_t dst, uint32_t to, unsigned code)
 {
     uint8_t quote[28];
@@ -404,7 +405,7 @@ static void redirect(uint32_t from, uint32_t dst, uint32_t to, unsigned code)
     consumed(make_ip(frame, 1, from, US_IP, 0, 36));
 }
 
-/* The first hop to `dst`: whom ARP asks for. */
+/* The first hop to `dst`: the address that ARP asks for. */
 static uint32_t first_hop(uint32_t dst)
 {
     uint8_t mac[6];
@@ -423,11 +424,12 @@ static void rfc1122_3_2_2_2__redirect_of_any_code__changes_the_first_hop(void **
         assert_int_equal(first_hop(FAR + code), GATEWAY);
         redirect(GATEWAY, FAR + code, better, code);
         assert_int_equal(first_hop(FAR + code), better);
-        redirect(better, FAR + code, better + 10, code); /* and on, by the one that it is now */
+        redirect(better, FAR + code, better + 10, code); /* again, by the new first hop */
         assert_int_equal(first_hop(FAR + code), better + 10);
-        assert_int_equal(first_hop(FAR + 10), GATEWAY); /* nobody else's */
+        assert_int_equal(first_hop(FAR + 10), GATEWAY); /* other destinations are unaffected */
     }
-    /* There is room for so many; the oldest gives way, and then goes by the gateway again. */
+    /* The table is full: the oldest entry is dropped, and its destination uses the gateway
+     * again. */
     redirect(GATEWAY, FAR + 4, IP(192, 0, 2, 90), 1);
     assert_int_equal(first_hop(FAR + 4), IP(192, 0, 2, 90));
     assert_int_equal(first_hop(FAR), GATEWAY);
@@ -437,7 +439,7 @@ static void rfc1122_3_2_2_2__redirect_of_any_code__changes_the_first_hop(void **
     assert_int_equal(first_hop(FAR + 1), GATEWAY);
 }
 
-static void rfc1122_3_2_2_2__redirect_by_others_or_to_nowhere__changes_nothing(void **state)
+static void rfc1122_3_2_2_2__invalid_redirect__is_ignored(void **state)
 {
     (void)state;
     static const uint32_t nowhere[] = {FAR + 9, US_IP, 0, IP(192, 0, 2, 255), IP(192, 0, 2, 0),
@@ -449,11 +451,11 @@ static void rfc1122_3_2_2_2__redirect_by_others_or_to_nowhere__changes_nothing(v
         redirect(GATEWAY, FAR, nowhere[i], 1);
         assert_int_equal(first_hop(FAR), GATEWAY);
     }
-    redirect(GATEWAY, PEER_IP, IP(192, 0, 2, 90), 1); /* on our own net nothing is redirected */
+    redirect(GATEWAY, PEER_IP, IP(192, 0, 2, 90), 1); /* hosts of our own net are not redirected */
     assert_int_equal(first_hop(PEER_IP), PEER_IP);
 }
 
-static void rfc1122_3_3_1_4__redirected_to_who_does_not_answer__back_to_the_gateway(void **state)
+static void rfc1122_3_3_1_4__redirected_to_a_silent_host__goes_back_to_the_gateway(void **state)
 {
     uint8_t mac[6];
     (void)state;
@@ -465,7 +467,7 @@ static void rfc1122_3_3_1_4__redirected_to_who_does_not_answer__back_to_the_gate
     assert_int_equal(first_hop(FAR), GATEWAY);
 }
 
-static void rfc1122_3_3_1_1__on_our_net_direct__else_by_the_gateway(void **state)
+static void rfc1122_3_3_1_1__destination_off_our_net__goes_via_the_gateway(void **state)
 {
     uint8_t mac[6];
     (void)state;
@@ -487,7 +489,7 @@ static void rfc1122_3_3_1_1__no_gateway__neighbours_are_reached(void **state)
     assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_NO_ROUTE);
 }
 
-static void rfc1122_3_3_1_4__gateway_does_not_answer__is_noticed(void **state)
+static void rfc1122_3_3_1_4__gateway_does_not_answer__is_detected(void **state)
 {
     uint8_t mac[6];
     (void)state;
@@ -503,8 +505,8 @@ static const char *configure_two(uint32_t gateway, uint32_t gateway2)
                            (uint32_t[2]){gateway, gateway2});
 }
 
-/* Not for ever from one to the other, though: when both are silent the sender is told. */
-static void rfc1122_3_3_1_5__gateway_does_not_answer__the_other_is_taken(void **state)
+/* It does not change back and forth for ever: when both are silent, resolve reports it. */
+static void rfc1122_3_3_1_5__gateway_does_not_answer__the_other_is_used(void **state)
 {
     uint8_t mac[6];
     (void)state;
@@ -512,7 +514,7 @@ static void rfc1122_3_3_1_5__gateway_does_not_answer__the_other_is_taken(void **
     settle(nif.now_ns + 100 * SECOND);
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned i = 0; i < 2; i++) {
-            assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_ASKING); /* notices, and changes */
+            assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_ASKING); /* changes gateways */
             assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_ASKING);
             assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 60);
             assert_int_equal(get32(frame + 38), i == 0 ? GATEWAY : GATEWAY_2);
@@ -520,7 +522,7 @@ static void rfc1122_3_3_1_5__gateway_does_not_answer__the_other_is_taken(void **
             assert_true(nif.gateways[0] == GATEWAY && nif.gateways[1] == GATEWAY_2);
         }
         assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_NO_ANSWER);
-        nif.now_ns += 5 * SECOND; /* the first may be asked again */
+        nif.now_ns += 5 * SECOND; /* the hold-off of the first ends */
     }
     assert_int_equal(netif_resolve(&nif, FAR, mac), NETIF_ASKING);
     assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 60);
@@ -529,7 +531,7 @@ static void rfc1122_3_3_1_5__gateway_does_not_answer__the_other_is_taken(void **
     assert_memory_equal(mac, PEER_MAC, 6);
 }
 
-static void rfc1122_3_3_1_2__second_gateway__is_a_host_of_our_net_beside_a_first(void **state)
+static void rfc1122_3_3_1_2__second_gateway__needs_a_first_and_our_net(void **state)
 {
     (void)state;
     assert_null(configure_two(GATEWAY, GATEWAY_2));
@@ -537,7 +539,7 @@ static void rfc1122_3_3_1_2__second_gateway__is_a_host_of_our_net_beside_a_first
     assert_non_null(configure_two(GATEWAY, US_IP));
     assert_non_null(configure_two(0, GATEWAY));
     assert_true(nif.gateways[0] == GATEWAY && nif.gateways[1] == GATEWAY_2);
-    /* Whichever was in use, new ones begin with the first. */
+    /* Whichever was in use, a new configuration begins with the first. */
     nif.uses_second = true;
     assert_null(configure_two(GATEWAY_2, GATEWAY));
     settle(nif.now_ns + 100 * SECOND);
@@ -569,7 +571,7 @@ static void rfc1122_3_3_1_6__address_mask_and_gateway__are_as_configured(void **
     assert_int_equal(get32(frame + 38), IP(10, 1, 15, 254));
 }
 
-static void rfc1122_3_3_6__broadcast_forms__are_known(void **state)
+static void rfc1122_3_3_6__broadcast_forms__are_recognized(void **state)
 {
     static const uint32_t forms[] = {IP(255, 255, 255, 255), IP(192, 0, 2, 255), IP(192, 0, 2, 0)};
     (void)state;
@@ -583,7 +585,7 @@ static void rfc1122_3_3_6__broadcast_forms__are_known(void **state)
     }
 }
 
-static void rfc1122_3_3_6__frames_to_all__are_arp_alone(void **state)
+static void rfc1122_3_3_6__link_broadcasts__are_only_arp(void **state)
 {
     uint8_t mac[6];
     (void)state;
@@ -601,43 +603,43 @@ static void rfc1122_3_3_6__frames_to_all__are_arp_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(rfc1122_2_3_1__trailer_types__are_not_taken),
-        TEST(rfc1122_2_3_2_1__entry_without_a_new_reply__is_not_used_for_ever),
+        TEST(rfc1122_2_3_1__trailer_types__are_not_accepted),
+        TEST(rfc1122_2_3_2_1__entry_without_a_new_reply__expires),
         TEST(rfc1122_2_3_2_1__address_looked_up_often__is_asked_for_once_a_second_at_most),
-        TEST(rfc1122_2_3_3__frame_of_type_0800__is_taken_and_answered_alike),
-        TEST(rfc1122_2_3_3__ieee_802_frame__is_neither_taken_nor_sent),
+        TEST(rfc1122_2_3_3__frame_of_type_0800__is_accepted_and_answered_with_it),
+        TEST(rfc1122_2_3_3__ieee_802_frame__is_neither_accepted_nor_sent),
         TEST(rfc1122_2_3_3__address_on_our_net__is_resolved_by_arp),
-        TEST(rfc1122_2_4__frame_to_all__is_known_as_such_to_ip),
-        TEST(rfc1122_2_4__no_arp_entry__is_no_failure),
-        TEST(rfc1122_3_1__ip_and_icmp__are_there),
-        TEST(rfc1122_3_1__datagram_for_another__is_not_sent_on),
+        TEST(rfc1122_2_4__link_broadcast__is_flagged_to_ip),
+        TEST(rfc1122_2_4__no_arp_entry__is_not_a_failure),
+        TEST(rfc1122_3_1__ip_and_icmp__are_implemented),
+        TEST(rfc1122_3_1__datagram_for_another_host__is_not_forwarded),
         TEST(rfc1122_3_2_1_1__version_is_not_4__silently_dropped),
         TEST(rfc1122_3_2_1_2__header_checksum_is_wrong__silently_dropped),
         TEST(rfc1122_3_2_1_3__addresses_that_no_host_has__cannot_be_ours),
-        TEST(rfc1122_3_2_1_3__addresses_that_no_host_has__are_not_sent_to),
+        TEST(rfc1122_3_2_1_3__addresses_that_no_host_has__are_no_destinations),
         TEST(rfc1122_3_2_1_3__each_mask__decides_what_is_on_our_net),
-        TEST(rfc1122_3_2_1_3__whatever_is_sent__comes_from_our_address),
+        TEST(rfc1122_3_2_1_3__every_sent_datagram__has_our_source_address),
         TEST(rfc1122_3_2_1_3__destination_not_ours__silently_dropped),
         TEST(rfc1122_3_2_1_3__source_that_no_host_has__silently_dropped),
-        TEST(rfc1122_3_2_1_6__answer__has_the_tos_of_what_was_asked),
-        TEST(rfc1122_3_2_1_7__whatever_is_sent__has_a_ttl),
-        TEST(rfc1122_3_2_1_7__ttl_below_2__is_taken),
+        TEST(rfc1122_3_2_1_6__answer__has_the_tos_of_its_request),
+        TEST(rfc1122_3_2_1_7__every_sent_datagram__has_a_ttl),
+        TEST(rfc1122_3_2_1_7__ttl_below_2__is_accepted),
         TEST(rfc1122_3_2_1_7__service_sets_a_ttl__answer_has_it),
-        TEST(rfc1122_3_2_1_8__options_that_mean_nothing_here__are_passed_over),
-        TEST(rfc1122_3_2_1_8__stream_identifier__is_passed_over),
-        TEST(rfc1122_3_2_1_8__whatever_is_sent__has_no_source_route),
+        TEST(rfc1122_3_2_1_8__other_options__are_ignored),
+        TEST(rfc1122_3_2_1_8__stream_identifier__is_ignored),
+        TEST(rfc1122_3_2_1_8__every_sent_datagram__has_no_source_route),
         TEST(rfc1122_3_2_2_2__redirect_of_any_code__changes_the_first_hop),
-        TEST(rfc1122_3_2_2_2__redirect_by_others_or_to_nowhere__changes_nothing),
-        TEST(rfc1122_3_3_1_4__redirected_to_who_does_not_answer__back_to_the_gateway),
-        TEST(rfc1122_3_3_1_1__on_our_net_direct__else_by_the_gateway),
+        TEST(rfc1122_3_2_2_2__invalid_redirect__is_ignored),
+        TEST(rfc1122_3_3_1_4__redirected_to_a_silent_host__goes_back_to_the_gateway),
+        TEST(rfc1122_3_3_1_1__destination_off_our_net__goes_via_the_gateway),
         TEST(rfc1122_3_3_1_1__no_gateway__neighbours_are_reached),
-        TEST(rfc1122_3_3_1_4__gateway_does_not_answer__is_noticed),
-        TEST(rfc1122_3_3_1_5__gateway_does_not_answer__the_other_is_taken),
-        TEST(rfc1122_3_3_1_2__second_gateway__is_a_host_of_our_net_beside_a_first),
+        TEST(rfc1122_3_3_1_4__gateway_does_not_answer__is_detected),
+        TEST(rfc1122_3_3_1_5__gateway_does_not_answer__the_other_is_used),
+        TEST(rfc1122_3_3_1_2__second_gateway__needs_a_first_and_our_net),
         TEST(rfc1122_3_3_1_4__idle_for_an_hour__nothing_is_sent),
         TEST(rfc1122_3_3_1_6__address_mask_and_gateway__are_as_configured),
-        TEST(rfc1122_3_3_6__broadcast_forms__are_known),
-        TEST(rfc1122_3_3_6__frames_to_all__are_arp_alone),
+        TEST(rfc1122_3_3_6__broadcast_forms__are_recognized),
+        TEST(rfc1122_3_3_6__link_broadcasts__are_only_arp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

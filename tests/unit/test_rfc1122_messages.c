@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The stack of one port against RFC 1122: ICMP (section 3.2.2), reassembly and sizes (3.3.2, 3.3.3),
- * errors (3.3.8), what services see (3.4) and UDP (4.1). Each test has the number of its section in
- * its name, and a row, or several, in tests/rfc/rfc1122.tsv. The sections before are in
- * test_rfc1122.c.
+ * The stack of one port against RFC 1122: ICMP (section 3.2.2), reassembly and sizes (3.3.2,
+ * 3.3.3), errors (3.3.8), the interface to services (3.4) and UDP (4.1). Each test has the number
+ * of its section in its name, and one or more rows in tests/rfc/rfc1122.tsv. The sections before
+ * are in test_rfc1122.c.
  *
  * links: $(STACK)
  */
@@ -16,9 +16,9 @@ static void silent(size_t n, enum drop why)
     assert_int_equal(out_n, 0);
 }
 
-/* The frame that was given last was told about: an error of this type and code, with this word
- * behind the checksum, that quotes it. */
-static void told(unsigned type, unsigned code, uint32_t rest, uint32_t ip_bytes)
+/* The last input caused one ICMP error of this type and code, with this word after the checksum,
+ * that quotes the input. */
+static void assert_error_sent(unsigned type, unsigned code, uint32_t rest, uint32_t ip_bytes)
 {
     assert_int_equal(out_n, 1);
     const uint8_t *icmp = out[0] + 34;
@@ -47,19 +47,19 @@ static void rfc1122_3_2_2__type_unknown__silently_dropped(void **state)
     assert_int_equal(nif.drops[DROP_icmp_bad] + nif.drops[DROP_icmp_unasked], 255);
 }
 
-static void rfc1122_3_2_2__error__quotes_what_came_unchanged(void **state)
+static void rfc1122_3_2_2__error__quotes_the_datagram_unchanged(void **state)
 {
     (void)state;
     for (unsigned options = 0; options <= 40; options += 20)
         for (uint32_t data = 0; data <= 1400; data += data < 16 ? 1 : 77) {
             nif.now_ns += SECOND;
             dropped(make_udp(frame, 4000, 53, options, data), DROP_udp_no_port);
-            told(3, 3, 0, 28 + options + data);
+            assert_error_sent(3, 3, 0, 28 + options + data);
         }
 }
 
-/* An error about what we are said to have sent: `protocol` from us to the peer, ports or ICMP's
- * first bytes as given. */
+/* Make an ICMP error that quotes a datagram from us to the peer, with this protocol and the first 8
+ * bytes of its payload. */
 static size_t make_error(unsigned type, unsigned code, unsigned protocol, const char *first_8)
 {
     uint8_t *p = frame + 34, *quote = p + 8;
@@ -78,16 +78,16 @@ static size_t make_error(unsigned type, unsigned code, unsigned protocol, const 
 
 #define OUR_ECHO "\x08\x00\x00\x00\x12\x34\x00\x05"
 
-static void ping_is_out(void)
+static void start_ping(void)
 {
     netif_ping(&nif, frame, (const uint8_t *)PEER_MAC, PEER_IP, 0x1234, 5, 56);
 }
 
-static void rfc1122_3_2_2__error_about_another_protocol__is_not_the_pings(void **state)
+static void rfc1122_3_2_2__error_about_another_protocol__does_not_reach_ping(void **state)
 {
     (void)state;
     for (unsigned protocol = 0; protocol < 256; protocol++) {
-        ping_is_out();
+        start_ping();
         size_t n = make_error(3, 1, protocol, OUR_ECHO);
         if (protocol == 1)
             consumed(n);
@@ -101,15 +101,15 @@ static void rfc1122_3_2_2__error_about_an_error__is_not_sent(void **state)
 {
     static const uint8_t errors[] = {3, 4, 5, 11, 12};
     (void)state;
-    /* Each of them with options that are malformed: by itself a reason to tell its sender. */
+    /* Each has malformed options, which alone would cause an error. */
     for (unsigned type = 0; type < 256; type++) {
         size_t n = make_icmp(frame, type, 1, 1, 4, 56);
         memcpy(frame + 34, "\x07\x28\x04\x00", 4);
         fix_ip(frame);
         nif.now_ns += SECOND;
         dropped(n, DROP_ip_option);
-        bool asks = type == 0 || type == 8 || (type >= 13 && type <= 18);
-        assert_int_equal(out_n, asks);
+        bool is_query = type == 0 || type == 8 || (type >= 13 && type <= 18);
+        assert_int_equal(out_n, is_query);
     }
     for (size_t i = 0; i < sizeof(errors); i++) {
         silent(make_error(errors[i], 0, 17, "\x00\x07\x00\x35\x00\x08\x00\x00"), DROP_icmp_unasked);
@@ -156,7 +156,7 @@ static void rfc1122_3_2_2__error_about_a_later_fragment__is_not_sent(void **stat
         fix_ip(frame);
         silent(n, DROP_ip_option);
     }
-    /* Nor when the rest does not come, and the first is among it. */
+    /* Nor when the time for reassembly ends without the first fragment. */
     make_big_udp(4000, 7, 3000);
     give_fragment(1, 17, 1480, 1480, true);
     assert_int_equal(netif_poll(&nif, nif.now_ns + REASS_NS, frame), 0);
@@ -164,7 +164,7 @@ static void rfc1122_3_2_2__error_about_a_later_fragment__is_not_sent(void **stat
     assert_int_equal(out_n, 0);
 }
 
-static void rfc1122_3_2_2__error_to_no_single_host__is_not_sent(void **state)
+static void rfc1122_3_2_2__error_to_an_invalid_source__is_not_sent(void **state)
 {
     static const uint32_t bad[] = {0, IP(0, 0, 0, 9), IP(127, 0, 0, 1), IP(224, 0, 0, 1),
                                    IP(240, 0, 0, 1), IP(255, 255, 255, 255), IP(192, 0, 2, 255),
@@ -179,11 +179,11 @@ static void rfc1122_3_2_2__error_to_no_single_host__is_not_sent(void **state)
     }
 }
 
-/* An error about our ping comes to the ping, whatever its code. */
-static void reported(unsigned type, unsigned codes)
+/* An error about our ping is passed to the ping, whatever its code. */
+static void assert_ping_error(unsigned type, unsigned codes)
 {
     for (unsigned code = 0; code < codes; code++) {
-        ping_is_out();
+        start_ping();
         consumed(make_error(type, code, 1, OUR_ECHO));
         assert_int_equal(nif.ping.event, PING_ERROR);
         assert_int_equal(nif.ping.type, type);
@@ -195,7 +195,7 @@ static void reported(unsigned type, unsigned codes)
 static void rfc1122_3_2_2_1__unreachable_about_our_ping__is_reported(void **state)
 {
     (void)state;
-    reported(3, 16);
+    assert_ping_error(3, 16);
 }
 
 static void rfc1122_3_2_2_1__net_or_host_unreachable__changes_no_neighbour(void **state)
@@ -207,7 +207,7 @@ static void rfc1122_3_2_2_1__net_or_host_unreachable__changes_no_neighbour(void 
     assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 60);
     consumed(make_arp(frame, 2, US_MAC, PEER_MAC, GATEWAY, US_MAC, US_IP));
     for (size_t i = 0; i < sizeof(codes); i++) {
-        ping_is_out();
+        start_ping();
         struct arp_cache before = nif.arp;
         consumed(make_error(3, codes[i], 1, OUR_ECHO));
         assert_memory_equal(&nif.arp, &before, sizeof(before));
@@ -218,22 +218,22 @@ static void rfc1122_3_2_2_1__net_or_host_unreachable__changes_no_neighbour(void 
 static void rfc1122_3_2_2_3__source_quench_about_our_ping__is_reported(void **state)
 {
     (void)state;
-    reported(4, 1);
+    assert_ping_error(4, 1);
 }
 
 static void rfc1122_3_2_2_4__time_exceeded_about_our_ping__is_reported(void **state)
 {
     (void)state;
-    reported(11, 2);
+    assert_ping_error(11, 2);
 }
 
 static void rfc1122_3_2_2_5__parameter_problem_about_our_ping__is_reported(void **state)
 {
     (void)state;
-    reported(12, 2);
+    assert_ping_error(12, 2);
 }
 
-static void rfc1122_3_2_2_5__option_is_malformed__sender_is_told_where(void **state)
+static void rfc1122_3_2_2_5__malformed_option__error_points_at_it(void **state)
 {
     static const struct {
         char options[5];
@@ -248,7 +248,7 @@ static void rfc1122_3_2_2_5__option_is_malformed__sender_is_told_where(void **st
         memcpy(frame + 34, rows[i].options, 4);
         fix_ip(frame);
         dropped(n, DROP_ip_option);
-        told(12, 0, rows[i].at << 24, 37);
+        assert_error_sent(12, 0, rows[i].at << 24, 37);
     }
 }
 
@@ -259,7 +259,7 @@ static void rfc1122_3_2_2_6__echo__is_answered_with_all_its_data(void **state)
         size_t n = make_icmp(frame, 8, data, 7, 0, data);
         assert_int_equal(input(n), MAX(42 + data, 60u));
         assert_int_equal(frame[34], 0);
-        assert_int_equal(get32(frame + 26), US_IP); /* that which was asked */
+        assert_int_equal(get32(frame + 26), US_IP); /* the request's destination */
         assert_memory_equal(frame + 38, sent + 38, 4 + data);
     }
     for (uint32_t data = 1473; data <= 65507; data += data < 1490 ? 1 : 9145) {
@@ -275,7 +275,7 @@ static void rfc1122_3_2_2_6__echo__is_answered_with_all_its_data(void **state)
 static void rfc1122_3_2_2_6__reply_to_our_ping__is_reported(void **state)
 {
     (void)state;
-    ping_is_out();
+    start_ping();
     consumed(make_icmp(frame, 0, 0x1234, 5, 0, 56));
     assert_int_equal(nif.ping.event, PING_REPLY);
     assert_int_equal(nif.ping.data_bytes, 56);
@@ -313,7 +313,7 @@ static void rfc1122_3_2_2_9__mask_request__is_not_answered(void **state)
 
 /* ---- 3.3.2, 3.3.3: sizes ---- */
 
-static void rfc1122_3_3_2__fragments__become_the_datagram(void **state)
+static void rfc1122_3_3_2__fragments__are_reassembled(void **state)
 {
     (void)state;
     uint32_t bytes = make_big_udp(4000, 7, 5000);
@@ -326,7 +326,7 @@ static void rfc1122_3_3_2__fragments__become_the_datagram(void **state)
     assert_memory_equal(whole + 8, payload + 8, bytes - 8);
 }
 
-static void rfc1122_3_3_2__datagrams_of_576_bytes_and_up__are_taken(void **state)
+static void rfc1122_3_3_2__datagrams_of_576_bytes_and_up__are_accepted(void **state)
 {
     (void)state;
     for (uint32_t total = 576; total <= 65535; total += total < 600 ? 1 : 6497) {
@@ -343,14 +343,14 @@ static void rfc1122_3_3_2__datagrams_of_576_bytes_and_up__are_taken(void **state
     }
 }
 
-static void rfc1122_3_3_2__rest_does_not_come__datagram_ends_after_a_fixed_time(void **state)
+static void rfc1122_3_3_2__incomplete_datagram__ends_after_a_fixed_time(void **state)
 {
     (void)state;
     for (unsigned ttl = 1; ttl < 256; ttl += 127) {
         uint64_t t = nif.now_ns;
         make_big_udp(4000, 7, 3000);
         uint32_t n = make_fragment(PEER_IP, 1, 17, 0, 1480, true);
-        frame[22] = (uint8_t)ttl; /* has no say */
+        frame[22] = (uint8_t)ttl; /* has no influence */
         fix_ip(frame);
         give_frame(n);
         assert_int_equal(netif_poll(&nif, t + 60 * SECOND - 1, frame), 0);
@@ -360,7 +360,7 @@ static void rfc1122_3_3_2__rest_does_not_come__datagram_ends_after_a_fixed_time(
     }
 }
 
-static void rfc1122_3_3_2__rest_does_not_come__sender_is_told_if_the_first_did(void **state)
+static void rfc1122_3_3_2__incomplete_datagram__is_reported_if_first_fragment_came(void **state)
 {
     (void)state;
     uint64_t t = nif.now_ns;
@@ -368,19 +368,19 @@ static void rfc1122_3_3_2__rest_does_not_come__sender_is_told_if_the_first_did(v
     uint32_t n = make_fragment(PEER_IP, 1, 17, 0, 1480, true);
     memcpy(sent, frame, n);
     give_frame(n);
-    give_fragment(2, 17, 1480, 1480, true); /* of another, whose first does not come */
+    give_fragment(2, 17, 1480, 1480, true); /* of another datagram, without its first */
     assert_int_equal(netif_poll(&nif, t + 60 * SECOND, frame), 0);
     assert_int_equal(nif.drops[DROP_ip_rest], 2);
-    told(11, 1, 0, 1500);
+    assert_error_sent(11, 1, 0, 1500);
 }
 
-/* ---- 3.3.8, 3.4: errors, and what services see ---- */
+/* ---- 3.3.8, 3.4: errors, and the interface to services ---- */
 
-static void rfc1122_3_3_8__errors_that_may_be_told__are_told(void **state)
+static void rfc1122_3_3_8__permitted_errors__are_sent(void **state)
 {
     (void)state;
     dropped(make_udp(frame, 4000, 53, 0, 5), DROP_udp_no_port);
-    told(3, 3, 0, 33);
+    assert_error_sent(3, 3, 0, 33);
     for (unsigned protocol = 0; protocol < 256; protocol++) {
         if (protocol == 1 || protocol == 17)
             continue;
@@ -389,7 +389,7 @@ static void rfc1122_3_3_8__errors_that_may_be_told__are_told(void **state)
         fix_ip(frame);
         nif.now_ns += SECOND;
         dropped(n, DROP_ip_protocol);
-        told(3, 2, 0, 33);
+        assert_error_sent(3, 2, 0, 33);
     }
 }
 
@@ -401,7 +401,7 @@ static uint32_t look(void *context, struct udp_datagram *datagram)
     return UDP_SILENT;
 }
 
-static void rfc1122_3_4__service__is_told_to_which_address_it_was_sent(void **state)
+static void rfc1122_3_4__service__gets_the_destination_address(void **state)
 {
     (void)state;
     assert_true(netif_bind(&nif, 5000, look, NULL));
@@ -421,7 +421,7 @@ static uint32_t fill(void *context, struct udp_datagram *datagram)
     return *most;
 }
 
-static void rfc1122_3_3_3__service__is_told_how_much_it_may_answer(void **state)
+static void rfc1122_3_3_3__service__gets_the_greatest_answer_size(void **state)
 {
     uint32_t most = 0;
     (void)state;
@@ -439,7 +439,7 @@ static void rfc1122_3_3_3__service__is_told_how_much_it_may_answer(void **state)
 
 /* ---- 4.1: UDP ---- */
 
-static void rfc1122_4_1_3_4__checksum__is_made_and_right(void **state)
+static void rfc1122_4_1_3_4__checksum__is_sent_and_right(void **state)
 {
     (void)state;
     for (size_t data = 0; data < 200; data++)
@@ -447,7 +447,7 @@ static void rfc1122_4_1_3_4__checksum__is_made_and_right(void **state)
             size_t n = make_udp(frame, 4000, 7, 0, data);
             if (without)
                 put16(frame + 40, 0);
-            assert_int_not_equal(input(n), 0); /* which checks the sum */
+            assert_int_not_equal(input(n), 0); /* input() checks the sum */
             assert_int_not_equal(get16(frame + 40), 0);
         }
 }
@@ -463,7 +463,7 @@ static void rfc1122_4_1_3_4__checksum_is_wrong__silently_dropped(void **state)
         }
 }
 
-static void rfc1122_4_1_3_5__answer__comes_from_the_address_that_was_asked(void **state)
+static void rfc1122_4_1_3_5__answer__has_the_requested_address_as_source(void **state)
 {
     (void)state;
     for (unsigned last = 1; last < 255; last++) {
@@ -483,34 +483,34 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(rfc1122_3_2_2__type_unknown__silently_dropped),
-        TEST(rfc1122_3_2_2__error__quotes_what_came_unchanged),
-        TEST(rfc1122_3_2_2__error_about_another_protocol__is_not_the_pings),
+        TEST(rfc1122_3_2_2__error__quotes_the_datagram_unchanged),
+        TEST(rfc1122_3_2_2__error_about_another_protocol__does_not_reach_ping),
         TEST(rfc1122_3_2_2__error_about_an_error__is_not_sent),
         TEST(rfc1122_3_2_2__error_about_a_broadcast_or_multicast__is_not_sent),
         TEST(rfc1122_3_2_2__error_about_a_link_broadcast__is_not_sent),
         TEST_FRAGMENTS(rfc1122_3_2_2__error_about_a_later_fragment__is_not_sent),
-        TEST(rfc1122_3_2_2__error_to_no_single_host__is_not_sent),
+        TEST(rfc1122_3_2_2__error_to_an_invalid_source__is_not_sent),
         TEST(rfc1122_3_2_2_1__unreachable_about_our_ping__is_reported),
         TEST(rfc1122_3_2_2_1__net_or_host_unreachable__changes_no_neighbour),
         TEST(rfc1122_3_2_2_3__source_quench_about_our_ping__is_reported),
         TEST(rfc1122_3_2_2_4__time_exceeded_about_our_ping__is_reported),
         TEST(rfc1122_3_2_2_5__parameter_problem_about_our_ping__is_reported),
-        TEST(rfc1122_3_2_2_5__option_is_malformed__sender_is_told_where),
+        TEST(rfc1122_3_2_2_5__malformed_option__error_points_at_it),
         TEST_FRAGMENTS(rfc1122_3_2_2_6__echo__is_answered_with_all_its_data),
         TEST(rfc1122_3_2_2_6__reply_to_our_ping__is_reported),
         TEST(rfc1122_3_2_2_9__mask__is_as_configured),
         TEST(rfc1122_3_2_2_9__mask_reply__changes_nothing),
         TEST(rfc1122_3_2_2_9__mask_request__is_not_answered),
-        TEST_FRAGMENTS(rfc1122_3_3_2__fragments__become_the_datagram),
-        TEST_FRAGMENTS(rfc1122_3_3_2__datagrams_of_576_bytes_and_up__are_taken),
-        TEST_FRAGMENTS(rfc1122_3_3_2__rest_does_not_come__datagram_ends_after_a_fixed_time),
-        TEST_FRAGMENTS(rfc1122_3_3_2__rest_does_not_come__sender_is_told_if_the_first_did),
-        TEST_FRAGMENTS(rfc1122_3_3_3__service__is_told_how_much_it_may_answer),
-        TEST(rfc1122_3_3_8__errors_that_may_be_told__are_told),
-        TEST(rfc1122_3_4__service__is_told_to_which_address_it_was_sent),
-        TEST(rfc1122_4_1_3_4__checksum__is_made_and_right),
+        TEST_FRAGMENTS(rfc1122_3_3_2__fragments__are_reassembled),
+        TEST_FRAGMENTS(rfc1122_3_3_2__datagrams_of_576_bytes_and_up__are_accepted),
+        TEST_FRAGMENTS(rfc1122_3_3_2__incomplete_datagram__ends_after_a_fixed_time),
+        TEST_FRAGMENTS(rfc1122_3_3_2__incomplete_datagram__is_reported_if_first_fragment_came),
+        TEST_FRAGMENTS(rfc1122_3_3_3__service__gets_the_greatest_answer_size),
+        TEST(rfc1122_3_3_8__permitted_errors__are_sent),
+        TEST(rfc1122_3_4__service__gets_the_destination_address),
+        TEST(rfc1122_4_1_3_4__checksum__is_sent_and_right),
         TEST(rfc1122_4_1_3_4__checksum_is_wrong__silently_dropped),
-        TEST(rfc1122_4_1_3_5__answer__comes_from_the_address_that_was_asked),
+        TEST(rfc1122_4_1_3_5__answer__has_the_requested_address_as_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

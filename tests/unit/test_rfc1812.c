@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What RFC 1812, sections 4 and 5, says that a router must and must not do, each test named after its
- * section; tests/rfc/rfc1812.tsv lists the requirements. Everything goes through app=route whole: the
- * driver, three model cards, both ways of the application.
+ * RFC 1812, sections 4 and 5: what a router must and must not do. Each test has the number of its
+ * section in its name; tests/rfc/rfc1812.tsv lists the requirements. Every frame goes through the
+ * whole of app=route: the driver, three model cards, the fast and the slow path.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c $(LOOP) net/ledger.c net/app/route.c $(ROUTER) $(STACK)
- * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c $(MODEL) */
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+ * drivers/x540/stats.c $(LOOP) net/lane/ledger.c net/app/route.c $(ROUTER) $(STACK)
+ * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
 #include "tests/unit/router_host.h"
 
 #define FAR      IP(10, 9, 9, 9)
 #define GATEWAY  IP(198, 51, 100, 10)
-#define SMALL    IP(10, 2, 0, 1) /* by port 2, MTU 576 */
-#define SMALL_BY IP(203, 0, 113, 10)
-#define BACK     IP(10, 1, 0, 1) /* by the port that it comes from */
+#define SMALL    IP(10, 2, 0, 1) /* via port 2, MTU 576 */
+#define SMALL_VIA IP(203, 0, 113, 10)
+#define BACK     IP(10, 1, 0, 1) /* via the port where it came in */
 #define OUR_IP   IP(192, 0, 2, 1)
 
 static uint8_t frame[2048];
@@ -27,7 +27,7 @@ static void silent(enum drop why)
     assert_int_equal(dropped(why), before + 1);
 }
 
-/* An option of `n` bytes, in a header that has room for it. */
+/* Make a datagram with an option of `n` bytes. */
 static void make_option(uint32_t length, uint32_t dst, const uint8_t *option, uint32_t n)
 {
     make(frame, length, dst, (n + 3) & ~3u);
@@ -41,7 +41,7 @@ static void make_option(uint32_t length, uint32_t dst, const uint8_t *option, ui
 static void rfc1812_4_2_2_1__unknown_options__pass_unchanged(void **state)
 {
     (void)state;
-    /* Two of no meaning, router alert, and a stream identifier, which is obsolete. */
+    /* Two undefined ones, router alert, and a stream identifier, which is obsolete. */
     static const uint8_t options[][8] = {{0x5E, 8, 1, 2, 3, 4, 5, 6},
                                          {0xDE, 4, 9, 9, 1, 1, 1, 0},
                                          {148, 4, 0, 0, 1, 1, 1, 1},
@@ -54,7 +54,7 @@ static void rfc1812_4_2_2_1__unknown_options__pass_unchanged(void **state)
     }
 }
 
-static void rfc1812_4_2_2_1__source_routes__refused_and_told(void **state)
+static void rfc1812_4_2_2_1__source_routes__refused_with_an_error(void **state)
 {
     (void)state;
     static const uint8_t loose[] = {131, 7, 4, 10, 9, 9, 9}, strict[] = {137, 7, 4, 10, 9, 9, 9};
@@ -68,21 +68,21 @@ static void rfc1812_4_2_2_1__source_routes__refused_and_told(void **state)
     assert_int_equal(dropped(DROP_ip_option), 2);
 }
 
-static void rfc1812_4_2_2_5__wrong_checksum__dropped_in_silence(void **state)
+static void rfc1812_4_2_2_5__wrong_checksum__silently_dropped(void **state)
 {
     (void)state;
     for (unsigned bit = 0; bit < 16; bit++) {
         make(frame, 100, FAR, 0);
         frame[24 + bit / 8] ^= (uint8_t)(1 << bit % 8);
         silent(DROP_ip_checksum);
-        make(frame, 100, FAR, 4); /* by the slow way */
+        make(frame, 100, FAR, 4); /* takes the slow path */
         frame[24 + bit / 8] ^= (uint8_t)(1 << bit % 8);
         silent(DROP_ip_checksum);
     }
 }
 
-/* Put the fragments that left together; checks each. Returns the payload's length. */
-static uint32_t join(unsigned port, uint32_t mtu, uint8_t *payload, bool *more)
+/* Check the fragments sent and reassemble them. Returns the payload's length. */
+static uint32_t reassemble(unsigned port, uint32_t mtu, uint8_t *payload, bool *more)
 {
     uint32_t end = 0;
 
@@ -102,7 +102,7 @@ static uint32_t join(unsigned port, uint32_t mtu, uint8_t *payload, bool *more)
     return end;
 }
 
-static void rfc1812_4_2_2_7__longer_than_the_mtu__fragments_that_join(void **state)
+static void rfc1812_4_2_2_7__longer_than_the_mtu__fragmented(void **state)
 {
     (void)state;
     uint8_t payload[2048];
@@ -112,13 +112,13 @@ static void rfc1812_4_2_2_7__longer_than_the_mtu__fragments_that_join(void **sta
         make(frame, length, SMALL, 0);
         give(frame, length);
         assert_true(sent_n >= 2);
-        assert_int_equal(join(2, 576, payload, &more), length - 34);
+        assert_int_equal(reassemble(2, 576, payload, &more), length - 34);
         assert_memory_equal(payload, frame + 34, length - 34);
         assert_false(more);
     }
 }
 
-static void rfc1812_4_2_2_7__fragment_cut_again__offsets_and_flags_go_on(void **state)
+static void rfc1812_4_2_2_7__fragment_of_a_fragment__offsets_and_flags_continue(void **state)
 {
     (void)state;
     uint8_t payload[2048 + 65536];
@@ -126,17 +126,17 @@ static void rfc1812_4_2_2_7__fragment_cut_again__offsets_and_flags_go_on(void **
 
     make(frame, 1514, SMALL, 0);
     wire_put16(frame + 20, 0x2000 | 185);
-    wire_put16(frame + 16, 1492); /* a multiple of 8 behind the header */
+    wire_put16(frame + 16, 1492); /* a multiple of 8 after the header */
     fix_ip(frame);
     give(frame, 1506);
     for (unsigned i = 0; i < sent_n; i++) {
         uint16_t word = wire_get16(sent[i].bytes + 20);
-        wire_put16(sent[i].bytes + 20, (uint16_t)(word - 185)); /* as `join` counts them */
+        wire_put16(sent[i].bytes + 20, (uint16_t)(word - 185)); /* as `reassemble` counts them */
         fix_ip(sent[i].bytes);
     }
-    assert_int_equal(join(2, 576, payload, &more), 1472);
+    assert_int_equal(reassemble(2, 576, payload, &more), 1472);
     assert_memory_equal(payload, frame + 34, 1472);
-    assert_true(more); /* the whole's last one is yet to come */
+    assert_true(more); /* it is not the last of the datagram */
 }
 
 static void rfc1812_4_2_2_8__fragments_for_us__reassembled(void **state)
@@ -166,7 +166,7 @@ static void rfc1812_4_2_2_8__fragments_for_us__reassembled(void **state)
         memcpy(frame + 34, echo + FIRST, ALL - FIRST);
         fix_ip(frame);
         give(frame, 34 + ALL - FIRST);
-        assert_int_equal(join(0, 1500, payload, &more), ALL);
+        assert_int_equal(reassemble(0, 1500, payload, &more), ALL);
         assert_int_equal(wire_get32(sent[0].bytes + 26), ours[i]);
         assert_int_equal(payload[0], 0);
         assert_memory_equal(payload + 4, echo + 4, ALL - 4);
@@ -193,7 +193,7 @@ static void rfc1812_4_2_2_9__ttl_0_and_1_to_us__received(void **state)
         }
 }
 
-static void rfc1812_4_2_2_9__nothing_leaves_with_ttl_0(void **state)
+static void rfc1812_4_2_2_9__small_ttl__nothing_sent_with_ttl_0(void **state)
 {
     (void)state;
     for (unsigned ttl = 0; ttl < 4; ttl++)
@@ -207,7 +207,7 @@ static void rfc1812_4_2_2_9__nothing_leaves_with_ttl_0(void **state)
         }
 }
 
-static void rfc1812_4_2_2_11__addresses_of_nobody__not_forwarded(void **state)
+static void rfc1812_4_2_2_11__invalid_destinations__not_forwarded(void **state)
 {
     (void)state;
     static const uint32_t never[] = {IP(0, 0, 0, 1),   IP(0, 255, 1, 1),
@@ -222,7 +222,7 @@ static void rfc1812_4_2_2_11__addresses_of_nobody__not_forwarded(void **state)
 
 /* ---- 4.2.3: broadcasts, path MTU ---- */
 
-static void rfc1812_4_2_3_1__broadcasts_of_our_nets__end_here(void **state)
+static void rfc1812_4_2_3_1__broadcasts_of_our_nets__not_forwarded(void **state)
 {
     (void)state;
     static const uint32_t many[] = {IP(192, 0, 2, 255), IP(192, 0, 2, 0), IP(198, 51, 100, 255),
@@ -234,7 +234,7 @@ static void rfc1812_4_2_3_1__broadcasts_of_our_nets__end_here(void **state)
     }
 }
 
-static void rfc1812_4_2_3_3__too_big_and_not_to_be_cut__told_the_mtu(void **state)
+static void rfc1812_4_2_3_3__too_big_with_df__error_has_the_mtu(void **state)
 {
     (void)state;
     static const uint32_t lengths[] = {591, 1000, 1514};
@@ -248,16 +248,16 @@ static void rfc1812_4_2_3_3__too_big_and_not_to_be_cut__told_the_mtu(void **stat
         is_error(0, frame, ICMP_UNREACHABLE, ICMP_TOO_BIG, 576);
     }
     assert_int_equal(dropped(DROP_route_too_big), 3);
-    make(frame, 590, SMALL, 0); /* it just fits */
+    make(frame, 590, SMALL, 0); /* exactly the MTU */
     frame[20] = 0x40;
     fix_ip(frame);
     give(frame, 590);
-    is_forwarded(frame, 590, 2, SMALL_BY);
+    is_forwarded(frame, 590, 2, SMALL_VIA);
 }
 
 /* ---- 4.3.2: errors in general ---- */
 
-static void rfc1812_4_3_2_3__error_quotes_what_came(void **state)
+static void rfc1812_4_3_2_3__error__quotes_the_datagram_unchanged(void **state)
 {
     (void)state;
     for (uint32_t length = 60; length <= 1514; length += 97) {
@@ -267,12 +267,12 @@ static void rfc1812_4_3_2_3__error_quotes_what_came(void **state)
     }
 }
 
-static void rfc1812_4_3_2_4__error_comes_from_the_port_that_it_leaves_by(void **state)
+static void rfc1812_4_3_2_4__error__has_the_output_ports_address(void **state)
 {
     (void)state;
     make(frame, 100, IP(172, 16, 0, 1), 0);
     memcpy(frame, ports[2].mac, 6);
-    mac_of(2, SMALL_BY, frame + 6);
+    mac_of(2, SMALL_VIA, frame + 6);
     wire_put32(frame + 26, IP(10, 2, 7, 7));
     fix_ip(frame);
     give_by(2, frame, 100);
@@ -282,7 +282,7 @@ static void rfc1812_4_3_2_4__error_comes_from_the_port_that_it_leaves_by(void **
     assert_memory_equal(sent[0].bytes, frame + 6, 6);
 }
 
-static void rfc1812_4_3_2_7__no_error_about_an_error(void **state)
+static void rfc1812_4_3_2_7__icmp_error__causes_no_error(void **state)
 {
     (void)state;
     static const uint8_t errors[] = {3, 4, 5, 11, 12, 99};
@@ -296,13 +296,13 @@ static void rfc1812_4_3_2_7__no_error_about_an_error(void **state)
     }
     make(frame, 100, IP(172, 16, 0, 1), 0);
     frame[23] = 1;
-    frame[34] = 8; /* about an echo it is allowed */
+    frame[34] = 8; /* an error about an echo is allowed */
     fix_ip(frame);
     give(frame, 100);
     is_error(0, frame, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
 }
 
-static void rfc1812_4_3_2_7__no_error_about_a_bad_header(void **state)
+static void rfc1812_4_3_2_7__bad_header__causes_no_error(void **state)
 {
     (void)state;
     make(frame, 100, IP(172, 16, 0, 1), 0);
@@ -314,7 +314,7 @@ static void rfc1812_4_3_2_7__no_error_about_a_bad_header(void **state)
     silent(DROP_ip_header);
 }
 
-static void rfc1812_4_3_2_7__no_error_about_many(void **state)
+static void rfc1812_4_3_2_7__broadcast_or_multicast__causes_no_error(void **state)
 {
     (void)state;
     make(frame, 100, IP(224, 0, 0, 9), 0);
@@ -326,10 +326,10 @@ static void rfc1812_4_3_2_7__no_error_about_many(void **state)
     silent(DROP_ip_not_ours);
 }
 
-static void rfc1812_4_3_2_7__no_error_to_a_source_that_is_nobody(void **state)
+static void rfc1812_4_3_2_7__invalid_source__causes_no_error(void **state)
 {
     (void)state;
-    static const uint32_t nobody[] = {0,
+    static const uint32_t invalid[] = {0,
                                       IP(0, 1, 2, 3),
                                       IP(127, 0, 0, 1),
                                       IP(224, 0, 0, 1),
@@ -337,15 +337,15 @@ static void rfc1812_4_3_2_7__no_error_to_a_source_that_is_nobody(void **state)
                                       IP(192, 0, 2, 255),
                                       IP(198, 51, 100, 255)};
 
-    for (unsigned i = 0; i < ARRAY_SIZE(nobody); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(invalid); i++) {
         make(frame, 100, IP(172, 16, 0, 1), 0);
-        wire_put32(frame + 26, nobody[i]);
+        wire_put32(frame + 26, invalid[i]);
         fix_ip(frame);
         silent(DROP_ip_source);
     }
 }
 
-static void rfc1812_4_3_2_7__no_error_about_a_later_fragment(void **state)
+static void rfc1812_4_3_2_7__later_fragment__causes_no_error(void **state)
 {
     (void)state;
     make(frame, 100, IP(172, 16, 0, 1), 0);
@@ -353,13 +353,13 @@ static void rfc1812_4_3_2_7__no_error_about_a_later_fragment(void **state)
     fix_ip(frame);
     silent(DROP_route_none);
     make(frame, 100, IP(172, 16, 0, 1), 0);
-    wire_put16(frame + 20, 0x2000); /* about the first it is allowed */
+    wire_put16(frame + 20, 0x2000); /* an error about the first is allowed */
     fix_ip(frame);
     give(frame, 100);
     is_error(0, frame, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
 }
 
-static void rfc1812_4_3_2_8__errors_are_limited(void **state)
+static void rfc1812_4_3_2_8__many_errors__are_rate_limited(void **state)
 {
     (void)state;
     unsigned errors = 0;
@@ -386,8 +386,8 @@ static void rfc1812_4_3_3_5__bad_option__parameter_problem_points_at_it(void **s
         {{7, 7, 3, 0, 0, 0, 0}, 7, 22},       /* record route: before its first slot */
         {{7, 7, 5, 0, 0, 0, 0}, 7, 22},       /* room for half an address */
         {{68, 8, 4, 0, 0, 0, 0, 0}, 8, 22},   /* time stamp: before its first slot */
-        {{68, 8, 9, 0xF0, 0, 0, 0, 0}, 8, 23}, /* more without room than can be counted */
-        {{68, 8, 5, 0x02, 0, 0, 0, 0}, 8, 23}, /* no such kind */
+        {{68, 8, 9, 0xF0, 0, 0, 0, 0}, 8, 23}, /* the overflow counter is full */
+        {{68, 8, 5, 0x02, 0, 0, 0, 0}, 8, 23}, /* an undefined kind */
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -424,7 +424,7 @@ static void rfc1812_4_3_3_6__echo_to_any_of_our_addresses__answered(void **state
     }
 }
 
-/* ---- 5.2: the walk-through ---- */
+/* ---- 5.2: the forwarding steps ---- */
 
 static void rfc1812_5_2_2__bad_headers__discarded(void **state)
 {
@@ -461,7 +461,7 @@ static void rfc1812_5_2_4__longest_match__decides(void **state)
     is_forwarded(frame, 100, 1, GATEWAY);
     make(frame, 100, SMALL, 0);
     give(frame, 100);
-    is_forwarded(frame, 100, 2, SMALL_BY);
+    is_forwarded(frame, 100, 2, SMALL_VIA);
 }
 
 static void rfc1812_5_2_5__reserved_bits__ignored_kept_and_copied(void **state)
@@ -487,7 +487,7 @@ static void rfc1812_5_2_5__reserved_bits__ignored_kept_and_copied(void **state)
     }
 }
 
-static void rfc1812_5_2_6__fragments__forwarded_as_they_come(void **state)
+static void rfc1812_5_2_6__fragments__forwarded_without_reassembly(void **state)
 {
     (void)state;
     static const uint16_t words[] = {0x2000, 0x2010, 0x0020, 0x4000, 0x6000};
@@ -501,7 +501,7 @@ static void rfc1812_5_2_6__fragments__forwarded_as_they_come(void **state)
     }
 }
 
-static void rfc1812_5_2_6__options_of_fragments__copied_as_each_says(void **state)
+static void rfc1812_5_2_6__options_of_fragments__copied_by_copy_flag(void **state)
 {
     (void)state;
     static const uint8_t options[] = {0x5E, 4, 1, 1, 0xDE, 4, 2, 2}; /* not copied; copied */
@@ -539,7 +539,7 @@ static void rfc1812_5_2_7_1__neighbour_does_not_answer__host_unreachable(void **
     assert_int_equal(dropped(DROP_route_no_host), 1);
 }
 
-static void rfc1812_5_2_7_1__route_says_reject__prohibited(void **state)
+static void rfc1812_5_2_7_1__reject_route__prohibited(void **state)
 {
     (void)state;
     make(frame, 100, IP(10, 3, 1, 1), 0);
@@ -548,7 +548,7 @@ static void rfc1812_5_2_7_1__route_says_reject__prohibited(void **state)
     assert_int_equal(dropped(DROP_route_reject), 1);
 }
 
-static void rfc1812_5_2_7_2__redirect_that_comes__changes_no_route(void **state)
+static void rfc1812_5_2_7_2__received_redirect__changes_no_route(void **state)
 {
     (void)state;
     const uint32_t dst = IP(10, 9, 9, 9), gateway = IP(198, 51, 100, 10);
@@ -556,7 +556,7 @@ static void rfc1812_5_2_7_2__redirect_that_comes__changes_no_route(void **state)
     uint8_t quote[28], echo[128];
 
     for (unsigned code = 0; code < 4; code++) {
-        /* About a ping of ours that is out, from the gateway that it went by. */
+        /* About our ping under way, from the gateway that it was sent to. */
         (void)netif_ping(nif, echo, ports[1].mac, dst, 7, 1, 56);
         memcpy(quote, echo + 14, 28);
         make(frame, 70, nif->ip, 0);
@@ -579,17 +579,17 @@ static void rfc1812_5_2_7_2__redirect_that_comes__changes_no_route(void **state)
     }
 }
 
-static void rfc1812_5_2_7_2__back_by_the_same_port__redirect_for_the_host(void **state)
+static void rfc1812_5_2_7_2__output_is_input_port__redirect_for_the_host(void **state)
 {
     (void)state;
     make(frame, 100, BACK, 0);
     give(frame, 100);
     assert_int_equal(sent_n, 2);
     is_error(0, frame, ICMP_REDIRECT, ICMP_REDIRECT_HOST, IP(192, 0, 2, 20));
-    sent[0] = sent[1]; /* and it goes on */
+    sent[0] = sent[1]; /* and the datagram is forwarded */
     sent_n = 1;
     is_forwarded(frame, 100, 0, IP(192, 0, 2, 20));
-    /* Not to one that is not of this net. */
+    /* No redirect to a source outside this net. */
     make(frame, 100, BACK, 0);
     wire_put32(frame + 26, IP(172, 31, 0, 1));
     fix_ip(frame);
@@ -599,7 +599,7 @@ static void rfc1812_5_2_7_2__back_by_the_same_port__redirect_for_the_host(void *
 
 /* ---- 5.3: details ---- */
 
-static void rfc1812_5_3_1__ttl__one_less(void **state)
+static void rfc1812_5_3_1__ttl__decremented_by_one(void **state)
 {
     (void)state;
     for (unsigned ttl = 2; ttl < 256; ttl++) {
@@ -607,11 +607,11 @@ static void rfc1812_5_3_1__ttl__one_less(void **state)
         frame[22] = (uint8_t)ttl;
         fix_ip(frame);
         give(frame, 100);
-        is_forwarded(frame, 100, 1, GATEWAY); /* also where the next router will find it used up */
+        is_forwarded(frame, 100, 1, GATEWAY); /* also if the next router must drop it */
     }
 }
 
-static void rfc1812_5_3_1__ttl_used_up__time_exceeded(void **state)
+static void rfc1812_5_3_1__ttl_expired__time_exceeded(void **state)
 {
     (void)state;
     for (unsigned ttl = 0; ttl < 2; ttl++) {
@@ -625,7 +625,7 @@ static void rfc1812_5_3_1__ttl_used_up__time_exceeded(void **state)
     assert_int_equal(dropped(DROP_route_ttl), 2);
 }
 
-static void rfc1812_5_3_3_2__precedence_and_tos__go_on_unchanged(void **state)
+static void rfc1812_5_3_3_2__precedence_and_tos__unchanged(void **state)
 {
     (void)state;
     for (unsigned tos = 0; tos < 256; tos++) {
@@ -660,15 +660,15 @@ static void rfc1812_5_3_5_2__directed_broadcast__not_forwarded(void **state)
     silent(DROP_ip_broadcast);
 }
 
-static void rfc1812_5_3_7__sources_that_are_nobody__not_forwarded(void **state)
+static void rfc1812_5_3_7__invalid_sources__not_forwarded(void **state)
 {
     (void)state;
-    static const uint32_t nobody[] = {IP(0, 0, 0, 7),   IP(127, 1, 2, 3),      IP(224, 9, 9, 9),
+    static const uint32_t invalid[] = {IP(0, 0, 0, 7),   IP(127, 1, 2, 3),      IP(224, 9, 9, 9),
                                       IP(250, 0, 0, 1), IP(198, 51, 100, 255), IP(192, 0, 2, 0)};
 
-    for (unsigned i = 0; i < ARRAY_SIZE(nobody); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(invalid); i++) {
         make(frame, 100, FAR, 0);
-        wire_put32(frame + 26, nobody[i]);
+        wire_put32(frame + 26, invalid[i]);
         fix_ip(frame);
         silent(DROP_ip_source);
     }
@@ -692,7 +692,7 @@ static void rfc1812_5_3_13_5__record_route__our_address_is_entered(void **state)
     make_option(100, FAR, option, 12);
     give(frame, 100);
     assert_int_equal(sent_n, 1);
-    wire_put32(frame + 37, IP(198, 51, 100, 1)); /* of the port that it leaves by */
+    wire_put32(frame + 37, IP(198, 51, 100, 1)); /* of the output port */
     frame[36] = 8;
     is_forwarded(frame, 100, 1, GATEWAY);
     frame[36] = 8; /* the last slot */
@@ -702,7 +702,7 @@ static void rfc1812_5_3_13_5__record_route__our_address_is_entered(void **state)
     frame[36] = 12;
     is_forwarded(frame, 100, 1, GATEWAY);
     fix_ip(frame);
-    give(frame, 100); /* no room left: as it came */
+    give(frame, 100); /* no room left: unchanged */
     is_forwarded(frame, 100, 1, GATEWAY);
 }
 
@@ -719,14 +719,14 @@ static void rfc1812_5_3_13_6__time_stamp__each_kind(void **state)
     make_option(100, FAR, only, 12);
     give(frame, 100);
     assert_int_equal(out[2], 9);
-    assert_true(wire_get32(out + 4) >> 31); /* no clock of midnight */
+    assert_true(wire_get32(out + 4) >> 31); /* not milliseconds since midnight */
     assert_int_equal(wire_get32(out + 8), 0);
     make_option(100, FAR, address, 12);
     give(frame, 100);
     assert_int_equal(out[2], 13);
     assert_int_equal(wire_get32(out + 4), IP(198, 51, 100, 1));
     assert_true(wire_get32(out + 8) >> 31);
-    make_option(100, FAR, ours, 12); /* of a port that it does not touch */
+    make_option(100, FAR, ours, 12); /* of a third port */
     give(frame, 100);
     assert_int_equal(out[2], 13);
     assert_true(wire_get32(out + 8) >> 31);
@@ -735,7 +735,7 @@ static void rfc1812_5_3_13_6__time_stamp__each_kind(void **state)
     is_forwarded(frame, 100, 1, GATEWAY);
     make_option(100, FAR, full, 8);
     give(frame, 100);
-    frame[37] = 0x20; /* one more had no room */
+    frame[37] = 0x20; /* overflow counter */
     is_forwarded(frame, 100, 1, GATEWAY);
 }
 
@@ -744,43 +744,43 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(rfc1812_4_2_2_1__unknown_options__pass_unchanged),
-        TEST(rfc1812_4_2_2_1__source_routes__refused_and_told),
-        TEST(rfc1812_4_2_2_5__wrong_checksum__dropped_in_silence),
-        TEST(rfc1812_4_2_2_7__longer_than_the_mtu__fragments_that_join),
-        TEST(rfc1812_4_2_2_7__fragment_cut_again__offsets_and_flags_go_on),
+        TEST(rfc1812_4_2_2_1__source_routes__refused_with_an_error),
+        TEST(rfc1812_4_2_2_5__wrong_checksum__silently_dropped),
+        TEST(rfc1812_4_2_2_7__longer_than_the_mtu__fragmented),
+        TEST(rfc1812_4_2_2_7__fragment_of_a_fragment__offsets_and_flags_continue),
         TEST(rfc1812_4_2_2_8__fragments_for_us__reassembled),
         TEST(rfc1812_4_2_2_9__ttl_0_and_1_to_us__received),
-        TEST(rfc1812_4_2_2_9__nothing_leaves_with_ttl_0),
-        TEST(rfc1812_4_2_2_11__addresses_of_nobody__not_forwarded),
-        TEST(rfc1812_4_2_3_1__broadcasts_of_our_nets__end_here),
-        TEST(rfc1812_4_2_3_3__too_big_and_not_to_be_cut__told_the_mtu),
-        TEST(rfc1812_4_3_2_3__error_quotes_what_came),
-        TEST(rfc1812_4_3_2_4__error_comes_from_the_port_that_it_leaves_by),
-        TEST(rfc1812_4_3_2_7__no_error_about_an_error),
-        TEST(rfc1812_4_3_2_7__no_error_about_a_bad_header),
-        TEST(rfc1812_4_3_2_7__no_error_about_many),
-        TEST(rfc1812_4_3_2_7__no_error_to_a_source_that_is_nobody),
-        TEST(rfc1812_4_3_2_7__no_error_about_a_later_fragment),
-        TEST(rfc1812_4_3_2_8__errors_are_limited),
+        TEST(rfc1812_4_2_2_9__small_ttl__nothing_sent_with_ttl_0),
+        TEST(rfc1812_4_2_2_11__invalid_destinations__not_forwarded),
+        TEST(rfc1812_4_2_3_1__broadcasts_of_our_nets__not_forwarded),
+        TEST(rfc1812_4_2_3_3__too_big_with_df__error_has_the_mtu),
+        TEST(rfc1812_4_3_2_3__error__quotes_the_datagram_unchanged),
+        TEST(rfc1812_4_3_2_4__error__has_the_output_ports_address),
+        TEST(rfc1812_4_3_2_7__icmp_error__causes_no_error),
+        TEST(rfc1812_4_3_2_7__bad_header__causes_no_error),
+        TEST(rfc1812_4_3_2_7__broadcast_or_multicast__causes_no_error),
+        TEST(rfc1812_4_3_2_7__invalid_source__causes_no_error),
+        TEST(rfc1812_4_3_2_7__later_fragment__causes_no_error),
+        TEST(rfc1812_4_3_2_8__many_errors__are_rate_limited),
         TEST(rfc1812_4_3_3_5__bad_option__parameter_problem_points_at_it),
         TEST(rfc1812_4_3_3_6__echo_to_any_of_our_addresses__answered),
         TEST(rfc1812_5_2_2__bad_headers__discarded),
         TEST(rfc1812_5_2_4__longest_match__decides),
         TEST(rfc1812_5_2_5__reserved_bits__ignored_kept_and_copied),
-        TEST(rfc1812_5_2_6__fragments__forwarded_as_they_come),
-        TEST(rfc1812_5_2_6__options_of_fragments__copied_as_each_says),
+        TEST(rfc1812_5_2_6__fragments__forwarded_without_reassembly),
+        TEST(rfc1812_5_2_6__options_of_fragments__copied_by_copy_flag),
         TEST(rfc1812_5_2_7_1__no_route__net_unreachable),
         TEST(rfc1812_5_2_7_1__neighbour_does_not_answer__host_unreachable),
-        TEST(rfc1812_5_2_7_1__route_says_reject__prohibited),
-        TEST(rfc1812_5_2_7_2__redirect_that_comes__changes_no_route),
-        TEST(rfc1812_5_2_7_2__back_by_the_same_port__redirect_for_the_host),
-        TEST(rfc1812_5_3_1__ttl__one_less),
-        TEST(rfc1812_5_3_1__ttl_used_up__time_exceeded),
-        TEST(rfc1812_5_3_3_2__precedence_and_tos__go_on_unchanged),
+        TEST(rfc1812_5_2_7_1__reject_route__prohibited),
+        TEST(rfc1812_5_2_7_2__received_redirect__changes_no_route),
+        TEST(rfc1812_5_2_7_2__output_is_input_port__redirect_for_the_host),
+        TEST(rfc1812_5_3_1__ttl__decremented_by_one),
+        TEST(rfc1812_5_3_1__ttl_expired__time_exceeded),
+        TEST(rfc1812_5_3_3_2__precedence_and_tos__unchanged),
         TEST(rfc1812_5_3_4__link_layer_broadcast__not_forwarded),
         TEST(rfc1812_5_3_5_1__limited_broadcast__not_forwarded),
         TEST(rfc1812_5_3_5_2__directed_broadcast__not_forwarded),
-        TEST(rfc1812_5_3_7__sources_that_are_nobody__not_forwarded),
+        TEST(rfc1812_5_3_7__invalid_sources__not_forwarded),
         TEST(rfc1812_5_3_13_1__unknown_option__ignored),
         TEST(rfc1812_5_3_13_5__record_route__our_address_is_entered),
         TEST(rfc1812_5_3_13_6__time_stamp__each_kind),

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The routing table against a list that is searched from end to end. Covers:
- *  - routes of every length, nested and side by side, set, changed and cleared in random order: each
- *    address at the edges of each prefix, and random ones, has the longest route's next hop;
+ * The routing table compared with a list that is searched linearly. Covers:
+ *  - routes of every length, nested and adjacent, set, changed and cleared in random order:
+ *    addresses at the edges of each prefix, and random ones, have the longest route's next hop;
  *  - every pair of lengths, the shorter set first and last, cleared in either order;
  *  - a change in small steps, with routes of 32 bits set and cleared meanwhile;
- *  - no address ever has another answer than its old or its new one while a change is under way;
- *  - groups: used again only when settled, refused when there are no more; rules: the table is full;
+ *  - during a change every address has either its old or its new next hop;
+ *  - groups: reused only after the grace period, refused when exhausted; rules: the table is full;
  *  - 1,000,000 prefixes.
  */
-/* links: net/route.c tests/bench/routes.c */
+/* links: net/route/table.c tests/bench/routes.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "net/route.h"
+#include "net/route/table.h"
 #include "tests/bench/routes.h"
 
 enum { RULES = 300, GROUPS = 64 };
@@ -51,7 +51,7 @@ static unsigned list_find(uint32_t prefix, unsigned bits)
     return i;
 }
 
-/* What the list says of an address: next hop times 64 and bits, 0: no route. */
+/* The expected entry of an address: next hop times 64 plus prefix length; 0: no route. */
 static uint16_t list_entry(uint32_t ip)
 {
     unsigned best = list_n;
@@ -66,7 +66,7 @@ static uint16_t list_entry(uint32_t ip)
 static void check(uint32_t ip)
 {
     if (route_entry(r.table, ip) != list_entry(ip))
-        fail_msg("%08x: %04x, by the list %04x", ip, route_entry(r.table, ip), list_entry(ip));
+        fail_msg("%08x: %04x, expected %04x", ip, route_entry(r.table, ip), list_entry(ip));
 }
 
 static void check_all(void)
@@ -139,7 +139,7 @@ static void routes__empty__nothing_has_a_route(void **state)
     assert_non_null(routes_clear(&r, 0, 0));
 }
 
-static void routes__every_pair_of_lengths__the_longest_wins(void **state)
+static void routes__every_pair_of_lengths__longest_match_decides(void **state)
 {
     (void)state;
     const uint32_t ip = 0xC0A8A5A6;
@@ -166,7 +166,7 @@ static void routes__every_pair_of_lengths__the_longest_wins(void **state)
     assert_int_equal(r.n, 0);
 }
 
-/* Prefixes that often lie in each other. */
+/* A random prefix; these are often nested. */
 static uint32_t some_prefix(unsigned *bits)
 {
     static const uint32_t bases[] = {0x0A000000, 0x0A0A0A00, 0xC0A80180, 0xFFFFFF00, 0x00000000};
@@ -174,13 +174,13 @@ static uint32_t some_prefix(unsigned *bits)
     return (bases[random() % 5] + ((uint32_t)random() & 0x3FF)) & mask_of(*bits);
 }
 
-static void routes__random_changes__as_the_list_says(void **state)
+static void routes__random_changes__agree_with_the_list(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 4000; i++) {
         unsigned bits;
         uint32_t prefix = some_prefix(&bits);
-        /* Long ones do; the few that sweep all of the table are enough now and then. */
+        /* Few short prefixes: each rewrites much of the table, which is slow. */
         if (bits < 8 && i % 50 != 0)
             continue;
         if (list_n > RULES / 2 || (list_n && random() % 3 == 0)) {
@@ -209,7 +209,7 @@ static void routes__random_changes__as_the_list_says(void **state)
     check(0x0A0A0A0A);
 }
 
-static void routes__change_in_steps__each_address_old_or_new(void **state)
+static void routes__change_in_steps__each_address_has_old_or_new_hop(void **state)
 {
     (void)state;
     const uint32_t net = 0x0A000000, inner = 0x0A020000, host = 0x0A000305;
@@ -227,7 +227,7 @@ static void routes__change_in_steps__each_address_old_or_new(void **state)
         assert_non_null(routes_clear(&r, inner, 16));
         unsigned steps = 0;
         while (!routes_work(&r, 1000)) {
-            /* A neighbour comes and goes meanwhile. */
+            /* A neighbour's route is set and cleared meanwhile. */
             assert_null(steps & 1 ? clear(host, 32) : set(host, 32, 50));
             check(host);
             routes_settle(&r);
@@ -251,14 +251,14 @@ static void routes__change_in_steps__each_address_old_or_new(void **state)
     }
 }
 
-static void routes__groups__used_again_only_when_settled(void **state)
+static void routes__freed_groups__are_reused_only_after_the_grace_period(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < GROUPS; i++)
         assert_null(set(0x0A000000 + i * 256 + 7, 32, 10));
     assert_non_null(set(0x0B000007, 32, 10));
     assert_int_equal(r.n, GROUPS);
-    assert_null(set(0x0A000009, 32, 11)); /* in a group that is there */
+    assert_null(set(0x0A000009, 32, 11)); /* in an existing group */
     assert_null(clear(0x0A000107, 32));
     assert_true(routes_is_unsettled(&r));
     assert_non_null(set(0x0B000007, 32, 10));
@@ -289,7 +289,7 @@ static void routes__too_many__the_table_is_full(void **state)
     assert_int_equal(r.n, 0);
 }
 
-static void routes__a_million_prefixes__as_a_slow_search_says(void **state)
+static void routes__a_million_prefixes__agree_with_a_slow_search(void **state)
 {
     (void)state;
     bench_routes_make(1000000);
@@ -318,12 +318,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(routes__empty__nothing_has_a_route, start),
-        cmocka_unit_test_setup(routes__every_pair_of_lengths__the_longest_wins, start),
-        cmocka_unit_test_setup(routes__random_changes__as_the_list_says, start),
-        cmocka_unit_test_setup(routes__change_in_steps__each_address_old_or_new, start),
-        cmocka_unit_test_setup(routes__groups__used_again_only_when_settled, start),
+        cmocka_unit_test_setup(routes__every_pair_of_lengths__longest_match_decides, start),
+        cmocka_unit_test_setup(routes__random_changes__agree_with_the_list, start),
+        cmocka_unit_test_setup(routes__change_in_steps__each_address_has_old_or_new_hop, start),
+        cmocka_unit_test_setup(routes__freed_groups__are_reused_only_after_the_grace_period, start),
         cmocka_unit_test_setup(routes__too_many__the_table_is_full, start),
-        cmocka_unit_test_setup(routes__a_million_prefixes__as_a_slow_search_says, start),
+        cmocka_unit_test_setup(routes__a_million_prefixes__agree_with_a_slow_search, start),
     };
     int result = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Routes in words: each form of a line, blanks, comments and ends of lines, and what is said of those
- * that are wrong; their numbers; files that end anywhere.
+ * Route files: each form of a line, blanks, comments and line ends; the error and the number of
+ * each wrong line; files truncated anywhere.
  */
-/* links: net/route_text.c kernel/parse.c */
+/* links: net/route/text.c kernel/lib/parse.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,14 +12,14 @@
 
 #include <cmocka.h>
 
-#include "net/route_text.h"
+#include "net/route/text.h"
 
 static struct route_text text;
 static struct route_line line;
 static const char *wrong;
 static char *copy;
 
-/* Read from memory that ends where the text does. */
+/* Begin with a copy of exactly the text's bytes: ASan detects an overrun. */
 static void begin(const char *words)
 {
     free(copy);
@@ -29,7 +29,7 @@ static void begin(const char *words)
     text = (struct route_text){.at = copy, .bytes = n};
 }
 
-static void is_route(uint32_t number, uint32_t prefix, unsigned bits)
+static void assert_route(uint32_t number, uint32_t prefix, unsigned bits)
 {
     assert_true(route_text_next(&text, &line, &wrong));
     assert_null(wrong);
@@ -47,20 +47,20 @@ static void lines__each_form__is_read(void **state)
           "198.18.0.0/15 reject# no blank before\n"
           "0.0.0.0/0 192.0.2.1 # default\n"
           "192.0.2.77 port0");
-    is_route(1, 0x0A000000, 8);
+    assert_route(1, 0x0A000000, 8);
     assert_int_equal(line.via, ROUTE_VIA_GATEWAY);
     assert_int_equal(line.gateway, 0xC00002FE);
-    is_route(2, 0xCB007100, 24);
+    assert_route(2, 0xCB007100, 24);
     assert_int_equal(line.via, ROUTE_VIA_PORT);
     assert_int_equal(line.port, 1);
-    is_route(6, 0xC6120000, 15);
+    assert_route(6, 0xC6120000, 15);
     assert_int_equal(line.via, ROUTE_VIA_REJECT);
-    is_route(7, 0, 0);
-    is_route(8, 0xC000024D, 32);
+    assert_route(7, 0, 0);
+    assert_route(8, 0xC000024D, 32);
     assert_false(route_text_next(&text, &line, &wrong));
 }
 
-static void lines__wrong__say_why(void **state)
+static void lines__wrong__give_the_reason(void **state)
 {
     (void)state;
     static const struct {
@@ -88,7 +88,7 @@ static void lines__wrong__say_why(void **state)
     }
 }
 
-static void file__cut_anywhere__ends_there(void **state)
+static void file__truncated_anywhere__ends_there(void **state)
 {
     (void)state;
     char whole[] = "10.0.0.0/8 192.0.2.254\n# x\n203.0.113.0/24 port1\n";
@@ -121,8 +121,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines__each_form__is_read),
-        cmocka_unit_test(lines__wrong__say_why),
-        cmocka_unit_test(file__cut_anywhere__ends_there),
+        cmocka_unit_test(lines__wrong__give_the_reason),
+        cmocka_unit_test(file__truncated_anywhere__ends_there),
         cmocka_unit_test(file__bytes_that_are_no_text__are_wrong_lines),
     };
     int result = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * app=route, whole: driver, model, lanes, fast and slow way. The fast way must do nothing that the
- * slow way would not do too: each frame goes through the lane, and a copy of it to router_input; the
+ * The whole of app=route: driver, model, lanes, fast and slow path. The fast path must do exactly
+ * what the slow path does: each frame goes through the lane, and a copy of it to router_input; the
  * same frames must leave by the same ports. Covers:
- *  - every length, padding and bytes behind the datagram, to each kind of destination;
+ *  - every length, padding and bytes after the datagram, to each kind of destination;
  *  - every byte of the headers at its boundary values, checksum stale or right;
  *  - every pair of header bytes at their extremes, checksum right;
  *  - every header checksum, with each TTL that matters;
- *  - what is forwarded, byte by byte: by the lane, by another port, back by the same port;
- *  - fragments for one port's address that came by another: answers and errors leave where the first
- *    one came in, whichever port is at work when their time is over;
- *  - neighbours: frames wait for ARP, and no more than there is room for; one that does not answer
- *    is reported; a new MAC address is taken up; hosts give way when there are too many.
+ *  - forwarded frames, byte by byte: by the lane, by another port, back by the input port;
+ *  - fragments for one port's address that came in by another port: answers and errors leave by the
+ *    port where the first one came in, whichever port's core notices that their time is over;
+ *  - neighbours: frames wait for ARP, up to a limit; a neighbour that does not answer is reported;
+ *    a new MAC address is used; hosts are replaced when there are too many.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c $(LOOP) net/ledger.c net/app/route.c $(ROUTER) $(STACK)
- * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c $(MODEL) */
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+ * drivers/x540/stats.c $(LOOP) net/lane/ledger.c net/app/route.c $(ROUTER) $(STACK)
+ * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
 #include "tests/unit/router_host.h"
 
-/* ---- The fast way as the slow way ---- */
+/* ---- The fast path compared with the slow path ---- */
 
-/* Two frames are the same, but for the identification of errors that the router makes, and for the
- * padding of the shortest: the slow way's is all zeroes. */
+/* Compare two frames, except for the IPv4 identification of errors that the router sends, and for
+ * the padding of the shortest frames, which the slow path sets to zero. */
 static bool is_same(const uint8_t *a, const uint8_t *b, uint32_t length)
 {
     uint8_t x[2048], y[2048];
@@ -40,7 +40,7 @@ static bool is_same(const uint8_t *a, const uint8_t *b, uint32_t length)
     return memcmp(x, y, length) == 0;
 }
 
-static void both(const uint8_t *frame, uint32_t length, const char *what, int a, int b)
+static void compare_paths(const uint8_t *frame, uint32_t length, const char *what, int a, int b)
 {
     static uint8_t slow[2048], lane_sent[8][2048];
     static uint32_t lane_length[8];
@@ -48,7 +48,7 @@ static void both(const uint8_t *frame, uint32_t length, const char *what, int a,
     uint32_t wire_length = length < 60 ? 60 : length;
     unsigned n;
 
-    machine_wait_ns(20 * ICMP_GAP_NS); /* no limit is reached */
+    machine_wait_ns(20 * ICMP_GAP_NS); /* the rate limit is not reached */
     give(frame, length);
     n = sent_n;
     assert_true(n <= 8);
@@ -58,13 +58,13 @@ static void both(const uint8_t *frame, uint32_t length, const char *what, int a,
         memcpy(lane_sent[i], sent[i].bytes, sent[i].length);
     }
     if (memcmp(frame, ports[0].mac, 6) != 0) {
-        assert_int_equal(n, 0); /* not for us: the card's filter kept it */
+        assert_int_equal(n, 0); /* another MAC address: the card's filter drops it */
         return;
     }
     sent_n = 0;
     memset(slow, 0, sizeof(slow));
     memcpy(slow, frame, length);
-    /* This one never came in: it must not count. */
+    /* The copy was not received by a card: undo its counts. */
     static struct netif kept[PORTS];
     for (unsigned i = 0; i < PORTS; i++)
         kept[i] = *ports[i].netif;
@@ -76,13 +76,13 @@ static void both(const uint8_t *frame, uint32_t length, const char *what, int a,
     }
     rounds();
     if (out != 0)
-        comes_out((void *)(uintptr_t)1, slow, out < 60 ? 60 : out);
+        keep_sent_frame((void *)(uintptr_t)1, slow, out < 60 ? 60 : out);
     bool same = sent_n == n;
     for (unsigned i = 0; i < n && same; i++)
         same = sent[i].port == lane_port[i] && sent[i].length == lane_length[i] &&
                is_same(sent[i].bytes, lane_sent[i], lane_length[i]);
     if (!same)
-        fail_msg("%s, %d, %d, %u bytes: the lane sent %u frames, the slow way %u", what, a, b,
+        fail_msg("%s, %d, %d, %u bytes: the lane sent %u frames, the slow path %u", what, a, b,
                  length, n, sent_n);
 }
 
@@ -94,7 +94,7 @@ static const uint32_t destinations[] = {
     IP(0, 0, 0, 0),
 };
 
-static void route__every_length__fast_as_slow(void **state)
+static void route__every_length__fast_path_equals_slow_path(void **state)
 {
     (void)state;
     uint8_t frame[2048];
@@ -102,12 +102,12 @@ static void route__every_length__fast_as_slow(void **state)
     for (unsigned d = 0; d < ARRAY_SIZE(destinations); d++)
         for (uint32_t length = 34; length <= 1514; length += length < 100 || length > 1500 ? 1 : 61) {
             make(frame, length, destinations[d], 0);
-            both(frame, length, "length", (int)d, 0);
+            compare_paths(frame, length, "length", (int)d, 0);
             for (uint32_t less = 1; less < 60 && 34 + less <= length; less = less * 2 + 1) {
                 make(frame, length, destinations[d], 0);
                 wire_put16(frame + 16, (uint16_t)(length - 14 - less));
                 fix_ip(frame);
-                both(frame, length, "bytes behind it", (int)d, (int)less);
+                compare_paths(frame, length, "bytes after it", (int)d, (int)less);
             }
         }
 }
@@ -115,7 +115,7 @@ static void route__every_length__fast_as_slow(void **state)
 static const uint8_t extremes[] = {0,    1,    2,    7,    0x0F, 0x40, 0x45, 0x46,
                                    0x7F, 0x80, 0xC0, 0xDF, 0xE0, 0xFE, 0xFF};
 
-static void route__every_header_byte_at_its_bounds__fast_as_slow(void **state)
+static void route__every_header_byte_at_its_bounds__fast_path_equals_slow_path(void **state)
 {
     (void)state;
     static const uint32_t lengths[] = {34, 60, 61, 600, 1514};
@@ -125,16 +125,16 @@ static void route__every_header_byte_at_its_bounds__fast_as_slow(void **state)
         for (unsigned d = 0; d < 5; d++)
             for (unsigned at = 0; at < 42; at++)
                 for (unsigned v = 0; v < ARRAY_SIZE(extremes); v++)
-                    for (unsigned mended = 0; mended < 2; mended++) {
+                    for (unsigned is_fixed = 0; is_fixed < 2; is_fixed++) {
                         make(frame, lengths[l], destinations[d], 0);
                         frame[at] = extremes[v];
-                        if (mended)
+                        if (is_fixed)
                             fix_ip(frame);
-                        both(frame, lengths[l], "byte", (int)at, frame[at]);
+                        compare_paths(frame, lengths[l], "byte", (int)at, frame[at]);
                     }
 }
 
-static void route__every_pair_of_header_bytes__fast_as_slow(void **state)
+static void route__every_pair_of_header_bytes__fast_path_equals_slow_path(void **state)
 {
     (void)state;
     static const uint8_t values[] = {0, 1, 0x46, 0xFF};
@@ -147,11 +147,11 @@ static void route__every_pair_of_header_bytes__fast_as_slow(void **state)
                 frame[i] = values[v & 3];
                 frame[k] = values[v >> 2];
                 fix_ip(frame);
-                both(frame, 64, "pair", (int)i, (int)k);
+                compare_paths(frame, 64, "pair", (int)i, (int)k);
             }
 }
 
-static void route__every_checksum__is_right_after(void **state)
+static void route__every_checksum__is_updated_correctly(void **state)
 {
     (void)state;
     static const uint8_t ttls[] = {2, 64, 255};
@@ -166,7 +166,7 @@ static void route__every_checksum__is_right_after(void **state)
             give(frame, 60);
             is_forwarded(frame, 60, 1, IP(198, 51, 100, 10));
         }
-    /* A checksum of all ones is another way to write 0, and right too. */
+    /* A checksum of all ones also stands for 0, and is right too. */
     make(frame, 60, destinations[0], 0);
     for (uint32_t id = 0; id <= 0xFFFF && wire_get16(frame + 24) != 0; id++) {
         wire_put16(frame + 18, (uint16_t)id);
@@ -179,9 +179,9 @@ static void route__every_checksum__is_right_after(void **state)
     assert_int_equal(slow_check(sent[0].bytes + 14, 20), 0);
 }
 
-/* ---- What is forwarded ---- */
+/* ---- Forwarded frames ---- */
 
-static void route__by_each_way__as_it_must_look(void **state)
+static void route__each_route__output_is_exact(void **state)
 {
     (void)state;
     static const struct {
@@ -206,7 +206,7 @@ static void route__by_each_way__as_it_must_look(void **state)
     assert_int_equal(ledger.dropped, 0);
 }
 
-static void route__fewer_bytes_than_the_frame_has__the_rest_is_left_out(void **state)
+static void route__datagram_shorter_than_frame__rest_is_left_out(void **state)
 {
     (void)state;
     uint8_t frame[2048];
@@ -228,11 +228,11 @@ static void route__shortest_frame_with_padding__is_fast(void **state)
         wire_put16(frame + 16, (uint16_t)total);
         fix_ip(frame);
         give(frame, 60);
-        is_forwarded(frame, 60, 1, IP(198, 51, 100, 10)); /* its padding too: never touched */
+        is_forwarded(frame, 60, 1, IP(198, 51, 100, 10)); /* including its padding, unchanged */
     }
 }
 
-static void route__from_a_port_without_partner__by_side_queues(void **state)
+static void route__from_a_port_without_partner__uses_side_queues(void **state)
 {
     (void)state;
     uint8_t frame[2048];
@@ -245,7 +245,7 @@ static void route__from_a_port_without_partner__by_side_queues(void **state)
     is_forwarded(frame, 100, 1, IP(198, 51, 100, 10));
 }
 
-/* A fragment of 8 bytes and more from the neighbour .10 of a port to port 1's address. */
+/* Make a fragment of 24 bytes from the neighbour .10 of `port` to port 1's address. */
 static void make_fragment(uint8_t *frame, unsigned port, uint16_t id, uint16_t word)
 {
     uint32_t from = ports[port].netif->ip + 9;
@@ -259,8 +259,8 @@ static void make_fragment(uint8_t *frame, unsigned port, uint16_t id, uint16_t w
     fix_ip(frame);
 }
 
-/* The one frame that left told the host on port 0 that the rest of `first` did not come. */
-static void is_told_by_port_0(const uint8_t *first)
+/* The only frame sent is the error to the host on port 0 that reassembly of `first` timed out. */
+static void assert_timeout_error_by_port_0(const uint8_t *first)
 {
     assert_int_equal(sent_n, 1);
     assert_int_equal(sent[0].port, 0);
@@ -272,26 +272,27 @@ static void is_told_by_port_0(const uint8_t *first)
     assert_memory_equal(sent[0].bytes + 42, first + 14, 44);
 }
 
-static void route__fragments_by_another_port__answered_where_the_first_came_in(void **state)
+static void route__fragments_via_another_port__are_answered_by_the_first_ones_port(void **state)
 {
     (void)state;
     uint8_t first[128], other[128];
 
-    /* Their time is over when the service looks. */
+    /* The service notices that their time is over. */
     make_fragment(first, 0, 1, 0x2000);
     give(first, 58);
     assert_int_equal(sent_n, 0);
     pass(REASS_NS + SECOND);
-    is_told_by_port_0(first);
+    assert_timeout_error_by_port_0(first);
 
-    /* Or when a fragment comes by a third port, to the same address. */
+    /* Or a fragment to the same address, by a third port, notices it. */
     give(first, 58);
     machine_wait_ns(REASS_NS + SECOND);
     make_fragment(other, 2, 2, 0x2000);
     give_by(2, other, 58);
-    is_told_by_port_0(first);
+    assert_timeout_error_by_port_0(first);
 
-    /* The last one by a third port, from the same sender: what they make is of no protocol. */
+    /* The last one comes by a third port, from the same sender; the whole has an unknown
+     * protocol. */
     give(first, 58);
     memcpy(other, first, 58);
     memcpy(other, ports[2].mac, 6);
@@ -310,7 +311,7 @@ static void route__fragments_by_another_port__answered_where_the_first_came_in(v
     assert_memory_equal(sent[0].bytes, first + 6, 6);
 }
 
-static void route__output_without_link__reported_and_others_go_on(void **state)
+static void route__output_without_link__is_reported_and_others_work(void **state)
 {
     (void)state;
     uint8_t frame[2048];
@@ -334,7 +335,7 @@ static void route__output_without_link__reported_and_others_go_on(void **state)
 
 /* ---- Neighbours ---- */
 
-static void route__host_of_a_net__waits_for_arp_then_goes_fast(void **state)
+static void route__host_of_a_net__waits_for_arp_then_takes_the_fast_path(void **state)
 {
     (void)state;
     uint8_t frame[2048];
@@ -342,17 +343,17 @@ static void route__host_of_a_net__waits_for_arp_then_goes_fast(void **state)
     make(frame, 100, IP(198, 51, 100, 30), 0);
     assert_int_equal(route_hop_of(route_entry(routes.table, IP(198, 51, 100, 30))),
                      ROUTE_PORT_HOPS + HOP_LINK);
-    give(frame, 100); /* the reply comes in the same rounds */
+    give(frame, 100); /* the ARP reply comes in the same rounds */
     is_forwarded(frame, 100, 1, IP(198, 51, 100, 30));
     assert_true(hop_kind(route_hop_of(route_entry(routes.table, IP(198, 51, 100, 30)))) ==
                 HOP_FIRST);
     uint64_t consumed = lanes[0].count.consumed;
     give(frame, 100);
     is_forwarded(frame, 100, 1, IP(198, 51, 100, 30));
-    assert_int_equal(lanes[0].count.consumed, consumed); /* by the lane itself */
+    assert_int_equal(lanes[0].count.consumed, consumed); /* the fast path */
 }
 
-static void route__host_that_is_gone__is_forgotten(void **state)
+static void route__host_that_is_gone__is_removed(void **state)
 {
     (void)state;
     const uint32_t host = IP(198, 51, 100, 30);
@@ -363,15 +364,15 @@ static void route__host_that_is_gone__is_forgotten(void **state)
     assert_int_equal(hop_kind(route_hop_of(route_entry(routes.table, host))), HOP_FIRST);
     pass(59 * SECOND);
     assert_int_equal(hop_kind(route_hop_of(route_entry(routes.table, host))), HOP_FIRST);
-    are_asleep = true;
+    neighbours_are_silent = true;
     pass(20 * SECOND);
     assert_int_equal(hop_kind(route_hop_of(route_entry(routes.table, host))), HOP_LINK);
     assert_int_equal(hops_find(&ports[1], host), 0);
-    /* Its next hop serves another. */
+    /* Its next hop can be reused. */
     assert_false(hops_are_unsettled());
 }
 
-static void route__nobody_there__a_few_wait_and_their_senders_are_told(void **state)
+static void route__silent_neighbour__queues_a_few_and_sends_errors(void **state)
 {
     (void)state;
     uint8_t frame[2048];
@@ -399,8 +400,8 @@ static void route__neighbour_moves__its_new_address_is_used(void **state)
     struct netif *nif = ports[1].netif;
     bool has_failed;
 
-    are_asleep = true; /* it is the table that is looked at */
-    /* It is asked for again when it is a minute old. */
+    neighbours_are_silent = true; /* the test answers instead */
+    /* A request is sent when the entry is a minute old. */
     unsigned tenths = 0;
     while (!arp_answer(&nif->arp, IP(198, 51, 100, 10), mac, machine_now_ns())) {
         assert_true(tenths++ < 700);
@@ -411,20 +412,20 @@ static void route__neighbour_moves__its_new_address_is_used(void **state)
     give(frame, 100);
     assert_int_equal(sent_n, 1);
     assert_memory_equal(sent[0].bytes, mac, 6);
-    /* Lost for good: frames wait again, and it is asked for. */
+    /* The entry has expired: frames wait again, and a request is sent. */
     pass(700 * SECOND);
     assert_false(arp_lookup(&nif->arp, IP(198, 51, 100, 10), machine_now_ns(), mac, &has_failed));
     give(frame, 100);
     assert_int_equal(sent_n, 0);
     assert_int_equal(router_waiting(), 1);
-    are_asleep = false;
+    neighbours_are_silent = false;
     sent_n = 0;
     pass(10 * SECOND);
     give(frame, 100);
     is_forwarded(frame, 100, 1, IP(198, 51, 100, 10));
 }
 
-static void route__more_hosts_than_next_hops__they_give_way(void **state)
+static void route__more_hosts_than_next_hops__oldest_are_replaced(void **state)
 {
     (void)state;
     struct netif *nif = ports[1].netif;
@@ -459,21 +460,21 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(route__every_length__fast_as_slow),
-        TEST(route__every_header_byte_at_its_bounds__fast_as_slow),
-        TEST(route__every_pair_of_header_bytes__fast_as_slow),
-        TEST(route__every_checksum__is_right_after),
-        TEST(route__by_each_way__as_it_must_look),
-        TEST(route__fewer_bytes_than_the_frame_has__the_rest_is_left_out),
+        TEST(route__every_length__fast_path_equals_slow_path),
+        TEST(route__every_header_byte_at_its_bounds__fast_path_equals_slow_path),
+        TEST(route__every_pair_of_header_bytes__fast_path_equals_slow_path),
+        TEST(route__every_checksum__is_updated_correctly),
+        TEST(route__each_route__output_is_exact),
+        TEST(route__datagram_shorter_than_frame__rest_is_left_out),
         TEST(route__shortest_frame_with_padding__is_fast),
-        TEST(route__from_a_port_without_partner__by_side_queues),
-        TEST(route__fragments_by_another_port__answered_where_the_first_came_in),
-        TEST(route__output_without_link__reported_and_others_go_on),
-        TEST(route__host_of_a_net__waits_for_arp_then_goes_fast),
-        TEST(route__host_that_is_gone__is_forgotten),
-        TEST(route__nobody_there__a_few_wait_and_their_senders_are_told),
+        TEST(route__from_a_port_without_partner__uses_side_queues),
+        TEST(route__fragments_via_another_port__are_answered_by_the_first_ones_port),
+        TEST(route__output_without_link__is_reported_and_others_work),
+        TEST(route__host_of_a_net__waits_for_arp_then_takes_the_fast_path),
+        TEST(route__host_that_is_gone__is_removed),
+        TEST(route__silent_neighbour__queues_a_few_and_sends_errors),
         TEST(route__neighbour_moves__its_new_address_is_used),
-        TEST(route__more_hosts_than_next_hops__they_give_way),
+        TEST(route__more_hosts_than_next_hops__oldest_are_replaced),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

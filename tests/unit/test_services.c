@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/services.c under the stack: the TWAMP-light reflector (RFC 5357, section 4.2.1 and appendix
- * I) field by field, for every length of test packet, with times that pass while it works; what is
- * too short; and that two reflectors do not keep each other busy.
+ * net/stack/services.c under the stack: the TWAMP-light reflector (RFC 5357, section 4.2.1 and
+ * appendix I) field by field, for every length of test packet, while time passes; packets that are
+ * too short; two reflectors do not answer each other for ever.
  *
  * links: $(STACK)
  */
 #include "tests/unit/fragments.h"
 
-#include "net/services.h"
+#include "net/stack/services.h"
 
 #define TWAMP_PORT 862
 
 static uint64_t now, step;
-static uint64_t clock_that_goes(void)
+static uint64_t advancing_clock(void)
 {
     now += step;
     return now;
@@ -21,7 +21,7 @@ static uint64_t clock_that_goes(void)
 static int start_twamp(void **state)
 {
     start_with_reassembly(state);
-    nif.clock = clock_that_goes;
+    nif.clock = advancing_clock;
     now = 5 * SECOND + SECOND / 4;
     step = 0;
     assert_true(netif_bind(&nif, TWAMP_PORT, udp_twamp, NULL));
@@ -42,12 +42,12 @@ static void twamp__each_length__answer_has_every_field(void **state)
         uint32_t got = netif_input(&nif, frame, (uint32_t)bytes), data = MAX(n, TWAMP_BYTES);
         const uint8_t *p = frame + 42;
         assert_int_equal(got, 42 + data);
-        assert_int_equal(frame[22], 255); /* RFC 5357 section 4.2.1: so that hops can be counted */
+        assert_int_equal(frame[22], 255); /* RFC 5357 section 4.2.1: allows hops to be counted */
         assert_int_equal(slow_sum(frame + 14, 20, 0), 0xFFFF);
         assert_int_equal(slow_sum(frame + 34, 8 + data, slow_pseudo(frame + 14, 8 + data)), 0xFFFF);
         make_udp(out[0], 5000, TWAMP_PORT, 0, n);
         const uint8_t *test = out[0] + 42;
-        assert_memory_equal(p, test, 4); /* the sender's number is ours */
+        assert_memory_equal(p, test, 4); /* the sender's sequence number */
         assert_int_equal(get32(p + 4), 5);
         assert_int_equal(get32(p + 8), 0x40000000); /* a quarter */
         assert_int_equal(get16(p + 12), 0x0C01);    /* not synchronized; a microsecond */
@@ -73,7 +73,7 @@ static void twamp__time_passes__received_comes_before_sent(void **state)
     assert_int_equal(get32(p + 20), 0);
     assert_int_equal(get32(p + 4), 3);
     assert_int_equal(get32(p + 8), 4294); /* a microsecond of 2^32 */
-    /* The last nanosecond of a second stays in it. */
+    /* The last nanosecond of a second does not round up to the next. */
     now = 7 * SECOND - 1;
     step = 0;
     bytes = make_udp(frame, 5000, TWAMP_PORT, 0, 60);
@@ -97,7 +97,7 @@ static void twamp__in_fragments__is_answered_in_fragments(void **state)
     assert_memory_equal(out[0] + 42 + 24, payload + 8, 14);
 }
 
-static void twamp__from_a_port_that_answers__is_dropped(void **state)
+static void twamp__from_a_reflecting_port__is_dropped(void **state)
 {
     (void)state;
     dropped(make_udp(frame, TWAMP_PORT, TWAMP_PORT, 0, 60), DROP_udp_loop);
@@ -115,7 +115,7 @@ int main(void)
         TEST_TWAMP(twamp__each_length__answer_has_every_field),
         TEST_TWAMP(twamp__time_passes__received_comes_before_sent),
         TEST_TWAMP(twamp__in_fragments__is_answered_in_fragments),
-        TEST_TWAMP(twamp__from_a_port_that_answers__is_dropped),
+        TEST_TWAMP(twamp__from_a_reflecting_port__is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

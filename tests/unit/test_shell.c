@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/shell.c before a small terminal: each editing key, escape sequences whole, cut and
- * unknown, lines longer than the window and than the buffer, history, Tab and ?, Enter in all its
- * forms; commands in a row, -j, arguments, each refusal; scripts that stop at the first error; jobs
- * that wait, end, fail and are interrupted; type-ahead; text that comes in between; any bytes at
- * all.
+ * kernel/console/shell.c with a small terminal: each editing key, escape sequences complete,
+ * truncated and unknown, lines longer than the window and than the buffer, history, Tab and ?,
+ * Enter in all its forms; several commands in a line, -j, arguments, each refusal; scripts that
+ * stop at the first error; jobs that wait, end, fail and are interrupted; type-ahead; log text
+ * during editing; random bytes.
  *
- * links: kernel/shell.c kernel/words.c kernel/json.c kernel/out.c kernel/fmt.c
+ * links: kernel/console/shell.c kernel/console/words.c kernel/lib/json.c kernel/lib/out.c
+ * kernel/console/command.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "kernel/shell.h"
+#include "kernel/console/shell.h"
 #include "tests/unit/terminal.h"
 
 #define UP     "\033[A"
@@ -25,7 +26,7 @@ static struct terminal terminal;
 static const struct out out = {terminal_write, &terminal};
 static struct shell sh;
 
-/* ---- Commands that tell what they were given ---- */
+/* ---- Commands of the test; say prints its arguments ---- */
 
 static enum command_result say(const struct call *call)
 {
@@ -55,7 +56,7 @@ static enum command_result wait_poll(struct job *job, bool is_interrupted)
     if (is_interrupted) {
         interrupts++;
         out_text(job->out, "ended early\n");
-        return COMMAND_WAITS; /* not asked any more */
+        return COMMAND_WAITS; /* not polled again */
     }
     if (waits_left-- > 0)
         return COMMAND_WAITS;
@@ -101,12 +102,12 @@ static const struct command table[] = {
     {"broken", "[-j]", "fails", broken},
     {"wait", "[-j]", "waits", wait},
     {"poweroff", "", "off", quiet},
-    {"internal", "", "begins as the next does", quiet},
-    {"interval", "", "begins as the last does", quiet},
+    {"internal", "", "shares its start with the next", quiet},
+    {"interval", "", "shares its start with the last", quiet},
 };
 static const struct commands commands = {table, table + ARRAY_SIZE(table)};
 
-/* ---- Driving it ---- */
+/* ---- Driving the shell ---- */
 
 static void settle(void)
 {
@@ -115,7 +116,7 @@ static void settle(void)
 }
 
 /* What the terminal must show at any time: the prompt, the visible part of the line, the cursor. */
-static void display_is_true(void)
+static void check_display(void)
 {
     unsigned width = 79 - (unsigned)strlen(PROMPT);
     char want[TERMINAL_COLUMNS + 1];
@@ -139,17 +140,17 @@ static void type(const char *keys)
     for (; *keys != 0; keys++) {
         shell_feed(&sh, (uint8_t)*keys);
         settle();
-        display_is_true();
+        check_display();
     }
 }
 
-static void line_is(const char *line, unsigned cursor)
+static void assert_line(const char *line, unsigned cursor)
 {
     assert_string_equal(sh.line, line);
     assert_int_equal(sh.cursor, cursor);
 }
 
-static void printed(const char *want)
+static void assert_printed(const char *want)
 {
     assert_string_equal(terminal.bytes > 0 ? terminal.text : "", want);
 }
@@ -161,12 +162,12 @@ static int start(void **state)
     waits_left = interrupts = 0;
     wait_result = COMMAND_DONE;
     shell_init(&sh, &commands, &out, PROMPT);
-    shell_feed(&sh, 'x'); /* nothing happens before the start */
+    shell_feed(&sh, 'x'); /* no effect before the start */
     assert_false(shell_poll(&sh));
     sh.ahead_out = sh.ahead_in;
     assert_true(shell_start(&sh, NULL));
     settle();
-    display_is_true();
+    check_display();
     return 0;
 }
 
@@ -179,44 +180,44 @@ static int stop(void **state)
 
 /* ---- Editing ---- */
 
-static void edit__each_key__does_what_it_says(void **state)
+static void edit__each_key__has_its_effect(void **state)
 {
     (void)state;
     type("abc");
-    line_is("abc", 3);
+    assert_line("abc", 3);
     type("\x7F");
-    line_is("ab", 2);
+    assert_line("ab", 2);
     type("\b");
-    line_is("a", 1);
+    assert_line("a", 1);
     type("bcd" LEFT LEFT);
-    line_is("abcd", 2);
+    assert_line("abcd", 2);
     type("X");
-    line_is("abXcd", 3);
+    assert_line("abXcd", 3);
     type("\x7F");
-    line_is("abcd", 2);
+    assert_line("abcd", 2);
     type("\x04");
-    line_is("abd", 2);
+    assert_line("abd", 2);
     type("\033[3~");
-    line_is("ab", 2);
+    assert_line("ab", 2);
     type("\x01");
-    line_is("ab", 0);
+    assert_line("ab", 0);
     type(RIGHT "\x05");
-    line_is("ab", 2);
+    assert_line("ab", 2);
     type("\x02\x06");
-    line_is("ab", 2);
+    assert_line("ab", 2);
     type(" cd  ef  \x17");
-    line_is("ab cd  ", 7);
+    assert_line("ab cd  ", 7);
     type("\x17\x17");
-    line_is("", 0);
+    assert_line("", 0);
     type("one two" LEFT LEFT LEFT "\x15");
-    line_is("two", 0);
+    assert_line("two", 0);
     type(RIGHT "\x0B");
-    line_is("t", 1);
+    assert_line("t", 1);
     type("\x0C");
-    line_is("t", 1);
+    assert_line("t", 1);
     assert_int_equal(terminal.clears, 1);
     type("\x03");
-    line_is("", 0);
+    assert_line("", 0);
     for (const char *const *key =
              (const char *const[]){"\033[H", "\033[1~", "\033OH", "\033[7~", NULL};
          *key != NULL; key++) {
@@ -243,34 +244,34 @@ static void edit__at_the_ends__rings_and_changes_nothing(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
         unsigned bells = terminal.bells;
         type(keys[i]);
-        line_is("", 0);
+        assert_line("", 0);
         assert_int_equal(terminal.bells, bells + 1);
     }
 }
 
-static void edit__plain_typing__costs_one_byte_of_echo_each(void **state)
+static void edit__plain_typing__echoes_one_byte_each(void **state)
 {
     (void)state;
     type("say hello\x7F");
     assert_int_equal(terminal.escape, 0);
-    assert_string_equal(terminal.row, PROMPT "say hell "); /* wiped by a space, not by a sequence */
+    assert_string_equal(terminal.row, PROMPT "say hell "); /* erased with a space, not a sequence */
 }
 
-static void escape__unknown_cut_or_endless__leaves_no_trace(void **state)
+static void escape__unknown_truncated_or_endless__has_no_effect(void **state)
 {
     (void)state;
     type("\033[Z\033[99~\033x\033[1;5Q\033[200~");
-    line_is("", 0);
-    type("\033\033[\033[D"); /* begun anew each time */
-    line_is("", 0);
+    assert_line("", 0);
+    type("\033\033[\033[D"); /* ESC restarts a sequence */
+    assert_line("", 0);
     type("a\033[1\x7F");
-    type("b"); /* 0x7F was the sequence's last byte */
-    line_is("ab", 2);
-    type("\033[\x15z"); /* a control key ends a sequence and counts itself */
-    line_is("z", 1);
+    type("b"); /* 0x7F ended the sequence */
+    assert_line("ab", 2);
+    type("\033[\x15z"); /* a control key ends a sequence and takes effect */
+    assert_line("z", 1);
     type("\x15\033[111111111"
-         "11~~"); /* one that is too long is given up */
-    line_is("11~~", 4);
+         "11~~"); /* a sequence that is too long is abandoned */
+    assert_line("11~~", 4);
 }
 
 static void enter__in_all_forms__is_one_enter(void **state)
@@ -282,9 +283,10 @@ static void enter__in_all_forms__is_one_enter(void **state)
     type("\n\r");
     type(" \r\n");
     type("   \r\n");
-    printed(PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n" PROMPT "say 3\nsay [3]\n" PROMPT
+    assert_printed(PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n" PROMPT
+                   "say 3\nsay [3]\n" PROMPT
                    "\n" PROMPT "\n" PROMPT " \n" PROMPT "   \n");
-    line_is("", 0);
+    assert_line("", 0);
 }
 
 static void line__longer_than_the_window__scrolls_sideways(void **state)
@@ -301,10 +303,10 @@ static void line__longer_than_the_window__scrolls_sideways(void **state)
     assert_true(sh.shown_from >= 30 && sh.shown_from <= 50);
     for (unsigned i = 0; i < 100; i++)
         type("\x7F");
-    line_is("", 0);
+    assert_line("", 0);
 }
 
-static void line__fuller_than_the_buffer__rings_and_keeps_what_was(void **state)
+static void line__longer_than_the_buffer__rings_and_keeps_the_line(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < SHELL_LINE_MAX; i++)
@@ -322,26 +324,26 @@ static void line__fuller_than_the_buffer__rings_and_keeps_what_was(void **state)
     assert_int_equal(sh.len, SHELL_LINE_MAX);
 }
 
-static void history__up_and_down__brings_lines_back(void **state)
+static void history__up_and_down__recalls_lines(void **state)
 {
     (void)state;
     type("say 1\nsay 2\nsay 2\nsay 3\nunsent");
     type(UP);
-    line_is("say 3", 5);
+    assert_line("say 3", 5);
     type(UP);
-    line_is("say 2", 5);
+    assert_line("say 2", 5);
     type(UP);
-    line_is("say 1", 5); /* the repeated line is kept once */
+    assert_line("say 1", 5); /* the repeated line is kept once */
     type(UP);
-    line_is("say 1", 5);
+    assert_line("say 1", 5);
     type(DOWN DOWN);
-    line_is("say 3", 5);
+    assert_line("say 3", 5);
     type(DOWN);
-    line_is("unsent", 6);
+    assert_line("unsent", 6);
     type(DOWN);
-    line_is("unsent", 6);
+    assert_line("unsent", 6);
     type(UP "4\n" UP);
-    line_is("say 34", 6);
+    assert_line("say 34", 6);
 }
 
 static void history__more_lines_than_it_holds__keeps_the_last(void **state)
@@ -355,44 +357,44 @@ static void history__more_lines_than_it_holds__keeps_the_last(void **state)
     for (unsigned i = 0; i < SHELL_HISTORY + 5; i++)
         type(UP);
     snprintf(line, sizeof(line), "say %u", SHELL_HISTORY + 3);
-    line_is(line, (unsigned)strlen(line));
+    assert_line(line, (unsigned)strlen(line));
     for (unsigned i = 0; i < SHELL_HISTORY + 5; i++)
         type(DOWN);
-    line_is("", 0);
+    assert_line("", 0);
 }
 
 static void tab__one_choice__completes_it(void **state)
 {
     (void)state;
     type("sh\tp\t");
-    line_is("show ports ", 11);
+    assert_line("show ports ", 11);
     type("\x15sh p\t");
-    line_is("sh ports ", 9);
+    assert_line("sh ports ", 9);
     type("\x15say a; sho\t");
-    line_is("say a; show ", 12);
+    assert_line("say a; show ", 12);
     type("\x15ports\x01show \tl\t");
     assert_string_equal(sh.line, "show ledger ports");
     type("\x05\x15say\t");
-    line_is("say ", 4);
+    assert_line("say ", 4);
     type("\t"); /* nothing to complete */
-    line_is("say ", 4);
+    assert_line("say ", 4);
 }
 
-static void tab__several_choices__completes_what_they_share(void **state)
+static void tab__several_choices__completes_the_common_prefix(void **state)
 {
     (void)state;
     type("i\t");
-    line_is("inter", 5);
+    assert_line("inter", 5);
     type("n\t");
-    line_is("internal ", 9);
+    assert_line("internal ", 9);
 }
 
 static void tab__several_choices__lists_them_and_restores_the_line(void **state)
 {
     (void)state;
     type("show \t");
-    line_is("show ", 5);
-    printed(PROMPT "show \n"
+    assert_line("show ", 5);
+    assert_printed(PROMPT "show \n"
                    "  show ledger [-j]            ledger\n"
                    "  show ports [-j]             ports\n");
     unsigned bells = terminal.bells;
@@ -404,20 +406,20 @@ static void question__anywhere__lists_what_may_follow(void **state)
 {
     (void)state;
     type("sho?");
-    line_is("sho", 3);
+    assert_line("sho", 3);
     type("w po?");
-    line_is("show po", 7);
+    assert_line("show po", 7);
     type("rts;broken ?");
-    line_is("show ports;broken ", 18);
+    assert_line("show ports;broken ", 18);
     type("\x15zz?");
-    printed(PROMPT "sho\n"
+    assert_printed(PROMPT "sho\n"
                    "  show ledger [-j]            ledger\n"
                    "  show ports [-j]             ports\n" PROMPT "show po\n"
                    "  show ports [-j]             ports\n" PROMPT "show ports;broken \n"
                    "  broken [-j]                 fails\n" PROMPT "zz\n"
-                   "  no command begins so\n");
+                   "  no matching command\n");
     type("\x15say 'a?");
-    line_is("say 'a?", 7);
+    assert_line("say 'a?", 7);
     terminal_clear(&terminal);
     type("\x03?");
     unsigned rows = 0;
@@ -434,11 +436,11 @@ static void run__words_and_quotes__reach_the_command(void **state)
     type("say a 'b c;d' \"e?\" ''\n");
     type("sa -j x\n");
     type("say x -j y\n");
-    printed(PROMPT "say a 'b c;d' \"e?\" ''\nsay [a] [b c;d] [e?] []\n" PROMPT
+    assert_printed(PROMPT "say a 'b c;d' \"e?\" ''\nsay [a] [b c;d] [e?] []\n" PROMPT
                    "sa -j x\nsay -j [x]\n" PROMPT "say x -j y\nsay -j [x] [y]\n");
 }
 
-static void refused(const char *line, const char *why)
+static void assert_refused(const char *line, const char *why)
 {
     char want[600];
     terminal_clear(&terminal);
@@ -448,7 +450,7 @@ static void refused(const char *line, const char *why)
     type(line);
     type("\n");
     snprintf(want, sizeof(want), PROMPT "%s\n%s\n", line, why);
-    printed(want);
+    assert_printed(want);
 }
 
 static void feed_some(const char *bytes, size_t n)
@@ -462,16 +464,16 @@ static void feed_some(const char *bytes, size_t n)
 static void run__each_mistake__is_named(void **state)
 {
     (void)state;
-    refused("nonsense", "unknown command: nonsense (try: help)");
-    refused("show me", "unknown command: show me (try: help)");
-    refused("s ports", "several commands begin with s (try: help)");
-    refused("show", "more words must follow show (try: help)");
-    refused("poweroff now", "poweroff takes no \"now\"");
-    refused("poweroff -j", "{\"error\":\"poweroff takes no -j\"}");
-    refused("show x -j", "{\"error\":\"unknown command: show x (try: help)\"}");
-    refused("say 'x", "a quote is not closed");
-    refused("broken", "it is broken");
-    refused("broken -j", "{\"error\":\"it is broken\"}");
+    assert_refused("nonsense", "unknown command: nonsense (try: help)");
+    assert_refused("show me", "unknown command: show me (try: help)");
+    assert_refused("s ports", "ambiguous command: s (try: help)");
+    assert_refused("show", "incomplete command: show (try: help)");
+    assert_refused("poweroff now", "poweroff takes no \"now\"");
+    assert_refused("poweroff -j", "{\"error\":\"poweroff takes no -j\"}");
+    assert_refused("show x -j", "{\"error\":\"unknown command: show x (try: help)\"}");
+    assert_refused("say 'x", "a quote is not closed");
+    assert_refused("broken", "it is broken");
+    assert_refused("broken -j", "{\"error\":\"it is broken\"}");
     char words[WORDS_MAX * 2 + 2];
     memset(words, 'a', sizeof(words));
     for (unsigned i = 1; i < sizeof(words); i += 2)
@@ -479,7 +481,7 @@ static void run__each_mistake__is_named(void **state)
     terminal_clear(&terminal);
     feed_some(words, sizeof(words));
     assert_non_null(strstr(terminal.text, "\nmore than 384 words\n"));
-    memset(words, 'x', 600); /* a message may be cut, memory not */
+    memset(words, 'x', 600); /* the message is cut within its buffer */
     feed_some(words, 600);
     type("\n");
     assert_non_null(strstr(terminal.text, "xxx (try: help)\n"));
@@ -491,7 +493,7 @@ static void run__several_in_a_line__stops_at_the_first_error(void **state)
     type("say 1; say 2 ;;say 3;\n");
     type("say 1; broken ; say 2; say 3\n");
     type(";\n");
-    printed(PROMPT
+    assert_printed(PROMPT
             "say 1; say 2 ;;say 3;\nsay [1]\nsay [2]\nsay [3]\n" PROMPT
             "say 1; broken ; say 2; say 3\nsay [1]\nit is broken\nnot run: say 2; say 3\n" PROMPT
             ";\n");
@@ -503,7 +505,7 @@ static void start_with(const char *script, bool is_good)
     shell_init(&sh, &commands, &out, PROMPT);
     assert_int_equal(shell_start(&sh, script), is_good);
     settle();
-    display_is_true();
+    check_display();
 }
 
 static void
@@ -511,17 +513,18 @@ script__from_the_boot_line__shows_each_command_and_stops_at_the_first_error(void
 {
     (void)state;
     start_with("say 1; say 2", true);
-    printed(PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n");
+    assert_printed(PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n");
     start_with("say 1;x;say 2", true);
-    printed(PROMPT "say 1\nsay [1]\n" PROMPT "x\nunknown command: x (try: help)\nnot run: say 2\n");
+    assert_printed(PROMPT "say 1\nsay [1]\n" PROMPT
+                   "x\nunknown command: x (try: help)\nnot run: say 2\n");
     start_with("", true);
-    printed("");
+    assert_printed("");
     start_with(" ; ", true);
-    printed("");
+    assert_printed("");
     start_with("say\x01", false);
     start_with("\x01", false);
     start_with("say \x7F", false);
-    printed("");
+    assert_printed("");
     start_with("say \xC3\xA4", false);
     char longest[SHELL_LINE_MAX + 2];
     memset(longest, ';', sizeof(longest));
@@ -548,10 +551,10 @@ static void job__waits__owns_the_console_until_it_ends(void **state)
         assert_true(shell_poll(&sh));
         assert_true(i > 0 || sh.has_script);
     }
-    printed(PROMPT "wait; say after\nwaiting\n");
+    assert_printed(PROMPT "wait; say after\nwaiting\n");
     settle();
-    printed(PROMPT "wait; say after\nwaiting\nwaited\nsay [after]\n");
-    display_is_true();
+    assert_printed(PROMPT "wait; say after\nwaiting\nwaited\nsay [after]\n");
+    check_display();
     waits_left = 3;
     feed("wait -j\n");
     settle();
@@ -563,7 +566,7 @@ static void job__fails__stops_the_line(void **state)
     (void)state;
     wait_result = COMMAND_FAILED;
     type("wait; say after\n");
-    printed(PROMPT "wait; say after\nwaiting\nwaited\nnot run: say after\n");
+    assert_printed(PROMPT "wait; say after\nwaiting\nwaited\nnot run: say after\n");
 }
 
 static void job__interrupted__ends_and_stops_the_line(void **state)
@@ -576,25 +579,25 @@ static void job__interrupted__ends_and_stops_the_line(void **state)
     feed("lost\x03");
     settle();
     assert_int_equal(interrupts, 1);
-    printed(PROMPT "wait; say after\nwaiting\n^C\nended early\nnot run: say after\n");
-    display_is_true();
-    line_is("", 0);
-    type("say again\n"); /* the interrupt is used up */
+    assert_printed(PROMPT "wait; say after\nwaiting\n^C\nended early\nnot run: say after\n");
+    check_display();
+    assert_line("", 0);
+    type("say again\n"); /* the interrupt has no further effect */
     assert_non_null(strstr(terminal.text, "say [again]\n"));
 }
 
-static void job__its_word_or_any_key__ends_it_and_the_line_goes_on(void **state)
+static void job__end_word_or_any_key__ends_it_and_the_line_goes_on(void **state)
 {
     (void)state;
     end_word = "stop";
     feed("until; say after\n");
     for (unsigned i = 0; i < 10; i++)
         shell_poll(&sh);
-    feed("stopp\nxstop\nstop x\n"); /* something else: kept for later */
+    feed("stopp\nxstop\nstop x\n"); /* not the word: kept as type-ahead */
     for (unsigned i = 0; i < 10; i++)
         shell_poll(&sh);
     assert_true(sh.has_job);
-    feed("\x03"); /* which also forgets it */
+    feed("\x03"); /* also discards the type-ahead */
     settle();
     assert_int_equal(interrupts, 1);
     feed("until; say after\n");
@@ -612,7 +615,7 @@ static void job__its_word_or_any_key__ends_it_and_the_line_goes_on(void **state)
     settle();
     assert_non_null(strstr(terminal.text, "say [more]\n"));
     assert_int_equal(interrupts, 1);
-    line_is("", 0);
+    assert_line("", 0);
 }
 
 static void fresh(void)
@@ -627,7 +630,7 @@ static void file__lines_of_any_end__run_up_to_the_first_error(void **state)
     (void)state;
     file_text = "say 1\r\n# a comment\n\nsay 2; say 3\nwait\nsay 4";
     type("file\n");
-    printed(PROMPT "file\n" PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n" PROMPT
+    assert_printed(PROMPT "file\n" PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n" PROMPT
                    "say 3\nsay [3]\n" PROMPT "wait\nwaiting\nwaited\n" PROMPT "say 4\nsay [4]\n");
     file_text = "say 1\n\nsay 2; broken; say 3\nsay 4\n";
     fresh();
@@ -637,8 +640,8 @@ static void file__lines_of_any_end__run_up_to_the_first_error(void **state)
              "%s", PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n" PROMPT
              "broken\nit is broken\nnot run: say 3\na.txt: stopped at line 3\n");
     assert_non_null(strstr(terminal.text, want));
-    display_is_true();
-    refused("file; say 1", "not now\nnot run: say 1");
+    check_display();
+    assert_refused("file; say 1", "not now\nnot run: say 1");
     file_text = "file\n";
     type("file\n");
     assert_non_null(strstr(terminal.text, "not now\na.txt: stopped at line 1\n"));
@@ -658,7 +661,7 @@ static void file__lines_of_any_end__run_up_to_the_first_error(void **state)
     assert_null(strstr(terminal.text, "stopped"));
 }
 
-static void script__interrupted_between_commands__is_given_up(void **state)
+static void script__interrupted_between_commands__is_aborted(void **state)
 {
     (void)state;
     feed("say 1; say 2; say 3\r");
@@ -667,10 +670,10 @@ static void script__interrupted_between_commands__is_given_up(void **state)
     feed("lost\x03");
     assert_true(shell_poll(&sh));
     assert_false(shell_poll(&sh));
-    printed(PROMPT "say 1; say 2; say 3\nsay [1]\nnot run: say 2; say 3\n");
-    display_is_true();
-    line_is("", 0);
-    type("say 4\n"); /* the interrupt is used up */
+    assert_printed(PROMPT "say 1; say 2; say 3\nsay [1]\nnot run: say 2; say 3\n");
+    check_display();
+    assert_line("", 0);
+    type("say 4\n"); /* the interrupt has no further effect */
     assert_non_null(strstr(terminal.text, "say [4]\n"));
 }
 
@@ -680,9 +683,10 @@ static void ahead__typed_while_a_job_runs__is_edited_after_it(void **state)
     waits_left = 100;
     feed("wait\nsay 1\nsay 2\nx");
     settle();
-    printed(PROMPT "wait\nwaiting\nwaited\n" PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n");
-    line_is("x", 1);
-    display_is_true();
+    assert_printed(PROMPT "wait\nwaiting\nwaited\n" PROMPT "say 1\nsay [1]\n" PROMPT
+                   "say 2\nsay [2]\n");
+    assert_line("x", 1);
+    check_display();
 }
 
 static void ahead__more_than_it_holds__loses_the_rest_only(void **state)
@@ -703,7 +707,7 @@ static void ahead__more_than_it_holds__loses_the_rest_only(void **state)
     assert_int_equal(sh.len, SHELL_AHEAD);
     for (unsigned i = 0; i < SHELL_AHEAD; i++)
         assert_int_equal(sh.line[i], 'x');
-    display_is_true();
+    check_display();
 }
 
 static void interject__while_editing__restores_the_line(void **state)
@@ -711,22 +715,22 @@ static void interject__while_editing__restores_the_line(void **state)
     (void)state;
     type("say hel" LEFT LEFT);
     shell_interject(&sh, "a log line\n", 11);
-    display_is_true();
-    line_is("say hel", 5);
-    printed("a log line\n");
+    check_display();
+    assert_line("say hel", 5);
+    assert_printed("a log line\n");
     waits_left = 1u << 30;
     type("\x15\x0B");
     feed("wait\n");
     for (unsigned i = 0; i < 10; i++)
         shell_poll(&sh);
     shell_interject(&sh, "another\n", 8);
-    printed("a log line\n" PROMPT "wait\nwaiting\nanother\n");
+    assert_printed("a log line\n" PROMPT "wait\nwaiting\nanother\n");
     assert_string_equal(terminal.row, ""); /* no prompt while a command is under way */
 }
 
 /* ---- Any bytes ---- */
 
-static void bytes__of_any_kind_at_any_speed__keep_display_and_line_in_step(void **state)
+static void bytes__random_at_any_speed__keep_display_and_line_equal(void **state)
 {
     static const char *const pieces[] = {UP,     DOWN,   LEFT,     RIGHT,  "\033[H", "\033[F", "\t",
                                          "?",    "\x17", "\x15",   "say ", "show ",  "; ",     "'",
@@ -749,7 +753,7 @@ static void bytes__of_any_kind_at_any_speed__keep_display_and_line_in_step(void 
         settle();
         assert_int_equal(sh.ahead_in, sh.ahead_out);
         assert_false(sh.has_script);
-        display_is_true();
+        check_display();
         if (round % 500 == 0)
             terminal_clear(&terminal), feed("\x03");
     }
@@ -760,17 +764,17 @@ static void bytes__of_any_kind_at_any_speed__keep_display_and_line_in_step(void 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(edit__each_key__does_what_it_says),
+        TEST(edit__each_key__has_its_effect),
         TEST(edit__at_the_ends__rings_and_changes_nothing),
-        TEST(edit__plain_typing__costs_one_byte_of_echo_each),
-        TEST(escape__unknown_cut_or_endless__leaves_no_trace),
+        TEST(edit__plain_typing__echoes_one_byte_each),
+        TEST(escape__unknown_truncated_or_endless__has_no_effect),
         TEST(enter__in_all_forms__is_one_enter),
         TEST(line__longer_than_the_window__scrolls_sideways),
-        TEST(line__fuller_than_the_buffer__rings_and_keeps_what_was),
-        TEST(history__up_and_down__brings_lines_back),
+        TEST(line__longer_than_the_buffer__rings_and_keeps_the_line),
+        TEST(history__up_and_down__recalls_lines),
         TEST(history__more_lines_than_it_holds__keeps_the_last),
         TEST(tab__one_choice__completes_it),
-        TEST(tab__several_choices__completes_what_they_share),
+        TEST(tab__several_choices__completes_the_common_prefix),
         TEST(tab__several_choices__lists_them_and_restores_the_line),
         TEST(question__anywhere__lists_what_may_follow),
         TEST(run__words_and_quotes__reach_the_command),
@@ -780,13 +784,13 @@ int main(void)
         TEST(job__waits__owns_the_console_until_it_ends),
         TEST(job__fails__stops_the_line),
         TEST(job__interrupted__ends_and_stops_the_line),
-        TEST(job__its_word_or_any_key__ends_it_and_the_line_goes_on),
+        TEST(job__end_word_or_any_key__ends_it_and_the_line_goes_on),
         TEST(file__lines_of_any_end__run_up_to_the_first_error),
-        TEST(script__interrupted_between_commands__is_given_up),
+        TEST(script__interrupted_between_commands__is_aborted),
         TEST(ahead__typed_while_a_job_runs__is_edited_after_it),
         TEST(ahead__more_than_it_holds__loses_the_rest_only),
         TEST(interject__while_editing__restores_the_line),
-        TEST(bytes__of_any_kind_at_any_speed__keep_display_and_line_in_step),
+        TEST(bytes__random_at_any_speed__keep_display_and_line_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,35 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What app=generate and app=sink say of frames that arrive. A device under test stands between the
- * wires; what it lost, doubled and held back is known exactly. Covers:
- *  - what the sink says equals what the device did, by an oracle of its own;
- *  - a port's whole life as a sink: ARP, other trials, damaged and foreign frames, adoption.
+ * How app=generate and app=sink count received frames. A simulated device under test between the
+ * ports loses, duplicates and delays a known number of frames. Covers:
+ *  - the sink's counts equal those of the simulated device;
+ *  - other frames at a sink: ARP, other trials, damaged and foreign frames, adoption of a trial.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
  * drivers/x540/stats.c $(LOOP) net/app/generate.c net/app/sink.c $(GENERATOR)
  * $(STACK)
- * boot/cmdline.c kernel/parse.c kernel/fmt.c tests/host/machine.c tests/host/trial_cmd.c
+ * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c tests/host/trial_cmd.c
  * $(MODEL) */
 #include "tests/unit/generator_host.h"
+#include "net/lane/lane_control.h"
 #include "tests/unit/random.h"
 
-/* Does to frames 0..n-1 of port 0 what a bad device may do, hands them to port 1, and says what it
- * did, flow by flow, in the plainest way. */
+/* Loses, duplicates and delays the frames sent by port 0 with these percentages, inputs them at
+ * port 1, and returns the counts that a receiver must find. */
 struct device {
     uint32_t received, duplicates, reordered;
 };
 
-static struct device device(uint32_t flows, unsigned drop, unsigned twice, unsigned late)
+static struct device device(uint32_t flows, unsigned drop, unsigned duplicate, unsigned late)
 {
     struct device d = {0};
     uint32_t n = wires[0].n, m = 0;
     uint32_t *order = calloc(2 * n + 1, sizeof(*order)), *highest = calloc(flows, sizeof(*highest));
-    uint8_t *came = calloc(n, 1);
+    uint8_t *received_n = calloc(n, 1);
 
     for (uint32_t i = 0; i < n; i++)
         if (random_next() % 100 >= drop) {
             order[m++] = i;
-            if (random_next() % 100 < twice)
+            if (random_next() % 100 < duplicate)
                 order[m++] = i;
         }
     for (uint32_t i = 0; i < m; i++)
@@ -42,7 +43,7 @@ static struct device device(uint32_t flows, unsigned drop, unsigned twice, unsig
         }
     for (uint32_t i = 0; i < m; i++) {
         uint32_t frame = order[i], flow = frame % flows, number = frame / flows + 1;
-        if (came[frame]++) {
+        if (received_n[frame]++) {
             d.duplicates++;
         } else {
             d.received++;
@@ -57,11 +58,11 @@ static struct device device(uint32_t flows, unsigned drop, unsigned twice, unsig
         ;
     free(order);
     free(highest);
-    free(came);
+    free(received_n);
     return d;
 }
 
-static void sink__random_devices__says_what_they_did(void **state)
+static void sink__random_devices__counts_match(void **state)
 {
     (void)state;
     static const char *const flows[] = {"1", "2", "7", "100", "4096"};
@@ -84,11 +85,11 @@ static void sink__random_devices__says_what_they_did(void **state)
         assert_int_equal(r.count->backwards, 0);
         assert_int_equal(receiver_report(0).count->tag, 0);
         assert_balance();
-        assert_int_equal(wires[1].n, 0); /* nothing is answered */
+        assert_int_equal(wires[1].n, 0); /* no answers */
     }
 }
 
-static void sink__latency__as_long_as_the_wire_is(void **state)
+static void sink__latency__equals_the_wires_delay(void **state)
 {
     (void)state;
     set_up(&app_generate, "");
@@ -126,14 +127,14 @@ static uint32_t probe_for_port_1(uint8_t *f, uint64_t tag, uint32_t flow, uint32
     return 60;
 }
 
-static void arrives(const uint8_t *frame, uint32_t length)
+static void receive(const uint8_t *frame, uint32_t length)
 {
     machine_frame_in(1, frame, length);
     while (poll_once() != 0)
         ;
 }
 
-static void sink__others_trials__one_at_a_time(void **state)
+static void sink__other_trials__are_adopted_one_at_a_time(void **state)
 {
     (void)state;
     uint8_t f[60];
@@ -141,19 +142,19 @@ static void sink__others_trials__one_at_a_time(void **state)
 
     set_up(&app_sink, "");
     for (uint32_t i = 0; i < 100; i++)
-        arrives(f, probe_for_port_1(f, one, i % 4, i / 4));
+        receive(f, probe_for_port_1(f, one, i % 4, i / 4));
     struct reception r = receiver_report(1);
     assert_false(r.is_own);
     assert_int_equal(r.count->tag, one);
     assert_int_equal(stream_frames(r.count), 100);
     assert_int_equal(r.count->lost, 0);
-    arrives(f, probe_for_port_1(f, two, 0, 0)); /* too soon */
-    arrives(f, probe_for_port_1(f, one, 4, 0)); /* no such flow */
-    arrives(f, probe_for_port_1(f, one, 3, 30)); /* 5 are missing */
+    receive(f, probe_for_port_1(f, two, 0, 0)); /* too soon */
+    receive(f, probe_for_port_1(f, one, 4, 0)); /* no such flow */
+    receive(f, probe_for_port_1(f, one, 3, 30)); /* 5 are missing */
     assert_int_equal(lanes[1].count.drops[DROP_trial_other], 2);
     assert_int_equal(receiver_report(1).count->lost, 5);
     machine_wait_ns(1000000000);
-    arrives(f, probe_for_port_1(f, two, 4095, 7));
+    receive(f, probe_for_port_1(f, two, 4095, 7));
     r = receiver_report(1);
     assert_int_equal(r.count->tag, two);
     assert_int_equal(r.count->lost, 7);
@@ -161,31 +162,31 @@ static void sink__others_trials__one_at_a_time(void **state)
     static const uint64_t no_tags[PORTS_MAX];
     receiver_reset(0, no_tags);
     assert_int_equal(receiver_report(1).count->tag, 0);
-    arrives(f, probe_for_port_1(f, one, 0, 0)); /* at once */
+    receive(f, probe_for_port_1(f, one, 0, 0)); /* adopted at once */
     assert_int_equal(receiver_report(1).count->tag, one);
     assert_int_equal(wires[0].n + wires[1].n, 0);
     assert_balance();
 }
 
-static void generate__others_trials__never_taken(void **state)
+static void generate__other_trials__are_never_adopted(void **state)
 {
     (void)state;
     uint8_t f[60];
 
     set_up(&app_generate, "");
-    arrives(f, probe_for_port_1(f, probe_tag(1, 0, 0), 0, 0));
+    receive(f, probe_for_port_1(f, probe_tag(1, 0, 0), 0, 0));
     ask_for("rate=1Mpps count=10");
     begin();
     run_trial();
-    arrives(f, probe_for_port_1(f, generator_tag(0) ^ BIT64(40), 0, 0));
+    receive(f, probe_for_port_1(f, generator_tag(0) ^ BIT64(40), 0, 0));
     machine_wait_ns(2000000000);
-    arrives(f, probe_for_port_1(f, generator_tag(0) ^ BIT64(57), 0, 0)); /* "from port 2" */
+    receive(f, probe_for_port_1(f, generator_tag(0) ^ BIT64(57), 0, 0)); /* "from port 2" */
     assert_int_equal(lanes[1].count.drops[DROP_trial_other], 3);
     assert_int_equal(receiver_report(1).count->tag, 0);
     assert_balance();
 }
 
-static void sink__damaged_and_foreign_frames__dropped_by_name(void **state)
+static void sink__damaged_and_foreign_frames__are_dropped_by_reason(void **state)
 {
     (void)state;
     for (unsigned with_ip = 0; with_ip < 2; with_ip++) {
@@ -193,12 +194,12 @@ static void sink__damaged_and_foreign_frames__dropped_by_name(void **state)
         set_up(&app_sink, with_ip ? "ip=" : "");
         probe_for_port_1(f, probe_tag(1, 0, 0), 0, 0);
         f[50] ^= 1; /* its number */
-        arrives(f, 60);
+        receive(f, 60);
         probe_for_port_1(f, probe_tag(1, 0, 0), 0, 0);
         f[25] ^= 1;
-        arrives(f, 60);
+        receive(f, 60);
         memset(f + 12, 0x88, 2);
-        arrives(f, 60);
+        receive(f, 60);
         const uint64_t *drops = with_ip ? ports[1].netif->drops : lanes[1].count.drops;
         assert_int_equal(drops[DROP_udp_checksum] + drops[DROP_ip_not_ours], 1);
         assert_int_equal(drops[DROP_ip_checksum], 1);
@@ -208,14 +209,14 @@ static void sink__damaged_and_foreign_frames__dropped_by_name(void **state)
     }
 }
 
-static void sink__arp_for_our_address__answered_by_the_side_queue(void **state)
+static void sink__arp_for_our_address__is_answered_by_the_side_queue(void **state)
 {
     (void)state;
     uint8_t f[60] = "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x77\x08\x06\0\1\x08\0\6\4\0\1"
                     "\x02\0\0\0\0\x77\xC0\0\x02\x63\0\0\0\0\0\0\xC0\0\x02\x02";
     set_up(&app_sink, "ip=");
     uint32_t before = wires[1].n; /* announcements */
-    arrives(f, 60);
+    receive(f, 60);
     pass(100000);
     assert_int_equal(wires[1].n, before + 1);
     assert_memory_equal(wires[1].bytes[before], "\x02\0\0\0\0\x77", 6);
@@ -223,7 +224,7 @@ static void sink__arp_for_our_address__answered_by_the_side_queue(void **state)
     assert_balance();
 }
 
-static void sink__rings_wrap__nothing_lost(void **state)
+static void sink__rings_wrap__loses_none(void **state)
 {
     (void)state;
     uint8_t f[60];
@@ -240,21 +241,21 @@ static void sink__rings_wrap__nothing_lost(void **state)
     assert_int_equal(lane_ledger(&lanes[1]).consumed, 5000);
     lanes_stop(app_sink.poll); /* stop, with frames inside, and start again */
     lanes_start();
-    arrives(f, probe_for_port_1(f, probe_tag(9, 0, 0), 0, 5000));
+    receive(f, probe_for_port_1(f, probe_tag(9, 0, 0), 0, 5000));
     assert_int_equal(stream_frames(receiver_report(1).count), 5001);
-    x540_set_cable(machine_cards[1].model, false); /* a sink's lane does not care */
+    x540_set_cable(machine_cards[1].model, false); /* a sink's lane needs no link */
     for (unsigned i = 0; i < 3; i++)
         tick();
     assert_int_equal(lanes[1].state, LANE_RUNNING);
     x540_set_cable(machine_cards[1].model, true);
     for (unsigned i = 0; i < 50 && !ports[1].link_is_up; i++)
         tick();
-    arrives(f, probe_for_port_1(f, probe_tag(9, 0, 0), 0, 5001));
+    receive(f, probe_for_port_1(f, probe_tag(9, 0, 0), 0, 5001));
     assert_int_equal(lanes[1].count.drops[DROP_tx_no_link], 0);
     assert_balance();
 }
 
-static void receiver__silent_core__said(void **state)
+static void receiver__silent_core__is_reported(void **state)
 {
     (void)state;
     set_up(&app_sink, "");
@@ -266,14 +267,14 @@ static void receiver__silent_core__said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sink__random_devices__says_what_they_did),
-        cmocka_unit_test(sink__latency__as_long_as_the_wire_is),
-        cmocka_unit_test(sink__others_trials__one_at_a_time),
-        cmocka_unit_test(generate__others_trials__never_taken),
-        cmocka_unit_test(sink__damaged_and_foreign_frames__dropped_by_name),
-        cmocka_unit_test(sink__arp_for_our_address__answered_by_the_side_queue),
-        cmocka_unit_test(sink__rings_wrap__nothing_lost),
-        cmocka_unit_test(receiver__silent_core__said),
+        cmocka_unit_test(sink__random_devices__counts_match),
+        cmocka_unit_test(sink__latency__equals_the_wires_delay),
+        cmocka_unit_test(sink__other_trials__are_adopted_one_at_a_time),
+        cmocka_unit_test(generate__other_trials__are_never_adopted),
+        cmocka_unit_test(sink__damaged_and_foreign_frames__are_dropped_by_reason),
+        cmocka_unit_test(sink__arp_for_our_address__is_answered_by_the_side_queue),
+        cmocka_unit_test(sink__rings_wrap__loses_none),
+        cmocka_unit_test(receiver__silent_core__is_reported),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/str.c against the C library: every length to 200 and every alignment for copies, fills and
- * overlaps, each in a block of exactly that size; the rest over a table of pairs.
+ * kernel/lib/str.c compared with the C library: every length up to 200 and every alignment for
+ * copies, fills and overlaps, each in a block of exactly that size; the rest over a table of pairs.
  *
- * The file is included under other names, since a program has one memcpy. links:
+ * The file is included with its functions renamed, since a program has one memcpy. links:
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@
 #define strcmp  our_strcmp
 #define strncmp our_strncmp
 #define strchr  our_strchr
-#include "kernel/str.c"
+#include "kernel/lib/str.c"
 #undef memcpy
 #undef memmove
 #undef memset

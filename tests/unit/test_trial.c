@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Options of a trial and what each core makes of them. Covers:
+ * Options of a trial and each core's share of it. Covers:
  *  - every key's good values, at their limits; bad ones refused without a change;
- *  - rates: frames, bits and percent for known line rates; as floating point says, at random;
- *  - shares: cores together make all flows, all frames and the whole rate; core 0 has fewest;
- *  - frames due by a clock: exact over hours, never one too many.
+ *  - rates: frames, bits and percent for known line rates;
+ *  - shares: the cores together have all flows, all frames and the whole rate; core 0 has the
+ *    fewest;
+ *  - frames due at a time: exact over hours, never one too many.
  */
-/* links: net/trial.c kernel/parse.c */
+/* links: net/trial/options.c kernel/lib/parse.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "net/trial.h"
+#include "net/trial/options.h"
 
 #define HZ 3000000000ull
 
@@ -39,12 +40,12 @@ static void assert_refused(const char *key, const char *value)
     trial_defaults(&o);
     before = o;
     if (trial_set(&o, key, value, &wanted))
-        fail_msg("%s=%s is taken", key, value);
+        fail_msg("%s=%s is accepted", key, value);
     assert_non_null(wanted);
     assert_memory_equal(&o, &before, sizeof(o));
 }
 
-static void trial_set__good_values__taken(void **state)
+static void trial_set__good_values__are_accepted(void **state)
 {
     (void)state;
     static const struct {
@@ -90,7 +91,7 @@ static void trial_set__good_values__taken(void **state)
     assert_int_equal(set("ports", "0,2,7").ports, 0x85);
 }
 
-static void trial_set__bad_values__refused_and_nothing_changed(void **state)
+static void trial_set__bad_values__are_refused_without_a_change(void **state)
 {
     (void)state;
     static const char *const bad[][2] = {
@@ -126,14 +127,14 @@ static void trial_set__bad_values__refused_and_nothing_changed(void **state)
         assert_refused(trial_key(i), "?");
 }
 
-/* Frames a second of the first of one core. */
+/* The rate of the first core's share, in frames a second. */
 static double pps_of(const struct trial_options *o, uint32_t mbps)
 {
     struct trial_share s = trial_share(o, 0, 1, HZ, mbps);
     return ldexp((double)s.per_tick, -64) * (double)HZ;
 }
 
-static void trial_share__line_rates__as_known(void **state)
+static void trial_share__line_rates__equal_known_ones(void **state)
 {
     (void)state;
     static const struct {
@@ -165,14 +166,14 @@ static void trial_share__line_rates__as_known(void **state)
     }
 }
 
-static void trial_frames__duration_and_count__the_lesser(void **state)
+static void trial_frames__duration_and_count__lesser_decides(void **state)
 {
     (void)state;
     struct trial_options o = set("rate", "1000");
     assert_int_equal(trial_frames(&o, 10000), TRIAL_FOREVER);
     o.duration_ns = 10000000000;
     assert_int_equal(trial_frames(&o, 10000), 10000);
-    o.duration_ns = 10000000001; /* the frame of second 10 is due in it */
+    o.duration_ns = 10000000001; /* the frame due at second 10 is included */
     assert_int_equal(trial_frames(&o, 10000), 10001);
     o.count = 77;
     assert_int_equal(trial_frames(&o, 10000), 77);
@@ -187,7 +188,7 @@ static void trial_frames__duration_and_count__the_lesser(void **state)
     assert_int_equal(trial_frames(&o, 10000), 1000000000000000000);
 }
 
-static void trial_share__cores_together__make_it_all(void **state)
+static void trial_share__cores_together__cover_the_trial(void **state)
 {
     (void)state;
     static const uint32_t flows[] = {1, 2, 3, 15, 16, 17, 1000, 4096};
@@ -227,7 +228,7 @@ static void trial_share__clock_runs_for_hours__never_drifts(void **state)
         for (uint64_t seconds = 1; seconds < 100000; seconds = seconds * 3 + 1) {
             o.duration_ns = seconds * 1000000000;
             uint64_t wanted = trial_frames(&o, 10000);
-            /* As the loop counts: those due before the last tick, the first at once. */
+            /* As the loop counts: frames due before the last tick; the first is due at once. */
             uint64_t due = (uint64_t)((unsigned __int128)(seconds * HZ - 1) * s.per_tick >> 64) + 1;
             assert_true(due == wanted || due + 1 == wanted);
         }
@@ -247,7 +248,7 @@ static void trial_share__extremes__no_overflow(void **state)
     o = set("rate", "0");
     assert_int_equal(trial_share(&o, 0, 1, HZ, 10000).flows_n, 0);
     o = set("rate", "10%");
-    assert_int_equal(trial_share(&o, 0, 1, HZ, 0).flows_n, 0); /* no link, no share of it */
+    assert_int_equal(trial_share(&o, 0, 1, HZ, 0).flows_n, 0); /* a percentage of no link */
     assert_int_equal(trial_scale(UINT64_MAX, UINT64_MAX, UINT64_MAX), UINT64_MAX);
     assert_int_equal(trial_scale(UINT64_MAX, 1000, 7), UINT64_MAX);
     assert_int_equal(trial_scale(UINT64_MAX, 5, 10), UINT64_MAX / 2);
@@ -257,11 +258,11 @@ static void trial_share__extremes__no_overflow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trial_set__good_values__taken),
-        cmocka_unit_test(trial_set__bad_values__refused_and_nothing_changed),
-        cmocka_unit_test(trial_share__line_rates__as_known),
-        cmocka_unit_test(trial_frames__duration_and_count__the_lesser),
-        cmocka_unit_test(trial_share__cores_together__make_it_all),
+        cmocka_unit_test(trial_set__good_values__are_accepted),
+        cmocka_unit_test(trial_set__bad_values__are_refused_without_a_change),
+        cmocka_unit_test(trial_share__line_rates__equal_known_ones),
+        cmocka_unit_test(trial_frames__duration_and_count__lesser_decides),
+        cmocka_unit_test(trial_share__cores_together__cover_the_trial),
         cmocka_unit_test(trial_share__clock_runs_for_hours__never_drifts),
         cmocka_unit_test(trial_share__extremes__no_overflow),
     };

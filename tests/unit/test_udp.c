@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/udp.c: every length against every payload, the header cut at each byte, checksums right,
- * wrong, absent and 0xFFFF; what it builds, with a sum of 0 too; ports that would answer for ever.
+ * net/stack/udp.c: every length field with a payload, the header truncated at each byte, checksums
+ * right, wrong, absent and 0xFFFF; built headers, also with a sum of 0; source ports that would
+ * cause a loop.
  *
- * links: net/udp.c net/csum.c
+ * links: net/stack/udp.c net/stack/csum.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/udp.h"
+#include "net/stack/udp.h"
 #include "tests/unit/frames.h"
 
 static uint8_t frame[2048];
@@ -47,11 +48,11 @@ static void parse__cut_at_each_byte__is_refused(void **state)
     for (size_t n = 0; n < 18; n++)
         assert_int_equal(parse(n), DROP_udp_length);
     assert_int_equal(parse(18), DROP_NONE);
-    assert_int_equal(parse(30), DROP_NONE); /* what is behind is no part of it */
+    assert_int_equal(parse(30), DROP_NONE); /* bytes after it are ignored */
     assert_int_equal(datagram.data_bytes, 10);
 }
 
-static void parse__each_length_field__must_hold_the_header_and_be_there(void **state)
+static void parse__each_length_field__must_hold_the_header_and_fit(void **state)
 {
     (void)state;
     for (unsigned length = 0; length <= 65535; length = length < 64 ? length + 1 : length * 2 + 1) {
@@ -74,12 +75,12 @@ static void parse__any_bit_flipped__breaks_the_checksum(void **state)
         udp[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     assert_int_equal(parse(17), DROP_NONE);
-    /* Addresses are part of it. */
+    /* The checksum covers the addresses. */
     assert_int_equal(udp_parse(udp, 17, PEER_IP + 1, US_IP, &datagram), DROP_udp_checksum);
     assert_int_equal(udp_parse(udp, 17, PEER_IP, US_IP + 1, &datagram), DROP_udp_checksum);
 }
 
-static void parse__no_checksum__takes_anything(void **state)
+static void parse__no_checksum__accepts_any_data(void **state)
 {
     (void)state;
     make_udp(frame, 7, 9, 0, 9);
@@ -88,8 +89,8 @@ static void parse__no_checksum__takes_anything(void **state)
     assert_int_equal(parse(17), DROP_NONE);
 }
 
-/* Two data bytes that make the sum come out as 0 before it is closed the last time. */
-static void sum_of_zero__is_sent_and_taken_as_all_ones(void **state)
+/* Try two data bytes until the checksum is 0, which UDP sends as 0xFFFF. */
+static void build__sum_of_zero__is_sent_and_accepted_as_all_ones(void **state)
 {
     (void)state;
     memset(frame, 0, sizeof(frame));
@@ -101,10 +102,10 @@ static void sum_of_zero__is_sent_and_taken_as_all_ones(void **state)
         if (get16(udp + 6) == 0xFFFF)
             return;
     }
-    fail_msg("no sum came out as 0");
+    fail_msg("no data gave a sum of 0");
 }
 
-static void build__any_size__has_the_slow_sum(void **state)
+static void build__any_size__equals_the_slow_sum(void **state)
 {
     (void)state;
     for (uint32_t n = 0; n <= 1472; n += n < 40 ? 1 : 101) {
@@ -117,7 +118,7 @@ static void build__any_size__has_the_slow_sum(void **state)
     }
 }
 
-static void loop__each_port__is_refused_if_its_owner_answers_anything(void **state)
+static void loop__each_port__is_refused_if_its_service_always_answers(void **state)
 {
     (void)state;
     unsigned n = 0;
@@ -132,12 +133,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse__good_datagram__reads_every_field),
         cmocka_unit_test(parse__cut_at_each_byte__is_refused),
-        cmocka_unit_test(parse__each_length_field__must_hold_the_header_and_be_there),
+        cmocka_unit_test(parse__each_length_field__must_hold_the_header_and_fit),
         cmocka_unit_test(parse__any_bit_flipped__breaks_the_checksum),
-        cmocka_unit_test(parse__no_checksum__takes_anything),
-        cmocka_unit_test(sum_of_zero__is_sent_and_taken_as_all_ones),
-        cmocka_unit_test(build__any_size__has_the_slow_sum),
-        cmocka_unit_test(loop__each_port__is_refused_if_its_owner_answers_anything),
+        cmocka_unit_test(parse__no_checksum__accepts_any_data),
+        cmocka_unit_test(build__sum_of_zero__is_sent_and_accepted_as_all_ones),
+        cmocka_unit_test(build__any_size__equals_the_slow_sum),
+        cmocka_unit_test(loop__each_port__is_refused_if_its_service_always_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * VLAN tags (IEEE 802.1Q) in the stack: every tag against an address without and with one, answers
- * in place, frames of our own (ARP, pings, errors, fragments), tags cut short and tags in tags.
+ * VLAN tags (IEEE 802.1Q) in the stack: every tag with an address without and with a VLAN, answers
+ * in place, frames that the stack sends (ARP, pings, errors, fragments), truncated and nested tags.
  *
  * links: $(STACK)
  */
@@ -8,7 +8,7 @@
 
 #define VLAN 100
 
-/* Put a tag into the frame; its length then. */
+/* Insert a tag into the frame; returns its new length. */
 static size_t tag(unsigned value, size_t n)
 {
     memmove(frame + 16, frame + 12, n - 12);
@@ -24,7 +24,7 @@ static uint32_t give(size_t n)
     return netif_input(&nif, frame, (uint32_t)n);
 }
 
-/* Take the tag out of a frame, which must have this one; its length then. */
+/* Remove the tag from a frame, which must be this one; returns its new length. */
 static uint32_t untag(uint8_t *p, uint32_t n, unsigned value)
 {
     assert_int_equal(get16(p + 12), 0x8100);
@@ -33,7 +33,7 @@ static uint32_t untag(uint8_t *p, uint32_t n, unsigned value)
     return n - 4;
 }
 
-static void untagged_address__each_tag__priority_alone_is_answered_without(void **state)
+static void untagged_address__each_tag__answers_only_priority_tags_untagged(void **state)
 {
     (void)state;
     for (unsigned value = 0; value < 65536; value++) {
@@ -50,7 +50,7 @@ static void untagged_address__each_tag__priority_alone_is_answered_without(void 
     assert_null(fault_of(frame, 1510));
 }
 
-static void tagged_address__each_tag__its_own_is_answered_with_its_priority(void **state)
+static void tagged_address__each_tag__answers_its_own_with_the_same_priority(void **state)
 {
     (void)state;
     nif.vlan = VLAN;
@@ -71,7 +71,7 @@ static void tagged_address__each_tag__its_own_is_answered_with_its_priority(void
     assert_null(fault_of(frame, untag(frame, got, VLAN)));
 }
 
-static void tagged_address__frames_of_our_own__carry_it(void **state)
+static void tagged_address__frames_of_our_own__have_the_tag(void **state)
 {
     uint8_t mac[6];
     (void)state;
@@ -109,7 +109,7 @@ static void tagged_address__frames_of_our_own__carry_it(void **state)
     assert_memory_equal(whole + 4, payload + 4, bytes - 4);
 }
 
-static void tags__cut_short_or_nested__are_dropped(void **state)
+static void tags__truncated_or_nested__are_dropped(void **state)
 {
     (void)state;
     for (size_t n = 14; n < 18; n++) {
@@ -124,7 +124,7 @@ static void tags__cut_short_or_nested__are_dropped(void **state)
     n = tag(0, make_icmp(frame, 8, 1, 1, 0, 56));
     put16(frame + 12, 0x88A8); /* a provider's tag */
     dropped(n, DROP_eth_other);
-    /* As long as the buffer. */
+    /* A frame as long as the buffer. */
     n = tag(0, make_icmp(frame, 8, 1, 1, 0, ETH_BUFFER - 46));
     assert_int_equal(n, ETH_BUFFER);
     assert_int_equal(give(n), ETH_BUFFER - 4);
@@ -136,10 +136,10 @@ static void tags__cut_short_or_nested__are_dropped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_FRAGMENTS(untagged_address__each_tag__priority_alone_is_answered_without),
-        TEST_FRAGMENTS(tagged_address__each_tag__its_own_is_answered_with_its_priority),
-        TEST_FRAGMENTS(tagged_address__frames_of_our_own__carry_it),
-        TEST_FRAGMENTS(tags__cut_short_or_nested__are_dropped),
+        TEST_FRAGMENTS(untagged_address__each_tag__answers_only_priority_tags_untagged),
+        TEST_FRAGMENTS(tagged_address__each_tag__answers_its_own_with_the_same_priority),
+        TEST_FRAGMENTS(tagged_address__frames_of_our_own__have_the_tag),
+        TEST_FRAGMENTS(tags__truncated_or_nested__are_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * arch/vtd.c against a unit made here, register by register: nobody there, units without a queue,
- * units left on by a loader, caching mode, write buffers, page walks that do not look into caches,
- * commands that never finish, faults and their overflow. The unit checks what is asked of it: one
- * command at a time, one-shot bits not given twice, no register invalidation while the queue is on,
- * translation only after both caches were emptied under the new root.
+ * arch/vtd.c with a simulated unit, register by register: no unit, units without a queue, units
+ * left on by a loader, caching mode, write buffers, page walks that bypass the CPU's caches,
+ * commands that never finish, faults and their overflow. The simulated unit checks its commands:
+ * one at a time, one-shot bits written once, no register invalidation while the queue is on,
+ * translation only after both caches were invalidated under the new root.
  *
- * links: arch/vtd.c arch/vtd_table.c kernel/fmt.c
+ * links: arch/vtd.c arch/vtd_table.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@
 #include "arch/tsc.h"
 #include "arch/vtd.h"
 
-#define CAP_QEMU    0xD2008C22260206ull /* what QEMU shows: FRO 220h, one record */
+#define CAP_QEMU    0xD2008C22260206ull /* QEMU's value: FRO 220h, one record */
 #define CAP_RWBF    (1ull << 4)
 #define CAP_PLMR    (1ull << 5)
 #define CAP_CM      (1ull << 7)
@@ -49,11 +49,11 @@ static struct {
     uint64_t root;          /* taken by SRTP */
     bool context_is_clean, iotlb_is_clean, irt_is_clean;
     bool queue_is_stuck, invalidates_nothing;
-    unsigned contexts, iotlbs, irts, flushes, drains; /* how often */
-    char order[64];         /* a letter for each of the first things done */
+    unsigned contexts, iotlbs, irts, flushes, drains; /* counts */
+    char order[64];         /* a letter for each of the first actions */
 } u;
 
-static void did(char what)
+static void record_action(char what)
 {
     size_t n = strlen(u.order);
     if (n < sizeof(u.order) - 1)
@@ -64,13 +64,13 @@ static void invalidate_context(void)
 {
     u.contexts++;
     u.context_is_clean = true;
-    did('c');
+    record_action('c');
 }
 static void invalidate_iotlb(void)
 {
     u.iotlbs++;
-    u.iotlb_is_clean = u.context_is_clean; /* of no use the other way round */
-    did('t');
+    u.iotlb_is_clean = u.context_is_clean; /* only after the context cache */
+    record_action('t');
 }
 
 static void run_queue(void)
@@ -90,7 +90,7 @@ static void run_queue(void)
             assert_int_equal(d[0], 4);
             u.irts++;
             u.irt_is_clean = true;
-            did('i');
+            record_action('i');
             break;
         case 5:
             assert_true(d[0] & 0x20);
@@ -108,7 +108,7 @@ static void global_command(uint32_t v)
     uint32_t change = (v ^ u.gsts) & ~ONE_SHOT & 0xFF800000;
     uint32_t shot = v & ONE_SHOT;
 
-    /* One at a time: either one bit changes or one shot is fired. */
+    /* One command at a time: either one bit changes or one one-shot bit is set. */
     assert_int_equal(__builtin_popcount(change) + __builtin_popcount(shot), 1);
     if (u.stuck & (change | shot))
         return;
@@ -116,27 +116,27 @@ static void global_command(uint32_t v)
         u.root = u.rtaddr;
         u.gsts |= SRTP;
         u.context_is_clean = u.iotlb_is_clean = false;
-        did('R');
+        record_action('R');
     } else if (shot == SIRTP) {
         u.gsts |= SIRTP;
         u.irt_is_clean = false;
-        did('S');
+        record_action('S');
     } else if (shot == WBF) {
         u.flushes++; /* done at once */
     } else {
         u.gsts ^= change;
         if (change == TE)
-            did(v & TE ? 'T' : 'x');
+            record_action(v & TE ? 'T' : 'x');
         if (change == TE && (v & TE)) {
             assert_true(u.gsts & SRTP);
             assert_true(u.context_is_clean && u.iotlb_is_clean);
         }
         if (change == QIE)
-            did(v & QIE ? 'Q' : 'q');
+            record_action(v & QIE ? 'Q' : 'q');
         if (change == QIE && !(v & QIE))
             assert_int_equal(u.iqh, u.iqt);
         if (change == IRE)
-            did(v & IRE ? 'I' : 'n');
+            record_action(v & IRE ? 'I' : 'n');
         if (change == IRE)
             assert_true(u.irt_is_clean);
     }
@@ -197,7 +197,7 @@ static void write(uint32_t offset, uint64_t v)
     case 0xA0: u.iectl = (uint32_t)v; break;
     case 0x64:
         u.pmen = (uint32_t)v & 0x80000000 ? 0x80000001 : 0;
-        did('p');
+        record_action('p');
         break;
     case 0x88:
         u.iqt = v;
@@ -296,12 +296,12 @@ static enum err bring_up(void)
 
 /* --- tests --- */
 
-static void open__all_ones_or_zeroes__is_nobody(void **state)
+static void open__all_ones_or_zeroes__is_no_device(void **state)
 {
     (void)state;
     u.cap = u.ecap = UINT64_MAX, u.version = UINT32_MAX;
     assert_int_equal(open_unit(), ERR_NO_DEVICE);
-    assert_non_null(strstr(unit.wrong, "nobody there"));
+    assert_non_null(strstr(unit.wrong, "no unit answers"));
     u.cap = u.ecap = 0, u.version = 0;
     assert_int_equal(open_unit(), ERR_NO_DEVICE);
     power_on(NULL);
@@ -310,7 +310,7 @@ static void open__all_ones_or_zeroes__is_nobody(void **state)
     assert_non_null(strstr(unit.wrong, "RAM is there"));
 }
 
-static void open__what_we_cannot_use__is_refused(void **state)
+static void open__unusable_unit__is_refused(void **state)
 {
     (void)state;
     u.cap &= ~0x1F00ull; /* SAGAW 0 */
@@ -322,7 +322,7 @@ static void open__what_we_cannot_use__is_refused(void **state)
     assert_non_null(strstr(unit.wrong, "no way to invalidate"));
 }
 
-static void open__capabilities__become_numbers(void **state)
+static void open__capabilities__are_decoded(void **state)
 {
     (void)state;
     assert_int_equal(open_unit(), OK);
@@ -339,7 +339,7 @@ static void open__capabilities__become_numbers(void **state)
     assert_true(unit.has_zlr);
 }
 
-static void start__order__is_the_specification_s(void **state)
+static void start__command_order__follows_the_specification(void **state)
 {
     (void)state;
     assert_int_equal(bring_up(), OK);
@@ -350,7 +350,7 @@ static void start__order__is_the_specification_s(void **state)
     assert_int_equal(unit.invalidations, 2);
 }
 
-static void start__no_queue__registers_do_it(void **state)
+static void start__no_queue__invalidates_by_registers(void **state)
 {
     (void)state;
     u.ecap &= ~ECAP_QI;
@@ -374,8 +374,8 @@ static void start__left_on_by_a_loader__is_switched_off_first(void **state)
     u.cap |= CAP_PLMR;
     u.pmen = 0x80000001;
     assert_int_equal(bring_up(), OK);
-    /* Translation off, their queue off, ours on, interrupt cache emptied, remapping off, then us;
-     * firmware's protected regions are opened last. */
+    /* Translation off, the loader's queue off, ours on, interrupt cache invalidated, remapping off;
+     * then our start; the firmware's protected regions are opened last. */
     assert_string_equal(u.order, "xqQinRctTp");
     assert_int_equal(u.fsts, 0);
     assert_int_equal(u.fectl, 1u << 31); /* no messages */
@@ -384,7 +384,7 @@ static void start__left_on_by_a_loader__is_switched_off_first(void **state)
     assert_int_equal(u.pmen, 0);
 }
 
-static void take_over__queue_that_does_not_empty__is_told(void **state)
+static void take_over__queue_that_does_not_empty__is_reported(void **state)
 {
     (void)state;
     u.gsts = QIE;
@@ -395,7 +395,7 @@ static void take_over__queue_that_does_not_empty__is_told(void **state)
     assert_in_range(now_ns, 1000000000, 1100000000);
 }
 
-static void wait__command_that_never_finishes__is_told(void **state)
+static void wait__command_that_never_finishes__is_reported(void **state)
 {
     (void)state;
     static const uint32_t bits[] = {QIE, SRTP, TE};
@@ -409,17 +409,17 @@ static void wait__command_that_never_finishes__is_told(void **state)
     }
 }
 
-static void queue__stuck_or_in_error__is_told(void **state)
+static void queue__stuck_or_in_error__is_reported(void **state)
 {
     (void)state;
     assert_int_equal(bring_up(), OK);
     u.queue_is_stuck = true;
     assert_int_equal(vtd_invalidate(&unit), ERR_TIMEOUT);
-    assert_non_null(strstr(unit.wrong, "the queue stands at 0x30 of 0x60"));
+    assert_non_null(strstr(unit.wrong, "the queue is stuck: IQH reads 0x30, IQT 0x60"));
     uint64_t before = now_ns;
     u.fsts = 0x10; /* IQE */
     assert_int_equal(vtd_invalidate(&unit), ERR_TIMEOUT);
-    assert_true(now_ns - before < 1000000); /* not waited for */
+    assert_true(now_ns - before < 1000000); /* without a wait */
 }
 
 static void queue__many_rounds__wrap(void **state)
@@ -432,7 +432,7 @@ static void queue__many_rounds__wrap(void **state)
     assert_int_equal(u.iotlbs, 1001);
 }
 
-static void grown__caching_mode__forgets_what_was_absent(void **state)
+static void grown__caching_mode__invalidates_absent_entries(void **state)
 {
     (void)state;
     u.cap |= CAP_CM;
@@ -457,7 +457,7 @@ static void changed__page_walks_not_coherent__flushes_every_line(void **state)
     assert_int_equal(open_unit(), OK);
     vtd_changed(&unit, pages[0], 4096);
     assert_int_equal(lines_flushed, 64);
-    vtd_changed(&unit, pages[0] + 56, 16); /* over the end of a line */
+    vtd_changed(&unit, pages[0] + 56, 16); /* spans two lines */
     assert_int_equal(lines_flushed, 66);
     u.ecap |= ECAP_C;
     assert_int_equal(open_unit(), OK);
@@ -486,7 +486,7 @@ static void remap__old_format__is_blocked(void **state)
 
 static struct vtd_fault seen[16];
 static unsigned seen_n;
-static void see(void *context, const struct vtd_fault *fault)
+static void keep_fault(void *context, const struct vtd_fault *fault)
 {
     assert_ptr_equal(context, &seen_n);
     seen[seen_n++] = *fault;
@@ -499,35 +499,35 @@ static void record(unsigned i, uint64_t address, uint16_t source)
     records_changed();
 }
 
-static void faults__records_from_the_first__are_handed_out_once(void **state)
+static void faults__records_in_order__are_reported_once(void **state)
 {
     (void)state;
     bool lost, is_gone;
     u.cap |= 7ull << 40; /* eight records */
     assert_int_equal(bring_up(), OK);
     seen_n = 0;
-    assert_int_equal(vtd_faults(&unit, see, &seen_n, &lost, &is_gone), 0);
+    assert_int_equal(vtd_faults(&unit, keep_fault, &seen_n, &lost, &is_gone), 0);
     assert_false(lost || is_gone);
 
-    record(6, 0x1000, 1), record(7, 0x2000, 2), record(0, 0x3000, 3); /* over the end */
+    record(6, 0x1000, 1), record(7, 0x2000, 2), record(0, 0x3000, 3); /* wraps */
     u.fsts |= 6 << 8;
-    assert_int_equal(vtd_faults(&unit, see, &seen_n, &lost, &is_gone), 3);
+    assert_int_equal(vtd_faults(&unit, keep_fault, &seen_n, &lost, &is_gone), 3);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(seen[i].address, 0x1000 * (i + 1));
         assert_int_equal(seen[i].source, i + 1);
     }
     assert_false(lost);
-    assert_int_equal(vtd_faults(&unit, see, &seen_n, &lost, &is_gone), 0);
+    assert_int_equal(vtd_faults(&unit, keep_fault, &seen_n, &lost, &is_gone), 0);
 
     for (unsigned i = 0; i < 8; i++)
         record(i, 0x1000, 9);
-    u.fsts = (u.fsts & 0xFF) | 3 << 8 | 1; /* full, and more came */
+    u.fsts = (u.fsts & 0xFF) | 3 << 8 | 1; /* full, with overflow */
     seen_n = 0;
-    assert_int_equal(vtd_faults(&unit, see, &seen_n, &lost, &is_gone), 8);
+    assert_int_equal(vtd_faults(&unit, keep_fault, &seen_n, &lost, &is_gone), 8);
     assert_true(lost);
     assert_int_equal(u.fsts & 3, 0);
     u.fsts = UINT32_MAX;
-    assert_int_equal(vtd_faults(&unit, see, &seen_n, &lost, &is_gone), 0);
+    assert_int_equal(vtd_faults(&unit, keep_fault, &seen_n, &lost, &is_gone), 0);
     assert_true(is_gone);
     assert_false(lost);
 }
@@ -536,20 +536,20 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, power_on)
     const struct CMUnitTest tests[] = {
-        TEST(open__all_ones_or_zeroes__is_nobody),
-        TEST(open__what_we_cannot_use__is_refused),
-        TEST(open__capabilities__become_numbers),
-        TEST(start__order__is_the_specification_s),
-        TEST(start__no_queue__registers_do_it),
+        TEST(open__all_ones_or_zeroes__is_no_device),
+        TEST(open__unusable_unit__is_refused),
+        TEST(open__capabilities__are_decoded),
+        TEST(start__command_order__follows_the_specification),
+        TEST(start__no_queue__invalidates_by_registers),
         TEST(start__left_on_by_a_loader__is_switched_off_first),
-        TEST(take_over__queue_that_does_not_empty__is_told),
-        TEST(wait__command_that_never_finishes__is_told),
-        TEST(queue__stuck_or_in_error__is_told),
+        TEST(take_over__queue_that_does_not_empty__is_reported),
+        TEST(wait__command_that_never_finishes__is_reported),
+        TEST(queue__stuck_or_in_error__is_reported),
         TEST(queue__many_rounds__wrap),
-        TEST(grown__caching_mode__forgets_what_was_absent),
+        TEST(grown__caching_mode__invalidates_absent_entries),
         TEST(changed__page_walks_not_coherent__flushes_every_line),
         TEST(remap__old_format__is_blocked),
-        TEST(faults__records_from_the_first__are_handed_out_once),
+        TEST(faults__records_in_order__are_reported_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

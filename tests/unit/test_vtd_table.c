@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * arch/vtd_table.c against a walker of its own that follows the tables as the hardware does, and
- * against a plain list of what was mapped: translations and rights at the ends of every range, one
+ * arch/vtd_table.c compared with an independent walker that follows the tables as the hardware
+ * does, and with a plain list of mappings: translations and rights at the ends of every range, one
  * byte outside, and at random places, for 3 and 4 levels with and without large pages. Then
  * entries, messages and fault records, bit by bit.
  *
@@ -22,7 +22,8 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-/* --- memory for tables: page i at FIRST + i pages, each of its own: overruns are seen --- */
+/* --- memory for tables: page i is at FIRST + i pages, each allocated apart: ASan sees overruns
+ * --- */
 
 #define FIRST     0x123000ull
 #define PAGES_MAX 4096
@@ -55,17 +56,18 @@ static uint64_t *look(void *context, paddr_t table)
     return page;
 }
 
-/* What the unit has been told of: the walker reads this copy, so a forgotten flush is a miss. */
-static uint64_t *told[PAGES_MAX];
+/* The entries that were flushed to the unit: the walker reads this copy, so a missing flush
+ * fails. */
+static uint64_t *flushed[PAGES_MAX];
 static void changed(void *context, const void *entry, size_t bytes)
 {
     (void)context;
     changed_n++;
     for (unsigned i = 0; i < pages_n; i++)
         if ((uintptr_t)entry - (uintptr_t)pages[i] < 4096) {
-            if (!told[i])
-                told[i] = calloc(1, 4096);
-            memcpy((char *)told[i] + ((uintptr_t)entry - (uintptr_t)pages[i]), entry, bytes);
+            if (!flushed[i])
+                flushed[i] = calloc(1, 4096);
+            memcpy((char *)flushed[i] + ((uintptr_t)entry - (uintptr_t)pages[i]), entry, bytes);
         }
 }
 
@@ -75,8 +77,8 @@ static void begin(unsigned levels, bool has_2m, bool has_1g)
 {
     for (unsigned i = 0; i < PAGES_MAX; i++) {
         free(pages[i]);
-        free(told[i]);
-        pages[i] = told[i] = NULL;
+        free(flushed[i]);
+        pages[i] = flushed[i] = NULL;
     }
     pages_n = changed_n = 0;
     pages_limit = PAGES_MAX;
@@ -92,7 +94,7 @@ static void begin(unsigned levels, bool has_2m, bool has_1g)
     assert_int_equal(vtd_tables_init(&t), OK);
 }
 
-/* --- the walker: what a unit does with an address. Constants from the specification --- */
+/* --- the walker: how a unit translates an address. Constants from the specification --- */
 
 struct answer {
     unsigned r, w;
@@ -110,13 +112,13 @@ static struct answer hardware(uint64_t iova)
     for (;; shift -= 9) {
         uint64_t index = iova >> shift & 0x1FF;
         assert_true(table >= FIRST && (table - FIRST) / 4096 < pages_n);
-        const uint64_t *page = told[(table - FIRST) / 4096];
+        const uint64_t *page = flushed[(table - FIRST) / 4096];
         uint64_t e = page ? page[index] : 0;
         a.r &= e & 1;
         a.w &= e >> 1 & 1;
         if (!a.r && !a.w)
             return (struct answer){0};
-        /* Bits that are reserved or that we have no use for. */
+        /* Bits that are reserved or unused. */
         assert_int_equal(e & 0xFFF0000000000F7Cull, 0);
         if (shift == 12 || (e & 0x80)) {
             assert_true(shift <= 30);
@@ -130,19 +132,19 @@ static struct answer hardware(uint64_t iova)
     }
 }
 
-/* --- what was done, in order --- */
+/* --- the list of mappings and unmappings, in order --- */
 
-static struct deed {
+static struct mapping {
     uint64_t iova, paddr, bytes;
     unsigned rights; /* 0: unmapped */
-} deeds[256];
-static unsigned deeds_n;
+} mappings[256];
+static unsigned mappings_n;
 
 static struct answer expected(uint64_t iova)
 {
     struct answer a = {0};
-    for (unsigned i = 0; i < deeds_n; i++) {
-        struct deed *d = &deeds[i];
+    for (unsigned i = 0; i < mappings_n; i++) {
+        struct mapping *d = &mappings[i];
         if (iova - d->iova >= d->bytes || iova < d->iova)
             continue;
         if (!d->rights) {
@@ -171,8 +173,8 @@ static void probe(uint64_t iova)
 
 static void probe_all(void)
 {
-    for (unsigned i = 0; i < deeds_n; i++) {
-        struct deed *d = &deeds[i];
+    for (unsigned i = 0; i < mappings_n; i++) {
+        struct mapping *d = &mappings[i];
         static const int64_t near[] = {-4096, -1, 0, 1, 4095, 4096};
         for (unsigned k = 0; k < ARRAY_SIZE(near); k++) {
             probe(d->iova + (uint64_t)near[k]);
@@ -186,13 +188,13 @@ static void probe_all(void)
 static void map(uint64_t iova, uint64_t paddr, uint64_t bytes, unsigned rights)
 {
     assert_int_equal(vtd_map(&t, (iova_t){iova}, (paddr_t){paddr}, bytes, rights), OK);
-    deeds[deeds_n++] = (struct deed){iova, paddr, bytes, rights};
+    mappings[mappings_n++] = (struct mapping){iova, paddr, bytes, rights};
 }
 
 static void unmap(uint64_t iova, uint64_t bytes)
 {
     assert_int_equal(vtd_unmap(&t, (iova_t){iova}, bytes), OK);
-    deeds[deeds_n++] = (struct deed){iova, 0, bytes, 0};
+    mappings[mappings_n++] = (struct mapping){iova, 0, bytes, 0};
 }
 
 static const struct {
@@ -203,7 +205,8 @@ static const struct {
 
 #define FOR_EACH_SHAPE                                                                             \
     for (unsigned shape = 0; shape < ARRAY_SIZE(shapes); shape++)                                  \
-        if (deeds_n = 0, begin(shapes[shape].levels, shapes[shape].has_2m, shapes[shape].has_1g),  \
+        if (mappings_n = 0,                                                                        \
+            begin(shapes[shape].levels, shapes[shape].has_2m, shapes[shape].has_1g),               \
             true)
 
 /* --- tests --- */
@@ -218,7 +221,7 @@ static void map__ends_of_every_range__are_exact(void **state)
         map(2 * MIB, 64 * MIB, 2 * MIB, VTD_WRITE);
         map(5 * MIB, 3 * MIB, 1 * MIB, VTD_WRITE);
         map(8 * MIB - 4096, 16 * MIB - 4096, 6 * MIB + 8192, VTD_READ | VTD_WRITE);
-        map(30 * MIB, 31 * MIB, 4 * MIB, VTD_READ); /* not aligned alike: small pages */
+        map(30 * MIB, 31 * MIB, 4 * MIB, VTD_READ); /* aligned differently: small pages */
         map(1 * GIB - 4096, 5 * GIB - 4096, 4096 + 16 * MIB, VTD_READ);
         map(top - 4096, 0x9000, 4096, VTD_WRITE);
         probe_all();
@@ -244,23 +247,23 @@ static void map__sizes_of_pages__are_the_largest_that_fit(void **state)
     }
 }
 
-static void map__the_same_twice__joins_rights(void **state)
+static void map__the_same_twice__combines_rights(void **state)
 {
     (void)state;
     FOR_EACH_SHAPE
     {
         map(4 * MIB, 20 * MIB, 4 * MIB, VTD_WRITE);
-        map(4 * MIB, 20 * MIB, 4 * MIB, VTD_WRITE); /* changes nothing */
-        map(6 * MIB, 22 * MIB, 2 * MIB, VTD_READ);  /* all of a large page */
-        map(5 * MIB, 21 * MIB, 4096, VTD_READ);     /* a part of one: it is split */
+        map(4 * MIB, 20 * MIB, 4 * MIB, VTD_WRITE); /* no effect */
+        map(6 * MIB, 22 * MIB, 2 * MIB, VTD_READ);  /* a whole large page */
+        map(5 * MIB, 21 * MIB, 4096, VTD_READ);     /* a part of one, which is split */
         probe_all();
-        map(4 * MIB, 20 * MIB, 4 * MIB, VTD_READ); /* large over small ones */
+        map(4 * MIB, 20 * MIB, 4 * MIB, VTD_READ); /* large pages over small ones */
         probe_all();
         assert_int_equal(vtd_look(&t, (iova_t){5 * MIB}).rights, VTD_READ | VTD_WRITE);
     }
 }
 
-static void map__elsewhere__is_refused(void **state)
+static void map__to_another_address__is_refused(void **state)
 {
     (void)state;
     FOR_EACH_SHAPE
@@ -276,13 +279,13 @@ static void map__elsewhere__is_refused(void **state)
     }
 }
 
-static void map__what_cannot_be__is_refused(void **state)
+static void map__invalid_arguments__are_refused(void **state)
 {
     (void)state;
     FOR_EACH_SHAPE
     {
         uint64_t top = 1ull << t.address_bits;
-        const struct deed bad[] = {
+        const struct mapping bad[] = {
             {0x1001, 0x2000, 4096, 1},  {0x1000, 0x2001, 4096, 1}, {0x1000, 0x2000, 4095, 1},
             {0x1000, 0x2000, 0, 1},     {0x1000, 0x2000, 4096, 0}, {0x1000, 0x2000, 4096, 4},
             {top, 0x2000, 4096, 1},     {top - 4096, 0x2000, 8192, 1},
@@ -299,7 +302,7 @@ static void map__what_cannot_be__is_refused(void **state)
     }
 }
 
-static void map__no_memory__is_said_and_nothing_is_wrong(void **state)
+static void map__no_memory__is_refused_and_tables_stay_valid(void **state)
 {
     (void)state;
     FOR_EACH_SHAPE
@@ -344,7 +347,7 @@ static void map__random_ranges__translate_as_listed(void **state)
         {
             uint64_t window = (uint64_t)(rand() % 200) * GIB;
             for (unsigned i = 0; i < 30; i++) {
-                /* One offset between here and there, so that overlaps agree. */
+                /* A constant offset between both addresses, so that overlapping ranges agree. */
                 uint64_t at = (uint64_t)(rand() % 16384) * 4096;
                 uint64_t bytes = (uint64_t)(1 + rand() % (rand() % 4 ? 32 : 2048)) * 4096;
                 if (rand() % 3 == 0)
@@ -358,16 +361,16 @@ static void map__random_ranges__translate_as_listed(void **state)
         }
 }
 
-static struct deed visited[16];
+static struct mapping visited[16];
 static unsigned visited_n;
 static void visit(void *context, iova_t iova, paddr_t paddr, uint64_t bytes, unsigned rights)
 {
     assert_null(context);
     assert_true(visited_n < ARRAY_SIZE(visited));
-    visited[visited_n++] = (struct deed){iova.v, paddr.v, bytes, rights};
+    visited[visited_n++] = (struct mapping){iova.v, paddr.v, bytes, rights};
 }
 
-static void visit__runs__are_whole_and_in_order(void **state)
+static void visit__runs__are_merged_and_in_order(void **state)
 {
     (void)state;
     FOR_EACH_SHAPE
@@ -377,7 +380,7 @@ static void visit__runs__are_whole_and_in_order(void **state)
         map(4 * MIB, 20 * MIB, 3 * MIB, VTD_WRITE); /* large and small pages: one run */
         map(7 * MIB, 23 * MIB, 4096, VTD_READ);     /* other rights */
         map(7 * MIB + 4096, 30 * MIB, 4096, VTD_READ); /* another place */
-        const struct deed want[] = {{4 * MIB, 20 * MIB, 3 * MIB, 2},
+        const struct mapping want[] = {{4 * MIB, 20 * MIB, 3 * MIB, 2},
                                     {7 * MIB, 23 * MIB, 4096, 1},
                                     {7 * MIB + 4096, 30 * MIB, 4096, 1},
                                     {top - 4096, 0x1000, 4096, 1}};
@@ -403,7 +406,7 @@ static void init__levels__are_three_or_four(void **state)
     assert_int_equal(vtd_tables_init(&t), ERR_UNSUPPORTED);
     t.levels = 3, t.address_bits = 40;
     assert_int_equal(vtd_tables_init(&t), ERR_UNSUPPORTED);
-    /* Words of real parts and of QEMU. */
+    /* Capabilities of real chips and of QEMU. */
     assert_int_equal(vtd_levels(0x8D2078C106F0466), 4);
     assert_int_equal(vtd_levels(0x19ED008C40780C66), 4);
     assert_int_equal(vtd_levels(0xD2008C22260206), 3);
@@ -411,7 +414,7 @@ static void init__levels__are_three_or_four(void **state)
     assert_int_equal(vtd_levels(0x800), 0);
 }
 
-static void entries__fields__stand_where_the_specification_has_them(void **state)
+static void entries__fields__are_where_the_specification_has_them(void **state)
 {
     (void)state;
     struct vtd_entry e = vtd_root_entry((paddr_t){0x123456000});
@@ -458,7 +461,7 @@ static void fault__records__are_decoded(void **state)
     assert_true(vtd_fault_decode(0x0007000000000000, 0x8000002600000108, &f));
     assert_true(f.is_interrupt);
     assert_int_equal(f.index, 7);
-    assert_string_equal(vtd_reason(5), "no right to write there");
+    assert_string_equal(vtd_reason(5), "no write permission for the page");
     for (unsigned reason = 0; reason < 256; reason++)
         assert_true(strlen(vtd_reason((uint8_t)reason)) > 8);
 }
@@ -477,15 +480,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map__ends_of_every_range__are_exact),
         cmocka_unit_test(map__sizes_of_pages__are_the_largest_that_fit),
-        cmocka_unit_test(map__the_same_twice__joins_rights),
-        cmocka_unit_test(map__elsewhere__is_refused),
-        cmocka_unit_test(map__what_cannot_be__is_refused),
-        cmocka_unit_test(map__no_memory__is_said_and_nothing_is_wrong),
+        cmocka_unit_test(map__the_same_twice__combines_rights),
+        cmocka_unit_test(map__to_another_address__is_refused),
+        cmocka_unit_test(map__invalid_arguments__are_refused),
+        cmocka_unit_test(map__no_memory__is_refused_and_tables_stay_valid),
         cmocka_unit_test(unmap__part_of_a_large_page__leaves_the_rest),
         cmocka_unit_test(map__random_ranges__translate_as_listed),
-        cmocka_unit_test(visit__runs__are_whole_and_in_order),
+        cmocka_unit_test(visit__runs__are_merged_and_in_order),
         cmocka_unit_test(init__levels__are_three_or_four),
-        cmocka_unit_test(entries__fields__stand_where_the_specification_has_them),
+        cmocka_unit_test(entries__fields__are_where_the_specification_has_them),
         cmocka_unit_test(fault__records__are_decoded),
     };
     return cmocka_run_group_tests(tests, NULL, tidy);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * kernel/words.c: splitting with quotes and at the limits; finding the end of a command; unique
- * beginnings, whole words before longer ones, unknown, ambiguous and incomplete names; completion;
- * the sorted list within 80 columns; what a usage text allows.
+ * kernel/console/words.c: splitting with quotes and at the limits; finding the end of a command;
+ * unique prefixes, whole words before longer ones, unknown, ambiguous and incomplete names;
+ * completion; the sorted list within 80 columns; arguments that a usage text allows.
  *
- * links: kernel/words.c kernel/out.c kernel/json.c kernel/fmt.c
+ * links: kernel/console/words.c kernel/console/command.c kernel/lib/out.c kernel/lib/json.c
+ * kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +12,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "kernel/words.h"
+#include "kernel/console/words.h"
 #include "tests/unit/kept_text.h"
 
 static enum command_result nothing(const struct call *call)
@@ -33,7 +34,7 @@ static const struct command table[] = {
 };
 static const struct commands commands = {table, table + ARRAY_SIZE(table)};
 
-static void split_is(const char *line, enum words_result result, unsigned n, const char *a,
+static void assert_split(const char *line, enum words_result result, unsigned n, const char *a,
                      const char *b)
 {
     struct words w;
@@ -48,20 +49,20 @@ static void split_is(const char *line, enum words_result result, unsigned n, con
 static void split__spaces_and_quotes__gives_words(void **state)
 {
     (void)state;
-    split_is("", WORDS_OK, 0, NULL, NULL);
-    split_is("    ", WORDS_OK, 0, NULL, NULL);
-    split_is("a", WORDS_OK, 1, "a", NULL);
-    split_is("  a   b  ", WORDS_OK, 2, "a", "b");
-    split_is("\"a b\" c", WORDS_OK, 2, "a b", "c");
-    split_is("'a \"b' c", WORDS_OK, 2, "a \"b", "c");
-    split_is("\"it's\" x", WORDS_OK, 2, "it's", "x");
-    split_is("x=\"1 2\"'3 4'5 y", WORDS_OK, 2, "x=1 23 45", "y");
-    split_is("'' \"\"", WORDS_OK, 2, "", "");
-    split_is("a 'b c", WORDS_QUOTE, 2, "a", "b c");
-    split_is("a \"", WORDS_QUOTE, 2, "a", "");
+    assert_split("", WORDS_OK, 0, NULL, NULL);
+    assert_split("    ", WORDS_OK, 0, NULL, NULL);
+    assert_split("a", WORDS_OK, 1, "a", NULL);
+    assert_split("  a   b  ", WORDS_OK, 2, "a", "b");
+    assert_split("\"a b\" c", WORDS_OK, 2, "a b", "c");
+    assert_split("'a \"b' c", WORDS_OK, 2, "a \"b", "c");
+    assert_split("\"it's\" x", WORDS_OK, 2, "it's", "x");
+    assert_split("x=\"1 2\"'3 4'5 y", WORDS_OK, 2, "x=1 23 45", "y");
+    assert_split("'' \"\"", WORDS_OK, 2, "", "");
+    assert_split("a 'b c", WORDS_QUOTE, 2, "a", "b c");
+    assert_split("a \"", WORDS_QUOTE, 2, "a", "");
 }
 
-static void split__longest_line_and_most_words__fits_and_no_more(void **state)
+static void split__longest_line_and_most_words__is_the_limit(void **state)
 {
     struct words w;
     char line[WORDS_LINE_MAX + 2];
@@ -79,7 +80,7 @@ static void split__longest_line_and_most_words__fits_and_no_more(void **state)
     assert_int_equal(words_split(&w, line, WORDS_LINE_MAX), WORDS_TOO_MANY);
 }
 
-static void semicolon__in_quotes__is_no_end(void **state)
+static void semicolon__in_quotes__does_not_end_a_command(void **state)
 {
     (void)state;
     assert_int_equal(words_until_semicolon(""), 0);
@@ -90,7 +91,7 @@ static void semicolon__in_quotes__is_no_end(void **state)
     assert_int_equal(words_until_semicolon("a';"), 3);
 }
 
-static void match_is(enum match_result result, const char *name, unsigned words, const char *a,
+static void assert_match(enum match_result result, const char *name, unsigned words, const char *a,
                      const char *b, const char *c)
 {
     const char *argv[] = {a, b, c};
@@ -104,43 +105,43 @@ static void match_is(enum match_result result, const char *name, unsigned words,
         assert_null(m.command);
 }
 
-static void match__unique_beginnings__finds_the_command(void **state)
+static void match__unique_prefixes__find_the_command(void **state)
 {
     (void)state;
-    match_is(MATCH_OK, "show arp", 2, "show", "arp", NULL);
-    match_is(MATCH_OK, "show arp", 2, "sh", "a", "more");
-    match_is(MATCH_OK, "help", 1, "h", NULL, NULL);
-    match_is(MATCH_OK, "ping", 1, "pi", "192.0.2.1", "3");
-    /* A whole word wins over a longer one. */
-    match_is(MATCH_OK, "show port", 2, "sh", "port", "0");
-    match_is(MATCH_OK, "show ports", 2, "sh", "ports", NULL);
+    assert_match(MATCH_OK, "show arp", 2, "show", "arp", NULL);
+    assert_match(MATCH_OK, "show arp", 2, "sh", "a", "more");
+    assert_match(MATCH_OK, "help", 1, "h", NULL, NULL);
+    assert_match(MATCH_OK, "ping", 1, "pi", "192.0.2.1", "3");
+    /* A whole word takes precedence over a longer one. */
+    assert_match(MATCH_OK, "show port", 2, "sh", "port", "0");
+    assert_match(MATCH_OK, "show ports", 2, "sh", "ports", NULL);
 }
 
-static void match__command_that_begins_others__takes_what_follows_as_arguments(void **state)
+static void match__command_that_begins_others__takes_the_rest_as_arguments(void **state)
 {
     (void)state;
-    match_is(MATCH_OK, "set", 1, "set", NULL, NULL);
-    match_is(MATCH_OK, "set", 1, "set", "key", "value");
-    match_is(MATCH_OK, "set", 1, "set", "p", NULL);
-    match_is(MATCH_OK, "set port up", 3, "set", "p", "u");
+    assert_match(MATCH_OK, "set", 1, "set", NULL, NULL);
+    assert_match(MATCH_OK, "set", 1, "set", "key", "value");
+    assert_match(MATCH_OK, "set", 1, "set", "p", NULL);
+    assert_match(MATCH_OK, "set port up", 3, "set", "p", "u");
 }
 
-static void match__no_command__says_which_way(void **state)
+static void match__no_command__gives_the_reason(void **state)
 {
     (void)state;
-    match_is(MATCH_INCOMPLETE, NULL, 0, NULL, NULL, NULL);
-    match_is(MATCH_INCOMPLETE, NULL, 1, "show", NULL, NULL);
-    match_is(MATCH_UNKNOWN, NULL, 0, "x", NULL, NULL);
-    match_is(MATCH_UNKNOWN, NULL, 0, "showx", "ports", NULL);
-    match_is(MATCH_UNKNOWN, NULL, 1, "show", "x", NULL);
-    match_is(MATCH_UNKNOWN, NULL, 1, "show", "portss", NULL);
-    match_is(MATCH_AMBIGUOUS, NULL, 0, "s", "ports", NULL);
-    match_is(MATCH_AMBIGUOUS, NULL, 0, "p", NULL, NULL);
-    match_is(MATCH_AMBIGUOUS, NULL, 1, "show", "p", NULL);
-    match_is(MATCH_AMBIGUOUS, NULL, 0, "", NULL, NULL);
+    assert_match(MATCH_INCOMPLETE, NULL, 0, NULL, NULL, NULL);
+    assert_match(MATCH_INCOMPLETE, NULL, 1, "show", NULL, NULL);
+    assert_match(MATCH_UNKNOWN, NULL, 0, "x", NULL, NULL);
+    assert_match(MATCH_UNKNOWN, NULL, 0, "showx", "ports", NULL);
+    assert_match(MATCH_UNKNOWN, NULL, 1, "show", "x", NULL);
+    assert_match(MATCH_UNKNOWN, NULL, 1, "show", "portss", NULL);
+    assert_match(MATCH_AMBIGUOUS, NULL, 0, "s", "ports", NULL);
+    assert_match(MATCH_AMBIGUOUS, NULL, 0, "p", NULL, NULL);
+    assert_match(MATCH_AMBIGUOUS, NULL, 1, "show", "p", NULL);
+    assert_match(MATCH_AMBIGUOUS, NULL, 0, "", NULL, NULL);
 }
 
-static void match__empty_table__knows_nothing(void **state)
+static void match__empty_table__finds_no_command(void **state)
 {
     const struct commands none = {table, table};
     const char *argv[] = {"help"};
@@ -150,7 +151,7 @@ static void match__empty_table__knows_nothing(void **state)
     assert_int_equal(words_list(&none, &out, 0, argv), 0);
 }
 
-static void complete_is(unsigned argc, const char *before, const char *partial, unsigned n,
+static void assert_complete(unsigned argc, const char *before, const char *partial, unsigned n,
                         const char *letters)
 {
     struct choice choice = words_complete(&commands, argc, &before, partial);
@@ -161,23 +162,23 @@ static void complete_is(unsigned argc, const char *before, const char *partial, 
     assert_memory_equal(choice.letters, letters, choice.bytes);
 }
 
-static void complete__some_letters__gives_what_all_choices_share(void **state)
+static void complete__some_letters__gives_the_common_prefix(void **state)
 {
     (void)state;
-    complete_is(0, NULL, "", 5, "");
-    complete_is(0, NULL, "s", 2, "s");
-    complete_is(0, NULL, "sh", 1, "show");
-    complete_is(0, NULL, "p", 2, "p");
-    complete_is(0, NULL, "po", 1, "poweroff");
-    complete_is(0, NULL, "x", 0, NULL);
-    complete_is(1, "sh", "p", 2, "port");
-    complete_is(1, "sh", "ports", 1, "ports");
-    complete_is(1, "sh", "", 3, "");
-    complete_is(1, "s", "", 0, NULL);
-    complete_is(1, "help", "", 0, NULL);
+    assert_complete(0, NULL, "", 5, "");
+    assert_complete(0, NULL, "s", 2, "s");
+    assert_complete(0, NULL, "sh", 1, "show");
+    assert_complete(0, NULL, "p", 2, "p");
+    assert_complete(0, NULL, "po", 1, "poweroff");
+    assert_complete(0, NULL, "x", 0, NULL);
+    assert_complete(1, "sh", "p", 2, "port");
+    assert_complete(1, "sh", "ports", 1, "ports");
+    assert_complete(1, "sh", "", 3, "");
+    assert_complete(1, "s", "", 0, NULL);
+    assert_complete(1, "help", "", 0, NULL);
 }
 
-static void list__no_words__is_sorted_whole_and_narrow(void **state)
+static void list__no_words__is_sorted_complete_and_narrow(void **state)
 {
     static const char *const names[] = {"help",        "ping",     "poweroff",  "set",
                                         "set port up", "show arp", "show port", "show ports"};
@@ -197,18 +198,18 @@ static void list__no_words__is_sorted_whole_and_narrow(void **state)
     assert_int_equal(*line, 0);
 }
 
-static void list__some_words__keeps_what_they_begin(void **state)
+static void list__some_words__keeps_the_commands_they_begin(void **state)
 {
     const char *argv[] = {"s", "po"};
     const char *args[] = {"ping", "192.0.2.1", "x"};
     (void)state;
     used = 0;
-    assert_int_equal(words_list(&commands, &out, 2, argv), 4); /* set takes words of any kind */
+    assert_int_equal(words_list(&commands, &out, 2, argv), 4); /* set takes arguments */
     assert_int_equal(words_list(&commands, &out, 3, args), 1);
     assert_int_equal(words_list(&commands, &out, 1, (const char *[]){"zz"}), 0);
 }
 
-static void usage__each_form__is_understood(void **state)
+static void usage__each_form__is_recognized(void **state)
 {
     (void)state;
     assert_false(usage_has_json(""));
@@ -227,16 +228,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(split__spaces_and_quotes__gives_words),
-        cmocka_unit_test(split__longest_line_and_most_words__fits_and_no_more),
-        cmocka_unit_test(semicolon__in_quotes__is_no_end),
-        cmocka_unit_test(match__unique_beginnings__finds_the_command),
-        cmocka_unit_test(match__command_that_begins_others__takes_what_follows_as_arguments),
-        cmocka_unit_test(match__no_command__says_which_way),
-        cmocka_unit_test(match__empty_table__knows_nothing),
-        cmocka_unit_test(complete__some_letters__gives_what_all_choices_share),
-        cmocka_unit_test(list__no_words__is_sorted_whole_and_narrow),
-        cmocka_unit_test(list__some_words__keeps_what_they_begin),
-        cmocka_unit_test(usage__each_form__is_understood),
+        cmocka_unit_test(split__longest_line_and_most_words__is_the_limit),
+        cmocka_unit_test(semicolon__in_quotes__does_not_end_a_command),
+        cmocka_unit_test(match__unique_prefixes__find_the_command),
+        cmocka_unit_test(match__command_that_begins_others__takes_the_rest_as_arguments),
+        cmocka_unit_test(match__no_command__gives_the_reason),
+        cmocka_unit_test(match__empty_table__finds_no_command),
+        cmocka_unit_test(complete__some_letters__gives_the_common_prefix),
+        cmocka_unit_test(list__no_words__is_sorted_complete_and_narrow),
+        cmocka_unit_test(list__some_words__keeps_the_commands_they_begin),
+        cmocka_unit_test(usage__each_form__is_recognized),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,9 +6,9 @@
  *  - what a dead driver left behind (semaphores, running queues) does not stop us;
  *  - a card that vanishes is noticed and its counters do not jump.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c kernel/fmt.c tests/host/machine.c $(MODEL) */
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+ * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
 #include "tests/unit/card_host.h"
 
 static void bring_up(enum x540_kind kind)

@@ -10,9 +10,9 @@
  *  - RSS: every queue is used, both directions of a flow meet on one, one flow stays on one, what
  *    has no hash goes to queue 0.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c drivers/x540/stats.c
- * kernel/fmt.c tests/host/machine.c $(MODEL) */
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+ * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,10 +22,11 @@
 
 #include <cmocka.h>
 
+#include "drivers/desc.h"
 #include "drivers/nic.h"
-#include "drivers/x540/desc.h"
+#include "drivers/desc.h"
 #include "drivers/x540/regs.h"
-#include "kernel/dma.h"
+#include "kernel/memory/dma.h"
 #include "kernel/start.h"
 #include "tests/host/machine.h"
 

@@ -6,9 +6,10 @@
  *  - cut off: bus mastering alone, and no register is touched;
  *  - a port out of service has no link, or a line says why it has one; a reset brings it back.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c kernel/fmt.c tests/host/machine.c $(MODEL) */
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+ * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
+#include "kernel/leaving.h"
 #include "tests/unit/card_host.h"
 
 #define MS 1000000ull

@@ -8,9 +8,9 @@
  *  - ENABLE that follows slowly is waited for, and one that does not is named;
  *  - a link that was down between two looks is counted.
  */
-/* links: drivers/drivers.c drivers/x540/x540.c drivers/x540/lock.c drivers/x540/nvm.c
- * drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c kernel/fmt.c tests/host/machine.c $(MODEL) */
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+ * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
 #include "tests/unit/card_host.h"
 
 #define MS 1000000ull

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The host's stand-in for arch/cpu.h: what drivers and net use of it. A pause lets the machine's
- * time go on.
+ * The host's stand-in for arch/cpu.h: the functions that drivers and net use. A pause advances the
+ * simulated time.
  */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
@@ -27,7 +27,7 @@ static inline void cpu_pause(void)
     machine_wait_ns(100);
 }
 
-/* A CPU of no family: nothing that is known to be broken. */
+/* A CPU of an unknown family, without known errata. */
 struct cpuid {
     uint32_t eax, ebx, ecx, edx;
 };
@@ -45,8 +45,8 @@ static inline void cpu_fence(void)
 {
 }
 
-/* The same number, but the compiler forgets how it was made: what follows is then computed from it
- * and not once more from the beginning. Costs nothing. */
+/* Returns v, but hides its origin from the compiler, which then uses the value instead of computing
+ * it again. Compiles to no instruction. */
 static inline uint64_t opaque(uint64_t v)
 {
     __asm__("" : "+r"(v));

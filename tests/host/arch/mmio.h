@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The host's stand-in for arch/mmio.h: the same functions, answered by tests/host/machine.c, where
+ * The host's stand-in for arch/mmio.h: the same functions, which call tests/host/machine.c, where
  * every block of registers is a model.
  */
 #ifndef ARCH_MMIO_H
@@ -9,7 +9,7 @@
 #include "arch/types.h"
 
 typedef struct {
-    uintptr_t base; /* a place in machine.c's address space; never a pointer */
+    uintptr_t base; /* an address in machine.c's address space; never a pointer */
 } mmio_t;
 
 static inline mmio_t mmio_at(mmio_t regs, uint32_t offset)

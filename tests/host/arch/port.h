@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The host's stand-in for arch/port.h: nothing is there, every port reads all ones.
+ * The host's stand-in for arch/port.h: there are no devices, every port reads all ones.
  */
 #ifndef ARCH_PORT_H
 #define ARCH_PORT_H

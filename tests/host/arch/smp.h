@@ -5,7 +5,7 @@
 #define ARCH_SMP_H
 
 #include "arch/types.h"
-#include "kernel/hist.h"
+#include "kernel/lib/hist.h"
 
 #define CPUS_MAX 256u
 

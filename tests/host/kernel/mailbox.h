@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The host's stand-in for kernel/mailbox.h: every core is this one, and answers at once unless
- * mailbox_host_answer is set to something else than OK.
+ * mailbox_host_answer is set to an error.
  */
 #ifndef KERNEL_MAILBOX_H
 #define KERNEL_MAILBOX_H

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Commands about the machine itself; those about ports are in net/console/show_ports.c.
+ */
+#include "arch/smp.h"
+#include "arch/tsc.h"
+#include "kernel/console/command.h"
+#include "kernel/console/config.h"
+#include "kernel/console/console.h"
+#include "kernel/console/words.h"
+#include "kernel/leaving.h"
+#include "kernel/lib/json.h"
+#include "kernel/lib/parse.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/memory.h"
+#include "kernel/power.h"
+
+static enum command_result help(const struct call *call)
+{
+    const struct commands commands = {commands_start, commands_end};
+    if (words_list(&commands, call->out, call->argc, call->argv) == 0)
+        return command_fail(call, "no command begins so");
+    if (call->argc == 0)
+        out_text(call->out, "Words may be cut short. Tab completes, ? lists, "
+                            "^C interrupts, ; separates.\n");
+    return COMMAND_DONE;
+}
+COMMAND("help", "[words]", "this list, or the commands that begin so", help);
+
+/* Before the machine ends: no core and no card works on. */
+static void leave(const char *what)
+{
+    console_release();
+    log_info("%s", what);
+    smp_stop_others();
+    drivers_quiet();
+}
+
+static enum command_result poweroff(const struct call *call)
+{
+    (void)call;
+    leave("power off");
+    power_off();
+}
+COMMAND("poweroff", "", "switch the machine off; ends QEMU", poweroff);
+
+static enum command_result reboot(const struct call *call)
+{
+    (void)call;
+    leave("reboot");
+    power_reboot();
+}
+COMMAND("reboot", "", "start the machine again", reboot);
+
+static void put_line(void *context, const char *text, size_t bytes)
+{
+    const struct out *out = context;
+    out->write(out->opaque, text, bytes);
+}
+
+static enum command_result show_log(const struct call *call)
+{
+    uint64_t lines = 20;
+    if (call->argc > 1 || (call->argc == 1 && !parse_u64(call->argv[0], &lines)))
+        return command_fail(call, "show log [lines]");
+    log_tail((unsigned)MIN(lines, 1000u), put_line, (void *)call->out);
+    return COMMAND_DONE;
+}
+COMMAND("show log", "[lines]", "the last lines of the log", show_log);
+
+static enum command_result show_memory(const struct call *call)
+{
+    uint64_t ram = memory_ram_bytes(), left = memory_free_bytes();
+    if (call->json) {
+        struct json j;
+        json_begin(&j, call->out);
+        json_u64(&j, "ram_bytes", ram);
+        json_u64(&j, "free_bytes", left);
+        json_line(&j);
+    } else {
+        out_printf(call->out, "%lu KiB of RAM, %lu KiB of them free\n", ram / 1024, left / 1024);
+    }
+    return COMMAND_DONE;
+}
+COMMAND("show memory", "[-j]", "how much there is, and is free", show_memory);
+
+/* As the boot line's table lists them. */
+static const char levels[] = "error|warn|info|debug";
+
+static void put_level(struct config *config)
+{
+    static const char names[][6] = {"error", "warn", "info", "debug"};
+    if (log_level() != LOG_INFO)
+        config_put(config, "loglevel", "%s", names[log_level()]);
+}
+CONFIG_PART(put_level, "loglevel");
+
+static enum command_result set_loglevel(const struct call *call)
+{
+    unsigned level;
+    if (call->argc != 1 || !parse_enum(call->argv[0], levels, &level))
+        return command_fail(call, "set loglevel %s", levels);
+    log_set_level((enum log_level)level);
+    return COMMAND_DONE;
+}
+COMMAND("set loglevel", "error|warn|info|debug", "which lines of the log are printed", set_loglevel);
+
+/* The one watch that may be under way. Its words are those of its own call. */
+static struct {
+    const struct command *command;
+    struct call call;
+    uint64_t interval_ns, next_ns;
+} watched;
+
+static enum command_result watch_again(struct job *job, bool is_interrupted)
+{
+    uint64_t now_ns = tsc_now_ns();
+
+    if (is_interrupted || job->is_ended)
+        return COMMAND_DONE;
+    if ((int64_t)(now_ns - watched.next_ns) < 0)
+        return COMMAND_WAITS;
+    watched.next_ns = now_ns + watched.interval_ns;
+    if (!job->json)
+        out_text(job->out, "\n");
+    return watched.command->run(&watched.call) == COMMAND_FAILED ? COMMAND_FAILED : COMMAND_WAITS;
+}
+
+static enum command_result watch(const struct call *call)
+{
+    const struct commands commands = {commands_start, commands_end};
+    uint64_t seconds = 1;
+    unsigned argc = call->argc;
+
+    if (argc > 1 && parse_u64(call->argv[argc - 1], &seconds))
+        argc--;
+    struct match match = words_match(&commands, argc, call->argv);
+    if (match.result != MATCH_OK || !str_starts(match.command->name, "show "))
+        return command_fail(call, "watch takes a show command");
+    if (seconds < 1 || seconds > 3600)
+        return command_fail(call, "seconds go from 1 to 3600");
+    if ((call->json && !usage_has_json(match.command->usage)) ||
+        (argc > match.words && !usage_has_words(match.command->usage)))
+        return command_fail(call, "%s is used so: %s", match.command->name, match.command->usage);
+    watched.command = match.command;
+    watched.call = *call;
+    watched.call.argc = argc - match.words;
+    watched.call.argv = call->argv + match.words;
+    watched.interval_ns = seconds * 1000000000;
+    watched.next_ns = tsc_now_ns();
+    call->job->poll = watch_again;
+    call->job->end = "";
+    return COMMAND_WAITS;
+}
+COMMAND("watch", "show ... [seconds] [-j]", "repeat a show command until a key is pressed", watch);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The operator's console: the shell of kernel/console/shell.h on the serial line. Output of
+ * commands goes into a ring, which is sent as fast as the line takes it, so that no core ever waits
+ * for a terminal; the next command runs when the ring has room again. Log lines appear above the
+ * line that is being edited.
+ */
+#ifndef KERNEL_CONSOLE_CONSOLE_H
+#define KERNEL_CONSOLE_CONSOLE_H
+
+#include "arch/types.h"
+
+struct cmdline;
+
+/* Take over the serial line and the log's output; run the commands of the boot line's run=, then
+ * show the prompt. console_poll sends all output. `line` must stay valid. Boot CPU, once, after
+ * serial_init and tsc_calibrate. */
+void console_start(const struct cmdline *line);
+
+/* One round: at most 16 bytes of input, one step of work (a command, a poll of the job, or some
+ * editing), at most 16 bytes of output. Does so every 100 us only; a call in between costs a read
+ * of the TSC. Core 0, between bursts. */
+void console_poll(void);
+
+/* True while output is pending or a command is running: core 0 then has work without frames. */
+bool console_is_busy(void);
+
+/* True if the console lets core 0 sleep: no work, no pending output, no input. Called with
+ * interrupts off, right before the halt. */
+bool console_may_sleep(void);
+
+/* Send all pending output, waiting for the line (bounded, see serial_write), and let the log write
+ * to the line directly again: before power off and in a panic. */
+void console_release(void);
+
+/* The boot line that was passed to console_start. */
+const struct cmdline *console_boot_line(void);
+
+#endif

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Units, one domain per port, faults. See the header; interrupts are in irq.c, the command in
+ * show.c.
+ */
+#include "kernel/iommu/iommu.h"
+#include "arch/cpu.h"
+#include "arch/paging.h"
+#include "arch/tsc.h"
+#include "kernel/iommu/internal.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/memory.h"
+#include "kernel/panic.h"
+
+enum {
+    FAULT_LINES_MAX = 8,        /* lines printed per interval; */
+    FAULT_LINES_NS = 1000000000 /* further faults are counted only */
+};
+
+struct iommu_unit iommu_units[IOMMU_UNITS_MAX];
+unsigned iommu_units_n;
+struct iommu_domain iommu_domains[IOMMU_DOMAINS_MAX];
+bool iommu_is_on, iommu_is_sealed;
+
+static struct dmar dmar;
+
+/* --- pages for tables --- */
+
+static bool take(void *context, paddr_t *table)
+{
+    struct iommu_unit *unit = context;
+    void *page = memory_take(PAGE_BYTES, PAGE_BYTES);
+    if (!page)
+        return false;
+    vtd_changed(&unit->vtd, page, PAGE_BYTES); /* the zeroes must reach the unit too */
+    *table = paging_paddr(page);
+    return true;
+}
+
+static uint64_t *look(void *context, paddr_t table)
+{
+    (void)context;
+    return paging_pointer(table);
+}
+
+static void changed(void *context, const void *entry, size_t bytes)
+{
+    struct iommu_unit *unit = context;
+    vtd_changed(&unit->vtd, entry, bytes);
+}
+
+/* --- configuration space, for scopes --- */
+
+static uint8_t config_read8(void *context, struct dmar_function f, uint32_t offset)
+{
+    struct pci_dev dev;
+    (void)context;
+    return pci_at(f.segment, f.bus, f.devfn >> 3, f.devfn & 7, &dev) ? pci_read8(&dev, offset)
+                                                                    : 0xFF;
+}
+const struct dmar_pci iommu_pci = {config_read8, NULL};
+
+static struct dmar_function function_of(const struct pci_dev *pci)
+{
+    return (struct dmar_function){pci->segment, pci->bus,
+                                  (uint8_t)(pci->device << 3 | pci->function)};
+}
+
+/* --- units --- */
+
+/* Capabilities that some chipsets report wrongly, as Linux and Xen know them. */
+static void apply_quirks(struct iommu_unit *unit)
+{
+    struct cpuid id = cpu_id(1, 0);
+    uint32_t family = id.eax >> 8 & 15, model = (id.eax >> 4 & 15) | (id.eax >> 12 & 0xF0);
+    struct pci_dev host;
+
+    /* Sandy Bridge, both kinds: large pages are reported but do not work. */
+    if (family == 6 && (model == 0x2A || model == 0x2D))
+        unit->vtd.cap &= ~(BIT64(34) | BIT64(35));
+    if (!pci_at(0, 0, 0, 0, &host) || pci_read16(&host, PCI_VENDOR) != 0x8086)
+        return;
+    uint16_t bridge = pci_read16(&host, PCI_DEVICE);
+    if (bridge == 0x2A40) /* Mobile 4: the write buffer needs flushing, but RWBF is 0 */
+        unit->vtd.wants_flush = true;
+    if (bridge == 0x3403 || bridge == 0x3405 || bridge == 0x3406) /* 5500, 5520, X58 */
+        unit->vtd.can_remap_interrupts = false;
+}
+
+static void add_unit(const struct dmar_entry *drhd)
+{
+    if (drhd->damage) {
+        log_warn("iommu: a unit of ACPI's DMAR table %s; not used", drhd->damage);
+        return;
+    }
+    if (iommu_units_n == IOMMU_UNITS_MAX) {
+        log_warn("iommu: the unit at 0x%lx is not used: more than %u units", drhd->base,
+                 (unsigned)IOMMU_UNITS_MAX);
+        return;
+    }
+    struct iommu_unit *unit = &iommu_units[iommu_units_n];
+    *unit = (struct iommu_unit){.segment = drhd->segment, .is_for_all = drhd->is_for_all};
+    if (vtd_open(&unit->vtd, (paddr_t){drhd->base}, drhd->register_bytes) != OK) {
+        log_warn("iommu: the unit at 0x%lx is not used: %s", drhd->base, unit->vtd.wrong);
+        return;
+    }
+    apply_quirks(unit);
+    iommu_units_n++;
+}
+
+/* Open every unit that DMAR names. Returns NULL, or why there is no usable one. */
+static const char *find_units(const struct acpi_table *table)
+{
+    struct dmar_entry entry;
+
+    if (table->bytes == 0)
+        return "there is no DMAR table: no VT-d, or it is disabled in firmware";
+    if (!dmar_open(&dmar, table))
+        return "ACPI's DMAR table is too short";
+    struct acpi_walk walk = dmar_walk(&dmar);
+    while (dmar_next(&walk, &entry)) {
+        if (entry.kind == DMAR_RMRR && entry.damage)
+            log_warn("iommu: reserved memory 0x%lx to 0x%lx %s; ignored", entry.base, entry.limit,
+                     entry.damage);
+    }
+    if (walk.is_broken)
+        return "ACPI's DMAR table has a structure with an invalid length";
+    walk = dmar_walk(&dmar);
+    while (dmar_next(&walk, &entry))
+        if (entry.kind == DMAR_DRHD)
+            add_unit(&entry);
+    return iommu_units_n ? NULL : "ACPI's DMAR table names no unit that answers";
+}
+
+/* Disable everything that a loader left on, and enable our queue. */
+static enum err take_over(struct iommu_unit *unit)
+{
+    void *queue = memory_take(PAGE_BYTES, PAGE_BYTES);
+    void *status = memory_take(PAGE_BYTES, PAGE_BYTES);
+
+    if (!queue || !status) {
+        fmt_print(unit->vtd.wrong, sizeof(unit->vtd.wrong), "no memory for its queue");
+        return ERR_NO_MEMORY;
+    }
+    enum err err = vtd_take_over(&unit->vtd);
+    return err ? err : vtd_start(&unit->vtd, queue, status);
+}
+
+static enum err start_unit(struct iommu_unit *unit)
+{
+    paddr_t root;
+    enum err err = take_over(unit);
+
+    if (!err && !take(unit, &root)) {
+        fmt_print(unit->vtd.wrong, sizeof(unit->vtd.wrong), "no memory for its root table");
+        return ERR_NO_MEMORY;
+    }
+    if (err)
+        return err;
+    unit->root = paging_pointer(root);
+    err = vtd_set_root(&unit->vtd, root);
+    if (!err)
+        err = vtd_translate(&unit->vtd);
+    unit->works = err == OK;
+    return err;
+}
+
+static void describe(char *found, size_t n, unsigned working)
+{
+    const struct vtd_unit *v = &iommu_units[0].vtd;
+    size_t at = fmt_print(found, n, "%u of %u units translate: VT-d %u.%u, %u levels, %u bits,",
+                          working, iommu_units_n, v->version >> 4 & 15, v->version & 15,
+                          vtd_levels(v->cap), vtd_address_bits(v));
+    if (at < n)
+        fmt_print(found + at, n - at, " pages of 4K%s%s; nothing is mapped",
+                  vtd_has_pages(v, 2) ? " 2M" : "", vtd_has_pages(v, 3) ? " 1G" : "");
+}
+
+void iommu_init(const struct acpi_table *table, enum iommu_mode mode, char *found, size_t n)
+{
+    const char *why = find_units(table);
+    unsigned working = 0, bits = 39;
+
+    if (mode == IOMMU_OFF) {
+        for (unsigned i = 0; i < iommu_units_n; i++)
+            if (take_over(&iommu_units[i]) != OK)
+                log_warn("iommu: unit %u cannot be disabled: %s", i, iommu_units[i].vtd.wrong);
+        fmt_print(found, n, "iommu=off: cards may touch all memory");
+        return;
+    }
+    for (unsigned i = 0; i < iommu_units_n; i++) {
+        struct iommu_unit *unit = &iommu_units[i];
+        if (start_unit(unit) != OK) {
+            log_warn("iommu: unit %u at 0x%lx is not used: %s", i, unit->vtd.base.v,
+                     unit->vtd.wrong);
+            continue;
+        }
+        working++;
+        bits = MIN(bits, vtd_address_bits(&unit->vtd));
+    }
+    if (!why && working == 0)
+        why = "no unit works";
+    if (why && mode == IOMMU_REQUIRE)
+        panic("iommu=require: %s", why);
+    if (why) {
+        fmt_print(found, n, "cards may touch all memory: %s", why);
+        return;
+    }
+    iommu_is_on = true;
+    dma_translate(bits);
+    why = iommu_irq_start(&dmar);
+    if (why)
+        log_warn("iommu: interrupts are not remapped: %s", why);
+    describe(found, n, working);
+}
+
+/* --- domains --- */
+
+static enum err map(struct dma_domain *dma, iova_t iova, paddr_t paddr, size_t bytes,
+                    enum dma_rights rights)
+{
+    struct iommu_domain *domain = (struct iommu_domain *)dma;
+    struct vtd_unit *vtd = &domain->unit->vtd;
+    unsigned wanted = rights;
+
+    CHECK(!iommu_is_sealed);
+    /* A unit without ZLR blocks zero-length reads of write-only pages. */
+    if (wanted == DMA_WRITE && !vtd->has_zlr)
+        wanted |= DMA_READ;
+    enum err err = vtd_map(&domain->tables, iova, paddr, bytes, wanted);
+    if (err) {
+        log_error("iommu: port%u: 0x%lx bytes at 0x%lx cannot be mapped: %s", domain->port, bytes,
+                  iova.v, err == ERR_NO_MEMORY ? "no memory for tables"
+                          : err == ERR_BUSY    ? "the address is taken"
+                                               : "beyond the unit's addresses");
+        return err;
+    }
+    err = vtd_grown(vtd);
+    if (err)
+        log_error("iommu: port%u: %s", domain->port, vtd->wrong);
+    return err;
+}
+static_assert((int)DMA_READ == VTD_READ && (int)DMA_WRITE == VTD_WRITE,
+              "rights are entry bits");
+
+/* Is any of it RAM in use? */
+static bool is_our_ram(uint64_t start, uint64_t last)
+{
+    for (uint64_t at = start; at <= last && at < PHYSMAP_BYTES;) {
+        struct paging_entry entry = paging_look(PHYSMAP_BASE + at);
+        if (entry.is_present && entry.is_writable)
+            return true;
+        at = (at | (entry.page_bytes - 1)) + 1;
+    }
+    return false;
+}
+
+/* Map the memory that firmware reserves for the card (RMRR), at the same addresses. */
+static enum err map_reserved(struct iommu_domain *domain)
+{
+    struct acpi_walk walk = dmar_walk(&dmar);
+    struct dmar_entry entry;
+
+    while (dmar_next(&walk, &entry)) {
+        if (entry.kind != DMAR_RMRR || entry.damage ||
+            !dmar_names(&entry, &iommu_pci, function_of(&domain->pci)))
+            continue;
+        if (is_our_ram(entry.base, entry.limit)) {
+            log_warn("iommu: port%u: reserved memory 0x%lx to 0x%lx is RAM in use; not mapped",
+                     domain->port, entry.base, entry.limit);
+            continue;
+        }
+        enum err err = map(&domain->dma, (iova_t){entry.base}, (paddr_t){entry.base},
+                           entry.limit - entry.base + 1, DMA_READ_WRITE);
+        if (err)
+            return err;
+        log_info("iommu: port%u: firmware reserves 0x%lx to 0x%lx for it", domain->port,
+                 entry.base, entry.limit);
+    }
+    return OK;
+}
+
+static struct iommu_unit *unit_of(const struct pci_dev *pci)
+{
+    struct dmar_entry drhd;
+
+    if (!dmar_unit_of(&dmar, &iommu_pci, function_of(pci), &drhd))
+        return NULL;
+    for (unsigned i = 0; i < iommu_units_n; i++)
+        if (iommu_units[i].works && iommu_units[i].vtd.base.v == drhd.base)
+            return &iommu_units[i];
+    return NULL;
+}
+
+/* The context entry of a function. NULL: no memory for the table of its bus. */
+static struct vtd_entry *context_of(struct iommu_unit *unit, const struct pci_dev *pci)
+{
+    if (!unit->contexts[pci->bus]) {
+        paddr_t table;
+        if (!take(unit, &table))
+            return NULL;
+        unit->contexts[pci->bus] = paging_pointer(table);
+        unit->root[pci->bus] = vtd_root_entry(table);
+        vtd_changed(&unit->vtd, &unit->root[pci->bus], sizeof(struct vtd_entry));
+    }
+    return &unit->contexts[pci->bus][pci->device << 3 | pci->function];
+}
+
+static enum err attach(struct iommu_domain *domain)
+{
+    struct iommu_unit *unit = domain->unit;
+    struct vtd_entry *entry = context_of(unit, &domain->pci);
+
+    if (!entry)
+        return ERR_NO_MEMORY;
+    struct vtd_entry value =
+        vtd_context_entry(domain->tables.top, domain->tables.levels, domain->number);
+    entry->high = value.high;
+    entry->low = value.low; /* last: it holds the present bit */
+    vtd_changed(&unit->vtd, entry, sizeof(*entry));
+    return vtd_invalidate(&unit->vtd);
+}
+
+enum err iommu_confine(const struct pci_dev *pci, unsigned port, struct dma_domain **out)
+{
+    struct iommu_domain *domain = NULL;
+
+    *out = NULL;
+    if (!iommu_is_on)
+        return OK;
+    for (unsigned i = 0; i < IOMMU_DOMAINS_MAX && !domain; i++)
+        if (!iommu_domains[i].is_used)
+            domain = &iommu_domains[i];
+    struct iommu_unit *unit = unit_of(pci);
+    if (!unit || !domain || (unsigned)(domain - iommu_domains) + 2 > vtd_domains(&unit->vtd)) {
+        log_error("iommu: %02x:%02x.%u cannot be confined: %s", pci->bus, pci->device,
+                  pci->function, unit ? "no domain is free" : "no working unit covers it");
+        return ERR_NO_DEVICE;
+    }
+    *domain = (struct iommu_domain){
+        .dma = {.map = map},
+        .pci = *pci,
+        .unit = unit,
+        .port = port,
+        .number = (uint16_t)(domain - iommu_domains + 1),
+        .is_used = true,
+        .tables = {.levels = vtd_levels(unit->vtd.cap),
+                   .address_bits = vtd_address_bits(&unit->vtd),
+                   .has_2m = vtd_has_pages(&unit->vtd, 2),
+                   .has_1g = vtd_has_pages(&unit->vtd, 3),
+                   .take = take,
+                   .look = look,
+                   .changed = changed,
+                   .context = unit},
+    };
+    unsigned lacking = pci_isolate(pci);
+    if (lacking)
+        log_warn("iommu: port%u: %u bridges above it have no ACS: they may bypass the IOMMU", port,
+                 lacking);
+    enum err err = vtd_tables_init(&domain->tables);
+    if (!err)
+        err = map_reserved(domain);
+    if (!err)
+        err = attach(domain);
+    if (err) {
+        log_error("iommu: port%u: no domain: %s", port,
+                  err == ERR_NO_MEMORY ? "no memory for tables" : unit->vtd.wrong);
+        iommu_release(&domain->dma);
+        return err;
+    }
+    *out = &domain->dma;
+    return OK;
+}
+
+void iommu_release(struct dma_domain *dma)
+{
+    struct iommu_domain *domain = (struct iommu_domain *)dma;
+
+    if (!dma || !domain->is_used)
+        return;
+    domain->is_used = false;
+    struct vtd_entry *entry = context_of(domain->unit, &domain->pci);
+    if (entry) {
+        *entry = (struct vtd_entry){0};
+        vtd_changed(&domain->unit->vtd, entry, sizeof(*entry));
+    }
+    if (vtd_invalidate(&domain->unit->vtd) != OK)
+        log_error("iommu: port%u: %s", domain->port, domain->unit->vtd.wrong);
+}
+
+void iommu_assume_zlr(void)
+{
+    for (unsigned i = 0; i < iommu_units_n; i++)
+        iommu_units[i].vtd.has_zlr = true;
+}
+
+void iommu_seal(void)
+{
+    iommu_is_sealed = true;
+    for (unsigned i = 0; i < iommu_units_n; i++)
+        iommu_units[i].invalidations_at_start = iommu_units[i].vtd.invalidations;
+}
+
+/* --- faults --- */
+
+static struct {
+    uint64_t since_ns;
+    unsigned lines;
+    uint64_t unprinted;
+} printer;
+
+/* May one more line be printed in this interval? */
+static bool may_print(void)
+{
+    uint64_t now_ns = tsc_now_ns();
+
+    if (now_ns - printer.since_ns >= FAULT_LINES_NS) {
+        if (printer.unprinted)
+            log_warn("iommu: %lu more faults were not printed", printer.unprinted);
+        printer.since_ns = now_ns;
+        printer.lines = 0;
+        printer.unprinted = 0;
+    }
+    if (printer.lines < FAULT_LINES_MAX) {
+        printer.lines++;
+        return true;
+    }
+    printer.unprinted++;
+    return false;
+}
+
+struct faulting {
+    struct iommu_unit *unit;
+    uint32_t cut_off;
+};
+
+static struct iommu_domain *domain_of(const struct iommu_unit *unit, uint16_t source)
+{
+    for (unsigned i = 0; i < IOMMU_DOMAINS_MAX; i++) {
+        const struct pci_dev *pci = &iommu_domains[i].pci;
+        if (iommu_domains[i].is_used && iommu_domains[i].unit == unit &&
+            (pci->bus << 8 | pci->device << 3 | pci->function) == source)
+            return &iommu_domains[i];
+    }
+    return NULL;
+}
+
+static void on_fault(void *context, const struct vtd_fault *fault)
+{
+    struct faulting *now = context;
+    struct iommu_domain *domain = domain_of(now->unit, fault->source);
+    char who[40], what[64];
+
+    now->unit->faults++;
+    if (domain) {
+        domain->faults++;
+        if (!domain->is_cut_off) {
+            pci_command(&domain->pci, 0, PCI_COMMAND_MASTER);
+            domain->is_cut_off = true;
+            now->cut_off |= BIT(domain->port);
+        }
+    }
+    if (!may_print())
+        return;
+    fmt_print(who, sizeof(who), "%02x:%02x.%u%s", fault->source >> 8, fault->source >> 3 & 31,
+              fault->source & 7, domain ? "" : " (no port)");
+    if (domain)
+        fmt_print(who, sizeof(who), "port%u (%02x:%02x.%u)", domain->port, fault->source >> 8,
+                  fault->source >> 3 & 31, fault->source & 7);
+    if (fault->is_interrupt)
+        fmt_print(what, sizeof(what), "sent interrupt %u", fault->index);
+    else
+        fmt_print(what, sizeof(what), "tried to %s 0x%lx", fault->is_read ? "read" : "write",
+                  fault->address);
+    log_error("iommu: unit %u: %s %s: %s (reason %02xh)", (unsigned)(now->unit - iommu_units), who,
+              what, vtd_reason(fault->reason), fault->reason);
+}
+
+uint32_t iommu_poll(void)
+{
+    struct faulting now = {0};
+
+    for (unsigned i = 0; i < iommu_units_n; i++) {
+        struct iommu_unit *unit = &iommu_units[i];
+        bool lost, is_gone;
+        if (!unit->works)
+            continue;
+        now.unit = unit;
+        vtd_faults(&unit->vtd, on_fault, &now, &lost, &is_gone);
+        unit->lost += lost;
+        if (is_gone) {
+            log_error("iommu: unit %u: FSTS reads 0xffffffff: the unit does not answer", i);
+            unit->works = false;
+        }
+    }
+    return now.cut_off;
+}
+
+void iommu_allow(struct dma_domain *dma)
+{
+    struct iommu_domain *domain = (struct iommu_domain *)dma;
+
+    if (!dma)
+        return;
+    domain->is_cut_off = false;
+    pci_command(&domain->pci, PCI_COMMAND_MASTER, 0);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Cards behind VT-d: each card may access only the pages mapped for it, in the direction in which
+ * they were mapped. All mappings are made before the loops start; after that nothing changes and
+ * nothing is invalidated, so the data path does no work for it.
+ *
+ * iommu_init runs before any driver, while bus mastering is off in every function. A driver's card
+ * is confined (iommu_confine) before it may master the bus. iommu_poll collects faults a few times
+ * a second. Read next: kernel/iommu/iommu.c, then arch/vtd.h and arch/vtd_table.h.
+ */
+#ifndef KERNEL_IOMMU_IOMMU_H
+#define KERNEL_IOMMU_IOMMU_H
+
+#include "kernel/firmware/acpi.h"
+#include "kernel/memory/dma.h"
+#include "kernel/pci.h"
+
+/* In the order of the boot line's iommu=require|on|off. */
+enum iommu_mode { IOMMU_REQUIRE, IOMMU_ON, IOMMU_OFF };
+
+/* Find the units that DMAR names, take them over from a loader that left them on, and enable
+ * translation with nothing mapped. Logs one line for each unit that cannot be used, and describes
+ * the result in `found`, a buffer of n bytes. IOMMU_OFF: units are only disabled. IOMMU_REQUIRE:
+ * panics if no unit works. Boot CPU, after pci_silence. */
+void iommu_init(const struct acpi_table *dmar, enum iommu_mode mode, char *found, size_t n);
+
+/* Create the domain of the card of port `port` (0..31), with only the reserved memory that firmware
+ * names for it mapped. *out is NULL without an IOMMU. After an error, which is logged, the card
+ * must not be used. Boot CPU, before start. */
+enum err iommu_confine(const struct pci_dev *pci, unsigned port,
+                       struct dma_domain **out) MUST_CHECK;
+/* Remove the domain of a card that is not used after all. NULL does nothing. */
+void iommu_release(struct dma_domain *domain);
+
+/* For tests: assume that every unit supports zero-length reads, also if its ZLR bit is 0, so that
+ * pages may be write-only. Before any card is confined. */
+void iommu_assume_zlr(void);
+/* For tests: make every card send the interrupt of entry 0, which belongs to another device. */
+void iommu_forge(void);
+
+/* Get the address and data of an MSI or MSI-X entry with which the domain's card raises this vector
+ * on this core: with interrupt remapping those of a table entry that only this card can use, else
+ * (and without a domain) those of msi_compose. Boot CPU, before start. */
+enum err iommu_msi(struct dma_domain *domain, unsigned core, uint8_t vector, uint64_t *address,
+                   uint32_t *data) MUST_CHECK;
+
+/* Forbid further changes of mappings. Boot CPU, before the loops start. */
+void iommu_seal(void);
+
+/* Log the faults that units have recorded, and disable bus mastering in the cards that caused them.
+ * Returns a bit for each port whose card was disabled by this call. Service loop of one core. */
+uint32_t iommu_poll(void);
+/* Enable the card's bus mastering again. NULL does nothing. */
+void iommu_allow(struct dma_domain *domain);
+
+#endif

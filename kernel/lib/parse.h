@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Parsing of words, for the boot line and the console. Each function returns false, with *out
+ * unchanged, unless the whole word is valid.
+ */
+#ifndef KERNEL_LIB_PARSE_H
+#define KERNEL_LIB_PARSE_H
+
+#include "arch/types.h"
+
+struct ipv4_prefix {
+    be32_t address; /* as written: host bits are kept */
+    uint8_t bits;   /* 0..32 */
+};
+
+/* Decimal or 0x hexadecimal; a suffix k, m or g (either case) multiplies by 10^3, 10^6 or 10^9.
+ * False if the value does not fit into 64 bits. */
+bool parse_u64(const char *word, uint64_t *out);
+/* Four decimal numbers 0..255 between dots, without leading zeroes. */
+bool parse_ipv4(const char *word, be32_t *out);
+/* address/bits; without "/bits", bits is 32. */
+bool parse_prefix(const char *word, struct ipv4_prefix *out);
+/* *out: the position of word in a list such as "halt|reboot|exit". */
+bool parse_enum(const char *word, const char *words, unsigned *out);
+
+/* The edit distance (Levenshtein) of a and b, of which the first 31 letters are compared. For "did
+ * you mean". */
+unsigned parse_distance(const char *a, const char *b);
+
+#endif

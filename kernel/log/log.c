@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The log. A line is stamped with the seconds since entry, or with dashes as long as the TSC's rate
+ * is not known.
+ */
+#include "arch/cpu.h"
+#include "arch/serial.h"
+#include "arch/smp.h"
+#include "arch/tsc.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
+
+#define RING_BYTES 16384u
+
+/* Lines behind each other, each with its newline; `ring_end` runs free. */
+static char ring[RING_BYTES];
+static uint64_t ring_end;
+
+static enum log_level level_max = LOG_INFO;
+static void (*sink)(const char *text, size_t n) = serial_write;
+static void (*mirror)(const char *text, size_t n); /* NULL: there is none */
+
+/* Lines of other cores, on their way to core 0, which alone writes to the sink. */
+#define PENDING_BYTES 4096u
+static char pending[PENDING_BYTES];
+static size_t pending_n;
+static unsigned pending_lost;
+
+/* Guards the ring and `pending`. A line takes microseconds; who has waited far longer goes on
+ * without, for the holder is dead and the line may say why. */
+#define LOCK_TRIES 1000000u
+static uint32_t lock;
+
+static void lock_take(void)
+{
+    for (uint32_t i = 0; i < LOCK_TRIES && __atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE); i++)
+        cpu_pause();
+}
+static void lock_give(void)
+{
+    __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
+
+static void ring_add(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        ring[ring_end++ % RING_BYTES] = text[i];
+}
+
+static void show(const char *text, size_t n)
+{
+    sink(text, n);
+    if (mirror)
+        mirror(text, n);
+}
+
+static void stamp(char *buf, size_t n)
+{
+    if (!tsc_is_known()) {
+        fmt_print(buf, n, "   -.------ ");
+        return;
+    }
+    uint64_t us = tsc_now_ns() / 1000;
+    fmt_print(buf, n, "%4lu.%06lu ", us / 1000000, us % 1000000);
+}
+
+void log_vline(enum log_level level, const char *fmt, va_list args)
+{
+    static const char *const marks[] = {"error: ", "warning: ", "", ""};
+    char text[LOG_LINE_BYTES + 1];
+    stamp(text, sizeof text);
+    fmt_append(text, sizeof text, "%s", marks[MIN(level, LOG_DEBUG)]);
+    size_t len = strlen(text);
+    len += fmt_vprint(text + len, sizeof text - 1 - len, fmt, args);
+    text[len++] = '\n';
+    bool is_printed = level <= level_max, is_core_0 = cpu_this()->index == 0;
+    lock_take();
+    ring_add(text, len);
+    if (is_printed && !is_core_0) {
+        if (pending_n + len > PENDING_BYTES) {
+            pending_lost++;
+        } else {
+            memcpy(pending + pending_n, text, len);
+            pending_n += len;
+        }
+    }
+    lock_give();
+    if (is_printed && is_core_0) {
+        log_pump();
+        show(text, len);
+    }
+}
+
+void log_pump(void)
+{
+    if (__atomic_load_n(&pending_n, __ATOMIC_RELAXED) == 0)
+        return;
+    char text[PENDING_BYTES];
+    lock_take();
+    size_t n = pending_n;
+    unsigned lost = pending_lost;
+    memcpy(text, pending, n);
+    pending_n = pending_lost = 0;
+    lock_give();
+    show(text, n);
+    if (lost)
+        log_warn("log: %u lines of other cores were not printed", lost);
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    log_vline(level, fmt, args);
+    va_end(args);
+}
+
+void log_set_level(enum log_level level)
+{
+    level_max = level;
+}
+
+enum log_level log_level(void)
+{
+    return level_max;
+}
+
+void log_set_sink(void (*write)(const char *text, size_t n))
+{
+    sink = write ? write : serial_write;
+}
+
+void log_set_mirror(void (*write)(const char *text, size_t n))
+{
+    mirror = write;
+}
+
+void log_tail(unsigned max, void (*visit)(void *context, const char *text, size_t n), void *context)
+{
+    /* Back over max + 1 newlines: the one that ends the last line comes first. */
+    uint64_t oldest = ring_end > RING_BYTES ? ring_end - RING_BYTES : 0;
+    uint64_t start = ring_end;
+    unsigned found = 0;
+    while (start > oldest && !(ring[(start - 1) % RING_BYTES] == '\n' && found++ == max))
+        start--;
+    /* If the ring has wrapped, its oldest line is cut: leave that one out. */
+    if (start == oldest && oldest > 0)
+        while (start < ring_end && ring[start++ % RING_BYTES] != '\n')
+            ;
+    char line[LOG_LINE_BYTES + 1];
+    size_t n = 0;
+    for (uint64_t at = start; at < ring_end; at++) {
+        char c = ring[at % RING_BYTES];
+        if (n < sizeof line)
+            line[n++] = c;
+        if (c == '\n') {
+            visit(context, line, n);
+            n = 0;
+        }
+    }
+}

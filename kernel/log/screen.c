@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * See screen.h. Multiboot2 specification 3.6.12 for what a frame buffer tag means.
+ */
+#include "kernel/log/screen.h"
+#include "arch/mmio.h"
+#include "arch/paging.h"
+#include "arch/port.h"
+#include "boot/bootinfo.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/log/log.h"
+
+/* Text memory: a character and its colours, 80 by 25. */
+#define VGA_TEXT        0xB8000u
+#define VGA_COLUMNS     80u
+#define VGA_ROWS        25u
+#define VGA_GREY        0x0700u
+#define VGA_CELL        2u
+#define VGA_GRAPHICS    0x3CEu /* index, then data at the next port */
+#define GRAPHICS_MISC   6u
+#define MISC_IS_PIXELS  BIT(0)
+#define MISC_PLACE      0x0Cu /* both bits set: text memory at B8000 */
+#define VGA_CRTC        0x3D4u
+#define CRTC_CURSOR     10u
+#define CURSOR_OFF      BIT(5)
+
+/* A letter's cell: 5 by 8 drawn, and a gap. */
+#define FONT_COLUMNS    5u
+#define FONT_ROWS       8u
+#define CELL_COLUMNS    6u
+#define CELL_ROWS       10u
+#define SCREEN_SIDE_MAX 16384u /* pixels */
+#define COLUMNS_WANTED  100u   /* letters are drawn larger while so many still fit */
+
+enum framebuffer_type { FRAMEBUFFER_RGB = 1, FRAMEBUFFER_TEXT = 2 };
+
+extern const uint8_t screen_font[][FONT_COLUMNS]; /* from the space to the tilde */
+
+static struct {
+    mmio_t base, next_base; /* 0: cannot be seen yet, or any more */
+    uint64_t paddr, bytes;  /* 0: no screen */
+    uint32_t pitch, columns, rows;
+    uint32_t pixel_bytes, scale, ink; /* pixel_bytes 0: text memory */
+    uint32_t column, row;
+    bool is_kept; /* nothing is written over any more */
+} screen;
+
+static void put_pixel(mmio_t at, uint32_t colour)
+{
+    if (screen.pixel_bytes == 4) {
+        mmio_write32(at, 0, colour);
+        return;
+    }
+    for (uint32_t i = 0; i < screen.pixel_bytes; i++)
+        mmio_write8(at, i, (uint8_t)(colour >> 8 * i));
+}
+
+static void draw(uint32_t column, uint32_t row, char c)
+{
+    if (screen.pixel_bytes == 0) {
+        mmio_write16(screen.base, row * screen.pitch + column * VGA_CELL, VGA_GREY | (uint8_t)c);
+        return;
+    }
+    const uint8_t *letter = screen_font[(c < ' ' || c > '~' ? '?' : c) - ' '];
+    for (uint32_t y = 0; y < CELL_ROWS * screen.scale; y++) {
+        mmio_t at = mmio_at(screen.base,
+                            (row * CELL_ROWS * screen.scale + y) * screen.pitch +
+                                column * CELL_COLUMNS * screen.scale * screen.pixel_bytes);
+        uint32_t letter_row = y / screen.scale;
+        for (uint32_t x = 0; x < CELL_COLUMNS; x++) {
+            bool is_ink = x < FONT_COLUMNS && letter_row < FONT_ROWS &&
+                          (letter[x] >> letter_row & 1);
+            for (uint32_t i = 0; i < screen.scale; i++, at = mmio_at(at, screen.pixel_bytes))
+                put_pixel(at, is_ink ? screen.ink : 0);
+        }
+    }
+}
+
+static void clear_row(uint32_t row)
+{
+    for (uint32_t i = 0; i < screen.columns; i++)
+        draw(i, row, ' ');
+}
+
+static void clear(void)
+{
+    for (uint32_t i = 0; i < screen.rows; i++)
+        clear_row(i);
+    screen.column = screen.row = 0;
+}
+
+static void new_line(void)
+{
+    screen.column = 0;
+    if (screen.is_kept) {
+        screen.row++;
+        return;
+    }
+    screen.row = (screen.row + 1) % screen.rows;
+    clear_row((screen.row + 1) % screen.rows); /* the one at screen.row was cleared before */
+}
+
+void screen_write(const char *text, size_t n)
+{
+    if (!screen.base.base)
+        return;
+    for (size_t i = 0; i < n && screen.row < screen.rows; i++) {
+        if (text[i] == '\n') {
+            new_line();
+        } else {
+            if (screen.column == screen.columns)
+                new_line();
+            if (screen.row < screen.rows)
+                draw(screen.column++, screen.row, text[i]);
+        }
+    }
+}
+
+void screen_keep(void)
+{
+    screen.is_kept = true;
+    if (screen.base.base)
+        clear();
+}
+
+static void show_line(void *context, const char *text, size_t n)
+{
+    (void)context;
+    screen_write(text, n);
+}
+
+/* The screen can be seen for the first time. */
+static void open(mmio_t base)
+{
+    screen.base = base;
+    clear();
+    log_tail(screen.rows - 1, show_line, NULL);
+    log_set_mirror(screen_write);
+}
+
+static bool vga_is_in_text_mode(void)
+{
+    port_out8(VGA_GRAPHICS, GRAPHICS_MISC);
+    if ((port_in8(VGA_GRAPHICS + 1) & (MISC_IS_PIXELS | MISC_PLACE)) != MISC_PLACE)
+        return false; /* without a VGA, FFh is read */
+    mmio_t text = {PHYSMAP_BASE + VGA_TEXT};
+    uint16_t before = mmio_read16(text, 0);
+    mmio_write16(text, 0, 0x0755);
+    bool is_memory = mmio_read16(text, 0) == 0x0755;
+    mmio_write16(text, 0, before);
+    return is_memory;
+}
+
+static void start_text(void)
+{
+    screen.paddr = VGA_TEXT;
+    screen.pitch = VGA_COLUMNS * VGA_CELL;
+    screen.columns = VGA_COLUMNS;
+    screen.rows = VGA_ROWS;
+    screen.bytes = VGA_ROWS * screen.pitch;
+    port_out8(VGA_CRTC, CRTC_CURSOR);
+    port_out8(VGA_CRTC + 1, CURSOR_OFF);
+}
+
+/* Why this frame buffer cannot be used; NULL: it can, and *screen is set. */
+static const char *start_pixels(const struct bootinfo *info)
+{
+    const struct boot_framebuffer *f = &info->framebuffer;
+    uint32_t pixel_bytes = (f->bits + 7u) / 8;
+    uint64_t bytes = (uint64_t)f->pitch_bytes * f->height;
+    if (f->type != FRAMEBUFFER_RGB || pixel_bytes < 2 || pixel_bytes > 4 || f->red_at > 31 ||
+        f->green_at > 31 || f->blue_at > 31)
+        return "its colours are of a kind that is not known here";
+    if (f->width > SCREEN_SIDE_MAX || f->height > SCREEN_SIDE_MAX ||
+        f->pitch_bytes < f->width * pixel_bytes || bytes > UINT32_MAX ||
+        f->start + bytes < f->start || f->width < 20 * CELL_COLUMNS || f->height < 5 * CELL_ROWS)
+        return "its size cannot be right";
+    for (unsigned i = 0; i < info->n_ranges; i++) {
+        const struct boot_range *r = &info->ranges[i];
+        if (r->type == BOOT_MEMORY_USABLE && r->start < f->start + bytes &&
+            f->start < r->start + r->bytes)
+            return "it lies in RAM";
+    }
+    screen.paddr = f->start;
+    screen.bytes = bytes;
+    screen.pitch = f->pitch_bytes;
+    screen.pixel_bytes = pixel_bytes;
+    screen.scale = MAX(1u, f->width / (CELL_COLUMNS * COLUMNS_WANTED));
+    screen.columns = f->width / (CELL_COLUMNS * screen.scale);
+    screen.rows = MIN(f->height / (CELL_ROWS * screen.scale), 100u);
+    screen.ink = (uint32_t)(BIT64(f->red_bits % 32) - 1) << f->red_at |
+                 (uint32_t)(BIT64(f->green_bits % 32) - 1) << f->green_at |
+                 (uint32_t)(BIT64(f->blue_bits % 32) - 1) << f->blue_at;
+    return NULL;
+}
+
+void screen_start(const struct bootinfo *info, char *found, size_t n)
+{
+    const struct boot_framebuffer *f = &info->framebuffer;
+    bool is_told = f->start != 0;
+    if (is_told && f->type != FRAMEBUFFER_TEXT) {
+        const char *why = start_pixels(info);
+        if (why) {
+            log_warn("screen: %u by %u pixels of %u bits at 0x%lx not used: %s", f->width,
+                     f->height, f->bits, f->start, why);
+            return;
+        }
+        fmt_print(found, n, "%u by %u pixels of %u bits at 0x%lx, %u by %u letters", f->width,
+                  f->height, f->bits, f->start, screen.columns, screen.rows);
+    } else if (vga_is_in_text_mode()) {
+        start_text();
+        fmt_print(found, n, "VGA text, %u by %u letters", screen.columns, screen.rows);
+    } else {
+        fmt_print(found, n, "none");
+        return;
+    }
+    if (screen.paddr + screen.bytes <= PAGING_FIRST_BYTES)
+        open((mmio_t){PHYSMAP_BASE + screen.paddr});
+}
+
+void screen_map(void)
+{
+    if (screen.bytes &&
+        paging_map_device((paddr_t){screen.paddr}, screen.bytes, &screen.next_base) != OK)
+        log_warn("screen: 0x%lx cannot be mapped; nothing more is shown", screen.paddr);
+}
+
+void screen_moved(void)
+{
+    bool was_open = screen.base.base != 0;
+    screen.base = screen.next_base;
+    if (!was_open && screen.base.base)
+        open(screen.base);
+}

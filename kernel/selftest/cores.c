@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Selftests of cores other than core 0: a panic, a stack overflow, a core that becomes silent; and
+ * that a core which sleeps between two polls of its mailbox loses no wake-up.
+ */
+#include "arch/cpu.h"
+#include "arch/lapic.h"
+#include "arch/selftest.h"
+#include "arch/smp.h"
+#include "arch/tsc.h"
+#include "kernel/log/log.h"
+#include "kernel/mailbox.h"
+#include "kernel/panic.h"
+#include "kernel/selftest/selftest.h"
+#include "kernel/watchdog.h"
+
+#define WAKE_CALLS   2000u
+#define WAKE_MAX_US  2000000u /* an emulated core on a busy host is slow */
+#define WAKE_GAP_US  60u
+#define WATCH_ROUNDS 20u
+
+static void read_null_on_a_core(void)
+{
+    deed_read(0);
+}
+static void overflow_on_a_core(void)
+{
+    deed_use_stack(1 << 20);
+}
+static void spin_forever(void)
+{
+    for (;;)
+        cpu_pause();
+}
+
+static bool on_core_1(void (*run)(void))
+{
+    if (cpus_n < 2) {
+        log_error("selftest: there is no second core");
+        return false;
+    }
+    smp_run(run, 2);
+    return true;
+}
+
+void selftest_core_null(void)
+{
+    if (on_core_1(read_null_on_a_core))
+        tsc_wait_us(3000000);
+}
+void selftest_core_stack(void)
+{
+    if (on_core_1(overflow_on_a_core))
+        tsc_wait_us(3000000);
+}
+
+void selftest_core_silent(void)
+{
+    if (!on_core_1(spin_forever))
+        return;
+    for (unsigned i = 0; i < WATCH_ROUNDS; i++) {
+        tsc_wait_us(100000);
+        watchdog_poll();
+    }
+    panic("selftest: two seconds are over");
+}
+
+void selftest_nmi(void)
+{
+    lapic_send_nmi(cpu_this()->apic_id);
+}
+
+/* --- wake-ups --- */
+
+static bool is_over;
+static uint32_t calls_run;
+
+static void sleep_between_polls(void)
+{
+    while (!__atomic_load_n(&is_over, __ATOMIC_ACQUIRE)) {
+        if (mailbox_poll())
+            continue;
+        /* Extends the time between the last poll and the halt: most calls fall into it. */
+        for (uint64_t start = cpu_tsc(); cpu_tsc() - start < tsc_ticks(WAKE_GAP_US * 1000);)
+            cpu_pause();
+        smp_sleep(0);
+    }
+}
+static void count_call(void *context)
+{
+    (*(uint32_t *)context)++;
+}
+static void end_loop(void *context)
+{
+    (void)context;
+    __atomic_store_n(&is_over, true, __ATOMIC_RELEASE);
+}
+
+void selftest_wake(void)
+{
+    if (!on_core_1(sleep_between_polls))
+        return;
+    /* Wait until core 1 has left the park: mailbox_call refuses a core that runs no loop. */
+    for (unsigned i = 0; i < 1000 && cpus[1]->state != CPU_RUNNING; i++)
+        tsc_wait_us(1000);
+    uint64_t random = cpu_tsc(), slowest = 0;
+    unsigned lost = 0;
+    for (unsigned i = 0; i < WAKE_CALLS; i++) {
+        random = random * 6364136223846793005ull + 1442695040888963407ull;
+        tsc_wait_us((uint32_t)(random >> 33) % WAKE_GAP_US);
+        uint64_t start = cpu_tsc();
+        if (mailbox_call(1, count_call, &calls_run, WAKE_MAX_US) != OK)
+            lost++;
+        slowest = MAX(slowest, cpu_tsc() - start);
+    }
+    uint64_t sleeps = cpus[1]->sleeps;
+    bool has_ended = mailbox_call(1, end_loop, NULL, WAKE_MAX_US) == OK;
+    for (unsigned i = 0; i < 1000 && cpus[1]->state != CPU_PARKED; i++)
+        tsc_wait_us(1000);
+    log_info("selftest: wake %u of %u calls ran, %u lost, %lu sleeps, slowest %lu us, loop %s",
+             calls_run, WAKE_CALLS, lost, sleeps, tsc_ns(slowest) / 1000,
+             has_ended && cpus[1]->state == CPU_PARKED ? "ended" : "did not end");
+
+    uint64_t start = cpu_tsc();
+    for (unsigned i = 0; i < 10; i++)
+        smp_sleep(2000000);
+    log_info("selftest: 10 sleeps of 2 ms took %lu us", tsc_ns(cpu_tsc() - start) / 1000);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What each step of bring-up does. kmain (kernel/main.c) calls them, in this order and once, on the
+ * boot CPU. A step that cannot go on panics; what can be done without is one log line.
+ */
+#ifndef KERNEL_STEPS_H
+#define KERNEL_STEPS_H
+
+#include "arch/types.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/log/log.h"
+
+struct cmdline;
+
+/* What a step found, for its line in the log; empty: it has logged what there is to say. */
+struct found {
+    char text[LOG_LINE_BYTES];
+};
+#define FOUND(...) fmt_print(found->text, sizeof found->text, __VA_ARGS__)
+
+/* What the loader left in two registers; before the steps. */
+void steps_begin(uint32_t eax, uint32_t ebx);
+
+void step_traps(struct found *found);            /* GDT, IDT, stacks for the worst exceptions */
+void step_boot_information(struct found *found); /* multiboot2's or PVH's */
+void step_screen(struct found *found);
+void step_boot_line(struct found *found);
+void step_serial_line(struct found *found); /* console= */
+void step_cpu(struct found *found);
+void step_memory(struct found *found); /* the final page tables are in force after it */
+void step_acpi_tables(struct found *found);
+void step_firmware_line(struct found *found); /* ACPI's SPCR */
+void step_power(struct found *found);
+void step_clock(struct found *found);
+void step_interrupts(struct found *found);
+void step_pci(struct found *found); /* and bus mastering off everywhere */
+void step_iommu(struct found *found);
+void step_cores(struct found *found);
+
+/* The boot line; after step_boot_line. */
+const struct cmdline *steps_line(void);
+
+#endif

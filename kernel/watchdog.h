@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The watchdog. Each core stamps its rounds; a round of a millisecond or more is counted in the
+ * core's histogram, and a core without a stamp for WATCHDOG_SILENT_NS is reported with a backtrace,
+ * taken by NMI. A core that has slept that long is woken, and reported if it then makes no stamp
+ * for WATCHDOG_SLEEP times as long: that it received an INIT is otherwise undetectable. It gets no
+ * NMI, because under QEMU an NMI ends the wait for STARTUP, and the core would run into the
+ * firmware's reset code. Unexpected NMIs are logged.
+ */
+#ifndef KERNEL_WATCHDOG_H
+#define KERNEL_WATCHDOG_H
+
+#include "arch/cpu.h"
+#include "arch/smp.h"
+
+#define WATCHDOG_STALL_NS  1000000u
+#define WATCHDOG_SILENT_NS 700000000u
+#define WATCHDOG_SLEEP     8
+
+/* WATCHDOG_STALL_NS in ticks; set by watchdog_init. */
+extern uint64_t watchdog_stall_tsc;
+/* Set the limits in ticks. Core 0, after tsc_calibrate, before the loops start. */
+void watchdog_init(void);
+
+/* Count a round of `ticks` in the core's histogram. */
+void watchdog_stalled(struct cpu *cpu, uint64_t ticks);
+
+/* Stamp a round; called by the core itself, once per round, with now = cpu_tsc(). */
+static inline void watchdog_stamp(struct cpu *cpu, uint64_t now)
+{
+    uint64_t ticks = now - cpu->loop_tsc;
+    cpu->loop_tsc = now;
+    if (__builtin_expect(ticks >= watchdog_stall_tsc, 0))
+        watchdog_stalled(cpu, ticks);
+}
+
+/* Log a backtrace, with the names of functions. */
+void watchdog_log_trace(const struct cpu_trace *trace);
+
+/* Check all cores. Core 0, a few times a second. */
+void watchdog_poll(void);
+
+#endif

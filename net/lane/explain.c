@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The lanes in a panic: where each stands between its two cards, and what it has counted. The owners
+ * are stopped wherever they were, so sums may be a burst off.
+ */
+#include "kernel/panic.h"
+#include "net/lane/lane_control.h"
+
+static void explain(const struct lane *lane, panic_print *print)
+{
+    static const char *const states[] = {"parked", "running", "draining"};
+    struct lane_ledger sum = lane_ledger(lane);
+
+    print("core %u, port%u to port%u: %s, next %lu, done %u, head %u (last %u), %lu received, "
+          "%lu sent, %lu held, %lu consumed, %lu dropped\n",
+          lane->core, lane->in->index, lane->out->index,
+          (unsigned)lane->state < ARRAY_SIZE(states) ? states[lane->state] : "?", lane->next,
+          lane->done, lane->head ? *lane->head : 0, lane->head_seen, sum.received, sum.sent, sum.held,
+          sum.consumed, sum.dropped);
+}
+
+static void lanes_view(panic_print *print)
+{
+    if (lanes_n)
+        print("lanes:\n");
+    for (unsigned i = 0; i < lanes_n && i < LANES_MAX; i++)
+        if (lanes[i].in && lanes[i].out)
+            explain(&lanes[i], print);
+}
+PANIC_VIEW(lanes_view);

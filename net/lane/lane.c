@@ -1,0 +1,847 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The slow half of a lane: opening, starting, stopping, what goes aside, and the side queue. The
+ * rule for every way through here: a frame that was counted as received or generated ends as sent,
+ * consumed or a named drop.
+ */
+#include "net/lane/lane_control.h"
+#include "arch/image.h"
+#include "arch/tsc.h"
+#include "kernel/iommu/iommu.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
+#include "kernel/mailbox.h"
+#include "kernel/memory/memory.h"
+#include "net/lane/spread.h"
+#include "net/stack/netif.h"
+
+enum {
+    HEAD_BYTES = 16,            /* a head word's own 16-byte cell */
+    STUCK_NS = 1000000000,      /* an output with a link that moves nothing for so long is stuck */
+    LATE_NS = 50000000,         /* the same for a card whose head words are known to be late */
+    COUNTERS_NS = 1000000000,   /* between two collections of the cards' counters */
+};
+
+struct lane lanes[LANES_MAX];
+SETTLED unsigned lanes_n, lanes_row, lanes_cores = 1;
+struct row lanes_rows[QUEUES_MAX];
+struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
+struct side *lanes_feeds[PORTS_MAX];
+struct extras lanes_extras[QUEUES_MAX];
+
+/* By the console's `stop`. Core 0 writes it, others read it in its orders only. */
+static bool is_stopped;
+
+/* Core 0's watch over outputs that do not move. */
+static struct moved {
+    uint64_t ns;   /* when `done` last moved or had nothing to do; 0: nobody has looked yet */
+    uint32_t done; /* what it was then */
+} lanes_moved[LANES_MAX], feeds_moved[LANES_MAX];
+
+/* What parked lanes look at. */
+static struct descriptor parked_slot;
+static const uint32_t parked_head;
+
+/* ---- Frames that go aside ---- */
+
+static void refuse(struct lane *lane, uint64_t checked)
+{
+    enum drop why = DROP_rx_length;
+
+    if (!(checked & RX_DD))
+        why = DROP_rx_not_done;
+    else if (checked & RX_RXE)
+        why = DROP_rx_error;
+    else if (!(checked & RX_EOP))
+        why = DROP_rx_split;
+    lane->count.drops[why]++;
+}
+
+static void count_unsent(struct lane *lane, uint32_t length)
+{
+    lane->count.unsent++;
+    lane->count.unsent_bytes += length;
+}
+
+/* How often a frame of this lane has met each fate. */
+struct fates {
+    uint64_t n[FATE_DROPPED + DROP_COUNT];
+};
+
+static void count_fates(const struct lane *lane, struct fates *fates)
+{
+    const struct netif *nif = lane->netif;
+
+    fates->n[FATE_CONSUMED] = lane->count.consumed + (nif ? nif->consumed : 0);
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        fates->n[FATE_DROPPED + i] = lane->count.drops[i] + (nif ? nif->drops[i] : 0);
+}
+
+/* Note what became of a frame: the fate whose number has grown since `before`. */
+static void note(const struct lane *lane, const struct descriptor *slot, uint32_t length,
+                 uint32_t sent, const struct fates *before)
+{
+    struct fates now;
+    uint16_t fate = sent ? FATE_SENT : FATE_KEPT;
+
+    count_fates(lane, &now);
+    for (uint16_t i = FATE_DROPPED + DROP_COUNT - 1; !sent && i >= FATE_CONSUMED; i--)
+        if (i != FATE_KEPT && now.n[i] != before->n[i])
+            fate = i;
+    lanes_extras[lane->core].notes[(slot - lane->ring) % LANE_BURST] =
+        (struct lane_note){(uint16_t)length, (uint16_t)sent, fate};
+}
+
+void lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
+                uint32_t counted)
+{
+    uint32_t length = (uint32_t)(checked & RX_LENGTH), out = 0;
+    bool is_traced = lanes_extras[lane->core].notes != NULL;
+    struct fates before;
+
+    if (is_traced)
+        count_fates(lane, &before);
+
+    lane->count.rx_bytes += (uint64_t)length - counted;
+    if (slot_is_whole(checked)) {
+        out = slow(lane, lane->frames + (size_t)(slot - lane->ring) * SLOT_BYTES, length);
+        if (out > FRAME_MAX || (out != 0 && out < FRAME_MIN))
+            out = lane_drop(lane, DROP_side_length);
+    } else {
+        refuse(lane, checked);
+    }
+    if (out == 0)
+        count_unsent(lane, length);
+    else
+        lane->count.unsent_bytes += (uint64_t)length - out;
+    /* Length 0 sends nothing and keeps the order: the slot comes back by the same way. */
+    dma_store64(&slot->word, out | TX_EOP | TX_IFCS);
+    if (is_traced)
+        note(lane, slot, length, out, &before);
+}
+
+/* ---- What is where ---- */
+
+static uint64_t held(const struct lane *lane)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = lane->done; i != (uint32_t)lane->next; i++)
+        n += (dma_load64(&lane->ring[i & (LANE_SLOTS - 1)].word) & TX_LENGTH) != 0;
+    return n;
+}
+
+static uint64_t waiting(const struct lane *lane)
+{
+    uint64_t n = 0;
+
+    while (n < LANE_SLOTS - 1 - ((uint32_t)lane->next - lane->done) &&
+           slot_is_done(&lane->ring[(lane->next + n) & (LANE_SLOTS - 1)]))
+        n++;
+    return n;
+}
+
+struct lane_ledger lane_ledger(const struct lane *lane)
+{
+    struct lane_ledger l = {
+        .received = lane->received_before + lane->next,
+        .held = lane->state == LANE_RUNNING ? held(lane) : 0,
+        .waiting = lane->state != LANE_PARKED ? waiting(lane) : 0,
+        .consumed = lane->count.consumed,
+    };
+
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        l.dropped += lane->count.drops[i];
+    l.sent = l.received - lane->count.unsent - lane->count.tx_lost - l.held;
+    l.tx_bytes = lane->count.rx_bytes - lane->count.unsent_bytes;
+    if (lane->is_sink) { /* what would be sent elsewhere is the end of the way here */
+        l.consumed += l.sent;
+        l.sent = l.tx_bytes = 0;
+    }
+    return l;
+}
+
+struct side_ledger side_ledger(const struct side *side)
+{
+    uint64_t queued = side->next - side->done, finished = 0;
+
+    /* The head word is taken up when the next frame is sent; look ahead, bounded in the same way. */
+    if (side->is_running)
+        finished = side_finished(side, dma_load32(side->head));
+    if (finished > queued)
+        finished = 0;
+    struct side_ledger l = {
+        .generated = side->generated,
+        .sent = side->sent_before + side->done + finished,
+        .held = queued - finished,
+    };
+
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        l.dropped += side->drops[i];
+    return l;
+}
+
+/* ---- Starting and stopping a lane ---- */
+
+static bool is_usable(const struct port *port)
+{
+    return port->link_is_up && !port->is_down && !port->is_gone;
+}
+
+static void park(struct lane *lane)
+{
+    if (lane->state == LANE_DRAINING)
+        lanes_extras[lane->core].n--;
+    lane->state = LANE_PARKED;
+    lane->slot = &parked_slot;
+    lane->head = &parked_head;
+    lane->head_seen = parked_head;
+    lane->next = 0;
+    lane->done = 0;
+}
+
+/* Give every slot its buffer and to software; both positions to 0. */
+static void clear_ring(struct lane *lane)
+{
+    for (uint32_t i = 0; i < LANE_SLOTS; i++) {
+        lane->ring[i].address = lane->frames_buf.iova.v + (uint64_t)i * SLOT_BYTES;
+        lane->ring[i].word = 0;
+    }
+    if (!lane->is_sink)
+        memset(lane->head_buf.va, 0, HEAD_BYTES);
+    lane->taken = 0;
+    lane->next = 0;
+    lane->done = 0;
+}
+
+/* Start the queues of a stopped lane: both, or only receive where the output has no link. NULL, or
+ * the port whose queue did not start. */
+static struct port *lane_start(struct lane *lane)
+{
+    struct port *in = lane->in, *out = lane->out;
+    bool has_output = lane->is_sink || is_usable(out);
+    struct port *stuck = out;
+    enum err err = OK;
+
+    if (lane->state != LANE_PARKED || in->is_down || in->is_gone || is_stopped)
+        return NULL;
+    clear_ring(lane);
+    if (has_output && !lane->is_sink)
+        err = out->ops->tx_start(out, lane->core, lane->ring_buf.iova, LANE_SLOTS,
+                                 lane->head_buf.iova, &lane->tdt);
+    if (!err) {
+        stuck = in;
+        err = in->ops->rx_start(in, lane->core, lane->ring_buf.iova, LANE_SLOTS, &lane->rdt);
+    }
+    if (err)
+        return stuck;
+    lane->state = has_output ? LANE_RUNNING : LANE_DRAINING;
+    /* A draining lane is parked for the application's loop. */
+    lanes_extras[lane->core].n += !has_output;
+    lane->slot = has_output ? lane->ring : &parked_slot;
+    lane->head = lane->is_sink ? &lane->taken : has_output ? lane->head_buf.va : &parked_head;
+    lane->head_seen = 0;
+    return NULL;
+}
+
+/* Queues of the port have not started although it has just been reset. Not tried again by itself: a
+ * dead card would fill the log. */
+static void give_up(struct port *port)
+{
+    port->is_down = true;
+    log_error("port%u: out of service: a queue did not start", port->index);
+}
+
+/* Stop its queues and settle what they held; with `finish`, once that has handled what came in.
+ * NULL, or the port whose queue did not stop: only a reset can then keep the card from the lane's
+ * memory. */
+static struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finish)
+{
+    uint32_t head = lane->done & (LANE_SLOTS - 1);
+    struct port *stuck = NULL;
+
+    if (lane->state == LANE_PARKED)
+        return NULL;
+    if (lane->in->ops->rx_stop(lane->in, lane->core) != OK)
+        stuck = lane->in;
+    if (lane->state == LANE_RUNNING) {
+        lane->head = &lane->head_seen; /* no slot goes back to the receiver: it is off */
+        for (unsigned i = 0; finish && i <= LANE_SLOTS / LANE_BURST && waiting(lane) != 0; i++)
+            (void)finish(&(struct row){.first = lane, .end = lane + 1, .core = lane->core});
+        if (!lane->is_sink && lane->out->ops->tx_stop(lane->out, lane->core, &head) != OK)
+            stuck = lane->out;
+        uint32_t finished = (head - lane->done) & (LANE_SLOTS - 1);
+        if (finished <= (uint32_t)lane->next - lane->done)
+            lane->done += finished;
+        else
+            lane->count.head_bad++;
+    }
+    /* Handed over and not sent; then received and never looked at. */
+    uint64_t lost = held(lane);
+    lane->count.tx_lost += lost;
+    lane->count.drops[why] += lost;
+    lost = waiting(lane);
+    lane->count.unsent += lost;
+    lane->count.drops[why] += lost;
+    lane->received_before += lane->next + lost;
+    park(lane);
+    return stuck;
+}
+
+static SETTLED lane_slow *drain_slow;
+
+void lanes_drain_by(lane_slow *slow)
+{
+    drain_slow = slow;
+}
+
+uint32_t lane_drain(struct lane *lane)
+{
+    bool is_traced = lanes_extras[lane->core].notes != NULL;
+    struct fates before;
+    uint32_t n = 0;
+
+    if (lane->state != LANE_DRAINING)
+        return 0;
+    while (n < LANE_BURST && slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)])) {
+        uint32_t i = lane->next & (LANE_SLOTS - 1);
+        struct descriptor *slot = &lane->ring[i];
+        uint8_t *frame = lane->frames + (size_t)i * SLOT_BYTES;
+        uint64_t checked = dma_load64(&slot->word) & RX_CHECKED;
+
+        if (is_traced)
+            count_fates(lane, &before);
+        if (!slot_is_whole(checked))
+            refuse(lane, checked);
+        else if (!drain_slow || drain_slow(lane, frame, (uint32_t)(checked & RX_LENGTH)) != 0)
+            lane->count.drops[DROP_tx_no_link]++;
+        lane->count.rx_bytes += checked & RX_LENGTH;
+        count_unsent(lane, (uint32_t)(checked & RX_LENGTH));
+        dma_store64(&slot->word, 0);
+        if (is_traced)
+            note(lane, slot, (uint32_t)(checked & RX_LENGTH), 0, &before);
+        lane->next++;
+        n++;
+    }
+    if (n != 0) {
+        lane->done = (uint32_t)lane->next;
+        mmio_write32(lane->rdt, 0, (lane->done - 1) & (LANE_SLOTS - 1));
+    }
+    return n;
+}
+
+/* The row of lanes of one core. */
+static struct lane *row(unsigned core)
+{
+    return &lanes[core * lanes_row];
+}
+
+uint32_t lanes_drain(unsigned core)
+{
+    uint32_t n = 0;
+
+    for (struct lane *lane = row(core); lane != row(core + 1); lane++)
+        n += lane_drain(lane);
+    return n;
+}
+
+void lanes_collect(unsigned core)
+{
+    for (struct lane *lane = row(core); lane != row(core + 1); lane++) {
+        uint32_t head = dma_load32(lane->head);
+
+        if (head != lane->head_seen)
+            lane_collect(lane, head);
+    }
+}
+
+bool lanes_have_work(unsigned core)
+{
+    for (const struct lane *lane = row(core); lane != row(core + 1); lane++) {
+        if (lane->state != LANE_PARKED &&
+            slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)]))
+            return true;
+        if (dma_load32(lane->head) != lane->head_seen)
+            return true;
+    }
+    return false;
+}
+
+bool lanes_are_in_flight(unsigned core)
+{
+    for (const struct lane *lane = row(core); lane != row(core + 1); lane++)
+        if (lane->done != (uint32_t)lane->next)
+            return true;
+    return false;
+}
+
+enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core)
+{
+    lane->in = in;
+    lane->out = out ? out : in;
+    lane->is_sink = out == NULL;
+    lane->core = (uint16_t)core;
+    park(lane);
+    const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
+    enum err err = dma_alloc(ring_bytes, ring_bytes, &lane->ring_buf);
+    if (!err)
+        err = dma_alloc_frames((size_t)LANE_SLOTS * SLOT_BYTES, PAGE_BYTES, &lane->frames_buf);
+    if (!err && out)
+        err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &lane->head_buf);
+    /* The receiver writes buffers and rings; the sender reads them; the head word is written. */
+    if (!err)
+        err = dma_grant(in->domain, &lane->ring_buf, DMA_READ_WRITE);
+    if (!err)
+        err = dma_grant(in->domain, &lane->frames_buf, DMA_WRITE);
+    if (!err && out)
+        err = dma_grant(out->domain, &lane->ring_buf, DMA_READ);
+    if (!err && out)
+        err = dma_grant(out->domain, &lane->frames_buf, DMA_READ);
+    if (!err && out)
+        err = dma_grant(out->domain, &lane->head_buf, DMA_WRITE);
+    if (err) {
+        in->is_down = true; /* it has no lane to be started */
+        return err;
+    }
+    lane->ring = lane->ring_buf.va;
+    lane->frames = lane->frames_buf.va;
+    struct port *stuck = lane_start(lane);
+    if (stuck)
+        give_up(stuck);
+    return stuck == in ? ERR_TIMEOUT : OK; /* without its output it drains, from the next look on */
+}
+
+/* ---- Side queues and feeds ---- */
+
+/* false: it should run and did not start. */
+static bool side_start(struct port *port, struct side *side)
+{
+    for (uint32_t i = 0; i < side->slots; i++) {
+        /* A feed's frame lies there already. */
+        uint64_t length = side->is_feed ? side->ring[i].word & TX_LENGTH : 0;
+        side->ring[i].address = side->frames_buf.iova.v + (uint64_t)i * SLOT_BYTES;
+        side->ring[i].word = length != 0 ? length | TX_EOP | TX_IFCS : 0;
+    }
+    memset(side->head_buf.va, 0, HEAD_BYTES);
+    side->next = side->done = 0;
+    side->at = side->done_at = 0;
+    if (!is_usable(port))
+        return true;
+    side->is_running = port->ops->tx_start(port, side->queue, side->ring_buf.iova, side->slots,
+                                           side->head_buf.iova, &side->tdt) == OK;
+    return side->is_running;
+}
+
+static bool side_stop(struct port *port, struct side *side, enum drop why)
+{
+    uint32_t head = side->done_at;
+
+    if (!side->is_running)
+        return true;
+    bool is_clean = port->ops->tx_stop(port, side->queue, &head) == OK;
+    side_collect(side, head);
+    side->drops[why] += side->next - side->done;
+    side->sent_before += side->done;
+    side->next = side->done = 0;
+    side->at = side->done_at = 0;
+    side->is_running = false;
+    return is_clean;
+}
+
+static enum err make_side(struct port *port, struct side *side, uint32_t slots, unsigned queue)
+{
+    enum err err = dma_alloc(slots * sizeof(struct descriptor), PAGE_BYTES, &side->ring_buf);
+
+    if (!err)
+        err = dma_alloc_frames((size_t)slots * SLOT_BYTES, PAGE_BYTES, &side->frames_buf);
+    if (!err)
+        err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &side->head_buf);
+    if (!err)
+        err = dma_grant(port->domain, &side->ring_buf, DMA_READ);
+    if (!err)
+        err = dma_grant(port->domain, &side->frames_buf, DMA_READ);
+    if (!err)
+        err = dma_grant(port->domain, &side->head_buf, DMA_WRITE);
+    if (err)
+        return err;
+    side->ring = side->ring_buf.va;
+    side->frames = side->frames_buf.va;
+    side->head = side->head_buf.va;
+    side->slots = slots;
+    side->queue = (uint16_t)queue;
+    return OK;
+}
+
+enum err side_open(struct port *port, unsigned core)
+{
+    struct side *side = port_side(port, core);
+    enum err err = make_side(port, side, SIDE_SLOTS, SIDE_QUEUES + core);
+
+    if (!err && !side_start(port, side))
+        give_up(port);
+    return err;
+}
+
+enum err feeds_open(void)
+{
+    enum err err = OK;
+
+    for (unsigned i = 0; !err && i < ports_n; i++) {
+        lanes_feeds[i] = memory_take(lanes_cores * sizeof(struct side), PAGE_BYTES);
+        err = lanes_feeds[i] ? OK : ERR_NO_MEMORY;
+        for (unsigned core = 0; !err && core < lanes_cores; core++) {
+            lanes_feeds[i][core].is_feed = true;
+            err = make_side(&ports[i], &lanes_feeds[i][core], LANE_SLOTS, FEED_QUEUES + core);
+        }
+    }
+    return err;
+}
+
+enum err feed_fill(struct port *port, unsigned core, uint32_t slots,
+                   uint32_t (*fill)(void *context, uint32_t slot, uint8_t *frame), void *context)
+{
+    struct side *feed = &port_feeds(port)[core];
+
+    if (!side_stop(port, feed, DROP_tx_stuck))
+        return ERR_BUSY;
+    feed->slots = slots;
+    for (uint32_t i = 0; i < slots; i++)
+        feed->ring[i].word = fill(context, i, feed->frames + (size_t)i * SLOT_BYTES);
+    return side_start(port, feed) ? OK : ERR_TIMEOUT;
+}
+
+bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
+{
+    struct side *side = port_side(port, cpu_this()->index);
+
+    side->generated++;
+    if (length < FRAME_MIN || length > FRAME_MAX) {
+        side->drops[DROP_side_length]++;
+        return false;
+    }
+    if (!side->is_running) {
+        side->drops[DROP_tx_no_link]++;
+        return false;
+    }
+    side_collect(side, dma_load32(side->head));
+    if (side->next - side->done == SIDE_SLOTS - 1) {
+        side->drops[DROP_side_full]++;
+        return false;
+    }
+    uint32_t i = side->at;
+    memcpy(side->frames + (size_t)i * SLOT_BYTES, frame, length);
+    dma_store64(&side->ring[i].word, length | TX_EOP | TX_IFCS | TX_RS);
+    side->tx_bytes += length;
+    side->next++;
+    side->at = (i + 1) & (SIDE_SLOTS - 1);
+    mmio_write32(side->tdt, 0, side->at);
+    if (lanes_extras[cpu_this()->index].side_sent)
+        lanes_extras[cpu_this()->index].side_sent(port, frame, length);
+    return true;
+}
+
+/* ---- Looking after all of it ---- */
+
+enum { CALL_LIMIT_US = 2000000 }; /* for a core to stop or start its queues of a port */
+
+/* What core 0 asks of a core, for all of its lanes and side queues that touch a port. It outlives
+ * the call, should the core take too long. */
+static struct order {
+    struct port *port;
+    enum { STOP, START, FOLLOW } what;
+    enum drop why;
+    struct port *stuck; /* out: a port that must be reset: a queue of it did not stop or start */
+} orders[QUEUES_MAX];
+
+static bool touches(const struct lane *lane, const struct port *port)
+{
+    return lane->in == port || lane->out == port;
+}
+
+/* The side queue of a core, the feed of a core; NULL where it is not open. */
+enum { SIDES = 2 };
+static struct side *side_of(struct port *port, unsigned core, unsigned i)
+{
+    struct side *feeds = port_feeds(port), *feed = feeds ? &feeds[core] : NULL;
+    struct side *side = i == 0 ? port_side(port, core) : feed;
+
+    return side && side->ring ? side : NULL;
+}
+
+static bool side_must_change(const struct port *port, const struct side *side)
+{
+    return side && side->is_running != is_usable(port);
+}
+
+/* A lane follows its output: with a link it sends, without one it drains. */
+static bool lane_must_change(const struct lane *lane)
+{
+    if (lane->in->is_gone || lane->in->is_down || is_stopped)
+        return lane->state != LANE_PARKED;
+    bool has_output = lane->is_sink || is_usable(lane->out);
+    return lane->state != (has_output ? LANE_RUNNING : LANE_DRAINING);
+}
+
+static void side_carry_out(struct order *order, struct side *side)
+{
+    struct port *port = order->port;
+
+    if (!side || (order->what == FOLLOW && !side_must_change(port, side)))
+        return;
+    if (order->what != START && !side_stop(port, side, order->why))
+        order->stuck = port;
+    if (order->what != STOP && !order->stuck && !side_start(port, side))
+        order->stuck = port;
+}
+
+/* On the core concerned. */
+static void carry_out(void *context)
+{
+    struct order *order = context;
+    unsigned core = (unsigned)(order - orders);
+
+    order->stuck = NULL;
+    for (unsigned i = 0; i < SIDES; i++)
+        side_carry_out(order, side_of(order->port, core, i));
+    for (struct lane *lane = row(core); lane != row(core + 1); lane++) {
+        struct port *stuck = NULL;
+
+        if (!touches(lane, order->port) || (order->what == FOLLOW && !lane_must_change(lane)))
+            continue;
+        if (order->what != START)
+            stuck = lane_stop(lane, order->why, NULL);
+        if (order->what != STOP && !stuck)
+            stuck = lane_start(lane);
+        if (stuck)
+            order->stuck = stuck;
+    }
+}
+
+/* Returns the port that must be reset for what did not stop or start, or NULL. */
+static struct port *give_order(unsigned core, struct port *port, int what, enum drop why)
+{
+    struct order *order = &orders[core];
+
+    order->port = port;
+    order->what = what;
+    order->why = why;
+    order->stuck = NULL;
+    enum err err = mailbox_call(core, carry_out, order, CALL_LIMIT_US);
+    if (err)
+        log_error("port%u: core %u does not %s its queues within %u ms", port->index, core,
+                  what == STOP ? "stop" : "start", CALL_LIMIT_US / 1000);
+    return err ? NULL : order->stuck;
+}
+
+static void stop_all(struct port *port, enum drop why)
+{
+    for (unsigned core = 0; core < lanes_cores; core++)
+        (void)give_order(core, port, STOP, why); /* what did not stop is reset now, or cut off */
+}
+
+static void start_all(struct port *port)
+{
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        struct port *stuck = give_order(core, port, START, DROP_port_reset);
+        if (stuck)
+            give_up(stuck);
+    }
+}
+
+static enum err restart(struct port *port, enum drop why)
+{
+    /* A core that has served its order to stop has seen this too, and arms no interrupt until the
+     * order to start: the card is reset with all of them masked. */
+    __atomic_store_n(&port->is_in_reset, true, __ATOMIC_RELEASE);
+    stop_all(port, why);
+    enum err err = port->is_gone ? ERR_NO_DEVICE : port->ops->reset(port);
+    port->is_down = err != OK;
+    __atomic_store_n(&port->is_in_reset, false, __ATOMIC_RELEASE);
+    if (err)
+        log_error("port%u: out of service: reset failed", port->index);
+    start_all(port);
+    return err;
+}
+
+enum err port_restart(struct port *port)
+{
+    iommu_allow(port->domain);
+    return restart(port, DROP_port_reset);
+}
+
+void port_take_down(struct port *port, const char *why)
+{
+    stop_all(port, DROP_port_reset);
+    port->is_down = true;
+    log_warn("port%u: out of service: %s; \"set port %u up\" brings it back", port->index, why,
+             port->index);
+    port->ops->link_off(port);
+    start_all(port); /* lanes that would lead to it drain */
+}
+
+/* The same for all lanes of a core, by command; the side queues go on. */
+static struct pause {
+    lane_poll *finish; /* NULL: start them */
+    struct port *stuck;
+} pauses[QUEUES_MAX];
+
+static void carry_out_pause(void *context)
+{
+    struct pause *pause = context;
+    unsigned core = (unsigned)(pause - pauses);
+
+    for (struct lane *lane = row(core); lane != row(core + 1); lane++) {
+        struct port *stuck = NULL;
+
+        if (pause->finish)
+            stuck = lane_stop(lane, lane->state == LANE_DRAINING ? DROP_tx_no_link : DROP_tx_stuck,
+                              pause->finish);
+        else
+            stuck = lane_start(lane);
+        if (stuck)
+            pause->stuck = stuck;
+    }
+}
+
+static void pause_all(lane_poll *finish)
+{
+    is_stopped = finish != NULL;
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        struct pause *pause = &pauses[core];
+
+        *pause = (struct pause){.finish = finish};
+        if (mailbox_call(core, carry_out_pause, pause, CALL_LIMIT_US) != OK)
+            log_error("core %u does not %s its lanes within %u ms", core, finish ? "stop" : "start",
+                      CALL_LIMIT_US / 1000);
+        else if (pause->stuck)
+            (void)restart(pause->stuck, DROP_tx_stuck);
+    }
+}
+
+void lanes_stop(lane_poll *poll)
+{
+    pause_all(poll);
+}
+
+void lanes_start(void)
+{
+    pause_all(NULL);
+}
+
+bool lanes_are_stopped(void)
+{
+    return is_stopped;
+}
+
+static bool core_must_change(unsigned core, struct port *port)
+{
+    for (unsigned i = 0; i < SIDES; i++)
+        if (side_must_change(port, side_of(port, core, i)))
+            return true;
+    for (const struct lane *lane = row(core); lane != row(core + 1); lane++)
+        if (touches(lane, port) && lane_must_change(lane))
+            return true;
+    return false;
+}
+
+static void follow_port(struct port *port)
+{
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        if (!core_must_change(core, port))
+            continue;
+        struct port *stuck =
+            give_order(core, port, FOLLOW, port->is_down ? DROP_port_reset : DROP_tx_no_link);
+        if (stuck) {
+            (void)restart(stuck, DROP_tx_no_link);
+            return;
+        }
+    }
+}
+
+/* A transmit queue, as core 0 looks at it. */
+struct output {
+    struct port *port;
+    unsigned queue;
+    uint32_t done;  /* frames that it has finished; runs free */
+    uint64_t held;  /* and has not */
+    uint32_t *head; /* its head word */
+    uint32_t at;    /* index of the first slot that it holds */
+    uint32_t slots;
+};
+
+/* The head word has not moved: ask the card. Where it has finished more than it tells, the head word
+ * is set to that, and the owner core takes it up as if the card had written it. If the card writes it
+ * meanwhile, that stands. false: the card has finished nothing, or the word said so already, at a time
+ * when it could not be true. */
+static bool take_late_head(const struct output *o)
+{
+    uint32_t word = dma_load32(o->head), index = o->port->ops->tx_head(o->port, o->queue);
+    uint32_t finished = index >= o->at ? index - o->at : index + o->slots - o->at;
+
+    if (index >= o->slots || finished == 0 || finished > o->held || index == word)
+        return false;
+    if (!o->port->is_late)
+        log_warn("port%u: transmit queue %u: head word late: it says %u, the card %u; the card is "
+                 "asked from now on where it does not move (NULL-RS in drivers/x540/README.md)",
+                 o->port->index, o->queue, word, index);
+    o->port->is_late = true;
+    (void)__atomic_compare_exchange_n(o->head, &word, index, false, __ATOMIC_RELEASE,
+                                      __ATOMIC_RELAXED);
+    return true;
+}
+
+static void follow_queue(struct moved *m, const struct output *o, uint64_t now_ns)
+{
+    if (o->done != m->done || o->held == 0 || m->ns == 0) {
+        m->done = o->done;
+        m->ns = now_ns;
+    } else if (now_ns - m->ns > (o->port->is_late ? LATE_NS : STUCK_NS) && take_late_head(o)) {
+        m->ns = now_ns;
+    } else if (now_ns - m->ns > STUCK_NS) {
+        log_error("port%u: transmit queue %u has sent nothing for %u ms, of %u slots: reset",
+                  o->port->index, o->queue, (uint32_t)((now_ns - m->ns) / 1000000),
+                  (uint32_t)o->held);
+        m->ns = now_ns;
+        (void)restart(o->port, DROP_tx_stuck);
+    }
+}
+
+void lanes_service(uint64_t now_ns)
+{
+    static uint64_t counters_ns;
+    bool is_time_to_count = now_ns - counters_ns >= COUNTERS_NS;
+
+    if (is_time_to_count)
+        counters_ns = now_ns;
+    for (unsigned i = 0; i < ports_n; i++) {
+        ports[i].ops->poll_link(&ports[i]);
+        if (is_time_to_count)
+            ports[i].ops->poll_counters(&ports[i]);
+        follow_port(&ports[i]);
+        spread_check(&ports[i]);
+    }
+    for (unsigned i = 0; i < lanes_n; i++) {
+        const struct lane *lane = &lanes[i];
+        bool sends = lane->state == LANE_RUNNING && !lane->is_sink;
+        const struct output o = {
+            .port = lane->out, .queue = lane->core, .done = lane->done,
+            .held = sends ? (uint32_t)lane->next - lane->done : 0, .head = lane->head_buf.va,
+            .at = lane->done & (LANE_SLOTS - 1), .slots = LANE_SLOTS,
+        };
+        follow_queue(&lanes_moved[i], &o, now_ns);
+    }
+    for (unsigned i = 0; i < ports_n * lanes_cores; i++) {
+        struct port *port = &ports[i / lanes_cores];
+        struct side *feed = side_of(port, i % lanes_cores, 1);
+        if (feed) {
+            struct side_ledger l = side_ledger(feed);
+            const struct output o = {
+                .port = port, .queue = feed->queue, .done = (uint32_t)l.sent, .held = l.held,
+                .head = feed->head_buf.va,
+                .at = (feed->done_at + (uint32_t)(l.sent - feed->sent_before - feed->done)) %
+                      feed->slots,
+                .slots = feed->slots,
+            };
+            follow_queue(&feeds_moved[i], &o, now_ns);
+        }
+    }
+}

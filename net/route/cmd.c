@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The router on the console: `show routes`, `set route`, `clear route`, and its part of `show config`.
+ * Core 0, between bursts; a change of many entries goes on over many of them.
+ */
+#include "kernel/console/command.h"
+#include "kernel/console/config.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/json.h"
+#include "kernel/lib/parse.h"
+#include "kernel/lib/str.h"
+#include "net/route/hops.h"
+#include "net/route/router.h"
+#include "net/stack/ip.h"
+#include "net/stack/netif.h"
+
+enum { BUDGET = 1 << 17 }; /* entries a burst: a tenth of a millisecond or so */
+
+/* ---- Words ---- */
+
+static const char *kind_text(unsigned hop)
+{
+    static const char *const kinds[] = {"none",  "port",   "local",  "broadcast",
+                                        "never", "reject", "gateway"};
+    unsigned kind = hop_kind(hop);
+    return kind == HOP_FIRST && hops[hop].is_host ? "host" : kinds[kind];
+}
+
+/* Where a next hop is, as `set route` would have it. */
+static const char *via_text(unsigned hop, char text[24])
+{
+    be32_t ip = be32_of(hops[hop].ip);
+
+    if (hop_kind(hop) == HOP_FIRST)
+        fmt_print(text, 24, "%pI4", &ip);
+    else if (hop_kind(hop) == HOP_LINK)
+        fmt_print(text, 24, "port%u", hop_port(hop));
+    else
+        fmt_print(text, 24, "%s", kind_text(hop));
+    return text;
+}
+
+static void say_route(const struct call *call, uint32_t prefix, unsigned bits, unsigned hop)
+{
+    const struct route_hop *to = &routes.table->hops[hop];
+    bool has_port = hop_kind(hop) == HOP_FIRST || hop_kind(hop) == HOP_LINK;
+    char prefix_text[24], via[24], mac[18] = "-";
+    be32_t wire = be32_of(prefix);
+
+    fmt_print(prefix_text, sizeof(prefix_text), "%pI4/%u", &wire, bits);
+    via_text(hop, via);
+    if (to->bytes_max >= 0)
+        fmt_print(mac, sizeof(mac), "%pM", &to->macs);
+    if (call->json) {
+        struct json j;
+        json_begin(&j, call->out);
+        json_string(&j, "prefix", prefix_text);
+        json_string(&j, "via", via);
+        json_string(&j, "kind", kind_text(hop));
+        if (has_port)
+            json_u64(&j, "port", hop_port(hop));
+        json_string(&j, "mac", to->bytes_max >= 0 ? mac : NULL);
+        json_line(&j);
+    } else if (has_port) {
+        out_printf(call->out, "%-18s via %-15s port%u  %-7s %s\n", prefix_text, via, hop_port(hop),
+                   kind_text(hop), mac);
+    } else {
+        out_printf(call->out, "%-18s %s\n", prefix_text, via);
+    }
+}
+
+/* ---- show routes ---- */
+
+static void say_summary(const struct call *call)
+{
+    uint32_t gateways = 0, hosts = 0;
+
+    for (unsigned i = 0; i < ROUTE_HOPS; i++)
+        if (hops[i].refs > 0)
+            *(hops[i].is_host ? &hosts : &gateways) += 1;
+    if (call->json) {
+        struct json j;
+        char bits[8];
+        json_begin(&j, call->out);
+        json_u64(&j, "routes", routes.n);
+        json_u64(&j, "from_module", router_loaded());
+        json_u64(&j, "gateways", gateways);
+        json_u64(&j, "hosts", hosts);
+        json_u64(&j, "waiting", router_waiting());
+        json_object(&j, "by_bits");
+        for (unsigned b = 0; b <= 32; b++)
+            if (routes.n_by_bits[b] > 0) {
+                fmt_print(bits, sizeof(bits), "%u", b);
+                json_u64(&j, bits, routes.n_by_bits[b]);
+            }
+        json_end(&j);
+        json_line(&j);
+        return;
+    }
+    out_printf(call->out, "%u routes (routes.txt: %u, not listed), %u gateways, %u hosts found, %u "
+               "frames wait\n", routes.n, router_loaded(), gateways, hosts, router_waiting());
+    for (unsigned b = 0, column = 0; b <= 32; b++)
+        if (routes.n_by_bits[b] > 0)
+            out_printf(call->out, "%s/%-2u %8u", column++ % 6 ? "  " : column > 1 ? "\n" : "", b,
+                       routes.n_by_bits[b]);
+    out_text(call->out, "\n");
+}
+
+static enum command_result need_router(const struct call *call)
+{
+    return routes.table ? COMMAND_DONE : command_fail(call, "app=route does not run");
+}
+
+/* One rule, or the one that decides for an address. */
+static enum command_result show_one(const struct call *call)
+{
+    struct route_line line;
+    const char *wrong = route_parse_prefix(call->argv[0], &line);
+
+    if (wrong)
+        return command_fail(call, "%s: %s", call->argv[0], wrong);
+    if (strchr(call->argv[0], '/')) {
+        const struct route_rule *rule = routes_find(&routes, line.prefix, line.bits);
+        if (!rule)
+            return command_fail(call, "there is no route of exactly %s", call->argv[0]);
+        say_route(call, line.prefix, line.bits, rule->hop);
+        return COMMAND_DONE;
+    }
+    uint16_t entry = route_entry(routes.table, line.prefix);
+    unsigned bits = entry & ROUTE_DEPTH;
+    if (entry == 0)
+        return command_fail(call, "there is no route to %s", call->argv[0]);
+    say_route(call, line.prefix & ip_mask(bits), bits, route_hop_of(entry));
+    return COMMAND_DONE;
+}
+
+static enum command_result show_routes(const struct call *call)
+{
+    const struct route_line *said;
+    unsigned n;
+
+    if (need_router(call) != COMMAND_DONE)
+        return COMMAND_FAILED;
+    if (call->argc > 1)
+        return command_fail(call, "one address or prefix at a time");
+    if (call->argc == 1)
+        return show_one(call);
+    for (unsigned i = 0; i < ports_n; i++)
+        if (ports[i].netif)
+            say_route(call, ports[i].netif->ip & ports[i].netif->mask, ports[i].netif->prefix,
+                      i * ROUTE_PORT_HOPS + HOP_LINK);
+    said = router_said(&n);
+    for (unsigned i = 0; i < n; i++) {
+        const struct route_rule *rule = routes_find(&routes, said[i].prefix, said[i].bits);
+        if (rule)
+            say_route(call, rule->prefix, rule->bits, rule->hop);
+    }
+    say_summary(call);
+    return COMMAND_DONE;
+}
+COMMAND("show routes", "[address|prefix] [-j]", "routes; or the one of an address or prefix",
+        show_routes);
+
+/* ---- set route, clear route ---- */
+
+static enum command_result change_poll(struct job *job, bool is_interrupted)
+{
+    (void)job;
+    /* A change that has begun is carried out. */
+    return routes_work(&routes, is_interrupted ? ~0u : BUDGET) ? COMMAND_DONE : COMMAND_WAITS;
+}
+
+static enum command_result change_began(const struct call *call, const char *wrong)
+{
+    if (wrong)
+        return command_fail(call, "%s: %s", call->argv[0], wrong);
+    call->job->poll = change_poll;
+    return change_poll(call->job, false);
+}
+
+static enum command_result set_route(const struct call *call)
+{
+    struct route_line line;
+
+    if (need_router(call) != COMMAND_DONE)
+        return COMMAND_FAILED;
+    if (call->argc != 3 || !str_equal(call->argv[1], "via"))
+        return command_fail(call, "it takes a prefix, via, and a gateway, portN or reject");
+    const char *wrong = route_parse_prefix(call->argv[0], &line);
+    if (!wrong)
+        wrong = route_parse_via(call->argv[2], &line);
+    return change_began(call, wrong ? wrong : router_say(&line));
+}
+COMMAND("set route", "P via gateway|portN|reject", "add or change the route of a prefix",
+        set_route);
+
+static enum command_result clear_route(const struct call *call)
+{
+    struct route_line line;
+
+    if (need_router(call) != COMMAND_DONE)
+        return COMMAND_FAILED;
+    if (call->argc != 1)
+        return command_fail(call, "it takes a prefix");
+    const char *wrong = route_parse_prefix(call->argv[0], &line);
+    return change_began(call, wrong ? wrong : router_unsay(&line));
+}
+COMMAND("clear route", "P", "take the route of a prefix away", clear_route);
+
+static void put_routes(struct config *config)
+{
+    const struct route_line *said;
+    unsigned n;
+    char key[16], via[24];
+
+    for (unsigned i = 0; i < ports_n && routes.table; i++)
+        if (hops_mtu(&ports[i]) != HOPS_MTU) {
+            fmt_print(key, sizeof(key), "port%u.mtu", i);
+            config_put(config, key, "%u", hops_mtu(&ports[i]));
+        }
+    said = router_said(&n);
+    for (unsigned i = 0; i < n; i++) {
+        const struct route_rule *rule = routes_find(&routes, said[i].prefix, said[i].bits);
+        be32_t wire = be32_of(said[i].prefix);
+        if (rule)
+            config_put(config, "route", "%pI4/%u,%s", &wire, said[i].bits,
+                       via_text(rule->hop, via));
+    }
+}
+CONFIG_PART(put_routes, "port#.mtu", "route");

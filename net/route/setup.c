@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Setting the router up: its table from the ports' addresses, the boot line and a boot module.
+ */
+#include "boot/cmdline.h"
+#include "kernel/console/config.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/module.h"
+#include "net/route/hops.h"
+#include "net/route/router.h"
+#include "net/stack/netif.h"
+
+#define MODULE "routes.txt"
+
+enum {
+    MTU_MIN = 68, /* RFC 791: every network carries so many bytes */
+    MTU_MAX = 1500,
+    WRONG_LINES_SAID = 50,
+};
+
+static const struct cmdline *boot_line;
+
+void router_configure(const struct cmdline *line)
+{
+    boot_line = line;
+}
+
+static void set_mtu(unsigned port)
+{
+    char key[16];
+    uint64_t mtu;
+
+    fmt_print(key, sizeof(key), "port%u.mtu", port);
+    if (!cmdline_u64(boot_line, key, &mtu))
+        return;
+    if (mtu < MTU_MIN || mtu > MTU_MAX)
+        log_warn("%s=%lu: not set; %u to %u can be", key, mtu, MTU_MIN, MTU_MAX);
+    else
+        hops_set_mtu(port, (uint32_t)mtu);
+}
+
+/* What the operator has said, by route= and on the console. */
+static struct route_line said[CMDLINE_PARAMS_MAX];
+static unsigned said_n;
+
+static unsigned said_find(const struct route_line *line)
+{
+    unsigned i = 0;
+
+    while (i < said_n && (said[i].prefix != line->prefix || said[i].bits != line->bits))
+        i++;
+    return i;
+}
+
+const char *router_say(const struct route_line *line)
+{
+    const char *wrong = hops_route(line);
+    unsigned i = said_find(line);
+
+    if (wrong)
+        return wrong;
+    if (i == said_n && i == ARRAY_SIZE(said))
+        log_warn("route: the boot line holds no more than %u: show config leaves one out", i);
+    else
+        said[i] = *line;
+    said_n += i == said_n && i < ARRAY_SIZE(said);
+    return NULL;
+}
+
+const char *router_unsay(const struct route_line *line)
+{
+    const char *wrong = hops_clear(line->prefix, line->bits);
+    unsigned i = said_find(line);
+
+    if (!wrong && i < said_n)
+        said[i] = said[--said_n];
+    return wrong;
+}
+
+const struct route_line *router_said(unsigned *n)
+{
+    *n = said_n;
+    return said;
+}
+
+/* One of route=: prefix,gateway. */
+static void add_from_line(const char *value)
+{
+    struct route_line line = {0};
+    char prefix[24] = "";
+    const char *comma = strchr(value, ','), *wrong = "the prefix is too long";
+
+    if (comma && (size_t)(comma - value) < sizeof(prefix)) {
+        memcpy(prefix, value, (size_t)(comma - value));
+        wrong = route_parse_prefix(prefix, &line);
+        if (!wrong)
+            wrong = route_parse_via(comma + 1, &line);
+        if (!wrong)
+            wrong = router_say(&line);
+        routes_work(&routes, ~0u);
+    }
+    if (wrong)
+        log_warn("route=%s: %s", value, wrong);
+}
+
+static unsigned loaded;
+
+unsigned router_loaded(void)
+{
+    return loaded;
+}
+
+static void add_from_module(struct route_text text)
+{
+    struct route_line line;
+    const char *wrong;
+    unsigned left_out = 0;
+
+    loaded = 0;
+    while (route_text_next(&text, &line, &wrong)) {
+        if (!wrong)
+            wrong = hops_route(&line);
+        routes_work(&routes, ~0u);
+        if (!wrong)
+            loaded++;
+        else if (left_out++ < WRONG_LINES_SAID)
+            log_warn(MODULE ", line %u: %s", text.number, wrong);
+    }
+    if (left_out > WRONG_LINES_SAID)
+        log_warn(MODULE ": %u more lines are wrong", left_out - WRONG_LINES_SAID);
+    log_info(MODULE ": %u routes in %u lines, %u left out", loaded, text.number, left_out);
+}
+
+void router_start(void)
+{
+    struct route_text text = {0}, count;
+    struct route_line line;
+    const char *wrong;
+    uint32_t rules = 0, long_rules = 0;
+
+    text.at = module_find(MODULE, &text.bytes);
+    if (!text.at)
+        text.bytes = 0;
+    for (count = text; route_text_next(&count, &line, &wrong); rules++)
+        long_rules += !wrong && line.bits > 24;
+    wrong = router_open();
+    if (!wrong)
+        wrong = hops_start(rules, long_rules);
+    if (wrong) {
+        log_error("route: not started: %s (%lu MiB for %u routes)", wrong,
+                  routes_bytes(rules, long_rules) >> 20, rules);
+        routes.table = NULL;
+        return;
+    }
+    unsigned cursor = 0;
+    for (unsigned i = 0; i < ports_n && boot_line; i++)
+        set_mtu(i);
+    if (text.bytes)
+        add_from_module(text);
+    for (const char *value; boot_line && (value = cmdline_next(boot_line, "route", &cursor));)
+        add_from_line(value);
+    for (unsigned i = 0; i < ports_n; i++)
+        if (ports[i].netif && ports[i].netif->gateways[0] && !routes_find(&routes, 0, 0)) {
+            line = (struct route_line){.via = ROUTE_VIA_GATEWAY,
+                                       .gateway = ports[i].netif->gateways[0]};
+            (void)hops_route(&line);
+            routes_work(&routes, ~0u);
+        }
+    log_info("route: %u routes, %u next hops for each port, table of %lu MiB", routes.n,
+             ROUTE_PORT_HOPS - HOP_FIRST, routes_bytes(rules, long_rules) >> 20);
+}

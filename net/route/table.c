@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The routing table; see table.h. Rules are kept in a hash table, which answers "is there a route
+ * of exactly this prefix"; what covers a prefix is found by asking that for each shorter length.
+ */
+#include "net/route/table.h"
+
+#include "kernel/lib/str.h"
+#include "net/stack/ip.h"
+
+/* ---- Rules ---- */
+
+static uint32_t slots_for(uint32_t rules_max)
+{
+    uint32_t slots = 1024;
+
+    while (slots / 2 < rules_max)
+        slots *= 2;
+    return slots;
+}
+
+/* Where a rule is looked for first: the high bits of a product by an odd number near 2^32 / phi. */
+static uint32_t home_of(const struct routes *r, uint32_t prefix, unsigned bits)
+{
+    uint32_t h = (prefix ^ bits) * 0x9E3779B1u;
+    return (h ^ h >> 15) & (r->slots - 1);
+}
+
+static struct route_rule *slot_of(const struct routes *r, uint32_t prefix, unsigned bits)
+{
+    uint32_t i = home_of(r, prefix, bits);
+
+    while (r->rules[i].is_used && (r->rules[i].prefix != prefix || r->rules[i].bits != bits))
+        i = (i + 1) & (r->slots - 1);
+    return &r->rules[i];
+}
+
+const struct route_rule *routes_find(const struct routes *r, uint32_t prefix, unsigned bits)
+{
+    const struct route_rule *rule = slot_of(r, prefix, bits);
+    return rule->is_used ? rule : NULL;
+}
+
+/* Take a rule out; those behind it move up, so that no search ends at the gap. */
+static void delete_rule(struct routes *r, struct route_rule *rule)
+{
+    uint32_t mask = r->slots - 1, gap = (uint32_t)(rule - r->rules);
+
+    for (uint32_t i = (gap + 1) & mask; r->rules[i].is_used; i = (i + 1) & mask) {
+        uint32_t home = home_of(r, r->rules[i].prefix, r->rules[i].bits);
+        if (((i - home) & mask) >= ((i - gap) & mask)) {
+            r->rules[gap] = r->rules[i];
+            gap = i;
+        }
+    }
+    r->rules[gap].is_used = false;
+}
+
+/* The entry of the longest route that covers the prefix and is shorter; 0: none. */
+static uint16_t covering(const struct routes *r, uint32_t prefix, unsigned bits)
+{
+    while (bits-- > 0) {
+        const struct route_rule *rule = routes_find(r, prefix & ip_mask(bits), bits);
+        if (rule)
+            return (uint16_t)(rule->hop * 64 | bits);
+    }
+    return 0;
+}
+
+/* ---- Entries ---- */
+
+static void put(uint16_t *at, uint16_t entry)
+{
+    __atomic_store_n(at, entry, __ATOMIC_RELEASE); /* what it points at is written before */
+}
+
+/* The group that decides for ip's first three bytes; one is made if there is none. NULL: no room. */
+static uint16_t *group_of(struct routes *r, uint32_t ip)
+{
+    uint16_t *at = &r->table->first[ip >> 8], g;
+
+    if (*at & ROUTE_GROUP)
+        return r->table->groups[*at & ~ROUTE_GROUP];
+    if (r->groups_free != ROUTE_NONE) {
+        g = r->groups_free;
+        r->groups_free = r->table->groups[g][0];
+    } else if (r->groups_n < r->groups_max) {
+        g = (uint16_t)r->groups_n++;
+    } else {
+        return NULL;
+    }
+    for (unsigned i = 0; i < 256; i++)
+        r->table->groups[g][i] = *at;
+    put(at, ROUTE_GROUP | g);
+    return r->table->groups[g];
+}
+
+/* A group without long routes goes back to one entry. */
+static void ungroup(struct routes *r, uint32_t ip)
+{
+    uint16_t *at = &r->table->first[ip >> 8];
+    uint16_t g = *at & (uint16_t)~ROUTE_GROUP;
+
+    if (!(*at & ROUTE_GROUP) || r->retired_n == ARRAY_SIZE(r->retired))
+        return;
+    for (unsigned i = 0; i < 256; i++)
+        if ((r->table->groups[g][i] & ROUTE_DEPTH) > 24)
+            return;
+    put(at, r->table->groups[g][0]);
+    r->retired[r->retired_n++] = g;
+}
+
+void routes_settle(struct routes *r)
+{
+    while (r->retired_n > 0) {
+        uint16_t g = r->retired[--r->retired_n];
+        r->table->groups[g][0] = r->groups_free;
+        r->groups_free = g;
+    }
+}
+
+static void change_entry(const struct routes *r, uint16_t *at)
+{
+    unsigned depth = *at & ROUTE_DEPTH;
+
+    if (r->change.is_exact ? depth == r->change.depth : depth <= r->change.depth)
+        put(at, r->change.entry);
+}
+
+bool routes_work(struct routes *r, uint32_t budget)
+{
+    while (r->change.is_on && budget > 0) {
+        uint16_t *at = &r->table->first[r->change.next];
+        uint32_t cost = 1;
+
+        if (*at & ROUTE_GROUP) {
+            uint16_t *group = r->table->groups[*at & ~ROUTE_GROUP];
+            for (unsigned i = 0; i < 256; i++)
+                change_entry(r, &group[i]);
+            cost = 256;
+        } else {
+            change_entry(r, at);
+        }
+        budget -= MIN(budget, cost);
+        if (r->change.next++ == r->change.last)
+            r->change.is_on = false;
+    }
+    return !r->change.is_on;
+}
+
+/* Entries of the prefix that have at most so many bits (exactly so many) become `entry`. */
+static void begin(struct routes *r, uint32_t prefix, unsigned bits, uint16_t entry, bool is_exact)
+{
+    uint32_t last = prefix | ~ip_mask(bits);
+
+    if (bits <= 24) {
+        r->change.next = prefix >> 8;
+        r->change.last = last >> 8;
+        r->change.entry = entry;
+        r->change.depth = (uint8_t)bits;
+        r->change.is_exact = is_exact;
+        r->change.is_on = true;
+        return;
+    }
+    uint16_t *group = r->table->groups[r->table->first[prefix >> 8] & ~ROUTE_GROUP];
+    for (uint32_t i = prefix & 0xFF; i <= (last & 0xFF); i++) {
+        unsigned depth = group[i] & ROUTE_DEPTH;
+        if (is_exact ? depth == bits : depth <= bits)
+            put(&group[i], entry);
+    }
+}
+
+const char *routes_set(struct routes *r, uint32_t prefix, unsigned bits, unsigned hop)
+{
+    struct route_rule *rule = slot_of(r, prefix, bits);
+
+    if (bits <= 24 && r->change.is_on)
+        return "another change is under way";
+    if (!rule->is_used && r->n >= r->slots / 2)
+        return "the table is full";
+    if (bits > 24 && !group_of(r, prefix))
+        return "the table has no room for another route of more than 24 bits";
+    if (!rule->is_used) {
+        r->n++;
+        r->n_by_bits[bits]++;
+    }
+    *rule = (struct route_rule){prefix, (uint16_t)hop, (uint8_t)bits, true};
+    begin(r, prefix, bits, (uint16_t)(hop * 64 | bits), false);
+    return NULL;
+}
+
+const char *routes_clear(struct routes *r, uint32_t prefix, unsigned bits)
+{
+    struct route_rule *rule = slot_of(r, prefix, bits);
+
+    if (!rule->is_used)
+        return "there is no such route";
+    if (bits <= 24 && r->change.is_on)
+        return "another change is under way";
+    delete_rule(r, rule);
+    r->n--;
+    r->n_by_bits[bits]--;
+    begin(r, prefix, bits, covering(r, prefix, bits), true);
+    if (bits > 24)
+        ungroup(r, prefix);
+    return NULL;
+}
+
+/* ---- Memory ---- */
+
+size_t routes_bytes(uint32_t rules_max, uint32_t groups_max)
+{
+    return sizeof(struct route_table) + (size_t)groups_max * sizeof(uint16_t[256]) +
+           (size_t)slots_for(rules_max) * sizeof(struct route_rule);
+}
+
+void routes_init(struct routes *r, void *memory, uint32_t rules_max, uint32_t groups_max)
+{
+    memset(r, 0, sizeof(*r));
+    r->table = memory;
+    r->table->groups = (uint16_t(*)[256])(r->table + 1);
+    for (unsigned i = 0; i < ROUTE_HOPS; i++)
+        r->table->hops[i].bytes_max = -1;
+    for (unsigned i = 0; i < ROUTE_PORT_HOPS; i++)
+        r->table->nowhere[i].bytes_max = -1;
+    r->groups_max = groups_max;
+    r->groups_free = ROUTE_NONE;
+    r->slots = slots_for(rules_max);
+    r->rules = (struct route_rule *)(r->table->groups + groups_max);
+}

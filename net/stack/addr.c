@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Addresses as one port sees them: which are hosts of its net, and by which first hop others are
+ * reached (redirects, gateways, ARP). Below netif.c and netif_ip.c, which both ask here. Pure.
+ */
+#include "net/stack/internal.h"
+#include "net/stack/ip.h"
+
+/* The two addresses of a net that are no host's; a net of 31 or 32 bits has none (RFC 3021). */
+bool netif_is_broadcast(const struct netif *nif, uint32_t ip)
+{
+    return nif->prefix <= 30 && ((ip ^ nif->ip) & nif->mask) == 0 &&
+           ((ip & ~nif->mask) == 0 || (ip & ~nif->mask) == ~nif->mask);
+}
+
+bool netif_is_on_net(const struct netif *nif, uint32_t ip)
+{
+    return ((ip ^ nif->ip) & nif->mask) == 0 && !netif_is_broadcast(nif, ip);
+}
+
+static struct netif_redirect *redirect_of(struct netif *nif, uint32_t dst)
+{
+    for (unsigned i = 0; i < NETIF_REDIRECTS; i++)
+        if (nif->redirects[i].dst == dst)
+            return &nif->redirects[i];
+    return NULL;
+}
+
+static uint32_t gateway_in_use(const struct netif *nif)
+{
+    return nif->gateways[nif->uses_second];
+}
+
+/* RFC 1122 section 3.2.2.2: only from the present first hop, and only to a host of our net. */
+void netif_take_redirect(struct netif *nif, uint32_t from, uint32_t dst, uint32_t to)
+{
+    struct netif_redirect *known = redirect_of(nif, dst);
+
+    if (netif_is_on_net(nif, dst) || from != (known ? known->gateway : gateway_in_use(nif)) ||
+        !netif_is_on_net(nif, to) || !ip_is_host(to) || to == nif->ip)
+        return;
+    if (!known)
+        known = &nif->redirects[nif->redirects_n++ % NETIF_REDIRECTS];
+    *known = (struct netif_redirect){dst, to};
+}
+
+enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac)
+{
+    struct netif_redirect *redirect = NULL;
+    bool has_failed;
+
+    if (!nif->is_configured || nif->is_refused || !ip_is_host(ip) || ip == nif->ip)
+        return NETIF_NO_ROUTE;
+    if (!netif_is_on_net(nif, ip)) {
+        if (nif->gateways[0] == 0 || netif_is_broadcast(nif, ip))
+            return NETIF_NO_ROUTE;
+        redirect = redirect_of(nif, ip);
+        ip = redirect ? redirect->gateway : gateway_in_use(nif);
+    }
+    if (netif_is_silent(nif))
+        return NETIF_ASKING;
+    if (arp_lookup(&nif->arp, ip, nif->now_ns, mac, &has_failed))
+        return NETIF_READY;
+    if (has_failed && redirect) { /* section 3.3.1.4: back to the gateway that sent us there */
+        redirect->dst = 0;
+        return NETIF_ASKING;
+    }
+    if (has_failed && ip == gateway_in_use(nif) && nif->gateways[1] != 0) { /* section 3.3.1.5 */
+        nif->uses_second = !nif->uses_second;
+        if (nif->uses_second) /* else both are silent: the sender is told, or this had no end */
+            return NETIF_ASKING;
+    }
+    return has_failed ? NETIF_NO_ANSWER : NETIF_ASKING;
+}

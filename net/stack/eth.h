@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Ethernet II frames, and numbers in the order of the wire at any alignment. Every header in net/
+ * is read and written through these: a frame is bytes at offsets, never a struct laid over it.
+ * Pure. Read next: net/stack/netif.h.
+ */
+#ifndef NET_STACK_ETH_H
+#define NET_STACK_ETH_H
+
+#include "arch/types.h"
+#include "kernel/lib/str.h"
+
+#define ETH_DST    0u
+#define ETH_SRC    6u
+#define ETH_TYPE   12u
+#define ETH_BYTES  14u
+#define ETH_IPV4   0x0800u
+#define ETH_ARP    0x0806u
+#define ETH_VLAN   0x8100u /* IEEE 802.1Q: two bytes of tag and the real type follow */
+#define VLAN_BYTES 4u
+#define VLAN_ID    0x0FFFu /* of the tag; the rest is priority */
+#define ETH_MIN    60u   /* shortest frame, CRC not counted */
+#define ETH_MAX    1514u /* longest that we make, a VLAN tag not counted */
+#define ETH_BUFFER 2048u /* bytes behind every frame pointer in net/ */
+
+static inline uint16_t wire_get16(const uint8_t *p)
+{
+    be16_t x;
+    memcpy(&x, p, sizeof(x));
+    return be16_get(x);
+}
+static inline uint32_t wire_get32(const uint8_t *p)
+{
+    be32_t x;
+    memcpy(&x, p, sizeof(x));
+    return be32_get(x);
+}
+static inline void wire_put16(uint8_t *p, uint16_t value)
+{
+    be16_t x = be16_of(value);
+    memcpy(p, &x, sizeof(x));
+}
+static inline void wire_put32(uint8_t *p, uint32_t value)
+{
+    be32_t x = be32_of(value);
+    memcpy(p, &x, sizeof(x));
+}
+
+static inline bool mac_equal(const uint8_t *a, const uint8_t *b)
+{
+    return memcmp(a, b, 6) == 0;
+}
+/* Broadcast or multicast: never somebody who can be answered. */
+static inline bool mac_is_group(const uint8_t *mac)
+{
+    return mac[0] & 1;
+}
+static inline bool mac_is_zero(const uint8_t *mac)
+{
+    return (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]) == 0;
+}
+
+static inline void eth_build(uint8_t *frame, const uint8_t *dst, const uint8_t *src, uint16_t type)
+{
+    memmove(frame + ETH_DST, dst, 6); /* dst may be the frame's own source */
+    memcpy(frame + ETH_SRC, src, 6);
+    wire_put16(frame + ETH_TYPE, type);
+}
+
+/* Fill a short frame with zeroes up to ETH_MIN, so that nothing old goes out; the length to send.
+ */
+static inline uint32_t eth_pad(uint8_t *frame, uint32_t bytes)
+{
+    if (bytes >= ETH_MIN)
+        return bytes;
+    memset(frame + bytes, 0, ETH_MIN - bytes);
+    return ETH_MIN;
+}
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The stack of one port; see netif.h. Its configuration, ARP, Ethernet and VLAN tags, what we send of
+ * ourselves; IPv4 and what is in it is in netif_ip.c, addresses and first hops are in addr.c.
+ */
+#include "net/stack/internal.h"
+#include "net/stack/ip.h"
+#include "net/stack/services.h"
+
+static const uint8_t broadcast_mac[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+
+/* ---- Addresses ---- */
+
+const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, unsigned prefix,
+                            const uint32_t gateways[2])
+{
+    if (mac_is_group(mac) || mac_is_zero(mac))
+        return "the port has no MAC address of its own";
+    if (prefix < 1 || prefix > 32)
+        return "a prefix has 1 to 32 bits";
+    if (!ip_is_host(ip))
+        return "no host can have this address";
+    const struct netif net = {.ip = ip, .mask = ip_mask(prefix), .prefix = (uint8_t)prefix};
+    if (!netif_is_on_net(&net, ip))
+        return "this is the address of the net itself or its broadcast";
+    for (unsigned i = 0; i < 2; i++) {
+        if (gateways[i] != 0 && (!netif_is_on_net(&net, gateways[i]) || !ip_is_host(gateways[i])))
+            return "the gateway is no host of the port's net";
+        if (gateways[i] == ip)
+            return "the gateway is the port itself";
+    }
+    if (gateways[1] != 0 && gateways[0] == 0)
+        return "a second gateway needs a first";
+
+    memcpy(nif->mac, mac, 6);
+    nif->ip = net.ip;
+    nif->ip_wire = be32_of(net.ip);
+    nif->mask = net.mask;
+    nif->prefix = net.prefix;
+    memcpy(nif->gateways, gateways, sizeof(nif->gateways));
+    nif->uses_second = false;
+    nif->is_configured = true;
+    memset(&nif->arp, 0, sizeof(nif->arp));
+    memset(nif->redirects, 0, sizeof(nif->redirects));
+    nif->ping.is_on = false;
+    nif->is_refused = false;
+    (void)netif_bind(nif, UDP_PORT_ECHO, udp_echo, NULL); /* false where they are bound already */
+    (void)netif_bind(nif, UDP_PORT_DISCARD, udp_discard, NULL);
+    netif_link_up(nif);
+    return NULL;
+}
+
+/* ---- ARP ---- */
+
+/* 0 to a second, other for each host and each time (RFC 5227 wants hosts that start together to
+ * ask at different times). */
+static uint64_t jitter_ns(const struct netif *nif)
+{
+    uint32_t mixed = (wire_get32(nif->mac + 2) ^ (uint32_t)(netif_clock(nif) >> 10)) * 2654435761u;
+
+    return (uint64_t)mixed * 1000000000 >> 32;
+}
+
+static void probe(struct netif *nif, uint64_t wait_ns)
+{
+    nif->is_probing = true;
+    nif->probes_left = NETIF_PROBES;
+    nif->announces_left = NETIF_ANNOUNCES;
+    nif->announce_ns = nif->now_ns + wait_ns + jitter_ns(nif);
+}
+
+void netif_link_up(struct netif *nif)
+{
+    probe(nif, 0);
+}
+
+/* Somebody else says that our address is theirs. */
+static void arp_conflict(struct netif *nif, const uint8_t *mac)
+{
+    nif->conflicts++;
+    memcpy(nif->conflict_mac, mac, 6);
+    if (nif->is_probing) { /* RFC 5227 section 2.1.1: then it is, and we ask again later */
+        nif->is_refused = true;
+        probe(nif, NETIF_REFUSED_NS);
+    } else if (nif->defended_ns == 0 || nif->now_ns - nif->defended_ns >= NETIF_DEFEND_GAP_NS) {
+        /* Section 2.4 (c): defend with one announcement, but not again soon, lest two hosts that
+         * both insist fill the net. */
+        nif->defended_ns = nif->now_ns != 0 ? nif->now_ns : 1;
+        nif->announces_left = MAX(nif->announces_left, 1u);
+        nif->announce_ns = nif->now_ns;
+    }
+}
+
+static uint32_t arp_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                          uint32_t length)
+{
+    struct arp_packet packet;
+    if (!arp_parse(frame + ETH_BYTES, length - ETH_BYTES, &packet))
+        return netif_drop(nif, DROP_arp_bad);
+
+    /* Who says that it is theirs; and, while we are not sure yet, who probes for it too (RFC 5227,
+     * section 2.1.1). */
+    bool is_rival = packet.sender_ip == 0 && packet.op == ARP_REQUEST && nif->is_probing &&
+                    netif_is_silent(nif) && packet.target_ip == nif->ip;
+    if (packet.sender_ip == nif->ip || is_rival) {
+        if (!mac_equal(packet.sender_mac, face->mac))
+            arp_conflict(nif, packet.sender_mac);
+        return netif_consume(nif);
+    }
+    if (packet.op == ARP_REPLY) {
+        if (packet.target_ip == nif->ip && packet.sender_ip != 0)
+            arp_answer(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
+        else
+            arp_doubt(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
+        return netif_consume(nif);
+    }
+    arp_doubt(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
+    if (packet.target_ip != nif->ip || netif_is_silent(nif))
+        return netif_consume(nif);
+
+    /* Somebody asks for us, or (sender 0) probes whether the address is free: it is not. */
+    struct arp_packet reply = {
+        .op = ARP_REPLY, .sender_ip = nif->ip, .target_ip = packet.sender_ip};
+    memcpy(reply.sender_mac, face->mac, 6);
+    memcpy(reply.target_mac, packet.sender_mac, 6);
+    nif->answered++;
+    return arp_build(frame, reply.target_mac, &reply);
+}
+
+/* ---- The way in ---- */
+
+static uint32_t untagged_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                               uint32_t length)
+{
+    bool is_ours = mac_equal(frame + ETH_DST, face->mac);
+    bool is_broadcast = mac_equal(frame + ETH_DST, broadcast_mac);
+    uint16_t type = wire_get16(frame + ETH_TYPE);
+
+    if (type == ETH_ARP && (is_ours || is_broadcast))
+        return arp_input(nif, face, frame, length);
+    if (type == ETH_IPV4 && (is_ours || mac_is_group(frame + ETH_DST)))
+        return netif_ip_input(nif, face, frame, length);
+    return netif_drop(nif, DROP_eth_other);
+}
+
+uint32_t netif_input_by(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                        uint32_t length)
+{
+    if (length < ETH_BYTES || length > ETH_BUFFER || !nif->is_configured ||
+        mac_is_group(frame + ETH_SRC))
+        return netif_drop(nif, DROP_eth_other);
+    bool is_tagged = wire_get16(frame + ETH_TYPE) == ETH_VLAN && length >= ETH_BYTES + VLAN_BYTES;
+    uint16_t tag = is_tagged ? wire_get16(frame + ETH_BYTES) : 0;
+
+    if ((tag & VLAN_ID) != nif->vlan)
+        return netif_drop(nif, DROP_eth_vlan);
+    if (!is_tagged)
+        return untagged_input(nif, face, frame, length);
+    /* The addresses move over the tag; from there on the frame has none. */
+    memmove(frame + VLAN_BYTES, frame, ETH_TYPE);
+    uint32_t answer = untagged_input(nif, face, frame + VLAN_BYTES, length - VLAN_BYTES);
+    if (answer == 0)
+        return 0;
+    if (nif->vlan == 0) { /* only its priority was in the tag: every host takes frames without */
+        memmove(frame, frame + VLAN_BYTES, answer);
+        return answer;
+    }
+    memmove(frame, frame + VLAN_BYTES, ETH_TYPE);
+    wire_put16(frame + ETH_TYPE, ETH_VLAN);
+    wire_put16(frame + ETH_BYTES, tag); /* with the priority it came with */
+    return answer + VLAN_BYTES;
+}
+
+uint32_t netif_input(struct netif *nif, uint8_t *frame, uint32_t length)
+{
+    const struct netif_face own = netif_own_face(nif);
+
+    return netif_input_by(nif, &own, frame, length);
+}
+
+/* ---- What we send of ourselves ---- */
+
+bool netif_bind(struct netif *nif, uint16_t port, udp_service *service, void *context)
+{
+    struct netif_binding *room = NULL;
+    if (port == 0)
+        return false;
+    for (unsigned i = 0; i < NETIF_BINDINGS; i++) {
+        struct netif_binding *binding = &nif->bindings[i];
+        if (binding->port == port) {
+            if (service != NULL)
+                return false;
+            *binding = (struct netif_binding){0};
+            return true;
+        }
+        if (binding->port == 0 && room == NULL)
+            room = binding;
+    }
+    if (room == NULL || service == NULL)
+        return service == NULL;
+    *room = (struct netif_binding){port, service, context};
+    return true;
+}
+
+uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame)
+{
+    nif->now_ns = now_ns;
+    if (!nif->is_configured)
+        return 0;
+    if (nif->reass != NULL)
+        netif_expire(nif);
+    struct arp_packet request = {.op = ARP_REQUEST, .sender_ip = nif->ip, .target_ip = nif->ip};
+    memcpy(request.sender_mac, nif->mac, 6);
+
+    if (nif->probes_left > 0 && now_ns >= nif->announce_ns) {
+        bool is_last = --nif->probes_left == 0;
+        nif->announce_ns =
+            now_ns + (is_last ? NETIF_ANNOUNCE_GAP_NS : NETIF_PROBE_GAP_NS + jitter_ns(nif));
+        request.sender_ip = 0; /* so that nobody takes our claim for the truth yet */
+    } else if (nif->probes_left == 0 && nif->announces_left > 0 && now_ns >= nif->announce_ns) {
+        nif->announces_left--;
+        nif->announce_ns = now_ns + NETIF_ANNOUNCE_GAP_NS;
+        nif->is_probing = false;
+        nif->is_refused = false;
+    } else if (netif_is_silent(nif) || !arp_due(&nif->arp, now_ns, &request.target_ip)) {
+        return 0;
+    }
+    return netif_tag(nif, frame, arp_build(frame, broadcast_mac, &request));
+}
+
+uint32_t netif_ping(struct netif *nif, uint8_t *frame, const uint8_t *mac, uint32_t to, uint16_t id,
+                    uint16_t sequence, uint32_t data_bytes)
+{
+    data_bytes = MIN(data_bytes, NETIF_PING_DATA_MAX);
+    nif->ping = (struct netif_pinger){
+        .is_on = true, .to = to, .id = id, .sequence = sequence, .extra = nif->ping.extra};
+    uint32_t bytes = icmp_build_echo(frame + ETH_BYTES + IP_BYTES, id, sequence, data_bytes);
+    ip_build(frame + ETH_BYTES, bytes, nif->next_ip_id++, 0, IP_ICMP, nif->ip, to);
+    eth_build(frame, mac, nif->mac, ETH_IPV4);
+    return netif_tag(nif, frame, eth_pad(frame, ETH_BYTES + IP_BYTES + bytes));
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The cold half of app=generate; see generator.h. Core 0 decides, each core sets up and ends its own
+ * generators at core 0's request.
+ */
+#include "net/trial/generator.h"
+
+#include "arch/tsc.h"
+#include "boot/cmdline.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/str.h"
+#include "kernel/log/log.h"
+#include "kernel/ask.h"
+#include "net/lane/lane_control.h"
+#include "net/stack/netif.h"
+#include "net/trial/probe.h"
+#include "net/trial/receiver.h"
+
+#define BENCHMARK_NET 0xC6120000u /* 198.18.0.0/15, RFC 2544: for ports without an address */
+#define LEAD_NS 2000000ull        /* from the order to the first frame, so that all cores hear it */
+#define GRACE_NS 100000000ull     /* beyond duration=, for what was due in it */
+enum { CALL_LIMIT_US = 2000000, ANSWER_US = 50000 };
+
+struct generators generators[QUEUES_MAX];
+
+/* The options, and each as it was typed: for `show config`. */
+enum { KEYS = 8, TEXT_BYTES = 96 };
+static struct trial_options options;
+static char texts[KEYS][TEXT_BYTES];
+
+/* Core 0's view of the present or last trial. */
+static struct {
+    enum trial_state state; /* RUNNING, though all cores may be done */
+    struct trial_options options;
+    uint32_t number;
+    uint64_t tags[PORTS_MAX];
+    struct probe probes[PORTS_MAX];
+    uint32_t link_mbps[PORTS_MAX];
+    bool is_boots; /* asked for by the boot line: the service takes it further, the log tells */
+    bool has_told; /* why it waits */
+} trial;
+
+/* What core 0 asks of a core. It outlives the call. */
+static struct order {
+    enum { SET_UP, GO, STOP, REPORT } what;
+    unsigned port;
+    uint64_t began_tsc;
+    enum err err;               /* out, of SET_UP */
+    struct trial_report report; /* out */
+} orders[QUEUES_MAX];
+
+/* ---- On the core concerned ---- */
+
+void generator_end(struct generators *core, struct generator *g)
+{
+    g->is_on = false;
+    core->n_on--;
+}
+
+void generator_skip(struct generator *g, uint64_t owed)
+{
+    uint64_t due = MIN(owed, g->wanted - g->made);
+
+    if (due <= GENERATOR_BACKLOG)
+        return;
+    uint64_t late = due - GENERATOR_BACKLOG;
+    g->began_tsc += (uint64_t)((unsigned __int128)late * g->tick_q24 >> 24);
+    g->skipped += late;
+    if (g->end_tsc != UINT64_MAX)
+        g->wanted -= late; /* their time is over; a mere count is made up for later */
+}
+
+static uint64_t dropped(const struct side *feed)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        n += feed->drops[i];
+    return n;
+}
+
+struct filling {
+    const struct probe *probe;
+    struct generator *g;
+};
+
+static uint32_t fill(void *context, uint32_t slot, uint8_t *frame)
+{
+    const struct filling *f = context;
+    uint32_t length = trial.options.sizes[slot % trial.options.sizes_n] - CRC_BYTES;
+
+    f->g->sum = probe_build(frame, f->probe, length);
+    return length;
+}
+
+static enum err set_up(unsigned core, unsigned port)
+{
+    struct generator *g = &generators[core].port[port];
+    struct filling filling = {&trial.probes[port], g};
+    const struct trial_options *o = &trial.options;
+    struct trial_share share =
+        trial_share(o, core, lanes_cores, tsc_hz(), trial.link_mbps[port]);
+    /* Whole rounds of the sizes, and of the 8 slots that a ring is made of. */
+    uint32_t slots = LANE_SLOTS - LANE_SLOTS % (o->sizes_n * 8);
+
+    *g = (struct generator){
+        .feed = &lanes_feeds[port][core],
+        .end_tsc = UINT64_MAX,
+        .per_tick = share.per_tick,
+        .tick_q24 = share.tick_q24,
+        .quantum = share.quantum,
+        .port = (PROBE_PORT + share.flow_first) << 16,
+        .port_first = (PROBE_PORT + share.flow_first) << 16,
+        .port_end = (PROBE_PORT + share.flow_first + share.flows_n) << 16,
+        .wanted = share.flows_n != 0 && (o->ports & BIT(port)) ? share.frames : 0,
+    };
+    if (g->wanted == 0)
+        return OK;
+    enum err err = feed_fill(&ports[port], core, slots, fill, &filling);
+    g->dropped_before = dropped(g->feed);
+    return err;
+}
+
+static void go(struct generators *mine, uint64_t began_tsc)
+{
+    for (unsigned i = 0; i < ports_n; i++) {
+        struct generator *g = &mine->port[i];
+        g->began_tsc = g->first_tsc = g->last_tsc = began_tsc;
+        if (trial.options.duration_ns != 0)
+            g->end_tsc = began_tsc + tsc_ticks(trial.options.duration_ns + GRACE_NS);
+        g->is_on = g->wanted != 0;
+        mine->n_on += g->is_on;
+    }
+}
+
+static void stop(struct generators *mine)
+{
+    for (unsigned i = 0; i < ports_n; i++)
+        if (mine->port[i].is_on)
+            generator_end(mine, &mine->port[i]);
+}
+
+static void report(const struct generator *g, struct trial_report *r)
+{
+    *r = (struct trial_report){
+        .state = g->is_on ? TRIAL_RUNNING : TRIAL_DONE,
+        .wanted = g->wanted + (g->end_tsc != UINT64_MAX ? g->skipped : 0),
+        .sent = g->made,
+        .skipped = g->skipped,
+        .ns = tsc_ns(g->last_tsc - g->first_tsc),
+    };
+    if (g->feed)
+        r->sent -= dropped(g->feed) - g->dropped_before;
+}
+
+static void carry_out(void *context)
+{
+    struct order *order = context;
+    unsigned core = (unsigned)(order - orders);
+    struct generators *mine = &generators[core];
+
+    switch (order->what) {
+    case SET_UP:
+        stop(mine);
+        receiver_reset(core, trial.tags);
+        order->err = OK;
+        for (unsigned i = 0; i < ports_n && order->err == OK; i++)
+            order->err = set_up(core, i);
+        break;
+    case GO:
+        go(mine, order->began_tsc);
+        break;
+    case STOP:
+        stop(mine);
+        break;
+    case REPORT:
+        report(&mine->port[order->port], &order->report);
+        break;
+    }
+}
+
+uint64_t generator_idle_ns(unsigned core)
+{
+    const struct generators *mine = &generators[core];
+    uint64_t now_tsc = cpu_tsc(), idle_ns = UINT64_MAX;
+
+    for (unsigned i = 0; mine->n_on != 0 && i < ports_n; i++) {
+        const struct generator *g = &mine->port[i];
+        if (!g->is_on)
+            continue;
+        uint64_t until = g->made + MIN(g->quantum, g->wanted - g->made) - 1;
+        uint64_t due_tsc =
+            g->began_tsc + (uint64_t)((unsigned __int128)until * g->tick_q24 >> 24);
+        uint64_t at_tsc = MIN(due_tsc, g->end_tsc);
+        uint64_t wait_ns = at_tsc > now_tsc ? tsc_ns(at_tsc - now_tsc) : 0;
+        idle_ns = MIN(idle_ns, wait_ns);
+    }
+    return idle_ns;
+}
+
+/* ---- Core 0 ---- */
+
+static unsigned ask(int what, unsigned port, uint64_t began_tsc, uint32_t limit_us)
+{
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        orders[core].what = what;
+        orders[core].port = port;
+        orders[core].began_tsc = began_tsc;
+        orders[core].err = ERR_TIMEOUT;
+        orders[core].report = (struct trial_report){0};
+    }
+    struct ask ask = ask_cores(0, lanes_cores, carry_out, orders, sizeof(orders[0]), limit_us);
+    return ask.silent_n + ask.absent_n;
+}
+
+static const char *begin(void)
+{
+    uint64_t lead_tsc = tsc_ticks(LEAD_NS);
+
+    if (ask(SET_UP, 0, 0, CALL_LIMIT_US) != 0)
+        return "a core does not answer";
+    for (unsigned core = 0; core < lanes_cores; core++)
+        if (orders[core].err != OK)
+            return "a transmit queue does not stop";
+    trial.state = TRIAL_RUNNING;
+    if (ask(GO, 0, cpu_tsc() + lead_tsc, CALL_LIMIT_US) != 0) {
+        generator_stop();
+        return "a core does not answer";
+    }
+    return NULL;
+}
+
+/* Where the port sends to. NULL: known, or *why says that it is being found out. */
+static const char *find_target(unsigned i, const char **why)
+{
+    const struct trial_options *o = &trial.options;
+    struct probe *probe = &trial.probes[i];
+    struct netif *nif = ports[i].netif;
+    struct port *partner = (i ^ 1) < ports_n ? &ports[i ^ 1] : NULL;
+    bool has_partner_ip = partner && partner->netif;
+
+    *why = NULL;
+    if (nif && nif->vlan != 0)
+        return "a port with a VLAN tag (port#.vlan=) cannot generate";
+    memcpy(probe->src_mac, ports[i].mac, 6);
+    probe->src = nif ? nif->ip : BENCHMARK_NET + 256 * i + 1;
+    probe->dst = o->dst           ? o->dst
+                 : has_partner_ip ? partner->netif->ip
+                                  : BENCHMARK_NET + 256 * (i ^ 1) + 1;
+    if (o->has_dst_mac) {
+        memcpy(probe->dst_mac, o->dst_mac, 6);
+    } else if (nif && (o->dst || has_partner_ip)) {
+        switch (netif_resolve(nif, probe->dst, probe->dst_mac)) {
+        case NETIF_READY:
+            break;
+        case NETIF_ASKING:
+            *why = "an answer by ARP";
+            break;
+        case NETIF_NO_ANSWER:
+            return "dst= does not answer ARP";
+        case NETIF_NO_ROUTE:
+            return "dst= is not on the port's net, and it has no gateway";
+        }
+    } else if (o->dst) {
+        return "dst= needs an address on the port (port#.ip=), or dstmac=";
+    } else if (partner) {
+        memcpy(probe->dst_mac, partner->mac, 6);
+    } else {
+        return "a port without a partner needs dst= or dstmac=";
+    }
+    return NULL;
+}
+
+const char *generator_poll(const char **why)
+{
+    *why = NULL;
+    if (trial.state != TRIAL_WAITING)
+        return NULL;
+    if (lanes_n == 0) {
+        trial.state = TRIAL_IDLE;
+        return "there was no memory for its lanes";
+    }
+    for (unsigned i = 0; i < ports_n; i++) {
+        if (!(trial.options.ports & BIT(i)))
+            continue;
+        if (ports[i].is_down)
+            *why = "a port that is out of service";
+        else if (!port_side(&ports[i], 0)->is_running)
+            *why = "a link";
+        else {
+            const char *wrong = find_target(i, why);
+            if (wrong) {
+                trial.state = TRIAL_IDLE;
+                return wrong;
+            }
+        }
+        if (*why)
+            return NULL;
+        trial.link_mbps[i] = ports[i].speed_mbps;
+    }
+    trial.number = (uint32_t)(cpu_tsc() >> 10) & 0xFFFFFF;
+    unsigned log2 = 0;
+    while (BIT(log2) < trial.options.flows)
+        log2++;
+    for (unsigned i = 0; i < PORTS_MAX; i++) {
+        bool sends = i < ports_n && (trial.options.ports & BIT(i));
+        trial.tags[i] = sends ? probe_tag(trial.number, i, log2) : 0;
+        trial.probes[i].tag = trial.tags[i];
+    }
+    const char *wrong = begin();
+    if (wrong)
+        trial.state = TRIAL_IDLE;
+    return wrong;
+}
+
+const char *generator_request(void)
+{
+    if (options.rate_micro == 0)
+        return "rate= is 0: how fast?";
+    if (options.ports >> ports_n != 0)
+        return "ports= names a port that is not there";
+    generator_stop();
+    trial.options = options;
+    trial.state = TRIAL_WAITING;
+    trial.is_boots = trial.has_told = false;
+    return NULL;
+}
+
+void generator_stop(void)
+{
+    if (trial.state == TRIAL_WAITING)
+        trial.state = TRIAL_IDLE;
+    if (trial.state != TRIAL_RUNNING)
+        return;
+    if (ask(STOP, 0, 0, CALL_LIMIT_US) != 0)
+        log_error("generate: a core does not answer, and may go on sending");
+    trial.state = TRIAL_DONE;
+}
+
+void generator_service(uint64_t now_ns)
+{
+    const char *why = NULL;
+    const char *wrong = trial.is_boots ? generator_poll(&why) : NULL;
+
+    (void)now_ns;
+    if (wrong)
+        log_error("generate: %s", wrong);
+    if (why && !trial.has_told)
+        log_info("generate: waits for %s", why);
+    trial.has_told |= why != NULL;
+}
+
+uint64_t generator_tag(unsigned port)
+{
+    return trial.state >= TRIAL_RUNNING ? trial.tags[port] : 0;
+}
+
+struct trial_report generator_report(unsigned port)
+{
+    struct trial_report sum = {
+        .state = trial.state,
+        .trial = trial.number,
+        .tag = generator_tag(port),
+        .is_sending = generator_tag(port) != 0,
+    };
+
+    if (trial.state < TRIAL_RUNNING)
+        return sum;
+    sum.state = TRIAL_DONE;
+    sum.cores_silent = ask(REPORT, port, 0, ANSWER_US);
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        const struct trial_report *r = &orders[core].report;
+        if (r->state == TRIAL_RUNNING)
+            sum.state = TRIAL_RUNNING;
+        sum.wanted = r->wanted == TRIAL_FOREVER ? TRIAL_FOREVER : sum.wanted + r->wanted;
+        sum.sent += r->sent;
+        sum.skipped += r->skipped;
+        sum.ns = MAX(sum.ns, r->ns);
+    }
+    return sum;
+}
+
+/* ---- Options ---- */
+
+bool generator_set(const char *key, const char *value, const char **wanted)
+{
+    if (!trial_set(&options, key, value, wanted))
+        return false;
+    for (unsigned i = 0; i < KEYS; i++)
+        if (str_equal(key, trial_key(i)))
+            fmt_print(texts[i], TEXT_BYTES, "%s", value);
+    return true;
+}
+
+void generator_configure(const struct cmdline *line)
+{
+    const char *wanted;
+
+    trial_defaults(&options);
+    for (unsigned i = 0; i < KEYS; i++) {
+        const char *value = cmdline_get(line, trial_key(i));
+        if (value && !generator_set(trial_key(i), value, &wanted))
+            log_error("%s=%s is not understood; it wants %s", trial_key(i), value, wanted);
+    }
+    if (options.rate_micro != 0) {
+        const char *wrong = generator_request();
+        if (wrong)
+            log_error("generate: %s", wrong);
+        trial.is_boots = wrong == NULL;
+    }
+}
+
+const char *generator_text(unsigned i)
+{
+    return texts[i];
+}
+
+const struct trial_options *generator_options(void)
+{
+    return &options;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What is rare in measuring; see measure.h.
+ */
+#include "net/trial/measure.h"
+
+#include "kernel/lib/str.h"
+#include "net/trial/options.h"
+
+static_assert(STREAM_FLOWS == TRIAL_FLOWS_MAX, "every flow that can be sent is measured");
+/* Holes of a flow share no word with another's. */
+static_assert(STREAM_HOLES / STREAM_FLOWS >= 64, "a window of whole words");
+
+void stream_reset(struct stream *s, uint64_t tag)
+{
+    memset(s, 0, sizeof(*s));
+    memset(s->next, 0xFF, sizeof(s->next));
+    s->count.tag = tag;
+    s->fast_tag = ~tag;
+    if (tag == 0)
+        return;
+    s->fast_tag = tag;
+    s->flows = BIT(probe_flows_log2(tag));
+    s->window = STREAM_HOLES / s->flows;
+    memset(&s->next[PROBE_PORT], 0, s->flows * sizeof(s->next[0]));
+}
+
+/* The bit of a number, and its word. */
+static uint64_t *hole_at(struct stream *s, uint32_t flow, uint32_t number, uint64_t *bit)
+{
+    uint32_t at = flow * s->window + (number & (s->window - 1));
+
+    *bit = BIT64(at % 64);
+    return &s->hole[at / 64];
+}
+
+static bool hole_close(struct stream *s, uint32_t flow, uint32_t number)
+{
+    uint64_t bit, *word = hole_at(s, flow, number, &bit);
+    bool was_open = *word & bit;
+
+    *word &= ~bit;
+    s->count.holes -= was_open;
+    return was_open;
+}
+
+/* Numbers from..from+n-1 have not come; n is at most the window. Whole words at once where they
+ * are whole. */
+static void holes_open(struct stream *s, uint32_t flow, uint32_t from, uint32_t n)
+{
+    while (n > 0) {
+        uint64_t first, *word = hole_at(s, flow, from, &first);
+        uint32_t at = (uint32_t)__builtin_ctzll(first), here = MIN(64 - at, n);
+        uint64_t bits = (here == 64 ? UINT64_MAX : BIT64(here) - 1) << at;
+
+        for (uint64_t fresh = bits & ~*word; fresh != 0; fresh &= fresh - 1)
+            s->count.holes++;
+        *word |= bits;
+        from += here;
+        n -= here;
+    }
+}
+
+static enum stream_verdict place(struct stream *s, uint32_t flow, uint32_t number)
+{
+    uint32_t *next = &s->next[PROBE_PORT + flow], ahead = number - *next;
+
+    if (ahead < BIT(31)) {
+        holes_open(s, flow, ahead > s->window ? number - s->window : *next,
+                   MIN(ahead, s->window));
+        s->count.lost += ahead;
+        (void)hole_close(s, flow, number); /* of a number one window ago, perhaps */
+        *next = number + 1;
+        return STREAM_FIRST;
+    }
+    if (-ahead > s->window) {
+        s->count.beyond++;
+        return STREAM_AGAIN;
+    }
+    if (!hole_close(s, flow, number)) {
+        s->count.duplicates++;
+        return STREAM_AGAIN;
+    }
+    s->count.lost--;
+    s->count.reordered++;
+    return STREAM_FIRST;
+}
+
+enum stream_verdict stream_look(struct stream *s, const uint8_t *frame)
+{
+    uint64_t tag = load64(frame + PROBE_AT_TAG);
+    uint32_t flow = (uint32_t)__builtin_bswap16(load16(frame + PROBE_AT_PORT)) - PROBE_PORT;
+
+    if (tag != s->count.tag || flow >= s->flows)
+        return STREAM_FOREIGN;
+    enum stream_verdict verdict = place(s, flow, load32(frame + PROBE_AT_NUMBER));
+    s->count.untimed += verdict == STREAM_AGAIN;
+    s->fast_tag = s->count.holes == 0 ? tag : ~tag;
+    return verdict;
+}
+
+void stream_latency_odd(struct stream *s, uint64_t latency)
+{
+    if (latency >> 63) {
+        s->count.backwards++;
+        s->count.untimed++;
+        return;
+    }
+    latency = MAX(latency, LATENCY_TICK);
+    s->count.latency_max = MAX(s->count.latency_max, latency);
+    s->fast_span = s->count.latency_max - LATENCY_TICK;
+    s->count.latency[latency_bucket(latency)]++;
+}
+
+void stream_add(struct stream_count *sum, const struct stream_count *more)
+{
+    sum->tag = more->tag;
+    sum->untimed += more->untimed;
+    sum->bytes += more->bytes;
+    if (sum->first_tsc == 0 || (more->first_tsc != 0 && more->first_tsc < sum->first_tsc))
+        sum->first_tsc = more->first_tsc;
+    sum->last_tsc = MAX(sum->last_tsc, more->last_tsc);
+    sum->latency_max = MAX(sum->latency_max, more->latency_max);
+    sum->lost += more->lost;
+    sum->duplicates += more->duplicates;
+    sum->reordered += more->reordered;
+    sum->beyond += more->beyond;
+    sum->backwards += more->backwards;
+    for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
+        sum->latency[i] += more->latency[i];
+}
+
+uint64_t latency_total(const struct stream_count *count)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
+        n += count->latency[i];
+    return n;
+}
+
+uint64_t stream_frames(const struct stream_count *count)
+{
+    return count->untimed + latency_total(count);
+}
+
+uint64_t latency_percentile(const struct stream_count *count, unsigned per_mille)
+{
+    uint64_t rank = (latency_total(count) * per_mille + 999) / 1000, seen = 0;
+    /* Whole ticks: what took away from the difference is put back. */
+    uint64_t max = (count->latency_max + LATENCY_TICK - 1) >> PROBE_TICK;
+
+    for (unsigned i = 0; i < LATENCY_BUCKETS && per_mille < 1000; i++) {
+        seen += count->latency[i];
+        if (seen != 0 && seen >= rank)
+            return MIN(latency_of(i) >> PROBE_TICK, max);
+    }
+    return max;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The cold half of measuring; see receiver.h.
+ */
+#include "net/trial/receiver.h"
+
+#include "arch/tsc.h"
+#include "kernel/log/log.h"
+#include "kernel/ask.h"
+#include "kernel/memory/memory.h"
+#include "net/lane/lane_control.h"
+#include "net/stack/eth.h"
+#include "net/stack/ip.h"
+#include "net/stack/netif.h"
+#include "net/stack/udp.h"
+
+#define SILENT_NS 1000000000ull /* a trial that has sent nothing for so long may be replaced */
+enum { ANSWER_US = 50000 };
+
+/* One for each core; what it holds, that core alone writes. */
+static struct receiver {
+    struct stream *streams; /* by receiving port */
+    uint64_t tags[PORTS_MAX]; /* of our own trial, by sending port */
+    /* Bytes of our own trial are all that the lane has received, less foreign frames and less what
+     * was before: the loop need not count them. */
+    const struct lane *lanes[PORTS_MAX];
+    uint64_t foreign_bytes[PORTS_MAX], bytes_before[PORTS_MAX];
+} __attribute__((aligned(CACHE_LINE_BYTES))) receivers[QUEUES_MAX];
+
+/* A core's copy of one port's counts, made by that core; it outlives the call. */
+static struct copy {
+    struct stream_count count;
+    uint32_t window;
+    unsigned core, port;
+} *copies;
+
+static bool is_own;
+static uint64_t silent_tsc;
+
+bool receivers_open(bool own)
+{
+    is_own = own;
+    silent_tsc = tsc_ticks(SILENT_NS);
+    copies = memory_take((lanes_cores + 1) * sizeof(struct copy), PAGE_BYTES);
+    for (unsigned core = 0; copies && core < lanes_cores; core++) {
+        receivers[core].streams = memory_take(ports_n * sizeof(struct stream) + 1, PAGE_BYTES);
+        if (!receivers[core].streams)
+            copies = NULL;
+    }
+    if (!copies)
+        log_error("no memory to measure with: %u KiB a core and port",
+                  (unsigned)sizeof(struct stream) / 1024);
+    return copies != NULL;
+}
+
+void receiver_start(struct lane *lane)
+{
+    lane->app.a = (uintptr_t)&receivers[lane->core].streams[lane->in->index];
+    receivers[lane->core].lanes[lane->in->index] = lane;
+}
+
+static uint64_t bytes_of_trials(const struct receiver *r, unsigned port)
+{
+    return r->lanes[port] ? r->lanes[port]->count.rx_bytes - r->foreign_bytes[port] : 0;
+}
+
+void receiver_reset(unsigned core, const uint64_t tags[PORTS_MAX])
+{
+    for (unsigned i = 0; i < PORTS_MAX; i++)
+        receivers[core].tags[i] = tags[i];
+    for (unsigned i = 0; i < ports_n; i++) {
+        stream_reset(&receivers[core].streams[i], 0);
+        receivers[core].bytes_before[i] = bytes_of_trials(&receivers[core], i);
+    }
+}
+
+/* ---- What the loop hands over ---- */
+
+/* A frame that looks like a probe, but is none of the trial that the stream measures. */
+static bool adopt(const struct lane *lane, struct stream *s, uint64_t tag, uint64_t now_tsc)
+{
+    const struct receiver *r = &receivers[lane->core];
+
+    if (is_own) {
+        if (s->count.tag != 0 || tag != r->tags[probe_sender(tag) % PORTS_MAX])
+            return false;
+    } else if (s->count.tag != 0 && now_tsc - s->count.last_tsc < silent_tsc) {
+        return false;
+    }
+    stream_reset(s, tag);
+    s->count.first_tsc = now_tsc;
+    return true;
+}
+
+/* DROP_NONE: IPv4 and UDP are whole and their checksums right. */
+static enum drop judge(uint8_t *frame, uint32_t length)
+{
+    struct ip_view ip;
+    struct udp_datagram datagram;
+    enum drop bad = ip_parse(frame + ETH_BYTES, length - ETH_BYTES, &ip);
+
+    return bad != DROP_NONE ? bad
+                            : udp_parse(frame + ETH_BYTES + IP_BYTES, ip.total_bytes - IP_BYTES,
+                                        ip.src, ip.dst, &datagram);
+}
+
+uint32_t receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
+{
+    uint64_t *foreign = &receivers[lane->core].foreign_bytes[lane->in->index];
+    enum drop bad = DROP_eth_other;
+
+    if (probe_is(frame, length) && (bad = judge(frame, length)) == DROP_NONE) {
+        struct stream *s = (struct stream *)(uintptr_t)lane->app.a;
+        uint64_t tag = load64(frame + PROBE_AT_TAG), now_tsc = cpu_tsc();
+        if ((tag == s->count.tag || adopt(lane, s, tag, now_tsc)) &&
+            stream_take(s, frame, length, now_tsc, is_own)) {
+            lane->count.consumed++;
+            return 0;
+        }
+        *foreign += length;
+        return lane_drop(lane, DROP_trial_other);
+    }
+    *foreign += length;
+    if (!lane->netif)
+        return lane_drop(lane, bad);
+    uint32_t answer = netif_input(lane->netif, frame, length);
+    if (answer != 0) { /* a lane that is a sink sends nothing itself */
+        (void)side_send(lane->in, frame, answer);
+        lane->count.consumed++;
+    }
+    return 0;
+}
+
+/* ---- What core 0 asks for ---- */
+
+static void copy_out(void *context)
+{
+    struct copy *copy = context;
+    const struct receiver *r = &receivers[copy->core];
+    const struct stream *s = &r->streams[copy->port];
+
+    copy->count = s->count;
+    if (is_own && s->count.tag != 0)
+        copy->count.bytes = bytes_of_trials(r, copy->port) - r->bytes_before[copy->port];
+    copy->window = s->window;
+}
+
+struct reception receiver_report(unsigned port)
+{
+    struct reception r = {.is_own = is_own};
+    struct stream_count *sum = &copies[lanes_cores].count;
+    uint64_t last_tsc = 0;
+
+    *sum = (struct stream_count){0};
+    r.count = sum;
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        copies[core].core = core;
+        copies[core].port = port;
+    }
+    struct ask ask = ask_cores(0, lanes_cores, copy_out, copies, sizeof(copies[0]), ANSWER_US);
+    for (unsigned core = 0; core < lanes_cores; core++)
+        if ((ask.silent | ask.absent) & BIT64(core)) {
+            copies[core].count.tag = 0;
+            r.cores_silent++;
+        }
+    /* Cores may have adopted different trials: the one heard last counts. */
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        const struct copy *copy = &copies[core];
+        if (copy->count.tag != 0 && copy->count.last_tsc >= last_tsc) {
+            last_tsc = copy->count.last_tsc;
+            sum->tag = copy->count.tag;
+            r.window = copy->window;
+        }
+    }
+    for (unsigned core = 0; core < lanes_cores; core++)
+        if (sum->tag != 0 && copies[core].count.tag == sum->tag)
+            stream_add(sum, &copies[core].count);
+    return r;
+}
