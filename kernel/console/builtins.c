@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Commands about the machine itself; those about ports are in net/console/show_ports.c.
+ * Commands about the machine itself; those about ports are in net/console.
  */
 #include "arch/smp.h"
 #include "arch/tsc.h"

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Commands about ports, neighbours and the ledger. All run on core 0, between bursts. Text is for
- * people and fits 80 columns; fields of -j are what scripts rely on (names of counters: Linux's).
+ * `show ports`, and `clear counters`: what it counts from. As all commands here it runs on core 0,
+ * between bursts; text is for people and fits 80 columns, fields of -j are what scripts rely on (names
+ * of counters: Linux's).
  */
 #include "kernel/console/command.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/json.h"
 #include "net/lane/lane.h"
 #include "net/lane/ledger.h"
-#include "net/stack/netif.h"
-
-/* ---- Ports ---- */
 
 static const struct {
     const char *name;
@@ -142,145 +140,3 @@ static enum command_result clear_counters(const struct call *call)
     return COMMAND_DONE;
 }
 COMMAND("clear counters", "", "what show ports prints counts from now", clear_counters);
-
-/* ---- The ledger ---- */
-
-static const struct {
-    char name[14], text[48]; /* as much as the table has room for */
-} drop_names[] = {
-#define NAME(name, text) {#name, text},
-    DROP_LIST(NAME)
-#undef NAME
-};
-static_assert(ARRAY_SIZE(drop_names) == DROP_COUNT, "a name for each way to drop");
-
-const char *ledger_drop_name(enum drop why)
-{
-    return drop_names[why].name;
-}
-
-static void json_ledger(const struct call *call, const struct ledger *ledger)
-{
-    struct json j;
-    json_begin(&j, call->out);
-    json_u64(&j, "received", ledger->received);
-    json_u64(&j, "generated", ledger->generated);
-    json_u64(&j, "sent", ledger->sent);
-    json_u64(&j, "consumed", ledger->consumed);
-    json_u64(&j, "held", ledger->held);
-    json_object(&j, "drops");
-    for (unsigned i = 0; i < DROP_COUNT; i++)
-        json_u64(&j, drop_names[i].name, ledger->drops[i]);
-    json_end(&j);
-    json_u64(&j, "icmp_errors_limited", ledger->errors_limited);
-    json_u64(&j, "heads_bad", ledger->heads_bad);
-    json_bool(&j, "balanced", ledger->is_balanced);
-    json_array(&j, "ports");
-    for (unsigned i = 0; i < ports_n; i++) {
-        struct ledger_port row = ledger_port_read(&ports[i]);
-        json_object(&j, NULL);
-        json_u64(&j, "port", ports[i].index);
-        json_u64(&j, "received", row.received);
-        json_u64(&j, "card_rx_packets", row.card_rx_packets);
-        json_u64(&j, "sent", row.sent);
-        json_u64(&j, "card_tx_packets", row.card_tx_packets);
-        json_end(&j);
-    }
-    json_end(&j);
-    json_u64(&j, "cores_silent", ledger->cores_silent);
-    json_line(&j);
-}
-
-static void text_ledger(const struct out *out, const struct ledger *ledger)
-{
-    out_printf(out, "received  %20lu   frames taken from the cards\n", ledger->received);
-    out_printf(out, "generated %20lu   made here\n", ledger->generated);
-    out_printf(out, "sent      %20lu   finished by the cards\n", ledger->sent);
-    out_printf(out, "consumed  %20lu   ended here, as they should\n", ledger->consumed);
-    out_printf(out, "held      %20lu   in a card, or fragments that wait\n", ledger->held);
-    out_printf(out, "dropped   %20lu   of these:\n", ledger->dropped);
-    for (unsigned i = 0; i < DROP_COUNT; i++)
-        if (ledger->drops[i] != 0)
-            out_printf(out, "  %-13s%15lu   %s\n", drop_names[i].name, ledger->drops[i],
-                       drop_names[i].text);
-    out_printf(out, "received + generated = sent + consumed + dropped + held: %s\n",
-               ledger->is_balanced ? "balanced" : "NOT BALANCED");
-    if (ledger->errors_limited > 0)
-        out_printf(out, "%lu ICMP errors were not sent: 100 a second are\n", ledger->errors_limited);
-    if (ledger->heads_bad > 0)
-        out_printf(out, "%lu head words of cards made no sense\n", ledger->heads_bad);
-    if (ledger->cores_silent > 0)
-        out_printf(out, "%u cores did not answer in time: theirs are the numbers they last gave\n",
-                   ledger->cores_silent);
-
-    if (ports_n > 0)
-        out_text(out, "\nport      received: ours  the card's        sent: ours   the card's\n");
-    for (unsigned i = 0; i < ports_n; i++) {
-        struct ledger_port row = ledger_port_read(&ports[i]);
-        bool agrees = row.received == row.card_rx_packets && row.sent == row.card_tx_packets;
-        out_printf(out, "port%u %18lu %13lu %17lu %13lu  %s\n", ports[i].index, row.received,
-                   row.card_rx_packets, row.sent, row.card_tx_packets, agrees ? "agree" : "differ");
-    }
-}
-
-static enum command_result show_ledger(const struct call *call)
-{
-    for (unsigned i = 0; i < ports_n; i++)
-        ports[i].ops->poll_counters(&ports[i]);
-    struct ledger ledger = ledger_read();
-    if (call->json)
-        json_ledger(call, &ledger);
-    else
-        text_ledger(call->out, &ledger);
-    return COMMAND_DONE;
-}
-COMMAND("show ledger", "[-j]", "where every frame went, and if that adds up", show_ledger);
-
-/* ---- Neighbours ---- */
-
-static void arp_row(const struct call *call, unsigned port, uint32_t ip, const uint8_t *mac,
-                    const char *state, uint64_t age_s)
-{
-    char ip_text[16], mac_text[18] = "-";
-    be32_t ip_wire = be32_of(ip);
-    fmt_print(ip_text, sizeof(ip_text), "%pI4", &ip_wire);
-    if (mac != NULL)
-        fmt_print(mac_text, sizeof(mac_text), "%pM", mac);
-    if (call->json) {
-        struct json j;
-        json_begin(&j, call->out);
-        json_u64(&j, "port", port);
-        json_string(&j, "ip", ip_text);
-        json_string(&j, "mac", mac != NULL ? mac_text : NULL);
-        json_string(&j, "state", state);
-        json_u64(&j, "age_s", age_s);
-        json_line(&j);
-    } else {
-        out_printf(call->out, "port%-2u %-15s  %-17s  %-6s %8lu s\n", port, ip_text, mac_text,
-                   state, age_s);
-    }
-}
-
-static enum command_result show_arp(const struct call *call)
-{
-    static const char *const states[] = {"free", "asking", "known", "failed"};
-    if (!call->json)
-        out_text(call->out, "port   address          mac                state         age\n");
-    for (unsigned i = 0; i < ports_n; i++) {
-        const struct netif *nif = ports[i].netif;
-        if (nif == NULL || !nif->is_configured)
-            continue;
-        arp_row(call, ports[i].index, nif->ip, nif->mac,
-                nif->is_refused ? "in use" : netif_is_silent(nif) ? "probing" : "ours", 0);
-        for (unsigned k = 0; k < ARP_ENTRIES; k++) {
-            const struct arp_entry *entry = &nif->arp.entries[k];
-            bool is_known = entry->state == ARP_KNOWN;
-            if (entry->state != ARP_FREE)
-                arp_row(call, ports[i].index, entry->ip, is_known ? entry->mac : NULL,
-                        states[entry->state],
-                        is_known ? (nif->now_ns - entry->known_ns) / 1000000000 : 0);
-        }
-    }
-    return COMMAND_DONE;
-}
-COMMAND("show arp", "[-j]", "our addresses and the neighbours' found by ARP", show_arp);

@@ -66,7 +66,7 @@ ROOMS = [re.compile(room, re.X) for room in (
     r"net/app/.*",
     r"net/[^/]*\.[ch]",
 )]
-CONTRACTS = {"kernel/console/command.h", "kernel/console/config.h"}
+CONTRACTS = {"kernel/console/command.h", "kernel/console/config.h", "kernel/start.h"}
 
 
 def room_of(path):

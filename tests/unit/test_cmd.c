@@ -4,7 +4,8 @@
  * scripts rely on, the ledger's sums; ping with replies, without, with errors, interrupted, and
  * each reason to refuse it.
  *
- * links: net/console/show_ports.c net/lane/ledger.c net/console/ping.c $(STACK)
+ * links: net/console/show_ports.c net/console/show_ledger.c net/console/show_arp.c
+ * net/lane/ledger.c net/console/ping.c $(STACK)
  * kernel/console/shell.c kernel/console/words.c kernel/lib/json.c
  *        kernel/console/command.c kernel/lib/out.c kernel/lib/fmt.c kernel/lib/parse.c
  */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * `show arp`: our addresses, and the neighbours that ARP found.
+ */
+#include "kernel/console/command.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/json.h"
+#include "net/lane/lane.h"
+#include "net/stack/netif.h"
+
+static void arp_row(const struct call *call, unsigned port, uint32_t ip, const uint8_t *mac,
+                    const char *state, uint64_t age_s)
+{
+    char ip_text[16], mac_text[18] = "-";
+    be32_t ip_wire = be32_of(ip);
+    fmt_print(ip_text, sizeof(ip_text), "%pI4", &ip_wire);
+    if (mac != NULL)
+        fmt_print(mac_text, sizeof(mac_text), "%pM", mac);
+    if (call->json) {
+        struct json j;
+        json_begin(&j, call->out);
+        json_u64(&j, "port", port);
+        json_string(&j, "ip", ip_text);
+        json_string(&j, "mac", mac != NULL ? mac_text : NULL);
+        json_string(&j, "state", state);
+        json_u64(&j, "age_s", age_s);
+        json_line(&j);
+    } else {
+        out_printf(call->out, "port%-2u %-15s  %-17s  %-6s %8lu s\n", port, ip_text, mac_text,
+                   state, age_s);
+    }
+}
+
+static enum command_result show_arp(const struct call *call)
+{
+    static const char *const states[] = {"free", "asking", "known", "failed"};
+    if (!call->json)
+        out_text(call->out, "port   address          mac                state         age\n");
+    for (unsigned i = 0; i < ports_n; i++) {
+        const struct netif *nif = ports[i].netif;
+        if (nif == NULL || !nif->is_configured)
+            continue;
+        arp_row(call, ports[i].index, nif->ip, nif->mac,
+                nif->is_refused ? "in use" : netif_is_silent(nif) ? "probing" : "ours", 0);
+        for (unsigned k = 0; k < ARP_ENTRIES; k++) {
+            const struct arp_entry *entry = &nif->arp.entries[k];
+            bool is_known = entry->state == ARP_KNOWN;
+            if (entry->state != ARP_FREE)
+                arp_row(call, ports[i].index, entry->ip, is_known ? entry->mac : NULL,
+                        states[entry->state],
+                        is_known ? (nif->now_ns - entry->known_ns) / 1000000000 : 0);
+        }
+    }
+    return COMMAND_DONE;
+}
+COMMAND("show arp", "[-j]", "our addresses and the neighbours' found by ARP", show_arp);
