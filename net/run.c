@@ -103,7 +103,7 @@ static __attribute__((noinline)) uint32_t long_round(struct row *row)
 }
 
 /* Not inlined: the tests that count a round's instructions find it by its symbol. */
-__attribute__((noinline)) uint32_t run_round(struct row *row)
+uint32_t run_round(struct row *row)
 {
     if (__builtin_expect(--row->until_long == 0, 0))
         return long_round(row);
