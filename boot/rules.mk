@@ -25,7 +25,7 @@ IMAGE_CFLAGS  := -std=c11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -ffre
                  -fdata-sections -fno-asynchronous-unwind-tables -fcf-protection=none \
                  -fno-omit-frame-pointer -fstack-protector-strong -mstack-protector-guard=global \
                  -I.
-IMAGE_LDFLAGS := -O2 -nostdlib -static -T linker.ld --gc-sections -z max-page-size=4096 -z noexecstack \
+IMAGE_LDFLAGS := -O2 -nostdlib -static -T linker.ld --gc-sections -z max-page-size=64 -z noexecstack \
                  --build-id=none
 
 # The compiler must not turn the body of memset into a call of memset.
