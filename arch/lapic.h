@@ -37,8 +37,8 @@ void lapic_send(uint32_t apic_id, uint8_t vector);
 enum err lapic_timer_calibrate(void) MUST_CHECK;
 bool lapic_timer_is_known(void);
 uint64_t lapic_timer_hz(void);
-/* Raise IRQ_TIMER on this core once, after ns nanoseconds (sooner if the counter is too short); 0
- * disarms the timer. Does nothing before the timer is calibrated. */
+/* Raise IRQ_TIMER on this core once, after at most ns nanoseconds (much sooner if the counter is
+ * too short); 0 disarms the timer. Does nothing before the timer is calibrated. */
 void lapic_timer_arm(uint64_t ns);
 
 #endif

@@ -212,7 +212,7 @@ void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *con
     }
 }
 
-static void silence(const struct pci_dev *dev, void *context)
+static void disable_bus_mastering(const struct pci_dev *dev, void *context)
 {
     struct pci_found *found = context;
     found->functions++;
@@ -226,7 +226,7 @@ static void silence(const struct pci_dev *dev, void *context)
 struct pci_found pci_silence(void)
 {
     struct pci_found found = {.by_ecam = window.base != 0};
-    pci_scan(silence, &found);
+    pci_scan(disable_bus_mastering, &found);
     return found;
 }
 
@@ -355,7 +355,7 @@ enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_
 }
 
 /* Let a bridge above this function forward its requests. */
-static void open_if_above(const struct pci_dev *bridge, void *context)
+static void enable_forwarding_if_above(const struct pci_dev *bridge, void *context)
 {
     const struct pci_dev *dev = context;
     if (is_above(bridge, dev)) {
@@ -368,7 +368,7 @@ void pci_command(const struct pci_dev *dev, uint16_t set, uint16_t clear)
 {
     if ((set & PCI_COMMAND_MASTER) && dev->bus != first_bus) {
         struct pci_dev copy = *dev;
-        pci_scan(open_if_above, &copy);
+        pci_scan(enable_forwarding_if_above, &copy);
     }
     uint16_t command = pci_read16(dev, PCI_COMMAND);
     pci_write16(dev, PCI_COMMAND, (uint16_t)((command & ~clear) | set));

@@ -356,8 +356,8 @@ enum err iommu_confine(const struct pci_dev *pci, unsigned port, struct dma_doma
     };
     unsigned lacking = pci_isolate(pci);
     if (lacking)
-        log_warn("iommu: port%u: %u bridges above it have no ACS: they may bypass the IOMMU", port,
-                 lacking);
+        log_warn("iommu: port%u: %u bridges above it have no ACS: requests may bypass the IOMMU",
+                 port, lacking);
     enum err err = vtd_tables_init(&domain->tables);
     if (!err)
         err = map_reserved(domain);
