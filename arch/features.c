@@ -20,7 +20,7 @@
 #define MSR_PAT      0x277
 #define PAT_AT_RESET 0x0007040600070406ull /* PAT entries 0..7: WB WT UC- UC WB WT UC- UC */
 
-static SEALED struct features found;
+static READ_ONLY_AFTER_BOOT struct features found;
 
 static void brand_read(char brand[49], uint32_t max_extended)
 {

@@ -15,7 +15,7 @@ static_assert(sizeof(struct table_register) == 10, "as lgdt reads it");
 #define SEGMENT_DATA    0x00CF93000000FFFFull /* present, ring 0, read/write, accessed */
 #define TSS_AVAILABLE   0x89ull               /* present, 64-bit TSS */
 
-static SEALED struct gdt_area boot_area;
+static READ_ONLY_AFTER_BOOT struct gdt_area boot_area;
 
 static void set_stack(struct tss *tss, enum ist n, const uint8_t *top)
 {

@@ -25,7 +25,7 @@ struct idt_register {
 
 extern const uint8_t vectors[256][STUB_BYTES];
 
-static SEALED struct gate idt[256];
+static READ_ONLY_AFTER_BOOT struct gate idt[256];
 
 static enum ist stack_of(unsigned vector)
 {

@@ -13,7 +13,7 @@ extern uint8_t image_data_start[], image_end[];
 
 /* Data that is written during boot only: kernel/main.c calls paging_seal when the machine is up,
  * and from then on a write is a page fault. */
-#define SEALED __attribute__((section(".bss.sealed"))) /* starts as zeroes */
+#define READ_ONLY_AFTER_BOOT __attribute__((section(".bss.sealed"))) /* starts as zeroes */
 extern uint8_t image_sealed_start[], image_sealed_end[];
 
 /* Each stack: guard page, bottom, top. */
@@ -24,6 +24,6 @@ extern uint8_t stack_check_guard[], stack_check_bottom[], stack_check_top[];
 
 /* Data that is written during boot, some of it after paging_seal, and read by every core's loop. It
  * has cache lines to itself, so that no other store invalidates them in a loop's cache. */
-#define SETTLED __attribute__((section(".data.settled")))
+#define READ_MOSTLY __attribute__((section(".data.settled")))
 
 #endif

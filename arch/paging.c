@@ -163,7 +163,7 @@ void paging_switch(void)
     cpu_cr3_write(root.v);
 }
 
-paddr_t paging_way_in(void *pages, paddr_t code)
+paddr_t paging_trampoline_tables(void *pages, paddr_t code)
 {
     uint64_t *table = pages, *top = paging_pointer(root);
     for (unsigned i = ENTRIES / 2; i < ENTRIES; i++)
@@ -199,7 +199,7 @@ void paging_seal(void)
     }
 }
 
-struct paging_entry paging_look(uint64_t va)
+struct paging_entry paging_lookup(uint64_t va)
 {
     if (!is_canonical(va) || !root.v)
         return (struct paging_entry){0};
@@ -228,7 +228,7 @@ void paging_walk(void (*visit)(void *context, uint64_t va, uint64_t bytes,
     struct paging_entry run = {0};
     uint64_t run_va = 0, run_bytes = 0, va = 0;
     do {
-        struct paging_entry here = paging_look(va);
+        struct paging_entry here = paging_lookup(va);
         bool goes_on = run_bytes && here.is_present && va == run_va + run_bytes &&
                        here.is_writable == run.is_writable &&
                        here.is_executable == run.is_executable &&
@@ -255,7 +255,7 @@ void paging_walk(void (*visit)(void *context, uint64_t va, uint64_t bytes,
 static bool is_in_physmap(uint64_t paddr, uint64_t bytes)
 {
     for (uint64_t at = paddr; at < paddr + bytes && at < PHYSMAP_BYTES;) {
-        struct paging_entry e = paging_look(PHYSMAP_BASE + at);
+        struct paging_entry e = paging_lookup(PHYSMAP_BASE + at);
         if (e.is_present)
             return true;
         at = (at | (e.page_bytes - 1)) + 1;
@@ -294,7 +294,7 @@ const void *paging_map_firmware(paddr_t paddr, uint64_t bytes)
         return NULL;
     uint64_t end = ALIGN_UP(paddr.v + bytes, PAGE_BYTES);
     for (uint64_t at = paddr.v & ~(uint64_t)(PAGE_BYTES - 1); at < end;) {
-        struct paging_entry e = paging_look(PHYSMAP_BASE + at);
+        struct paging_entry e = paging_lookup(PHYSMAP_BASE + at);
         if (!e.is_present) {
             if (paging_map(PHYSMAP_BASE + at, (paddr_t){at}, PAGE_BYTES, PAGING_READ) != OK)
                 return NULL;

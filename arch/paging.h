@@ -66,10 +66,10 @@ void paging_switch(void);
 /* Build the tables that a starting core uses before paging_switch, in four zeroed pages below 4
  * GiB: the kernel's half of the address space, and the page `code` at its physical address,
  * read-only and executable. Returns the value for CR3. */
-#define PAGING_WAY_PAGES 4u
-paddr_t paging_way_in(void *pages, paddr_t code);
+#define PAGING_TRAMPOLINE_PAGES 4u
+paddr_t paging_trampoline_tables(void *pages, paddr_t code);
 
-/* Make SEALED data (arch/image.h) read-only. Boot CPU, when the machine is up. */
+/* Make READ_ONLY_AFTER_BOOT data (arch/image.h) read-only. Boot CPU, when the machine is up. */
 void paging_seal(void);
 
 /* Map registers uncached, after paging_switch; any paddr, any length. Each call makes a new
@@ -88,7 +88,7 @@ struct paging_entry {
     bool is_present, is_writable, is_executable, is_uncached;
 };
 /* Look va up in the live tables. Safe with any address, on any CPU, in any trap. */
-struct paging_entry paging_look(uint64_t va);
+struct paging_entry paging_lookup(uint64_t va);
 
 /* Call visit for each run of adjacent pages with equal rights, in address order. */
 void paging_walk(void (*visit)(void *context, uint64_t va, uint64_t bytes,

@@ -6,20 +6,20 @@
 
 #include "arch/types.h"
 
-static inline void deed_read(uint64_t address)
+static inline void selftest_read(uint64_t address)
 {
     uint8_t byte;
     __asm__ volatile("movb (%1), %0" : "=q"(byte) : "r"(address));
 }
-static inline void deed_write(uint64_t address, uint8_t byte)
+static inline void selftest_write(uint64_t address, uint8_t byte)
 {
     __asm__ volatile("movb %0, (%1)" ::"q"(byte), "r"(address) : "memory");
 }
-static inline void deed_run(uint64_t address)
+static inline void selftest_call(uint64_t address)
 {
     __asm__ volatile("call *%0" ::"r"(address) : "memory");
 }
-static inline void deed_use_stack(uint64_t bytes)
+static inline void selftest_use_stack(uint64_t bytes)
 {
     __asm__ volatile("mov %%rsp, %%rbx\n"
                      "1: push $0\n\t"
@@ -30,43 +30,43 @@ static inline void deed_use_stack(uint64_t bytes)
                      :
                      : "rbx", "memory", "cc");
 }
-static inline void deed_invalid_opcode(void)
+static inline void selftest_invalid_opcode(void)
 {
     __asm__ volatile("ud2");
 }
-static inline void deed_divide_by_zero(void)
+static inline void selftest_divide_by_zero(void)
 {
     __asm__ volatile("divl %0" ::"r"(0), "a"(1), "d"(0));
 }
-static inline void deed_use_sse(void)
+static inline void selftest_use_sse(void)
 {
     __asm__ volatile("xorps %xmm0, %xmm0");
 }
 
 
-struct deed_table {
+struct selftest_table_register {
     uint16_t limit;
     uint64_t base;
 } __attribute__((packed));
-static inline uint64_t deed_idt_base(void)
+static inline uint64_t selftest_idt_base(void)
 {
-    struct deed_table table;
+    struct selftest_table_register table;
     __asm__ volatile("sidt %0" : "=m"(table));
     return table.base;
 }
-static inline uint64_t deed_gdt_base(void)
+static inline uint64_t selftest_gdt_base(void)
 {
-    struct deed_table table;
+    struct selftest_table_register table;
     __asm__ volatile("sgdt %0" : "=m"(table));
     return table.base;
 }
 /* Continue at rip in ring 3, without a stack. Does not return. */
-static inline void deed_enter_user(uint64_t rip)
+static inline void selftest_enter_user(uint64_t rip)
 {
     /* The kernel's code and data segments, then data and code of ring 3. */
     const uint64_t gdt[] = {0, 0x00AF9B000000FFFFull, 0x00CF93000000FFFFull, 0x00CFF3000000FFFFull,
                             0x00AFFB000000FFFFull};
-    const struct deed_table table = {sizeof gdt - 1, (uintptr_t)gdt};
+    const struct selftest_table_register table = {sizeof gdt - 1, (uintptr_t)gdt};
     __asm__ volatile("lgdt %0\n\t"
                      "pushq $0x1B\n\t" /* ss */
                      "pushq $0\n\t"    /* rsp */

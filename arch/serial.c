@@ -87,7 +87,7 @@ enum err serial_init(uint16_t port, uint32_t baud)
     return OK;
 }
 
-bool serial_is_there(void)
+bool serial_is_present(void)
 {
     return uart != 0;
 }
@@ -114,7 +114,7 @@ void serial_write(const char *text, size_t n)
     }
 }
 
-size_t serial_offer(const char *text, size_t n)
+size_t serial_write_some(const char *text, size_t n)
 {
     if (!uart)
         return n;
@@ -151,7 +151,7 @@ int serial_irq(void)
     return uart == SERIAL_COM1 || uart == SERIAL_COM3 ? 4 : 3;
 }
 
-void serial_listen(void)
+void serial_enable_input_irq(void)
 {
     if (uart)
         port_out8(uart + IER, IER_INPUT);

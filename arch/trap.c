@@ -55,10 +55,10 @@ bool trap_is_frame(uint64_t rbp)
 {
     if (rbp % 8 != 0)
         return false;
-    /* Until our page tables are live, this is the only stack, and paging_look finds nothing. */
+    /* Until our page tables are live, this is the only stack, and paging_lookup finds nothing. */
     if (rbp >= (uintptr_t)stack_boot_bottom && rbp + 15 < (uintptr_t)stack_boot_top)
         return true;
-    return rbp && paging_look(rbp).is_present && paging_look(rbp + 15).is_present;
+    return rbp && paging_lookup(rbp).is_present && paging_lookup(rbp + 15).is_present;
 }
 
 unsigned trap_backtrace(uint64_t rbp, uint64_t *rip, unsigned max)

@@ -226,7 +226,7 @@ enum err vtd_start(struct vtd_unit *unit, void *queue, void *status)
 
 /* --- invalidation --- */
 
-void vtd_changed(const struct vtd_unit *unit, const void *entry, size_t bytes)
+void vtd_flush_entries(const struct vtd_unit *unit, const void *entry, size_t bytes)
 {
     const char *line = (const char *)((uintptr_t)entry & ~(uintptr_t)(CACHE_LINE_BYTES - 1));
 
@@ -242,7 +242,7 @@ static void put(struct vtd_unit *unit, uint64_t low, uint64_t high)
     struct vtd_entry *slot = &unit->queue[unit->tail];
 
     *slot = (struct vtd_entry){low, high};
-    vtd_changed(unit, slot, sizeof(*slot));
+    vtd_flush_entries(unit, slot, sizeof(*slot));
     unit->tail = (unit->tail + 1) % QUEUE_SLOTS;
 }
 
@@ -308,7 +308,7 @@ enum err vtd_invalidate_interrupts(struct vtd_unit *unit)
     return finish(unit);
 }
 
-enum err vtd_grown(struct vtd_unit *unit)
+enum err vtd_entries_added(struct vtd_unit *unit)
 {
     if (unit->is_caching)
         return vtd_invalidate(unit); /* it flushes the write buffer as well */

@@ -53,10 +53,10 @@ enum err vtd_start(struct vtd_unit *unit, void *queue, void *status) MUST_CHECK;
 
 /* Make changed entries visible to the unit: flush them from the CPU's caches if it does not snoop.
  * Any CPU. */
-void vtd_changed(const struct vtd_unit *unit, const void *entry, size_t bytes);
+void vtd_flush_entries(const struct vtd_unit *unit, const void *entry, size_t bytes);
 /* After absent entries have become present: invalidate if the unit caches absent entries, else
  * flush its write buffer if it needs that. */
-enum err vtd_grown(struct vtd_unit *unit) MUST_CHECK;
+enum err vtd_entries_added(struct vtd_unit *unit) MUST_CHECK;
 /* Invalidate all cached context entries, then all cached translations. */
 enum err vtd_invalidate(struct vtd_unit *unit) MUST_CHECK;
 /* Invalidate all cached interrupt entries. */

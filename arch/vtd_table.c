@@ -59,7 +59,7 @@ static uint64_t span(unsigned level) /* what one entry of the level covers */
 
 static uint64_t *entry_at(const struct vtd_tables *t, paddr_t table, uint64_t iova, unsigned level)
 {
-    return t->look(t->context, table) + (iova / span(level) & 511);
+    return t->map(t->context, table) + (iova / span(level) & 511);
 }
 
 static bool is_there(uint64_t entry)
@@ -75,7 +75,7 @@ static bool is_leaf(uint64_t entry, unsigned level)
 static void set(struct vtd_tables *t, uint64_t *entry, uint64_t value)
 {
     *entry = value;
-    t->changed(t->context, entry, sizeof(*entry));
+    t->flush(t->context, entry, sizeof(*entry));
 }
 
 static uint64_t leaf(uint64_t paddr, unsigned level, unsigned rights)
@@ -87,7 +87,7 @@ enum err vtd_tables_init(struct vtd_tables *t)
 {
     if (t->levels < 3 || t->levels > 4 || t->address_bits > 12 + 9 * t->levels)
         return ERR_UNSUPPORTED;
-    return t->take(t->context, &t->top) ? OK : ERR_NO_MEMORY;
+    return t->alloc(t->context, &t->top) ? OK : ERR_NO_MEMORY;
 }
 
 static bool is_range(const struct vtd_tables *t, uint64_t iova, uint64_t bytes)
@@ -103,12 +103,12 @@ static enum err split(struct vtd_tables *t, uint64_t *entry, unsigned level)
     paddr_t table;
     uint64_t large = *entry;
 
-    if (!t->take(t->context, &table))
+    if (!t->alloc(t->context, &table))
         return ERR_NO_MEMORY;
-    uint64_t *to = t->look(t->context, table);
+    uint64_t *to = t->map(t->context, table);
     for (uint64_t i = 0; i < 512; i++)
         to[i] = leaf((large & ADDRESS) + i * span(level - 1), level - 1, large & PAGE_RIGHTS);
-    t->changed(t->context, to, PAGE_BYTES);
+    t->flush(t->context, to, PAGE_BYTES);
     set(t, entry, table.v | PAGE_RIGHTS);
     return OK;
 }
@@ -124,7 +124,7 @@ static enum err map_page(struct vtd_tables *t, uint64_t iova, uint64_t paddr, un
         uint64_t *entry = entry_at(t, table, iova, at);
         if (!is_there(*entry)) {
             paddr_t more;
-            if (!t->take(t->context, &more))
+            if (!t->alloc(t->context, &more))
                 return ERR_NO_MEMORY;
             set(t, entry, more.v | PAGE_RIGHTS);
         } else if (is_leaf(*entry, at)) {
@@ -202,7 +202,7 @@ enum err vtd_unmap(struct vtd_tables *t, iova_t iova, uint64_t bytes)
     return OK;
 }
 
-struct vtd_page vtd_look(const struct vtd_tables *t, iova_t iova)
+struct vtd_page vtd_lookup(const struct vtd_tables *t, iova_t iova)
 {
     paddr_t table = t->top;
     unsigned rights = PAGE_RIGHTS;
@@ -229,7 +229,7 @@ void vtd_visit(const struct vtd_tables *t,
     struct vtd_page run = {0};
 
     for (uint64_t at = 0, end = 1ull << t->address_bits; at < end;) {
-        struct vtd_page page = vtd_look(t, (iova_t){at});
+        struct vtd_page page = vtd_lookup(t, (iova_t){at});
         bool goes_on = run.rights != 0 && page.rights == run.rights &&
                        page.paddr == run.paddr + run_bytes;
         if (!goes_on) {
@@ -288,7 +288,7 @@ bool vtd_fault_decode(uint64_t low, uint64_t high, struct vtd_fault *out)
     return high & FAULT_IS_THERE;
 }
 
-const char *vtd_reason(uint8_t reason)
+const char *vtd_reason_text(uint8_t reason)
 {
     static const char *const words[] = {
         [0x01] = "the root entry of its bus is not present",

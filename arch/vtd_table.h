@@ -32,11 +32,11 @@ struct vtd_tables {
     unsigned levels;       /* 3 (39 bits) or 4 (48 bits) */
     unsigned address_bits; /* width of the unit's addresses; at most 12 + 9 * levels */
     bool has_2m, has_1g;   /* sizes of pages besides 4 KiB */
-    /* take: get a zeroed page for a table; false: no memory. look: the pointer to a table. changed:
+    /* alloc: get a zeroed page for a table; false: no memory. map: the pointer to a table. flush:
      * an entry was changed; flush it if the unit does not snoop the CPU's caches. */
-    bool (*take)(void *context, paddr_t *table);
-    uint64_t *(*look)(void *context, paddr_t table);
-    void (*changed)(void *context, const void *entry, size_t bytes);
+    bool (*alloc)(void *context, paddr_t *table);
+    uint64_t *(*map)(void *context, paddr_t table);
+    void (*flush)(void *context, const void *entry, size_t bytes);
     void *context;
     /* Set by vtd_tables_init. */
     paddr_t top;
@@ -62,7 +62,7 @@ struct vtd_page {
     uint64_t page_bytes;
     unsigned rights;
 };
-struct vtd_page vtd_look(const struct vtd_tables *t, iova_t iova);
+struct vtd_page vtd_lookup(const struct vtd_tables *t, iova_t iova);
 
 /* Call visit for each run of pages that are adjacent in iova and in paddr and have equal rights. */
 void vtd_visit(const struct vtd_tables *t,
@@ -99,6 +99,6 @@ struct vtd_fault {
 /* Decode a fault record of two 64-bit words. False: the record is empty. */
 bool vtd_fault_decode(uint64_t low, uint64_t high, struct vtd_fault *out);
 /* The text for a fault reason; never NULL. */
-const char *vtd_reason(uint8_t reason);
+const char *vtd_reason_text(uint8_t reason);
 
 #endif

@@ -84,7 +84,7 @@ static void copy_text(char *to, size_t to_bytes, const char *text, size_t max)
 /* Copy NUL-terminated text of unknown length from physical memory, as far as it is readable and
  * fits.
  */
-static void copy_text_at(char *to, size_t to_bytes, uint64_t paddr, boot_look look)
+static void copy_text_at(char *to, size_t to_bytes, uint64_t paddr, boot_map_callback look)
 {
     size_t n = 0;
     for (const char *c; n < to_bytes - 1 && (c = look(paddr + n, 1)) != NULL && *c; n++)
@@ -236,7 +236,7 @@ static void read_tag(struct bootinfo *info, uint32_t type, const uint8_t *at, ui
     }
 }
 
-static bool read_multiboot2(uint32_t paddr, boot_look look, struct bootinfo *info)
+static bool read_multiboot2(uint32_t paddr, boot_map_callback look, struct bootinfo *info)
 {
     const uint8_t *start = look(paddr, 8);
     if (!start)
@@ -278,7 +278,7 @@ static bool read_multiboot2(uint32_t paddr, boot_look look, struct bootinfo *inf
 
 /* --- PVH --- */
 
-static void read_pvh_map(struct bootinfo *info, const struct pvh_start_info *head, boot_look look)
+static void read_pvh_map(struct bootinfo *info, const struct pvh_start_info *head, boot_map_callback look)
 {
     for (uint32_t i = 0; i < head->n_memory_map; i++) {
         if (i == 4 * BOOTINFO_RANGES_MAX) {
@@ -297,7 +297,7 @@ static void read_pvh_map(struct bootinfo *info, const struct pvh_start_info *hea
 }
 
 static void read_pvh_modules(struct bootinfo *info, const struct pvh_start_info *head,
-                             boot_look look)
+                             boot_map_callback look)
 {
     for (uint32_t i = 0; i < head->n_modules; i++) {
         if (i == 4 * BOOTINFO_MODULES_MAX) {
@@ -317,7 +317,7 @@ static void read_pvh_modules(struct bootinfo *info, const struct pvh_start_info 
     }
 }
 
-static bool read_pvh(uint32_t paddr, boot_look look, struct bootinfo *info)
+static bool read_pvh(uint32_t paddr, boot_map_callback look, struct bootinfo *info)
 {
     struct pvh_start_info head = {0};
     const void *at = look(paddr, PVH_BYTES_VERSION_0);
@@ -346,7 +346,7 @@ static bool read_pvh(uint32_t paddr, boot_look look, struct bootinfo *info)
     return true;
 }
 
-bool bootinfo_read(uint32_t eax, uint32_t ebx, boot_look look, struct bootinfo *info)
+bool bootinfo_read(uint32_t eax, uint32_t ebx, boot_map_callback look, struct bootinfo *info)
 {
     memset(info, 0, sizeof *info);
     return eax == BOOTINFO_MULTIBOOT2_MAGIC ? read_multiboot2(ebx, look, info)

@@ -62,11 +62,11 @@ struct bootinfo {
 };
 
 /* Map physical memory: returns a pointer to `bytes` bytes at paddr, NULL if they cannot be read. */
-typedef const void *(*boot_look)(uint64_t paddr, size_t bytes);
+typedef const void *(*boot_map_callback)(uint64_t paddr, size_t bytes);
 
 /* Fill *info from eax and ebx at entry. False: there is no information of either protocol; *info is
  * then empty but valid. The first error in it is named in info->damage; the valid rest is used. */
-bool bootinfo_read(uint32_t eax, uint32_t ebx, boot_look look, struct bootinfo *info);
+bool bootinfo_read(uint32_t eax, uint32_t ebx, boot_map_callback look, struct bootinfo *info);
 
 const char *bootinfo_path_name(enum boot_path path);
 

@@ -265,13 +265,13 @@ static bool find_error(const struct cmdline *c, unsigned i, char *text, size_t n
     return false;
 }
 
-bool cmdline_is_good(const struct cmdline *c, unsigned i)
+bool cmdline_is_valid(const struct cmdline *c, unsigned i)
 {
     char text[192];
     return !find_error(c, i, text, sizeof text);
 }
 
-unsigned cmdline_judge(const struct cmdline *c, void (*warn)(void *context, const char *text),
+unsigned cmdline_validate(const struct cmdline *c, void (*warn)(void *context, const char *text),
                        void *context)
 {
     unsigned n = 0;
@@ -307,7 +307,7 @@ static bool is_address_of(const struct cmdline_param *p, const char *given)
            (!dot || memcmp(p->key, given, (size_t)(dot - given) + 1) == 0);
 }
 
-bool cmdline_is_idle(const struct cmdline *c, unsigned i, const char *app, unsigned ports_n,
+bool cmdline_has_no_effect(const struct cmdline *c, unsigned i, const char *app, unsigned ports_n,
                      char *text, size_t n)
 {
     const char *given = c->params[i].key;
@@ -315,7 +315,7 @@ bool cmdline_is_idle(const struct cmdline *c, unsigned i, const char *app, unsig
     bool has_address = false;
     unsigned port;
 
-    if (!cmdline_is_good(c, i))
+    if (!cmdline_is_valid(c, i))
         return false;
     fmt_print(text, n, "%s= has no effect ", given);
     if (key->app && !str_equal(key->app, app)) {

@@ -31,7 +31,7 @@ void cmdline_parse(struct cmdline *c, const char *line, size_t max);
 
 /* Validate the line: one call of warn for each unknown key (with the nearest known one), invalid
  * value, repeated key, open quote and for a line that is too long. Returns how many. */
-unsigned cmdline_judge(const struct cmdline *c, void (*warn)(void *context, const char *text),
+unsigned cmdline_validate(const struct cmdline *c, void (*warn)(void *context, const char *text),
                        void *context);
 
 /* The value of a key, NULL if it is absent. If the key is repeated, its last value. */
@@ -40,7 +40,7 @@ const char *cmdline_get(const struct cmdline *c, const char *key);
 const char *cmdline_next(const struct cmdline *c, const char *key, unsigned *cursor);
 
 /* Get a value by type. False, with *out unchanged, if the key is absent or its value invalid (of
- * which cmdline_judge has warned): set *out to the default first. */
+ * which cmdline_validate has warned): set *out to the default first. */
 bool cmdline_u64(const struct cmdline *c, const char *key, uint64_t *out);
 bool cmdline_ipv4(const struct cmdline *c, const char *key, be32_t *out);
 bool cmdline_prefix(const struct cmdline *c, const char *key, struct ipv4_prefix *out);
@@ -70,13 +70,13 @@ struct cmdline_key {
 };
 /* Is parameter i valid but without effect when application `app` runs on ports_n ports? Then text
  * says why. */
-bool cmdline_is_idle(const struct cmdline *c, unsigned i, const char *app, unsigned ports_n,
+bool cmdline_has_no_effect(const struct cmdline *c, unsigned i, const char *app, unsigned ports_n,
                      char *text, size_t n);
 /* Row i of the table; NULL past the end. */
 const struct cmdline_key *cmdline_key(unsigned i);
 /* The row that matches a given key ("port#.ip" for "port3.ip"); NULL: unknown. */
 const struct cmdline_key *cmdline_find(const char *given);
 /* Is parameter i valid: key known, value valid, not overridden by a later one? */
-bool cmdline_is_good(const struct cmdline *c, unsigned i);
+bool cmdline_is_valid(const struct cmdline *c, unsigned i);
 
 #endif

@@ -12,7 +12,7 @@
 #include "kernel/start.h"
 
 struct port ports[PORTS_MAX];
-SETTLED unsigned ports_n;
+READ_MOSTLY unsigned ports_n;
 
 static struct x540 cards[PORTS_MAX];
 

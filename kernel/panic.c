@@ -136,7 +136,7 @@ static const char *place(uint64_t a)
 
 static void print_address(uint64_t a)
 {
-    struct paging_entry e = paging_look(a);
+    struct paging_entry e = paging_lookup(a);
     print("address 0x%016lx: %s; ", a, place(a));
     if (e.is_present)
         print("mapped r%c%c to 0x%lx, page of %lu KiB\n", e.is_writable ? 'w' : '-',

@@ -223,7 +223,7 @@ static void disable_bus_mastering(const struct pci_dev *dev, void *context)
     }
 }
 
-struct pci_found pci_silence(void)
+struct pci_found pci_disable_bus_mastering(void)
 {
     struct pci_found found = {.by_ecam = window.base != 0};
     pci_scan(disable_bus_mastering, &found);

@@ -53,7 +53,7 @@ struct pci_found {
     unsigned functions, bridges, masters; /* masters: had bus mastering on */
     bool by_ecam;
 };
-struct pci_found pci_silence(void);
+struct pci_found pci_disable_bus_mastering(void);
 
 /* Access configuration space; offset 0..4095 by ECAM, 0..255 by ports (reads beyond return all
  * ones, writes do nothing). */

@@ -93,7 +93,7 @@ void platform_interrupts(const struct acpi *acpi, char *found, size_t n)
 
 static void *take(size_t bytes)
 {
-    return memory_take(bytes, PAGE_BYTES);
+    return memory_alloc(bytes, PAGE_BYTES);
 }
 
 static void core_failed(uint32_t apic_id, const char *why)
@@ -117,7 +117,7 @@ void platform_cores(const struct cmdline *line, char *found, size_t n)
             .n = madt.n_cpus,
             .max = (unsigned)MIN(max, (uint64_t)CPUS_MAX),
             .take = take,
-            .low_pages = memory_take_low(SMP_LOW_PAGES * PAGE_BYTES),
+            .low_pages = memory_alloc_low(SMP_LOW_PAGES * PAGE_BYTES),
             .set_up = set_up_core,
             .failed = core_failed,
         });
@@ -141,5 +141,5 @@ void platform_serial_interrupt(void)
         log_warn("irq: line %u cannot be routed to core 0; the serial line is polled", wired.gsi);
         return;
     }
-    serial_listen();
+    serial_enable_input_irq();
 }

@@ -23,7 +23,7 @@
 #define KEYBOARD_FULL        BIT(1) /* the controller has not yet taken the last byte */
 #define KEYBOARD_PULSE_RESET 0xFE
 
-static SEALED struct acpi_fadt power;
+static READ_ONLY_AFTER_BOOT struct acpi_fadt power;
 
 void power_init(const struct acpi_fadt *fadt)
 {

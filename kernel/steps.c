@@ -28,8 +28,8 @@
 #include "kernel/watchdog.h"
 
 static struct bootinfo info;
-static SEALED struct cmdline line;
-static SEALED struct acpi acpi;
+static READ_ONLY_AFTER_BOOT struct cmdline line;
+static READ_ONLY_AFTER_BOOT struct acpi acpi;
 
 /* --- what the loader said --- */
 
@@ -88,7 +88,7 @@ void step_boot_line(struct found *found)
         log_set_level((enum log_level)choice);
     if (cmdline_enum(&line, "panic", &choice))
         panic_set_end((enum panic_end)choice);
-    unsigned complaints = cmdline_judge(&line, say_boot_line, NULL);
+    unsigned complaints = cmdline_validate(&line, say_boot_line, NULL);
     FOUND("%u words, %u not understood", line.n, complaints);
 }
 
@@ -107,7 +107,7 @@ void step_serial_line(struct found *found)
         baud = SERIAL_BAUD;
     }
     FOUND("ttyS%lu at port 0x%x, %lu baud%s", n, ports[n], baud,
-          serial_is_there() ? "" : ": nobody there");
+          serial_is_present() ? "" : ": nobody there");
 }
 
 /* --- the CPU and its memory --- */
@@ -170,7 +170,7 @@ static bool rsdp_get(uint8_t rsdp[ACPI_RSDP_BYTES], const char **where)
 
 void step_acpi_tables(struct found *found)
 {
-    acpi = (struct acpi){.look = look_firmware, .say = say_firmware};
+    acpi = (struct acpi){.map = look_firmware, .warn = say_firmware};
     uint8_t rsdp[ACPI_RSDP_BYTES];
     const char *where;
     if (!rsdp_get(rsdp, &where) || !acpi_open(&acpi, rsdp, sizeof rsdp)) {
@@ -191,7 +191,7 @@ void step_firmware_line(struct found *found)
     uint32_t baud = spcr.baud ? spcr.baud : SERIAL_BAUD;
     if (!spcr.is_port)
         FOUND("firmware's line at 0x%lx is no 16550 behind a port; not used", spcr.address);
-    else if (spcr.address == SERIAL_COM1 && baud == SERIAL_BAUD && serial_is_there())
+    else if (spcr.address == SERIAL_COM1 && baud == SERIAL_BAUD && serial_is_present())
         FOUND("firmware's is the same");
     else if (serial_init((uint16_t)spcr.address, baud) == OK)
         FOUND("at port 0x%lx, %u baud, as firmware's SPCR says", spcr.address, baud);
@@ -254,7 +254,7 @@ void step_pci(struct found *found)
             chosen = &ecam;
     }
     pci_init(chosen);
-    struct pci_found all = pci_silence();
+    struct pci_found all = pci_disable_bus_mastering();
     FOUND("%u functions (%u bridges) by %s; bus mastering switched off in %u", all.functions,
           all.bridges, all.by_ecam ? "ECAM" : "ports", all.masters);
 }

@@ -8,7 +8,7 @@
 #include "kernel/ksym.h"
 #include "kernel/log/log.h"
 
-SETTLED uint64_t watchdog_stall_tsc = ~0ull;
+READ_MOSTLY uint64_t watchdog_stall_tsc = ~0ull;
 static uint64_t silent_tsc;
 static bool is_reported[CPUS_MAX];
 static uint64_t nmis_reported[CPUS_MAX]; /* unexpected NMIs up to this count are not logged again */
@@ -20,7 +20,7 @@ void watchdog_init(void)
     cpu_this()->loop_tsc = cpu_tsc();
 }
 
-void watchdog_stalled(struct cpu *cpu, uint64_t ticks)
+void watchdog_count_stall(struct cpu *cpu, uint64_t ticks)
 {
     hist_add(&cpu->stalls, tsc_ns(ticks));
 }
@@ -65,7 +65,7 @@ void watchdog_poll(void)
         if (is_asleep) {
             if (silent > limit)
                 smp_wake(i); /* a live core then makes a stamp */
-            limit *= 1 + WATCHDOG_SLEEP;
+            limit *= 1 + WATCHDOG_SLEEP_FACTOR;
         }
         if (silent < limit) {
             if (is_reported[i])

@@ -2,7 +2,7 @@
  * The watchdog. Each core stamps its rounds; a round of a millisecond or more is counted in the
  * core's histogram, and a core without a stamp for WATCHDOG_SILENT_NS is reported with a backtrace,
  * taken by NMI. A core that has slept that long is woken, and reported if it then makes no stamp
- * for WATCHDOG_SLEEP times as long: that it received an INIT is otherwise undetectable. It gets no
+ * for WATCHDOG_SLEEP_FACTOR times as long: that it received an INIT is otherwise undetectable. It gets no
  * NMI, because under QEMU an NMI ends the wait for STARTUP, and the core would run into the
  * firmware's reset code. Unexpected NMIs are logged.
  */
@@ -14,7 +14,7 @@
 
 #define WATCHDOG_STALL_NS  1000000u
 #define WATCHDOG_SILENT_NS 700000000u
-#define WATCHDOG_SLEEP     8
+#define WATCHDOG_SLEEP_FACTOR     8
 
 /* WATCHDOG_STALL_NS in ticks; set by watchdog_init. */
 extern uint64_t watchdog_stall_tsc;
@@ -22,7 +22,7 @@ extern uint64_t watchdog_stall_tsc;
 void watchdog_init(void);
 
 /* Count a round of `ticks` in the core's histogram. */
-void watchdog_stalled(struct cpu *cpu, uint64_t ticks);
+void watchdog_count_stall(struct cpu *cpu, uint64_t ticks);
 
 /* Stamp a round; called by the core itself, once per round, with now = cpu_tsc(). */
 static inline void watchdog_stamp(struct cpu *cpu, uint64_t now)
@@ -30,7 +30,7 @@ static inline void watchdog_stamp(struct cpu *cpu, uint64_t now)
     uint64_t ticks = now - cpu->loop_tsc;
     cpu->loop_tsc = now;
     if (__builtin_expect(ticks >= watchdog_stall_tsc, 0))
-        watchdog_stalled(cpu, ticks);
+        watchdog_count_stall(cpu, ticks);
 }
 
 /* Log a backtrace, with the names of functions. */

@@ -35,8 +35,8 @@ enum {
                              * has sent them, and without free slots nothing comes in */
 };
 
-static SETTLED const struct app *app;
-static SETTLED bool may_sleep; /* poll=adaptive, and every vector could be set */
+static READ_MOSTLY const struct app *app;
+static READ_MOSTLY bool may_sleep; /* poll=adaptive, and every vector could be set */
 
 /* Core 0's own. */
 static bool is_sleep_wanted; /* poll=adaptive */
@@ -253,9 +253,9 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
     }
 
     (void)cmdline_enum(line, "probe", &probe);
-    struct netif *nifs = memory_take(lanes_cores * sizeof(struct netif), PAGE_BYTES);
+    struct netif *nifs = memory_alloc(lanes_cores * sizeof(struct netif), PAGE_BYTES);
     struct reass *reass =
-        chosen->takes_everything ? NULL : memory_take(sizeof(struct reass), PAGE_BYTES);
+        chosen->takes_everything ? NULL : memory_alloc(sizeof(struct reass), PAGE_BYTES);
     if (!nifs || (!reass && !chosen->takes_everything)) {
         log_error("port%u: no memory for its address", port->index);
         return;
@@ -378,7 +378,7 @@ void net_start(const struct cmdline *line)
     }
     for (unsigned i = 0; i < line->n; i++) {
         char text[128];
-        if (cmdline_is_idle(line, i, chosen->name, ports_n, text, sizeof(text)))
+        if (cmdline_has_no_effect(line, i, chosen->name, ports_n, text, sizeof(text)))
             log_warn("boot line: %s", text);
     }
     capture_prepare();

@@ -98,7 +98,7 @@ static enum command_result show_config(const struct call *call)
     for (unsigned i = 0; i < line->n; i++) {
         const struct cmdline_key *key = cmdline_find(line->params[i].key);
         /* run= is not a setting. */
-        if (cmdline_is_good(line, i) && !has_part(key) && !str_equal(key->name, "run"))
+        if (cmdline_is_valid(line, i) && !has_part(key) && !str_equal(key->name, "run"))
             config_put(&config, line->params[i].key, "%s", line->params[i].value);
     }
     for (const struct config_part *part = configs_start; part < configs_end; part++)

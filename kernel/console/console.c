@@ -63,7 +63,7 @@ static size_t ring_piece(void)
 
 static void ring_drain(void)
 {
-    ring.out += (uint32_t)serial_offer(ring.bytes + ring.out % OUT_BYTES, ring_piece());
+    ring.out += (uint32_t)serial_write_some(ring.bytes + ring.out % OUT_BYTES, ring_piece());
     if (ring.lost > 0 && ring.in - ring.out < OUT_BUSY) {
         uint32_t lost = ring.lost;
         ring.lost = 0;

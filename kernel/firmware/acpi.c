@@ -45,7 +45,7 @@ bool acpi_is_rsdp(const uint8_t *p, size_t n)
 static bool scan_for_rsdp(struct acpi *a, uint64_t paddr, uint32_t bytes,
                           uint8_t rsdp[ACPI_RSDP_BYTES])
 {
-    const uint8_t *area = a->look(paddr, bytes);
+    const uint8_t *area = a->map(paddr, bytes);
     if (!area)
         return false;
     for (uint32_t i = 0; i + RSDP_BYTES_V0 <= bytes; i += 16)
@@ -62,7 +62,7 @@ static bool scan_for_rsdp(struct acpi *a, uint64_t paddr, uint32_t bytes,
 
 bool acpi_find_rsdp(struct acpi *a, uint8_t rsdp[ACPI_RSDP_BYTES])
 {
-    const uint8_t *segment = a->look(BIOS_EBDA_SEGMENT, 2);
+    const uint8_t *segment = a->map(BIOS_EBDA_SEGMENT, 2);
     uint64_t ebda = segment ? (uint64_t)acpi_u16(segment) << 4 : 0;
     /* An EBDA lies below 640 KiB; any other value is not its segment. */
     if (ebda >= 0x400 && ebda <= 0xA0000 - BIOS_EBDA_BYTES &&
@@ -86,7 +86,7 @@ static void warn_about(const struct acpi *a, const uint8_t *signature, uint64_t 
     char text[128], name[5];
     fmt_print(text, sizeof text, "ACPI table %s at 0x%lx %s; not used", printable(signature, name),
               paddr, what);
-    a->say(text);
+    a->warn(text);
 }
 
 /* Number and addresses of the tables that the root table lists. */
@@ -105,7 +105,7 @@ static uint64_t listed_paddr(const struct acpi *a, const uint8_t *root, uint32_t
 struct acpi_table acpi_table_at(const struct acpi *a, uint64_t paddr, const char signature[4])
 {
     const struct acpi_table none = {0};
-    const uint8_t *header = a->look(paddr, ACPI_HEADER_BYTES);
+    const uint8_t *header = a->map(paddr, ACPI_HEADER_BYTES);
     if (!header || memcmp(header, signature, 4) != 0)
         return none;
     uint32_t bytes = acpi_u32(header + HEADER_LENGTH);
@@ -113,7 +113,7 @@ struct acpi_table acpi_table_at(const struct acpi *a, uint64_t paddr, const char
         warn_about(a, header, paddr, "has an invalid length");
         return none;
     }
-    const uint8_t *at = a->look(paddr, bytes);
+    const uint8_t *at = a->map(paddr, bytes);
     if (!at) {
         warn_about(a, header, paddr, "is not in readable memory");
         return none;
@@ -127,7 +127,7 @@ struct acpi_table acpi_table_at(const struct acpi *a, uint64_t paddr, const char
 
 struct acpi_table acpi_find(const struct acpi *a, const char signature[4], unsigned instance)
 {
-    const uint8_t *root = a->root_paddr ? a->look(a->root_paddr, a->root_bytes) : NULL;
+    const uint8_t *root = a->root_paddr ? a->map(a->root_paddr, a->root_bytes) : NULL;
     if (!root)
         return (struct acpi_table){0};
     for (uint32_t i = 0, n = listed_n(a); i < n; i++) {
@@ -154,7 +154,7 @@ bool acpi_open(struct acpi *a, const uint8_t *rsdp, size_t n)
 {
     a->root_paddr = 0;
     if (!acpi_is_rsdp(rsdp, n)) {
-        a->say("the ACPI root pointer (RSDP) is damaged");
+        a->warn("the ACPI root pointer (RSDP) is damaged");
         return false;
     }
     bool has_xsdt = rsdp[RSDP_REVISION] >= 2 && n >= ACPI_RSDP_BYTES;
@@ -162,7 +162,7 @@ bool acpi_open(struct acpi *a, const uint8_t *rsdp, size_t n)
         return true;
     if (take_root(a, acpi_u32(rsdp + RSDP_RSDT), "RSDT"))
         return true;
-    a->say("the ACPI root pointer (RSDP) names no usable XSDT or RSDT");
+    a->warn("the ACPI root pointer (RSDP) names no usable XSDT or RSDT");
     return false;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * ACPI tables; AML is never executed. Firmware is not trusted: every length is checked against what
  * remains, no step of zero is taken, a table with a wrong checksum causes a warning and is not
- * used. Pure: the caller supplies the callbacks look and say. Read next: kernel/steps.c.
+ * used. Pure: the caller supplies the callbacks map and warn. Read next: kernel/steps.c.
  */
 #ifndef KERNEL_FIRMWARE_ACPI_H
 #define KERNEL_FIRMWARE_ACPI_H
@@ -14,10 +14,10 @@
 #define ACPI_TABLES_MAX      512u       /* entries of the XSDT that are used */
 
 struct acpi {
-    /* Set by the caller. look: map physical memory, NULL if it cannot be read. say: log a warning.
+    /* Set by the caller. map: map physical memory, NULL if it cannot be read. warn: log a warning.
      */
-    const void *(*look)(uint64_t paddr, size_t bytes);
-    void (*say)(const char *text);
+    const void *(*map)(uint64_t paddr, size_t bytes);
+    void (*warn)(const char *text);
     /* Set by acpi_open. */
     uint64_t root_paddr;
     uint32_t root_bytes;

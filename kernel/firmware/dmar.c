@@ -239,7 +239,7 @@ static bool scope_names(const struct dmar_scope *scope, const struct dmar_pci *p
            config(pci, f, CONFIG_SUBORDINATE_BUS) >= function.bus;
 }
 
-bool dmar_names(const struct dmar_entry *entry, const struct dmar_pci *pci,
+bool dmar_covers(const struct dmar_entry *entry, const struct dmar_pci *pci,
                 struct dmar_function function)
 {
     struct dmar_scopes scopes = dmar_scopes(entry);
@@ -263,7 +263,7 @@ bool dmar_unit_of(const struct dmar *dmar, const struct dmar_pci *pci,
     while (dmar_next(&walk, &entry)) {
         if (entry.kind != DMAR_DRHD || entry.damage || entry.segment != function.segment)
             continue;
-        if (dmar_names(&entry, pci, function)) {
+        if (dmar_covers(&entry, pci, function)) {
             *unit = entry;
             return true;
         }

@@ -99,7 +99,7 @@ bool dmar_scope_function(const struct dmar_scope *scope, uint16_t segment,
                          const struct dmar_pci *pci, struct dmar_function *out);
 
 /* Do the structure's scopes contain this function, or a bridge above it? */
-bool dmar_names(const struct dmar_entry *entry, const struct dmar_pci *pci,
+bool dmar_covers(const struct dmar_entry *entry, const struct dmar_pci *pci,
                 struct dmar_function function);
 
 /* Find the unit that covers a function: a unit whose scopes contain it, else its segment's

@@ -30,10 +30,10 @@ static struct dmar dmar;
 static bool take(void *context, paddr_t *table)
 {
     struct iommu_unit *unit = context;
-    void *page = memory_take(PAGE_BYTES, PAGE_BYTES);
+    void *page = memory_alloc(PAGE_BYTES, PAGE_BYTES);
     if (!page)
         return false;
-    vtd_changed(&unit->vtd, page, PAGE_BYTES); /* the zeroes must reach the unit too */
+    vtd_flush_entries(&unit->vtd, page, PAGE_BYTES); /* the zeroes must reach the unit too */
     *table = paging_paddr(page);
     return true;
 }
@@ -47,7 +47,7 @@ static uint64_t *look(void *context, paddr_t table)
 static void changed(void *context, const void *entry, size_t bytes)
 {
     struct iommu_unit *unit = context;
-    vtd_changed(&unit->vtd, entry, bytes);
+    vtd_flush_entries(&unit->vtd, entry, bytes);
 }
 
 /* --- configuration space, for scopes --- */
@@ -136,8 +136,8 @@ static const char *find_units(const struct acpi_table *table)
 /* Disable everything that a loader left on, and enable our queue. */
 static enum err take_over(struct iommu_unit *unit)
 {
-    void *queue = memory_take(PAGE_BYTES, PAGE_BYTES);
-    void *status = memory_take(PAGE_BYTES, PAGE_BYTES);
+    void *queue = memory_alloc(PAGE_BYTES, PAGE_BYTES);
+    void *status = memory_alloc(PAGE_BYTES, PAGE_BYTES);
 
     if (!queue || !status) {
         fmt_print(unit->vtd.wrong, sizeof(unit->vtd.wrong), "no memory for its queue");
@@ -236,7 +236,7 @@ static enum err map(struct dma_domain *dma, iova_t iova, paddr_t paddr, size_t b
                                                : "beyond the unit's addresses");
         return err;
     }
-    err = vtd_grown(vtd);
+    err = vtd_entries_added(vtd);
     if (err)
         log_error("iommu: port%u: %s", domain->port, vtd->wrong);
     return err;
@@ -248,7 +248,7 @@ static_assert((int)DMA_READ == VTD_READ && (int)DMA_WRITE == VTD_WRITE,
 static bool is_our_ram(uint64_t start, uint64_t last)
 {
     for (uint64_t at = start; at <= last && at < PHYSMAP_BYTES;) {
-        struct paging_entry entry = paging_look(PHYSMAP_BASE + at);
+        struct paging_entry entry = paging_lookup(PHYSMAP_BASE + at);
         if (entry.is_present && entry.is_writable)
             return true;
         at = (at | (entry.page_bytes - 1)) + 1;
@@ -264,7 +264,7 @@ static enum err map_reserved(struct iommu_domain *domain)
 
     while (dmar_next(&walk, &entry)) {
         if (entry.kind != DMAR_RMRR || entry.damage ||
-            !dmar_names(&entry, &iommu_pci, function_of(&domain->pci)))
+            !dmar_covers(&entry, &iommu_pci, function_of(&domain->pci)))
             continue;
         if (is_our_ram(entry.base, entry.limit)) {
             log_warn("iommu: port%u: reserved memory 0x%lx to 0x%lx is RAM in use; not mapped",
@@ -302,7 +302,7 @@ static struct vtd_entry *context_of(struct iommu_unit *unit, const struct pci_de
             return NULL;
         unit->contexts[pci->bus] = paging_pointer(table);
         unit->root[pci->bus] = vtd_root_entry(table);
-        vtd_changed(&unit->vtd, &unit->root[pci->bus], sizeof(struct vtd_entry));
+        vtd_flush_entries(&unit->vtd, &unit->root[pci->bus], sizeof(struct vtd_entry));
     }
     return &unit->contexts[pci->bus][pci->device << 3 | pci->function];
 }
@@ -318,7 +318,7 @@ static enum err attach(struct iommu_domain *domain)
         vtd_context_entry(domain->tables.top, domain->tables.levels, domain->number);
     entry->high = value.high;
     entry->low = value.low; /* last: it holds the present bit */
-    vtd_changed(&unit->vtd, entry, sizeof(*entry));
+    vtd_flush_entries(&unit->vtd, entry, sizeof(*entry));
     return vtd_invalidate(&unit->vtd);
 }
 
@@ -349,9 +349,9 @@ enum err iommu_confine(const struct pci_dev *pci, unsigned port, struct dma_doma
                    .address_bits = vtd_address_bits(&unit->vtd),
                    .has_2m = vtd_has_pages(&unit->vtd, 2),
                    .has_1g = vtd_has_pages(&unit->vtd, 3),
-                   .take = take,
-                   .look = look,
-                   .changed = changed,
+                   .alloc = take,
+                   .map = look,
+                   .flush = changed,
                    .context = unit},
     };
     unsigned lacking = pci_isolate(pci);
@@ -383,7 +383,7 @@ void iommu_release(struct dma_domain *dma)
     struct vtd_entry *entry = context_of(domain->unit, &domain->pci);
     if (entry) {
         *entry = (struct vtd_entry){0};
-        vtd_changed(&domain->unit->vtd, entry, sizeof(*entry));
+        vtd_flush_entries(&domain->unit->vtd, entry, sizeof(*entry));
     }
     if (vtd_invalidate(&domain->unit->vtd) != OK)
         log_error("iommu: port%u: %s", domain->port, domain->unit->vtd.wrong);
@@ -474,7 +474,7 @@ static void on_fault(void *context, const struct vtd_fault *fault)
         fmt_print(what, sizeof(what), "tried to %s 0x%lx", fault->is_read ? "read" : "write",
                   fault->address);
     log_error("iommu: unit %u: %s %s: %s (reason %02xh)", (unsigned)(now->unit - iommu_units), who,
-              what, vtd_reason(fault->reason), fault->reason);
+              what, vtd_reason_text(fault->reason), fault->reason);
 }
 
 uint32_t iommu_poll(void)
@@ -497,7 +497,7 @@ uint32_t iommu_poll(void)
     return now.cut_off;
 }
 
-void iommu_allow(struct dma_domain *dma)
+void iommu_enable_bus_mastering(struct dma_domain *dma)
 {
     struct iommu_domain *domain = (struct iommu_domain *)dma;
 

@@ -20,7 +20,7 @@ enum iommu_mode { IOMMU_REQUIRE, IOMMU_ON, IOMMU_OFF };
 /* Find the units that DMAR names, take them over from a loader that left them on, and enable
  * translation with nothing mapped. Logs one line for each unit that cannot be used, and describes
  * the result in `found`, a buffer of n bytes. IOMMU_OFF: units are only disabled. IOMMU_REQUIRE:
- * panics if no unit works. Boot CPU, after pci_silence. */
+ * panics if no unit works. Boot CPU, after pci_disable_bus_mastering. */
 void iommu_init(const struct acpi_table *dmar, enum iommu_mode mode, char *found, size_t n);
 
 /* Create the domain of the card of port `port` (0..31), with only the reserved memory that firmware
@@ -35,7 +35,7 @@ void iommu_release(struct dma_domain *domain);
  * pages may be write-only. Before any card is confined. */
 void iommu_assume_zlr(void);
 /* For tests: make every card send the interrupt of entry 0, which belongs to another device. */
-void iommu_forge(void);
+void iommu_forge_interrupts(void);
 
 /* Get the address and data of an MSI or MSI-X entry with which the domain's card raises this vector
  * on this core: with interrupt remapping those of a table entry that only this card can use, else
@@ -50,6 +50,6 @@ void iommu_seal(void);
  * Returns a bit for each port whose card was disabled by this call. Service loop of one core. */
 uint32_t iommu_poll(void);
 /* Enable the card's bus mastering again. NULL does nothing. */
-void iommu_allow(struct dma_domain *domain);
+void iommu_enable_bus_mastering(struct dma_domain *domain);
 
 #endif

@@ -52,7 +52,7 @@ static enum err add(const struct vtd_irte *irte, uint16_t *index)
         struct vtd_unit *vtd = &iommu_units[i].vtd;
         if (!vtd->is_remapping)
             continue;
-        vtd_changed(vtd, entry, sizeof(*entry));
+        vtd_flush_entries(vtd, entry, sizeof(*entry));
         enum err err = vtd_invalidate_interrupts(vtd);
         if (err) {
             log_error("iommu: unit %u: %s", i, vtd->wrong);
@@ -127,7 +127,7 @@ static const char *switch_on(void)
 
     for (; n < iommu_units_n && !why; n++) {
         struct vtd_unit *vtd = &iommu_units[n].vtd;
-        vtd_changed(vtd, table, PAGE_BYTES);
+        vtd_flush_entries(vtd, table, PAGE_BYTES);
         if (vtd_remap(vtd, paging_paddr(table), TABLE_BITS, is_x2apic) != OK)
             why = vtd->wrong;
     }
@@ -151,7 +151,7 @@ const char *iommu_irq_start(const struct dmar *dmar)
     const char *why = why_not(dmar);
     if (why)
         return why;
-    table = memory_take(PAGE_BYTES, PAGE_BYTES);
+    table = memory_alloc(PAGE_BYTES, PAGE_BYTES);
     if (!table)
         return "no memory for the table";
     /* Unmasked lines are masked until their table entries are written. */
@@ -173,7 +173,7 @@ const char *iommu_irq_start(const struct dmar *dmar)
     return why;
 }
 
-void iommu_forge(void)
+void iommu_forge_interrupts(void)
 {
     is_forging = true;
 }

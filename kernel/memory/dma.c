@@ -79,7 +79,7 @@ static enum err alloc(size_t bytes, size_t align, void *(*take)(size_t bytes, si
 
 enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
 {
-    return alloc(bytes, align, memory_take, out);
+    return alloc(bytes, align, memory_alloc, out);
 }
 
 /* With an IOMMU, a card that sends from these buffers must not see data that firmware left in them.
@@ -87,7 +87,7 @@ enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
  * that were written: zeroing megabytes would gain nothing. */
 enum err dma_alloc_frames(size_t bytes, size_t align, struct dma_buf *out)
 {
-    return alloc(bytes, align, is_translated ? memory_take : memory_take_as_is, out);
+    return alloc(bytes, align, is_translated ? memory_alloc : memory_alloc_uninitialized, out);
 }
 
 enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf, enum dma_rights rights)

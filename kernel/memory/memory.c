@@ -111,25 +111,25 @@ static void *zeroed(void *p, size_t bytes)
     return p;
 }
 
-void *memory_take_as_is(size_t bytes, size_t align)
+void *memory_alloc_uninitialized(size_t bytes, size_t align)
 {
     void *p = take(&spare, bytes, align);
     return p ? p : take(&low, bytes, align);
 }
 
-void *memory_take(size_t bytes, size_t align)
+void *memory_alloc(size_t bytes, size_t align)
 {
-    return zeroed(memory_take_as_is(bytes, align), bytes);
+    return zeroed(memory_alloc_uninitialized(bytes, align), bytes);
 }
 
-void *memory_take_low(size_t bytes)
+void *memory_alloc_low(size_t bytes)
 {
     return zeroed(take(&low, bytes, PAGE_BYTES), bytes);
 }
 
 static paddr_t take_table(void)
 {
-    void *page = memory_take(PAGE_BYTES, PAGE_BYTES);
+    void *page = memory_alloc(PAGE_BYTES, PAGE_BYTES);
     return page ? paging_paddr(page) : (paddr_t){0};
 }
 

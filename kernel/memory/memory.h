@@ -17,13 +17,13 @@ enum err memory_init(struct bootinfo *info, char *found, size_t n) MUST_CHECK;
 
 /* Allocate zeroed memory, bytes rounded up to pages, aligned to align (a power of two, at least
  * PAGE_BYTES). NULL: no free range fits. It is never freed. Boot CPU, before the loops start. */
-void *memory_take(size_t bytes, size_t align);
+void *memory_alloc(size_t bytes, size_t align);
 
 /* The same, not zeroed: it may hold secrets of firmware or a loader. */
-void *memory_take_as_is(size_t bytes, size_t align);
+void *memory_alloc_uninitialized(size_t bytes, size_t align);
 
 /* Allocate zeroed pages below 1 MiB, where a CPU can run in real mode. */
-void *memory_take_low(size_t bytes);
+void *memory_alloc_low(size_t bytes);
 
 /* Bytes that are free, and bytes of all RAM in the map. */
 uint64_t memory_free_bytes(void);

@@ -20,11 +20,11 @@
 
 static void read_null_on_a_core(void)
 {
-    deed_read(0);
+    selftest_read(0);
 }
 static void overflow_on_a_core(void)
 {
-    deed_use_stack(1 << 20);
+    selftest_use_stack(1 << 20);
 }
 static void spin_forever(void)
 {

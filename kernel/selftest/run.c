@@ -19,23 +19,23 @@
 
 static void write_to(const void *p)
 {
-    deed_write((uintptr_t)p, CODE_RET);
+    selftest_write((uintptr_t)p, CODE_RET);
 }
 
 /* Write code to p, then call it. */
 static void run_at(void *p)
 {
     write_to(p);
-    deed_run((uintptr_t)p);
+    selftest_call((uintptr_t)p);
 }
 
 static void read_null(void)
 {
-    deed_read(0);
+    selftest_read(0);
 }
 static void read_physical(void)
 {
-    deed_read(PHYSICAL_RAM);
+    selftest_read(PHYSICAL_RAM);
 }
 static void write_text(void)
 {
@@ -67,7 +67,7 @@ static void run_data(void)
 }
 static void run_heap(void)
 {
-    void *page = memory_take(PAGE_BYTES, PAGE_BYTES);
+    void *page = memory_alloc(PAGE_BYTES, PAGE_BYTES);
     CHECK(page);
     run_at(page);
 }
@@ -78,7 +78,7 @@ static void run_stack(void)
 }
 static void overflow_stack(void)
 {
-    deed_use_stack(1 << 20);
+    selftest_use_stack(1 << 20);
 }
 
 static __attribute__((noinline)) void write_array(size_t n)
@@ -112,13 +112,13 @@ static const struct {
     {"run-stack", run_stack},
     {"stack", overflow_stack},
     {"canary", smash_canary},
-    {"opcode", deed_invalid_opcode},
-    {"divide", deed_divide_by_zero},
-    {"sse", deed_use_sse},
+    {"opcode", selftest_invalid_opcode},
+    {"divide", selftest_divide_by_zero},
+    {"sse", selftest_use_sse},
     {"check", failed_check},
     {"smep", selftest_run_user_page},
     {"smap", selftest_read_user_page},
-    {"umip", selftest_ask_from_user_page},
+    {"umip", selftest_smsw_from_user_page},
     {"write-idt", selftest_write_idt},
     {"write-gdt", selftest_write_gdt},
     {"write-firmware", selftest_write_firmware},
@@ -159,7 +159,7 @@ void selftest_run(const char *name)
         return;
     }
     if (str_equal(name, "forge")) {
-        iommu_forge();
+        iommu_forge_interrupts();
         log_info("selftest: cards send an interrupt of another device");
         return;
     }

@@ -20,7 +20,7 @@ void selftest_nmi(void);
 /* Selftests with user pages, and writes to the CPU's tables, in kernel/selftest/user.c. */
 void selftest_run_user_page(void);
 void selftest_read_user_page(void);
-void selftest_ask_from_user_page(void);
+void selftest_smsw_from_user_page(void);
 void selftest_write_idt(void);
 void selftest_write_gdt(void);
 void selftest_write_firmware(void);

@@ -20,7 +20,7 @@
 /* Map a page with `code` at USER_VA, and make it accessible to user code on all levels. */
 static void expose(const uint8_t *code, size_t n, enum paging_rights rights)
 {
-    void *page = memory_take(PAGE_BYTES, PAGE_BYTES);
+    void *page = memory_alloc(PAGE_BYTES, PAGE_BYTES);
     CHECK(page);
     memcpy(page, code, n);
     CHECK(paging_map(USER_VA, paging_paddr(page), PAGE_BYTES, rights) == OK);
@@ -35,36 +35,36 @@ void selftest_run_user_page(void)
 {
     const uint8_t code[] = {CODE_RET};
     expose(code, sizeof code, PAGING_EXECUTE);
-    deed_run(USER_VA);
+    selftest_call(USER_VA);
 }
 
 void selftest_read_user_page(void)
 {
     const uint8_t code[] = {CODE_RET};
     expose(code, sizeof code, PAGING_READ);
-    deed_read(USER_VA);
+    selftest_read(USER_VA);
 }
 
 /* smsw eax, which UMIP blocks; then an endless loop. The resulting #GP ends as a double fault,
  * since this kernel sets up no stack for entering ring 0 from ring 3. */
-void selftest_ask_from_user_page(void)
+void selftest_smsw_from_user_page(void)
 {
     const uint8_t code[] = {0x0F, 0x01, 0xE0, 0xEB, 0xFE};
     expose(code, sizeof code, PAGING_EXECUTE);
-    deed_enter_user(USER_VA);
+    selftest_enter_user(USER_VA);
 }
 
 void selftest_write_idt(void)
 {
-    deed_write(deed_idt_base(), CODE_RET);
+    selftest_write(selftest_idt_base(), CODE_RET);
 }
 
 void selftest_write_gdt(void)
 {
-    deed_write(deed_gdt_base(), CODE_RET);
+    selftest_write(selftest_gdt_base(), CODE_RET);
 }
 
 void selftest_write_firmware(void)
 {
-    deed_write((uintptr_t)paging_map_firmware((paddr_t){BIOS_PADDR}, 16), CODE_RET);
+    selftest_write((uintptr_t)paging_map_firmware((paddr_t){BIOS_PADDR}, 16), CODE_RET);
 }

@@ -37,7 +37,7 @@ struct tap {
     uint8_t log[LOG_BYTES] __attribute__((aligned(8)));
 } __attribute__((aligned(sizeof(struct descriptor) * LANE_SLOTS)));
 
-static SETTLED struct tap *taps; /* by core; NULL: no memory */
+static READ_MOSTLY struct tap *taps; /* by core; NULL: no memory */
 
 /* ---- The core that looks ---- */
 
@@ -249,7 +249,7 @@ static void carry_out(void *context)
 
 void capture_prepare(void)
 {
-    taps = memory_take(lanes_cores * sizeof(struct tap), sizeof(taps->ring));
+    taps = memory_alloc(lanes_cores * sizeof(struct tap), sizeof(taps->ring));
 }
 
 /* How far core 0 has read each log, and in which turn of it. */

@@ -22,7 +22,7 @@ enum {
 };
 
 struct lane lanes[LANES_MAX];
-SETTLED unsigned lanes_n, lanes_row, lanes_cores = 1;
+READ_MOSTLY unsigned lanes_n, lanes_row, lanes_cores = 1;
 struct row lanes_rows[QUEUES_MAX];
 struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
 struct side *lanes_feeds[PORTS_MAX];
@@ -287,7 +287,7 @@ static struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finis
     return stuck;
 }
 
-static SETTLED lane_slow *drain_slow;
+static READ_MOSTLY lane_slow *drain_slow;
 
 void lanes_drain_by(lane_slow *slow)
 {
@@ -486,7 +486,7 @@ enum err feeds_open(void)
     enum err err = OK;
 
     for (unsigned i = 0; !err && i < ports_n; i++) {
-        lanes_feeds[i] = memory_take(lanes_cores * sizeof(struct side), PAGE_BYTES);
+        lanes_feeds[i] = memory_alloc(lanes_cores * sizeof(struct side), PAGE_BYTES);
         err = lanes_feeds[i] ? OK : ERR_NO_MEMORY;
         for (unsigned core = 0; !err && core < lanes_cores; core++) {
             lanes_feeds[i][core].is_feed = true;
@@ -664,7 +664,7 @@ static enum err restart(struct port *port, enum drop why)
 
 enum err port_restart(struct port *port)
 {
-    iommu_allow(port->domain);
+    iommu_enable_bus_mastering(port->domain);
     return restart(port, DROP_port_reset);
 }
 

@@ -12,7 +12,7 @@
 
 static_assert(HOPS_MTU == ETH_MAX - ETH_BYTES, "the longest frame holds the longest datagram");
 
-SETTLED struct routes routes;
+READ_MOSTLY struct routes routes;
 struct hop hops[ROUTE_HOPS] __attribute__((aligned(CACHE_LINE_BYTES)));
 
 static uint32_t mtus[PORTS_MAX]; /* 0: the usual */
@@ -294,7 +294,7 @@ const char *hops_start(uint32_t rules, uint32_t long_rules)
 {
     enum { OWN = 4096, OWN_GROUPS = 1024 };
     uint32_t groups = MIN(long_rules + OWN_GROUPS, ROUTE_GROUPS_MAX);
-    void *memory = memory_take(routes_bytes(rules + OWN, groups), ROUTE_ALIGN);
+    void *memory = memory_alloc(routes_bytes(rules + OWN, groups), ROUTE_ALIGN);
 
     if (!memory)
         return "there is not enough memory for its table";

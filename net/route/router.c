@@ -325,7 +325,7 @@ void router_service(uint64_t now_ns)
 
 const char *router_open(void)
 {
-    cores = memory_take(lanes_cores * sizeof(struct core), PAGE_BYTES);
+    cores = memory_alloc(lanes_cores * sizeof(struct core), PAGE_BYTES);
     return cores ? NULL : "there is no memory for frames that wait";
 }
 

@@ -40,9 +40,9 @@ bool receivers_open(bool own)
 {
     is_own = own;
     silent_tsc = tsc_ticks(SILENT_NS);
-    copies = memory_take((lanes_cores + 1) * sizeof(struct copy), PAGE_BYTES);
+    copies = memory_alloc((lanes_cores + 1) * sizeof(struct copy), PAGE_BYTES);
     for (unsigned core = 0; copies && core < lanes_cores; core++) {
-        receivers[core].streams = memory_take(ports_n * sizeof(struct stream) + 1, PAGE_BYTES);
+        receivers[core].streams = memory_alloc(ports_n * sizeof(struct stream) + 1, PAGE_BYTES);
         if (!receivers[core].streams)
             copies = NULL;
     }

@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fix_table(roots[i]);
     }
 
-    struct acpi a = {.look = look_up, .say = check_warning};
+    struct acpi a = {.map = look_up, .warn = check_warning};
     uint8_t rsdp[ACPI_RSDP_BYTES];
     acpi_find_rsdp(&a, rsdp);
     if (acpi_open(&a, memory, ACPI_RSDP_BYTES)) {

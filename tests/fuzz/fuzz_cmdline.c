@@ -30,14 +30,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct cmdline c, again;
     cmdline_parse(&c, (const char *)data, size);
     unsigned n = 0;
-    if (cmdline_judge(&c, count_warning, &n) != n)
+    if (cmdline_validate(&c, count_warning, &n) != n)
         abort();
     for (unsigned i = 0; i < c.n; i++) {
         assert_inside(&c, c.params[i].key);
         if (c.params[i].value)
             assert_inside(&c, c.params[i].value);
         char why[128] = "";
-        if (cmdline_is_idle(&c, i, "echo", 2, why, sizeof why) && !strstr(why, "has no effect"))
+        if (cmdline_has_no_effect(&c, i, "echo", 2, why, sizeof why) && !strstr(why, "has no effect"))
             abort();
     }
     uint64_t number;

@@ -130,7 +130,7 @@ void bootlog_say(const char *name, const char *what, uint64_t ended_tsc)
 {
     (void)name, (void)what, (void)ended_tsc;
 }
-void watchdog_stalled(struct cpu *cpu, uint64_t ticks)
+void watchdog_count_stall(struct cpu *cpu, uint64_t ticks)
 {
     (void)cpu, (void)ticks;
 }
@@ -248,7 +248,7 @@ enum err dma_alloc_frames(size_t bytes, size_t align, struct dma_buf *out)
     return err;
 }
 
-void *memory_take(size_t bytes, size_t align)
+void *memory_alloc(size_t bytes, size_t align)
 {
     struct dma_buf buf;
 
@@ -295,7 +295,7 @@ enum err iommu_msi(struct dma_domain *domain, unsigned core, uint8_t vector, uin
     (void)domain;
     return msi_compose(core, vector, address, data);
 }
-void iommu_allow(struct dma_domain *domain)
+void iommu_enable_bus_mastering(struct dma_domain *domain)
 {
     for (unsigned i = 0; i < machine_cards_n; i++)
         if (machine_cards[i].domain == domain)

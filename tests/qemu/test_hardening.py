@@ -16,8 +16,8 @@ TREE = f"{ROOT}/build/mutants"
 SOURCES = ("Makefile", "linker.ld", "boot", "arch", "kernel", "drivers", "net")
 ROWS = {row[0]: row for row in protections.SELFTESTS}
 
-SEALED_IDT = [("static SEALED struct gate idt[256]", "static struct gate idt[256]")]
-SEALED_GDT = [("static SEALED struct gdt_area", "static struct gdt_area")]
+SEALED_IDT = [("static READ_ONLY_AFTER_BOOT struct gate idt[256]", "static struct gate idt[256]")]
+SEALED_GDT = [("static READ_ONLY_AFTER_BOOT struct gdt_area", "static struct gdt_area")]
 PAGING, FEATURES = "arch/paging.c", "arch/features.c"
 WRITABLE = [("    if (rights & PAGING_WRITE)\n        flags |= PTE_WRITE;", "    flags |= PTE_WRITE;")]
 EXECUTABLE = [("    if (!(rights & PAGING_EXECUTE))\n        flags |= PTE_NO_EXECUTE;", "")]
@@ -37,7 +37,7 @@ MUTANTS = [
     ("no-sealing", PAGING, NO_SEAL, "write-sealed"),
     ("idt-not-sealed", "arch/idt.c", SEALED_IDT, "write-idt"),
     ("gdt-not-sealed", "arch/gdt.c", SEALED_GDT, "write-gdt"),
-    ("acpi-not-sealed", "kernel/steps.c", [("static SEALED struct acpi acpi", "static struct acpi acpi")],
+    ("acpi-not-sealed", "kernel/steps.c", [("static READ_ONLY_AFTER_BOOT struct acpi acpi", "static struct acpi acpi")],
      "sealed data"),
     ("no-guard", PAGING, [("{image_data_start, stack_boot_guard,", "{image_data_start, stack_boot_bottom,")],
      "stack"),

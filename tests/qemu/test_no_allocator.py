@@ -8,7 +8,7 @@ import subprocess
 
 from machine import IMAGE
 
-ALLOCATORS = ["memory_take", "memory_take_as_is", "memory_take_low", "dma_alloc", "dma_alloc_frames",
+ALLOCATORS = ["memory_alloc", "memory_alloc_uninitialized", "memory_alloc_low", "dma_alloc", "dma_alloc_frames",
           "paging_map", "paging_map_device", "paging_map_firmware"]
 # Members of tables that are called only while the machine starts.
 AT_START = {"app": ["configure", "prepare", "output"], "x540_ops": ["irq_set"]}

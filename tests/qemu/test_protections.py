@@ -52,9 +52,9 @@ SELFTESTS = [
     ("stack", "double fault", "the guard page of the boot stack: stack overflow; not mapped",
      "overflow_stack"),
     ("canary", "a stack canary was overwritten", None, "write_array"),
-    ("opcode", "invalid opcode", None, "deed_invalid_opcode"),
-    ("divide", "divide error", None, "deed_divide_by_zero"),
-    ("sse", "invalid opcode", None, "deed_use_sse"),
+    ("opcode", "invalid opcode", None, "selftest_invalid_opcode"),
+    ("divide", "divide error", None, "selftest_divide_by_zero"),
+    ("sse", "invalid opcode", None, "selftest_use_sse"),
     ("check", "not so: 1 + 1 == 3", None, "failed_check"),
 ]
 

@@ -36,7 +36,7 @@ static int clear(void **state)
     (void)state;
     physical_clear();
     warnings[0] = 0;
-    a = (struct acpi){.look = physical_look, .say = keep_warning};
+    a = (struct acpi){.map = physical_look, .warn = keep_warning};
     return 0;
 }
 

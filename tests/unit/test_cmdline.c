@@ -39,7 +39,7 @@ static const char *validate(const char *line, unsigned warnings_n)
 {
     warnings[0] = 0;
     parse(line);
-    assert_int_equal(cmdline_judge(&c, keep_warning, NULL), warnings_n);
+    assert_int_equal(cmdline_validate(&c, keep_warning, NULL), warnings_n);
     return warnings;
 }
 
@@ -183,7 +183,7 @@ static void is_idle__last_parameter__gives_the_reason(void **state)
             char text[128], expected[128];
             parse(rows[r].lines[i]);
             bool is_idle =
-                cmdline_is_idle(&c, c.n - 1, rows[r].app, rows[r].ports_n, text, sizeof text);
+                cmdline_has_no_effect(&c, c.n - 1, rows[r].app, rows[r].ports_n, text, sizeof text);
             if (is_idle != (rows[r].why != NULL))
                 fail_msg("app=%s: %s: %d", rows[r].app, rows[r].lines[i], is_idle);
             if (!is_idle)

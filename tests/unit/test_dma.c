@@ -24,7 +24,7 @@ static uint64_t next_paddr;
 static bool is_empty;
 static unsigned n_lines;
 
-void *memory_take(size_t bytes, size_t align)
+void *memory_alloc(size_t bytes, size_t align)
 {
     if (is_empty)
         return NULL;
@@ -34,10 +34,10 @@ void *memory_take(size_t bytes, size_t align)
     return p;
 }
 static unsigned n_as_is;
-void *memory_take_as_is(size_t bytes, size_t align)
+void *memory_alloc_uninitialized(size_t bytes, size_t align)
 {
     n_as_is++;
-    return memory_take(bytes, align);
+    return memory_alloc(bytes, align);
 }
 static uint64_t free_bytes = 1 << 30;
 uint64_t memory_free_bytes(void)

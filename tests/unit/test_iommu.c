@@ -140,19 +140,19 @@ void machine_flush_line(const void *line)
 {
     (void)line;
 }
-void *memory_take(size_t bytes, size_t align)
+void *memory_alloc(size_t bytes, size_t align)
 {
     assert_true(taken_n < ARRAY_SIZE(taken));
     void *p = aligned_alloc(align, bytes);
     memset(p, 0, bytes);
     return taken[taken_n++] = p;
 }
-void *memory_take_as_is(size_t bytes, size_t align)
+void *memory_alloc_uninitialized(size_t bytes, size_t align)
 {
-    return memory_take(bytes, align);
+    return memory_alloc(bytes, align);
 }
 /* Our RAM: the first 2 GiB except for the MiB that starts at 512 MiB. */
-struct paging_entry paging_look(uint64_t va)
+struct paging_entry paging_lookup(uint64_t va)
 {
     uint64_t p = va - PHYSMAP_BASE;
     bool is_ram = p < 0x80000000 && p >> 20 != 512;
@@ -384,7 +384,7 @@ static void poll__fault__clears_bus_mastering_and_names_the_port(void **state)
     fault(1, 2 << 3); /* of another unit: not one of our ports */
     assert_int_equal(iommu_poll(), 0);
     assert_non_null(strstr(log_text, "00:02.0 (no port) tried"));
-    iommu_allow(two);
+    iommu_enable_bus_mastering(two);
     assert_int_equal(commands[2 << 3], PCI_COMMAND_MASTER);
     fault(0, 2 << 3);
     assert_int_equal(iommu_poll(), 1 << 4);

@@ -437,17 +437,17 @@ static void grown__caching_mode__invalidates_absent_entries(void **state)
     (void)state;
     u.cap |= CAP_CM;
     assert_int_equal(bring_up(), OK);
-    assert_int_equal(vtd_grown(&unit), OK);
+    assert_int_equal(vtd_entries_added(&unit), OK);
     assert_int_equal(u.iotlbs, 2);
     power_on(NULL);
     u.cap |= CAP_RWBF;
     assert_int_equal(bring_up(), OK);
-    assert_int_equal(vtd_grown(&unit), OK);
+    assert_int_equal(vtd_entries_added(&unit), OK);
     assert_int_equal(u.iotlbs, 1);
     assert_int_equal(u.flushes, 1);
     power_on(NULL);
     assert_int_equal(bring_up(), OK);
-    assert_int_equal(vtd_grown(&unit), OK);
+    assert_int_equal(vtd_entries_added(&unit), OK);
     assert_int_equal(u.iotlbs + u.flushes, 1);
 }
 
@@ -455,13 +455,13 @@ static void changed__page_walks_not_coherent__flushes_every_line(void **state)
 {
     (void)state;
     assert_int_equal(open_unit(), OK);
-    vtd_changed(&unit, pages[0], 4096);
+    vtd_flush_entries(&unit, pages[0], 4096);
     assert_int_equal(lines_flushed, 64);
-    vtd_changed(&unit, pages[0] + 56, 16); /* spans two lines */
+    vtd_flush_entries(&unit, pages[0] + 56, 16); /* spans two lines */
     assert_int_equal(lines_flushed, 66);
     u.ecap |= ECAP_C;
     assert_int_equal(open_unit(), OK);
-    vtd_changed(&unit, pages[0], 4096);
+    vtd_flush_entries(&unit, pages[0], 4096);
     assert_int_equal(lines_flushed, 66);
 }
 

@@ -87,9 +87,9 @@ static void begin(unsigned levels, bool has_2m, bool has_1g)
         .address_bits = levels == 3 ? 39 : 48,
         .has_2m = has_2m,
         .has_1g = has_1g,
-        .take = take,
-        .look = look,
-        .changed = changed,
+        .alloc = take,
+        .map = look,
+        .flush = changed,
     };
     assert_int_equal(vtd_tables_init(&t), OK);
 }
@@ -161,7 +161,7 @@ static struct answer expected(uint64_t iova)
 static void probe(uint64_t iova)
 {
     struct answer want = expected(iova), is = hardware(iova);
-    struct vtd_page ours = vtd_look(&t, (iova_t){iova});
+    struct vtd_page ours = vtd_lookup(&t, (iova_t){iova});
     if (is.r != want.r || is.w != want.w || is.to != want.to)
         fail_msg("%lx: %u%u to %lx, expected %u%u to %lx", iova, is.r, is.w, is.to, want.r, want.w,
                  want.to);
@@ -259,7 +259,7 @@ static void map__the_same_twice__combines_rights(void **state)
         probe_all();
         map(4 * MIB, 20 * MIB, 4 * MIB, VTD_READ); /* large pages over small ones */
         probe_all();
-        assert_int_equal(vtd_look(&t, (iova_t){5 * MIB}).rights, VTD_READ | VTD_WRITE);
+        assert_int_equal(vtd_lookup(&t, (iova_t){5 * MIB}).rights, VTD_READ | VTD_WRITE);
     }
 }
 
@@ -461,9 +461,9 @@ static void fault__records__are_decoded(void **state)
     assert_true(vtd_fault_decode(0x0007000000000000, 0x8000002600000108, &f));
     assert_true(f.is_interrupt);
     assert_int_equal(f.index, 7);
-    assert_string_equal(vtd_reason(5), "no write permission for the page");
+    assert_string_equal(vtd_reason_text(5), "no write permission for the page");
     for (unsigned reason = 0; reason < 256; reason++)
-        assert_true(strlen(vtd_reason((uint8_t)reason)) > 8);
+        assert_true(strlen(vtd_reason_text((uint8_t)reason)) > 8);
 }
 
 static int tidy(void **state)
