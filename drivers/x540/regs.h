@@ -7,7 +7,7 @@
  * the X540 shares but where a line says otherwise; tests/model/FACTS.md has what else is known.
  * Access of each field: RO read only, RW, RC clears when read, W1C write 1 to clear, RWS write 1 to
  * set, SC clears itself, WO write only. The model in tests/model has a table of its own, by another
- * hand; tests/unit/test_x540_regs.c compares the two.
+ * hand; tests/unit/driver/test_x540_regs.c compares the two.
  */
 #ifndef DRIVERS_X540_REGS_H
 #define DRIVERS_X540_REGS_H

@@ -8,7 +8,7 @@
  */
 #include "kernel/console/shell.h"
 #include "kernel/lib/json.h"
-#include "tests/unit/terminal.h"
+#include "tests/unit/kernel/terminal.h"
 
 static struct terminal terminal;
 static const struct out out = {terminal_write, &terminal};

@@ -57,7 +57,7 @@ def cited_by_comments():
     """(place, section) of each citation in the model, its page, its tests, the facts themselves, and,
     where it names FACTS.md, the driver."""
     cited = []
-    for path in tap.files(r"(tests/model|drivers/x540)/.*\.([ch]|md)|tests/unit/(test_)?model_.*\.[ch]"):
+    for path in tap.files(r"(tests/model|drivers/x540)/.*\.([ch]|md)|tests/unit/model/.*\.[ch]"):
         text, is_ours = tap.read(path), path.startswith("tests/")
         pattern = r".+" if path.endswith(".md") else r"/\*[\s\S]*?\*/"
         cited += [(f"{path}:{line_of(text, comment.start())}", one)

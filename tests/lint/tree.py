@@ -12,6 +12,7 @@ import tap  # noqa: E402
 TOP = {"Makefile", "boot", "arch", "kernel", "drivers", "net", "tests", "linker.ld", "README.md",
        "LICENSE"}
 CODE = r".*\.(c|h|asm|S|py|sh|mk|ld|cfg)|Makefile|\.ci/run"
+FOLDER_MAX = 25
 LINES_MAX = 850  # "about 800"
 BSD, GPL = "SPDX-License-Identifier: BSD-2-Clause", "SPDX-License-Identifier: GPL-2.0-or-later"
 GPL_FILES = {"tests/model/x540_qemu.c"}

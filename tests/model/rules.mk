@@ -22,7 +22,7 @@ build/model/san/%.o: tests/model/%.c $(MODEL_HDRS)
 	@mkdir -p $(@D)
 	$(MODEL_CC) $(MODEL_CFLAGS) $(MODEL_SAN) -c -o $@ $<
 
-MODEL_TESTS := $(patsubst tests/unit/%.c,build/unit/%,$(wildcard tests/unit/test_model_*.c))
+MODEL_TESTS := $(patsubst tests/unit/model/%.c,build/unit/%,$(wildcard tests/unit/model/test_*.c))
 
 .PHONY: model model-test
 model: $(MODEL_OBJS) $(MODEL_SAN_OBJS)

@@ -83,11 +83,11 @@ def make(target, log):
 
 def build_programs(suite, log):
     """Build every program of the suite. Returns (name, path or None if it did not build) for each
-    source file tests/<suite>/*_*.c, and whether make succeeded."""
+    source file of the suite, and whether make succeeded."""
     is_built = make(f"{suite}-programs", log) == 0
     found = []
-    prefix = {"unit": "test", "fuzz": "fuzz"}[suite]
-    for source in sorted(glob.glob(f"tests/{suite}/{prefix}_*.c")):
+    sources = {"unit": "tests/unit/*/test_*.c", "fuzz": "tests/fuzz/fuzz_*.c"}[suite]
+    for source in sorted(glob.glob(sources)):
         name = os.path.basename(source)[:-2]
         program = f"build/{suite}/{name}"
         is_current = is_built or subprocess.run(

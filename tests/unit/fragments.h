@@ -5,7 +5,7 @@
 #ifndef TESTS_UNIT_FRAGMENTS_H
 #define TESTS_UNIT_FRAGMENTS_H
 
-#include "tests/unit/netif_host.h"
+#include "tests/unit/stack/netif_host.h"
 
 static struct reass reass;
 static uint8_t payload[65536 + ETH_BUFFER]; /* of a datagram to us: ICMP or UDP header and data */

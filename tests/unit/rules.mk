@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Host unit tests: every tests/unit/test_*.c becomes build/unit/test_*, linked with the sources that
+# Host unit tests: every tests/unit/ROOM/test_*.c becomes build/unit/test_*, linked with the sources that
 # a comment in its first lines names (the comment may span lines):
 #
 #     /* links: net/lane/lane.c tests/host/machine.c $(STACK) $(MODEL) */
@@ -30,18 +30,18 @@ links_of = $(subst $$(LOOP),$(LOOP),$(subst $$(GENERATOR),$(GENERATOR),$(subst $
     $(shell sed -n '1,40{/links:/,/\*\//p}' $(1) | \
     sed 's/^.*links://;s/\*\/.*//;s/^ *\*//'))))))
 
-UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
-UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=build/unit/%)
+UNIT_SRCS := $(sort $(wildcard tests/unit/*/test_*.c))
+UNIT_BINS := $(addprefix build/unit/,$(basename $(notdir $(UNIT_SRCS))))
 
 build/unit/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
 
 define unit_program
-build/unit/$(1): $(patsubst %.c,build/unit/obj/%.o,tests/unit/$(1).c $(call links_of,tests/unit/$(1).c))
+build/unit/$(basename $(notdir $(1))): $(patsubst %.c,build/unit/obj/%.o,$(1) $(call links_of,$(1)))
 	$$(CC) -fsanitize=address,undefined -o $$@ $$^ -lcmocka -lm
 endef
-$(foreach t,$(UNIT_SRCS:tests/unit/%.c=%),$(eval $(call unit_program,$(t))))
+$(foreach t,$(UNIT_SRCS),$(eval $(call unit_program,$(t))))
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_BINS)

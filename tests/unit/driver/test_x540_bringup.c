@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The driver's bring-up against the model, whole and in process. Covers:
+ *  - every kind of card comes up, with the address that its NVM holds and no rule broken;
+ *  - link by cable: up, down, up again, with the speed;
+ *  - each way a card can fail to come up costs one line that names the register, and no hang;
+ *  - what a dead driver left behind (semaphores, running queues) does not stop us;
+ *  - a card that vanishes is noticed and its counters do not jump.
+ */
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+ * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
+#include "tests/unit/driver/card_host.h"
+
+static void bring_up(enum x540_kind kind)
+{
+    const struct x540_config config = {
+        .kind = kind,
+        .mac = {0x02, 0x11, 0x22, 0x33, 0x44, 0x55},
+        .link_at_start = true,
+    };
+
+    machine_add_card(&config);
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 1);
+    assert_memory_equal(ports[0].mac, config.mac, 6);
+    assert_false(ports[0].is_gone);
+    wait_for_link(&ports[0], true);
+    assert_int_equal(ports[0].speed_mbps, 10000);
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static void probe__x540_at2__comes_up(void **state)
+{
+    (void)state;
+    bring_up(X540_AT2);
+    assert_string_equal(ports[0].model, "X540-AT2");
+}
+
+static void probe__x540_at1__comes_up(void **state)
+{
+    (void)state;
+    bring_up(X540_AT1);
+    assert_string_equal(ports[0].model, "X540-AT1");
+}
+
+static void probe__82599__comes_up(void **state)
+{
+    (void)state;
+    bring_up(X540_82599);
+}
+
+static void probe__x550__comes_up(void **state)
+{
+    (void)state;
+    bring_up(X540_X550);
+}
+
+static void probe__two_ports__both_come_up(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 2);
+    wait_for_link(&ports[0], true);
+    wait_for_link(&ports[1], true);
+    assert_memory_not_equal(ports[0].mac, ports[1].mac, 6);
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static void probe__no_card__says_so(void **state)
+{
+    (void)state;
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 0);
+    assert_non_null(machine_log_has("no port"));
+}
+
+static void probe__card_after_a_reset_by_us__comes_up_again(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_int_equal(ports[0].ops->reset(&ports[0]), OK);
+        wait_for_link(&ports[0], true);
+    }
+    assert_int_equal(ports[0].resets, 10);
+    assert_int_equal(machine_complaints(), 0);
+}
+
+/* A driver died with the semaphores, the PHY lock and a queue in its hands. */
+static void probe__left_by_a_dead_driver__comes_up(void **state)
+{
+    (void)state;
+    unsigned i = machine_add_card(NULL);
+    struct x540 *model = machine_cards[i].model;
+    (void)x540_read(model, SWSM, 4);
+    (void)x540_read(model, SW_FW_SYNC, 4);
+    x540_write(model, SW_FW_SYNC,
+               SW_FW_SYNC_REGSMP | SW_FW_SYNC_EEP | SW_FW_SYNC_PHY0 | SW_FW_SYNC_PHY0 << 1, 4);
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 1);
+    wait_for_link(&ports[0], true);
+}
+
+/* As Linux leaves it at power-off, with standby power on. */
+static void probe__card_in_d3hot__is_woken(void **state)
+{
+    (void)state;
+    machine_cards[machine_add_card(NULL)].pm_control = 3;
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 1);
+    assert_int_equal(machine_cards[0].pm_control, 0);
+    assert_non_null(machine_log_has("power state D3 (PMCSR 0x0003): set to D0"));
+    wait_for_link(&ports[0], true);
+}
+
+static uint32_t reg(uint32_t offset)
+{
+    return (uint32_t)x540_read(machine_cards[0].model, offset, 4);
+}
+
+/* The driver's own, for its card: the model does not keep the MAC's registers over CTRL.RST, as a card
+ * does where a BMC shares the port (X550 4.2.3). */
+void x540_rx_init(struct x540 *card);
+
+static void probe__mac_left_odd_by_another_driver__is_put_right(void **state)
+{
+    (void)state;
+    unsigned i = machine_add_card(NULL);
+    struct x540 *model = machine_cards[i].model;
+
+    drivers_start(NULL);
+    x540_write(model, HLREG0, reg(HLREG0) | HLREG0_PREPEND | HLREG0_RXPADSTRIPEN | HLREG0_JUMBOEN, 4);
+    x540_write(model, MFLCN, 0xFFF, 4);
+    x540_write(model, MACC, MACC_FLU, 4);
+    x540_rx_init(ports[0].driver_state);
+    ports[0].ops->set_promiscuous(&ports[0], true);
+    assert_int_equal(reg(HLREG0) & (HLREG0_PREPEND | HLREG0_RXPADSTRIPEN | HLREG0_JUMBOEN |
+                                    HLREG0_RXLNGTHERREN), 0);
+    assert_int_equal(reg(MFLCN), 0); /* no pause obeyed, none handed to the host */
+    assert_int_equal(reg(MACC) & MACC_FLU, 0);
+}
+
+/* All that the hash can choose from names a queue that is on. */
+static void set_queues__whole_table__is_written(void **state)
+{
+    (void)state;
+    const struct x540_config config = {.kind = X540_X550, .mac = {2}, .link_at_start = true};
+
+    machine_add_card(&config);
+    for (uint32_t i = 0; i < 96; i++)
+        x540_write(machine_cards[0].model, ERETA(i), 0x3F3F3F3F, 4);
+    drivers_start(NULL);
+    ports[0].ops->set_queues(&ports[0], 4, true);
+    for (uint32_t i = 0; i < 32; i++)
+        assert_int_equal(reg(RETA(i)), 0x03020100);
+    for (uint32_t i = 0; i < 96; i++)
+        assert_int_equal(reg(ERETA(i)), 0x03020100);
+}
+
+/* What the X550 reserves stays as its reset leaves it; the others have it written. */
+static void probe__reserved_on_the_x550__is_not_written(void **state)
+{
+    (void)state;
+    const struct x540_config config = {.kind = X540_X550, .mac = {2}, .link_at_start = true};
+
+    machine_add_card(&config);
+    drivers_start(NULL);
+    assert_int_equal(reg(CTRL_EXT) & CTRL_EXT_NS_DIS, 0);
+    assert_int_equal(reg(DCA_CTRL) & DCA_CTRL_DCA_DISABLE, 0);
+    assert_int_equal(reg(RFCTL), RFCTL_NFSW_DIS | RFCTL_NFSR_DIS);
+    assert_int_equal(reg(RDRXCTL) & RDRXCTL_CRCSTRIP, 0);
+    assert_int_equal(reg(RDRXCTL) & RDRXCTL_MDD, 0);
+    assert_int_equal(reg(DMATXCTL) & DMATXCTL_MDD, 0);
+    reset(NULL);
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    assert_true(reg(CTRL_EXT) & CTRL_EXT_NS_DIS);
+    assert_int_equal(reg(RFCTL), RFCTL_NFSW_DIS | RFCTL_NFSR_DIS | RFCTL_RSC_DIS);
+    assert_true(reg(RDRXCTL) & RDRXCTL_CRCSTRIP);
+}
+
+static void link__cable_out_and_in__is_followed(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    wait_for_link(&ports[0], true);
+    x540_set_cable(machine_cards[0].model, false);
+    wait_for_link(&ports[0], false);
+    assert_int_equal(ports[0].speed_mbps, 0);
+    x540_set_cable(machine_cards[0].model, true);
+    wait_for_link(&ports[0], true);
+    assert_int_equal(ports[0].link_changes, 3);
+    assert_non_null(machine_log_has("port0: link down"));
+    assert_int_equal(machine_complaints(), 0);
+}
+
+/* One row for each promise that the card may break at bring-up: what the log must then say. */
+static void probe__registers_all_ones__says_so(void **state)
+{
+    (void)state;
+    probe_fails(X540_EVIL_ALL_ONES, 1, "STATUS reads 0xffffffff");
+}
+
+static void probe__reset_stuck__says_so(void **state)
+{
+    (void)state;
+    probe_fails(X540_EVIL_RESET_STUCK, 1, "CTRL.RST");
+}
+
+static void probe__auto_read_stuck__says_so(void **state)
+{
+    (void)state;
+    probe_fails(X540_EVIL_EEC_STUCK, 1, "EEC.ARD");
+}
+
+static void probe__dma_never_idle__says_so(void **state)
+{
+    (void)state;
+    probe_fails(X540_EVIL_DMAIDONE_STUCK, 1, "RDRXCTL.DMAIDONE");
+}
+
+static void probe__nvm_read_stuck__says_so(void **state)
+{
+    (void)state;
+    probe_fails(X540_EVIL_EERD_STUCK, 1, "EERD.DONE");
+}
+
+static void probe__nvm_checksum_wrong__says_so(void **state)
+{
+    (void)state;
+    probe_fails(X540_EVIL_NVM_CHECKSUM, 1, "NVM checksum");
+}
+
+static void probe__no_mac_address__says_so(void **state)
+{
+    (void)state;
+    probe_fails(X540_EVIL_BAD_MAC, 1, "no usable address");
+}
+
+/* Requests that never complete: two resets and a flush, and the card is back. */
+static void probe__master_stuck__resets_twice_and_comes_up(void **state)
+{
+    (void)state;
+    unsigned i = machine_add_card(NULL);
+    x540_set_evil(machine_cards[i].model, X540_EVIL_MASTER_STUCK, 1);
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 1);
+    assert_non_null(machine_log_has("STATUS.GIO"));
+    assert_non_null(machine_log_has("still pending"));
+}
+
+static void poll_link__card_vanishes__is_noticed_once(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    wait_for_link(&ports[0], true);
+    struct port_counters before = ports[0].count;
+    x540_set_evil(machine_cards[0].model, X540_EVIL_ALL_ONES, 1);
+    ports[0].ops->poll_link(&ports[0]);
+    ports[0].ops->poll_counters(&ports[0]);
+    assert_true(ports[0].is_gone);
+    assert_false(ports[0].link_is_up);
+    assert_memory_equal(&before, &ports[0].count, sizeof(before));
+    unsigned lines = machine_log_lines();
+    ports[0].ops->poll_link(&ports[0]);
+    assert_int_equal(machine_log_lines(), lines);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(probe__x540_at2__comes_up, reset),
+        cmocka_unit_test_setup(probe__x540_at1__comes_up, reset),
+        cmocka_unit_test_setup(probe__82599__comes_up, reset),
+        cmocka_unit_test_setup(probe__x550__comes_up, reset),
+        cmocka_unit_test_setup(probe__two_ports__both_come_up, reset),
+        cmocka_unit_test_setup(probe__no_card__says_so, reset),
+        cmocka_unit_test_setup(probe__card_after_a_reset_by_us__comes_up_again, reset),
+        cmocka_unit_test_setup(probe__left_by_a_dead_driver__comes_up, reset),
+        cmocka_unit_test_setup(probe__card_in_d3hot__is_woken, reset),
+        cmocka_unit_test_setup(probe__mac_left_odd_by_another_driver__is_put_right, reset),
+        cmocka_unit_test_setup(set_queues__whole_table__is_written, reset),
+        cmocka_unit_test_setup(probe__reserved_on_the_x550__is_not_written, reset),
+        cmocka_unit_test_setup(link__cable_out_and_in__is_followed, reset),
+        cmocka_unit_test_setup(probe__registers_all_ones__says_so, reset),
+        cmocka_unit_test_setup(probe__reset_stuck__says_so, reset),
+        cmocka_unit_test_setup(probe__auto_read_stuck__says_so, reset),
+        cmocka_unit_test_setup(probe__dma_never_idle__says_so, reset),
+        cmocka_unit_test_setup(probe__nvm_read_stuck__says_so, reset),
+        cmocka_unit_test_setup(probe__nvm_checksum_wrong__says_so, reset),
+        cmocka_unit_test_setup(probe__no_mac_address__says_so, reset),
+        cmocka_unit_test_setup(probe__master_stuck__resets_twice_and_comes_up, reset),
+        cmocka_unit_test_setup(poll_link__card_vanishes__is_noticed_once, reset),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

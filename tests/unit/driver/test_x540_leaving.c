@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * How the driver leaves a card. Covers:
+ *  - quiet: interrupts masked, queues and receive off, no memory access, DRV_LOAD cleared; bounded on
+ *    a card whose requests never end, and on one that is gone;
+ *  - a probe or a reset that fails leaves the card so too;
+ *  - cut off: bus mastering alone, and no register is touched;
+ *  - a port out of service has no link, or a line says why it has one; a reset brings it back.
+ */
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+ * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
+#include "kernel/leaving.h"
+#include "tests/unit/driver/card_host.h"
+
+#define MS 1000000ull
+
+static uint32_t reg(unsigned card, uint32_t offset)
+{
+    return (uint32_t)x540_read(machine_cards[card].model, offset, 4);
+}
+
+/* Everything on: queues of both ways, receive, interrupts. */
+static void run_port(unsigned i)
+{
+    struct dma_buf ring, head;
+    mmio_t tail;
+    struct port *port = &ports[i];
+
+    port->domain = machine_cards[i].domain;
+    port->ops->set_promiscuous(port, true);
+    for (unsigned q = 0; q < 2; q++) {
+        assert_int_equal(dma_alloc(4096, 4096, &ring), OK);
+        assert_int_equal(dma_alloc(4096, 4096, &head), OK);
+        assert_int_equal(dma_grant(port->domain, &ring, DMA_READ_WRITE), OK);
+        assert_int_equal(dma_grant(port->domain, &head, DMA_WRITE), OK);
+        assert_int_equal(port->ops->rx_start(port, q, ring.iova, 64, &tail), OK);
+        assert_int_equal(port->ops->tx_start(port, q, ring.iova, 64, head.iova, &tail), OK);
+    }
+    assert_int_equal(port->ops->irq_set(port, 0, 0xFEE00000, 0x40), OK);
+    port->ops->irq_arm(port, 0);
+    assert_true(reg(i, RXCTRL) & RXCTRL_RXEN);
+    assert_true(reg(i, EIMS) != 0);
+    assert_true(reg(i, CTRL_EXT) & CTRL_EXT_DRV_LOAD);
+}
+
+static void assert_quiet(unsigned i)
+{
+    assert_int_equal(reg(i, RXCTRL) & RXCTRL_RXEN, 0);
+    assert_int_equal(reg(i, EIMS), 0);
+    for (unsigned q = 0; q < 128; q++) {
+        assert_int_equal(reg(i, RXDCTL(q)) & RXDCTL_ENABLE, 0);
+        assert_int_equal(reg(i, TXDCTL(q)) & TXDCTL_ENABLE, 0);
+    }
+    assert_int_equal(reg(i, CTRL_EXT) & CTRL_EXT_DRV_LOAD, 0);
+    assert_false(machine_cards[i].command & PCI_COMMAND_MASTER);
+}
+
+static void quiet__running_ports__are_all_off(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    for (unsigned i = 0; i < 2; i++)
+        run_port(i);
+    uint64_t start_ns = machine_now_ns();
+    drivers_quiet();
+    assert_true(machine_now_ns() - start_ns < 10 * MS);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_quiet(i);
+        assert_int_equal(reg(i, STATUS) & STATUS_GIO, 0);
+    }
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static void quiet__requests_never_end__is_bounded_and_says_so(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    run_port(0);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_MASTER_STUCK, 1);
+    uint64_t start_ns = machine_now_ns();
+    drivers_quiet();
+    assert_true(machine_now_ns() - start_ns < 200 * MS);
+    assert_non_null(machine_log_has("left with requests under way"));
+    assert_quiet(0);
+}
+
+static void quiet__card_is_gone__is_left_at_once(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    run_port(0);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_ALL_ONES, 1);
+    uint64_t start_ns = machine_now_ns();
+    drivers_quiet();
+    assert_true(machine_now_ns() - start_ns < MS);
+    assert_false(machine_cards[0].command & PCI_COMMAND_MASTER);
+}
+
+static void probe__fails__leaves_the_card_quiet(void **state)
+{
+    (void)state;
+    probe_fails(X540_EVIL_NVM_CHECKSUM, 1, "NVM checksum");
+    assert_quiet(0);
+}
+
+static void reset__fails__leaves_the_card_silent(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    run_port(0);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_DMAIDONE_STUCK, 1);
+    assert_int_equal(ports[0].ops->reset(&ports[0]), ERR_TIMEOUT);
+    assert_int_equal(reg(0, CTRL_EXT) & CTRL_EXT_DRV_LOAD, 0);
+    assert_int_equal(reg(0, STATUS) & STATUS_GIO, 0);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_DMAIDONE_STUCK, 0);
+    assert_int_equal(ports[0].ops->reset(&ports[0]), OK); /* and it can come back */
+    assert_true(reg(0, CTRL_EXT) & CTRL_EXT_DRV_LOAD);
+    assert_true(reg(0, STATUS) & STATUS_GIO);
+}
+
+static void cut_off__running_ports__have_no_access_to_memory(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    for (unsigned i = 0; i < 2; i++)
+        run_port(i);
+    uint64_t start_ns = machine_now_ns();
+    drivers_cut_off();
+    assert_int_equal(machine_now_ns(), start_ns); /* each register access takes its time */
+    for (unsigned i = 0; i < 2; i++)
+        assert_false(machine_cards[i].command & PCI_COMMAND_MASTER);
+}
+
+static void link_off__port_runs__drops_the_link_until_a_reset(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    run_port(0);
+    wait_for_link(&ports[0], true);
+    for (unsigned q = 0; q < 2; q++)
+        assert_int_equal(ports[0].ops->rx_stop(&ports[0], q), OK);
+    ports[0].ops->link_off(&ports[0]);
+    assert_false(x540_link_is_up(machine_cards[0].model));
+    assert_int_equal(reg(0, RXCTRL) & RXCTRL_RXEN, 0);
+    wait_for_link(&ports[0], false);
+    assert_int_equal(ports[0].ops->reset(&ports[0]), OK);
+    wait_for_link(&ports[0], true);
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static void link_off__veto__stays_up_with_a_line(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    wait_for_link(&ports[0], true);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_VETO, 1);
+    ports[0].ops->link_off(&ports[0]);
+    assert_true(x540_link_is_up(machine_cards[0].model));
+    assert_non_null(machine_log_has("port0: link stays up: its management controller forbids"));
+    assert_false(machine_complains(0, "link-dropped-under-veto"));
+}
+
+static void link_off__no_phy_behind_mdio__stays_up_with_a_line(void **state)
+{
+    (void)state;
+    const struct x540_config config = {.kind = X540_82599, .mac = {2}, .link_at_start = true};
+
+    machine_add_card(&config);
+    drivers_start(NULL);
+    wait_for_link(&ports[0], true);
+    ports[0].ops->link_off(&ports[0]);
+    assert_non_null(machine_log_has("port0: link stays up: its PHY is not to be reached by MDIO"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(quiet__running_ports__are_all_off, reset),
+        cmocka_unit_test_setup(quiet__requests_never_end__is_bounded_and_says_so, reset),
+        cmocka_unit_test_setup(quiet__card_is_gone__is_left_at_once, reset),
+        cmocka_unit_test_setup(probe__fails__leaves_the_card_quiet, reset),
+        cmocka_unit_test_setup(reset__fails__leaves_the_card_silent, reset),
+        cmocka_unit_test_setup(cut_off__running_ports__have_no_access_to_memory, reset),
+        cmocka_unit_test_setup(link_off__port_runs__drops_the_link_until_a_reset, reset),
+        cmocka_unit_test_setup(link_off__veto__stays_up_with_a_line, reset),
+        cmocka_unit_test_setup(link_off__no_phy_behind_mdio__stays_up_with_a_line, reset),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * The whole of app=echo: driver, model, lane, fast and slow path. The fast path must answer exactly
+ * as the stack (netif_input) does: each frame goes through the lane, and a copy of it to a separate
+ * reference stack; the port must send what the reference answers. Covers:
+ *  - every length of datagram;
+ *  - every byte of the headers at its boundary values, checksums stale or recomputed;
+ *  - every pair of bytes of the IPv4 and UDP headers at their extremes, checksums recomputed;
+ *  - an address in a VLAN;
+ *  - counters: each frame not answered is consumed or dropped in the port's stack.
+ */
+/* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
+ * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
+ * drivers/x540/stats.c $(LOOP) net/app/echo.c $(STACK)
+ * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c
+ * $(MODEL) */
+#include "net/stack/netif.h"
+#include "net/lane/lane_control.h"
+#include "tests/unit/frames.h"
+#include "tests/unit/net/loop_host.h"
+
+extern const struct app app_echo;
+
+enum { OUR_IP = 0xC0000201, HEADERS = 42, BUFFER = 2048 };
+
+static struct netif ours, reference;
+static uint8_t out[BUFFER];
+static uint32_t out_length;
+static unsigned out_n;
+
+static void keep_sent_frame(void *opaque, const uint8_t *frame, uint32_t length)
+{
+    (void)opaque;
+    memcpy(out, frame, length);
+    out_length = length;
+    out_n++;
+}
+
+static int start(void **state)
+{
+    (void)state;
+    memset(&ours, 0, sizeof(ours));
+    memset(&reference, 0, sizeof(reference));
+    start_ports(1);
+    ports[0].netif = &ours;
+    assert_null(netif_configure(&ours, ports[0].mac, OUR_IP, 24, (uint32_t[2]){0}));
+    assert_null(netif_configure(&reference, ports[0].mac, OUR_IP, 24, (uint32_t[2]){0}));
+    run_start_app(&app_echo);
+    for (unsigned i = 0; i < 60; i++) { /* link, announcements */
+        machine_wait_ns(100000000);
+        run_service(machine_now_ns());
+        static uint8_t frame[BUFFER];
+        if (i == 5)
+            netif_link_up(&reference);
+        while (netif_poll(&reference, machine_now_ns(), frame) != 0)
+            ;
+    }
+    assert_true(ports[0].link_is_up);
+    machine_cards[0].on_frame = keep_sent_frame;
+    return 0;
+}
+
+/* Recompute both checksums of the frame. */
+static void fix_checksums(uint8_t *f, uint32_t length)
+{
+    unsigned udp = MIN(get16(f + 38), length - 34);
+
+    put16(f + 24, 0);
+    put16(f + 24, slow_check(f + 14, 20));
+    put16(f + 40, 0);
+    unsigned sum = 0xFFFF ^ slow_sum(f + 34, udp, slow_sum(f + 26, 8, 17 + udp));
+    put16(f + 40, sum != 0 ? sum : 0xFFFF);
+}
+
+static void make(uint8_t *f, uint32_t length)
+{
+    for (uint32_t i = 0; i < length; i++)
+        f[i] = (uint8_t)(i * 13);
+    memcpy(f, ports[0].mac, 6);
+    memcpy(f + 6, "\x02\x00\x00\x00\x00\x77\x08\x00\x45\x00\x00\x00\x12\x34\x40\x00\x40\x11", 18);
+    memcpy(f + 26, "\xC0\x00\x02\x2A\xC0\x00\x02\x01\x0F\xA0\x00\x07", 12);
+    put16(f + 16, length - 14);
+    put16(f + 38, length - 34);
+    fix_checksums(f, length);
+}
+
+/* Input the frame to the lane and to the reference stack: both must answer the same,
+ * or not at all. */
+static void compare_with_stack(const uint8_t *frame, uint32_t length, const char *what, int a,
+                               int b)
+{
+    static uint8_t expected[BUFFER];
+    struct lane_ledger before = lane_ledger(&lanes[0]);
+    uint64_t settled = ours.consumed;
+
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        settled += ours.drops[i];
+    memset(expected, 0, sizeof(expected));
+    memcpy(expected, frame, length);
+    /* The wire pads frames to 60 bytes, so the reference gets a padded one too. */
+    uint32_t wire_length = MAX(length, 60u);
+    out_n = 0;
+    machine_frame_in(0, frame, length);
+    while (poll_once() != 0)
+        ;
+    struct lane_ledger after = lane_ledger(&lanes[0]);
+    if (memcmp(frame, ports[0].mac, 6) != 0) {
+        /* Another MAC address: the card's filter drops it. */
+        assert_int_equal(after.received, before.received);
+        assert_int_equal(out_n, 0);
+        return;
+    }
+    assert_int_equal(after.received, before.received + 1);
+    uint32_t answer = netif_input(&reference, expected, wire_length);
+    /* The fast path keeps the request's IPv4 identification and DF; the stack sets its own. */
+    if (answer >= HEADERS && out_n == 1 && out[23] == 17) {
+        memcpy(expected + 18, out + 18, 2);
+        expected[20] = (uint8_t)((expected[20] & ~0x40) | (out[20] & 0x40));
+        put16(expected + 24, 0);
+        put16(expected + 24, slow_check(expected + 14, 20));
+    }
+    if (out_n != (answer != 0) ||
+        (answer && (out_length != MAX(answer, 60u) || memcmp(out, expected, answer) != 0))) {
+        fprintf(stderr, "%s, %d, %d, %u bytes: lane sent %u frames of %u bytes, stack answers %u\n",
+                what, a, b, length, out_n, out_length, answer);
+        for (unsigned i = 0; i < 48; i++)
+            fprintf(stderr, "%02x>%02x/%02x ", frame[i], out[i], expected[i]);
+        fail();
+    }
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        settled -= ours.drops[i];
+    settled -= ours.consumed;
+    assert_int_equal(-settled, answer == 0 ? 1 : 0); /* counted exactly once */
+}
+
+static void echo__every_length__equals_the_stack(void **state)
+{
+    (void)state;
+    uint8_t frame[BUFFER];
+
+    for (uint32_t length = HEADERS; length <= 1514; length++) {
+        make(frame, length);
+        compare_with_stack(frame, length, "length", (int)length, 0);
+    }
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static const uint8_t extremes[] = {0, 1, 2, 7, 0x0F, 0x7F, 0x80, 0xC0, 0xDF, 0xE0, 0xFE, 0xFF};
+
+static void echo__every_header_byte_at_its_bounds__equals_the_stack(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {HEADERS, HEADERS + 1, 60, 61, 64, 256 + 34, 1514};
+    uint8_t frame[BUFFER];
+
+    for (unsigned l = 0; l < ARRAY_SIZE(lengths); l++)
+        for (unsigned at = 0; at < HEADERS; at++)
+            for (unsigned v = 0; v < ARRAY_SIZE(extremes) + 2; v++)
+                for (unsigned is_fixed = 0; is_fixed < 2; is_fixed++) {
+                    make(frame, lengths[l]);
+                    frame[at] = v < ARRAY_SIZE(extremes)
+                                    ? extremes[v]
+                                    : (uint8_t)(frame[at] + (v & 1 ? 1 : -1));
+                    if (is_fixed)
+                        fix_checksums(frame, lengths[l]);
+                    compare_with_stack(frame, lengths[l], "byte", (int)at, frame[at]);
+                }
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static void echo__every_pair_of_header_bytes__equals_the_stack(void **state)
+{
+    (void)state;
+    static const uint8_t values[] = {0, 7, 0x80, 0xFF};
+    uint8_t frame[BUFFER];
+
+    for (unsigned i = 14; i < HEADERS; i++)
+        for (unsigned k = i + 1; k < HEADERS; k++)
+            for (unsigned v = 0; v < 16; v++) {
+                make(frame, 64);
+                frame[i] = values[v & 3];
+                frame[k] = values[v >> 2];
+                fix_checksums(frame, 64);
+                compare_with_stack(frame, 64, "pair", (int)i, (int)k);
+            }
+}
+
+static void echo__checksum_zero_and_bad__equals_the_stack(void **state)
+{
+    (void)state;
+    uint8_t frame[BUFFER];
+
+    make(frame, 100);
+    frame[40] = frame[41] = 0; /* none */
+    compare_with_stack(frame, 100, "no checksum", 0, 0);
+    make(frame, 100);
+    frame[41] ^= 1;
+    compare_with_stack(frame, 100, "wrong checksum", 0, 0);
+    assert_int_equal(ours.drops[DROP_udp_checksum], 1);
+    make(frame, 100);
+    frame[25] ^= 1;
+    compare_with_stack(frame, 100, "wrong header checksum", 0, 0);
+    assert_int_equal(ours.drops[DROP_ip_checksum], 1);
+}
+
+static void echo__forbidden_sources__are_not_answered(void **state)
+{
+    (void)state;
+    static const uint8_t sources[][4] = {{0, 0, 0, 0},       {127, 0, 0, 1},    {224, 0, 0, 1},
+                                         {255, 255, 255, 255}, {192, 0, 2, 255}, {192, 0, 2, 1},
+                                         {192, 0, 2, 0},     {240, 1, 2, 3}};
+    uint8_t frame[BUFFER];
+
+    for (unsigned i = 0; i < ARRAY_SIZE(sources); i++) {
+        make(frame, 64);
+        memcpy(frame + 26, sources[i], 4);
+        fix_checksums(frame, 64);
+        compare_with_stack(frame, 64, "source", (int)i, 0);
+        assert_int_equal(out_n, 0);
+    }
+}
+
+/* An address in a VLAN: a frame without its tag is dropped; one with the tag is answered with the
+ * tag. */
+static void echo__address_in_a_vlan__equals_the_stack(void **state)
+{
+    uint8_t frame[BUFFER];
+    (void)state;
+
+    ours.vlan = reference.vlan = 100;
+    app_echo.prepare();
+    make(frame, 100);
+    compare_with_stack(frame, 100, "no tag", 0, 0);
+    assert_int_equal(out_n, 0);
+    assert_int_equal(ours.drops[DROP_eth_vlan], 1);
+    make(frame, 100);
+    memmove(frame + 16, frame + 12, 88);
+    memcpy(frame + 12, "\x81\x00\x00\x64", 4);
+    compare_with_stack(frame, 104, "tag", 0, 0);
+    assert_int_equal(out_n, 1);
+    assert_memory_equal(out + 12, "\x81\x00\x00\x64\x08\x00", 6);
+    assert_int_equal(machine_complaints(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(echo__every_length__equals_the_stack, start),
+        cmocka_unit_test_setup(echo__every_header_byte_at_its_bounds__equals_the_stack, start),
+        cmocka_unit_test_setup(echo__every_pair_of_header_bytes__equals_the_stack, start),
+        cmocka_unit_test_setup(echo__checksum_zero_and_bad__equals_the_stack, start),
+        cmocka_unit_test_setup(echo__forbidden_sources__are_not_answered, start),
+        cmocka_unit_test_setup(echo__address_in_a_vlan__equals_the_stack, start),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
