@@ -66,9 +66,9 @@ static void attack(const struct pci_dev *pci, void *context)
     unsigned *changed = context;
     uint64_t bytes;
     mmio_t regs;
-    /* The CPU's page tables, a page of the heap, a data page of the image; the iovas of ports'
+    /* The CPU's page tables, a page of the heap (behind the image), a data page of the image; the iovas of ports'
      * buffers; beyond 39 and 48 bits; the interrupt range. */
-    const paddr_t tables = {cpu_cr3_read() & ~(uint64_t)(PAGE_BYTES - 1)}, heap = {0x200000};
+    const paddr_t tables = {cpu_cr3_read() & ~(uint64_t)(PAGE_BYTES - 1)}, heap = {0x400000};
     const uint64_t targets[] = {tables.v, heap.v, paging_image_paddr(image_data_start).v,
                                 UINT64_C(1) << 38, UINT64_C(1) << 39, UINT64_C(1) << 48, 0xFEE00000};
 

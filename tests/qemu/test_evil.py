@@ -75,12 +75,12 @@ def test_descriptors_out_of_order_lose_no_frame(boot):
 @pytest.mark.parametrize("evil", ["head-jump:0xffffffff", "head-stuck:1"])
 def test_progress_that_lies_is_told_and_taken_from_the_card(boot, evil):
     machine = boot("app=forward", complaints=False)
-    lie_while_frames_come(machine, evil)
+    misbehave_under_load(machine, evil)
     machine.expect(r"port1: transmit queue \d+: head word late: it says \d+, the card \d+;")
     wait_until(lambda: balanced(machine), lambda ledger: ledger["held"] == 0, "all that left is given back")
     assert (machine.ledger()["heads_bad"] > 0) == evil.startswith("head-jump")
     assert "has sent nothing for" not in machine.console_text
-    stop_lying(machine)
+    end_misbehaviour(machine)
 
 
 @pytest.mark.parametrize("evil", ["head-jump:511", "tx-stuck:1"])
