@@ -23,7 +23,7 @@ static uint32_t filter_bits(const struct x540 *card)
  * meet on one core. Fragments have no ports: they are hashed by addresses alone where by_address asks
  * for that (of IPv6 perhaps not even then, X550 7.1.3.7.3), and else go to queue 0. The table is
  * undefined after a reset. */
-static void spread(struct x540 *card)
+static void rss_setup(struct x540 *card)
 {
     mmio_t regs = card->regs;
 
@@ -52,7 +52,7 @@ void x540_set_queues(struct port *port, unsigned n, bool by_address)
 
     card->by_address = by_address;
     card->queues = MIN(MAX(n, 1u), QUEUES_MAX);
-    spread(card);
+    rss_setup(card);
 }
 
 void x540_rx_init(struct x540 *card)
@@ -87,7 +87,7 @@ void x540_rx_init(struct x540 *card)
     x540_change(card, RFCTL, 0,
                 RFCTL_NFSW_DIS | RFCTL_NFSR_DIS |
                     (card->family->has_82599_bits ? RFCTL_RSC_DIS : 0));
-    spread(card);
+    rss_setup(card);
 
     for (uint32_t q = 0; q < 128; q++)
         x540_change(card, DCA_RXCTRL(q),
