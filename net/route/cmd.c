@@ -135,7 +135,7 @@ static enum command_result show_one(const struct call *call)
 
 static enum command_result show_routes(const struct call *call)
 {
-    const struct route_line *said;
+    const struct route_line *configured;
     unsigned n;
 
     if (need_router(call) != COMMAND_DONE)
@@ -148,9 +148,10 @@ static enum command_result show_routes(const struct call *call)
         if (ports[i].netif)
             say_route(call, ports[i].netif->ip & ports[i].netif->mask, ports[i].netif->prefix,
                       i * ROUTE_PORT_HOPS + HOP_LINK);
-    said = router_said(&n);
+    configured = router_configured(&n);
     for (unsigned i = 0; i < n; i++) {
-        const struct route_rule *rule = routes_find(&routes, said[i].prefix, said[i].bits);
+        const struct route_rule *rule = routes_find(&routes, configured[i].prefix,
+                                                     configured[i].bits);
         if (rule)
             say_route(call, rule->prefix, rule->bits, rule->hop);
     }
@@ -188,7 +189,7 @@ static enum command_result set_route(const struct call *call)
     const char *wrong = route_parse_prefix(call->argv[0], &line);
     if (!wrong)
         wrong = route_parse_via(call->argv[2], &line);
-    return change_began(call, wrong ? wrong : router_say(&line));
+    return change_began(call, wrong ? wrong : router_add(&line));
 }
 COMMAND("set route", "P via gateway|portN|reject", "add or change the route of a prefix",
         set_route);
@@ -202,13 +203,13 @@ static enum command_result clear_route(const struct call *call)
     if (call->argc != 1)
         return command_fail(call, "it takes a prefix");
     const char *wrong = route_parse_prefix(call->argv[0], &line);
-    return change_began(call, wrong ? wrong : router_unsay(&line));
+    return change_began(call, wrong ? wrong : router_remove(&line));
 }
 COMMAND("clear route", "P", "take the route of a prefix away", clear_route);
 
 static void put_routes(struct config *config)
 {
-    const struct route_line *said;
+    const struct route_line *configured;
     unsigned n;
     char key[16], via[24];
 
@@ -217,12 +218,13 @@ static void put_routes(struct config *config)
             fmt_print(key, sizeof(key), "port%u.mtu", i);
             config_put(config, key, "%u", hops_mtu(&ports[i]));
         }
-    said = router_said(&n);
+    configured = router_configured(&n);
     for (unsigned i = 0; i < n; i++) {
-        const struct route_rule *rule = routes_find(&routes, said[i].prefix, said[i].bits);
-        be32_t wire = be32_of(said[i].prefix);
+        const struct route_rule *rule = routes_find(&routes, configured[i].prefix,
+                                                     configured[i].bits);
+        be32_t wire = be32_of(configured[i].prefix);
         if (rule)
-            config_put(config, "route", "%pI4/%u,%s", &wire, said[i].bits,
+            config_put(config, "route", "%pI4/%u,%s", &wire, configured[i].bits,
                        via_text(rule->hop, via));
     }
 }

@@ -22,9 +22,9 @@ const char *router_open(void);
 
 /* Set or clear a route at the operator's word, and remember that for `show config` (the module's
  * routes come back by themselves). As hops_route and hops_clear. Core 0. */
-const char *router_say(const struct route_line *line);
-const char *router_unsay(const struct route_line *line);
-const struct route_line *router_said(unsigned *n);
+const char *router_add(const struct route_line *line);
+const char *router_remove(const struct route_line *line);
+const struct route_line *router_configured(unsigned *n);
 
 /* How many routes the module brought. */
 unsigned router_loaded(void);
