@@ -96,17 +96,17 @@ static const char *set_rule(uint32_t prefix, unsigned bits, unsigned hop)
     return NULL;
 }
 
-bool hops_are_unsettled(void)
+bool hops_have_retired(void)
 {
-    return has_retired || routes_is_unsettled(&routes);
+    return has_retired || routes_have_retired(&routes);
 }
 
-void hops_settle(void)
+void hops_reclaim(void)
 {
     for (unsigned i = 0; i < ROUTE_HOPS && has_retired; i++)
         hops[i].is_retired = false;
     has_retired = false;
-    routes_settle(&routes);
+    routes_reclaim(&routes);
 }
 
 /* ---- Neighbours ---- */
@@ -154,7 +154,7 @@ static void make_room(const struct port *port)
     }
 }
 
-void hops_want(struct port *port, uint32_t ip, uint64_t now_ns)
+void hops_resolve(struct port *port, uint32_t ip, uint64_t now_ns)
 {
     unsigned hop = hop_for(port, ip, false);
     bool has_failed;

@@ -64,11 +64,11 @@ unsigned hops_find(const struct port *port, uint32_t ip);
 struct port *hops_towards(uint32_t ip, uint32_t *next);
 
 /* Somebody waits for this neighbour of a port: ask for it, or take up what is known. Core 0. */
-void hops_want(struct port *port, uint32_t ip, uint64_t now_ns);
+void hops_resolve(struct port *port, uint32_t ip, uint64_t now_ns);
 /* Look at all neighbours in use: keep them known, take up what changed. Core 0. */
 void hops_refresh(uint64_t now_ns);
 /* Is there something that waits until every core has been outside of its loop? And: they were. */
-bool hops_are_unsettled(void);
-void hops_settle(void);
+bool hops_have_retired(void);
+void hops_reclaim(void);
 
 #endif

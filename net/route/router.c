@@ -291,7 +291,7 @@ static void want(const struct core *core, uint64_t now_ns)
         const struct waiting *w = &core->waiting[i];
         if (__atomic_load_n(&w->length, __ATOMIC_ACQUIRE) == 0)
             continue;
-        hops_want(w->out, w->next, now_ns);
+        hops_resolve(w->out, w->next, now_ns);
         send_requests(w->out, now_ns);
     }
 }
@@ -317,10 +317,10 @@ void router_service(uint64_t now_ns)
             /* A core that is late is asked again next time. */
             (void)(mailbox_call(core, attend, &cores[core], CALL_LIMIT_US) == OK);
         }
-    if (!hops_are_unsettled())
+    if (!hops_have_retired())
         return;
     if (ask_cores(1, lanes_cores, nothing, cores, 0, CALL_LIMIT_US).silent == 0)
-        hops_settle();
+        hops_reclaim();
 }
 
 const char *router_open(void)

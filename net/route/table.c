@@ -109,7 +109,7 @@ static void ungroup(struct routes *r, uint32_t ip)
     r->retired[r->retired_n++] = g;
 }
 
-void routes_settle(struct routes *r)
+void routes_reclaim(struct routes *r)
 {
     while (r->retired_n > 0) {
         uint16_t g = r->retired[--r->retired_n];

@@ -12,7 +12,7 @@
  * Core 0 alone writes, on command or when a neighbour comes or goes; the loops of all cores read
  * meanwhile and take no lock. It works because each store makes one address's old answer into its
  * new one, and because a group or next hop that nobody points at any more is used for something else
- * only after every core has been seen outside of its loop: see routes_settle.
+ * only after every core has been seen outside of its loop: see routes_reclaim.
  */
 #ifndef NET_ROUTE_TABLE_H
 #define NET_ROUTE_TABLE_H
@@ -113,9 +113,9 @@ const char *routes_clear(struct routes *r, uint32_t prefix, unsigned bits);
 bool routes_work(struct routes *r, uint32_t budget);
 
 /* Every core has been outside of its loop since the last change was done: what was retired may be
- * used again. Call only if routes_is_unsettled. */
-void routes_settle(struct routes *r);
-static inline bool routes_is_unsettled(const struct routes *r)
+ * used again. Call only if routes_have_retired. */
+void routes_reclaim(struct routes *r);
+static inline bool routes_have_retired(const struct routes *r)
 {
     return r->retired_n != 0;
 }
