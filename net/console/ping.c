@@ -47,7 +47,7 @@ static void ip_text(char text[16], uint32_t ip)
 
 /* ---- What is printed ---- */
 
-static void say_reply(const struct job *job, const struct netif_pinger *reply, uint64_t ns)
+static void print_reply(const struct job *job, const struct netif_pinger *reply, uint64_t ns)
 {
     if (job->json) {
         struct json j;
@@ -65,7 +65,7 @@ static void say_reply(const struct job *job, const struct netif_pinger *reply, u
                ns / 1000000, ns / 1000 % 1000);
 }
 
-static void say_failure(const struct job *job, const char *from, const char *why)
+static void print_failure(const struct job *job, const char *from, const char *why)
 {
     if (job->json) {
         struct json j;
@@ -81,7 +81,7 @@ static void say_failure(const struct job *job, const char *from, const char *why
     }
 }
 
-static enum command_result say_summary(const struct job *job)
+static enum command_result print_summary(const struct job *job)
 {
     uint32_t lost = ping.tried - ping.received;
     uint64_t mean_ns = ping.received != 0 ? ping.sum_ns / ping.received : 0;
@@ -138,7 +138,7 @@ static const char *error_text(const struct netif_pinger *error)
 static enum command_result settle(const struct job *job)
 {
     if (ping.tried == ping.count)
-        return say_summary(job);
+        return print_summary(job);
     ping.stage = STAGE_PAUSE;
     return COMMAND_WAITS;
 }
@@ -146,7 +146,7 @@ static enum command_result settle(const struct job *job)
 static enum command_result fail(const struct job *job, const char *from, const char *why)
 {
     ping.errors += from != NULL;
-    say_failure(job, from, why);
+    print_failure(job, from, why);
     return settle(job);
 }
 
@@ -188,7 +188,7 @@ static enum command_result poll_wait(const struct job *job, uint64_t now_ns)
         ping.max_ns = MAX(ping.max_ns, ns);
         ping.sum_ns += ns;
         ping.received++;
-        say_reply(job, answer, ns);
+        print_reply(job, answer, ns);
         return settle(job);
     }
     if (answer->event == PING_ERROR) {
@@ -206,7 +206,7 @@ static enum command_result ping_poll(struct job *job, bool is_interrupted)
     uint64_t now_ns = tsc_now_ns();
 
     if (is_interrupted)
-        return say_summary(job);
+        return print_summary(job);
     if (ping.stage == STAGE_PAUSE && now_ns - ping.began_ns >= INTERVAL_NS) {
         ping.began_ns = now_ns;
         ping.stage = STAGE_RESOLVE;

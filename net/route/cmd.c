@@ -39,7 +39,7 @@ static const char *via_text(unsigned hop, char text[24])
     return text;
 }
 
-static void say_route(const struct call *call, uint32_t prefix, unsigned bits, unsigned hop)
+static void print_route(const struct call *call, uint32_t prefix, unsigned bits, unsigned hop)
 {
     const struct route_hop *to = &routes.table->hops[hop];
     bool has_port = hop_kind(hop) == HOP_FIRST || hop_kind(hop) == HOP_LINK;
@@ -70,7 +70,7 @@ static void say_route(const struct call *call, uint32_t prefix, unsigned bits, u
 
 /* ---- show routes ---- */
 
-static void say_summary(const struct call *call)
+static void print_summary(const struct call *call)
 {
     uint32_t gateways = 0, hosts = 0;
 
@@ -122,14 +122,14 @@ static enum command_result show_one(const struct call *call)
         const struct route_rule *rule = routes_find(&routes, line.prefix, line.bits);
         if (!rule)
             return command_fail(call, "there is no route of exactly %s", call->argv[0]);
-        say_route(call, line.prefix, line.bits, rule->hop);
+        print_route(call, line.prefix, line.bits, rule->hop);
         return COMMAND_DONE;
     }
     uint16_t entry = route_entry(routes.table, line.prefix);
     unsigned bits = entry & ROUTE_DEPTH;
     if (entry == 0)
         return command_fail(call, "there is no route to %s", call->argv[0]);
-    say_route(call, line.prefix & ip_mask(bits), bits, route_hop_of(entry));
+    print_route(call, line.prefix & ip_mask(bits), bits, route_hop_of(entry));
     return COMMAND_DONE;
 }
 
@@ -146,16 +146,16 @@ static enum command_result show_routes(const struct call *call)
         return show_one(call);
     for (unsigned i = 0; i < ports_n; i++)
         if (ports[i].netif)
-            say_route(call, ports[i].netif->ip & ports[i].netif->mask, ports[i].netif->prefix,
+            print_route(call, ports[i].netif->ip & ports[i].netif->mask, ports[i].netif->prefix,
                       i * ROUTE_PORT_HOPS + HOP_LINK);
     configured = router_configured(&n);
     for (unsigned i = 0; i < n; i++) {
         const struct route_rule *rule = routes_find(&routes, configured[i].prefix,
                                                      configured[i].bits);
         if (rule)
-            say_route(call, rule->prefix, rule->bits, rule->hop);
+            print_route(call, rule->prefix, rule->bits, rule->hop);
     }
-    say_summary(call);
+    print_summary(call);
     return COMMAND_DONE;
 }
 COMMAND("show routes", "[address|prefix] [-j]", "routes; or the one of an address or prefix",
@@ -170,7 +170,7 @@ static enum command_result change_poll(struct job *job, bool is_interrupted)
     return routes_work(&routes, is_interrupted ? ~0u : BUDGET) ? COMMAND_DONE : COMMAND_WAITS;
 }
 
-static enum command_result change_began(const struct call *call, const char *wrong)
+static enum command_result change_start(const struct call *call, const char *wrong)
 {
     if (wrong)
         return command_fail(call, "%s: %s", call->argv[0], wrong);
@@ -189,7 +189,7 @@ static enum command_result set_route(const struct call *call)
     const char *wrong = route_parse_prefix(call->argv[0], &line);
     if (!wrong)
         wrong = route_parse_via(call->argv[2], &line);
-    return change_began(call, wrong ? wrong : router_add(&line));
+    return change_start(call, wrong ? wrong : router_add(&line));
 }
 COMMAND("set route", "P via gateway|portN|reject", "add or change the route of a prefix",
         set_route);
@@ -203,7 +203,7 @@ static enum command_result clear_route(const struct call *call)
     if (call->argc != 1)
         return command_fail(call, "it takes a prefix");
     const char *wrong = route_parse_prefix(call->argv[0], &line);
-    return change_began(call, wrong ? wrong : router_remove(&line));
+    return change_start(call, wrong ? wrong : router_remove(&line));
 }
 COMMAND("clear route", "P", "take the route of a prefix away", clear_route);
 

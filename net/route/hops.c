@@ -73,7 +73,7 @@ struct port *hops_towards(uint32_t ip, uint32_t *next)
     return &ports[hop_port(hop)];
 }
 
-static void let_go(unsigned hop)
+static void release_hop(unsigned hop)
 {
     if (!is_neighbour(hop) || --hops[hop].refs > 0)
         return;
@@ -92,7 +92,7 @@ static const char *set_rule(uint32_t prefix, unsigned bits, unsigned hop)
         return wrong;
     if (is_neighbour(hop))
         hops[hop].refs++;
-    let_go(old_hop);
+    release_hop(old_hop);
     return NULL;
 }
 
@@ -135,20 +135,20 @@ static void put(unsigned hop, const uint8_t *mac)
 }
 
 /* A host of a port's own net has no more use: its route and next hop go. */
-static void forget_host(unsigned hop)
+static void remove_host(unsigned hop)
 {
     (void)hops_clear(hops[hop].ip, 32);
 }
 
-/* All next hops of the port are taken: the one of a host goes, each in its turn. */
-static void make_room(const struct port *port)
+/* All next hops of the port are taken: the one of a host goes, each in its victim. */
+static void evict_host(const struct port *port)
 {
-    static unsigned turn;
+    static unsigned victim;
 
     for (unsigned i = 0; i < ROUTE_PORT_HOPS; i++) {
-        unsigned hop = port->index * ROUTE_PORT_HOPS + ++turn % ROUTE_PORT_HOPS;
+        unsigned hop = port->index * ROUTE_PORT_HOPS + ++victim % ROUTE_PORT_HOPS;
         if (is_neighbour(hop) && hops[hop].refs > 0 && hops[hop].is_host) {
-            forget_host(hop);
+            remove_host(hop);
             return;
         }
     }
@@ -166,7 +166,7 @@ void hops_resolve(struct port *port, uint32_t ip, uint64_t now_ns)
         hop = hop_for(port, ip, true);
         if (hop == 0) {
             if (!has_retired)
-                make_room(port);
+                evict_host(port);
             return;
         }
         hops[hop].is_host = true;
@@ -190,7 +190,7 @@ void hops_refresh(uint64_t now_ns)
         if (is_known && !routes_find(&routes, hops[i].ip, 32))
             (void)set_rule(hops[i].ip, 32, i); /* a gateway is a host too */
         if (has_failed && hops[i].is_host)
-            forget_host(i);
+            remove_host(i);
     }
 }
 
@@ -267,7 +267,7 @@ const char *hops_clear(uint32_t prefix, unsigned bits)
     const char *wrong = routes_clear(&routes, prefix, bits);
     if (wrong)
         return wrong;
-    let_go(hop);
+    release_hop(hop);
     /* No gateway any more, but still a host with a route of its own? */
     rule = is_neighbour(hop) && hops[hop].refs == 1 ? routes_find(&routes, hops[hop].ip, 32) : NULL;
     if (rule && rule->hop == hop)

@@ -77,7 +77,7 @@ static enum command_result start_poll(struct job *console, bool is_interrupted)
 }
 
 /* "key=value" apart; false if it is not. */
-static bool cut(const char *word, char key[16], const char **value)
+static bool split_key(const char *word, char key[16], const char **value)
 {
     const char *equals = strchr(word, '=');
 
@@ -91,7 +91,7 @@ static bool cut(const char *word, char key[16], const char **value)
 
 enum command_result trial_start(const struct call *call)
 {
-    struct trial_options tried = *generator_options();
+    struct trial_options options = *generator_options();
     const char *value, *wanted;
     bool waits = false;
     char key[16];
@@ -100,17 +100,18 @@ enum command_result trial_start(const struct call *call)
         wanted = NULL;
         if (str_equal(call->argv[i], "wait"))
             waits = true;
-        else if (!cut(call->argv[i], key, &value) || !trial_set(&tried, key, value, &wanted))
+        else if (!split_key(call->argv[i], key, &value) ||
+                 !trial_set(&options, key, value, &wanted))
             return command_fail(call, "%s is not understood; %s%s", call->argv[i],
                                 wanted ? "it wants " : "there are wait and rate= size= flows= count= "
                                                        "duration= dst= dstmac= ports=",
                                 wanted ? wanted : "");
     }
-    if (waits && tried.count == 0 && tried.duration_ns == 0)
+    if (waits && options.count == 0 && options.duration_ns == 0)
         return command_fail(call, "wait needs count= or duration=: the trial would not end");
     for (unsigned i = 0; i < call->argc; i++)
-        if (cut(call->argv[i], key, &value))
-            (void)generator_set(key, value, &wanted); /* has been tried */
+        if (split_key(call->argv[i], key, &value))
+            (void)generator_set(key, value, &wanted); /* has been options */
     const char *wrong = generator_request();
     if (wrong)
         return command_fail(call, "%s", wrong);

@@ -35,8 +35,8 @@ static struct {
     uint64_t tags[PORTS_MAX];
     struct probe probes[PORTS_MAX];
     uint32_t link_mbps[PORTS_MAX];
-    bool is_boots; /* asked for by the boot line: the service takes it further, the log tells */
-    bool has_told; /* why it waits */
+    bool is_from_boot_line; /* generator_service starts it and logs errors */
+    bool has_logged;        /* why it waits */
 } trial;
 
 /* What core 0 asks of a core. It outlives the call. */
@@ -152,7 +152,7 @@ static void report(const struct generator *g, struct trial_report *r)
         r->sent -= dropped(g->feed) - g->dropped_before;
 }
 
-static void carry_out(void *context)
+static void execute_order(void *context)
 {
     struct order *order = context;
     unsigned core = (unsigned)(order - orders);
@@ -208,7 +208,7 @@ static unsigned ask(int what, unsigned port, uint64_t began_tsc, uint32_t limit_
         orders[core].err = ERR_TIMEOUT;
         orders[core].report = (struct trial_report){0};
     }
-    struct ask ask = ask_cores(0, lanes_cores, carry_out, orders, sizeof(orders[0]), limit_us);
+    struct ask ask = ask_cores(0, lanes_cores, execute_order, orders, sizeof(orders[0]), limit_us);
     return ask.silent_n + ask.absent_n;
 }
 
@@ -321,7 +321,7 @@ const char *generator_request(void)
     generator_stop();
     trial.options = options;
     trial.state = TRIAL_WAITING;
-    trial.is_boots = trial.has_told = false;
+    trial.is_from_boot_line = trial.has_logged = false;
     return NULL;
 }
 
@@ -339,14 +339,14 @@ void generator_stop(void)
 void generator_service(uint64_t now_ns)
 {
     const char *why = NULL;
-    const char *wrong = trial.is_boots ? generator_poll(&why) : NULL;
+    const char *wrong = trial.is_from_boot_line ? generator_poll(&why) : NULL;
 
     (void)now_ns;
     if (wrong)
         log_error("generate: %s", wrong);
-    if (why && !trial.has_told)
+    if (why && !trial.has_logged)
         log_info("generate: waits for %s", why);
-    trial.has_told |= why != NULL;
+    trial.has_logged |= why != NULL;
 }
 
 uint64_t generator_tag(unsigned port)
@@ -405,7 +405,7 @@ void generator_configure(const struct cmdline *line)
         const char *wrong = generator_request();
         if (wrong)
             log_error("generate: %s", wrong);
-        trial.is_boots = wrong == NULL;
+        trial.is_from_boot_line = wrong == NULL;
     }
 }
 

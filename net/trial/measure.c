@@ -85,7 +85,7 @@ static enum stream_verdict place(struct stream *s, uint32_t flow, uint32_t numbe
     return STREAM_FIRST;
 }
 
-enum stream_verdict stream_look(struct stream *s, const uint8_t *frame)
+enum stream_verdict stream_slow_path(struct stream *s, const uint8_t *frame)
 {
     uint64_t tag = load64(frame + PROBE_AT_TAG);
     uint32_t flow = (uint32_t)__builtin_bswap16(load16(frame + PROBE_AT_PORT)) - PROBE_PORT;
@@ -98,7 +98,7 @@ enum stream_verdict stream_look(struct stream *s, const uint8_t *frame)
     return verdict;
 }
 
-void stream_latency_odd(struct stream *s, uint64_t latency)
+void stream_latency_slow(struct stream *s, uint64_t latency)
 {
     if (latency >> 63) {
         s->count.backwards++;

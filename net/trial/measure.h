@@ -61,9 +61,9 @@ enum stream_verdict {
     STREAM_AGAIN,   /* not the first, or nobody knows; counted */
     STREAM_FOREIGN, /* of another trial, or no flow of this one */
 };
-enum stream_verdict stream_look(struct stream *s, const uint8_t *frame);
+enum stream_verdict stream_slow_path(struct stream *s, const uint8_t *frame);
 /* A latency below a tick, or not smaller than all before, or negative. */
-void stream_latency_odd(struct stream *s, uint64_t latency);
+void stream_latency_slow(struct stream *s, uint64_t latency);
 
 /* 0..LATENCY_BUCKETS - 1, for at least LATENCY_TICK. */
 static inline uint64_t latency_bucket(uint64_t latency)
@@ -92,7 +92,7 @@ static inline __attribute__((always_inline)) bool stream_take(struct stream *s,
     if (__builtin_expect(load64(frame + PROBE_AT_TAG) == s->fast_tag && number == *next, 1)) {
         *next = number + 1;
     } else {
-        enum stream_verdict verdict = stream_look(s, frame);
+        enum stream_verdict verdict = stream_slow_path(s, frame);
         if (verdict == STREAM_FOREIGN)
             return false;
         if (verdict == STREAM_AGAIN) {
@@ -105,7 +105,7 @@ static inline __attribute__((always_inline)) bool stream_take(struct stream *s,
     if (is_timed) {
         uint64_t latency = probe_time(now_tsc) - load64(frame + PROBE_AT_TIME_WORD);
         if (__builtin_expect(latency - LATENCY_TICK >= s->fast_span, 0))
-            stream_latency_odd(s, latency);
+            stream_latency_slow(s, latency);
         else
             s->count.latency[latency_bucket(latency)]++;
     } else {

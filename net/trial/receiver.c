@@ -92,7 +92,7 @@ static bool adopt(const struct lane *lane, struct stream *s, uint64_t tag, uint6
 }
 
 /* DROP_NONE: IPv4 and UDP are whole and their checksums right. */
-static enum drop judge(uint8_t *frame, uint32_t length)
+static enum drop validate(uint8_t *frame, uint32_t length)
 {
     struct ip_view ip;
     struct udp_datagram datagram;
@@ -108,7 +108,7 @@ uint32_t receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
     uint64_t *foreign = &receivers[lane->core].foreign_bytes[lane->in->index];
     enum drop bad = DROP_eth_other;
 
-    if (probe_is(frame, length) && (bad = judge(frame, length)) == DROP_NONE) {
+    if (probe_is(frame, length) && (bad = validate(frame, length)) == DROP_NONE) {
         struct stream *s = (struct stream *)(uintptr_t)lane->app.a;
         uint64_t tag = load64(frame + PROBE_AT_TAG), now_tsc = cpu_tsc();
         if ((tag == s->count.tag || adopt(lane, s, tag, now_tsc)) &&
