@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The router on the console: `show routes`, `set route`, `clear route`, and its part of `show config`.
- * Core 0, between bursts; a change of many entries goes on over many of them.
+ * The router on the console: `show routes`, `set route`, `clear route`, and its part of `show
+ * config`. Core 0, between bursts; a change of many entries is spread over many bursts.
  */
 #include "kernel/console/command.h"
 #include "kernel/console/config.h"
@@ -13,9 +13,9 @@
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
 
-enum { BUDGET = 1 << 17 }; /* entries a burst: a tenth of a millisecond or so */
+enum { BUDGET = 1 << 17 }; /* entries changed per burst: about 0.1 ms */
 
-/* ---- Words ---- */
+/* ---- Text ---- */
 
 static const char *kind_text(unsigned hop)
 {
@@ -25,7 +25,7 @@ static const char *kind_text(unsigned hop)
     return kind == HOP_FIRST && hops[hop].is_host ? "host" : kinds[kind];
 }
 
-/* Where a next hop is, as `set route` would have it. */
+/* The next hop as the argument of `set route`. */
 static const char *via_text(unsigned hop, char text[24])
 {
     be32_t ip = be32_of(hops[hop].ip);
@@ -97,7 +97,7 @@ static void print_summary(const struct call *call)
         return;
     }
     out_printf(call->out, "%u routes (routes.txt: %u, not listed), %u gateways, %u hosts found, %u "
-               "frames wait\n", routes.n, router_loaded(), gateways, hosts, router_waiting());
+               "frames queued\n", routes.n, router_loaded(), gateways, hosts, router_waiting());
     for (unsigned b = 0, column = 0; b <= 32; b++)
         if (routes.n_by_bits[b] > 0)
             out_printf(call->out, "%s/%-2u %8u", column++ % 6 ? "  " : column > 1 ? "\n" : "", b,
@@ -107,10 +107,10 @@ static void print_summary(const struct call *call)
 
 static enum command_result need_router(const struct call *call)
 {
-    return routes.table ? COMMAND_DONE : command_fail(call, "app=route does not run");
+    return routes.table ? COMMAND_DONE : command_fail(call, "app=route is not running");
 }
 
-/* One rule, or the one that decides for an address. */
+/* The route of exactly a prefix, or the longest match of an address. */
 static enum command_result show_one(const struct call *call)
 {
     struct route_line line;
@@ -121,14 +121,14 @@ static enum command_result show_one(const struct call *call)
     if (strchr(call->argv[0], '/')) {
         const struct route_rule *rule = routes_find(&routes, line.prefix, line.bits);
         if (!rule)
-            return command_fail(call, "there is no route of exactly %s", call->argv[0]);
+            return command_fail(call, "no route has the prefix %s", call->argv[0]);
         print_route(call, line.prefix, line.bits, rule->hop);
         return COMMAND_DONE;
     }
     uint16_t entry = route_entry(routes.table, line.prefix);
     unsigned bits = entry & ROUTE_DEPTH;
     if (entry == 0)
-        return command_fail(call, "there is no route to %s", call->argv[0]);
+        return command_fail(call, "no route to %s", call->argv[0]);
     print_route(call, line.prefix & ip_mask(bits), bits, route_hop_of(entry));
     return COMMAND_DONE;
 }
@@ -141,7 +141,7 @@ static enum command_result show_routes(const struct call *call)
     if (need_router(call) != COMMAND_DONE)
         return COMMAND_FAILED;
     if (call->argc > 1)
-        return command_fail(call, "one address or prefix at a time");
+        return command_fail(call, "usage: show routes [ADDRESS|PREFIX]");
     if (call->argc == 1)
         return show_one(call);
     for (unsigned i = 0; i < ports_n; i++)
@@ -158,7 +158,7 @@ static enum command_result show_routes(const struct call *call)
     print_summary(call);
     return COMMAND_DONE;
 }
-COMMAND("show routes", "[address|prefix] [-j]", "routes; or the one of an address or prefix",
+COMMAND("show routes", "[address|prefix] [-j]", "all routes, or the one for an address or prefix",
         show_routes);
 
 /* ---- set route, clear route ---- */
@@ -166,7 +166,7 @@ COMMAND("show routes", "[address|prefix] [-j]", "routes; or the one of an addres
 static enum command_result change_poll(struct job *job, bool is_interrupted)
 {
     (void)job;
-    /* A change that has begun is carried out. */
+    /* A change that has begun is completed, even if interrupted. */
     return routes_work(&routes, is_interrupted ? ~0u : BUDGET) ? COMMAND_DONE : COMMAND_WAITS;
 }
 
@@ -185,7 +185,7 @@ static enum command_result set_route(const struct call *call)
     if (need_router(call) != COMMAND_DONE)
         return COMMAND_FAILED;
     if (call->argc != 3 || !str_equal(call->argv[1], "via"))
-        return command_fail(call, "it takes a prefix, via, and a gateway, portN or reject");
+        return command_fail(call, "usage: set route PREFIX via GATEWAY|portN|reject");
     const char *wrong = route_parse_prefix(call->argv[0], &line);
     if (!wrong)
         wrong = route_parse_via(call->argv[2], &line);
@@ -201,11 +201,11 @@ static enum command_result clear_route(const struct call *call)
     if (need_router(call) != COMMAND_DONE)
         return COMMAND_FAILED;
     if (call->argc != 1)
-        return command_fail(call, "it takes a prefix");
+        return command_fail(call, "usage: clear route PREFIX");
     const char *wrong = route_parse_prefix(call->argv[0], &line);
     return change_start(call, wrong ? wrong : router_remove(&line));
 }
-COMMAND("clear route", "P", "take the route of a prefix away", clear_route);
+COMMAND("clear route", "P", "remove the route of a prefix", clear_route);
 
 static void put_routes(struct config *config)
 {

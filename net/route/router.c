@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The router's slow way; see router.h. In the order of RFC 1812 section 5.2.1: is the header good,
- * is it for us, where does it go, may it go there; then TTL, options, fragments, and out.
+ * The router's slow path; see router.h. In the order of RFC 1812 section 5.2.1: validate the
+ * header, deliver to this router or look up the route, check that it may be forwarded; then TTL,
+ * options, fragmentation, transmit.
  */
 #include "net/route/router.h"
 
@@ -19,33 +20,33 @@
 #include "net/stack/netif.h"
 
 enum {
-    WAITING_MAX = 8,          /* frames of one core that may wait for a neighbour */
-    CALL_LIMIT_US = 20000,    /* for a core to look after them */
+    WAITING_MAX = 8,          /* frames queued for neighbours, per core */
+    CALL_LIMIT_US = 20000,    /* for serve_waiting on another core */
     IP_DONT_FRAGMENT = 0x4000,
 };
-#define WAITING_NS 3000000000ull /* as long as ARP asks, see net/stack/arp.h */
+#define WAITING_NS 3000000000ull /* as long as ARP retries, see net/stack/arp.h */
 
-/* A frame as it came in, kept until its next hop's address is known. It counted as consumed; when it
- * leaves, or is lost, it counts as generated. */
+/* A received frame, queued until its next hop's MAC address is known. It is counted as consumed
+ * when queued, and as generated when it is sent or dropped. */
 struct waiting {
     uint64_t since_ns;
     uint32_t length; /* 0: free */
     struct port *in;
     struct port *out;
-    uint32_t next; /* the neighbour of `out` that it waits for */
+    uint32_t next; /* the neighbour of `out` to resolve */
     uint8_t frame[SLOT_BYTES];
 };
 
-/* What each core has of its own. */
+/* Per-core state. */
 static struct core {
-    uint32_t waiting_n; /* core 0 looks at it too, ten times a second */
+    uint32_t waiting_n; /* core 0 reads it too, ten times a second */
     struct waiting waiting[WAITING_MAX] __attribute__((aligned(CACHE_LINE_BYTES)));
     uint8_t fragment[ETH_BUFFER];
 } *cores;
 
-/* A frame on its way through here. */
+/* The frame being handled. */
 struct packet {
-    struct lane *lane; /* NULL: it has waited */
+    struct lane *lane; /* NULL: it comes from the waiting queue */
     struct port *in;
     struct netif *netif; /* of `in` on this core */
     unsigned core;
@@ -53,7 +54,7 @@ struct packet {
     struct ip_view ip;
 };
 
-/* ---- What becomes of a frame; each way counts it once ---- */
+/* ---- The ends of a frame; each counts it once ---- */
 
 static uint32_t drop(const struct packet *packet, enum drop why)
 {
@@ -65,7 +66,7 @@ static uint32_t drop(const struct packet *packet, enum drop why)
     return 0;
 }
 
-/* Drop it, and tell its sender why. */
+/* Drop the frame and send its sender an ICMP error. */
 static uint32_t refuse(const struct packet *packet, const uint8_t *frame, enum drop why,
                        uint8_t type, uint8_t code, uint32_t rest)
 {
@@ -81,7 +82,7 @@ static uint32_t consume(const struct packet *packet)
     return 0;
 }
 
-/* Out by the lane where it leads there, which keeps the order; else by the port's side queue. */
+/* Send by the lane if `out` is its output port, which keeps the order; else by the side queue. */
 static uint32_t send(const struct packet *packet, struct port *out, const uint8_t *frame,
                      uint32_t length)
 {
@@ -91,8 +92,8 @@ static uint32_t send(const struct packet *packet, struct port *out, const uint8_
     return consume(packet);
 }
 
-/* To the stack of the port that has the address; what it answers goes back where the frame came
- * from. */
+/* Deliver to the stack of the port that has the address. The answer leaves by the port that
+ * received the frame. */
 static uint32_t to_stack(const struct packet *packet, struct netif *owner, uint8_t *frame,
                          uint32_t length)
 {
@@ -128,7 +129,7 @@ static uint32_t wait(struct packet *packet, const uint8_t *frame, uint32_t lengt
     return drop(packet, DROP_route_waiting);
 }
 
-/* ---- Where it goes ---- */
+/* ---- Forwarding ---- */
 
 static bool is_ours(uint32_t ip)
 {
@@ -143,7 +144,7 @@ static struct netif *owner_of(uint32_t ip, unsigned core)
     return NULL;
 }
 
-/* A source that no single host can have, or that is ours, goes nowhere (RFC 1812 section 5.3.7). */
+/* False for sources that are not a host's, or are our own (RFC 1812 section 5.3.7). */
 static bool may_be_source(uint32_t ip)
 {
     unsigned kind = hop_kind(route_hop_of(route_entry(routes.table, ip)));
@@ -163,7 +164,7 @@ static void send_fragments(const struct packet *packet, struct port *out, const 
         (void)side_send(out, to, eth_pad(to, ETH_BYTES + bytes));
 }
 
-/* By the next hop, as it must look there. */
+/* Rewrite the frame for the next hop and send it. */
 static uint32_t pass_on(const struct packet *packet, uint8_t *frame, struct port *out,
                         const struct route_hop *to)
 {
@@ -209,7 +210,7 @@ static uint32_t forward(struct packet *packet, uint8_t *frame, uint32_t length, 
         wire_get16(frame + ETH_BYTES + IP_FRAGMENT) & IP_DONT_FRAGMENT)
         return refuse(packet, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG,
                       hops_mtu(out));
-    /* RFC 1812 section 5.2.7.2: a host of this net could have sent it there itself. */
+    /* RFC 1812 section 5.2.7.2: the sender is on the next hop's subnet, so it gets a redirect. */
     if (out == packet->in && netif_is_on_net(packet->netif, ip->src) &&
         netif_is_on_net(packet->netif, next))
         netif_error(packet->netif, frame, ip->total_bytes,
@@ -217,7 +218,7 @@ static uint32_t forward(struct packet *packet, uint8_t *frame, uint32_t length, 
     return pass_on(packet, frame, out, to);
 }
 
-/* A datagram in a frame to us alone. */
+/* Handle a datagram in a frame addressed to the port's own MAC address. */
 static uint32_t route_datagram(struct packet *packet, uint8_t *frame, uint32_t length)
 {
     struct ip_view *ip = &packet->ip;
@@ -246,9 +247,10 @@ static uint32_t route_datagram(struct packet *packet, uint8_t *frame, uint32_t l
     return forward(packet, frame, length, hop);
 }
 
-/* ---- Frames that wait ---- */
+/* ---- Frames queued for a neighbour ---- */
 
-/* On the core concerned: send those whose neighbour is known now, give up those that are late. */
+/* On the core that queued them: send frames whose neighbour is now known, drop those past
+ * WAITING_NS. */
 static void serve_waiting(void *context)
 {
     struct core *core = context;
@@ -276,7 +278,7 @@ static void serve_waiting(void *context)
     __atomic_store_n(&core->waiting_n, left, __ATOMIC_RELEASE);
 }
 
-/* What the stack of core 0 has to send, at once. */
+/* Send at once what core 0's stack has to send (ARP requests). */
 static void send_requests(struct port *port, uint64_t now_ns)
 {
     static uint8_t frame[ETH_BUFFER];
@@ -286,7 +288,8 @@ static void send_requests(struct port *port, uint64_t now_ns)
         (void)side_send(port, frame, length);
 }
 
-/* Core 0 looks what a core waits for; at worst it asks for what is no longer wanted. */
+/* Core 0: resolve the neighbours that a core's frames wait for. The queue may change meanwhile: at
+ * worst a neighbour is resolved needlessly. */
 static void request_neighbours(const struct core *core, uint64_t now_ns)
 {
     for (unsigned i = 0; i < WAITING_MAX; i++) {
@@ -316,7 +319,7 @@ void router_service(uint64_t now_ns)
     for (unsigned core = 0; core < lanes_cores; core++)
         if (waiting_on(core) > 0) {
             request_neighbours(&cores[core], now_ns);
-            /* A core that is late is asked again next time. */
+            /* A core that does not answer in time is called again next time. */
             (void)(mailbox_call(core, serve_waiting, &cores[core], CALL_LIMIT_US) == OK);
         }
     if (!hops_have_retired())
@@ -328,7 +331,7 @@ void router_service(uint64_t now_ns)
 const char *router_open(void)
 {
     cores = memory_alloc(lanes_cores * sizeof(struct core), PAGE_BYTES);
-    return cores ? NULL : "there is no memory for frames that wait";
+    return cores ? NULL : "no memory for queued frames";
 }
 
 unsigned router_waiting(void)
@@ -340,7 +343,7 @@ unsigned router_waiting(void)
     return n;
 }
 
-/* ---- In ---- */
+/* ---- Input ---- */
 
 uint32_t router_input(struct lane *lane, uint8_t *frame, uint32_t length)
 {
@@ -354,7 +357,7 @@ uint32_t router_input(struct lane *lane, uint8_t *frame, uint32_t length)
         out = route_datagram(&packet, frame, length);
     else
         out = to_stack(&packet, packet.netif, frame, length);
-    /* On core 0, which ARP is at home on, nobody need wait for the service. */
+    /* On core 0, which runs ARP, queued frames need not wait for router_service. */
     if (packet.core == 0 && waiting_on(0) > 0 &&
         (waiting_on(0) != waited || packet.netif->arp.replies != replies)) {
         request_neighbours(&cores[0], tsc_now_ns());

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Setting the router up: its table from the ports' addresses, the boot line and a boot module.
+ * Set-up of the router: its table from the ports' addresses, the boot line and a boot module.
  */
 #include "boot/cmdline.h"
 #include "kernel/console/config.h"
@@ -14,7 +14,7 @@
 #define MODULE "routes.txt"
 
 enum {
-    MTU_MIN = 68, /* RFC 791: every network carries so many bytes */
+    MTU_MIN = 68, /* RFC 791 section 3.2 */
     MTU_MAX = 1500,
     WRONG_LINES_LOGGED = 50,
 };
@@ -35,12 +35,12 @@ static void set_mtu(unsigned port)
     if (!cmdline_u64(boot_line, key, &mtu))
         return;
     if (mtu < MTU_MIN || mtu > MTU_MAX)
-        log_warn("%s=%lu: not set; %u to %u can be", key, mtu, MTU_MIN, MTU_MAX);
+        log_warn("%s=%lu is invalid; expected %u to %u", key, mtu, MTU_MIN, MTU_MAX);
     else
         hops_set_mtu(port, (uint32_t)mtu);
 }
 
-/* What the operator has configured, by route= and on the console. */
+/* Routes configured by route= and by command. */
 static struct route_line configured[CMDLINE_PARAMS_MAX];
 static unsigned configured_n;
 
@@ -62,7 +62,7 @@ const char *router_add(const struct route_line *line)
     if (wrong)
         return wrong;
     if (i == configured_n && i == ARRAY_SIZE(configured))
-        log_warn("route: the boot line holds no more than %u: show config leaves one out", i);
+        log_warn("route: a boot line holds at most %u routes: show config omits this one", i);
     else
         configured[i] = *line;
     configured_n += i == configured_n && i < ARRAY_SIZE(configured);
@@ -85,7 +85,7 @@ const struct route_line *router_configured(unsigned *n)
     return configured;
 }
 
-/* One of route=: prefix,gateway. */
+/* Add one route=PREFIX,GATEWAY. */
 static void add_from_line(const char *value)
 {
     struct route_line line = {0};
@@ -129,7 +129,7 @@ static void add_from_module(struct route_text text)
             log_warn(MODULE ", line %u: %s", text.number, wrong);
     }
     if (left_out > WRONG_LINES_LOGGED)
-        log_warn(MODULE ": %u more lines are wrong", left_out - WRONG_LINES_LOGGED);
+        log_warn(MODULE ": %u more lines are invalid", left_out - WRONG_LINES_LOGGED);
     log_info(MODULE ": %u routes in %u lines, %u left out", loaded, text.number, left_out);
 }
 
