@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Access to the card's registers, used by every file of this folder: change some bits of a register,
- * wait for a value with a limit.
+ * Access to the card's registers, used by every file of this folder: change some bits of a
+ * register, wait for a value with a limit.
  */
 #include "drivers/x540/x540.h"
 #include "arch/cpu.h"
@@ -24,7 +24,7 @@ enum err x540_poll(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t w
             return OK;
         if (is_last)
             return ERR_TIMEOUT;
-        is_last = cpu_tsc() - start >= limit; /* one more look, should we have been held up */
+        is_last = cpu_tsc() - start >= limit; /* one more read: this core may have been delayed */
         tsc_wait_us(1);
     }
 }
@@ -41,6 +41,7 @@ enum err x540_wait(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t w
     return err;
 }
 
+/* X550 8.2.2.9.4, 8.2.2.10.8 */
 enum err x540_starts_at_0(struct x540 *card, uint32_t head, const char *name)
 {
     uint32_t value = mmio_read32(card->regs, head);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Interrupts: MSI-X, one vector for each receive queue and vector 0 for all else. A queue's vector
- * masks itself as its message goes out (EIAM_EX) and its queue's cause clears with it (EIAC), so that
- * the handler need not touch the card: the core polls its queue dry and arms the vector again. An
- * event in between is kept as a cause, and fires the moment that the vector is armed: no wake-up is
- * lost. Vector 0 is not masked by its message (EIAM_EX mirrors the queues' 16 bits of EIAM alone,
- * X550 7.3.1.1); it sends one message an assertion.
+ * is masked as its message goes out (EIAM_EX) and its queue's cause clears with it (EIAC), so the
+ * handler does not access the card: the core polls its queue until it is empty and arms the vector
+ * again. An event in between stays pending as a cause and fires as soon as the vector is armed: no
+ * wake-up is lost. Vector 0 is not masked by its message (EIAM_EX covers only the 16 queue bits of
+ * EIAM, X550 7.3.1.1); it sends one message per assertion.
  */
 #include "drivers/x540/x540.h"
 #include "drivers/x540/regs.h"
@@ -18,9 +18,9 @@ enum {
     ENTRY_ADDRESS_HIGH = 4,
     ENTRY_DATA = 8,
     ENTRY_CONTROL = 12,
-    /* 10 us between two messages of a queue's vector, give or take one: a storm cannot take a core,
-     * and a lone frame waits for nothing, since the interval counts from the last message. What
-     * vector 0 tells of is not urgent: 500 us, as Linux has it. */
+    /* At least about 10 us between two messages of a queue's vector: an interrupt storm cannot
+     * occupy a core, and a single frame is not delayed, since the interval counts from the last
+     * message. The causes of vector 0 are not urgent: 500 us, as in Linux. */
     INTERVAL_UNITS = 5,
     INTERVAL_UNITS_OTHER = 244,
 };
@@ -30,7 +30,7 @@ enum {
 #define MSIX_TABLE_BAR FIELD(2, 0)
 #define ENTRY_MASKED BIT(0)
 
-/* Find the table, every entry masked, and switch MSI-X on. Once. */
+/* Find the table, mask every entry and enable MSI-X. Called once (X550 9.2.3.3, 8.2.4.1). */
 static enum err open_table(struct x540 *card)
 {
     uint32_t at = pci_capability(&card->pci, PCI_CAP_MSIX);
@@ -62,6 +62,7 @@ static enum err open_table(struct x540 *card)
     return OK;
 }
 
+/* X550 4.6.6.2 */
 void x540_intr_init(struct x540 *card)
 {
     mmio_t regs = card->regs;
@@ -69,8 +70,8 @@ void x540_intr_init(struct x540 *card)
     if (!card->has_msix)
         return;
     mmio_write32(regs, GPIE, GPIE_MSIX_MODE | GPIE_PBA_SUPPORT | GPIE_OCD | GPIE_EIAME);
-    /* Receive queue q to vector q + 1. Transmit queues interrupt nobody: the core that sends looks
-     * at their head words anyway. */
+    /* Receive queue q to vector q + 1. Transmit queues raise no interrupts: the core that sends
+     * polls their head words. */
     for (uint32_t n = 0; n < QUEUES_MAX / 2; n++)
         mmio_write32(regs, IVAR(n),
                      (IVAR_VALID | (2 * n + 1)) | (IVAR_VALID | (2 * n + 2)) << 16);
@@ -81,12 +82,13 @@ void x540_intr_init(struct x540 *card)
     for (uint32_t v = 0; v <= QUEUES_MAX; v++)
         mmio_write32(regs, EITR(v),
                      FIELD_PUT(EITR_INTERVAL, v == 0 ? INTERVAL_UNITS_OTHER : INTERVAL_UNITS));
-    /* Causes of an earlier life are cleared before any is enabled (X550 4.6.6.2). */
+    /* Causes from before the reset are cleared before any is enabled. */
     mmio_write32(regs, EICR, 0xFFFFFFFFu);
     card->link_moved = false;
-    card->link_cause_seen = true; /* it may have been among them */
+    card->link_cause_seen = true; /* a link change may have been among them */
 }
 
+/* X550 3.1.2.5 */
 enum err x540_irq_set(struct port *port, unsigned vector, uint64_t address, uint32_t data)
 {
     struct x540 *card = port->driver_state;
@@ -105,17 +107,18 @@ enum err x540_irq_set(struct port *port, unsigned vector, uint64_t address, uint
     mmio_write32(entry, ENTRY_ADDRESS_HIGH, (uint32_t)(address >> 32));
     mmio_write32(entry, ENTRY_DATA, data);
     mmio_write32(entry, ENTRY_CONTROL, 0);
-    (void)mmio_read32(entry, ENTRY_CONTROL); /* in force once it has been read (X550 3.1.2.5) */
+    (void)mmio_read32(entry, ENTRY_CONTROL); /* the write is in effect once this read returns */
     return OK;
 }
 
-/* Link, memory errors, and heat where the firmware vouches for the sensor. Not lost frames: their
- * cause rises with each of them, and MPC counts them. */
+/* Link, memory errors, and overheating where the firmware has enabled its sensor (X550 7.3.1.3).
+ * Lost frames are left out: each one raises that cause, and MPC counts them. */
 static uint32_t other_causes(const struct x540 *card)
 {
     return CAUSE_LSC | CAUSE_ECC | (card->has_thermal_events ? CAUSE_TS : 0);
 }
 
+/* X550 7.3.1.5 */
 void x540_irq_arm(struct port *port, unsigned vector)
 {
     struct x540 *card = port->driver_state;
@@ -125,10 +128,10 @@ void x540_irq_arm(struct port *port, unsigned vector)
     mmio_write32(card->regs, EIMS_EX(vector / 32), 1u << vector % 32);
 }
 
-/* Two ways to learn the causes. EICS shows them and clears nothing on the cards that Linux reads it
- * on, but the documents call it write-only. Reading EICR clears bits 29:16 alone with GPIE.OCD (X550
- * 7.3.1.3); Linux avoids it, and where that were wrong it would cost queues a wake-up. So EICS, until
- * it has failed to tell of a link change that LINKS has shown. */
+/* Read the causes (X550 7.3.1.3-4). There are two ways. On the cards where Linux reads EICS, it
+ * shows the causes and clears none, but the documents call it write-only. With GPIE.OCD, reading
+ * EICR clears only bits 29:16; Linux avoids this read, and on a card that clears more, a queue's
+ * wake-up would be lost. So EICS is read until it misses a link change that LINKS has shown. */
 static uint32_t read_causes(struct x540 *card)
 {
     if (!card->reads_eicr) {
@@ -146,16 +149,17 @@ static uint32_t read_causes(struct x540 *card)
     return mmio_read32(card->regs, EICR);
 }
 
-/* Spurious without the sensor's own state (X550 5.7.3.1). */
-static bool is_news_of_heat(struct x540 *card, uint32_t causes)
+/* True once, when the card overheats; spurious unless STATUS confirms it (X550 5.7.3.1). */
+static bool is_new_overheat(struct x540 *card, uint32_t causes)
 {
-    if (!(causes & CAUSE_TS) || !card->has_thermal_events || card->heat_is_said ||
+    if (!(causes & CAUSE_TS) || !card->has_thermal_events || card->heat_is_reported ||
         !(mmio_read32(card->regs, STATUS) & STATUS_HOT))
         return false;
-    card->heat_is_said = true;
+    card->heat_is_reported = true;
     return true;
 }
 
+/* X550 7.3.1.3-4 */
 uint32_t x540_irq_causes(struct port *port)
 {
     struct x540 *card = port->driver_state;
@@ -163,9 +167,9 @@ uint32_t x540_irq_causes(struct port *port)
 
     card->link_moved = false;
     if (causes == (0xFFFFFFFFu & ~CAUSE_QUEUES))
-        return 0; /* the card is gone; poll_link will say so */
+        return 0; /* the card is gone; x540_poll_link reports it */
     mmio_write32(card->regs, EICR, causes);
     return (causes & CAUSE_LSC ? CAUSE_LINK_CHANGED : 0) |
            (causes & CAUSE_ECC ? CAUSE_NEEDS_RESET : 0) |
-           (is_news_of_heat(card, causes) ? CAUSE_TOO_HOT : 0);
+           (is_new_overheat(card, causes) ? CAUSE_TOO_HOT : 0);
 }

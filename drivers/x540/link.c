@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The PHY and the link. The X540's PHY is on the chip, behind MDIO (clause 45), and negotiates by
- * itself after reset; it is only helped where an earlier driver left it powered down, without 10 Gb/s
- * or with pause advertised. A PHY that does not answer is left alone: its link is polled by LINKS.
+ * itself after reset; it is configured only where an earlier driver left it powered down, without
+ * 10 Gb/s or with pause advertised. A PHY that does not answer is left as it is: LINKS shows the
+ * state of its link.
  */
 #include "drivers/x540/x540.h"
 #include "arch/tsc.h"
@@ -10,12 +11,13 @@
 
 enum {
     MDIO_LIMIT_US = 1000,
-    PHY_LIMIT_US = 5000000, /* for its ids: it loads an image after power-on or a reset of its own */
+    PHY_LIMIT_US = 5000000, /* until its id can be read: after power-on it loads an image */
     PHY_STEP_US = 20000,
     CFG_DONE_LIMIT_US = 1000000,
 };
 
-/* One cycle. Without a line: a PHY in reset completes none (X550 3.7.2), and the caller tries again. */
+/* One MDIO cycle (X550 3.7.2). A time-out is not logged: a PHY in reset completes no cycle, and the
+ * caller retries. */
 static enum err mdio_cycle(struct x540 *card, uint32_t mmd, uint32_t number, uint32_t op)
 {
     uint32_t value = 0;
@@ -30,7 +32,7 @@ static enum err mdio_cycle(struct x540 *card, uint32_t mmd, uint32_t number, uin
     return x540_poll(card, MSCA, MSCA_MDI_COMMAND, 0, MDIO_LIMIT_US, &value);
 }
 
-/* Both under the PHY lock of this port. */
+/* Read or write a PHY register (X550 3.7.2). The caller holds the PHY lock of this port. */
 static enum err mdio_read(struct x540 *card, uint32_t mmd, uint32_t number, uint16_t *value)
 {
     enum err err = mdio_cycle(card, mmd, number, MSCA_OP_ADDRESS);
@@ -50,8 +52,8 @@ static enum err mdio_write(struct x540 *card, uint32_t mmd, uint32_t number, uin
     return mdio_cycle(card, mmd, number, MSCA_OP_WRITE);
 }
 
-/* One look at each MDIO address, the port's own number first (X550 8.2.2.16.4). */
-static enum err look_for_phy(struct x540 *card, uint32_t *last_id)
+/* Read the id at each MDIO address, the port's own number first (X550 8.2.2.16.4, 10.4.3-4). */
+static enum err scan_for_phy(struct x540 *card, uint32_t *last_id)
 {
     for (uint32_t i = 0; i < X540_NO_PHY; i++) {
         uint16_t high = 0, low = 0;
@@ -71,8 +73,9 @@ static enum err look_for_phy(struct x540 *card, uint32_t *last_id)
     return ERR_NO_DEVICE;
 }
 
-/* Find it and keep the PHY lock; ERR_NO_DEVICE: it does not answer and the lock is given back. The
- * firmware would take back a lock that is held for a second, so each try takes it anew. */
+/* Find the PHY and keep the PHY lock (X550 8.2.2.16.4, 10.4.3-4). ERR_NO_DEVICE: no PHY answers,
+ * the lock is released. The firmware revokes a lock held for a second, so each try takes it
+ * anew. */
 static enum err find_phy(struct x540 *card)
 {
     uint64_t end_ns = tsc_now_ns() + PHY_LIMIT_US * 1000ull;
@@ -80,7 +83,7 @@ static enum err find_phy(struct x540 *card)
 
     for (;;) {
         enum err err = x540_lock(card, x540_phy_lock(card));
-        if (err || look_for_phy(card, &last_id) == OK)
+        if (err || scan_for_phy(card, &last_id) == OK)
             return err;
         x540_unlock(card, x540_phy_lock(card));
         if (tsc_now_ns() >= end_ns)
@@ -95,13 +98,15 @@ static enum err find_phy(struct x540 *card)
     return ERR_NO_DEVICE;
 }
 
+/* X550 4.2.1.8, 8.2.2.16.8 */
 bool x540_link_is_vetoed(struct x540 *card)
 {
     return mmio_read32(card->regs, MMNGC) & MMNGC_MNG_VETO;
 }
 
-/* It negotiates by itself unless it sleeps or advertises less or more than we can: restarting it
- * would only cost the link seconds. Pause is not obeyed here, so that it is not promised. */
+/* Wake the PHY and correct what it advertises (X550 3.7.3.2-3, 10.4, 10.6.1). Negotiation is
+ * restarted only where something differs, since a restart takes the link down for seconds. Pause is
+ * not advertised, because this driver ignores pause frames. */
 static enum err wake_phy(struct x540 *card)
 {
     uint16_t power = 0, base = 0, advertised = 0, control = 0;
@@ -138,22 +143,23 @@ static enum err wake_phy(struct x540 *card)
     return err;
 }
 
-/* The firmware says when it has configured the PHY of the port (X550 4.6.3, step 4). A card without
- * such firmware never does, and is waited for once. */
+/* Wait until the firmware has configured the port's PHY (X550 4.6.3 step 4). On a card without such
+ * firmware CFG_DONE stays 0: only the first bring-up waits. */
 static void wait_for_firmware(struct x540 *card)
 {
     const uint32_t done = EEMNGCTL_CFG_DONE0 << card->lan_id;
     uint32_t value = 0;
 
-    if (card->cfg_done_is_said ||
+    if (card->cfg_done_timed_out ||
         x540_poll(card, EEMNGCTL, done, done, CFG_DONE_LIMIT_US, &value) == OK)
         return;
-    card->cfg_done_is_said = true;
+    card->cfg_done_timed_out = true;
     log_warn("x540 p%u: EEMNGCTL.CFG_DONE (0x%05x) reads 0x%08x after %u ms, 0x%08x expected: not "
-             "waited for any more",
+             "waited for again",
              card->port->index, EEMNGCTL, value, CFG_DONE_LIMIT_US / 1000, done);
 }
 
+/* X550 4.6.3 step 6 */
 enum err x540_phy_start(struct x540 *card)
 {
     if (!card->family->has_copper_phy)
@@ -161,7 +167,7 @@ enum err x540_phy_start(struct x540 *card)
     wait_for_firmware(card);
     enum err err = find_phy(card);
     if (err)
-        return err == ERR_NO_DEVICE ? OK : err; /* the link is looked at all the same */
+        return err == ERR_NO_DEVICE ? OK : err; /* without a PHY, LINKS still shows the link */
     err = wake_phy(card);
     x540_unlock(card, x540_phy_lock(card));
     if (err)
@@ -170,7 +176,7 @@ enum err x540_phy_start(struct x540 *card)
     return OK;
 }
 
-/* Under the PHY lock. */
+/* Power the PHY down (X550 10.6.1). The caller holds the PHY lock. */
 static enum err sleep_phy(struct x540 *card)
 {
     uint16_t power = 0;
@@ -182,6 +188,7 @@ static enum err sleep_phy(struct x540 *card)
     return err;
 }
 
+/* X550 10.6.1, 4.2.1.8 */
 void x540_link_off(struct port *port)
 {
     struct x540 *card = port->driver_state;
@@ -189,13 +196,13 @@ void x540_link_off(struct port *port)
 
     if (port->is_gone)
         return;
-    (void)x540_rx_pause(card); /* RXEN is off even where the data path does not drain in time */
+    (void)x540_rx_pause(card); /* clears RXEN even if the data path does not drain in time */
     x540_change(card, SECRXCTRL, SECRXCTRL_RX_DIS, 0);
     card->receive_is_on = false;
     if (!card->family->has_copper_phy || card->phy_address == X540_NO_PHY)
-        why = "its PHY is not to be reached by MDIO";
+        why = "its PHY cannot be reached by MDIO";
     else if (x540_link_is_vetoed(card))
-        why = "its management controller forbids to drop it (MMNGC.MNG_VETO is 1)";
+        why = "its management controller forbids dropping it (MMNGC.MNG_VETO is 1)";
     else if (x540_lock(card, x540_phy_lock(card)) != OK)
         why = "its PHY is locked";
     if (!why) {
@@ -206,31 +213,33 @@ void x540_link_off(struct port *port)
         log_warn("port%u: link stays up: %s", port->index, why);
 }
 
+/* The speed in Mb/s; 0: no link (X550 8.2.2.16.7). */
 static uint32_t speed_of(uint32_t links)
 {
-    bool odd = links & LINKS_SPEED_NON_STD; /* X550 alone */
+    bool non_standard = links & LINKS_SPEED_NON_STD; /* X550 only */
 
     if (!(links & LINKS_UP))
         return 0;
     switch (FIELD_GET(LINKS_SPEED, links)) {
     case 3:
-        return odd ? 2500 : 10000;
+        return non_standard ? 2500 : 10000;
     case 2:
         return 1000;
     case 1:
-        return odd ? 5000 : 100;
+        return non_standard ? 5000 : 100;
     default:
         return 0;
     }
 }
 
+/* X550 8.2.2.16.7 */
 void x540_poll_link(struct port *port)
 {
     struct x540 *card = port->driver_state;
 
     if (port->is_gone)
         return;
-    uint32_t since_last = mmio_read32(card->regs, LINKS); /* frees the latch of UP_SINCE_READ */
+    uint32_t since_last = mmio_read32(card->regs, LINKS); /* re-arms the latch of UP_SINCE_READ */
     uint32_t links = mmio_read32(card->regs, LINKS);
     if (links == 0xFFFFFFFFu && mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu) {
         log_error("x540 p%u: STATUS and LINKS read 0xffffffff: the card is gone", port->index);

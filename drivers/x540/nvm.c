@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The NVM: words of 16 bits, read one at a time through EERD under the NVM lock. The card loads
- * itself from it at reset, so all that a driver needs to know is whether it is sound.
+ * The NVM: words of 16 bits, read one at a time through EERD under the NVM lock. The card loads its
+ * settings from it at reset; the driver only checks its checksum.
  */
 #include "drivers/x540/x540.h"
 #include "drivers/x540/regs.h"
@@ -15,11 +15,12 @@ enum {
     NVM_POINTER_OPTION_ROM = 0x05,
     NVM_SUM = 0xBABA,
     NVM_WORDS_MAX = 0x4000,   /* EERD.ADDR has 14 bits */
-    NVM_SECTION_MAX = 0x1000, /* words; a longer one is damage, not a section */
-    NVM_WORDS_A_LOCK = 512,   /* then the lock is given back for a moment: the firmware waits too */
+    NVM_SECTION_MAX = 0x1000, /* words; a longer section is considered damaged and is not summed */
+    NVM_WORDS_A_LOCK = 512,   /* then the lock is released briefly, for the firmware */
 };
 
-/* Under the NVM lock; *left counts down to its release. After an error the lock is not held. */
+/* Read a word under the NVM lock; *left counts the reads until the lock is released briefly. After
+ * an error the lock is not held. The X550 has no EERD (X550 11.8.3). */
 static enum err read_word(struct x540 *card, uint32_t address, uint32_t *left, uint16_t *word)
 {
     if ((*left)-- == 0) {
@@ -38,7 +39,8 @@ static enum err read_word(struct x540 *card, uint32_t address, uint32_t *left, u
     return err;
 }
 
-/* Words 0..0x3E, and the sections that words 0x03..0x0E point to (first word: length). */
+/* Sum words 0..0x3E and the sections that words 0x03..0x0E point to, whose first word is their
+ * length (tests/model/FACTS.md section 2). */
 static enum err sum_words(struct x540 *card, uint16_t *sum, uint16_t *stored)
 {
     uint32_t left = NVM_WORDS_A_LOCK;
@@ -78,7 +80,7 @@ enum err x540_nvm_check(struct x540 *card)
     uint16_t sum = 0, stored = 0;
 
     if (!card->family->has_eerd) {
-        log_debug("x540 p%u: NVM checksum is the firmware's business on this card",
+        log_debug("x540 p%u: NVM checksum is left to the firmware on this card",
                   card->port->index);
         return OK;
     }

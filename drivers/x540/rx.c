@@ -13,17 +13,18 @@ enum {
     SECRX_LIMIT_US = 40000,
 };
 
+/* X550 7.1.2.1, 8.2.2.8.4 */
 static uint32_t filter_bits(const struct x540 *card)
 {
     return FCTRL_BAM | (card->is_promiscuous ? FCTRL_MPE | FCTRL_UPE : 0);
 }
 
-/* Receive-side scaling: a Toeplitz hash of addresses and ports chooses the queue. A key of period 16
- * bits gives the same hash when source and target change places, so that both directions of a flow
- * meet on one core. Fragments have no ports: they are hashed by addresses alone where by_address asks
- * for that (of IPv6 perhaps not even then, X550 7.1.3.7.3), and else go to queue 0. The table is
+/* Receive-side scaling (X550 7.1.3.7): a Toeplitz hash of addresses and ports selects the queue. A
+ * key of period 16 bits gives the same hash when source and destination are exchanged, so both
+ * directions of a flow reach one core. Fragments have no ports: they are hashed by addresses if
+ * by_address is set (IPv6 perhaps not even then, 7.1.3.7.3), and else go to queue 0. The table is
  * undefined after a reset. */
-static void spread(struct x540 *card)
+static void rss_setup(struct x540 *card)
 {
     mmio_t regs = card->regs;
 
@@ -46,34 +47,37 @@ static void spread(struct x540 *card)
                      MRQC_IPV6_UDP | (card->by_address ? MRQC_IPV4 | MRQC_IPV6 : 0));
 }
 
+/* X550 7.1.3.7 */
 void x540_set_queues(struct port *port, unsigned n, bool by_address)
 {
     struct x540 *card = port->driver_state;
 
     card->by_address = by_address;
     card->queues = MIN(MAX(n, 1u), QUEUES_MAX);
-    spread(card);
+    rss_setup(card);
 }
 
+/* X550 4.6.7 */
 void x540_rx_init(struct x540 *card)
 {
     mmio_t regs = card->regs;
 
-    /* What is accepted. Multicast hash off: all multicast or none is decided by FCTRL.MPE. */
+    /* Filters. The multicast hash is off: FCTRL.MPE accepts all multicast frames or none. */
     mmio_write32(regs, FCTRL, filter_bits(card));
-    x540_change(card, VLNCTRL, VLNCTRL_VFE, 0); /* tagged frames are frames */
+    x540_change(card, VLNCTRL, VLNCTRL_VFE, 0); /* accept tagged frames too */
     mmio_write32(regs, MCSTCTRL, 0);
 
-    /* What the MAC does to a frame: strip the CRC here and in the DMA engine alike, add it and the
-     * padding on the way out. A length field that disagrees with the frame is not our business:
-     * with RXLNGTHERREN the card would keep such frames from a forwarder. The MAC outlives CTRL.RST
-     * under management (X550 4.2.3): what an earlier driver has set goes. */
+    /* The MAC strips the CRC (as RDRXCTL tells the DMA engine), and adds it and the padding on
+     * transmit. RXLNGTHERREN stays off: with it the card would drop frames whose length field
+     * disagrees with their length, which a forwarder must pass on. Under management CTRL.RST does
+     * not reset the MAC (X550 4.2.3), so the bits that an earlier driver may have set are
+     * cleared. */
     x540_change(card, HLREG0,
                 HLREG0_JUMBOEN | HLREG0_LPBK | HLREG0_CONTMDC | HLREG0_PREPEND |
                     HLREG0_RXLNGTHERREN | HLREG0_RXPADSTRIPEN,
                 HLREG0_TXCRCEN | HLREG0_RXCRCSTRP | HLREG0_TXPADEN | HLREG0_MDCSPD);
-    /* Pause is not obeyed, and not handed to the host: PMCF decides that where neither RPFCE nor RFCE
-     * is set (X550 8.2.2.3.6). */
+    /* Pause frames are ignored and not delivered to the host: PMCF decides the latter where neither
+     * RPFCE nor RFCE is set (X550 8.2.2.3.6). */
     x540_change(card, MFLCN,
                 MFLCN_PMCF | MFLCN_DPF | MFLCN_RPFCE | MFLCN_RFCE | MFLCN_RPFCE_MASK, 0);
     x540_change(card, MACC, MACC_FLU | MACC_RX2TX_LPBK, 0);
@@ -82,22 +86,23 @@ void x540_rx_init(struct x540 *card)
                 RDRXCTL_RSCACKC | RDRXCTL_FCOE_WRFIX |
                     (card->family->has_82599_bits ? RDRXCTL_CRCSTRIP : 0));
 
-    /* No coalescing: a frame stays the frame that it was. On the X550 it is off by RSCCTL alone. No
-     * NFS filters either (X550 4.6.7). */
+    /* No coalescing: frames are delivered unchanged. The X550 has only RSCCTL for it. No NFS
+     * filters either. */
     x540_change(card, RFCTL, 0,
                 RFCTL_NFSW_DIS | RFCTL_NFSR_DIS |
                     (card->family->has_82599_bits ? RFCTL_RSC_DIS : 0));
-    spread(card);
+    rss_setup(card);
 
     for (uint32_t q = 0; q < 128; q++)
         x540_change(card, DCA_RXCTRL(q),
                     DCA_RXCTRL_MBZ | DCA_RXCTRL_DATA_WRO | DCA_RXCTRL_HEAD_WRO, 0);
 }
 
+/* X550 8.2.2.8.4 note, 8.2.2.24.5-6 */
 enum err x540_rx_pause(struct x540 *card)
 {
-    /* The data path is stopped and drained before RXEN falls. Queues may be on: the documents want
-     * them off first for a stop (X550 4.6.7.1.1), and say nothing of a pause. */
+    /* The data path is stopped and drained before RXEN is cleared. Queues may be on: the documents
+     * require them off first for a stop (X550 4.6.7.1.1), and state nothing about a pause. */
     x540_change(card, SECRXCTRL, 0, SECRXCTRL_RX_DIS);
     enum err err = x540_wait(card, SECRXSTAT, SECRXSTAT_RDY, SECRXSTAT_RDY, SECRX_LIMIT_US,
                              "SECRXSTAT.SECRX_RDY");
@@ -105,6 +110,7 @@ enum err x540_rx_pause(struct x540 *card)
     return err;
 }
 
+/* X550 8.2.2.8.4 note, 8.2.2.24.5-6 */
 void x540_rx_resume(struct x540 *card)
 {
     x540_change(card, RXCTRL, 0, RXCTRL_RXEN);
@@ -112,13 +118,14 @@ void x540_rx_resume(struct x540 *card)
     card->receive_is_on = true;
 }
 
+/* X550 8.2.2.8.4, table 3-43 */
 void x540_set_promiscuous(struct port *port, bool everything)
 {
     struct x540 *card = port->driver_state;
 
     card->is_promiscuous = everything;
-    /* FCTRL may change only while nothing is received. A path that does not drain in time was
-     * named in the log; the filters are set all the same. */
+    /* FCTRL may change only while receive is off. If the data path does not drain in time,
+     * x540_rx_pause has logged it, and the filters are set nevertheless. */
     if (card->receive_is_on)
         (void)x540_rx_pause(card);
     mmio_write32(card->regs, FCTRL, filter_bits(card));
@@ -126,6 +133,7 @@ void x540_set_promiscuous(struct port *port, bool everything)
         x540_rx_resume(card);
 }
 
+/* X550 4.6.7.1 */
 enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, mmio_t *tail)
 {
     struct x540 *card = port->driver_state;
@@ -134,8 +142,8 @@ enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, m
     mmio_write32(regs, RDBAL(q), (uint32_t)ring.v);
     mmio_write32(regs, RDBAH(q), (uint32_t)(ring.v >> 32));
     mmio_write32(regs, RDLEN(q), n * 16);
-    /* Legacy descriptors into 2 KiB buffers. One queue without descriptors drops its own frames
-     * and does not block the packet buffer that all share. */
+    /* Legacy descriptors, 2 KiB buffers. DROP_EN: a queue without descriptors drops its frames
+     * instead of blocking the packet buffer that all queues share. */
     mmio_write32(regs, SRRCTL(q),
                  FIELD_PUT(SRRCTL_BSIZEPKT, SLOT_BYTES / 1024) | FIELD_PUT(SRRCTL_DESCTYPE, 0) |
                      SRRCTL_DROP_EN);
@@ -150,17 +158,18 @@ enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, m
         err = x540_starts_at_0(card, RDH(q), "RDH");
     if (err)
         return err;
-    /* The tail is the first descriptor that the card may not use. */
+    /* The tail is the first descriptor that does not belong to the card. */
     mmio_write32(regs, RDT(q), n - 1);
     *tail = mmio_at(regs, RDT(q));
-    /* With the last one: what the hash gives to a queue that is still off would be lost. */
+    /* Receive is enabled with the last queue: frames hashed to a disabled queue would be lost. */
     if (!card->receive_is_on && q + 1 == card->queues) {
-        err = x540_rx_pause(card); /* 82599 erratum: the data path stands still while RXEN rises */
+        err = x540_rx_pause(card); /* 82599 erratum: stop the data path while RXEN is set */
         x540_rx_resume(card);
     }
     return err;
 }
 
+/* X550 4.6.7.1.1 */
 enum err x540_rx_stop(struct port *port, unsigned q)
 {
     struct x540 *card = port->driver_state;

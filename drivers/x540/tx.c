@@ -7,22 +7,23 @@
 #include "kernel/log/log.h"
 
 enum {
-    DRAIN_LIMIT_US = 100000, /* a full ring takes less than one ms; an emulator's wire takes longer */
+    DRAIN_LIMIT_US = 100000, /* a full ring takes less than 1 ms; under emulation longer */
     TX_BUFFER_KB = 160,    /* all of it, in one traffic class */
     TX_LARGEST_KB = 10,    /* room kept for the largest frame */
-    TX_REQUESTS = 0xFFF,   /* outstanding bytes, as many as there can be */
-    /* Descriptor prefetch: when fewer than PTHRESH are on the chip and at least HTHRESH wait. Linux
-     * keeps to 32 because more can hang; the chip holds 40. Write-back never batches (WTHRESH 0),
-     * as head write-back demands. */
+    TX_REQUESTS = 0xFFF,   /* outstanding bytes, the maximum */
+    /* Descriptors are prefetched when fewer than PTHRESH are on the chip and at least HTHRESH are
+     * in the ring. The chip holds 40; Linux uses 32 because more can hang it. Head write-back
+     * requires WTHRESH 0: no batched write-back. */
     PREFETCH = 32,
     PREFETCH_LEAST = 4,
 };
 
+/* X550 4.6.8, 4.6.11.3.4 */
 void x540_tx_init(struct x540 *card)
 {
     mmio_t regs = card->regs;
 
-    /* One traffic class, 64 queues; the arbiter stands still while MTQC changes. */
+    /* One traffic class, 64 queues; the arbiter is disabled while MTQC changes. */
     x540_change(card, RTTDCS, 0, RTTDCS_ARBDIS);
     mmio_write32(regs, MTQC, 0);
     x540_change(card, RTTDCS, RTTDCS_ARBDIS, 0);
@@ -34,24 +35,25 @@ void x540_tx_init(struct x540 *card)
         mmio_write32(regs, TXPBTHRESH(i),
                      FIELD_PUT(TXPBTHRESH_THRESH, kb ? kb - TX_LARGEST_KB : 0));
     }
-    /* A write-back that overtakes another would move the head backwards: strict order. */
+    /* Write-backs in strict order: one that overtakes another would move the head backwards. */
     for (uint32_t q = 0; q < 128; q++) {
         x540_change(card, DCA_TXCTRL(q), DCA_TXCTRL_DESC_WRO, 0);
         mmio_write32(regs, RTTDQSEL, FIELD_PUT(RTTDQSEL_TXDQ_IDX, q));
-        mmio_write32(regs, RTTDT1C, 0);  /* no credits: no sharing by weight */
+        mmio_write32(regs, RTTDT1C, 0);  /* no credits: no weighted sharing */
         mmio_write32(regs, RTTBCNRC, 0); /* no rate limit */
     }
     x540_change(card, DMATXCTL, card->family->has_mdd ? DMATXCTL_MDD : 0, DMATXCTL_TE);
 }
 
+/* X550 4.6.8.1 */
 enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
                        mmio_t *tail)
 {
     struct x540 *card = port->driver_state;
     mmio_t regs = card->regs;
 
-    /* DMATXCTL.TE has enabled queue 0 by itself (X550 8.2.2.10.10), and ENABLE takes over what a
-     * ring's registers hold only as it goes from 0 to 1 (4.6.8.1). */
+    /* DMATXCTL.TE has enabled queue 0 (X550 8.2.2.10.10), and the card loads a ring's registers
+     * only when ENABLE goes from 0 to 1 (4.6.8.1). */
     mmio_write32(regs, TXDCTL(q), 0);
     enum err err = x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, card->enable_limit_us,
                              "TXDCTL.ENABLE");
@@ -77,12 +79,13 @@ enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, i
     return err;
 }
 
+/* X550 4.6.8.1.1 */
 enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head)
 {
     struct x540 *card = port->driver_state;
 
-    /* What is still queued goes out first. Without a link it never will, and a queue must not be
-     * switched off with work in it: reference drivers then reset the card, as our caller does. */
+    /* Queued frames are sent first. Without a link they cannot be, and a queue must not be disabled
+     * while it holds frames: the caller then resets the card, as the reference drivers do. */
     uint32_t tail = mmio_read32(card->regs, TDT(q)), stopped_at = mmio_read32(card->regs, TDH(q));
     enum err err = OK;
     if (stopped_at != tail && port->link_is_up)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The X540 from power-on to ready, in the order of the reference drivers (see README.md): quiesce,
- * reset, wait for the card to load itself, memories, filters, statistics, receive, transmit, PHY.
+ * reset, wait for the card's NVM load, memories, filters, statistics, receive, transmit, PHY.
  * By hand, with the model:
  *
  *     qemu-system-x86_64 -M q35 -nographic -kernel build/ferrule.elf -plugin build/x540.so \
@@ -16,13 +16,13 @@
 enum {
     INTEL = 0x8086,
     BAR_REGISTERS = 0,
-    REGISTERS_BYTES = 0x20000, /* of BAR0; flash lies behind them */
+    REGISTERS_BYTES = 0x20000, /* of BAR0; flash follows */
     QUEUES = 128,
     ENABLE_LEAST_MS = 50,
     CTRL_LIMIT_US = 1000,
     POWER_UP_US = 10000,
     MASTER_LIMIT_US = 80000,  /* 800 polls, 100 us apart */
-    LOOPBACK_FLUSH_US = 3000, /* the flush of a card with requests that never completed */
+    LOOPBACK_FLUSH_US = 3000, /* flush of a card whose requests have not completed */
     BUFFERS_CLEAR_US = 20,
     RESET_FIRST_LOOK_US = 1000,
     RESET_LIMIT_US = 10000,
@@ -63,8 +63,8 @@ const struct x540_family *x540_match(const struct pci_dev *pci)
     return NULL;
 }
 
-/* Clearing ENABLE takes effect once the queue's requests have been answered, which PCIe Device
- * Control 2 bounds (X550 4.6.7.1.1, 9.2.3.6.11). More than a second is not waited for. */
+/* Clearing ENABLE takes effect once the queue's requests have completed, whose time limit is in
+ * PCIe Device Control 2 (X550 4.6.7.1.1, 9.2.3.6.11). The wait is at most one second. */
 static uint32_t completion_limit_us(const struct pci_dev *pci)
 {
     static const uint16_t ms[16] = {
@@ -75,6 +75,7 @@ static uint32_t completion_limit_us(const struct pci_dev *pci)
     return MAX(ms[FIELD_GET(PCI_DEVICE_CONTROL_2_TIMEOUT, control)], ENABLE_LEAST_MS) * 1000u;
 }
 
+/* X550 4.6.3.1 */
 static void interrupts_off(struct x540 *card)
 {
     mmio_write32(card->regs, EIMC, 0xFFFFFFFFu);
@@ -83,7 +84,8 @@ static void interrupts_off(struct x540 *card)
     (void)mmio_read32(card->regs, EICR); /* clears every cause */
 }
 
-/* Wait until no queue is on. One that stays on costs a line; what follows is a reset. */
+/* Wait until all queues are off (X550 4.6.7.1.1, 4.6.8.1.1). One that stays on is logged; a reset
+ * follows. */
 static void wait_for_queues(struct x540 *card)
 {
     uint64_t end_ns = tsc_now_ns() + card->enable_limit_us * 1000ull;
@@ -108,7 +110,8 @@ static void wait_for_queues(struct x540 *card)
     tsc_wait_us(X540_QUEUE_SETTLE_US);
 }
 
-/* Interrupts, then the queues, then the receive path (X550 4.6.7.1.1): whatever state it is in. */
+/* Disable interrupts, then the queues, then the receive path, from any state (X550 4.6.7.1.1,
+ * 5.2.4.3.2). */
 static void stop(struct x540 *card)
 {
     interrupts_off(card);
@@ -118,26 +121,29 @@ static void stop(struct x540 *card)
                     card->family->has_82599_bits ? RXDCTL_SWFLSH : 0);
     }
     wait_for_queues(card);
-    /* Pool loopback is off while RXEN falls. This driver does not use it, so it stays off. */
+    /* Pool loopback must be off while RXEN is cleared. This driver does not use it: it stays
+     * off. */
     x540_change(card, PFDTXGSWC, PFDTXGSWC_VT_LBEN, 0);
     x540_change(card, RXCTRL, RXCTRL_RXEN, 0);
     card->receive_is_on = false;
 }
 
-/* Interrupts masked, queues and receive off, no request to memory any more, and the firmware told that
- * no driver is there: how a card is left. Bounded; what does not end costs a line. */
+/* Leave the card with interrupts masked, queues and receive off and no more memory requests, and
+ * tell the firmware that no driver is loaded (X550 5.2.4.3.2; DRV_LOAD 8.2.2.1.3). Each wait has a
+ * limit; a time-out is logged. */
 static void silence(struct x540 *card)
 {
     if (mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu)
-        return; /* gone: it has nothing left to stop */
+        return; /* the card is gone */
     stop(card);
     x540_change(card, CTRL, 0, CTRL_GIO_DIS);
     if (x540_wait(card, CTRL, CTRL_GIO_DIS, CTRL_GIO_DIS, CTRL_LIMIT_US, "CTRL.GIO_DIS") != OK ||
         x540_wait(card, STATUS, STATUS_GIO, 0, MASTER_LIMIT_US, "STATUS.GIO") != OK)
-        log_warn("x540 p%u: left with requests under way", card->port->index);
+        log_warn("x540 p%u: memory requests may still be pending", card->port->index);
     x540_change(card, CTRL_EXT, CTRL_EXT_DRV_LOAD, 0);
 }
 
+/* X550 5.2.4.3.2 */
 static void quiet(struct port *port)
 {
     struct x540 *card = port->driver_state;
@@ -146,13 +152,13 @@ static void quiet(struct port *port)
     pci_command(&card->pci, 0, PCI_COMMAND_MASTER);
 }
 
-/* Stop the card's requests to memory. *resets is how many resets are due: two where some request
- * never completed, because the first one then leaves it in the pipe. */
+/* Stop the card's memory requests (X550 5.2.4.3.2, 8.2.2.1.1). *resets becomes the number of resets
+ * to do: two if a request has not completed, because the first then leaves it in the pipeline. */
 static enum err quiesce(struct x540 *card, unsigned *resets)
 {
     *resets = 1;
     x540_change(card, CTRL, 0, CTRL_GIO_DIS);
-    /* STATUS means something once CTRL reads back as written (X550 8.2.2.1.1). */
+    /* STATUS.GIO is valid once CTRL reads back as written (X550 8.2.2.1.1). */
     if (x540_wait(card, CTRL, CTRL_GIO_DIS, CTRL_GIO_DIS, CTRL_LIMIT_US, "CTRL.GIO_DIS") == OK &&
         x540_wait(card, STATUS, STATUS_GIO, 0, MASTER_LIMIT_US, "STATUS.GIO") == OK)
         return OK;
@@ -165,7 +171,7 @@ static enum err quiesce(struct x540 *card, unsigned *resets)
         if (tsc_now_ns() >= end_ns) {
             log_warn("x540 p%u: PCIe Device Status 0x%04x: transactions still pending",
                      card->port->index, pci_read16(&card->pci, PCI_DEVICE_STATUS));
-            break; /* flushed below as well as can be */
+            break; /* the flush below may still complete them */
         }
         tsc_wait_us(100);
     }
@@ -180,11 +186,12 @@ static enum err quiesce(struct x540 *card, unsigned *resets)
     return OK;
 }
 
+/* X550 4.2.1.6.1, 4.6.3.2, 8.2.2.1.1 note */
 static enum err reset_once(struct x540 *card)
 {
     uint32_t reset = CTRL_RST;
 
-    /* 82599 without a link: the MAC has to be taken along. */
+    /* 82599 without a link: the MAC must be reset too. */
     if (!card->family->has_copper_phy && !(mmio_read32(card->regs, LINKS) & LINKS_UP) &&
         !x540_link_is_vetoed(card))
         reset |= CTRL_LNK_RST;
@@ -201,7 +208,7 @@ static enum err reset_once(struct x540 *card)
     return err;
 }
 
-/* FWSM.EXT_ERR_IND in words (X550 8.2.2.20.2); numbers between stand for what is before them. */
+/* FWSM.EXT_ERR_IND as text (X550 8.2.2.20.2); codes between two entries belong to the lower one. */
 static const char *firmware_error(uint32_t code)
 {
     static const struct {
@@ -220,7 +227,8 @@ static const char *firmware_error(uint32_t code)
     return "not specified";
 }
 
-/* Refuse what cannot work; of the rest management alone suffers. One line a probe. */
+/* Fail on states in which the driver cannot work; log errors that only affect management, once per
+ * probe (X550 8.2.2.20.2, 8.2.2.4.2). */
 static enum err check_firmware(struct x540 *card)
 {
     enum { TCO_ISOLATE = 0x03 };
@@ -234,9 +242,9 @@ static enum err check_firmware(struct x540 *card)
         return ERR_BAD_VALUE;
     }
     card->has_thermal_events = fwsm & FWSM_TS_ENABLED;
-    if (card->firmware_is_said)
+    if (card->firmware_is_reported)
         return OK;
-    card->firmware_is_said = true;
+    card->firmware_is_reported = true;
     if (code != 0)
         log_warn("x540 p%u: FWSM (0x%05x) reads 0x%08x: firmware reports error 0x%02x (%s)",
                  card->port->index, FWSM, fwsm, code, firmware_error(code));
@@ -246,14 +254,15 @@ static enum err check_firmware(struct x540 *card)
     return OK;
 }
 
-/* The card loads its settings, its address and its firmware from the NVM. */
+/* Wait until the card has loaded its settings, its address and its firmware from the NVM (X550
+ * 4.6.3 steps 3, 5). */
 static enum err wait_for_load(struct x540 *card)
 {
     enum err err = x540_wait(card, EEC, EEC_ARD, EEC_ARD, AUTO_READ_LIMIT_US, "EEC.ARD");
     if (err)
         return err;
     uint32_t eec = mmio_read32(card->regs, EEC);
-    if (!(eec & EEC_PRES)) /* RAL0, loaded or not, decides */
+    if (!(eec & EEC_PRES)) /* go on: read_mac fails if no address was loaded */
         log_warn("x540 p%u: EEC reads 0x%08x: no valid NVM (PRES 0)", card->port->index, eec);
     err = check_firmware(card);
     if (err)
@@ -262,6 +271,7 @@ static enum err wait_for_load(struct x540 *card)
                      "RDRXCTL.DMAIDONE");
 }
 
+/* X550 8.2.2.8.14-15 */
 static enum err read_mac(struct x540 *card)
 {
     uint32_t low = mmio_read32(card->regs, RAL(0)), high = mmio_read32(card->regs, RAH(0));
@@ -270,7 +280,7 @@ static enum err read_mac(struct x540 *card)
 
     for (unsigned i = 0; i < 6; i++)
         mac[i] = (uint8_t)(i < 4 ? low >> (8 * i) : high >> (8 * (i - 4)));
-    if (is_zero || (mac[0] & 1) || !(high & RAH_AV)) { /* all ones is multicast too */
+    if (is_zero || (mac[0] & 1) || !(high & RAH_AV)) { /* bit 0: multicast, and all ones */
         log_error("x540 p%u: RAL0 0x%08x RAH0 0x%08x: no usable address", card->port->index, low,
                   high);
         return ERR_BAD_VALUE;
@@ -278,7 +288,8 @@ static enum err read_mac(struct x540 *card)
     return OK;
 }
 
-/* One traffic class has the whole receive buffer; no pause frames, either way. */
+/* One traffic class has the whole receive buffer; no pause frames in either direction (X550
+ * 4.6.3.2, 4.6.11.3.4). */
 static void packet_buffer(struct x540 *card)
 {
     uint32_t kb = card->family->rx_buffer_kb;
@@ -286,7 +297,7 @@ static void packet_buffer(struct x540 *card)
     for (uint32_t i = 0; i < 8; i++) {
         mmio_write32(card->regs, RXPBSIZE(i), FIELD_PUT(RXPBSIZE_SIZE, i == 0 ? kb : 0));
         mmio_write32(card->regs, FCRTL(i), 0);
-        /* The threshold counts even with pause off: the card stops filling above it. */
+        /* The threshold applies even with pause off: the card fills the buffer up to it. */
         mmio_write32(card->regs, FCRTH(i), i == 0 ? kb * 1024 - PAUSE_HEADROOM_BYTES : 0);
     }
     for (uint32_t i = 0; i < 4; i++)
@@ -295,8 +306,8 @@ static void packet_buffer(struct x540 *card)
     mmio_write32(card->regs, FCCFG, 0);
 }
 
-/* Tables that a reset leaves as they are or undefined (X550 4.2.3, 8.2.2.8). Entry 0 of RAL/RAH is
- * the card's own address. */
+/* Clear the tables that a reset leaves unchanged or undefined (X550 4.6.7, table 4-6 note 2). Entry
+ * 0 of RAL/RAH is the card's own address. */
 static void clear_tables(struct x540 *card)
 {
     mmio_t regs = card->regs;
@@ -306,7 +317,7 @@ static void clear_tables(struct x540 *card)
         mmio_write32(regs, RAH(i), 0);
     }
     for (uint32_t i = 0; i < 256; i++)
-        mmio_write32(regs, MPSAR(i), i == 0 ? 1 : 0); /* our address: pool 0 */
+        mmio_write32(regs, MPSAR(i), i == 0 ? 1 : 0); /* own address: pool 0 */
     for (uint32_t i = 0; i < 128; i++) {
         mmio_write32(regs, MTA(i), 0);
         mmio_write32(regs, UTA(i), 0);
@@ -319,6 +330,7 @@ static void clear_tables(struct x540 *card)
         mmio_write32(regs, VLVF(i), 0);
 }
 
+/* X550 4.6.3 */
 static enum err bring_up(struct x540 *card)
 {
     unsigned resets = 0;
@@ -330,7 +342,7 @@ static enum err bring_up(struct x540 *card)
         err = reset_once(card);
     if (err)
         return err;
-    interrupts_off(card); /* reset has unmasked nothing, but causes may have come in */
+    interrupts_off(card); /* the reset leaves them masked, but causes may be pending */
     err = wait_for_load(card);
     if (!err && !card->nvm_is_checked)
         err = x540_nvm_check(card);
@@ -351,7 +363,7 @@ static enum err bring_up(struct x540 *card)
     x540_intr_init(card);
     x540_tx_init(card);
     err = x540_phy_start(card);
-    if (!err) /* last: until here the firmware has the port to itself */
+    if (!err) /* last: before this the firmware may use the port */
         x540_change(card, CTRL_EXT, 0, CTRL_EXT_DRV_LOAD);
     return err;
 }
@@ -388,8 +400,8 @@ static const struct port_ops x540_ops = {
     .quiet = quiet,
 };
 
-/* A function in D3hot answers nothing but configuration accesses. On the way to D0 it is reset as by
- * CTRL.RST, and its BARs stay (X550 5.2.4.3, 9.2.3.1.4). */
+/* A function in D3hot answers only configuration accesses. The change to D0 resets it as CTRL.RST
+ * does, and keeps its BARs (X550 5.2.4.3, 9.2.3.1.4). */
 static void power_up(const struct pci_dev *pci, const struct port *port)
 {
     uint32_t at = pci_capability(pci, PCI_CAP_PM);
@@ -403,6 +415,7 @@ static void power_up(const struct pci_dev *pci, const struct port *port)
     tsc_wait_us(POWER_UP_US);
 }
 
+/* X550 4.6.3, 9.2.3.1.4, 5.2.4.2 */
 enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port)
 {
     uint64_t bytes = 0;
@@ -435,6 +448,6 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
         err = bring_up(card);
     }
     if (err)
-        quiet(port); /* what is not driven must not write memory */
+        quiet(port); /* a card without a driver must not write memory */
     return err;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The driver's own view of one X540 port. Nobody outside this folder includes it but
- * drivers/drivers.c, which finds the cards. Start reading at x540.c.
+ * The driver's own view of one X540 port. Outside this folder only drivers/drivers.c, which finds
+ * the cards, includes it. Start reading at x540.c.
  */
 #ifndef DRIVERS_X540_X540_H
 #define DRIVERS_X540_X540_H
@@ -10,20 +10,20 @@
 #include "drivers/nic.h"
 #include "kernel/pci.h"
 
-/* What differs between the members of the family, facts only where one is known to differ. */
+/* The known differences between the members of the family. */
 struct x540_family {
     const char *name;
     uint32_t rx_buffer_kb;   /* receive packet buffer in all */
     uint32_t reset_ms;       /* quiet time after reset */
-    bool has_copper_phy;     /* 10GBASE-T behind MDIO; else the link comes up by itself */
+    bool has_copper_phy;     /* 10GBASE-T PHY behind MDIO; else the link needs no set-up */
     bool has_regsmp;         /* second half of the semaphore: REGSMP (else SWESMBI) */
-    bool has_eerd;           /* NVM words are read by EERD (X550 asks its firmware) */
-    /* NS_DIS, DCA_CTRL, FTQF, RFCTL.RSC_DIS, RDRXCTL.CRCSTRIP, RXDCTL.SWFLSH; the X550 has reserved
-     * bits or nothing in their places. */
+    bool has_eerd;           /* NVM words are read by EERD (X550: through its firmware) */
+    /* Has NS_DIS, DCA_CTRL, FTQF, RFCTL.RSC_DIS, RDRXCTL.CRCSTRIP, RXDCTL.SWFLSH; on the X550 they
+     * are reserved or absent. */
     bool has_82599_bits;
     bool has_mdd;            /* malicious-driver detection, which stops queues of legacy format */
-    uint32_t rss_entries;    /* of the table that the hash chooses from */
-    uint32_t phy_id;         /* what MMD 1 registers 2 and 3 say, revision left out */
+    uint32_t rss_entries;    /* size of the redirection table */
+    uint32_t phy_id;         /* MMD 1 registers 2 and 3, without the revision */
     uint32_t phy_id_mask;
 };
 
@@ -36,65 +36,67 @@ struct x540 {
     struct pci_dev pci;
     mmio_t regs;
     const struct x540_family *family;
-    uint32_t enable_limit_us; /* for ENABLE of a queue to follow: the PCIe completion time-out */
+    uint32_t enable_limit_us; /* for a queue's ENABLE to change: the PCIe completion time-out */
     unsigned lan_id;       /* which of the card's two ports this is */
     unsigned phy_address;  /* on MDIO, 0..31, or X540_NO_PHY */
-    mmio_t msix;           /* the MSI-X table, once has_msix */
+    mmio_t msix;           /* the MSI-X table, valid if has_msix */
     bool has_msix;
-    unsigned queues;       /* receive queues that RSS spreads over; 1: no RSS */
-    bool by_address;       /* it hashes IP without ports too */
+    unsigned queues;       /* receive queues that RSS uses; 1: no RSS */
+    bool by_address;       /* RSS also hashes IP packets without ports */
     bool receive_is_on;    /* RXCTRL.RXEN */
     bool is_promiscuous;
     bool nvm_is_checked;
-    bool firmware_is_said;
-    bool cfg_done_is_said; /* EEMNGCTL.CFG_DONE never came: looked at no more */
+    bool firmware_is_reported;
+    bool cfg_done_timed_out; /* EEMNGCTL.CFG_DONE is not waited for again */
     bool has_thermal_events; /* FWSM.TS_ENABLED */
-    bool heat_is_said;
-    /* Whether EICS tells of link changes: one was seen in LINKS of which it has not told; it has told
-     * of one that LINKS has not shown yet; it is no longer asked. */
-    bool link_moved, link_cause_seen, reads_eicr;
-    bool smbi_is_said, second_is_said; /* lines about dead owners, once a probe */
+    bool heat_is_reported;
+    /* Does EICS report link changes? See read_causes in intr.c. */
+    bool link_moved;      /* LINKS has shown a change that EICS has not reported */
+    bool link_cause_seen; /* EICS has reported a change that LINKS has not shown yet */
+    bool reads_eicr;      /* EICS has missed a change: EICR is read instead */
+    bool smbi_is_reported, second_is_reported; /* dead owners are logged once per probe */
 };
 
-/* Is this PCI function one of ours? NULL, or what it is. */
+/* The family member that this PCI function is; NULL: not a supported card. */
 const struct x540_family *x540_match(const struct pci_dev *pci);
-/* Map, reset and bring up the function and fill in *port: link not waited for, no queue started.
- * Boot CPU. Takes bus mastering on: call it only once an IOMMU, if any, confines the card. */
+/* Map, reset and bring up the function and fill in *port. Does not wait for the link and starts no
+ * queue. Boot CPU. Enables bus mastering: call it only once an IOMMU, if any, confines the card. */
 enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port) MUST_CHECK;
 
 /* ---- between the files of this folder ---- */
 
 /* Wait until (register & mask) == want, at most limit_us. A register that reads all ones counts as
- * not there. On time-out: one log line with what it read, and ERR_TIMEOUT. `name` is printed. */
+ * absent. ERR_TIMEOUT after one log line with `name` and the value read. */
 enum err x540_wait(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
                    uint32_t limit_us, const char *name) MUST_CHECK;
-/* The same without a line, for a caller that has one of its own; *value is what it read last. */
+/* The same without a log line; *value is the last value read. */
 enum err x540_poll(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
                    uint32_t limit_us, uint32_t *value) MUST_CHECK;
-/* A queue has just been enabled, its ring begins at index 0, and so must its head (RDH or TDH, which
- * the documents call read-only). ERR_BAD_VALUE after one log line: only a reset sets it to 0. */
+/* Check that the head (RDH or TDH, read-only by the documents) of a queue that was just enabled is
+ * 0, where its ring begins. ERR_BAD_VALUE after one log line: only a reset sets it to 0. */
 enum err x540_starts_at_0(struct x540 *card, uint32_t head, const char *name) MUST_CHECK;
 /* Read, change the named bits, write. */
 void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t set);
 
-/* lock.c: what the software of both ports and the firmware share. `locks` are SW_FW_SYNC bits. Takes
- * what a dead owner holds; at most 2.3 s. The firmware takes back a lock that is held for 1 s. */
+/* lock.c: locks shared by the drivers of both ports and the firmware. `locks` are SW_FW_SYNC bits.
+ * A lock of a dead owner is taken; at most 2.3 s. The firmware revokes a lock that is held for
+ * 1 s. */
 enum err x540_lock(struct x540 *card, uint32_t locks) MUST_CHECK;
 void x540_unlock(struct x540 *card, uint32_t locks);
-void x540_lock_break(struct x540 *card); /* once at probe: what a dead driver left taken */
+void x540_lock_break(struct x540 *card); /* once at probe: release the locks of a dead driver */
 uint32_t x540_phy_lock(const struct x540 *card);
 /* nvm.c */
 enum err x540_nvm_check(struct x540 *card) MUST_CHECK;
 /* link.c */
 enum err x540_phy_start(struct x540 *card) MUST_CHECK;
-bool x540_link_is_vetoed(struct x540 *card); /* by a management controller, which needs the link */
+bool x540_link_is_vetoed(struct x540 *card); /* the management controller forbids link changes */
 void x540_poll_link(struct port *port);
 void x540_link_off(struct port *port);
 /* rx.c, tx.c */
 void x540_rx_init(struct x540 *card);
 enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, mmio_t *tail);
 enum err x540_rx_stop(struct port *port, unsigned q);
-enum err x540_rx_pause(struct x540 *card); /* the whole receive path, for FCTRL */
+enum err x540_rx_pause(struct x540 *card); /* stops the receive path, so that FCTRL may change */
 void x540_rx_resume(struct x540 *card);
 void x540_set_promiscuous(struct port *port, bool everything);
 void x540_tx_init(struct x540 *card);
@@ -104,7 +106,7 @@ enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head);
 uint32_t x540_tx_head(struct port *port, unsigned q);
 void x540_set_queues(struct port *port, unsigned n, bool by_address);
 /* intr.c */
-void x540_intr_init(struct x540 *card); /* after each reset: queues to vectors */
+void x540_intr_init(struct x540 *card); /* after each reset: map queues to vectors */
 enum err x540_irq_set(struct port *port, unsigned vector, uint64_t address, uint32_t data);
 void x540_irq_arm(struct port *port, unsigned vector);
 uint32_t x540_irq_causes(struct port *port);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * `show cores`: what each core does with its time and how many frames it takes. Each row is read by
- * the core itself, between two of its bursts; a core that does not answer in time is read as it
- * stands, and its row says so by its state.
+ * `show cores`: the activity and frame counts of each core. Each core reads its own row, between
+ * two bursts. Core 0 reads the row of a core that does not answer in time, whose state is then
+ * `silent` or `parked`.
  */
 #include "arch/smp.h"
 #include "kernel/console/command.h"
@@ -17,7 +17,7 @@ struct core_row {
     struct hist stalls;
     const char *state;
 };
-static struct core_row rows[CPUS_MAX]; /* each lives on if its core answers late */
+static struct core_row rows[CPUS_MAX]; /* static, since a core may answer late */
 
 static void read_row(void *context)
 {
@@ -113,7 +113,7 @@ static enum command_result show_cores(const struct call *call)
         const struct hist *stalls = &rows[i].stalls;
         if (hist_total(stalls) == 0)
             continue;
-        out_printf(call->out, "core %u: rounds of a millisecond and more, the longest %lu us:", i,
+        out_printf(call->out, "core %u: slow poll rounds (histogram), longest %lu us:", i,
                    stalls->max / 1000);
         for (unsigned b = 0; b < HIST_BUCKETS; b++)
             if (stalls->count[b] != 0)
@@ -123,4 +123,4 @@ static enum command_result show_cores(const struct call *call)
     }
     return COMMAND_DONE;
 }
-COMMAND("show cores", "[-j]", "what each core does, and how many frames it took", show_cores);
+COMMAND("show cores", "[-j]", "activity and frame counts of each core", show_cores);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The ping command: a job that sends an ICMP echo a second, waits as long for each reply, and ends
- * after the last, or when it is interrupted. The lanes go on meanwhile; each poll only looks.
+ * The ping command: a job that sends one ICMP echo per second, waits up to a second for each reply,
+ * and ends after the last or when it is interrupted. The job is polled and never blocks the lanes.
  */
 #include "arch/tsc.h"
 #include "kernel/console/command.h"
@@ -21,21 +21,21 @@
 #define TIMEOUT_NS    1000000000ull
 
 enum stage {
-    STAGE_RESOLVE, /* the next is due; its MAC address may not be known yet */
-    STAGE_WAIT,    /* one is out */
+    STAGE_RESOLVE, /* the next echo is due; the MAC address may not be known yet */
+    STAGE_WAIT,    /* for the reply */
     STAGE_PAUSE,
 };
 
-/* The one ping that may be under way. */
+/* The running ping; at most one. */
 static struct {
     struct port *port;
-    uint32_t to, next; /* next: the neighbour by which it goes, where the application chose one */
+    uint32_t to, next; /* next: the next hop, if the application has chosen one */
     char to_text[16];
     uint32_t count, tried, received, errors;
     uint16_t id;
     enum stage stage;
-    uint64_t began_ns; /* the present round */
-    uint64_t sent_ns;  /* the present echo */
+    uint64_t began_ns; /* the current round */
+    uint64_t sent_ns;  /* the current echo */
     uint64_t min_ns, max_ns, sum_ns;
 } ping;
 
@@ -45,9 +45,9 @@ static void ip_text(char text[16], uint32_t ip)
     fmt_print(text, 16, "%pI4", &wire);
 }
 
-/* ---- What is printed ---- */
+/* ---- Output ---- */
 
-static void say_reply(const struct job *job, const struct netif_pinger *reply, uint64_t ns)
+static void print_reply(const struct job *job, const struct netif_pinger *reply, uint64_t ns)
 {
     if (job->json) {
         struct json j;
@@ -65,7 +65,7 @@ static void say_reply(const struct job *job, const struct netif_pinger *reply, u
                ns / 1000000, ns / 1000 % 1000);
 }
 
-static void say_failure(const struct job *job, const char *from, const char *why)
+static void print_failure(const struct job *job, const char *from, const char *why)
 {
     if (job->json) {
         struct json j;
@@ -81,7 +81,7 @@ static void say_failure(const struct job *job, const char *from, const char *why
     }
 }
 
-static enum command_result say_summary(const struct job *job)
+static enum command_result print_summary(const struct job *job)
 {
     uint32_t lost = ping.tried - ping.received;
     uint64_t mean_ns = ping.received != 0 ? ping.sum_ns / ping.received : 0;
@@ -103,7 +103,8 @@ static enum command_result say_summary(const struct job *job)
         if (ping.errors != 0)
             out_printf(job->out, ", +%u errors", ping.errors);
         if (ping.port->netif->ping.extra != 0)
-            out_printf(job->out, ", +%u late or duplicate", ping.port->netif->ping.extra);
+            out_printf(job->out, ", %u unexpected %s", ping.port->netif->ping.extra,
+                       ping.port->netif->ping.extra == 1 ? "reply" : "replies");
         out_printf(job->out, ", %u%% packet loss\n", ping.tried != 0 ? lost * 100 / ping.tried : 0);
         if (ping.received != 0)
             out_printf(job->out, "rtt min/avg/max = %lu.%03lu/%lu.%03lu/%lu.%03lu ms\n",
@@ -114,7 +115,7 @@ static enum command_result say_summary(const struct job *job)
     return ping.received != 0 ? COMMAND_DONE : COMMAND_FAILED;
 }
 
-/* What an ICMP error says, in the words that ping uses elsewhere. */
+/* The text of an ICMP error, as other systems' ping prints it. */
 static const char *error_text(const struct netif_pinger *error)
 {
     static const char *const unreachable[] = {
@@ -134,11 +135,11 @@ static const char *error_text(const struct netif_pinger *error)
 
 /* ---- One round ---- */
 
-/* The present echo is settled, one way or the other. */
+/* The current echo is done: answered, failed or timed out. */
 static enum command_result settle(const struct job *job)
 {
     if (ping.tried == ping.count)
-        return say_summary(job);
+        return print_summary(job);
     ping.stage = STAGE_PAUSE;
     return COMMAND_WAITS;
 }
@@ -146,11 +147,11 @@ static enum command_result settle(const struct job *job)
 static enum command_result fail(const struct job *job, const char *from, const char *why)
 {
     ping.errors += from != NULL;
-    say_failure(job, from, why);
+    print_failure(job, from, why);
     return settle(job);
 }
 
-/* Send the next echo, if it is known where to. */
+/* Send the next echo, once the MAC address is known. */
 static enum command_result poll_resolve(const struct job *job, uint64_t now_ns)
 {
     static uint8_t frame[ETH_BUFFER];
@@ -160,7 +161,7 @@ static enum command_result poll_resolve(const struct job *job, uint64_t now_ns)
     uint32_t length;
 
     enum netif_way way = netif_resolve(nif, ping.next, mac);
-    while ((length = netif_poll(nif, now_ns, frame)) != 0) /* an ARP request leaves at once */
+    while ((length = netif_poll(nif, now_ns, frame)) != 0) /* send an ARP request at once */
         side_send(ping.port, frame, length);
     if (way == NETIF_ASKING && now_ns - ping.began_ns < TIMEOUT_NS)
         return COMMAND_WAITS;
@@ -188,7 +189,7 @@ static enum command_result poll_wait(const struct job *job, uint64_t now_ns)
         ping.max_ns = MAX(ping.max_ns, ns);
         ping.sum_ns += ns;
         ping.received++;
-        say_reply(job, answer, ns);
+        print_reply(job, answer, ns);
         return settle(job);
     }
     if (answer->event == PING_ERROR) {
@@ -206,7 +207,7 @@ static enum command_result ping_poll(struct job *job, bool is_interrupted)
     uint64_t now_ns = tsc_now_ns();
 
     if (is_interrupted)
-        return say_summary(job);
+        return print_summary(job);
     if (ping.stage == STAGE_PAUSE && now_ns - ping.began_ns >= INTERVAL_NS) {
         ping.began_ns = now_ns;
         ping.stage = STAGE_RESOLVE;
@@ -221,7 +222,7 @@ static enum command_result ping_poll(struct job *job, bool is_interrupted)
     }
 }
 
-/* The port whose net the address is on, else the first that knows a gateway. */
+/* The port on whose subnet the address is, else the first with a gateway. */
 static struct port *port_towards(uint32_t ip)
 {
     struct port *by_gateway = NULL;
@@ -243,16 +244,17 @@ static enum command_result ping_run(const struct call *call)
     uint64_t count = COUNT_DEFAULT;
 
     if (call->argc < 1 || call->argc > 2)
-        return command_fail(call, "ping takes an address and, if not %u, how many", COUNT_DEFAULT);
+        return command_fail(call, "usage: ping ADDRESS [COUNT]; COUNT is %u by default",
+                            COUNT_DEFAULT);
     if (!parse_ipv4(call->argv[0], &address))
-        return command_fail(call, "%s is no IPv4 address", call->argv[0]);
+        return command_fail(call, "%s is not an IPv4 address", call->argv[0]);
     if (call->argc == 2 && (!parse_u64(call->argv[1], &count) || count < 1 || count > COUNT_MAX))
-        return command_fail(call, "%s is no count from 1 to %u", call->argv[1], COUNT_MAX);
+        return command_fail(call, "COUNT must be 1 to %u", COUNT_MAX);
     if (run_app() != NULL && run_app()->takes_everything)
-        return command_fail(call, "no ping with app=%s: it sends every frame on, replies to us too",
+        return command_fail(call, "no ping with app=%s: it forwards every frame, replies included",
                             run_app()->name);
     if (lanes_are_stopped())
-        return command_fail(call, "app=%s is stopped: nobody would take the replies (try: start)",
+        return command_fail(call, "app=%s is stopped: no replies would be received (try: start)",
                             run_app()->name);
     uint32_t to = be32_get(address);
     uint32_t next = to;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Ports by command: into and out of service, their addresses. Core 0, between bursts.
+ * `set port`: put ports into and out of service, set their addresses. Core 0, between bursts.
  */
 #include "kernel/console/command.h"
 #include "kernel/console/config.h"
@@ -11,8 +11,8 @@
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
 
-/* ip A/B or gw A. The lanes stand still meanwhile: each core's stack changes, and what the
- * application made of our addresses. */
+/* set port N ip A/B, or gw A. The lanes are stopped meanwhile, since each core's stack changes, and
+ * what the application derives from the addresses. */
 static enum command_result set_address(const struct call *call, struct port *port)
 {
     const struct app *app = run_app();
@@ -23,18 +23,19 @@ static enum command_result set_address(const struct call *call, struct port *por
     uint32_t gateways[2];
 
     if (nif == NULL)
-        return command_fail(call, "port%u has no stack: it needs port%u.ip= on the boot line",
+        return command_fail(call, "port%u has no stack; port%u.ip= must be on the boot line",
                             port->index, port->index);
     if (app->start != NULL && app->readdress == NULL)
         return command_fail(call, "app=%s takes addresses from the boot line only", app->name);
     prefix = (struct ipv4_prefix){be32_of(nif->ip), nif->prefix};
     gateway = be32_of(nif->gateways[0]);
     if (!(is_ip ? parse_prefix(call->argv[2], &prefix) : parse_ipv4(call->argv[2], &gateway)))
-        return command_fail(call, "\"%.40s\" is not understood", call->argv[2]);
+        return command_fail(call, "\"%.40s\" is invalid; expected A.B.C.D%s", call->argv[2],
+                            is_ip ? "/BITS" : "");
     gateways[0] = be32_get(gateway);
     gateways[1] = nif->gateways[1];
     if (is_ip && ((be32_get(prefix.address) ^ gateways[0]) & ip_mask(prefix.bits)) != 0)
-        gateways[0] = gateways[1] = 0; /* the old ones are beyond reach now */
+        gateways[0] = gateways[1] = 0; /* the old ones are not on the new subnet */
     if (!was_stopped)
         lanes_stop(app->poll);
     const char *wrong = NULL;
@@ -60,19 +61,20 @@ static enum command_result set_port(const struct call *call)
     uint64_t n;
 
     if (call->argc < 2 || !parse_u64(call->argv[0], &n) || n >= ports_n)
-        return command_fail(call, "which port, and what? There are %u, from 0 on", ports_n);
+        return command_fail(call, "usage: set port N up, down, ip A/B or gw A; N is below %u",
+                            ports_n);
     if (!parse_enum(call->argv[1], words, &word) || call->argc != (word > UP ? 3 : 2))
-        return command_fail(call, "set port %lu up, down, ip A.B.C.D/BITS or gw A.B.C.D", n);
+        return command_fail(call, "usage: set port %lu up, down, ip A.B.C.D/BITS or gw A.B.C.D", n);
     struct port *port = &ports[n];
     if (word > UP)
         return set_address(call, port);
     if (word == DOWN && !port->is_down)
         port_take_down(port, "by command");
     if (word == UP && port_restart(port) != OK)
-        return command_fail(call, "port%u did not come back; the log says why", port->index);
+        return command_fail(call, "port%u did not restart; the log has the reason", port->index);
     return COMMAND_DONE;
 }
-COMMAND("set port", "N up|down|ip A/B|gw A", "put a port into or out of service; its address",
+COMMAND("set port", "N up|down|ip A/B|gw A", "start or stop a port, set its address",
         set_port);
 
 static void put_ports(struct config *config)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * `show arp`: our addresses, and the neighbours that ARP found.
+ * `show arp`: the ports' addresses and the neighbours found by ARP.
  */
 #include "kernel/console/command.h"
 #include "kernel/lib/fmt.h"
@@ -52,4 +52,4 @@ static enum command_result show_arp(const struct call *call)
     }
     return COMMAND_DONE;
 }
-COMMAND("show arp", "[-j]", "our addresses and the neighbours' found by ARP", show_arp);
+COMMAND("show arp", "[-j]", "the ports' addresses and their neighbours", show_arp);

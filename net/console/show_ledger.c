@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * `show ledger`: where every frame went, and each way to lose one by name.
+ * `show ledger`: all frames, each counted once, with a counter for each reason to drop one.
  */
 #include "kernel/console/command.h"
 #include "kernel/lib/json.h"
@@ -7,13 +7,13 @@
 #include "net/lane/ledger.h"
 
 static const struct {
-    char name[14], text[48]; /* as much as the table has room for */
+    char name[14], text[48]; /* the widths of the printed columns */
 } drop_names[] = {
 #define NAME(name, text) {#name, text},
     DROP_LIST(NAME)
 #undef NAME
 };
-static_assert(ARRAY_SIZE(drop_names) == DROP_COUNT, "a name for each way to drop");
+static_assert(ARRAY_SIZE(drop_names) == DROP_COUNT, "a name for each reason to drop");
 
 const char *ledger_drop_name(enum drop why)
 {
@@ -55,10 +55,10 @@ static void json_ledger(const struct call *call, const struct ledger *ledger)
 static void text_ledger(const struct out *out, const struct ledger *ledger)
 {
     out_printf(out, "received  %20lu   frames taken from the cards\n", ledger->received);
-    out_printf(out, "generated %20lu   made here\n", ledger->generated);
+    out_printf(out, "generated %20lu   made by this machine\n", ledger->generated);
     out_printf(out, "sent      %20lu   finished by the cards\n", ledger->sent);
-    out_printf(out, "consumed  %20lu   ended here, as they should\n", ledger->consumed);
-    out_printf(out, "held      %20lu   in a card, or fragments that wait\n", ledger->held);
+    out_printf(out, "consumed  %20lu   delivered to this machine\n", ledger->consumed);
+    out_printf(out, "held      %20lu   in a card's queue, or in reassembly\n", ledger->held);
     out_printf(out, "dropped   %20lu   of these:\n", ledger->dropped);
     for (unsigned i = 0; i < DROP_COUNT; i++)
         if (ledger->drops[i] != 0)
@@ -67,11 +67,12 @@ static void text_ledger(const struct out *out, const struct ledger *ledger)
     out_printf(out, "received + generated = sent + consumed + dropped + held: %s\n",
                ledger->is_balanced ? "balanced" : "NOT BALANCED");
     if (ledger->errors_limited > 0)
-        out_printf(out, "%lu ICMP errors were not sent: 100 a second are\n", ledger->errors_limited);
+        out_printf(out, "%lu ICMP errors were not sent: the limit is 100 per second\n",
+                   ledger->errors_limited);
     if (ledger->heads_bad > 0)
-        out_printf(out, "%lu head words of cards made no sense\n", ledger->heads_bad);
+        out_printf(out, "%lu invalid head words written by cards\n", ledger->heads_bad);
     if (ledger->cores_silent > 0)
-        out_printf(out, "%u cores did not answer in time: theirs are the numbers they last gave\n",
+        out_printf(out, "%u cores did not answer in time: their previous counts are used\n",
                    ledger->cores_silent);
 
     if (ports_n > 0)
@@ -95,4 +96,4 @@ static enum command_result show_ledger(const struct call *call)
         text_ledger(call->out, &ledger);
     return COMMAND_DONE;
 }
-COMMAND("show ledger", "[-j]", "where every frame went, and if that adds up", show_ledger);
+COMMAND("show ledger", "[-j]", "all frames by outcome, and whether the sums agree", show_ledger);

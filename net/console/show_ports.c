@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * `show ports`, and `clear counters`: what it counts from. As all commands here it runs on core 0,
- * between bursts; text is for people and fits 80 columns, fields of -j are what scripts rely on (names
- * of counters: Linux's).
+ * `show ports` and `clear counters`. As all commands here they run on core 0, between bursts. The
+ * text is for people and fits 80 columns; scripts use the fields of -j, whose counter names are
+ * Linux's.
  */
 #include "kernel/console/command.h"
 #include "kernel/lib/fmt.h"
@@ -24,7 +24,7 @@ static const struct {
 #undef COUNTER
 };
 
-/* What the counters were at `clear counters`: shown is what came since. */
+/* The counters at the last `clear counters`; `show ports` subtracts them. */
 static struct port_counters cleared[PORTS_MAX];
 
 static uint64_t counter(const struct port_counters *count, unsigned i)
@@ -40,7 +40,7 @@ static struct port_counters since(const struct port *port)
     return count;
 }
 
-/* A number in at most `width` columns (5 or more): whole, or cut to thousands, millions ... */
+/* A number in at most `width` columns (5 or more): whole, or in thousands, millions ... */
 static const char *brief(char *text, size_t room, uint64_t value, int width)
 {
     static const char units[] = " kMGTPE";
@@ -136,7 +136,7 @@ static enum command_result clear_counters(const struct call *call)
         ports[i].ops->poll_counters(&ports[i]);
         cleared[i] = ports[i].count;
     }
-    out_text(call->out, "show ports counts from now; the ledger and queues go on from start\n");
+    out_text(call->out, "counters of show ports set to zero; those of ledger and queues go on\n");
     return COMMAND_DONE;
 }
-COMMAND("clear counters", "", "what show ports prints counts from now", clear_counters);
+COMMAND("clear counters", "", "set the counters of show ports to zero", clear_counters);

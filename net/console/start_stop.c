@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The whole by command: `start`, `stop`, `set poll`, `clear arp`. Core 0, between bursts.
+ * Commands about all ports: `start`, `stop`, `set poll`, `clear arp`. Core 0, between bursts.
  */
 #include "kernel/console/config.h"
 #include "kernel/lib/parse.h"
@@ -13,26 +13,24 @@ static enum command_result start(const struct call *call)
     if (run_app()->command_start)
         return run_app()->command_start(call);
     if (call->argc != 0)
-        return command_fail(call, "start takes no \"%s\" with app=%s", call->argv[0],
-                            run_app()->name);
+        return command_fail(call, "start takes no arguments with app=%s", run_app()->name);
     if (lanes_are_stopped())
         lanes_start();
     return COMMAND_DONE;
 }
-COMMAND("start", "[what]", "let the application run (again)", start);
+COMMAND("start", "[what]", "run the application (again)", start);
 
 static enum command_result stop(const struct call *call)
 {
     if (run_app()->command_stop)
         return run_app()->command_stop(call);
     if (call->argc != 0)
-        return command_fail(call, "stop takes no \"%s\" with app=%s", call->argv[0],
-                            run_app()->name);
+        return command_fail(call, "stop takes no arguments with app=%s", run_app()->name);
     if (!lanes_are_stopped())
         lanes_stop(run_app()->poll);
     return COMMAND_DONE;
 }
-COMMAND("stop", "[what]", "take no more frames; those inside go out first", stop);
+COMMAND("stop", "[what]", "stop receiving; frames already inside are sent first", stop);
 
 static void put_app(struct config *config)
 {
@@ -47,13 +45,13 @@ static enum command_result set_poll(const struct call *call)
     unsigned is_adaptive;
 
     if (call->argc != 1 || !parse_enum(call->argv[0], "always|adaptive", &is_adaptive))
-        return command_fail(call, "set poll always, or adaptive");
+        return command_fail(call, "usage: set poll always|adaptive");
     run_set_sleep(is_adaptive);
     return COMMAND_DONE;
 }
 COMMAND("set poll", "always|adaptive", "never sleep, or sleep when idle", set_poll);
 
-/* Others than core 0's know no neighbours. */
+/* Only core 0's stack has neighbours. */
 static enum command_result clear_arp(const struct call *call)
 {
     (void)call;
@@ -62,4 +60,4 @@ static enum command_result clear_arp(const struct call *call)
             memset(&ports[i].netif->arp, 0, sizeof(ports[i].netif->arp));
     return COMMAND_DONE;
 }
-COMMAND("clear arp", "", "forget the neighbours; they are asked for anew", clear_arp);
+COMMAND("clear arp", "", "remove all neighbours; they are resolved again", clear_arp);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * `trace port`: the next frames of a port, and what became of each. `capture port`: frames in full,
- * as text that text2pcap turns into a capture. Jobs that print what net/lane/capture.c has
- * recorded, a frame at a time, so that the loops go on.
+ * `trace port`: the next frames of a port and the outcome of each. `capture port`: frames in full,
+ * as text for text2pcap. Both are jobs that print what net/lane/capture.c has recorded, one frame
+ * per poll, so that the loops go on.
  */
 #include "kernel/console/command.h"
 #include "kernel/lib/fmt.h"
@@ -13,14 +13,14 @@
 
 #define COUNT_DEFAULT 10u
 
-/* The one that may be under way. */
+/* The running trace or capture; at most one. */
 static struct {
     struct capture_wish wish;
     struct bpf filter;
     uint64_t left, shown;
 } work;
 
-/* The fast handler's, the slow one's, or neither's: no whole frame. */
+/* Handled by the fast handler, the slow one, or neither, as it was not a whole frame. */
 static const char *way_text(const struct capture_record *r)
 {
     if (r->fate == FATE_FAST)
@@ -32,7 +32,7 @@ static const char *became_text(const struct capture_record *r)
 {
     static const char *const texts[] = {"sent", "sent", "consumed", "kept", "dropped"};
     if (r->fate == FATE_FAST && r->sent == 0)
-        return texts[FATE_CONSUMED]; /* a sink's */
+        return texts[FATE_CONSUMED]; /* by app=sink */
     return texts[MIN(r->fate, FATE_DROPPED)];
 }
 
@@ -101,7 +101,7 @@ static const struct capture_wish nothing;
 static enum command_result end(const struct job *job)
 {
     uint64_t missed = capture_missed();
-    bool is_off = capture_set(&nothing); /* if not, the next `begin` says so */
+    bool is_off = capture_set(&nothing); /* if not, the next `begin` reports it */
 
     if (job->json) {
         struct json j;
@@ -141,18 +141,20 @@ static enum command_result begin(const struct call *call, bool is_trace)
 
     work.left = COUNT_DEFAULT;
     if (call->argc < 1 || !parse_u64(call->argv[0], &n) || n >= ports_n)
-        return command_fail(call, "which port? There are %u, from 0 on", ports_n);
+        return command_fail(call, "usage: %s N [COUNT]%s; N is below %u",
+                            is_trace ? "trace port" : "capture port", is_trace ? "" : " [FILTER]",
+                            ports_n);
     if (call->argc > 1 && (!parse_u64(call->argv[1], &work.left) || work.left == 0))
-        return command_fail(call, "%.40s is no number of frames", call->argv[1]);
-    if (!capture_set(&nothing)) /* also, no core looks at the filter while it changes */
-        return command_fail(call, "not every core answered, or there was no memory for it");
+        return command_fail(call, "%.40s is not a number of frames", call->argv[1]);
+    if (!capture_set(&nothing)) /* so that no core reads the filter while it changes */
+        return command_fail(call, "not every core answered, or no memory for the records");
     if (call->argc > 2) {
         unsigned at;
-        const char *wrong = is_trace ? "trace takes none"
-                                     : bpf_read(&work.filter, call->argc - 2, call->argv + 2, &at);
+        if (is_trace)
+            return command_fail(call, "usage: trace port N [COUNT]; it has no filter");
+        const char *wrong = bpf_read(&work.filter, call->argc - 2, call->argv + 2, &at);
         if (wrong)
-            return is_trace ? command_fail(call, "a filter? %s", wrong)
-                            : command_fail(call, "filter, step %u: %s", at, wrong);
+            return command_fail(call, "filter, step %u: %s", at, wrong);
     }
     work.shown = 0;
     work.wish = (struct capture_wish){
@@ -173,10 +175,11 @@ static enum command_result trace(const struct call *call)
 {
     return begin(call, true);
 }
-COMMAND("trace port", "N [count] [-j]", "what becomes of the next frames it receives", trace);
+COMMAND("trace port", "N [count] [-j]", "the next frames received and their outcome", trace);
 
 static enum command_result capture(const struct call *call)
 {
     return begin(call, false);
 }
-COMMAND("capture port", "N [count [filter]] [-j]", "frames both ways, for text2pcap", capture);
+COMMAND("capture port", "N [count [filter]] [-j]", "frames in both directions, for text2pcap",
+        capture);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The router on the console: `show routes`, `set route`, `clear route`, and its part of `show config`.
- * Core 0, between bursts; a change of many entries goes on over many of them.
+ * The router on the console: `show routes`, `set route`, `clear route`, and its part of `show
+ * config`. Core 0, between bursts; a change of many entries is spread over many bursts.
  */
 #include "kernel/console/command.h"
 #include "kernel/console/config.h"
@@ -13,9 +13,9 @@
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
 
-enum { BUDGET = 1 << 17 }; /* entries a burst: a tenth of a millisecond or so */
+enum { BUDGET = 1 << 17 }; /* entries changed per burst: about 0.1 ms */
 
-/* ---- Words ---- */
+/* ---- Text ---- */
 
 static const char *kind_text(unsigned hop)
 {
@@ -25,7 +25,7 @@ static const char *kind_text(unsigned hop)
     return kind == HOP_FIRST && hops[hop].is_host ? "host" : kinds[kind];
 }
 
-/* Where a next hop is, as `set route` would have it. */
+/* The next hop as the argument of `set route`. */
 static const char *via_text(unsigned hop, char text[24])
 {
     be32_t ip = be32_of(hops[hop].ip);
@@ -39,7 +39,7 @@ static const char *via_text(unsigned hop, char text[24])
     return text;
 }
 
-static void say_route(const struct call *call, uint32_t prefix, unsigned bits, unsigned hop)
+static void print_route(const struct call *call, uint32_t prefix, unsigned bits, unsigned hop)
 {
     const struct route_hop *to = &routes.table->hops[hop];
     bool has_port = hop_kind(hop) == HOP_FIRST || hop_kind(hop) == HOP_LINK;
@@ -70,7 +70,7 @@ static void say_route(const struct call *call, uint32_t prefix, unsigned bits, u
 
 /* ---- show routes ---- */
 
-static void say_summary(const struct call *call)
+static void print_summary(const struct call *call)
 {
     uint32_t gateways = 0, hosts = 0;
 
@@ -97,7 +97,7 @@ static void say_summary(const struct call *call)
         return;
     }
     out_printf(call->out, "%u routes (routes.txt: %u, not listed), %u gateways, %u hosts found, %u "
-               "frames wait\n", routes.n, router_loaded(), gateways, hosts, router_waiting());
+               "frames queued\n", routes.n, router_loaded(), gateways, hosts, router_waiting());
     for (unsigned b = 0, column = 0; b <= 32; b++)
         if (routes.n_by_bits[b] > 0)
             out_printf(call->out, "%s/%-2u %8u", column++ % 6 ? "  " : column > 1 ? "\n" : "", b,
@@ -107,10 +107,10 @@ static void say_summary(const struct call *call)
 
 static enum command_result need_router(const struct call *call)
 {
-    return routes.table ? COMMAND_DONE : command_fail(call, "app=route does not run");
+    return routes.table ? COMMAND_DONE : command_fail(call, "app=route is not running");
 }
 
-/* One rule, or the one that decides for an address. */
+/* The route of exactly a prefix, or the longest match of an address. */
 static enum command_result show_one(const struct call *call)
 {
     struct route_line line;
@@ -121,43 +121,44 @@ static enum command_result show_one(const struct call *call)
     if (strchr(call->argv[0], '/')) {
         const struct route_rule *rule = routes_find(&routes, line.prefix, line.bits);
         if (!rule)
-            return command_fail(call, "there is no route of exactly %s", call->argv[0]);
-        say_route(call, line.prefix, line.bits, rule->hop);
+            return command_fail(call, "no route has the prefix %s", call->argv[0]);
+        print_route(call, line.prefix, line.bits, rule->hop);
         return COMMAND_DONE;
     }
     uint16_t entry = route_entry(routes.table, line.prefix);
     unsigned bits = entry & ROUTE_DEPTH;
     if (entry == 0)
-        return command_fail(call, "there is no route to %s", call->argv[0]);
-    say_route(call, line.prefix & ip_mask(bits), bits, route_hop_of(entry));
+        return command_fail(call, "no route to %s", call->argv[0]);
+    print_route(call, line.prefix & ip_mask(bits), bits, route_hop_of(entry));
     return COMMAND_DONE;
 }
 
 static enum command_result show_routes(const struct call *call)
 {
-    const struct route_line *said;
+    const struct route_line *configured;
     unsigned n;
 
     if (need_router(call) != COMMAND_DONE)
         return COMMAND_FAILED;
     if (call->argc > 1)
-        return command_fail(call, "one address or prefix at a time");
+        return command_fail(call, "usage: show routes [ADDRESS|PREFIX]");
     if (call->argc == 1)
         return show_one(call);
     for (unsigned i = 0; i < ports_n; i++)
         if (ports[i].netif)
-            say_route(call, ports[i].netif->ip & ports[i].netif->mask, ports[i].netif->prefix,
+            print_route(call, ports[i].netif->ip & ports[i].netif->mask, ports[i].netif->prefix,
                       i * ROUTE_PORT_HOPS + HOP_LINK);
-    said = router_said(&n);
+    configured = router_configured(&n);
     for (unsigned i = 0; i < n; i++) {
-        const struct route_rule *rule = routes_find(&routes, said[i].prefix, said[i].bits);
+        const struct route_rule *rule = routes_find(&routes, configured[i].prefix,
+                                                     configured[i].bits);
         if (rule)
-            say_route(call, rule->prefix, rule->bits, rule->hop);
+            print_route(call, rule->prefix, rule->bits, rule->hop);
     }
-    say_summary(call);
+    print_summary(call);
     return COMMAND_DONE;
 }
-COMMAND("show routes", "[address|prefix] [-j]", "routes; or the one of an address or prefix",
+COMMAND("show routes", "[address|prefix] [-j]", "all routes, or the one for an address or prefix",
         show_routes);
 
 /* ---- set route, clear route ---- */
@@ -165,11 +166,11 @@ COMMAND("show routes", "[address|prefix] [-j]", "routes; or the one of an addres
 static enum command_result change_poll(struct job *job, bool is_interrupted)
 {
     (void)job;
-    /* A change that has begun is carried out. */
+    /* A change that has begun is completed, even if interrupted. */
     return routes_work(&routes, is_interrupted ? ~0u : BUDGET) ? COMMAND_DONE : COMMAND_WAITS;
 }
 
-static enum command_result change_began(const struct call *call, const char *wrong)
+static enum command_result change_start(const struct call *call, const char *wrong)
 {
     if (wrong)
         return command_fail(call, "%s: %s", call->argv[0], wrong);
@@ -184,11 +185,11 @@ static enum command_result set_route(const struct call *call)
     if (need_router(call) != COMMAND_DONE)
         return COMMAND_FAILED;
     if (call->argc != 3 || !str_equal(call->argv[1], "via"))
-        return command_fail(call, "it takes a prefix, via, and a gateway, portN or reject");
+        return command_fail(call, "usage: set route PREFIX via GATEWAY|portN|reject");
     const char *wrong = route_parse_prefix(call->argv[0], &line);
     if (!wrong)
         wrong = route_parse_via(call->argv[2], &line);
-    return change_began(call, wrong ? wrong : router_say(&line));
+    return change_start(call, wrong ? wrong : router_add(&line));
 }
 COMMAND("set route", "P via gateway|portN|reject", "add or change the route of a prefix",
         set_route);
@@ -200,15 +201,15 @@ static enum command_result clear_route(const struct call *call)
     if (need_router(call) != COMMAND_DONE)
         return COMMAND_FAILED;
     if (call->argc != 1)
-        return command_fail(call, "it takes a prefix");
+        return command_fail(call, "usage: clear route PREFIX");
     const char *wrong = route_parse_prefix(call->argv[0], &line);
-    return change_began(call, wrong ? wrong : router_unsay(&line));
+    return change_start(call, wrong ? wrong : router_remove(&line));
 }
-COMMAND("clear route", "P", "take the route of a prefix away", clear_route);
+COMMAND("clear route", "P", "remove the route of a prefix", clear_route);
 
 static void put_routes(struct config *config)
 {
-    const struct route_line *said;
+    const struct route_line *configured;
     unsigned n;
     char key[16], via[24];
 
@@ -217,12 +218,13 @@ static void put_routes(struct config *config)
             fmt_print(key, sizeof(key), "port%u.mtu", i);
             config_put(config, key, "%u", hops_mtu(&ports[i]));
         }
-    said = router_said(&n);
+    configured = router_configured(&n);
     for (unsigned i = 0; i < n; i++) {
-        const struct route_rule *rule = routes_find(&routes, said[i].prefix, said[i].bits);
-        be32_t wire = be32_of(said[i].prefix);
+        const struct route_rule *rule = routes_find(&routes, configured[i].prefix,
+                                                     configured[i].bits);
+        be32_t wire = be32_of(configured[i].prefix);
         if (rule)
-            config_put(config, "route", "%pI4/%u,%s", &wire, said[i].bits,
+            config_put(config, "route", "%pI4/%u,%s", &wire, configured[i].bits,
                        via_text(rule->hop, via));
     }
 }

@@ -12,7 +12,7 @@
 #define OPTION_NOP    1u
 #define OPTION_COPIED 0x80u
 
-/* The header of a fragment behind the first: 20 bytes and those options that are copied. */
+/* The header of a fragment after the first: 20 bytes and the options with the copied flag. */
 static uint32_t copy_header(const uint8_t *header, uint32_t bytes, uint8_t *out)
 {
     uint32_t n = IP_BYTES;
@@ -25,7 +25,7 @@ static uint32_t copy_header(const uint8_t *header, uint32_t bytes, uint8_t *out)
         }
         uint32_t size = at + 1 < bytes ? header[at + 1] : 0;
         if (size < 2 || size > bytes - at)
-            break; /* not where ip_parse has looked */
+            break; /* ip_parse has rejected such headers */
         if (header[at] & OPTION_COPIED) {
             memcpy(out + n, header + at, size);
             n += size;
@@ -53,7 +53,7 @@ uint32_t fragment_next(struct fragmenter *f, uint8_t *out)
         header = copy_header(in, in_header, out);
     uint32_t left = payload - f->at, bytes = MIN(left, (f->mtu - header) & ~7u);
     memcpy(out + header, in + in_header + f->at, bytes);
-    /* The flag of the whole says what follows its own last byte. */
+    /* The last fragment keeps the datagram's own more-fragments flag. */
     uint32_t more = bytes < left ? IP_FRAGMENT_MORE : flags & IP_FRAGMENT_MORE;
     uint32_t offset = (flags & IP_FRAGMENT_OFFSET) + f->at / 8;
     wire_put16(out + IP_FRAGMENT,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Next hops and the table that leads to them; see hops.h.
+ * Next hops and the routing table that refers to them; see hops.h.
  */
 #include "net/route/hops.h"
 
@@ -15,7 +15,7 @@ static_assert(HOPS_MTU == ETH_MAX - ETH_BYTES, "the longest frame holds the long
 READ_MOSTLY struct routes routes;
 struct hop hops[ROUTE_HOPS] __attribute__((aligned(CACHE_LINE_BYTES)));
 
-static uint32_t mtus[PORTS_MAX]; /* 0: the usual */
+static uint32_t mtus[PORTS_MAX]; /* 0: HOPS_MTU */
 static bool has_retired;
 
 uint32_t hops_mtu(const struct port *port)
@@ -28,9 +28,9 @@ void hops_set_mtu(unsigned port, uint32_t mtu)
     mtus[port] = mtu;
 }
 
-/* ---- Making and giving up next hops ---- */
+/* ---- Allocating and releasing next hops ---- */
 
-/* The next hop for a neighbour of the port; with `may_make` a free one is taken. 0: there is none. */
+/* The next hop of a neighbour of the port; with `may_make` a free one is allocated. 0: none. */
 static unsigned hop_for(const struct port *port, uint32_t ip, bool may_make)
 {
     unsigned first = port->index * ROUTE_PORT_HOPS, free = 0;
@@ -63,7 +63,7 @@ struct port *hops_towards(uint32_t ip, uint32_t *next)
         return NULL;
     unsigned hop = route_hop_of(route_entry(routes.table, ip)), kind = hop_kind(hop);
 
-    if (kind == HOP_LOCAL) /* whose, is the caller's to find out */
+    if (kind == HOP_LOCAL) /* the port with this address; *next is not set */
         for (unsigned i = 0; i < ports_n; i++)
             if (ports[i].netif && ports[i].netif->ip == ip)
                 return &ports[i];
@@ -73,7 +73,7 @@ struct port *hops_towards(uint32_t ip, uint32_t *next)
     return &ports[hop_port(hop)];
 }
 
-static void let_go(unsigned hop)
+static void release_hop(unsigned hop)
 {
     if (!is_neighbour(hop) || --hops[hop].refs > 0)
         return;
@@ -92,26 +92,26 @@ static const char *set_rule(uint32_t prefix, unsigned bits, unsigned hop)
         return wrong;
     if (is_neighbour(hop))
         hops[hop].refs++;
-    let_go(old_hop);
+    release_hop(old_hop);
     return NULL;
 }
 
-bool hops_are_unsettled(void)
+bool hops_have_retired(void)
 {
-    return has_retired || routes_is_unsettled(&routes);
+    return has_retired || routes_have_retired(&routes);
 }
 
-void hops_settle(void)
+void hops_reclaim(void)
 {
     for (unsigned i = 0; i < ROUTE_HOPS && has_retired; i++)
         hops[i].is_retired = false;
     has_retired = false;
-    routes_settle(&routes);
+    routes_reclaim(&routes);
 }
 
 /* ---- Neighbours ---- */
 
-/* What the loops read of a next hop; written only where it differs. */
+/* Update what the loops read of a next hop; a value that has not changed is not written. */
 static void put(unsigned hop, const uint8_t *mac)
 {
     struct route_hop *to = &routes.table->hops[hop];
@@ -134,27 +134,27 @@ static void put(unsigned hop, const uint8_t *mac)
         __atomic_store_n(&to->bytes_max, bytes_max, __ATOMIC_RELEASE);
 }
 
-/* A host of a port's own net has no more use: its route and next hop go. */
-static void forget_host(unsigned hop)
+/* Remove the route and next hop of a host on a port's own subnet. */
+static void remove_host(unsigned hop)
 {
     (void)hops_clear(hops[hop].ip, 32);
 }
 
-/* All next hops of the port are taken: the one of a host goes, each in its turn. */
-static void make_room(const struct port *port)
+/* All next hops of the port are in use: remove a host's, round robin. */
+static void evict_host(const struct port *port)
 {
-    static unsigned turn;
+    static unsigned victim;
 
     for (unsigned i = 0; i < ROUTE_PORT_HOPS; i++) {
-        unsigned hop = port->index * ROUTE_PORT_HOPS + ++turn % ROUTE_PORT_HOPS;
+        unsigned hop = port->index * ROUTE_PORT_HOPS + ++victim % ROUTE_PORT_HOPS;
         if (is_neighbour(hop) && hops[hop].refs > 0 && hops[hop].is_host) {
-            forget_host(hop);
+            remove_host(hop);
             return;
         }
     }
 }
 
-void hops_want(struct port *port, uint32_t ip, uint64_t now_ns)
+void hops_resolve(struct port *port, uint32_t ip, uint64_t now_ns)
 {
     unsigned hop = hop_for(port, ip, false);
     bool has_failed;
@@ -166,14 +166,14 @@ void hops_want(struct port *port, uint32_t ip, uint64_t now_ns)
         hop = hop_for(port, ip, true);
         if (hop == 0) {
             if (!has_retired)
-                make_room(port);
+                evict_host(port);
             return;
         }
         hops[hop].is_host = true;
     }
     put(hop, mac);
     if (!routes_find(&routes, ip, 32))
-        (void)set_rule(ip, 32, hop); /* no room for it: its frames take the slow way */
+        (void)set_rule(ip, 32, hop); /* if the table is full, its frames take the slow path */
 }
 
 void hops_refresh(uint64_t now_ns)
@@ -188,9 +188,9 @@ void hops_refresh(uint64_t now_ns)
         bool is_known = arp_lookup(&port->netif->arp, hops[i].ip, now_ns, mac, &has_failed);
         put(i, is_known ? mac : NULL);
         if (is_known && !routes_find(&routes, hops[i].ip, 32))
-            (void)set_rule(hops[i].ip, 32, i); /* a gateway is a host too */
+            (void)set_rule(hops[i].ip, 32, i); /* the gateway's own address */
         if (has_failed && hops[i].is_host)
-            forget_host(i);
+            remove_host(i);
     }
 }
 
@@ -221,7 +221,7 @@ static bool is_fixed(uint32_t prefix, unsigned bits)
     return false;
 }
 
-/* Our own addresses, nets and their broadcasts are not the operator's to change. */
+/* Is it the prefix of a port's address, subnet or broadcast, which commands may not change? */
 static bool is_own(uint32_t prefix, unsigned bits)
 {
     const struct route_rule *rule = routes_find(&routes, prefix, bits);
@@ -240,7 +240,7 @@ const char *hops_route(const struct route_line *line)
     unsigned hop = HOP_REJECT;
 
     if (is_fixed(line->prefix, line->bits) || is_own(line->prefix, line->bits))
-        return "no route may change where this prefix goes";
+        return "this prefix is reserved";
     if (line->via == ROUTE_VIA_PORT) {
         if (line->port >= ports_n || !ports[line->port].netif)
             return "no such port, or it has no address";
@@ -248,7 +248,7 @@ const char *hops_route(const struct route_line *line)
     } else if (line->via == ROUTE_VIA_GATEWAY) {
         struct port *port = port_of_net(line->gateway);
         if (!port || line->gateway == port->netif->ip)
-            return "the gateway is no host of any port's net";
+            return "the gateway is not a host on any port's subnet";
         hop = hop_for(port, line->gateway, true);
         if (hop == 0)
             return "that port has no room for another gateway";
@@ -263,12 +263,12 @@ const char *hops_clear(uint32_t prefix, unsigned bits)
     unsigned hop = rule ? rule->hop : HOP_NONE;
 
     if (is_own(prefix, bits))
-        return "it is the route of a port's address";
+        return "the route belongs to a port's address";
     const char *wrong = routes_clear(&routes, prefix, bits);
     if (wrong)
         return wrong;
-    let_go(hop);
-    /* No gateway any more, but still a host with a route of its own? */
+    release_hop(hop);
+    /* If no route uses it as a gateway any more, it may still be a host with its own route. */
     rule = is_neighbour(hop) && hops[hop].refs == 1 ? routes_find(&routes, hops[hop].ip, 32) : NULL;
     if (rule && rule->hop == hop)
         hops[hop].is_host = true;
@@ -297,7 +297,7 @@ const char *hops_start(uint32_t rules, uint32_t long_rules)
     void *memory = memory_alloc(routes_bytes(rules + OWN, groups), ROUTE_ALIGN);
 
     if (!memory)
-        return "there is not enough memory for its table";
+        return "not enough memory for the routing table";
     routes_init(&routes, memory, rules + OWN, groups);
     memset(hops, 0, sizeof(hops));
     for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++) {

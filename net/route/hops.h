@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The router's table and the next hops that its entries lead to. Core 0 alone writes any of it: at
- * start, on command, and when a neighbour is found, moves or is lost; what did not change is not
- * written, so that in the steady state the loops of all cores share lines that nobody writes.
+ * The routing table (FIB) and the next hops that its entries refer to. Only core 0 writes them: at
+ * start, on command, and when a neighbour is found, moves or is lost. A value that has not changed
+ * is not written, so in steady state the cache lines that all loops read stay shared.
  */
 #ifndef NET_ROUTE_HOPS_H
 #define NET_ROUTE_HOPS_H
@@ -10,26 +10,26 @@
 #include "net/route/table.h"
 #include "net/route/text.h"
 
-/* What an entry may lead to besides a neighbour. The first is of every port: p * 64 + HOP_LINK. */
+/* What an entry may refer to besides a neighbour. Each port has its own HOP_LINK: p * 64 + 1. */
 enum {
-    HOP_NONE = 0,      /* there is no route */
-    HOP_LINK = 1,      /* the port's own net: the destination is the neighbour */
-    HOP_LOCAL = 2,     /* our own addresses */
-    HOP_BROADCAST = 3, /* addresses of many */
+    HOP_NONE = 0,      /* no route */
+    HOP_LINK = 1,      /* the port's subnet: the destination is the neighbour */
+    HOP_LOCAL = 2,     /* addresses of the ports */
+    HOP_BROADCAST = 3, /* broadcast and multicast addresses */
     HOP_NEVER = 4,     /* addresses that are never forwarded to */
-    HOP_REJECT = 5,    /* by a route that says so */
-    HOP_FIRST = 6,     /* of each port: from here on neighbours */
+    HOP_REJECT = 5,    /* reject routes */
+    HOP_FIRST = 6,     /* the first neighbour of each port */
 };
 
-/* What the slow way reads of a next hop, beside what is in the table. */
+/* What the slow path reads of a next hop, besides what is in the table. */
 struct hop {
     uint32_t ip;
-    uint32_t refs; /* rules that lead here; 0: free */
-    bool is_host;  /* made when the neighbour itself was sent to, not for a gateway */
-    bool is_retired;
+    uint32_t refs;   /* rules that refer to it; 0: free */
+    bool is_host;    /* made for the neighbour's own address, not for a gateway */
+    bool is_retired; /* released; may be reused after a grace period */
 };
 
-extern struct routes routes; /* .table: NULL until hops_start has made it */
+extern struct routes routes; /* .table: NULL before hops_start */
 extern struct hop hops[ROUTE_HOPS];
 
 static inline unsigned hop_port(unsigned hop)
@@ -43,32 +43,33 @@ static inline unsigned hop_kind(unsigned hop)
     return hop == HOP_NONE ? HOP_NONE : i < HOP_FIRST ? i : HOP_FIRST;
 }
 
-/* The most bytes of a datagram that a port sends, HOPS_MTU unless set. */
+/* The MTU of a port, in bytes: HOPS_MTU unless set. */
 #define HOPS_MTU 1500u
 uint32_t hops_mtu(const struct port *port);
 void hops_set_mtu(unsigned port, uint32_t mtu);
 
-/* Make a table with room for so many routes and routes of more than 24 bits besides those of our
- * own, and enter our own addresses, their nets and what is never forwarded. NULL, or why not. Boot
- * CPU. */
+/* Make the table, with room for `rules` routes, `long_rules` of them longer than 24 bits, and enter
+ * the ports' addresses and subnets and the reserved prefixes. NULL, or the error. Boot CPU. */
 const char *hops_start(uint32_t rules, uint32_t long_rules);
 
-/* Add, change, take away a route. NULL: done as far as routes_set and routes_clear say. Core 0. */
+/* Add or change a route; remove one. Returns as routes_set and routes_clear do. Core 0. */
 const char *hops_route(const struct route_line *line);
 const char *hops_clear(uint32_t prefix, unsigned bits);
 
-/* The next hop that is this neighbour of the port; 0: there is none yet. Any core. */
+/* The next hop of this neighbour of the port; 0: none yet. Any core. */
 unsigned hops_find(const struct port *port, uint32_t ip);
 
-/* By which port, and by which neighbour there, an address is reached; NULL: by none. */
+/* The port by which an address is reached, and in *next the neighbour there. NULL: unreachable. */
 struct port *hops_towards(uint32_t ip, uint32_t *next);
 
-/* Somebody waits for this neighbour of a port: ask for it, or take up what is known. Core 0. */
-void hops_want(struct port *port, uint32_t ip, uint64_t now_ns);
-/* Look at all neighbours in use: keep them known, take up what changed. Core 0. */
+/* Frames wait for this neighbour of a port: enter it if its MAC address is known, else send an ARP
+ * request. Core 0. */
+void hops_resolve(struct port *port, uint32_t ip, uint64_t now_ns);
+/* Refresh all neighbours in use and enter their changed MAC addresses. Core 0. */
 void hops_refresh(uint64_t now_ns);
-/* Is there something that waits until every core has been outside of its loop? And: they were. */
-bool hops_are_unsettled(void);
-void hops_settle(void);
+/* Retired groups and next hops await a grace period (each core outside of its loop once);
+ * hops_reclaim, called after it, makes them available again. Core 0. */
+bool hops_have_retired(void);
+void hops_reclaim(void);
 
 #endif

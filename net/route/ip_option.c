@@ -26,9 +26,9 @@ static uint8_t record_route(uint8_t *option, uint32_t at, const struct ip_router
     if (length < 3 || pointer < 4)
         return (uint8_t)(at + (length < 3 ? AT_LENGTH : AT_POINTER));
     if (pointer > length)
-        return 0; /* full */
+        return 0; /* no room: leave it unchanged */
     if (pointer + 3 > length)
-        return (uint8_t)(at + AT_POINTER); /* some room, too little */
+        return (uint8_t)(at + AT_POINTER); /* room for less than an address: an error */
     wire_put32(option + pointer - 1, router->address);
     option[AT_POINTER] = (uint8_t)(pointer + 4);
     return 0;
@@ -43,7 +43,7 @@ static uint8_t time_stamp(uint8_t *option, uint32_t at, const struct ip_router *
 
     if (kind != STAMP_ONLY && kind != STAMP_ADDRESS && kind != STAMP_PRESPECIFIED)
         return (uint8_t)(at + AT_OVERFLOW);
-    if (pointer > length) { /* full: one more that had no room */
+    if (pointer > length) { /* no room: increment the overflow count */
         if (option[AT_OVERFLOW] >> 4 == 15)
             return (uint8_t)(at + AT_OVERFLOW);
         if (kind != STAMP_PRESPECIFIED)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What a router does to the options of a datagram that it forwards: record route and time stamp get
- * its address and time (RFC 791 section 3.1, RFC 1812 section 4.2.2.6); all others go on unchanged.
- * Pure.
+ * Options of forwarded datagrams: the router adds its address and time to record route and time
+ * stamp (RFC 791 section 3.1, RFC 1812 section 4.2.2.6) and leaves all others unchanged. Pure.
  */
 #ifndef NET_ROUTE_IP_OPTION_H
 #define NET_ROUTE_IP_OPTION_H
@@ -9,14 +8,14 @@
 #include "arch/types.h"
 
 struct ip_router {
-    uint32_t address;                /* of the port by which the datagram leaves */
-    uint32_t time_ms;                /* any clock's: marked as not being of midnight UT */
-    bool (*is_ours)(uint32_t ip);    /* an address of any of our ports */
+    uint32_t address;                /* of the output port */
+    uint32_t time_ms;                /* of any clock; marked as a non-standard time */
+    bool (*is_ours)(uint32_t ip);    /* is it an address of one of the ports? */
 };
 
-/* Do it to the header at p, of `bytes` bytes (20..60), whose option lengths ip_parse has checked;
- * the checksum is the caller's. Returns 0, or the offset of the byte that makes an option wrong:
- * nothing has then been changed at or behind it. */
+/* Update the options of the header at p, of `bytes` bytes (20..60), whose option lengths ip_parse
+ * has checked. The caller updates the checksum. Returns 0, or the offset of an invalid byte:
+ * nothing at or after it has been changed. */
 uint8_t ip_options_forward(uint8_t *p, uint32_t bytes, const struct ip_router *router);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The router's slow way; see router.h. In the order of RFC 1812 section 5.2.1: is the header good,
- * is it for us, where does it go, may it go there; then TTL, options, fragments, and out.
+ * The router's slow path; see router.h. In the order of RFC 1812 section 5.2.1: validate the
+ * header, deliver to this router or look up the route, check that it may be forwarded; then TTL,
+ * options, fragmentation, transmit.
  */
 #include "net/route/router.h"
 
@@ -19,96 +20,97 @@
 #include "net/stack/netif.h"
 
 enum {
-    WAITING_MAX = 8,          /* frames of one core that may wait for a neighbour */
-    CALL_LIMIT_US = 20000,    /* for a core to look after them */
+    WAITING_MAX = 8,          /* frames queued for neighbours, per core */
+    CALL_LIMIT_US = 20000,    /* for serve_waiting on another core */
     IP_DONT_FRAGMENT = 0x4000,
 };
-#define WAITING_NS 3000000000ull /* as long as ARP asks, see net/stack/arp.h */
+#define WAITING_NS 3000000000ull /* as long as ARP retries, see net/stack/arp.h */
 
-/* A frame as it came in, kept until its next hop's address is known. It counted as consumed; when it
- * leaves, or is lost, it counts as generated. */
+/* A received frame, queued until its next hop's MAC address is known. It is counted as consumed
+ * when queued, and as generated when it is sent or dropped. */
 struct waiting {
     uint64_t since_ns;
     uint32_t length; /* 0: free */
     struct port *in;
     struct port *out;
-    uint32_t next; /* the neighbour of `out` that it waits for */
+    uint32_t next; /* the neighbour of `out` to resolve */
     uint8_t frame[SLOT_BYTES];
 };
 
-/* What each core has of its own. */
+/* Per-core state. */
 static struct core {
-    uint32_t waiting_n; /* core 0 looks at it too, ten times a second */
+    uint32_t waiting_n; /* core 0 reads it too, ten times a second */
     struct waiting waiting[WAITING_MAX] __attribute__((aligned(CACHE_LINE_BYTES)));
     uint8_t fragment[ETH_BUFFER];
 } *cores;
 
-/* A frame on its way through here. */
-struct trip {
-    struct lane *lane; /* NULL: it has waited */
+/* The frame being handled. */
+struct packet {
+    struct lane *lane; /* NULL: it comes from the waiting queue */
     struct port *in;
     struct netif *netif; /* of `in` on this core */
     unsigned core;
-    bool waits_on;
+    bool still_waits;
     struct ip_view ip;
 };
 
-/* ---- What becomes of a frame; each way counts it once ---- */
+/* ---- The ends of a frame; each counts it once ---- */
 
-static uint32_t drop(const struct trip *trip, enum drop why)
+static uint32_t drop(const struct packet *packet, enum drop why)
 {
-    if (trip->lane)
-        return lane_drop(trip->lane, why);
-    struct side *side = port_side(trip->in, trip->core);
+    if (packet->lane)
+        return lane_drop(packet->lane, why);
+    struct side *side = port_side(packet->in, packet->core);
     side->generated++;
     side->drops[why]++;
     return 0;
 }
 
-/* Drop it, and tell its sender why. */
-static uint32_t refuse(const struct trip *trip, const uint8_t *frame, enum drop why, uint8_t type,
-                       uint8_t code, uint32_t rest)
+/* Drop the frame and send its sender an ICMP error. */
+static uint32_t refuse(const struct packet *packet, const uint8_t *frame, enum drop why,
+                       uint8_t type, uint8_t code, uint32_t rest)
 {
-    netif_error(trip->netif, frame, trip->ip.total_bytes, (struct icmp_error){type, code, rest});
-    return drop(trip, why);
+    netif_error(packet->netif, frame, packet->ip.total_bytes,
+                (struct icmp_error){type, code, rest});
+    return drop(packet, why);
 }
 
-static uint32_t consume(const struct trip *trip)
+static uint32_t consume(const struct packet *packet)
 {
-    if (trip->lane)
-        trip->lane->count.consumed++;
+    if (packet->lane)
+        packet->lane->count.consumed++;
     return 0;
 }
 
-/* Out by the lane where it leads there, which keeps the order; else by the port's side queue. */
-static uint32_t send(const struct trip *trip, struct port *out, const uint8_t *frame,
+/* Send by the lane if `out` is its output port, which keeps the order; else by the side queue. */
+static uint32_t send(const struct packet *packet, struct port *out, const uint8_t *frame,
                      uint32_t length)
 {
-    if (trip->lane && trip->lane->out == out && trip->lane->state == LANE_RUNNING)
+    if (packet->lane && packet->lane->out == out && packet->lane->state == LANE_RUNNING)
         return length;
     (void)side_send(out, frame, length); /* a loss is counted there */
-    return consume(trip);
+    return consume(packet);
 }
 
-/* To the stack of the port that has the address; what it answers goes back where the frame came
- * from. */
-static uint32_t to_stack(const struct trip *trip, struct netif *owner, uint8_t *frame,
+/* Deliver to the stack of the port that has the address. The answer leaves by the port that
+ * received the frame. */
+static uint32_t to_stack(const struct packet *packet, struct netif *owner, uint8_t *frame,
                          uint32_t length)
 {
-    struct netif_face in = {.send_context = trip->in};
+    struct netif_face in = {.send_context = packet->in};
 
-    memcpy(in.mac, trip->in->mac, 6);
+    memcpy(in.mac, packet->in->mac, 6);
     uint32_t answer = netif_input_by(owner, &in, frame, length);
-    return answer != 0 ? send(trip, trip->in, frame, answer) : 0;
+    return answer != 0 ? send(packet, packet->in, frame, answer) : 0;
 }
 
-static uint32_t wait(struct trip *trip, const uint8_t *frame, uint32_t length, struct port *out,
-                     uint32_t next)
+static uint32_t wait(struct packet *packet, const uint8_t *frame, uint32_t length,
+                     struct port *out, uint32_t next)
 {
-    struct core *core = &cores[trip->core];
+    struct core *core = &cores[packet->core];
 
-    if (!trip->lane) {
-        trip->waits_on = true;
+    if (!packet->lane) {
+        packet->still_waits = true;
         return 0;
     }
     for (unsigned i = 0; i < WAITING_MAX; i++) {
@@ -116,18 +118,18 @@ static uint32_t wait(struct trip *trip, const uint8_t *frame, uint32_t length, s
         if (w->length != 0)
             continue;
         w->since_ns = tsc_now_ns();
-        w->in = trip->in;
+        w->in = packet->in;
         w->out = out;
         w->next = next;
         memcpy(w->frame, frame, length);
-        __atomic_store_n(&w->length, length, __ATOMIC_RELEASE); /* pairs with want */
+        __atomic_store_n(&w->length, length, __ATOMIC_RELEASE); /* pairs with request_neighbours */
         __atomic_store_n(&core->waiting_n, core->waiting_n + 1, __ATOMIC_RELEASE);
-        return consume(trip);
+        return consume(packet);
     }
-    return drop(trip, DROP_route_waiting);
+    return drop(packet, DROP_route_waiting);
 }
 
-/* ---- Where it goes ---- */
+/* ---- Forwarding ---- */
 
 static bool is_ours(uint32_t ip)
 {
@@ -142,7 +144,7 @@ static struct netif *owner_of(uint32_t ip, unsigned core)
     return NULL;
 }
 
-/* A source that no single host can have, or that is ours, goes nowhere (RFC 1812 section 5.3.7). */
+/* False for sources that are not a host's, or are our own (RFC 1812 section 5.3.7). */
 static bool may_be_source(uint32_t ip)
 {
     unsigned kind = hop_kind(route_hop_of(route_entry(routes.table, ip)));
@@ -150,10 +152,11 @@ static bool may_be_source(uint32_t ip)
     return ip_is_host(ip) && kind != HOP_LOCAL && kind != HOP_BROADCAST && kind != HOP_NEVER;
 }
 
-static void cut(const struct trip *trip, struct port *out, const uint8_t *frame, uint32_t mtu)
+static void send_fragments(const struct packet *packet, struct port *out, const uint8_t *frame,
+                           uint32_t mtu)
 {
     struct fragmenter f = {.datagram = frame + ETH_BYTES, .mtu = mtu};
-    uint8_t *to = cores[trip->core].fragment;
+    uint8_t *to = cores[packet->core].fragment;
     uint32_t bytes;
 
     memcpy(to, frame, ETH_BYTES);
@@ -161,93 +164,94 @@ static void cut(const struct trip *trip, struct port *out, const uint8_t *frame,
         (void)side_send(out, to, eth_pad(to, ETH_BYTES + bytes));
 }
 
-/* By the next hop, as it must look there. */
-static uint32_t pass_on(const struct trip *trip, uint8_t *frame, struct port *out,
+/* Rewrite the frame for the next hop and send it. */
+static uint32_t pass_on(const struct packet *packet, uint8_t *frame, struct port *out,
                         const struct route_hop *to)
 {
     uint8_t *p = frame + ETH_BYTES;
-    uint32_t header = trip->ip.header_bytes, total = trip->ip.total_bytes, mtu = hops_mtu(out);
+    uint32_t header = packet->ip.header_bytes, total = packet->ip.total_bytes, mtu = hops_mtu(out);
     const struct ip_router us = {out->netif->ip, (uint32_t)(tsc_now_ns() / 1000000), is_ours};
 
     uint8_t bad_byte = ip_options_forward(p, header, &us);
     if (bad_byte)
-        return refuse(trip, frame, DROP_ip_option, ICMP_PARAMETER, 0, (uint32_t)bad_byte << 24);
+        return refuse(packet, frame, DROP_ip_option, ICMP_PARAMETER, 0, (uint32_t)bad_byte << 24);
     p[IP_TTL]--;
     wire_put16(p + IP_CHECKSUM, 0);
     wire_put16(p + IP_CHECKSUM, csum_close(csum_bytes(p, header)));
     memcpy(frame, &to->macs, 8);
     memcpy(frame + 8, &to->our_mac, 4);
     if (total > mtu) {
-        cut(trip, out, frame, mtu);
-        return consume(trip);
+        send_fragments(packet, out, frame, mtu);
+        return consume(packet);
     }
-    return send(trip, out, frame, eth_pad(frame, ETH_BYTES + total));
+    return send(packet, out, frame, eth_pad(frame, ETH_BYTES + total));
 }
 
-static uint32_t forward(struct trip *trip, uint8_t *frame, uint32_t length, unsigned hop)
+static uint32_t forward(struct packet *packet, uint8_t *frame, uint32_t length, unsigned hop)
 {
-    const struct ip_view *ip = &trip->ip;
+    const struct ip_view *ip = &packet->ip;
     struct port *out = &ports[hop_port(hop)];
     uint32_t next = hops[hop].ip;
     bool is_on_net = hop_kind(hop) == HOP_LINK;
 
     if (ip->ttl <= 1)
-        return refuse(trip, frame, DROP_route_ttl, ICMP_TIME_EXCEEDED, ICMP_TTL_EXCEEDED, 0);
+        return refuse(packet, frame, DROP_route_ttl, ICMP_TIME_EXCEEDED, ICMP_TTL_EXCEEDED, 0);
     if (is_on_net) {
         next = ip->dst;
         hop = hops_find(out, next);
     }
     if (!out->link_is_up || out->is_down)
-        return refuse(trip, frame, DROP_tx_no_link, ICMP_UNREACHABLE,
+        return refuse(packet, frame, DROP_tx_no_link, ICMP_UNREACHABLE,
                       is_on_net ? ICMP_HOST_UNREACHABLE : ICMP_NET_UNREACHABLE, 0);
     const struct route_hop *to = &routes.table->hops[hop];
     if (__atomic_load_n(&to->bytes_max, __ATOMIC_ACQUIRE) < 0)
-        return wait(trip, frame, length, out, next);
+        return wait(packet, frame, length, out, next);
     if (ip->total_bytes > hops_mtu(out) &&
         wire_get16(frame + ETH_BYTES + IP_FRAGMENT) & IP_DONT_FRAGMENT)
-        return refuse(trip, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG,
+        return refuse(packet, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG,
                       hops_mtu(out));
-    /* RFC 1812 section 5.2.7.2: a host of this net could have sent it there itself. */
-    if (out == trip->in && netif_is_on_net(trip->netif, ip->src) &&
-        netif_is_on_net(trip->netif, next))
-        netif_error(trip->netif, frame, ip->total_bytes,
+    /* RFC 1812 section 5.2.7.2: the sender is on the next hop's subnet, so it gets a redirect. */
+    if (out == packet->in && netif_is_on_net(packet->netif, ip->src) &&
+        netif_is_on_net(packet->netif, next))
+        netif_error(packet->netif, frame, ip->total_bytes,
                     (struct icmp_error){ICMP_REDIRECT, ICMP_REDIRECT_HOST, next});
-    return pass_on(trip, frame, out, to);
+    return pass_on(packet, frame, out, to);
 }
 
-/* A datagram in a frame to us alone. */
-static uint32_t judge(struct trip *trip, uint8_t *frame, uint32_t length)
+/* Handle a datagram in a frame addressed to the port's own MAC address. */
+static uint32_t route_datagram(struct packet *packet, uint8_t *frame, uint32_t length)
 {
-    struct ip_view *ip = &trip->ip;
+    struct ip_view *ip = &packet->ip;
     enum drop bad = ip_parse(frame + ETH_BYTES, length - ETH_BYTES, ip);
 
     if (bad != DROP_NONE && bad != DROP_ip_option)
-        return drop(trip, bad);
+        return drop(packet, bad);
     if (!may_be_source(ip->src))
-        return drop(trip, DROP_ip_source);
+        return drop(packet, DROP_ip_source);
     unsigned hop = route_hop_of(route_entry(routes.table, ip->dst)), kind = hop_kind(hop);
-    struct netif *owner = kind == HOP_LOCAL ? owner_of(ip->dst, trip->core) : NULL;
+    struct netif *owner = kind == HOP_LOCAL ? owner_of(ip->dst, packet->core) : NULL;
     if (owner)
-        return to_stack(trip, owner, frame, length);
+        return to_stack(packet, owner, frame, length);
     if (kind == HOP_BROADCAST)
-        return drop(trip, DROP_ip_broadcast);
+        return drop(packet, DROP_ip_broadcast);
     if (kind == HOP_NEVER)
-        return drop(trip, DROP_route_never);
+        return drop(packet, DROP_route_never);
     if (bad != DROP_NONE && ip->bad_byte != 0)
-        return refuse(trip, frame, bad, ICMP_PARAMETER, 0, (uint32_t)ip->bad_byte << 24);
+        return refuse(packet, frame, bad, ICMP_PARAMETER, 0, (uint32_t)ip->bad_byte << 24);
     if (bad != DROP_NONE)
-        return refuse(trip, frame, bad, ICMP_UNREACHABLE, ICMP_SOURCE_ROUTE_FAILED, 0);
+        return refuse(packet, frame, bad, ICMP_UNREACHABLE, ICMP_SOURCE_ROUTE_FAILED, 0);
     if (kind == HOP_NONE)
-        return refuse(trip, frame, DROP_route_none, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
+        return refuse(packet, frame, DROP_route_none, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
     if (kind == HOP_REJECT)
-        return refuse(trip, frame, DROP_route_reject, ICMP_UNREACHABLE, ICMP_FILTERED, 0);
-    return forward(trip, frame, length, hop);
+        return refuse(packet, frame, DROP_route_reject, ICMP_UNREACHABLE, ICMP_FILTERED, 0);
+    return forward(packet, frame, length, hop);
 }
 
-/* ---- Frames that wait ---- */
+/* ---- Frames queued for a neighbour ---- */
 
-/* On the core concerned: send those whose neighbour is known now, give up those that are late. */
-static void attend(void *context)
+/* On the core that queued them: send frames whose neighbour is now known, drop those past
+ * WAITING_NS. */
+static void serve_waiting(void *context)
 {
     struct core *core = context;
     unsigned left = 0;
@@ -257,16 +261,16 @@ static void attend(void *context)
         if (w->length == 0)
             continue;
         const unsigned index = (unsigned)(core - cores);
-        struct trip trip = {.in = w->in, .netif = &w->in->netif[index], .core = index};
+        struct packet packet = {.in = w->in, .netif = &w->in->netif[index], .core = index};
         uint64_t age_ns = tsc_now_ns() - w->since_ns;
 
-        (void)judge(&trip, w->frame, w->length);
-        if (trip.waits_on && age_ns > WAITING_NS) {
-            trip.waits_on = false;
-            (void)refuse(&trip, w->frame, DROP_route_no_host, ICMP_UNREACHABLE,
+        (void)route_datagram(&packet, w->frame, w->length);
+        if (packet.still_waits && age_ns > WAITING_NS) {
+            packet.still_waits = false;
+            (void)refuse(&packet, w->frame, DROP_route_no_host, ICMP_UNREACHABLE,
                          ICMP_HOST_UNREACHABLE, 0);
         }
-        if (trip.waits_on)
+        if (packet.still_waits)
             left++;
         else
             w->length = 0;
@@ -274,7 +278,7 @@ static void attend(void *context)
     __atomic_store_n(&core->waiting_n, left, __ATOMIC_RELEASE);
 }
 
-/* What the stack of core 0 has to send, at once. */
+/* Send at once what core 0's stack has to send (ARP requests). */
 static void send_requests(struct port *port, uint64_t now_ns)
 {
     static uint8_t frame[ETH_BUFFER];
@@ -284,14 +288,15 @@ static void send_requests(struct port *port, uint64_t now_ns)
         (void)side_send(port, frame, length);
 }
 
-/* Core 0 looks what a core waits for; at worst it asks for what is no longer wanted. */
-static void want(const struct core *core, uint64_t now_ns)
+/* Core 0: resolve the neighbours that a core's frames wait for. The queue may change meanwhile: at
+ * worst a neighbour is resolved needlessly. */
+static void request_neighbours(const struct core *core, uint64_t now_ns)
 {
     for (unsigned i = 0; i < WAITING_MAX; i++) {
         const struct waiting *w = &core->waiting[i];
         if (__atomic_load_n(&w->length, __ATOMIC_ACQUIRE) == 0)
             continue;
-        hops_want(w->out, w->next, now_ns);
+        hops_resolve(w->out, w->next, now_ns);
         send_requests(w->out, now_ns);
     }
 }
@@ -301,7 +306,7 @@ static uint32_t waiting_on(unsigned core)
     return __atomic_load_n(&cores[core].waiting_n, __ATOMIC_ACQUIRE);
 }
 
-static void nothing(void *context)
+static void do_nothing(void *context)
 {
     (void)context;
 }
@@ -313,20 +318,20 @@ void router_service(uint64_t now_ns)
     hops_refresh(now_ns);
     for (unsigned core = 0; core < lanes_cores; core++)
         if (waiting_on(core) > 0) {
-            want(&cores[core], now_ns);
-            /* A core that is late is asked again next time. */
-            (void)(mailbox_call(core, attend, &cores[core], CALL_LIMIT_US) == OK);
+            request_neighbours(&cores[core], now_ns);
+            /* A core that does not answer in time is called again next time. */
+            (void)(mailbox_call(core, serve_waiting, &cores[core], CALL_LIMIT_US) == OK);
         }
-    if (!hops_are_unsettled())
+    if (!hops_have_retired())
         return;
-    if (ask_cores(1, lanes_cores, nothing, cores, 0, CALL_LIMIT_US).silent == 0)
-        hops_settle();
+    if (ask_cores(1, lanes_cores, do_nothing, cores, 0, CALL_LIMIT_US).silent == 0)
+        hops_reclaim();
 }
 
 const char *router_open(void)
 {
     cores = memory_alloc(lanes_cores * sizeof(struct core), PAGE_BYTES);
-    return cores ? NULL : "there is no memory for frames that wait";
+    return cores ? NULL : "no memory for queued frames";
 }
 
 unsigned router_waiting(void)
@@ -338,25 +343,25 @@ unsigned router_waiting(void)
     return n;
 }
 
-/* ---- In ---- */
+/* ---- Input ---- */
 
 uint32_t router_input(struct lane *lane, uint8_t *frame, uint32_t length)
 {
-    struct trip trip = {
+    struct packet packet = {
         .lane = lane, .in = lane->in, .netif = lane->netif, .core = lane->core};
-    uint32_t waited = cores[trip.core].waiting_n, out;
-    uint64_t replies = trip.netif->arp.replies;
+    uint32_t waited = cores[packet.core].waiting_n, out;
+    uint64_t replies = packet.netif->arp.replies;
 
     if (length >= ETH_BYTES + IP_BYTES && wire_get16(frame + ETH_TYPE) == ETH_IPV4 &&
-        mac_equal(frame + ETH_DST, trip.in->mac) && !mac_is_group(frame + ETH_SRC))
-        out = judge(&trip, frame, length);
+        mac_equal(frame + ETH_DST, packet.in->mac) && !mac_is_group(frame + ETH_SRC))
+        out = route_datagram(&packet, frame, length);
     else
-        out = to_stack(&trip, trip.netif, frame, length);
-    /* On core 0, which ARP is at home on, nobody need wait for the service. */
-    if (trip.core == 0 && waiting_on(0) > 0 &&
-        (waiting_on(0) != waited || trip.netif->arp.replies != replies)) {
-        want(&cores[0], tsc_now_ns());
-        attend(&cores[0]);
+        out = to_stack(&packet, packet.netif, frame, length);
+    /* On core 0, which runs ARP, queued frames need not wait for router_service. */
+    if (packet.core == 0 && waiting_on(0) > 0 &&
+        (waiting_on(0) != waited || packet.netif->arp.replies != replies)) {
+        request_neighbours(&cores[0], tsc_now_ns());
+        serve_waiting(&cores[0]);
     }
     return out;
 }

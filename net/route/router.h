@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The router's slow way: every frame that app=route's loop does not turn round itself. Read next:
- * net/route/hops.h, for where a datagram goes.
+ * The router's slow path: every frame that app=route's loop does not forward itself. Read next:
+ * net/route/hops.h, for the next hops.
  */
 #ifndef NET_ROUTE_ROUTER_H
 #define NET_ROUTE_ROUTER_H
@@ -10,32 +10,33 @@
 
 struct cmdline;
 
-/* The boot line, kept for router_start: route= and portN.mtu=. Boot CPU. */
+/* Keep the boot line (route=, portN.mtu=) for router_start. Boot CPU. */
 void router_configure(const struct cmdline *line);
 
-/* Make the table from the ports' addresses, the boot line and the boot module "routes.txt", with a
- * line for what cannot be. Boot CPU, before any lane runs. */
+/* Make the table from the ports' addresses, the boot line and the boot module "routes.txt". Invalid
+ * entries are logged and left out. Boot CPU, before any lane runs. */
 void router_start(void);
 
-/* Memory for what each core has of its own. NULL, or why not. Boot CPU. */
+/* Allocate the per-core state. NULL, or the error. Boot CPU. */
 const char *router_open(void);
 
-/* Set or clear a route at the operator's word, and remember that for `show config` (the module's
- * routes come back by themselves). As hops_route and hops_clear. Core 0. */
-const char *router_say(const struct route_line *line);
-const char *router_unsay(const struct route_line *line);
-const struct route_line *router_said(unsigned *n);
+/* Add or remove a route by route= or command, and keep the list of them for `show config`, which
+ * omits the routes of the boot module. Return as hops_route and hops_clear. Core 0. */
+const char *router_add(const struct route_line *line);
+const char *router_remove(const struct route_line *line);
+const struct route_line *router_configured(unsigned *n);
 
-/* How many routes the module brought. */
+/* Number of routes loaded from the module. */
 unsigned router_loaded(void);
 
-/* A lane's slow handler: frames for us to the stack, datagrams for others on their way. */
+/* The slow handler of a lane: delivers to the stack, forwards the rest. */
 lane_slow router_input;
 
-/* Ten times a second: neighbours, and frames that wait for one. Core 0. */
+/* Refresh neighbours, serve the waiting queues and end grace periods. Ten times a second, core
+ * 0. */
 void router_service(uint64_t now_ns);
 
-/* How many frames wait for a neighbour, on all cores. */
+/* Number of frames queued for a neighbour, on all cores. */
 unsigned router_waiting(void);
 
 #endif

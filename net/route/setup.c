@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Setting the router up: its table from the ports' addresses, the boot line and a boot module.
+ * Set-up of the router: its table from the ports' addresses, the boot line and a boot module.
  */
 #include "boot/cmdline.h"
 #include "kernel/console/config.h"
@@ -14,9 +14,9 @@
 #define MODULE "routes.txt"
 
 enum {
-    MTU_MIN = 68, /* RFC 791: every network carries so many bytes */
+    MTU_MIN = 68, /* RFC 791 section 3.2 */
     MTU_MAX = 1500,
-    WRONG_LINES_SAID = 50,
+    WRONG_LINES_LOGGED = 50,
 };
 
 static const struct cmdline *boot_line;
@@ -35,56 +35,57 @@ static void set_mtu(unsigned port)
     if (!cmdline_u64(boot_line, key, &mtu))
         return;
     if (mtu < MTU_MIN || mtu > MTU_MAX)
-        log_warn("%s=%lu: not set; %u to %u can be", key, mtu, MTU_MIN, MTU_MAX);
+        log_warn("%s=%lu is invalid; expected %u to %u", key, mtu, MTU_MIN, MTU_MAX);
     else
         hops_set_mtu(port, (uint32_t)mtu);
 }
 
-/* What the operator has said, by route= and on the console. */
-static struct route_line said[CMDLINE_PARAMS_MAX];
-static unsigned said_n;
+/* Routes configured by route= and by command. */
+static struct route_line configured[CMDLINE_PARAMS_MAX];
+static unsigned configured_n;
 
-static unsigned said_find(const struct route_line *line)
+static unsigned configured_find(const struct route_line *line)
 {
     unsigned i = 0;
 
-    while (i < said_n && (said[i].prefix != line->prefix || said[i].bits != line->bits))
+    while (i < configured_n &&
+           (configured[i].prefix != line->prefix || configured[i].bits != line->bits))
         i++;
     return i;
 }
 
-const char *router_say(const struct route_line *line)
+const char *router_add(const struct route_line *line)
 {
     const char *wrong = hops_route(line);
-    unsigned i = said_find(line);
+    unsigned i = configured_find(line);
 
     if (wrong)
         return wrong;
-    if (i == said_n && i == ARRAY_SIZE(said))
-        log_warn("route: the boot line holds no more than %u: show config leaves one out", i);
+    if (i == configured_n && i == ARRAY_SIZE(configured))
+        log_warn("route: a boot line holds at most %u routes: show config omits this one", i);
     else
-        said[i] = *line;
-    said_n += i == said_n && i < ARRAY_SIZE(said);
+        configured[i] = *line;
+    configured_n += i == configured_n && i < ARRAY_SIZE(configured);
     return NULL;
 }
 
-const char *router_unsay(const struct route_line *line)
+const char *router_remove(const struct route_line *line)
 {
     const char *wrong = hops_clear(line->prefix, line->bits);
-    unsigned i = said_find(line);
+    unsigned i = configured_find(line);
 
-    if (!wrong && i < said_n)
-        said[i] = said[--said_n];
+    if (!wrong && i < configured_n)
+        configured[i] = configured[--configured_n];
     return wrong;
 }
 
-const struct route_line *router_said(unsigned *n)
+const struct route_line *router_configured(unsigned *n)
 {
-    *n = said_n;
-    return said;
+    *n = configured_n;
+    return configured;
 }
 
-/* One of route=: prefix,gateway. */
+/* Add one route=PREFIX,GATEWAY. */
 static void add_from_line(const char *value)
 {
     struct route_line line = {0};
@@ -97,7 +98,7 @@ static void add_from_line(const char *value)
         if (!wrong)
             wrong = route_parse_via(comma + 1, &line);
         if (!wrong)
-            wrong = router_say(&line);
+            wrong = router_add(&line);
         routes_work(&routes, ~0u);
     }
     if (wrong)
@@ -124,11 +125,11 @@ static void add_from_module(struct route_text text)
         routes_work(&routes, ~0u);
         if (!wrong)
             loaded++;
-        else if (left_out++ < WRONG_LINES_SAID)
+        else if (left_out++ < WRONG_LINES_LOGGED)
             log_warn(MODULE ", line %u: %s", text.number, wrong);
     }
-    if (left_out > WRONG_LINES_SAID)
-        log_warn(MODULE ": %u more lines are wrong", left_out - WRONG_LINES_SAID);
+    if (left_out > WRONG_LINES_LOGGED)
+        log_warn(MODULE ": %u more lines are invalid", left_out - WRONG_LINES_LOGGED);
     log_info(MODULE ": %u routes in %u lines, %u left out", loaded, text.number, left_out);
 }
 

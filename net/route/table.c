@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The routing table; see table.h. Rules are kept in a hash table, which answers "is there a route
- * of exactly this prefix"; what covers a prefix is found by asking that for each shorter length.
+ * The routing table; see table.h. Rules are kept in a hash table, looked up by exact prefix; the
+ * rule that covers a prefix is found by looking up each shorter length.
  */
 #include "net/route/table.h"
 
@@ -18,7 +18,7 @@ static uint32_t slots_for(uint32_t rules_max)
     return slots;
 }
 
-/* Where a rule is looked for first: the high bits of a product by an odd number near 2^32 / phi. */
+/* The first slot of a rule: a multiplicative hash by an odd number near 2^32 / phi. */
 static uint32_t home_of(const struct routes *r, uint32_t prefix, unsigned bits)
 {
     uint32_t h = (prefix ^ bits) * 0x9E3779B1u;
@@ -40,7 +40,7 @@ const struct route_rule *routes_find(const struct routes *r, uint32_t prefix, un
     return rule->is_used ? rule : NULL;
 }
 
-/* Take a rule out; those behind it move up, so that no search ends at the gap. */
+/* Remove a rule and move the following ones up, so that no search ends at the gap. */
 static void delete_rule(struct routes *r, struct route_rule *rule)
 {
     uint32_t mask = r->slots - 1, gap = (uint32_t)(rule - r->rules);
@@ -55,7 +55,7 @@ static void delete_rule(struct routes *r, struct route_rule *rule)
     r->rules[gap].is_used = false;
 }
 
-/* The entry of the longest route that covers the prefix and is shorter; 0: none. */
+/* The entry of the longest shorter route that covers the prefix; 0: none. */
 static uint16_t covering(const struct routes *r, uint32_t prefix, unsigned bits)
 {
     while (bits-- > 0) {
@@ -70,10 +70,10 @@ static uint16_t covering(const struct routes *r, uint32_t prefix, unsigned bits)
 
 static void put(uint16_t *at, uint16_t entry)
 {
-    __atomic_store_n(at, entry, __ATOMIC_RELEASE); /* what it points at is written before */
+    __atomic_store_n(at, entry, __ATOMIC_RELEASE); /* after the group or next hop it refers to */
 }
 
-/* The group that decides for ip's first three bytes; one is made if there is none. NULL: no room. */
+/* The group of ip's first three bytes, allocated if there is none. NULL: no group is left. */
 static uint16_t *group_of(struct routes *r, uint32_t ip)
 {
     uint16_t *at = &r->table->first[ip >> 8], g;
@@ -94,7 +94,7 @@ static uint16_t *group_of(struct routes *r, uint32_t ip)
     return r->table->groups[g];
 }
 
-/* A group without long routes goes back to one entry. */
+/* Replace a group that has no routes longer than 24 bits by one entry. */
 static void ungroup(struct routes *r, uint32_t ip)
 {
     uint16_t *at = &r->table->first[ip >> 8];
@@ -109,7 +109,7 @@ static void ungroup(struct routes *r, uint32_t ip)
     r->retired[r->retired_n++] = g;
 }
 
-void routes_settle(struct routes *r)
+void routes_reclaim(struct routes *r)
 {
     while (r->retired_n > 0) {
         uint16_t g = r->retired[--r->retired_n];
@@ -147,7 +147,8 @@ bool routes_work(struct routes *r, uint32_t budget)
     return !r->change.is_on;
 }
 
-/* Entries of the prefix that have at most so many bits (exactly so many) become `entry`. */
+/* Begin the change of the prefix's entries with at most `bits` bits (is_exact: exactly) to
+ * `entry`. */
 static void begin(struct routes *r, uint32_t prefix, unsigned bits, uint16_t entry, bool is_exact)
 {
     uint32_t last = prefix | ~ip_mask(bits);
@@ -174,11 +175,11 @@ const char *routes_set(struct routes *r, uint32_t prefix, unsigned bits, unsigne
     struct route_rule *rule = slot_of(r, prefix, bits);
 
     if (bits <= 24 && r->change.is_on)
-        return "another change is under way";
+        return "another change is in progress";
     if (!rule->is_used && r->n >= r->slots / 2)
         return "the table is full";
     if (bits > 24 && !group_of(r, prefix))
-        return "the table has no room for another route of more than 24 bits";
+        return "the table has no room for another route longer than 24 bits";
     if (!rule->is_used) {
         r->n++;
         r->n_by_bits[bits]++;
@@ -193,9 +194,9 @@ const char *routes_clear(struct routes *r, uint32_t prefix, unsigned bits)
     struct route_rule *rule = slot_of(r, prefix, bits);
 
     if (!rule->is_used)
-        return "there is no such route";
+        return "no such route";
     if (bits <= 24 && r->change.is_on)
-        return "another change is under way";
+        return "another change is in progress";
     delete_rule(r, rule);
     r->n--;
     r->n_by_bits[bits]--;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Routes in words; see text.h.
+ * Routes as text; see text.h.
  */
 #include "net/route/text.h"
 
@@ -13,11 +13,11 @@ const char *route_parse_prefix(const char *word, struct route_line *line)
     struct ipv4_prefix prefix;
 
     if (!parse_prefix(word, &prefix))
-        return "the prefix is not like 10.0.0.0/8";
+        return "the prefix is invalid; expected A.B.C.D/BITS";
     line->prefix = be32_get(prefix.address);
     line->bits = prefix.bits;
     if (line->bits < 32 && line->prefix << line->bits != 0)
-        return "bits are set behind the prefix";
+        return "bits are set after the prefix";
     return NULL;
 }
 
@@ -35,7 +35,7 @@ const char *route_parse_via(const char *word, struct route_line *line)
         line->via = ROUTE_VIA_GATEWAY;
         line->gateway = be32_get(gateway);
     } else {
-        return "the gateway is no address, portN or reject";
+        return "the gateway is invalid; expected an address, portN or reject";
     }
     return NULL;
 }
@@ -45,7 +45,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The next word before `end`, NUL-terminated and cut to WORD_MAX. False: there is none. */
+/* The next word before `end`, NUL-terminated and truncated to WORD_MAX. False: none. */
 static bool take_word(const char **at, const char *end, char word[WORD_MAX])
 {
     size_t n = 0;
@@ -83,7 +83,7 @@ bool route_text_next(struct route_text *text, struct route_line *line, const cha
         *wrong = route_parse_prefix(prefix, line);
         if (!*wrong)
             *wrong = !has_via ? "the gateway is missing"
-                     : has_more ? "more than a prefix and a gateway"
+                     : has_more ? "excess words after the gateway"
                                : route_parse_via(via, line);
         return true;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * A route in words, as route=, `set route` and a text file of routes have it. The file is not
- * trusted: any bytes give routes, or a line's number with what is wrong with it. Pure. The format is
- * in net/README.md.
+ * A route as text, in route=, `set route` and a text file of routes. The file is not trusted: for
+ * any bytes, each line gives a route or an error with its line number. Pure. The format is in
+ * net/README.md.
  */
 #ifndef NET_ROUTE_TEXT_H
 #define NET_ROUTE_TEXT_H
@@ -16,19 +16,19 @@ struct route_line {
     unsigned port;    /* of ROUTE_VIA_PORT */
 };
 
-/* "10.0.0.0/8", with no bits set behind the prefix, to *line. NULL, or what is wrong. */
+/* Parse "10.0.0.0/8", with no bits set after the prefix, to *line. NULL, or the error. */
 const char *route_parse_prefix(const char *word, struct route_line *line);
-/* An address, "portN" or "reject", to *line. NULL, or what is wrong. */
+/* Parse an address, "portN" or "reject" to *line. NULL, or the error. */
 const char *route_parse_via(const char *word, struct route_line *line);
 
 struct route_text {
     const char *at;
     size_t bytes;    /* what remains; 0 at the end */
-    uint32_t number; /* of the last line taken, from 1 on */
+    uint32_t number; /* of the last line read, from 1 */
 };
 
-/* Take the next line that holds more than blanks and a comment ('#' to its end). False: there is
- * none. *wrong becomes NULL, and *line is the route; or what is wrong with the line. */
+/* Read the next line that has more than blanks and a comment ('#' to its end). False: none is left.
+ * *wrong becomes NULL, and *line the route; or *wrong becomes the error. */
 bool route_text_next(struct route_text *text, struct route_line *line, const char **wrong);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Trials by command: `start` and `stop` under app=generate, what was sent and what came back. Core 0,
+ * Trials by command: `start` and `stop` with app=generate, `show generate`, `show sink`. Core 0,
  * between bursts.
  */
 #include "arch/image.h"
@@ -14,7 +14,7 @@
 #include "net/trial/receiver.h"
 
 #define READY_NS 5000000000ull  /* how long `start` waits for links and ARP */
-#define SETTLE_NS 2000000000ull /* after the last frame, for what is still on its way: RFC 2544, 23 */
+#define SETTLE_NS 2000000000ull /* after the last frame, for frames in flight (RFC 2544, 23) */
 
 static bool does_generate(void)
 {
@@ -24,8 +24,8 @@ static bool does_generate(void)
 /* ---- start, stop ---- */
 
 static struct {
-    bool waits;        /* for the end of the trial, too */
-    uint64_t since_ns; /* of the present stage */
+    bool waits;        /* `start wait`: until the end of the trial */
+    uint64_t since_ns; /* start of the current stage */
     enum { GET_READY, RUN, SETTLE } stage;
 } job;
 
@@ -63,7 +63,7 @@ static enum command_result start_poll(struct job *console, bool is_interrupted)
         job.stage = RUN;
         return COMMAND_WAITS;
     case RUN:
-        /* Ten times a second: the question reaches into every core's loop. */
+        /* Ten times a second, since the query interrupts every core's loop. */
         if (now_ns - job.since_ns < 100000000)
             return COMMAND_WAITS;
         job.since_ns = now_ns;
@@ -76,8 +76,8 @@ static enum command_result start_poll(struct job *console, bool is_interrupted)
     return now_ns - job.since_ns < SETTLE_NS ? COMMAND_WAITS : COMMAND_DONE;
 }
 
-/* "key=value" apart; false if it is not. */
-static bool cut(const char *word, char key[16], const char **value)
+/* Split "key=value"; false if the word has no such form. */
+static bool split_key(const char *word, char key[16], const char **value)
 {
     const char *equals = strchr(word, '=');
 
@@ -91,7 +91,7 @@ static bool cut(const char *word, char key[16], const char **value)
 
 enum command_result trial_start(const struct call *call)
 {
-    struct trial_options tried = *generator_options();
+    struct trial_options options = *generator_options();
     const char *value, *wanted;
     bool waits = false;
     char key[16];
@@ -100,17 +100,17 @@ enum command_result trial_start(const struct call *call)
         wanted = NULL;
         if (str_equal(call->argv[i], "wait"))
             waits = true;
-        else if (!cut(call->argv[i], key, &value) || !trial_set(&tried, key, value, &wanted))
-            return command_fail(call, "%s is not understood; %s%s", call->argv[i],
-                                wanted ? "it wants " : "there are wait and rate= size= flows= count= "
-                                                       "duration= dst= dstmac= ports=",
-                                wanted ? wanted : "");
+        else if (!split_key(call->argv[i], key, &value) ||
+                 !trial_set(&options, key, value, &wanted))
+            return command_fail(call, "%s is invalid; expected %s", call->argv[i],
+                                wanted ? wanted : "wait, rate= size= flows= count= duration= dst= "
+                                                  "dstmac= or ports=");
     }
-    if (waits && tried.count == 0 && tried.duration_ns == 0)
+    if (waits && options.count == 0 && options.duration_ns == 0)
         return command_fail(call, "wait needs count= or duration=: the trial would not end");
     for (unsigned i = 0; i < call->argc; i++)
-        if (cut(call->argv[i], key, &value))
-            (void)generator_set(key, value, &wanted); /* has been tried */
+        if (split_key(call->argv[i], key, &value))
+            (void)generator_set(key, value, &wanted); /* validated above */
     const char *wrong = generator_request();
     if (wrong)
         return command_fail(call, "%s", wrong);
@@ -124,7 +124,7 @@ enum command_result trial_start(const struct call *call)
 enum command_result trial_stop(const struct call *call)
 {
     if (call->argc != 0)
-        return command_fail(call, "stop takes no \"%s\"", call->argv[0]);
+        return command_fail(call, "usage: stop");
     generator_stop();
     return COMMAND_DONE;
 }
@@ -142,15 +142,15 @@ static void put_load(struct config *config)
 }
 CONFIG_PART(put_load, "rate", "size", "flows", "count");
 
-static void put_way(struct config *config)
+static void put_target(struct config *config)
 {
     put(config, 4, 8);
 }
-CONFIG_PART(put_way, "duration", "dst", "dstmac", "ports");
+CONFIG_PART(put_target, "duration", "dst", "dstmac", "ports");
 
 /* ---- show generate ---- */
 
-/* n - 1 frames are between the first and the last. */
+/* The rate of n frames whose first and last are ns apart: n - 1 intervals. */
 static uint64_t per_second(uint64_t n, uint64_t ns)
 {
     return n > 1 && ns != 0 ? trial_scale(n - 1, 1000000000, ns) : 0;
@@ -161,7 +161,7 @@ static enum command_result show_generate(const struct call *call)
     static const char *const states[] = {"idle", "waiting", "running", "done"};
 
     if (!does_generate())
-        return command_fail(call, "app=%s generates nothing", run_app()->name);
+        return command_fail(call, "app=%s does not generate frames", run_app()->name);
     if (!call->json)
         out_text(call->out, "port  trial  state              sent              of     skipped"
                             "         pps\n");
@@ -198,7 +198,7 @@ static enum command_result show_generate(const struct call *call)
     }
     return COMMAND_DONE;
 }
-COMMAND("show generate", "[-j]", "what the trial has sent", show_generate);
+COMMAND("show generate", "[-j]", "the frames that the trial has sent", show_generate);
 
 /* ---- show sink ---- */
 
@@ -207,7 +207,7 @@ static const struct {
     unsigned per_mille;
 } percentiles[] = {{"p50", 500}, {"p90", 900}, {"p99", 990}, {"p999", 999}, {"max", 1000}};
 
-/* One trial as one port has received it; port -1: nobody has. */
+/* One trial as received by one port; port -1: not received at all. */
 struct result {
     int port;
     unsigned from;
@@ -265,23 +265,23 @@ static void text_result(const struct out *out, const struct result *r)
         out_printf(out, "port%d: ", r->port);
     else
         out_text(out, "no port: ");
-    out_printf(out, "trial %s of %s port%u\n", r->trial, r->is_own ? "our" : "a generator's",
+    out_printf(out, "trial %s from %sport%u\n", r->trial, r->is_own ? "" : "a generator's ",
                r->from);
     if (r->is_own)
         out_printf(out, "  sent        %20lu\n", r->sent);
     out_printf(out, "  received    %20lu   in %lu.%06lu s: %lu pps, %lu bit/s\n", r->received,
                r->ns / 1000000000, r->ns % 1000000000 / 1000, r->pps, r->bps);
     out_printf(out, "  lost        %20lu   %s\n", r->lost,
-               r->is_own ? "sent and not received" : "jumped over; those after the last do not show");
-    out_printf(out, "  duplicates  %20lu   exact within %u frames of a flow\n",
+               r->is_own ? "sent and not received" : "gaps; losses at the end are not seen");
+    out_printf(out, "  duplicates  %20lu   exact for the last %u frames of a flow\n",
                r->count->duplicates, r->window);
     out_printf(out, "  reordered   %20lu   lower number than the next expected\n",
                r->count->reordered);
     if (r->count->beyond != 0)
-        out_printf(out, "  beyond      %20lu   late or duplicate, too late to tell\n",
+        out_printf(out, "  beyond      %20lu   reordered or duplicate, older than the window\n",
                    r->count->beyond);
     if (!r->is_own) {
-        out_text(out, "  latency      not comparable: the sender has another clock\n");
+        out_text(out, "  latency      not known: the sender has another clock\n");
     } else if (r->received != 0) {
         out_text(out, "  latency us  ");
         for (unsigned i = 0; i < ARRAY_SIZE(percentiles); i++) {
@@ -291,7 +291,8 @@ static void text_result(const struct out *out, const struct result *r)
         out_text(out, "\n");
     }
     if (r->cores_silent != 0)
-        out_printf(out, "  %u cores did not answer in time: theirs is missing\n", r->cores_silent);
+        out_printf(out, "  %u cores did not answer in time: their frames are missing\n",
+                   r->cores_silent);
 }
 
 static void put_result(const struct call *call, int port, uint64_t tag, const struct reception *in)
@@ -332,7 +333,7 @@ static enum command_result show_sink(const struct call *call)
     unsigned rows = 0;
 
     if (!run_app()->is_sink || ports_n == 0)
-        return command_fail(call, "app=%s measures nothing", run_app()->name);
+        return command_fail(call, "app=%s does not measure", run_app()->name);
     for (unsigned i = 0; i < ports_n; i++) {
         struct reception in = receiver_report(i);
         if (in.count->tag == 0)
@@ -341,7 +342,7 @@ static enum command_result show_sink(const struct call *call)
         put_result(call, (int)i, in.count->tag, &in);
         rows++;
     }
-    static READ_ONLY_AFTER_BOOT struct stream_count nothing; /* all zeroes; const, they would be in the file */
+    static READ_ONLY_AFTER_BOOT struct stream_count nothing; /* not const: stays out of the file */
     const struct reception none = {.count = &nothing, .is_own = true};
     for (unsigned i = 0; does_generate() && i < ports_n; i++)
         if (generator_tag(i) != 0 && !(heard & BIT(i))) {
@@ -349,10 +350,10 @@ static enum command_result show_sink(const struct call *call)
             rows++;
         }
     if (rows == 0 && !call->json)
-        out_text(call->out, "no frame of a trial has come\n");
+        out_text(call->out, "no frame of a trial received\n");
     return COMMAND_DONE;
 }
-COMMAND("show sink", "[-j]", "what has come of a trial: loss, order, latency", show_sink);
+COMMAND("show sink", "[-j]", "the result of a trial: loss, order, latency", show_sink);
 
 static void forget(void *context)
 {
@@ -365,10 +366,10 @@ static enum command_result clear_sink(const struct call *call)
 {
     if (!run_app()->is_sink || does_generate())
         return command_fail(call, "app=%s: %s", run_app()->name,
-                            does_generate() ? "start begins anew" : "measures nothing");
+                            does_generate() ? "start begins a new trial" : "does not measure");
     for (unsigned core = 0; core < lanes_cores; core++)
         if (mailbox_call(core, forget, (void *)(uintptr_t)core, 50000) != OK)
             return command_fail(call, "core %u does not answer", core);
     return COMMAND_DONE;
 }
-COMMAND("clear sink", "", "forget what was measured; the next trial counts", clear_sink);
+COMMAND("clear sink", "", "clear the result; the next trial is measured", clear_sink);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The cold half of app=generate; see generator.h. Core 0 decides, each core sets up and ends its own
- * generators at core 0's request.
+ * The control side of app=generate; see generator.h. Core 0 starts and stops trials; each core sets
+ * up and ends its own generators at core 0's request.
  */
 #include "net/trial/generator.h"
 
@@ -16,30 +16,30 @@
 #include "net/trial/receiver.h"
 
 #define BENCHMARK_NET 0xC6120000u /* 198.18.0.0/15, RFC 2544: for ports without an address */
-#define LEAD_NS 2000000ull        /* from the order to the first frame, so that all cores hear it */
-#define GRACE_NS 100000000ull     /* beyond duration=, for what was due in it */
+#define LEAD_NS 2000000ull        /* from GO to the first frame, so that all cores start together */
+#define GRACE_NS 100000000ull     /* after duration=, for frames that were due before */
 enum { CALL_LIMIT_US = 2000000, ANSWER_US = 50000 };
 
 struct generators generators[QUEUES_MAX];
 
-/* The options, and each as it was typed: for `show config`. */
+/* The options, parsed, and as typed for `show config`. */
 enum { KEYS = 8, TEXT_BYTES = 96 };
 static struct trial_options options;
 static char texts[KEYS][TEXT_BYTES];
 
-/* Core 0's view of the present or last trial. */
+/* Core 0's state of the current or last trial. */
 static struct {
-    enum trial_state state; /* RUNNING, though all cores may be done */
+    enum trial_state state; /* stays RUNNING when all cores are done */
     struct trial_options options;
     uint32_t number;
     uint64_t tags[PORTS_MAX];
     struct probe probes[PORTS_MAX];
     uint32_t link_mbps[PORTS_MAX];
-    bool is_boots; /* asked for by the boot line: the service takes it further, the log tells */
-    bool has_told; /* why it waits */
+    bool is_from_boot_line; /* generator_service starts it and logs errors */
+    bool has_logged;        /* why it waits */
 } trial;
 
-/* What core 0 asks of a core. It outlives the call. */
+/* Core 0's request to a core; static, since a late core may still use it. */
 static struct order {
     enum { SET_UP, GO, STOP, REPORT } what;
     unsigned port;
@@ -66,7 +66,7 @@ void generator_skip(struct generator *g, uint64_t owed)
     g->began_tsc += (uint64_t)((unsigned __int128)late * g->tick_q24 >> 24);
     g->skipped += late;
     if (g->end_tsc != UINT64_MAX)
-        g->wanted -= late; /* their time is over; a mere count is made up for later */
+        g->wanted -= late; /* with duration= they are not sent later; with count= they are */
 }
 
 static uint64_t dropped(const struct side *feed)
@@ -99,7 +99,7 @@ static enum err set_up(unsigned core, unsigned port)
     const struct trial_options *o = &trial.options;
     struct trial_share share =
         trial_share(o, core, lanes_cores, tsc_hz(), trial.link_mbps[port]);
-    /* Whole rounds of the sizes, and of the 8 slots that a ring is made of. */
+    /* A multiple of the number of sizes and of 8 slots. */
     uint32_t slots = LANE_SLOTS - LANE_SLOTS % (o->sizes_n * 8);
 
     *g = (struct generator){
@@ -152,7 +152,7 @@ static void report(const struct generator *g, struct trial_report *r)
         r->sent -= dropped(g->feed) - g->dropped_before;
 }
 
-static void carry_out(void *context)
+static void execute_order(void *context)
 {
     struct order *order = context;
     unsigned core = (unsigned)(order - orders);
@@ -208,7 +208,7 @@ static unsigned ask(int what, unsigned port, uint64_t began_tsc, uint32_t limit_
         orders[core].err = ERR_TIMEOUT;
         orders[core].report = (struct trial_report){0};
     }
-    struct ask ask = ask_cores(0, lanes_cores, carry_out, orders, sizeof(orders[0]), limit_us);
+    struct ask ask = ask_cores(0, lanes_cores, execute_order, orders, sizeof(orders[0]), limit_us);
     return ask.silent_n + ask.absent_n;
 }
 
@@ -229,7 +229,8 @@ static const char *begin(void)
     return NULL;
 }
 
-/* Where the port sends to. NULL: known, or *why says that it is being found out. */
+/* Resolve the port's destination. NULL: it is known, or *why says what it waits for; else the
+ * error. */
 static const char *find_target(unsigned i, const char **why)
 {
     const struct trial_options *o = &trial.options;
@@ -253,12 +254,12 @@ static const char *find_target(unsigned i, const char **why)
         case NETIF_READY:
             break;
         case NETIF_ASKING:
-            *why = "an answer by ARP";
+            *why = "an ARP reply";
             break;
         case NETIF_NO_ANSWER:
             return "dst= does not answer ARP";
         case NETIF_NO_ROUTE:
-            return "dst= is not on the port's net, and it has no gateway";
+            return "dst= is not on the port's subnet, and the port has no gateway";
         }
     } else if (o->dst) {
         return "dst= needs an address on the port (port#.ip=), or dstmac=";
@@ -277,7 +278,7 @@ const char *generator_poll(const char **why)
         return NULL;
     if (lanes_n == 0) {
         trial.state = TRIAL_IDLE;
-        return "there was no memory for its lanes";
+        return "no memory for its lanes";
     }
     for (unsigned i = 0; i < ports_n; i++) {
         if (!(trial.options.ports & BIT(i)))
@@ -315,13 +316,13 @@ const char *generator_poll(const char **why)
 const char *generator_request(void)
 {
     if (options.rate_micro == 0)
-        return "rate= is 0: how fast?";
+        return "rate= must be set";
     if (options.ports >> ports_n != 0)
-        return "ports= names a port that is not there";
+        return "ports= names a port that does not exist";
     generator_stop();
     trial.options = options;
     trial.state = TRIAL_WAITING;
-    trial.is_boots = trial.has_told = false;
+    trial.is_from_boot_line = trial.has_logged = false;
     return NULL;
 }
 
@@ -332,21 +333,21 @@ void generator_stop(void)
     if (trial.state != TRIAL_RUNNING)
         return;
     if (ask(STOP, 0, 0, CALL_LIMIT_US) != 0)
-        log_error("generate: a core does not answer, and may go on sending");
+        log_error("generate: a core does not answer and may continue to send");
     trial.state = TRIAL_DONE;
 }
 
 void generator_service(uint64_t now_ns)
 {
     const char *why = NULL;
-    const char *wrong = trial.is_boots ? generator_poll(&why) : NULL;
+    const char *wrong = trial.is_from_boot_line ? generator_poll(&why) : NULL;
 
     (void)now_ns;
     if (wrong)
         log_error("generate: %s", wrong);
-    if (why && !trial.has_told)
+    if (why && !trial.has_logged)
         log_info("generate: waits for %s", why);
-    trial.has_told |= why != NULL;
+    trial.has_logged |= why != NULL;
 }
 
 uint64_t generator_tag(unsigned port)
@@ -399,13 +400,13 @@ void generator_configure(const struct cmdline *line)
     for (unsigned i = 0; i < KEYS; i++) {
         const char *value = cmdline_get(line, trial_key(i));
         if (value && !generator_set(trial_key(i), value, &wanted))
-            log_error("%s=%s is not understood; it wants %s", trial_key(i), value, wanted);
+            log_error("%s=%s is invalid; expected %s", trial_key(i), value, wanted);
     }
     if (options.rate_micro != 0) {
         const char *wrong = generator_request();
         if (wrong)
             log_error("generate: %s", wrong);
-        trial.is_boots = wrong == NULL;
+        trial.is_from_boot_line = wrong == NULL;
     }
 }
 

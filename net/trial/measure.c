@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What is rare in measuring; see measure.h.
+ * The slow path of measuring; see measure.h.
  */
 #include "net/trial/measure.h"
 
@@ -7,7 +7,7 @@
 #include "net/trial/options.h"
 
 static_assert(STREAM_FLOWS == TRIAL_FLOWS_MAX, "every flow that can be sent is measured");
-/* Holes of a flow share no word with another's. */
+/* The holes of two flows are in different words. */
 static_assert(STREAM_HOLES / STREAM_FLOWS >= 64, "a window of whole words");
 
 void stream_reset(struct stream *s, uint64_t tag)
@@ -24,7 +24,7 @@ void stream_reset(struct stream *s, uint64_t tag)
     memset(&s->next[PROBE_PORT], 0, s->flows * sizeof(s->next[0]));
 }
 
-/* The bit of a number, and its word. */
+/* The word of a number's hole bit, and in *bit its mask. */
 static uint64_t *hole_at(struct stream *s, uint32_t flow, uint32_t number, uint64_t *bit)
 {
     uint32_t at = flow * s->window + (number & (s->window - 1));
@@ -43,8 +43,7 @@ static bool hole_close(struct stream *s, uint32_t flow, uint32_t number)
     return was_open;
 }
 
-/* Numbers from..from+n-1 have not come; n is at most the window. Whole words at once where they
- * are whole. */
+/* Mark numbers from..from+n-1 as missing; n is at most the window. One word at a time. */
 static void holes_open(struct stream *s, uint32_t flow, uint32_t from, uint32_t n)
 {
     while (n > 0) {
@@ -68,7 +67,7 @@ static enum stream_verdict place(struct stream *s, uint32_t flow, uint32_t numbe
         holes_open(s, flow, ahead > s->window ? number - s->window : *next,
                    MIN(ahead, s->window));
         s->count.lost += ahead;
-        (void)hole_close(s, flow, number); /* of a number one window ago, perhaps */
+        (void)hole_close(s, flow, number); /* the bit may be set for the number one window before */
         *next = number + 1;
         return STREAM_FIRST;
     }
@@ -85,7 +84,7 @@ static enum stream_verdict place(struct stream *s, uint32_t flow, uint32_t numbe
     return STREAM_FIRST;
 }
 
-enum stream_verdict stream_look(struct stream *s, const uint8_t *frame)
+enum stream_verdict stream_slow_path(struct stream *s, const uint8_t *frame)
 {
     uint64_t tag = load64(frame + PROBE_AT_TAG);
     uint32_t flow = (uint32_t)__builtin_bswap16(load16(frame + PROBE_AT_PORT)) - PROBE_PORT;
@@ -98,7 +97,7 @@ enum stream_verdict stream_look(struct stream *s, const uint8_t *frame)
     return verdict;
 }
 
-void stream_latency_odd(struct stream *s, uint64_t latency)
+void stream_latency_slow(struct stream *s, uint64_t latency)
 {
     if (latency >> 63) {
         s->count.backwards++;
@@ -146,7 +145,7 @@ uint64_t stream_frames(const struct stream_count *count)
 uint64_t latency_percentile(const struct stream_count *count, unsigned per_mille)
 {
     uint64_t rank = (latency_total(count) * per_mille + 999) / 1000, seen = 0;
-    /* Whole ticks: what took away from the difference is put back. */
+    /* In whole ticks, rounded up: see PROBE_AT_TIME_WORD. */
     uint64_t max = (count->latency_max + LATENCY_TICK - 1) >> PROBE_TICK;
 
     for (unsigned i = 0; i < LATENCY_BUCKETS && per_mille < 1000; i++) {

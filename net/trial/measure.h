@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What a receiver finds out about the frames of one trial (net/trial/probe.h), one core at a time.
+ * Measuring the received frames of one trial (net/trial/probe.h): loss, order and latency, per
+ * core.
  *
- * The order of a flow is kept as the next number that it should bring, and as holes: a bit for each
- * number below that was jumped over and has not come. So for a frame with number s:
+ * For each flow, `next` is the next expected number, and a bit (hole) is kept for each lower number
+ * that is missing. A frame with number s is
  *
  *     s = next             in order
- *     s > next             in order too; next..s-1 become holes, and count as lost
- *     s < next, a hole     reordered (RFC 4737: lower than the next expected), and lost no more
- *     s < next, no hole    a duplicate: it has come before
- *     s < next - window    beyond the window: late or a duplicate, nobody knows; counted apart
+ *     s > next             in order too; next..s-1 become holes and count as lost
+ *     s < next, a hole     reordered (RFC 4737: lower than the next expected), no longer lost
+ *     s < next, no hole    a duplicate
+ *     s < next - window    beyond the window: reordered or duplicate, counted separately
  *
- * Numbers are compared modulo 2^32. The window is STREAM_HOLES / 2^flows_log2 numbers of each flow,
- * and what is said within it is exact. Duplicates count for nothing else; only their first copy has
- * a latency. Pure.
+ * Numbers are compared modulo 2^32. The window is STREAM_HOLES / 2^flows_log2 numbers of each flow;
+ * counts within it are exact. A duplicate is counted only as such: its latency is not. Pure.
  */
 #ifndef NET_TRIAL_MEASURE_H
 #define NET_TRIAL_MEASURE_H
@@ -22,50 +22,50 @@
 #define STREAM_FLOWS 4096u
 #define STREAM_HOLES (1u << 20) /* bits: a million numbers with one flow, 256 with 4096 */
 
-/* Latencies are counted in 2^-16 ticks, as differences of probe_time; less than a tick is a tick. One
- * of t falls into a bucket that is at most 1/32 of t wide: 32 buckets for each power of two. */
+/* The latency histogram, in 2^-16 ticks (differences of probe_time), at least one tick: 32 buckets
+ * for each power of two, so a bucket is at most 1/32 of its values wide. */
 #define LATENCY_TICK (1ull << PROBE_TICK)
 #define LATENCY_FINE 5u
 #define LATENCY_FIRST (((uint64_t)PROBE_TICK + 1) << LATENCY_FINE)
 #define LATENCY_BUCKETS ((64u - PROBE_TICK) << LATENCY_FINE)
 
-/* What cores add up. */
+/* The counts of one core, or of all. */
 struct stream_count {
-    uint64_t tag; /* 0: nothing has come */
-    uint64_t untimed;       /* frames of the trial that are not among the latencies */
-    uint64_t bytes;         /* of the trial, CRC not counted; if timed see net/trial/receiver.c */
+    uint64_t tag; /* 0: nothing received */
+    uint64_t untimed;       /* frames of the trial that are not in the histogram */
+    uint64_t bytes;         /* of the trial, without CRC; if timed see net/trial/receiver.c */
     uint64_t last_tsc, first_tsc;
     uint64_t latency_max;   /* 0: none yet */
     uint64_t holes;         /* bits that are set now */
-    uint64_t lost;          /* jumped over and not come later */
+    uint64_t lost;          /* missing so far */
     uint64_t duplicates, reordered, beyond;
-    uint64_t backwards;     /* of another clock: sent later than received */
+    uint64_t backwards;     /* frames with a send time after their receive time */
     uint64_t latency[LATENCY_BUCKETS];
 };
 
 struct stream {
-    uint32_t next[65536]; /* the next number by source port; UINT32_MAX for ports that are no flow's */
-    uint64_t fast_tag;  /* while there are no holes, the tag; else what is none */
+    uint32_t next[65536]; /* the next number, by source port; UINT32_MAX: not a flow */
+    uint64_t fast_tag;  /* the tag while there are no holes; else ~tag, which matches no frame */
     uint64_t fast_span; /* latency_max - LATENCY_TICK; 0 before the first */
     struct stream_count count;
     uint32_t flows, window; /* powers of two; both 0 before the first trial */
     uint64_t hole[STREAM_HOLES / 64]; /* number s of flow f: bit f * window + s % window */
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 
-/* Forget everything and wait for frames of this tag; 0: for none. */
+/* Clear all counts and measure frames of this tag; 0: of none. */
 void stream_reset(struct stream *s, uint64_t tag);
 
-/* A frame of another trial, or that is not simply next, or there are holes. */
+/* Slow path of stream_take: a frame of another trial, out of order, or while there are holes. */
 enum stream_verdict {
     STREAM_FIRST,   /* the first copy */
-    STREAM_AGAIN,   /* not the first, or nobody knows; counted */
-    STREAM_FOREIGN, /* of another trial, or no flow of this one */
+    STREAM_AGAIN,   /* a duplicate, or beyond the window; counted */
+    STREAM_FOREIGN, /* of another trial, or of no flow of this one */
 };
-enum stream_verdict stream_look(struct stream *s, const uint8_t *frame);
-/* A latency below a tick, or not smaller than all before, or negative. */
-void stream_latency_odd(struct stream *s, uint64_t latency);
+enum stream_verdict stream_slow_path(struct stream *s, const uint8_t *frame);
+/* Slow path of stream_take: a latency below a tick, negative, or a new maximum. */
+void stream_latency_slow(struct stream *s, uint64_t latency);
 
-/* 0..LATENCY_BUCKETS - 1, for at least LATENCY_TICK. */
+/* The bucket of a latency of at least LATENCY_TICK: 0..LATENCY_BUCKETS - 1. */
 static inline uint64_t latency_bucket(uint64_t latency)
 {
     uint64_t top = 63u ^ (unsigned)__builtin_clzll(latency);
@@ -79,9 +79,9 @@ static inline uint64_t latency_of(uint64_t bucket)
     return (fine << shift) + (1ull << shift) - 1;
 }
 
-/* Take a frame of `length` bytes (at least PROBE_BYTES) received at now_tsc. false: it is none of
- * this trial, and nothing has changed. is_timed: the sender's clock is ours; then bytes are not
- * counted. */
+/* Count a frame of `length` bytes (at least PROBE_BYTES) received at now_tsc. False: it is not of
+ * this trial, and nothing has changed. is_timed: sender and receiver share a clock; then its
+ * latency is counted, and its bytes are not. */
 static inline __attribute__((always_inline)) bool stream_take(struct stream *s,
                                                               const uint8_t *frame, size_t length,
                                                               uint64_t now_tsc, bool is_timed)
@@ -92,7 +92,7 @@ static inline __attribute__((always_inline)) bool stream_take(struct stream *s,
     if (__builtin_expect(load64(frame + PROBE_AT_TAG) == s->fast_tag && number == *next, 1)) {
         *next = number + 1;
     } else {
-        enum stream_verdict verdict = stream_look(s, frame);
+        enum stream_verdict verdict = stream_slow_path(s, frame);
         if (verdict == STREAM_FOREIGN)
             return false;
         if (verdict == STREAM_AGAIN) {
@@ -105,7 +105,7 @@ static inline __attribute__((always_inline)) bool stream_take(struct stream *s,
     if (is_timed) {
         uint64_t latency = probe_time(now_tsc) - load64(frame + PROBE_AT_TIME_WORD);
         if (__builtin_expect(latency - LATENCY_TICK >= s->fast_span, 0))
-            stream_latency_odd(s, latency);
+            stream_latency_slow(s, latency);
         else
             s->count.latency[latency_bucket(latency)]++;
     } else {
@@ -115,13 +115,13 @@ static inline __attribute__((always_inline)) bool stream_take(struct stream *s,
     return true;
 }
 
-/* Add up what two cores found about the same trial. */
+/* Add one core's counts to the sum; both are of the same trial. */
 void stream_add(struct stream_count *sum, const struct stream_count *more);
-/* All frames of the trial, duplicates too; latencies counted. */
+/* Number of frames of the trial, duplicates included; number of latencies in the histogram. */
 uint64_t stream_frames(const struct stream_count *count);
 uint64_t latency_total(const struct stream_count *count);
-/* The latency, in whole ticks, that `per_mille` of 1000 frames do not exceed: at most 1/32 too high,
- * never above the maximum, which is exact. 0 if there are none. */
+/* The latency, in whole ticks, that per_mille / 1000 of the frames do not exceed: at most 1/32 too
+ * high, never above the maximum, which is exact. 0 if there are no frames. */
 uint64_t latency_percentile(const struct stream_count *count, unsigned per_mille);
 
 #endif

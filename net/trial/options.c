@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Options and rates of a trial; see options.h. Every number that the operator can type is bounded
- * before it is multiplied: all products below stay within 128 bits.
+ * Options and rates of a trial; see options.h. Every number typed by the operator is range-checked
+ * before it is multiplied: all products below fit in 128 bits.
  */
 #include "net/trial/options.h"
 
@@ -16,8 +16,8 @@ typedef unsigned __int128 u128;
 #define NS_PER_S 1000000000ull
 #define QUANTUM_US 2u
 
-/* n / d by long division: the image has no library for it. d is not 0; all of the result that is
- * above 64 bits is gone. */
+/* The low 64 bits of n / d, by long division, since the image is not linked with libgcc. d is not
+ * 0. */
 static uint64_t divide(u128 n, u128 d)
 {
     u128 rest = 0;
@@ -46,8 +46,8 @@ uint64_t trial_scale(uint64_t a, uint64_t b, uint64_t c)
 
 /* ---- Options ---- */
 
-/* "2.5G" in millionths: digits, at most six of them behind a point, and k, M or G (thousands, not
- * 1024). Returns where it ends, NULL if there is no number or it is too large. */
+/* Parse "2.5G" into millionths: digits, at most six of them after a point, and k, M or G (powers of
+ * 1000). Returns the end of the number, NULL if there is none or it is too large. */
 static const char *take_micro(const char *p, uint64_t *micro)
 {
     static const char units[] = "kmg";
@@ -70,7 +70,7 @@ static const char *take_micro(const char *p, uint64_t *micro)
     if (p[-1] == '.')
         return NULL;
     const char *unit = *p != 0 ? strchr(units, *p | 0x20) : NULL;
-    /* "ms" is a unit of time. */
+    /* The m of "ms" is not a factor. */
     if (unit != NULL && !str_equal(p, "ms")) {
         for (long i = unit - units; i >= 0; i--) {
             if (whole > VALUE_MAX * MICRO / 1000)
@@ -104,7 +104,7 @@ static bool set_rate(struct trial_options *o, const char *value)
 
 static bool set_size(struct trial_options *o, const char *value)
 {
-    /* 64, 594 and 1518 as 7 : 4 : 1, spread. */
+    /* 64, 594 and 1518 in the proportion 7 : 4 : 1, interleaved. */
     static const uint16_t imix[] = {64, 594, 64, 64, 594, 64, 1518, 594, 64, 64, 594, 64};
     uint16_t sizes[TRIAL_SIZES_MAX];
     unsigned n = 0;
@@ -228,7 +228,7 @@ static const struct {
     {"rate", "frames (20k, 1.5Mpps), bits (2.5Gbps) or a share of the link (10%)", set_rate},
     {"size", "64 to 1518 bytes with the CRC, up to 16 with commas, or imix", set_size},
     {"flows", "1 to 4096", set_flows},
-    {"count", "how many frames: 1 to 10^12, as 5000 or 2M", set_count},
+    {"count", "a number of frames, 1 to 10^12, such as 5000 or 2M", set_count},
     {"duration", "a time such as 10s or 500ms", set_duration},
     {"dst", "the address of a host, such as 192.0.2.2", set_dst},
     {"dstmac", "a MAC address such as 02:00:00:00:00:01", set_dst_mac},
@@ -259,8 +259,8 @@ bool trial_set(struct trial_options *options, const char *key, const char *value
 
 /* ---- Rates ---- */
 
-/* Frames a second as a fraction. num <= 2^64, den <= 2^38; times flows 2^12, times a TSC of 2^35 Hz,
- * times a duration of 2^50 ns they stay within 128 bits. */
+/* Frames per second as a fraction. num <= 2^64, den <= 2^38: multiplied by 2^12 flows, a TSC of
+ * 2^35 Hz or a duration of 2^50 ns they fit in 128 bits. */
 struct fraction {
     u128 num, den;
 };
@@ -277,7 +277,7 @@ static struct fraction frames_per_s(const struct trial_options *o, uint32_t link
         f.den *= 8 * bytes;
     }
     if (o->unit == TRIAL_PERCENT)
-        f.num *= (uint64_t)link_mbps * 10000; /* a hundredth of the bits a second */
+        f.num *= (uint64_t)link_mbps * 10000; /* 1 % of the link, in bits per second */
     return f;
 }
 
@@ -310,18 +310,18 @@ struct trial_share trial_share(const struct trial_options *o, unsigned core, uns
     s.frames = frames == TRIAL_FOREVER
                    ? frames
                    : trial_scale(frames, end, o->flows) - trial_scale(frames, first, o->flows);
-    /* Each flow is as fast as the others. */
+    /* All flows have the same rate. */
     f.num *= s.flows_n;
     f.den *= o->flows;
 
     u128 ticks = f.den * tsc_hz; /* for f.num frames */
     if (f.num >= ticks)
         s.tick_q24 = 1u << 24;
-    else if ((ticks << 24 >> 64) >= f.num) /* years between two frames */
+    else if ((ticks << 24 >> 64) >= f.num) /* does not fit in 64 bits: years between two frames */
         s.tick_q24 = UINT64_MAX;
     else
         s.tick_q24 = divide(ticks << 24, f.num);
-    /* num * 2^64 / ticks, bit by bit: the product alone would not fit. */
+    /* num * 2^64 / ticks by long division: the product does not fit in 128 bits. */
     if (f.num >= ticks) {
         s.per_tick = UINT64_MAX;
     } else {

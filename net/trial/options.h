@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * A trial is one run of app=generate: what is sent, how fast and for how long. Here are its options,
- * as the boot line and `start` spell them, and the arithmetic from a rate to what each core does.
- * Pure. Read next: net/trial/probe.h, net/app/generate.c.
+ * A trial is one run of app=generate. Here are its options, as the boot line and `start` spell
+ * them, and the arithmetic from a rate to each core's share. Pure. Read next: net/trial/probe.h,
+ * net/app/generate.c.
  */
 #ifndef NET_TRIAL_OPTIONS_H
 #define NET_TRIAL_OPTIONS_H
@@ -13,15 +13,15 @@
 #define TRIAL_QUANTUM_MAX 32u
 #define TRIAL_FOREVER UINT64_MAX
 
-/* What a frame takes on the wire besides its bytes: preamble and start (8), gap (12). */
+/* Bytes on the wire besides the frame: preamble and start delimiter (8), inter-frame gap (12). */
 #define WIRE_EXTRA 20u
 #define CRC_BYTES 4u
 
 struct trial_options {
     uint64_t rate_micro; /* millionths of the unit; 0: nothing is sent */
     enum trial_unit {
-        TRIAL_PPS,     /* frames a second */
-        TRIAL_BPS,     /* bits a second of frames with their CRC */
+        TRIAL_PPS,     /* frames per second */
+        TRIAL_BPS,     /* bits per second of frames with their CRC */
         TRIAL_PERCENT, /* of the link, with preamble, gap and CRC */
     } unit;
     uint16_t sizes[TRIAL_SIZES_MAX]; /* 64..1518 bytes with the CRC, sent in this order */
@@ -38,31 +38,31 @@ struct trial_options {
 /* size=64 flows=1 ports=0, no rate. */
 void trial_defaults(struct trial_options *options);
 
-/* The keys, for those who walk them; NULL behind the last. */
+/* i-th key; NULL past the end. */
 const char *trial_key(unsigned i);
 
-/* Set one option. true: done. false: nothing has changed; *wanted says what the key wants, or is
- * NULL where there is no such key. */
+/* Set one option. False: nothing has changed; *wanted is the expected value as text, or NULL if
+ * there is no such key. */
 bool trial_set(struct trial_options *options, const char *key, const char *value,
                const char **wanted);
 
-/* How many frames a port makes: the lesser of count= and what duration= has room for at the rate;
- * the first is due at once. TRIAL_FOREVER: no limit. link_mbps matters for percent. */
+/* Number of frames that a port sends: the lesser of count= and those due within duration=, the
+ * first at once. TRIAL_FOREVER: no limit. link_mbps is used for TRIAL_PERCENT only. */
 uint64_t trial_frames(const struct trial_options *options, uint32_t link_mbps);
 
-/* What one core of `cores` does for one port. Flows are dealt out evenly, from the last core to the
- * first, so that core 0, which has other work, has fewest; rate and count go with them. */
+/* The share of one core of `cores` in a port's trial. Flows are divided evenly; core 0, which has
+ * other work, gets the smallest share. Rate and count are divided in proportion to the flows. */
 struct trial_share {
-    uint32_t flow_first, flows_n; /* flows_n 0: nothing */
+    uint32_t flow_first, flows_n; /* flows_n 0: no share */
     uint64_t frames;              /* or TRIAL_FOREVER */
-    uint64_t per_tick;            /* frames a tick of the TSC, in 2^-64 */
-    uint64_t tick_q24;            /* ticks a frame, in 2^-24 */
-    uint32_t quantum;             /* frames sent together: what is due in 2 us, 1..32 */
+    uint64_t per_tick;            /* frames per TSC tick, in 2^-64 */
+    uint64_t tick_q24;            /* ticks per frame, in 2^-24 */
+    uint32_t quantum;             /* frames sent together: those due in 2 us, 1..32 */
 };
 struct trial_share trial_share(const struct trial_options *options, unsigned core, unsigned cores,
                                uint64_t tsc_hz, uint32_t link_mbps);
 
-/* a * b / c with all bits between; UINT64_MAX where it does not fit, or c is 0. */
+/* a * b / c with a 128-bit product; UINT64_MAX if it does not fit, or c is 0. */
 uint64_t trial_scale(uint64_t a, uint64_t b, uint64_t c);
 
 #endif

@@ -28,7 +28,7 @@ uint32_t probe_build(uint8_t *frame, const struct probe *probe, uint32_t length)
     store64(frame + PROBE_AT_TAG, probe->tag);
     wire_put16(udp + UDP_DST, UDP_PORT_DISCARD);
 
-    /* The sum of the shortest is everybody's. */
+    /* All lengths share the shortest frame's checksum. */
     wire_put16(udp + UDP_LENGTH, (uint16_t)(PROBE_BYTES - headers + UDP_BYTES));
     uint32_t common = covered(frame, probe, PROBE_BYTES - headers + UDP_BYTES);
     wire_put16(udp + UDP_LENGTH, (uint16_t)(UDP_BYTES + data));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The cold half of measuring; see receiver.h.
+ * The control side and slow path of measuring; see receiver.h.
  */
 #include "net/trial/receiver.h"
 
@@ -13,20 +13,20 @@
 #include "net/stack/netif.h"
 #include "net/stack/udp.h"
 
-#define SILENT_NS 1000000000ull /* a trial that has sent nothing for so long may be replaced */
+#define SILENT_NS 1000000000ull /* a trial without frames for so long may be replaced */
 enum { ANSWER_US = 50000 };
 
-/* One for each core; what it holds, that core alone writes. */
+/* Per core; written only by that core. */
 static struct receiver {
     struct stream *streams; /* by receiving port */
     uint64_t tags[PORTS_MAX]; /* of our own trial, by sending port */
-    /* Bytes of our own trial are all that the lane has received, less foreign frames and less what
-     * was before: the loop need not count them. */
+    /* Bytes of our own trial are all that the lane has received, less foreign frames and less
+     * bytes_before, so that the loop does not count them. */
     const struct lane *lanes[PORTS_MAX];
     uint64_t foreign_bytes[PORTS_MAX], bytes_before[PORTS_MAX];
 } __attribute__((aligned(CACHE_LINE_BYTES))) receivers[QUEUES_MAX];
 
-/* A core's copy of one port's counts, made by that core; it outlives the call. */
+/* A core's copy of one port's counts, made by that core; static, since a core may answer late. */
 static struct copy {
     struct stream_count count;
     uint32_t window;
@@ -47,7 +47,7 @@ bool receivers_open(bool own)
             copies = NULL;
     }
     if (!copies)
-        log_error("no memory to measure with: %u KiB a core and port",
+        log_error("no memory for measuring: %u KiB per core and port",
                   (unsigned)sizeof(struct stream) / 1024);
     return copies != NULL;
 }
@@ -73,9 +73,9 @@ void receiver_reset(unsigned core, const uint64_t tags[PORTS_MAX])
     }
 }
 
-/* ---- What the loop hands over ---- */
+/* ---- Slow path ---- */
 
-/* A frame that looks like a probe, but is none of the trial that the stream measures. */
+/* Switch the stream to the trial of this tag, if it may be replaced. False: it may not. */
 static bool adopt(const struct lane *lane, struct stream *s, uint64_t tag, uint64_t now_tsc)
 {
     const struct receiver *r = &receivers[lane->core];
@@ -91,8 +91,8 @@ static bool adopt(const struct lane *lane, struct stream *s, uint64_t tag, uint6
     return true;
 }
 
-/* DROP_NONE: IPv4 and UDP are whole and their checksums right. */
-static enum drop judge(uint8_t *frame, uint32_t length)
+/* DROP_NONE: the IPv4 and UDP headers are valid and their checksums correct. */
+static enum drop validate(uint8_t *frame, uint32_t length)
 {
     struct ip_view ip;
     struct udp_datagram datagram;
@@ -108,7 +108,7 @@ uint32_t receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
     uint64_t *foreign = &receivers[lane->core].foreign_bytes[lane->in->index];
     enum drop bad = DROP_eth_other;
 
-    if (probe_is(frame, length) && (bad = judge(frame, length)) == DROP_NONE) {
+    if (probe_is(frame, length) && (bad = validate(frame, length)) == DROP_NONE) {
         struct stream *s = (struct stream *)(uintptr_t)lane->app.a;
         uint64_t tag = load64(frame + PROBE_AT_TAG), now_tsc = cpu_tsc();
         if ((tag == s->count.tag || adopt(lane, s, tag, now_tsc)) &&
@@ -123,14 +123,14 @@ uint32_t receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
     if (!lane->netif)
         return lane_drop(lane, bad);
     uint32_t answer = netif_input(lane->netif, frame, length);
-    if (answer != 0) { /* a lane that is a sink sends nothing itself */
+    if (answer != 0) { /* a sink's lane has no output: use the side queue */
         (void)side_send(lane->in, frame, answer);
         lane->count.consumed++;
     }
     return 0;
 }
 
-/* ---- What core 0 asks for ---- */
+/* ---- Report to core 0 ---- */
 
 static void copy_out(void *context)
 {
@@ -162,7 +162,7 @@ struct reception receiver_report(unsigned port)
             copies[core].count.tag = 0;
             r.cores_silent++;
         }
-    /* Cores may have adopted different trials: the one heard last counts. */
+    /* Cores may have adopted different trials: the one received last is reported. */
     for (unsigned core = 0; core < lanes_cores; core++) {
         const struct copy *copy = &copies[core];
         if (copy->count.tag != 0 && copy->count.last_tsc >= last_tsc) {

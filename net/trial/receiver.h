@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The measuring side of app=generate and app=sink: a stream (net/trial/measure.h) for each core and
- * port that receives. One trial at a time is measured on a port:
- *  - where we generate, only frames of our own present trial, by whichever port they come back;
- *  - else (app=sink) the trial whose frames come, from the first one on. Another one takes its place
- *    once it has been silent for a second, or after `clear sink`.
- * Everything else a port gets is foreign: the stack's, if the port has an address (ARP, ping), else
- * dropped by name.
+ * The measuring side of app=generate and app=sink: a stream (net/trial/measure.h) per core and
+ * receiving port. One trial at a time is measured on a port:
+ *  - with app=generate, frames of this machine's current trial, on any port that receives them;
+ *  - with app=sink, the first trial whose frames arrive. Another one replaces it once no frame has
+ *    arrived for a second, or after `clear sink`.
+ * All other frames are foreign: delivered to the stack if the port has an address (ARP, ping), else
+ * dropped and counted.
  */
 #ifndef NET_TRIAL_RECEIVER_H
 #define NET_TRIAL_RECEIVER_H
@@ -13,24 +13,25 @@
 #include "net/lane/lane.h"
 #include "net/trial/measure.h"
 
-/* Boot, before any lane: memory for streams. false: there is none, after a log line. */
+/* Allocate the streams. Boot, before any lane runs. False, after a log line: no memory. */
 bool receivers_open(bool is_own);
-/* Boot: point the lane at its stream. */
+/* Point the lane at its stream. Boot. */
 void receiver_start(struct lane *lane);
 
-/* Forget what core `core` has measured. Where we generate: wait for these tags, by sending port. On
- * that core. */
+/* Clear the measurements of core `core`. With app=generate: then measure these tags, by sending
+ * port. On that core. */
 void receiver_reset(unsigned core, const uint64_t tags[PORTS_MAX]);
 
-/* The slow handler of a measuring lane: adopts trials, drops others', hands the rest to the stack. */
+/* The slow handler of a measuring lane: adopts trials, drops frames of other trials, delivers the
+ * rest to the stack. */
 lane_slow receiver_slow;
 
-/* What all cores together found on this port; valid until the next call. tag 0: nothing. Core 0. */
+/* The sum of all cores' counts of this port; valid until the next call. tag 0: no trial. Core 0. */
 struct reception {
     const struct stream_count *count;
     uint32_t window;       /* of each flow, in frames */
     bool is_own;           /* our own trial, timed by our clock */
-    unsigned cores_silent; /* cores that did not answer; theirs is missing */
+    unsigned cores_silent; /* cores that did not answer; their counts are missing */
 };
 struct reception receiver_report(unsigned port);
 

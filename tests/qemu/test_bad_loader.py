@@ -182,7 +182,7 @@ def test_grub_with_memory_cut_out_and_truncated_modules(by_grub, firmware):
         assert [m["module"] for m in machine.json("show modules -j")] == ["routes.txt"]
         assert " 1 gateways," in machine.run("show routes")
         for line in (r"boot: a boot module is empty or wraps",
-                     r"routes\.txt, line 2: bits are set behind the prefix"):
+                     r"routes\.txt, line 2: bits are set after the prefix"):
             assert re.search(line, machine.console_text)
             on_screen(machine, line)
         assert machine.poweroff() == 0

@@ -245,8 +245,8 @@ def test_a_million_routes_from_a_module_agree_with_a_slow_search(boot, folder):
         f.write("8.8.8.0/24 10.0.0.1 # on no connected network\n")
     machine = boot(LINE, 2, prompt=False, extra=["-initrd", path])
     os.unlink(path)
-    machine.expect("routes.txt, line 3: bits are set behind the prefix", 10 * PATIENCE_S)
-    machine.expect("routes.txt, line 4: the prefix is not like 10.0.0.0/8", 10 * PATIENCE_S)
+    machine.expect("routes.txt, line 3: bits are set after the prefix", 10 * PATIENCE_S)
+    machine.expect("routes.txt, line 4: the prefix is invalid; expected A.B.C.D/BITS", 10 * PATIENCE_S)
     machine.expect(rf"routes.txt, line {ROUTES + 5}: the gateway is no host", 10 * PATIENCE_S)
     machine.expect(f"{ROUTES} routes in {ROUTES + 5} lines, 3 left out", 10 * PATIENCE_S)
     sides = [Neighbours(port, wire) for port, wire in enumerate(machine.wires)]
@@ -324,7 +324,7 @@ def test_three_ports_route_between_each_other(boot):
 
 def test_without_memory_for_the_table_route_reports_it_and_is_not_started(boot):
     machine = boot(LINE, memory_mb=32, links=False)
-    assert re.search(r"route: not started: there is not enough memory for its table \(\d+ MiB",
+    assert re.search(r"route: not started: not enough memory for the routing table \(\d+ MiB",
                      machine.console_text), machine.console_text
     assert "error" in machine.json("show routes -j")[0]
     assert "error" in machine.json("ping 10.0.0.1 -j")[0]

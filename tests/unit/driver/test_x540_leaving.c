@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * How the driver leaves a card. Covers:
- *  - quiet: interrupts masked, queues and receive off, no memory access, DRV_LOAD cleared; bounded on
+ * - quiet: interrupts masked, queues and receive off, no memory access, DRV_LOAD cleared; bounded
+ * on
  *    a card whose requests never end, and on one that is gone;
  *  - a probe or a reset that fails leaves the card so too;
  *  - cut off: bus mastering alone, and no register is touched;
@@ -178,7 +179,7 @@ static void link_off__no_phy_behind_mdio__stays_up_with_a_line(void **state)
     drivers_start(NULL);
     wait_for_link(&ports[0], true);
     ports[0].ops->link_off(&ports[0]);
-    assert_non_null(machine_log_has("port0: link stays up: its PHY is not to be reached by MDIO"));
+    assert_non_null(machine_log_has("port0: link stays up: its PHY cannot be reached by MDIO"));
 }
 
 int main(void)

@@ -326,7 +326,7 @@ static void generate__no_target_address__is_refused(void **state)
     (void)state;
     const char *why;
     set_up(&app_generate, "");
-    assert_string_equal(generator_request(), "rate= is 0: how fast?");
+    assert_string_equal(generator_request(), "rate= must be set");
     ask_for("rate=1000 ports=2");
     assert_non_null(strstr(generator_request(), "ports= names"));
     ask_for("ports=0 dst=192.0.2.9");

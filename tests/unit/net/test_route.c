@@ -160,7 +160,7 @@ static void routes__every_pair_of_lengths__longest_match_decides(void **state)
                 assert_null(clear(ip & mask_of(stays), stays));
                 done();
                 check_all();
-                routes_settle(&r);
+                routes_reclaim(&r);
                 assert_int_equal(route_entry(r.table, ip), 0);
             }
     assert_int_equal(r.n, 0);
@@ -191,7 +191,7 @@ static void routes__random_changes__agree_with_the_list(void **state)
         }
         done();
         if (random() % 8 == 0)
-            routes_settle(&r);
+            routes_reclaim(&r);
         check_all();
         unsigned n = 0;
         for (unsigned b = 0; b <= 32; b++)
@@ -230,7 +230,7 @@ static void routes__change_in_steps__each_address_has_old_or_new_hop(void **stat
             /* A neighbour's route is set and cleared meanwhile. */
             assert_null(steps & 1 ? clear(host, 32) : set(host, 32, 50));
             check(host);
-            routes_settle(&r);
+            routes_reclaim(&r);
             steps++;
             for (unsigned i = 0; i < 512; i++) {
                 uint32_t ip = net + i * 0x8000 + 5;
@@ -260,10 +260,10 @@ static void routes__freed_groups__are_reused_only_after_the_grace_period(void **
     assert_int_equal(r.n, GROUPS);
     assert_null(set(0x0A000009, 32, 11)); /* in an existing group */
     assert_null(clear(0x0A000107, 32));
-    assert_true(routes_is_unsettled(&r));
+    assert_true(routes_have_retired(&r));
     assert_non_null(set(0x0B000007, 32, 10));
-    routes_settle(&r);
-    assert_false(routes_is_unsettled(&r));
+    routes_reclaim(&r);
+    assert_false(routes_have_retired(&r));
     assert_null(set(0x0B000007, 32, 10));
     check_all();
 }

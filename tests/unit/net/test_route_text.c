@@ -66,17 +66,18 @@ static void lines__wrong__give_the_reason(void **state)
     static const struct {
         const char *words, *why;
     } bad[] = {
-        {"10.0.0.0/33 192.0.2.1", "the prefix is not like 10.0.0.0/8"},
-        {"10.0.0/8 192.0.2.1", "the prefix is not like 10.0.0.0/8"},
-        {"10.0.0.1/8 192.0.2.1", "bits are set behind the prefix"},
-        {"0.0.0.1/0 192.0.2.1", "bits are set behind the prefix"},
+        {"10.0.0.0/33 192.0.2.1", "the prefix is invalid; expected A.B.C.D/BITS"},
+        {"10.0.0/8 192.0.2.1", "the prefix is invalid; expected A.B.C.D/BITS"},
+        {"10.0.0.1/8 192.0.2.1", "bits are set after the prefix"},
+        {"0.0.0.1/0 192.0.2.1", "bits are set after the prefix"},
         {"10.0.0.0/8", "the gateway is missing"},
         {"10.0.0.0/8 # 192.0.2.1", "the gateway is missing"},
-        {"10.0.0.0/8 192.0.2", "the gateway is no address, portN or reject"},
-        {"10.0.0.0/8 port", "the gateway is no address, portN or reject"},
-        {"10.0.0.0/8 port32", "the gateway is no address, portN or reject"},
-        {"10.0.0.0/8 192.0.2.1 metric", "more than a prefix and a gateway"},
-        {"10.0.0.0/8000000000000000000000000000000 192.0.2.1", "the prefix is not like 10.0.0.0/8"},
+        {"10.0.0.0/8 192.0.2", "the gateway is invalid; expected an address, portN or reject"},
+        {"10.0.0.0/8 port", "the gateway is invalid; expected an address, portN or reject"},
+        {"10.0.0.0/8 port32", "the gateway is invalid; expected an address, portN or reject"},
+        {"10.0.0.0/8 192.0.2.1 metric", "excess words after the gateway"},
+        {"10.0.0.0/8000000000000000000000000000000 192.0.2.1",
+         "the prefix is invalid; expected A.B.C.D/BITS"},
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {

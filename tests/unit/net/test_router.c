@@ -369,7 +369,7 @@ static void route__host_that_is_gone__is_removed(void **state)
     assert_int_equal(hop_kind(route_hop_of(route_entry(routes.table, host))), HOP_LINK);
     assert_int_equal(hops_find(&ports[1], host), 0);
     /* Its next hop can be reused. */
-    assert_false(hops_are_unsettled());
+    assert_false(hops_have_retired());
 }
 
 static void route__silent_neighbour__queues_a_few_and_sends_errors(void **state)
@@ -435,13 +435,13 @@ static void route__more_hosts_than_next_hops__oldest_are_replaced(void **state)
     for (unsigned i = 0; i < 200; i++) {
         uint32_t ip = IP(198, 51, 100, 20 + i % 70), due;
         uint64_t now = machine_now_ns();
-        hops_want(&ports[1], ip, now);
+        hops_resolve(&ports[1], ip, now);
         while (arp_due(&nif->arp, now, &due))
             ;
         (void)arp_answer(&nif->arp, ip, mac, now);
-        hops_want(&ports[1], ip, now);
+        hops_resolve(&ports[1], ip, now);
         pass(SECOND / 10);
-        hops_want(&ports[1], ip, machine_now_ns());
+        hops_resolve(&ports[1], ip, machine_now_ns());
         made += hop_kind(route_hop_of(route_entry(routes.table, ip))) == HOP_FIRST;
     }
     assert_true(made > 190);
