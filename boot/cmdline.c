@@ -1,48 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The boot line. The table of known keys comes first: a new key is one row here, one row in
- * boot/README.md, which says what it does, and a call of a typed getter where it is used.
+ * The boot line's grammar; the known keys are declared where they are used, see BOOT_KEY.
  */
 #include "boot/cmdline.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/str.h"
 
-static const struct cmdline_key keys[] = {
-    /* name, kind, may repeat, words, application, needs an address */
-    {"app", CMDLINE_TEXT, false, NULL, NULL, false},
-    {"port#.ip", CMDLINE_PREFIX, false, NULL, NULL, false},
-    {"port#.gw", CMDLINE_IPV4, false, NULL, NULL, true},
-    {"port#.gw2", CMDLINE_IPV4, false, NULL, NULL, true},
-    {"port#.state", CMDLINE_ENUM, false, "up|down", NULL, false},
-    {"port#.vlan", CMDLINE_COUNT, false, NULL, NULL, true},
-    {"probe", CMDLINE_ENUM, false, "first|meanwhile", NULL, true},
-    {"twamp", CMDLINE_COUNT, false, NULL, NULL, true},
-    {"port#.mtu", CMDLINE_COUNT, false, NULL, "route", true},
-    {"route", CMDLINE_ROUTE, true, NULL, "route", false},
-    {"rate", CMDLINE_TEXT, false, NULL, "generate", false},
-    {"size", CMDLINE_TEXT, false, NULL, "generate", false},
-    {"flows", CMDLINE_TEXT, false, NULL, "generate", false},
-    {"count", CMDLINE_TEXT, false, NULL, "generate", false},
-    {"duration", CMDLINE_TEXT, false, NULL, "generate", false},
-    {"dst", CMDLINE_TEXT, false, NULL, "generate", false},
-    {"dstmac", CMDLINE_TEXT, false, NULL, "generate", false},
-    {"ports", CMDLINE_TEXT, false, NULL, "generate", false},
-    {"cpus", CMDLINE_COUNT, false, NULL, NULL, false},
-    {"poll", CMDLINE_ENUM, false, "always|adaptive", NULL, false},
-    {"iommu", CMDLINE_ENUM, false, "require|on|off", NULL, false},
-    {"console", CMDLINE_CONSOLE, false, NULL, NULL, false},
-    {"loglevel", CMDLINE_ENUM, false, "error|warn|info|debug", NULL, false},
-    {"panic", CMDLINE_ENUM, false, "halt|reboot|exit", NULL, false},
-    {"run", CMDLINE_TEXT, false, NULL, NULL, false},
-    {"selftest", CMDLINE_TEXT, false, NULL, NULL, false},
-};
-
 /* The largest spelling distance of a key that is suggested. */
 #define DISTANCE_MAX 3
-
-const struct cmdline_key *cmdline_key(unsigned i)
-{
-    return i < ARRAY_SIZE(keys) ? &keys[i] : NULL;
-}
 
 /* Does the given key match a name of the table, where '#' is a number 0..31? Sets *number to it. */
 static bool key_fits(const char *name, const char *given, unsigned *number)
@@ -66,9 +30,9 @@ static bool key_fits(const char *name, const char *given, unsigned *number)
 const struct cmdline_key *cmdline_find(const char *given)
 {
     unsigned number;
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        if (key_fits(keys[i].name, given, &number))
-            return &keys[i];
+    for (const struct cmdline_key *key = boot_keys_start; key < boot_keys_end; key++)
+        if (key_fits(key->name, given, &number))
+            return key;
     return NULL;
 }
 
@@ -86,19 +50,36 @@ static void copy_without_numbers(char *to, size_t n, const char *key)
     to[len] = 0;
 }
 
+/* The number of letters of a that do not occur in b. */
+static unsigned letters_missing(const char *a, const char *b)
+{
+    unsigned n = 0;
+    for (; *a; a++)
+        n += strchr(b, *a) == NULL;
+    return n;
+}
+
+/* The key with the nearest spelling. Of equally near ones, that whose letters differ least ("pi" is
+ * "ip" rather than "gw"), then the first by name: the order of the table is that of linking. */
 static const char *key_nearest(const char *given)
 {
     char a[32], b[32];
     copy_without_numbers(a, sizeof a, given);
     const char *best = NULL;
-    unsigned best_distance = DISTANCE_MAX + 1;
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        copy_without_numbers(b, sizeof b, keys[i].name);
+    unsigned best_distance = DISTANCE_MAX + 1, best_letters = 0;
+    for (const struct cmdline_key *key = boot_keys_start; key < boot_keys_end; key++) {
+        copy_without_numbers(b, sizeof b, key->name);
         unsigned distance = parse_distance(a, b);
+        unsigned letters = letters_missing(a, b) + letters_missing(b, a);
+        bool is_nearer = distance < best_distance ||
+                         (best && distance == best_distance &&
+                          (letters < best_letters ||
+                           (letters == best_letters && strcmp(key->name, best) < 0)));
         /* If all letters differ it is not a spelling mistake. */
-        if (distance < best_distance && distance < MIN(strlen(a), strlen(b))) {
-            best = keys[i].name;
+        if (is_nearer && distance < MIN(strlen(a), strlen(b))) {
+            best = key->name;
             best_distance = distance;
+            best_letters = letters;
         }
     }
     return best;

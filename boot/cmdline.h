@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The boot line: key=value words, split once, then looked up by key and type. A value may be quoted
  * (run="show ports; poweroff"), or the whole word ("run=show ports", as GRUB passes it). \", \' and
- * \\ are literal characters. The table of known keys is at the top of cmdline.c.
+ * \\ are literal characters. Known keys are a table that the linker collects: a new one is declared in
+ * the file that uses it, read there by a typed getter, and documented by one row of boot/README.md.
+ *
+ *     BOOT_KEY("port#.mtu", CMDLINE_COUNT, .app = "route", .needs_address = true);
+ *
  * Pure. Read next: kernel/lib/parse.h.
  */
 #ifndef BOOT_CMDLINE_H
@@ -50,7 +54,6 @@ bool cmdline_enum(const struct cmdline *c, const char *key, unsigned *out);
 /* Parse a value of console=: ttyS<line>, optionally with ,baud (else *baud is unchanged). */
 bool cmdline_console(const char *value, uint64_t *line, uint64_t *baud);
 
-/* One row of the table of known keys; tests/lint/commands.py reads them too. */
 enum cmdline_kind {
     CMDLINE_TEXT,    /* anything */
     CMDLINE_COUNT,   /* parse_u64 */
@@ -60,6 +63,7 @@ enum cmdline_kind {
     CMDLINE_ROUTE,   /* prefix,gateway or prefix,portN or prefix,reject */
     CMDLINE_CONSOLE, /* ttyS0..ttyS3, optionally ,baud */
 };
+/* A known key. */
 struct cmdline_key {
     const char *name; /* '#' stands for a number 0..31, as in port#.ip */
     enum cmdline_kind kind;
@@ -68,12 +72,23 @@ struct cmdline_key {
     const char *app;   /* the application that uses it; NULL: all use it */
     bool needs_address; /* no effect unless its port (or any port, if it has none) has an address */
 };
+
+/* Register a key: its name and kind, then further fields as designated initializers. Starts a line,
+ * and ends with one: tests/lint/commands.py and the host tests find it by that. */
+#define BOOT_KEY(name_, kind_, ...) BOOT_KEY_AT(__LINE__, name_, kind_, __VA_ARGS__)
+#define BOOT_KEY_AT(line_, ...)     BOOT_KEY_AS(line_, __VA_ARGS__)
+#define BOOT_KEY_AS(line_, name_, kind_, ...)                                                      \
+    static const struct cmdline_key boot_key_##line_                                               \
+        __attribute__((used, section("boot_keys"), aligned(8))) = {                                \
+            .name = name_, .kind = kind_, __VA_ARGS__}
+
+/* The collected table; linker.ld defines the bounds. */
+extern const struct cmdline_key boot_keys_start[], boot_keys_end[];
+
 /* Is parameter i valid but without effect when application `app` runs on ports_n ports? Then text
  * says why. */
 bool cmdline_has_no_effect(const struct cmdline *c, unsigned i, const char *app, unsigned ports_n,
                      char *text, size_t n);
-/* Row i of the table; NULL past the end. */
-const struct cmdline_key *cmdline_key(unsigned i);
 /* The row that matches a given key ("port#.ip" for "port3.ip"); NULL: unknown. */
 const struct cmdline_key *cmdline_find(const char *given);
 /* Is parameter i valid: key known, value valid, not overridden by a later one? */

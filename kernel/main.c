@@ -18,6 +18,8 @@
 #include "kernel/start.h"
 #include "kernel/steps.h"
 
+BOOT_KEY("selftest", CMDLINE_TEXT);
+
 static void step(const char *name, void (*run)(struct found *found))
 {
     struct found found = {.text = ""};

@@ -101,6 +101,8 @@ static void core_failed(uint32_t apic_id, const char *why)
     log_warn("cores: APIC id %u does not start: %s", apic_id, why);
 }
 
+BOOT_KEY("cpus", CMDLINE_COUNT);
+
 void platform_cores(const struct cmdline *line, char *found, size_t n)
 {
     uint64_t max = CPUS_MAX;

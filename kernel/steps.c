@@ -79,6 +79,10 @@ static void say_boot_line(void *context, const char *text)
     log_warn("boot line: %s", text);
 }
 
+/* The words in the order of enum log_level and of enum panic_end. */
+BOOT_KEY("loglevel", CMDLINE_ENUM, .words = "error|warn|info|debug");
+BOOT_KEY("panic", CMDLINE_ENUM, .words = "halt|reboot|exit");
+
 void step_boot_line(struct found *found)
 {
     cmdline_parse(&line, info.line, sizeof info.line);
@@ -93,6 +97,8 @@ void step_boot_line(struct found *found)
 }
 
 /* --- the console: COM1 from the first line on, another one if the boot line says so --- */
+
+BOOT_KEY("console", CMDLINE_CONSOLE);
 
 void step_serial_line(struct found *found)
 {
@@ -258,6 +264,9 @@ void step_pci(struct found *found)
     FOUND("%u functions (%u bridges) by %s; bus mastering switched off in %u", all.functions,
           all.bridges, all.by_ecam ? "ECAM" : "ports", all.masters);
 }
+
+/* The words in the order of enum iommu_mode. */
+BOOT_KEY("iommu", CMDLINE_ENUM, .words = "require|on|off");
 
 void step_iommu(struct found *found)
 {

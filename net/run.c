@@ -35,6 +35,16 @@ enum {
                              * has sent them, and without free slots nothing comes in */
 };
 
+BOOT_KEY("app", CMDLINE_TEXT);
+BOOT_KEY("port#.ip", CMDLINE_PREFIX);
+BOOT_KEY("port#.gw", CMDLINE_IPV4, .needs_address = true);
+BOOT_KEY("port#.gw2", CMDLINE_IPV4, .needs_address = true);
+BOOT_KEY("port#.state", CMDLINE_ENUM, .words = "up|down");
+BOOT_KEY("port#.vlan", CMDLINE_COUNT, .needs_address = true);
+BOOT_KEY("probe", CMDLINE_ENUM, .words = "first|meanwhile", .needs_address = true);
+BOOT_KEY("twamp", CMDLINE_COUNT, .needs_address = true);
+BOOT_KEY("poll", CMDLINE_ENUM, .words = "always|adaptive");
+
 static READ_MOSTLY const struct app *app;
 static READ_MOSTLY bool may_sleep; /* poll=adaptive, and every vector could be set */
 
@@ -229,7 +239,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
     struct ipv4_prefix address;
     uint32_t gateways[2] = {0};
     uint64_t vlan = 0, twamp = 0;
-    enum { PROBE_FIRST, PROBE_MEANWHILE }; /* as the boot line's table lists them */
+    enum { PROBE_FIRST, PROBE_MEANWHILE }; /* in the order of the key's words */
     unsigned probe = PROBE_MEANWHILE;
 
     fmt_print(key, sizeof(key), "port%u.ip", port->index);
@@ -357,7 +367,7 @@ void net_start(const struct cmdline *line)
 {
     const char *name = cmdline_get(line, "app");
     const struct app *chosen = run_find_app(name ? name : "forward");
-    enum { POLL_ALWAYS, POLL_ADAPTIVE }; /* as the boot line's table lists them */
+    enum { POLL_ALWAYS, POLL_ADAPTIVE }; /* in the order of the key's words */
     unsigned poll = POLL_ADAPTIVE;
 
     if (!chosen) {

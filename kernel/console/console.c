@@ -71,6 +71,8 @@ static void ring_drain(void)
     }
 }
 
+BOOT_KEY("run", CMDLINE_TEXT);
+
 void console_start(const struct cmdline *line)
 {
     boot_line = line;

@@ -19,6 +19,9 @@ enum {
     WRONG_LINES_LOGGED = 50,
 };
 
+BOOT_KEY("port#.mtu", CMDLINE_COUNT, .app = "route", .needs_address = true);
+BOOT_KEY("route", CMDLINE_ROUTE, .repeats = true, .app = "route");
+
 static const struct cmdline *boot_line;
 
 void router_configure(const struct cmdline *line)

@@ -392,6 +392,16 @@ bool generator_set(const char *key, const char *value, const char **wanted)
     return true;
 }
 
+/* Those of trial_key(). */
+BOOT_KEY("rate", CMDLINE_TEXT, .app = "generate");
+BOOT_KEY("size", CMDLINE_TEXT, .app = "generate");
+BOOT_KEY("flows", CMDLINE_TEXT, .app = "generate");
+BOOT_KEY("count", CMDLINE_TEXT, .app = "generate");
+BOOT_KEY("duration", CMDLINE_TEXT, .app = "generate");
+BOOT_KEY("dst", CMDLINE_TEXT, .app = "generate");
+BOOT_KEY("dstmac", CMDLINE_TEXT, .app = "generate");
+BOOT_KEY("ports", CMDLINE_TEXT, .app = "generate");
+
 void generator_configure(const struct cmdline *line)
 {
     const char *wanted;

@@ -26,8 +26,8 @@ $(patsubst %.c,build/bench/$2/%.o,$(BENCH_HOST) $(MODEL)): build/bench/$2/%.o: %
 	@mkdir -p $$(@D)
 	$$(CC) $$(BENCH_MODEL_CFLAGS) $3 -c -o $$@ $$<
 
-build/bench/$1: $(patsubst %.c,build/bench/$2/%.o,$(BENCH_OURS) $(BENCH_HOST)) $(MODEL:%.c=build/bench/obj/%.o)
-	$$(CC) -no-pie -o $$@ $$^
+build/bench/$1: $(patsubst %.c,build/bench/$2/%.o,$(BENCH_OURS) $(BENCH_HOST)) $(MODEL:%.c=build/bench/obj/%.o) tests/host/tables.ld
+	$$(CC) -no-pie -o $$@ $$(filter-out %.ld,$$^) -Wl,-T,tests/host/tables.ld
 endef
 BENCH_RINGS := 128 256 1024 2048 4096
 BENCH_RING_PROGRAMS := $(addprefix build/bench/bench_loop-,$(BENCH_RINGS))

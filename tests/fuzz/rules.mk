@@ -15,8 +15,8 @@ build/fuzz/obj/%.o: %.c
 	$(CLANG) $(FUZZ_CFLAGS) -c -o $@ $<
 
 define fuzz_program
-build/fuzz/$(1): $(patsubst %.c,build/fuzz/obj/%.o,tests/fuzz/$(1).c $(call links_of,tests/fuzz/$(1).c))
-	$$(CLANG) -fsanitize=fuzzer,address,undefined -o $$@ $$^ -lm
+build/fuzz/$(1): $(patsubst %.c,build/fuzz/obj/%.o,tests/fuzz/$(1).c $(call links_of,tests/fuzz/$(1).c)) tests/host/tables.ld
+	$$(CLANG) -fsanitize=fuzzer,address,undefined -o $$@ $$(filter-out %.ld,$$^) -Wl,-T,tests/host/tables.ld -lm
 endef
 $(foreach t,$(FUZZ_SRCS:tests/fuzz/%.c=%),$(eval $(call fuzz_program,$(t))))
 

@@ -19,6 +19,11 @@ GENERATOR := net/trial/generator.c net/trial/receiver.c net/trial/options.c net/
 # A core's loop, without applications.
 LOOP := net/lane/lane.c net/lane/spread.c net/run.c net/lane/capture.c net/lane/cbpf.c
 
+# Every BOOT_KEY of the image in one file, for programs that link few of the files that use them.
+build/unit/boot_keys.c: $(filter-out boot/%,$(IMAGE_C)) tests/unit/rules.mk
+	@mkdir -p $(@D)
+	{ echo '#include "boot/cmdline.h"'; awk '/^BOOT_KEY\(/,/;$$/' $(filter %.c,$^); } > $@
+
 HOST_WARN := -Wall -Wextra -Werror
 HOST_INC := -Itests/host -I.
 UNIT_CFLAGS := -std=gnu11 -g -O1 -fno-omit-frame-pointer $(HOST_WARN) $(HOST_INC) \
@@ -38,8 +43,8 @@ build/unit/obj/%.o: %.c
 	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
 
 define unit_program
-build/unit/$(basename $(notdir $(1))): $(patsubst %.c,build/unit/obj/%.o,$(1) $(call links_of,$(1)))
-	$$(CC) -fsanitize=address,undefined -o $$@ $$^ -lcmocka -lm
+build/unit/$(basename $(notdir $(1))): $(patsubst %.c,build/unit/obj/%.o,$(1) $(call links_of,$(1))) tests/host/tables.ld
+	$$(CC) -fsanitize=address,undefined -o $$@ $$(filter-out %.ld,$$^) -Wl,-T,tests/host/tables.ld -lcmocka -lm
 endef
 $(foreach t,$(UNIT_SRCS),$(eval $(call unit_program,$(t))))
 

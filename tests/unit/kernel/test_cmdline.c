@@ -2,7 +2,7 @@
  * boot/cmdline.c: words, quotes and escapes as the loaders pass them; typed values; the warnings
  * about unknown keys, bad values, repeated keys, open quotes and cut lines.
  *
- * links: boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c
+ * links: boot/cmdline.c build/unit/boot_keys.c kernel/lib/parse.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -201,6 +201,9 @@ static void validate__unknown_keys__name_the_nearest(void **state)
     assert_non_null(strstr(validate("iomu=on", 1), "did you mean \"iommu\"?"));
     assert_non_null(strstr(validate("prot3.ip=1.2.3.4", 1), "did you mean \"port#.ip\"?"));
     assert_non_null(strstr(validate("port0.pi=1.2.3.4", 1), "did you mean \"port#.ip\"?"));
+    /* Equally near, in any order of linking: probe and ports; route and rate. */
+    assert_non_null(strstr(validate("prots=0", 1), "did you mean \"ports\"?"));
+    assert_non_null(strstr(validate("rote=10.0.0.0/8,reject", 1), "did you mean \"route\"?"));
     assert_string_equal(validate("BOOT_IMAGE=/boot/x", 1), "unknown key \"BOOT_IMAGE\"\n");
     assert_string_equal(validate("qqq=1", 1), "unknown key \"qqq\"\n");
     assert_non_null(strstr(validate("=x", 1), "unknown key \"\""));
@@ -253,16 +256,17 @@ static void validate__repeats_open_quotes_and_long_lines__are_reported(void **st
     assert_int_equal(c.n, CMDLINE_PARAMS_MAX);
 }
 
-static void table__every_row__is_complete(void **state)
+static void table__every_key__is_complete_and_declared_once(void **state)
 {
     (void)state;
-    unsigned n = 0;
-    for (const struct cmdline_key *k; (k = cmdline_key(n)) != NULL; n++) {
+    for (const struct cmdline_key *k = boot_keys_start; k < boot_keys_end; k++) {
+        for (const struct cmdline_key *other = boot_keys_start; other < k; other++)
+            assert_string_not_equal(k->name, other->name);
         assert_true(strlen(k->name) > 0 && strlen(k->name) < 32);
         assert_true(k->app == NULL || strlen(k->app) > 0);
         assert_int_equal(k->words != NULL, k->kind == CMDLINE_ENUM);
     }
-    assert_true(n >= 10);
+    assert_true(boot_keys_end - boot_keys_start >= 10);
 }
 
 int main(void)
@@ -279,7 +283,7 @@ int main(void)
         cmocka_unit_test(is_idle__last_parameter__gives_the_reason),
         cmocka_unit_test(validate__bad_values__name_the_expected_form),
         cmocka_unit_test(validate__repeats_open_quotes_and_long_lines__are_reported),
-        cmocka_unit_test(table__every_row__is_complete),
+        cmocka_unit_test(table__every_key__is_complete_and_declared_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
