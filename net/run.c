@@ -70,54 +70,54 @@ const struct app *run_find_app(const char *name)
     return NULL;
 }
 
-static uint32_t poll_nothing(const struct row *row)
+static uint32_t poll_nothing(const struct core_lanes *own)
 {
-    (void)row;
+    (void)own;
     return 0;
 }
 
-struct row *run_row(unsigned core)
+struct core_lanes *run_core_lanes(unsigned core)
 {
-    struct row *row = &lanes_rows[core];
+    struct core_lanes *own = &core_lanes[core];
 
-    row->first = &lanes[core * lanes_row];
-    row->end = &lanes[(core + 1) * lanes_row];
-    row->poll = lanes_row != 0 ? app->poll : poll_nothing;
-    row->until_long = ROUNDS_SHORT;
-    row->core = core;
-    return row;
+    own->first = &lanes[core * lanes_per_core];
+    own->end = &lanes[(core + 1) * lanes_per_core];
+    own->poll = lanes_per_core != 0 ? app->poll : poll_nothing;
+    own->rounds_to_slow = SLOW_ROUND_EVERY;
+    own->core = core;
+    return own;
 }
 
-/* A round with more to do than to poll. */
-static __attribute__((noinline)) uint32_t long_round(struct row *row)
+/* A round that also does rare work. */
+static __attribute__((noinline)) uint32_t slow_round(struct core_lanes *own)
 {
-    const bool has_extras = lanes_extras[row->core].n != 0;
+    const bool has_rare_work = rare_work[own->core].n != 0;
     uint32_t n = 0;
 
-    row->until_long = has_extras ? 1 : ROUNDS_SHORT;
-    if (!capture_is_on(row->core)) {
-        n = row->poll(row);
-        if (has_extras)
-            n += lanes_drain(row->core);
-        lanes_collect(row->core);
+    own->rounds_to_slow = has_rare_work ? 1 : SLOW_ROUND_EVERY;
+    if (!capture_is_on(own->core)) {
+        n = own->poll(own);
+        if (has_rare_work)
+            n += lanes_drain(own->core);
+        lanes_collect(own->core);
         return n;
     }
-    for (struct lane *lane = row->first; lane != row->end; lane++) {
+    for (struct lane *lane = own->first; lane != own->end; lane++) {
         capture_before(lane);
-        n += row->poll(&(struct row){.first = lane, .end = lane + 1, .core = row->core}) +
+        n += own->poll(&(struct core_lanes){.first = lane, .end = lane + 1, .core = own->core}) +
              lane_drain(lane);
         capture_after(lane);
     }
-    lanes_collect(row->core);
+    lanes_collect(own->core);
     return n;
 }
 
 /* Not inlined: the tests that count a round's instructions find it by its symbol. */
-uint32_t run_round(struct row *row)
+uint32_t run_round(struct core_lanes *own)
 {
-    if (__builtin_expect(--row->until_long == 0, 0))
-        return long_round(row);
-    return row->poll(row);
+    if (__builtin_expect(--own->rounds_to_slow == 0, 0))
+        return slow_round(own);
+    return own->poll(own);
 }
 
 /* ---- Core 0's other work ---- */
@@ -331,7 +331,7 @@ static bool open_lane(struct lane *lane, struct port *port, unsigned core)
 void run_start_app(const struct app *chosen)
 {
     app = chosen;
-    lanes_row = 0;
+    lanes_per_core = 0;
     lanes_drain_by(app->slow);
     if (app->prepare)
         app->prepare();
@@ -339,9 +339,9 @@ void run_start_app(const struct app *chosen)
         ports[i].ops->set_promiscuous(&ports[i], app->takes_everything);
         ports[i].ops->set_queues(&ports[i], lanes_cores, app->takes_everything);
         ports[i].ops->poll_link(&ports[i]);
-        lanes_row += app->output(&ports[i]) != NULL;
+        lanes_per_core += app->output(&ports[i]) != NULL;
     }
-    lanes_n = lanes_row * lanes_cores;
+    lanes_n = lanes_per_core * lanes_cores;
     for (unsigned i = 0, at = 0; i < ports_n; i++) {
         struct port *out = app->output(&ports[i]);
 
@@ -354,7 +354,7 @@ void run_start_app(const struct app *chosen)
         }
         unsigned n = 0;
         for (unsigned core = 0; core < lanes_cores; core++)
-            n += open_lane(&lanes[core * lanes_row + at], &ports[i], core);
+            n += open_lane(&lanes[core * lanes_per_core + at], &ports[i], core);
         at++;
         log_info("port%u -> port%u: %u lanes of %u slots", i, out->index, n, LANE_SLOTS);
         if (n < lanes_cores)
@@ -446,14 +446,14 @@ static _Noreturn void core_loop(void)
 {
     struct cpu *cpu = cpu_this();
     const unsigned core = cpu->index;
-    struct row *row = run_row(core);
+    struct core_lanes *own = run_core_lanes(core);
     const uint64_t interval_tsc = tsc_ticks(SERVICE_NS);
     uint64_t service_tsc = cpu_tsc();
     uint32_t idle = 0;
 
     cpu->loop_tsc = cpu_tsc(); /* what came before the first round is no stall */
     for (;;) {
-        uint32_t n = run_round(row);
+        uint32_t n = run_round(own);
         uint64_t now_tsc = cpu_tsc();
 
         watchdog_stamp(cpu, now_tsc);

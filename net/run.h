@@ -10,11 +10,11 @@
 const struct app *run_app(void);
 
 /* The row of a core, ready for run_round. After run_start_app. */
-struct row *run_row(unsigned core);
+struct core_lanes *run_core_lanes(unsigned core);
 
 /* One round of a core's loop: a burst of every lane of its own. Returns the number of frames. Owner
  * core only. Benchmarks and host tests call it as net_run does. */
-uint32_t run_round(struct row *row) __attribute__((noinline));
+uint32_t run_round(struct core_lanes *own) __attribute__((noinline));
 
 /* What else core 0's loop does, when it is time: links, counters, faults, the stacks' clocks. */
 void run_service(uint64_t now_ns);

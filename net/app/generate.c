@@ -93,13 +93,13 @@ static __attribute__((noinline)) uint32_t generate_burst(struct generators *mine
     return (uint32_t)n;
 }
 
-uint32_t generate_poll(const struct row *row)
+uint32_t generate_poll(const struct core_lanes *own)
 {
-    struct generators *mine = &generators[row->core];
+    struct generators *mine = &generators[own->core];
 
     if (mine->n_on == 0)
-        return returned_poll(row);
-    uint32_t n = returned_poll(row);
+        return returned_poll(own);
+    uint32_t n = returned_poll(own);
     uint64_t now_tsc = cpu_tsc();
     const struct generator *last = mine->port + ports_n;
     for (struct generator *g = mine->port; g != last; g++)

@@ -15,7 +15,7 @@
 
 /* The running trace or capture; at most one. */
 static struct {
-    struct capture_wish wish;
+    struct capture_request request;
     struct bpf filter;
     uint64_t left, shown;
 } work;
@@ -47,11 +47,11 @@ static void json_record(const struct out *out, const struct capture_record *r)
     struct json j;
 
     json_begin(&j, out);
-    json_u64(&j, "port", work.wish.port->index);
+    json_u64(&j, "port", work.request.port->index);
     json_u64(&j, "core", r->core);
     json_u64(&j, "ns", r->ns);
     json_u64(&j, "length", r->length);
-    if (!work.wish.is_trace) {
+    if (!work.request.is_trace) {
         for (unsigned i = 0; i < r->held; i++)
             fmt_print(hex + 2 * i, 3, "%02x", r->bytes[i]);
         hex[2 * r->held] = 0;
@@ -96,7 +96,7 @@ static void text_frame(const struct out *out, const struct capture_record *r)
     }
 }
 
-static const struct capture_wish nothing;
+static const struct capture_request nothing;
 
 static enum command_result end(const struct job *job)
 {
@@ -127,7 +127,7 @@ static enum command_result print_next(struct job *job, bool is_interrupted)
         return COMMAND_WAITS;
     if (job->json)
         json_record(job->out, r);
-    else if (work.wish.is_trace)
+    else if (work.request.is_trace)
         text_trace(job->out, r);
     else
         text_frame(job->out, r);
@@ -157,9 +157,9 @@ static enum command_result begin(const struct call *call, bool is_trace)
             return command_fail(call, "filter, step %u: %s", at, wrong);
     }
     work.shown = 0;
-    work.wish = (struct capture_wish){
+    work.request = (struct capture_request){
         .port = &ports[n], .is_trace = is_trace, .filter = call->argc > 2 ? &work.filter : NULL};
-    if (!capture_set(&work.wish)) {
+    if (!capture_set(&work.request)) {
         (void)capture_set(&nothing);
         return command_fail(call, "not every core answered in time");
     }

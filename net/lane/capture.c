@@ -18,13 +18,13 @@ struct tap {
     /* What the application is shown in place of the lane's ring: the frames that were looked at, and
      * none that came later. On a multiple of its size, as rings are; all zero between polls. */
     struct descriptor ring[LANE_SLOTS];
-    struct capture_wish wish;
+    struct capture_request request;
     /* The log, which core 0 reads. */
-    uint32_t turn; /* how often it was begun again */
+    uint32_t generation; /* how often it was begun again */
     uint32_t used; /* bytes, stored last */
     uint64_t missed;
     /* The lane that is being polled. */
-    uint32_t fed_at;  /* of the wished port's feed: the slot, */
+    uint32_t fed_at;  /* of the requested port's feed: the slot, */
     uint64_t fed;     /* and how many it had sent */
     uint32_t first, seen; /* position, and frames that were looked at before the poll */
     bool is_shown;        /* it has our ring; its own things meanwhile: */
@@ -43,7 +43,7 @@ static READ_MOSTLY struct tap *taps; /* by core; NULL: no memory */
 
 static bool matches(const struct tap *tap, const uint8_t *frame, uint32_t length)
 {
-    const struct bpf *filter = tap->wish.filter;
+    const struct bpf *filter = tap->request.filter;
     return !filter || bpf_run(filter, frame, length, length) != 0;
 }
 
@@ -128,8 +128,8 @@ static void capture_sent(struct tap *tap, const uint8_t *frame, uint32_t length)
 /* A feed makes its frames within the poll, in slots that stay as they are for a round of its ring. */
 static const struct side *feed_of(const struct tap *tap)
 {
-    const struct port *port = tap->wish.port;
-    return port && port_feeds(port) && !tap->wish.is_trace ? &port_feeds(port)[tap - taps] : NULL;
+    const struct port *port = tap->request.port;
+    return port && port_feeds(port) && !tap->request.is_trace ? &port_feeds(port)[tap - taps] : NULL;
 }
 
 static void capture_fed(struct tap *tap)
@@ -147,7 +147,7 @@ void capture_before(struct lane *lane)
 {
     struct tap *tap = &taps[lane->core];
     const struct side *feed = feed_of(tap);
-    bool is_input = lane->in == tap->wish.port;
+    bool is_input = lane->in == tap->request.port;
     uint32_t i = tap->first = (uint32_t)lane->next, most = LANE_BURST - i % LANE_BURST;
 
     memset(tap->words, 0, sizeof(tap->words));
@@ -155,7 +155,7 @@ void capture_before(struct lane *lane)
     tap->seen = 0;
     tap->fed = feed ? feed->next : 0;
     tap->fed_at = feed ? feed->at : 0;
-    if (lane->state != LANE_RUNNING || !(is_input || lane->out == tap->wish.port))
+    if (lane->state != LANE_RUNNING || !(is_input || lane->out == tap->request.port))
         return;
     for (; tap->seen < most; tap->seen++, i++) {
         uint64_t word = dma_load64(&lane->ring[i & (LANE_SLOTS - 1)].word);
@@ -165,7 +165,7 @@ void capture_before(struct lane *lane)
             break;
         tap->ring[i & (LANE_SLOTS - 1)].word = word;
         tap->words[i % LANE_BURST] = word;
-        if (!is_input || tap->wish.is_trace || !slot_is_whole(word) ||
+        if (!is_input || tap->request.is_trace || !slot_is_whole(word) ||
             !matches(tap, frame_at(lane, i), length))
             continue;
         struct capture_record *r = record(tap, frame_at(lane, i), length);
@@ -198,12 +198,12 @@ void capture_after(struct lane *lane)
     struct tap *tap = &taps[lane->core];
 
     for (uint32_t i = tap->first; lane->state != LANE_PARKED && i != (uint32_t)lane->next; i++) {
-        if (tap->wish.is_trace && lane->in == tap->wish.port)
+        if (tap->request.is_trace && lane->in == tap->request.port)
             trace(tap, lane, i);
-        if (!tap->wish.is_trace && lane->out == tap->wish.port && tap->is_shown)
+        if (!tap->request.is_trace && lane->out == tap->request.port && tap->is_shown)
             capture_sent(tap, frame_at(lane, i),
                          (uint32_t)(tap->ring[i & (LANE_SLOTS - 1)].word & TX_LENGTH));
-        if (!tap->wish.is_trace && lane->in == tap->wish.port && !tap->is_shown)
+        if (!tap->request.is_trace && lane->in == tap->request.port && !tap->is_shown)
             tap->missed++; /* a lane without output drops what comes, unlooked at */
     }
     if (tap->is_shown)
@@ -215,36 +215,37 @@ static void side_sent(const struct port *port, const uint8_t *frame, uint32_t le
 {
     struct tap *tap = &taps[cpu_this()->index];
 
-    if (port == tap->wish.port && !tap->wish.is_trace)
+    if (port == tap->request.port && !tap->request.is_trace)
         capture_sent(tap, frame, length);
 }
 
 /* ---- What core 0 asks ---- */
 
-static void begin_again(void *context)
+static void restart_log(void *context)
 {
     struct tap *tap = context;
 
     tap->used = 0;
-    __atomic_store_n(&tap->turn, tap->turn + 1, __ATOMIC_RELEASE); /* pairs with capture_next */
+    /* Pairs with capture_next. */
+    __atomic_store_n(&tap->generation, tap->generation + 1, __ATOMIC_RELEASE);
 }
 
-static struct capture_wish wished;
+static struct capture_request requested;
 
 static void carry_out(void *context)
 {
     struct tap *tap = context;
-    struct extras *extras = &lanes_extras[tap - taps];
+    struct rare_work *work = &rare_work[tap - taps];
 
-    extras->n += (wished.port != NULL) - (tap->wish.port != NULL);
-    extras->notes = wished.port && wished.is_trace ? tap->notes : NULL;
-    extras->side_sent = wished.port ? side_sent : NULL;
-    if (wished.port) {
+    work->n += (requested.port != NULL) - (tap->request.port != NULL);
+    work->notes = requested.port && requested.is_trace ? tap->notes : NULL;
+    work->side_sent = requested.port ? side_sent : NULL;
+    if (requested.port) {
         tap->missed = 0;
-        begin_again(tap);
+        restart_log(tap);
     }
-    tap->wish = wished;
-    lanes_rows[tap - taps].until_long = 1; /* from the next round on */
+    tap->request = requested;
+    core_lanes[tap - taps].rounds_to_slow = 1; /* from the next round on */
 }
 
 void capture_prepare(void)
@@ -252,14 +253,14 @@ void capture_prepare(void)
     taps = memory_alloc(lanes_cores * sizeof(struct tap), sizeof(taps->ring));
 }
 
-/* How far core 0 has read each log, and in which turn of it. */
+/* How far core 0 has read each log, and in which generation of it. */
 static struct {
-    uint32_t at, turn;
+    uint32_t at, generation;
 } reader[QUEUES_MAX];
 
-bool capture_set(const struct capture_wish *wish)
+bool capture_set(const struct capture_request *request)
 {
-    wished = *wish;
+    requested = *request;
     if (!taps)
         return false;
     struct ask ask = ask_cores(0, lanes_cores, carry_out, taps, sizeof(taps[0]), ANSWER_US);
@@ -275,11 +276,11 @@ const struct capture_record *capture_next(void)
 
     for (unsigned core = 0; core < lanes_cores; core++) {
         struct tap *tap = &taps[core];
-        uint32_t turn = __atomic_load_n(&tap->turn, __ATOMIC_ACQUIRE);
+        uint32_t generation = __atomic_load_n(&tap->generation, __ATOMIC_ACQUIRE);
         uint32_t used = __atomic_load_n(&tap->used, __ATOMIC_ACQUIRE);
 
-        if (turn != reader[core].turn) {
-            reader[core].turn = turn;
+        if (generation != reader[core].generation) {
+            reader[core].generation = generation;
             reader[core].at = 0;
         }
         if (reader[core].at < used) {
@@ -288,7 +289,7 @@ const struct capture_record *capture_next(void)
             if (!oldest || r->ns < oldest->ns)
                 oldest = r;
         } else if (used > LOG_BYTES / 2) {
-            if (mailbox_call(core, begin_again, tap, BRIEF_US) != OK)
+            if (mailbox_call(core, restart_log, tap, BRIEF_US) != OK)
                 continue; /* if not now, then the next time */
         }
     }

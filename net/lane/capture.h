@@ -25,7 +25,7 @@ struct capture_record {
 };
 
 /* What core 0 asks for. */
-struct capture_wish {
+struct capture_request {
     const struct port *port;  /* NULL: nothing more */
     bool is_trace;            /* what became of frames received, not their bytes */
     const struct bpf *filter; /* NULL: every frame. Must not change while the tap is on */
@@ -34,7 +34,7 @@ struct capture_wish {
 /* Take memory: once, before the loops. Without it a tap sees nothing. */
 void capture_prepare(void);
 /* Switch the tap on all cores. false: a core did not answer in time; the others have. Core 0. */
-bool capture_set(const struct capture_wish *wish);
+bool capture_set(const struct capture_request *request);
 /* The oldest record that has not been read, good until the next call; NULL: none so far. Core 0. */
 const struct capture_record *capture_next(void);
 /* Frames that were missed since the tap was switched on, most for want of room. Core 0. */
@@ -43,7 +43,7 @@ uint64_t capture_missed(void);
 /* Is this core's tap on? */
 static inline bool capture_is_on(unsigned core)
 {
-    return lanes_extras[core].side_sent != NULL;
+    return rare_work[core].side_sent != NULL;
 }
 /* Around a poll of one lane, if it is. Owner core. */
 void capture_before(struct lane *lane);

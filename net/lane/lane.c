@@ -22,11 +22,11 @@ enum {
 };
 
 struct lane lanes[LANES_MAX];
-READ_MOSTLY unsigned lanes_n, lanes_row, lanes_cores = 1;
-struct row lanes_rows[QUEUES_MAX];
+READ_MOSTLY unsigned lanes_n, lanes_per_core, lanes_cores = 1;
+struct core_lanes core_lanes[QUEUES_MAX];
 struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
 struct side *lanes_feeds[PORTS_MAX];
-struct extras lanes_extras[QUEUES_MAX];
+struct rare_work rare_work[QUEUES_MAX];
 
 /* By the console's `stop`. Core 0 writes it, others read it in its orders only. */
 static bool is_stopped;
@@ -87,15 +87,15 @@ static void note(const struct lane *lane, const struct descriptor *slot, uint32_
     for (uint16_t i = FATE_DROPPED + DROP_COUNT - 1; !sent && i >= FATE_CONSUMED; i--)
         if (i != FATE_KEPT && now.n[i] != before->n[i])
             fate = i;
-    lanes_extras[lane->core].notes[(slot - lane->ring) % LANE_BURST] =
+    rare_work[lane->core].notes[(slot - lane->ring) % LANE_BURST] =
         (struct lane_note){(uint16_t)length, (uint16_t)sent, fate};
 }
 
-void lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
+void lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
                 uint32_t counted)
 {
     uint32_t length = (uint32_t)(checked & RX_LENGTH), out = 0;
-    bool is_traced = lanes_extras[lane->core].notes != NULL;
+    bool is_traced = rare_work[lane->core].notes != NULL;
     struct fates before;
 
     if (is_traced)
@@ -190,7 +190,7 @@ static bool is_usable(const struct port *port)
 static void park(struct lane *lane)
 {
     if (lane->state == LANE_DRAINING)
-        lanes_extras[lane->core].n--;
+        rare_work[lane->core].n--;
     lane->state = LANE_PARKED;
     lane->slot = &parked_slot;
     lane->head = &parked_head;
@@ -236,7 +236,7 @@ static struct port *lane_start(struct lane *lane)
         return stuck;
     lane->state = has_output ? LANE_RUNNING : LANE_DRAINING;
     /* A draining lane is parked for the application's loop. */
-    lanes_extras[lane->core].n += !has_output;
+    rare_work[lane->core].n += !has_output;
     lane->slot = has_output ? lane->ring : &parked_slot;
     lane->head = lane->is_sink ? &lane->taken : has_output ? lane->head_buf.va : &parked_head;
     lane->head_seen = 0;
@@ -266,7 +266,7 @@ static struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finis
     if (lane->state == LANE_RUNNING) {
         lane->head = &lane->head_seen; /* no slot goes back to the receiver: it is off */
         for (unsigned i = 0; finish && i <= LANE_SLOTS / LANE_BURST && waiting(lane) != 0; i++)
-            (void)finish(&(struct row){.first = lane, .end = lane + 1, .core = lane->core});
+            (void)finish(&(struct core_lanes){.first = lane, .end = lane + 1, .core = lane->core});
         if (!lane->is_sink && lane->out->ops->tx_stop(lane->out, lane->core, &head) != OK)
             stuck = lane->out;
         uint32_t finished = (head - lane->done) & (LANE_SLOTS - 1);
@@ -296,7 +296,7 @@ void lanes_drain_by(lane_slow *slow)
 
 uint32_t lane_drain(struct lane *lane)
 {
-    bool is_traced = lanes_extras[lane->core].notes != NULL;
+    bool is_traced = rare_work[lane->core].notes != NULL;
     struct fates before;
     uint32_t n = 0;
 
@@ -329,24 +329,24 @@ uint32_t lane_drain(struct lane *lane)
     return n;
 }
 
-/* The row of lanes of one core. */
-static struct lane *row(unsigned core)
+/* The first lane of a core; that of core + 1 is the end. */
+static struct lane *lanes_of(unsigned core)
 {
-    return &lanes[core * lanes_row];
+    return &lanes[core * lanes_per_core];
 }
 
 uint32_t lanes_drain(unsigned core)
 {
     uint32_t n = 0;
 
-    for (struct lane *lane = row(core); lane != row(core + 1); lane++)
+    for (struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++)
         n += lane_drain(lane);
     return n;
 }
 
 void lanes_collect(unsigned core)
 {
-    for (struct lane *lane = row(core); lane != row(core + 1); lane++) {
+    for (struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++) {
         uint32_t head = dma_load32(lane->head);
 
         if (head != lane->head_seen)
@@ -356,7 +356,7 @@ void lanes_collect(unsigned core)
 
 bool lanes_have_work(unsigned core)
 {
-    for (const struct lane *lane = row(core); lane != row(core + 1); lane++) {
+    for (const struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++) {
         if (lane->state != LANE_PARKED &&
             slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)]))
             return true;
@@ -368,7 +368,7 @@ bool lanes_have_work(unsigned core)
 
 bool lanes_are_in_flight(unsigned core)
 {
-    for (const struct lane *lane = row(core); lane != row(core + 1); lane++)
+    for (const struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++)
         if (lane->done != (uint32_t)lane->next)
             return true;
     return false;
@@ -534,8 +534,8 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
     side->next++;
     side->at = (i + 1) & (SIDE_SLOTS - 1);
     mmio_write32(side->tdt, 0, side->at);
-    if (lanes_extras[cpu_this()->index].side_sent)
-        lanes_extras[cpu_this()->index].side_sent(port, frame, length);
+    if (rare_work[cpu_this()->index].side_sent)
+        rare_work[cpu_this()->index].side_sent(port, frame, length);
     return true;
 }
 
@@ -602,7 +602,7 @@ static void carry_out(void *context)
     order->stuck = NULL;
     for (unsigned i = 0; i < SIDES; i++)
         side_carry_out(order, side_of(order->port, core, i));
-    for (struct lane *lane = row(core); lane != row(core + 1); lane++) {
+    for (struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++) {
         struct port *stuck = NULL;
 
         if (!touches(lane, order->port) || (order->what == FOLLOW && !lane_must_change(lane)))
@@ -689,7 +689,7 @@ static void carry_out_pause(void *context)
     struct pause *pause = context;
     unsigned core = (unsigned)(pause - pauses);
 
-    for (struct lane *lane = row(core); lane != row(core + 1); lane++) {
+    for (struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++) {
         struct port *stuck = NULL;
 
         if (pause->finish)
@@ -737,7 +737,7 @@ static bool core_must_change(unsigned core, struct port *port)
     for (unsigned i = 0; i < SIDES; i++)
         if (side_must_change(port, side_of(port, core, i)))
             return true;
-    for (const struct lane *lane = row(core); lane != row(core + 1); lane++)
+    for (const struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++)
         if (touches(lane, port) && lane_must_change(lane))
             return true;
     return false;

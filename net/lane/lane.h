@@ -53,7 +53,7 @@ static inline uint32_t lane_drop(struct lane *lane, enum drop why)
 /* The way out of the loop for every frame that is not fast, and for every descriptor that is no
  * frame: finds out which, and counts all of it, but for `counted` bytes of its length. `checked` is
  * the word under the masks. */
-void lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
+void lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
                 uint32_t counted);
 
 /* The card's word becomes ours: the only load and the only store of a descriptor per frame. */
@@ -65,7 +65,7 @@ static LANE_FAST void lane_step(struct lane *lane, struct lane_app app, struct d
         opaque((dma_load64(&slot->word) & (RX_CHECKED | shape.status_checked)) - wanted);
     if (__builtin_expect(excess > SLOT_BYTES - 1 - shape.length_least, 0) ||
         __builtin_expect(!shape.fast(app, frame, excess + shape.length_least), 0)) {
-        lane_aside(lane, slot, excess + wanted, shape.slow, shape.length_least);
+        lane_slow_path(lane, slot, excess + wanted, shape.slow, shape.length_least);
         return;
     }
     *bytes += excess; /* length_least is added for the whole burst */
@@ -153,8 +153,8 @@ static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
     return n;
 }
 
-/* Make an application's loop: `name(row)` looks at each lane of the row once and returns the number
- * of frames handled. The shape is compiled into name_busy, which takes over from the first lane that
+/* Make an application's loop: `name(own)` polls each lane of a core once and returns the number of
+ * frames handled. The shape is compiled into name_busy, which takes over from the first lane that
  * has something and alone needs registers to be saved: a look that finds nothing costs six
  * instructions a lane. What an output has finished while nothing came in, long rounds collect. Owner
  * core only. */
@@ -169,10 +169,10 @@ static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
         while (++lane != end);                                                                     \
         return n;                                                                                  \
     }                                                                                              \
-    uint32_t name(const struct row *row)                                                           \
+    uint32_t name(const struct core_lanes *own)                                                    \
     {                                                                                              \
-        const struct lane *end = row->end;                                                         \
-        struct lane *lane = row->first;                                                            \
+        const struct lane *end = own->end;                                                         \
+        struct lane *lane = own->first;                                                            \
                                                                                                    \
         do                                                                                         \
             if (__builtin_expect(slot_is_done(lane->slot), 1)) /* or the loop gets a jump more */  \

@@ -60,16 +60,16 @@ uint32_t lanes_drain(unsigned core);
 void lanes_drain_by(lane_slow *slow);
 /* The same for one lane, which may be in any state. */
 uint32_t lane_drain(struct lane *lane);
-/* Collect what the outputs of this core's lanes have finished; every so often, see struct row. */
+/* Collect what the outputs of this core's lanes have finished; in slow rounds, see struct core_lanes.
+ * Owner core. */
 void lanes_collect(unsigned core);
-/* Why all of a core's rounds must be long: one for each of its lanes that drains, and for whatever
- * else is rare and would cost the loop a test of its own. A change is seen in the next long round.
- * The owner core alone writes it. */
-struct extras {
-    uint32_t n;
-    /* For whoever traces frames (net/lane/capture.c); NULL: nobody does. What became of each that
-     * left the fast way: in slot i of its ring, notes[i % LANE_BURST]. And a call for each frame
-     * that leaves by a side queue. */
+/* Rare work of a core; while n > 0 every round is a slow one, so that the loop needs no test for each
+ * kind. A change takes effect in the next slow round. Written by the owner core only. */
+struct rare_work {
+    uint32_t n; /* lanes that drain, plus 1 while the core's tap is on */
+    /* Set by net/lane/capture.c while its tap is on, else NULL. notes[i % LANE_BURST]: the fate of the
+     * frame in slot i, if it took the slow path. side_sent: called for each frame sent by a side
+     * queue. */
     struct lane_note *notes;
     void (*side_sent)(const struct port *port, const uint8_t *frame, uint32_t length);
 } __attribute__((aligned(CACHE_LINE_BYTES)));
@@ -85,7 +85,7 @@ enum lane_fate {
     FATE_KEPT, /* counted as nothing so far */
     FATE_DROPPED, /* as FATE_DROPPED + enum drop */
 };
-extern struct extras lanes_extras[QUEUES_MAX];
+extern struct rare_work rare_work[QUEUES_MAX];
 
 /* The console's `stop`: no lane receives any more; what had come in is handled by `poll`, the
  * application's, and goes out first. Where an output sends nothing it is a drop, by name. The

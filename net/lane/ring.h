@@ -111,25 +111,26 @@ static inline struct side *port_feeds(const struct port *port)
 
 #define LANES_MAX (PORTS_MAX * QUEUES_MAX)
 
-/* All lanes, those of one core beside each other: core c of lanes_cores owns the lanes_row lanes from
- * lanes[c * lanes_row] on. Fixed before the loops start. */
+/* All lanes, those of one core beside each other: core c of lanes_cores owns the lanes_per_core lanes
+ * from lanes[c * lanes_per_core] on. Fixed before the loops start. */
 extern struct lane lanes[LANES_MAX];
-extern unsigned lanes_n, lanes_row, lanes_cores;
+extern unsigned lanes_n, lanes_per_core, lanes_cores;
 
-struct row;
-typedef uint32_t lane_poll(const struct row *row);
+struct core_lanes;
+typedef uint32_t lane_poll(const struct core_lanes *own);
 
-/* What a core looks at in each round: its lanes, at least one. Every ROUNDS_SHORT-th round is a long
- * one: it collects what outputs have finished where nothing came in. While there are extras, each
- * is, and does what is rare. */
-enum { ROUNDS_SHORT = 128 };
-struct row {
+/* The lanes of one core, at least one, and its application's poll: one round of the core's loop
+ * polls each lane once. Every SLOW_ROUND_EVERY-th round is a slow one, which also collects finished
+ * frames from outputs whose inputs are idle. While the core has rare work (rare_work in
+ * net/lane/lane_control.h), every round is a slow one. */
+enum { SLOW_ROUND_EVERY = 128 };
+struct core_lanes {
     struct lane *first;
     const struct lane *end;
-    lane_poll *poll;     /* the application's */
-    uint32_t until_long; /* rounds */
+    lane_poll *poll; /* the application's */
+    uint32_t rounds_to_slow; /* rounds up to and with the next slow one */
     unsigned core;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
-extern struct row lanes_rows[QUEUES_MAX];
+extern struct core_lanes core_lanes[QUEUES_MAX];
 
 #endif

@@ -133,7 +133,7 @@ static uint64_t find_flows(void)
                 fail("no flow for some core");
             feed(p, (uint16_t)flow);
             for (unsigned c = 0; c < cores; c++) {
-                uint32_t n = run_app()->poll(run_row(c));
+                uint32_t n = run_app()->poll(run_core_lanes(c));
                 bar_sync();
                 if (n == 0)
                     continue;
@@ -148,7 +148,7 @@ static uint64_t find_flows(void)
     for (unsigned i = 0; i < lanes_n; i++)
         for (; lanes[i].next % LANE_BURST; handled++) {
             feed(lanes[i].in->index, flow_of_core[lanes[i].in->index][lanes[i].core]);
-            (void)run_app()->poll(run_row(lanes[i].core));
+            (void)run_app()->poll(run_core_lanes(lanes[i].core));
             bar_sync();
         }
     return handled;
@@ -213,7 +213,7 @@ int main(int argc, char **argv)
     CALLGRIND_START_INSTRUMENTATION;
 
     for (unsigned c = 0; c < cores; c++)
-        (void)run_row(c);
+        (void)run_core_lanes(c);
     uint64_t before = work->round ? 0 : find_flows();
     while (burst && handled < frames) {
         if (work->round)
@@ -224,7 +224,7 @@ int main(int argc, char **argv)
                     feed(p, flow_of_core[p][c]);
         for (unsigned c = 0; c < cores; c++) {
             uint64_t began = clock_start();
-            uint32_t n = run_round(&lanes_rows[c]);
+            uint32_t n = run_round(&core_lanes[c]);
             clock_stop(began, n);
             if (n != 2 * MIN(burst, LANE_BURST))
                 fail("a core did not get its burst");
@@ -234,7 +234,7 @@ int main(int argc, char **argv)
     }
     for (uint64_t i = 0; !burst && i < frames; i++) {
         uint64_t began = clock_start();
-        run_round(&lanes_rows[0]);
+        run_round(&core_lanes[0]);
         clock_stop(began, 1);
     }
 

@@ -99,7 +99,8 @@ def test_no_call_path_leads_from_the_loops_to_an_allocator():
     roots |= of_commands
     in_loops = code.reached(roots)
     for name in ("core_loop", "forward_poll_busy", "echo_poll_busy", "route_poll_busy", "router_input",
-                 "generate_poll", "netif_input", "lane_aside", "side_send", "console_poll", "port_restart"):
+                 "generate_poll", "netif_input", "lane_slow_path", "side_send", "console_poll",
+                 "port_restart"):
         assert code.of_name(name) in in_loops, f"{name} is not reachable from the loops"
     paths = [code.path(in_loops, allocator) for allocator in allocators if allocator in in_loops]
     assert not paths, "\n".join(paths)

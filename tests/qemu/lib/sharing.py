@@ -11,7 +11,7 @@ import time
 from machine import PATIENCE_S, ROOT
 
 PLUGIN = f"{ROOT}/build/plugin_sharing.so"
-LOOP = ["core_loop", "run_round", "long_round", "lanes_collect"]  # of every application
+LOOP = ["core_loop", "run_round", "slow_round", "lanes_collect"]  # of every application
 
 
 def symbols():

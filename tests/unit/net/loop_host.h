@@ -43,10 +43,10 @@ static inline void start_ports(unsigned n)
 /* Run one long round of core 0, which does all pending work. Returns how many frames it handled. */
 static inline uint32_t poll_once(void)
 {
-    struct row *row = run_row(0);
+    struct core_lanes *own = run_core_lanes(0);
 
-    row->until_long = 1;
-    return run_round(row);
+    own->rounds_to_slow = 1;
+    return run_round(own);
 }
 
 #endif

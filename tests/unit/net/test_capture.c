@@ -51,18 +51,18 @@ static void check_sent_frame(void *opaque, const uint8_t *frame, uint32_t length
 
 /* The poll of forward, after `late` more frames arrive. */
 static unsigned late;
-static uint32_t late_poll(const struct row *row)
+static uint32_t late_poll(const struct core_lanes *own)
 {
     for (; late > 0; late--)
         feed(0);
-    return app_forward.poll(row);
+    return app_forward.poll(own);
 }
 static struct app app;
-static struct row *row;
+static struct core_lanes *own;
 
 static uint32_t round_of_core_0(void)
 {
-    return run_round(row);
+    return run_round(own);
 }
 
 static void poll_until_idle(void)
@@ -96,26 +96,26 @@ static int start(void **state)
     app.poll = late_poll;
     capture_prepare();
     run_start_app(&app);
-    row = run_row(0);
-    memset(lanes_extras, 0, sizeof(lanes_extras[0])); /* after a test that failed */
+    own = run_core_lanes(0);
+    memset(rare_work, 0, sizeof(rare_work[0])); /* after a test that failed */
     wait_for_links();
     return 0;
 }
 
 static void tap(unsigned port, bool is_trace, const struct bpf *filter)
 {
-    const struct capture_wish wish = {&ports[port], is_trace, filter};
-    assert_true(capture_set(&wish));
-    assert_int_equal(lanes_extras[0].n, 1);
+    const struct capture_request request = {&ports[port], is_trace, filter};
+    assert_true(capture_set(&request));
+    assert_int_equal(rare_work[0].n, 1);
 }
 
 /* Remove the tap: lanes are as without one, and the ledger balances. */
 static void untap(void)
 {
-    const struct capture_wish nothing = {0};
+    const struct capture_request nothing = {0};
     assert_true(capture_set(&nothing));
     assert_false(capture_is_on(0));
-    assert_null(lanes_extras[0].notes);
+    assert_null(rare_work[0].notes);
     poll_until_idle();
     for (unsigned i = 0; i < ports_n; i++)
         ports[i].ops->poll_counters(&ports[i]);
@@ -281,7 +281,7 @@ static void trace__each_fate__is_recorded(void **state)
     poll_until_idle();
     length = (uint16_t)make(in_n[0] - 1, frame);
     assert_fate(FATE_FAST, length, length);
-    assert_int_equal(lanes_extras[0].n, 1);
+    assert_int_equal(rare_work[0].n, 1);
     untap();
 }
 

@@ -439,7 +439,7 @@ static void null_descriptors__report_nothing__no_reset(void **state)
         struct lane *lane = &lanes[0];
         feed(0);
         assert_true(slot_is_done(lane->slot));
-        lane_aside(lane, lane->slot, dma_load64(&lane->slot->word) & RX_CHECKED, consume, 0);
+        lane_slow_path(lane, lane->slot, dma_load64(&lane->slot->word) & RX_CHECKED, consume, 0);
         lane->slot->word |= TX_RS;
         lane->slot = &lane->ring[++lane->next & (LANE_SLOTS - 1)];
         mmio_write32(lane->tdt, 0, (uint32_t)lane->next & (LANE_SLOTS - 1));
@@ -506,9 +506,9 @@ static void flows_come(unsigned flows)
         f[39] = 26;
         machine_frame_in(0, f, 60);
         for (unsigned core = 0; core < 2; core++) {
-            struct row *row = run_row(core);
-            row->until_long = 1;
-            (void)run_round(row);
+            struct core_lanes *own = run_core_lanes(core);
+            own->rounds_to_slow = 1;
+            (void)run_round(own);
         }
     }
     tick();
@@ -551,7 +551,7 @@ static void rss__one_flow_or_a_spread_that_works__is_no_news(void **state)
     assert_null(machine_log_has("their flows differ"));
     x540_set_evil(machine_cards[0].model, X540_EVIL_RSS_LEGACY, 0);
     flows_come(64);
-    assert_true(lanes[lanes_row].next > 0);
+    assert_true(lanes[lanes_per_core].next > 0);
     assert_null(machine_log_has("their flows differ"));
 }
 
