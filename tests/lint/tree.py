@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../tools")
 import tap  # noqa: E402
 
-TOP = {"Makefile", "boot", "arch", "kernel", "drivers", "net", "tests", "linker.ld", "README.md",
+TOP = {"Makefile", "boot", "arch", "kernel", "drivers", "net", "tests", "linker.ld", "README.md", "HACKING.md",
        "LICENSE"}
 CODE = r".*\.(c|h|asm|S|py|sh|mk|ld|cfg)|Makefile|\.ci/run"
 FOLDER_MAX = 25
