@@ -29,6 +29,14 @@ def keep(**figures):
         json.dump({**known, **figures}, f, indent=1, sort_keys=True)
 
 
+def on_page(pattern):
+    """The numbers that README.md gives for a figure: its groups, commas left out."""
+    with open(f"{ROOT}/README.md", encoding="utf-8") as f:
+        found = re.search(pattern, f.read(), re.M)
+    assert found, f"README.md has no line like {pattern}"
+    return [float(text.replace(",", "")) for text in found.groups()]
+
+
 def symbol(name):
     rows = subprocess.run(["nm", IMAGE], stdout=subprocess.PIPE, text=True,
                           check=True).stdout.splitlines()
@@ -78,6 +86,9 @@ def test_the_stripped_image_is_small(folder):
     subprocess.run(["strip", "-o", stripped, IMAGE], check=True)
     keep(image_bytes=os.path.getsize(stripped), image_bytes_with_symbols=os.path.getsize(IMAGE))
     assert os.path.getsize(stripped) <= STRIPPED_MAX_BYTES
+    for pattern in (r"^\| the image, stripped, .*?\| ([\d,]+) bytes",
+                    r"^\| ferrule, two X540 ports \| ([\d,]+) \|"):
+        assert on_page(pattern) == [pytest.approx(os.path.getsize(stripped), rel=0.02)]
     os.unlink(stripped)
 
 
@@ -103,3 +114,6 @@ def test_from_entry_to_the_prompt_in_few_instructions(boot, iommu, most, name):
         found.append(loop - entry)
     keep(**{name: found})
     assert 100_000 < min(found) <= most, found
+    row = "the same with VT-d" if iommu else "instructions from entry to the prompt"
+    least, largest = on_page(rf"^\| {row}.*?\| ([\d.]+) to ([\d.]+) million")
+    assert 0.96 * least <= min(found) / 1e6 <= 1.04 * largest, (found, least, largest)
