@@ -4,14 +4,14 @@
 ;
 ; In:  eax = multiboot2's magic number or anything (PVH), ebx = physical address of the boot
 ;      information, paging off, flat segments, interrupts off.
-; Out: rdi and rsi hold what eax and ebx did, with first page tables that arch/paging.c soon replaces:
+; Out: rdi = eax, rsi = ebx, on the first page tables, which arch/paging.c replaces:
 ;
-;      0                    first 4 GiB of physical memory, because this file runs there
-;      PHYSMAP_BASE         the same 4 GiB, where the boot information is read
+;      0                    first 4 GiB of physical memory, where this file runs
+;      PHYSMAP_BASE         the same 4 GiB, for reading the boot information
 ;      KERNEL_BASE          first 1 GiB, the image
 ;
-; Checked on the way: that the CPU can run the image. If not, a line on COM1 and on the screen that a
-; BIOS leaves, and a halt.
+; It checks that the CPU can run the image. If not, it prints a line on COM1 and in VGA text memory,
+; and halts.
 ; Read next: start.asm.
 
 %include "boot/cpu.inc"
@@ -49,10 +49,10 @@ entry32:
     cli
     cld
     mov esp, PHYS(stack_boot_top)
-    mov edi, eax                        ; kmain's two arguments, out of cpuid's way
+    mov edi, eax                        ; kmain's two arguments: cpuid changes eax and ebx
     mov esi, ebx
 
-    ; Is there cpuid? Without it bit 21 of eflags cannot be changed.
+    ; CPUID exists if bit 21 of eflags can be changed.
     pushfd
     pop eax
     mov ecx, eax
@@ -77,7 +77,7 @@ entry32:
     bt edx, CPUID_NX
     jnc refuse
 
-    rdtsc                               ; when it all began, for `show boot`
+    rdtsc                               ; time of entry, for `show boot`
     mov [PHYS(entry_tsc)], eax
     mov [PHYS(entry_tsc) + 4], edx
 
@@ -100,8 +100,8 @@ entry32:
     mov dword [PHYS(first_pml4) + PHYSMAP_SLOT * 8], PHYS(first_pdpt_low) + PTE_PRESENT + PTE_WRITE
     mov dword [PHYS(first_pml4) + 511 * 8], PHYS(first_pdpt_top) + PTE_PRESENT + PTE_WRITE
 
-    ; CR4 is written whole: a loader that left 5-level paging (LA57) switched on is undone here,
-    ; which is possible only now, while paging is off.
+    ; CR4 is written whole, which also clears LA57 (5-level paging) if a loader has set it: that is
+    ; possible only while paging is off.
     mov eax, CR4_PAE
     mov cr4, eax
     mov eax, PHYS(first_pml4)
@@ -117,9 +117,9 @@ entry64:
     jmp rax
 
 bits 32
-; ebp = a line to print. Every wait is bounded.
+; ebp = a line to print. Every wait has a limit.
 refuse:
-    mov dx, COM1 + 3                    ; 115200 8N1: the loader may have left the line as at reset
+    mov dx, COM1 + 3                    ; 115200 8N1: the loader may not have set the UART up
     mov al, 0x80
     out dx, al
     mov dx, COM1
@@ -131,7 +131,7 @@ refuse:
     mov dx, COM1 + 3
     mov al, 0x03
     out dx, al
-    mov edi, 0xB8000                    ; the screen, if it shows text as a BIOS leaves it
+    mov edi, 0xB8000                    ; VGA text memory, as a BIOS leaves it
 .next:
     mov bl, [ebp]
     inc ebp
@@ -154,8 +154,8 @@ refuse:
     hlt
     jmp .stop
 
-no_long_mode: db "ferrule: this CPU has no 64-bit mode; it needs one. Halted.", 13, 10, 0
-no_nx:        db "ferrule: this CPU cannot mark pages non-executable (NX); it must. Halted.", 13, 10, 0
+no_long_mode: db "ferrule: this CPU has no 64-bit mode, which is required. Halted.", 13, 10, 0
+no_nx:        db "ferrule: this CPU cannot mark pages non-executable (NX), as required. Halted.", 13, 10, 0
 
 align 8
 first_gdt:

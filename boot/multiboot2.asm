@@ -1,12 +1,12 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; What loaders look for in the file: the multiboot2 header (GRUB) and the PVH note (QEMU -kernel,
-; Xen, Firecracker). Both lead to entry32 in entry.asm, with paging off and flat 32-bit segments.
+; The headers that loaders search for: multiboot2 (GRUB) and the PVH note (QEMU -kernel, Xen,
+; Firecracker). Both enter at entry32 in entry.asm, with paging off and flat 32-bit segments.
 
 MULTIBOOT2_MAGIC    equ 0xE85250D6
 ARCH_I386           equ 0               ; the state at entry: 32-bit protected mode
 TAG_END             equ 0
 TAG_INFO_REQUEST    equ 1
-TAG_MODULE_ALIGN    equ 6               ; modules on pages of their own: they are mapped read-only
+TAG_MODULE_ALIGN    equ 6               ; modules begin on a page: they are mapped read-only
 TAG_FLAG_OPTIONAL   equ 1
 INFO_CMDLINE        equ 1
 INFO_MODULES        equ 3
@@ -29,7 +29,7 @@ header:
 align 8
 request:
     dw TAG_INFO_REQUEST
-    dw TAG_FLAG_OPTIONAL                ; we say ourselves what is missing
+    dw TAG_FLAG_OPTIONAL                ; the kernel itself reports what is missing
     dd request_end - request
     dd INFO_CMDLINE, INFO_MODULES, INFO_MEMORY_MAP, INFO_FRAMEBUFFER, INFO_ACPI_OLD, INFO_ACPI_NEW
 request_end:

@@ -17,8 +17,8 @@ IMAGE_ASM     := $(wildcard boot/*.asm arch/*.asm)
 IMAGE_OBJ     := $(IMAGE_C:%.c=$(IMAGE_OUT)/%.o) $(IMAGE_ASM:%.asm=$(IMAGE_OUT)/%.asm.o) \
                  $(IMAGE_OUT)/font.asm.o
 
-# No SSE: the loops stay free of state that interrupts would have to save. No red zone: exceptions
-# use the same stack. The canary is a global variable, set before the first C function.
+# No SSE: interrupts need not save its registers. No red zone: exceptions use the same stack. The stack
+# canary is a global variable, set before the first C function.
 IMAGE_CFLAGS  := -std=c11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
                  -mpreferred-stack-boundary=3 \
                  -fno-strict-aliasing -fno-common -ffunction-sections \
@@ -31,7 +31,7 @@ IMAGE_LDFLAGS := -O2 -nostdlib -static -T linker.ld --gc-sections -z max-page-si
 # The compiler must not turn the body of memset into a call of memset.
 $(IMAGE_OUT)/kernel/lib/str.o: IMAGE_CFLAGS += -fno-tree-loop-distribute-patterns
 
-# The loops of the applications want every register; a backtrace leaves them out.
+# The loops of the applications use rbp as a general register; a backtrace leaves their frames out.
 $(IMAGE_OUT)/net/app/%.o: IMAGE_CFLAGS += -fomit-frame-pointer
 
 $(IMAGE_OBJ): boot/rules.mk
@@ -44,7 +44,7 @@ $(IMAGE_OUT)/%.asm.o: %.asm
 	@mkdir -p $(@D)
 	$(IMAGE_AS) -f elf64 -g -F dwarf -MD $(@:.o=.d) -o $@ $<
 
-# Linked twice: once to learn where the functions are, then with the table of their names.
+# Linked twice: first to get the addresses of the functions, then with the table of their names.
 $(IMAGE_OUT)/no_symbols.asm.o: boot/ksym.awk
 	@mkdir -p $(@D)
 	awk -f boot/ksym.awk /dev/null > $(@:.o=)
@@ -78,8 +78,8 @@ build/ferrule.iso: build/ferrule.elf boot/grub.cfg
 	cp boot/grub.cfg $(IMAGE_OUT)/iso/boot/grub/
 	grub-mkrescue -o $@ $(IMAGE_OUT)/iso 2> $(IMAGE_OUT)/iso.log || { cat $(IMAGE_OUT)/iso.log >&2; exit 1; }
 
-# The UEFI program: the same kernel inside a small loader (gnu-efi's crt and headers). It is a PE file
-# made of position-independent code, with UEFI's calling convention on the calls to firmware only.
+# The UEFI program: the same kernel inside a small loader (gnu-efi's crt and headers). It is a PE file of
+# position-independent code; only calls to firmware use UEFI's calling convention.
 EFI_OUT     := build/efi
 EFI_OBJ     := $(EFI_OUT)/loader.o $(EFI_OUT)/text.o $(EFI_OUT)/jump.o
 EFI_CFLAGS  := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -fpic -fshort-wchar -mno-red-zone \
@@ -103,8 +103,8 @@ build/BOOTX64.EFI: $(EFI_OUT)/loader.so
 	$(IMAGE_OBJCOPY) -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j .rel -j .rela \
 	    -j '.rel.*' -j '.rela.*' -j .reloc --target=efi-app-x86_64 $< $@
 
-# What a TFTP or web server hands out: GRUB for BIOS and UEFI with its menu, the UEFI program, the ISO,
-# iPXE's scripts.
+# The files for a TFTP or web server: GRUB for BIOS and UEFI with its menu, the UEFI program, the ISO,
+# iPXE scripts.
 build/netboot: build/ferrule.elf build/ferrule.iso build/BOOTX64.EFI boot/grub.cfg $(wildcard boot/*.ipxe)
 	rm -rf $@
 	mkdir -p $@/boot

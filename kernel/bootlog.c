@@ -65,4 +65,4 @@ static enum command_result show_boot(const struct call *call)
     }
     return COMMAND_DONE;
 }
-COMMAND("show boot", "[-j]", "how we were booted, and the time of each step", show_boot);
+COMMAND("show boot", "[-j]", "boot protocol, loader, and the time of each step", show_boot);

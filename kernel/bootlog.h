@@ -6,13 +6,13 @@
 
 #include "arch/types.h"
 
-/* How we were booted, and by which loader; the texts stay. */
+/* Keep the boot protocol and the loader's name; the strings must stay valid. */
 void bootlog_set_loader(const char *path, const char *loader);
 
-/* One more step, which ended at that TSC. Of more than 32 the later ones are left out. Core 0. */
+/* Record a step that ended at that TSC; at most 32 are recorded. Core 0. */
 void bootlog_step(const char *name, uint64_t ended_tsc);
 
-/* The same, and a log line: what happened, and how long after entry. */
+/* The same, with a log line: `what`, and the time since entry. */
 void bootlog_say(const char *name, const char *what, uint64_t ended_tsc);
 
 #endif

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The calls upward at the end of the machine: what poweroff and reboot, and what a panic, ask of the
- * cards' drivers. Declared here, implemented in drivers/drivers.c, so that no lower file includes a
- * higher one.
+ * Upward calls at shutdown: what poweroff, reboot and panic require of the cards' drivers. Declared
+ * here, implemented in drivers/drivers.c, so that no lower file includes a higher one.
  */
 #ifndef KERNEL_LEAVING_H
 #define KERNEL_LEAVING_H
 
-/* Before the machine ends: every card masked, stopped and without access to memory, its firmware told
- * that the driver has gone. Bounded. Boot CPU, the other cores stopped. Implemented in drivers/. */
+/* Mask and stop every card, take away its memory access, and tell its firmware that the driver is
+ * gone. Each wait has a limit. Boot CPU, with the other cores stopped. */
 void drivers_quiet(void);
-/* The same for a panic, as far as nothing can be waited for: access to memory is taken from every
- * card by one write to its configuration space. Any core, any state. */
+/* For a panic, without waits: take away every card's memory access by one write to its
+ * configuration space. Any core, any state. */
 void drivers_cut_off(void);
 
 #endif

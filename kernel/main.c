@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Bring-up, from the loader's hand-over to the loop: kmain is the contents page, one line a step. Each
- * step prints one line with what it found and how long it took. What a step does is in kernel/steps.c;
- * what comes after the last of them is declared in kernel/start.h.
+ * Bring-up, from the loader's hand-over to the loop: kmain lists the steps, one per line. Each step
+ * prints one line with what it found and how long it took. The steps are in kernel/steps.c; the
+ * calls after the last step are declared in kernel/start.h.
  */
 #include "arch/cpu.h"
 #include "arch/features.h"
@@ -63,9 +63,9 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
     step("cores", step_cores);
 
     const struct cmdline *line = steps_line();
-    const char *deed = cmdline_get(line, "selftest");
-    if (deed)
-        selftest_run(deed);
+    const char *selftest = cmdline_get(line, "selftest");
+    if (selftest)
+        selftest_run(selftest);
     log_info("up      %lu us after entry, %lu KiB of memory free", tsc_now_ns() / 1000,
              memory_free_bytes() / 1024);
 

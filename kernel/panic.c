@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Exceptions and panics in words. Everything here may run on a broken machine: it takes no lock and
- * no memory, follows no pointer that it has not looked up in the page tables, and if it faults
- * itself, says so in one line and stops.
+ * Reports of exceptions and panics. All of this may run on a broken machine: it takes no lock,
+ * allocates no memory, and follows no pointer without looking it up in the page tables. If it
+ * faults itself, it prints one line and stops.
  */
 #include "arch/cpu.h"
 #include "arch/image.h"
@@ -23,14 +23,14 @@
 #define OTHERS_TRACE_MAX 4u
 
 static enum panic_end end_wanted = PANIC_HALT;
-static struct cpu *panicking; /* the first core that did */
+static struct cpu *panicking; /* the first core that panicked */
 
 void panic_set_end(enum panic_end end)
 {
     end_wanted = end;
 }
 
-/* Straight to the serial line and the screen: the log and its sink may be what broke. */
+/* Print to the serial line and the screen directly: the log or its sink may be broken. */
 static void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void print(const char *fmt, ...)
 {
@@ -60,8 +60,8 @@ static void print_code(const char *before, uint64_t address)
         print("%s0x%016lx\n", before, address);
 }
 
-/* An address that a call has left on the stack. The call is the instruction before it, and may be
- * the last of its function. */
+/* Print a return address. The call is the instruction before it and may be the last of its
+ * function, so the symbol is looked up one byte below. */
 static void print_return(uint64_t address)
 {
     uint64_t offset;
@@ -77,7 +77,7 @@ static void print_backtrace(uint64_t rbp)
         print_return(rip[i]);
 }
 
-/* Where the other cores were when they were stopped. */
+/* Stop the other cores and print where each one was. */
 static void print_others(void)
 {
     const struct cpu *self = cpu_this();
@@ -102,7 +102,7 @@ static bool is_between(uint64_t a, const void *start, const void *end)
     return a >= (uintptr_t)start && a < (uintptr_t)end;
 }
 
-/* What lies at an address, in words. */
+/* The region of an address, as text. */
 static const char *place(uint64_t a)
 {
     if (a < PAGE_BYTES)
@@ -131,7 +131,7 @@ static const char *place(uint64_t a)
         return "the stacks of the cores";
     if (a < 1ull << 47)
         return "the lower half, which is never mapped; is it a physical address?";
-    return "no known place";
+    return "unknown region";
 }
 
 static void print_address(uint64_t a)
@@ -156,8 +156,7 @@ static void print_registers(const struct trap_frame *f)
     print("cr0 %016lx cr3 %016lx cr4 %016lx\n", cpu_cr0_read(), cpu_cr3_read(), cpu_cr4_read());
 }
 
-/* Machine check banks (Intel SDM volume 3, chapter 16): who has something to say, and about which
- * address. */
+/* Machine check banks (Intel SDM volume 3, chapter 16). */
 #define MSR_MCG_CAP     0x179u
 #define MSR_MCG_STATUS  0x17Au
 #define MSR_MC_STATUS(n) (0x401u + 4 * (n))
@@ -166,7 +165,7 @@ static void print_registers(const struct trap_frame *f)
 #define MC_OVERFLOW     BIT64(62)
 #define MC_UNCORRECTED  BIT64(61)
 #define MC_HAS_ADDRESS  BIT64(58)
-#define MC_CORRUPT      BIT64(57) /* what the CPU was doing cannot go on */
+#define MC_CORRUPT      BIT64(57) /* the processor context is corrupt */
 
 static void print_machine_check(void)
 {
@@ -197,10 +196,10 @@ static _Noreturn void end(void)
 {
     drivers_cut_off();
     print_others();
-    log_set_sink(NULL); /* the console's may be what broke */
+    log_set_sink(NULL); /* the console's sink may be broken */
     print("last log lines:\n");
     log_tail(LOG_LINES, print_bytes, NULL);
-    /* Last: should a view break, the rest has been said. */
+    /* Last: if a view faults, the rest has been printed. */
     for (panic_view *const *view = panic_views_start; view < panic_views_end; view++)
         (*view)(print);
     switch (end_wanted) {
@@ -217,7 +216,8 @@ static _Noreturn void end(void)
     power_halt();
 }
 
-/* A second panic inside the first, on the same core: whatever is left. */
+/* Record the first panic. A second one on the same core prints one line and ends; one on another
+ * core waits to be stopped. */
 static void stop_if_panicking(const char *what, uint64_t rip)
 {
     struct cpu *first = NULL, *self = cpu_this();
@@ -226,7 +226,7 @@ static void stop_if_panicking(const char *what, uint64_t rip)
         screen_keep();
         return;
     }
-    if (first != self) /* one at a time: the first one tells the story, and stops us by NMI */
+    if (first != self) /* the first core prints its report, and stops this one by NMI */
         for (;;)
             cpu_halt();
     print("\npanic inside a panic: %s at 0x%lx; halted\n", what, rip);
@@ -271,14 +271,14 @@ void trap_dispatch(struct trap_frame *f)
         print_address(cr2);
     if (f->vector == TRAP_MACHINE_CHECK)
         print_machine_check();
-    /* A push onto a guard page cannot deliver its page fault either. */
+    /* A push onto a guard page faults again while its page fault is delivered. */
     if (f->vector == TRAP_DOUBLE_FAULT)
         print_address(f->rsp - 8);
     print_code("at ", f->rip);
     print_registers(f);
     print("backtrace:\n");
     print_code("  ", f->rip);
-    /* A jump out of the image: the call's return address is still on top of the stack. */
+    /* A call to outside of the image: its return address is still on top of the stack. */
     uint64_t offset;
     if (!ksym_find(f->rip, &offset) && trap_is_frame(f->rsp))
         print_return(*(const uint64_t *)f->rsp);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Leaving. Each way is tried, given a bounded time, and followed by the next.
+ * Power off, reboot, exit. The methods are tried in turn, each with a time limit.
  */
 #include "arch/cpu.h"
 #include "arch/image.h"
@@ -20,7 +20,7 @@
 #define RESET_CONTROL_HARD   0x02
 #define RESET_CONTROL_FULL   0x0E
 #define KEYBOARD_COMMAND     0x64
-#define KEYBOARD_FULL        BIT(1) /* the controller has not yet taken the last byte */
+#define KEYBOARD_FULL        BIT(1) /* input buffer full: the last byte has not been read */
 #define KEYBOARD_PULSE_RESET 0xFE
 
 static READ_ONLY_AFTER_BOOT struct acpi_fadt power;
@@ -30,7 +30,7 @@ void power_init(const struct acpi_fadt *fadt)
     power = fadt ? *fadt : (struct acpi_fadt){0};
 }
 
-/* Firmware hands the sleep registers over only when asked. */
+/* Switch to ACPI mode, in which the sleep registers work. */
 static void acpi_mode_enter(void)
 {
     if (!power.smi_port || !power.acpi_enable || (port_in16(power.pm1a_control) & PM1_SCI_ENABLE))
@@ -64,10 +64,11 @@ _Noreturn void power_off(void)
         if (power.pm1b_control)
             sleep_write(power.pm1b_control, power.s5_type_b);
         tsc_wait_us(1000000);
-        log_error("poweroff: wrote sleep type %u to port 0x%x, and the machine is still on; halted",
+        log_error("poweroff: the machine is still on after sleep type %u was written to port 0x%x; "
+                  "halted",
                   power.s5_type_a, power.pm1a_control);
     } else {
-        log_error("poweroff: ACPI does not say how; halted, it is safe to switch off");
+        log_error("poweroff: unsupported, as ACPI has no S5; halted, it is safe to switch off");
     }
     power_halt();
 }

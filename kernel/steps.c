@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The steps of bring-up, in the order of kmain's list; see steps.h. Each fills in the line that it is
- * logged with. Read next: the step that interests you.
+ * The steps of bring-up, in the order of kmain's list; see steps.h. Each one writes its log line to
+ * `found`.
  */
 #include "kernel/steps.h"
 #include "arch/cpu.h"
@@ -31,7 +31,7 @@ static struct bootinfo info;
 static READ_ONLY_AFTER_BOOT struct cmdline line;
 static READ_ONLY_AFTER_BOOT struct acpi acpi;
 
-/* --- what the loader said --- */
+/* --- boot information --- */
 
 static uint32_t entry_eax, entry_ebx;
 
@@ -41,7 +41,7 @@ void steps_begin(uint32_t eax, uint32_t ebx)
     entry_ebx = ebx;
 }
 
-/* Memory as boot/entry.asm's first tables show it. */
+/* Physical memory, through the first page tables of boot/entry.asm. */
 static const void *look_early(uint64_t paddr, size_t bytes)
 {
     if (paddr >= PAGING_FIRST_BYTES || bytes > PAGING_FIRST_BYTES - paddr)
@@ -57,8 +57,8 @@ void step_screen(struct found *found)
 void step_boot_information(struct found *found)
 {
     if (!bootinfo_read(entry_eax, entry_ebx, look_early, &info)) {
-        step_screen(found); /* a VGA may be there, told or not */
-        panic("neither multiboot2 nor PVH brought us here: eax 0x%08x, ebx 0x%08x%s%s", entry_eax,
+        step_screen(found); /* a VGA may be present, reported or not */
+        panic("booted neither by multiboot2 nor by PVH: eax 0x%08x, ebx 0x%08x%s%s", entry_eax,
               entry_ebx, info.damage ? "; " : "", info.damage ? info.damage : "");
     }
     bootlog_set_loader(bootinfo_path_name(info.path), info.loader);
@@ -93,10 +93,10 @@ void step_boot_line(struct found *found)
     if (cmdline_enum(&line, "panic", &choice))
         panic_set_end((enum panic_end)choice);
     unsigned complaints = cmdline_validate(&line, say_boot_line, NULL);
-    FOUND("%u words, %u not understood", line.n, complaints);
+    FOUND("%u words, %u invalid", line.n, complaints);
 }
 
-/* --- the console: COM1 from the first line on, another one if the boot line says so --- */
+/* --- the serial line: COM1 from the first line on, then that of console= --- */
 
 BOOT_KEY("console", CMDLINE_CONSOLE);
 
@@ -107,13 +107,13 @@ void step_serial_line(struct found *found)
     uint64_t n = 0, baud = SERIAL_BAUD;
     if (wanted && cmdline_console(wanted, &n, &baud) &&
         serial_init(ports[n], (uint32_t)baud) != OK) {
-        serial_init(SERIAL_COM1, SERIAL_BAUD); /* back to where the lines so far went */
-        log_warn("serial: nobody answers at ttyS%lu; staying on ttyS0", n);
+        serial_init(SERIAL_COM1, SERIAL_BAUD); /* back to the line used so far */
+        log_warn("serial: no UART at ttyS%lu; staying on ttyS0", n);
         n = 0;
         baud = SERIAL_BAUD;
     }
     FOUND("ttyS%lu at port 0x%x, %lu baud%s", n, ports[n], baud,
-          serial_is_present() ? "" : ": nobody there");
+          serial_is_present() ? "" : ": no UART");
 }
 
 /* --- the CPU and its memory --- */
@@ -155,7 +155,7 @@ static void say_firmware(const char *text)
     log_warn("acpi: %s", text);
 }
 
-/* Our own copy of the root pointer, from whoever knows it. */
+/* Copy the root pointer, from the loader's boot information or from BIOS memory. */
 static bool rsdp_get(uint8_t rsdp[ACPI_RSDP_BYTES], const char **where)
 {
     *where = "the loader";
@@ -164,9 +164,9 @@ static bool rsdp_get(uint8_t rsdp[ACPI_RSDP_BYTES], const char **where)
         memcpy(rsdp, info.rsdp, info.rsdp_bytes);
         return true;
     }
-    const void *told = info.rsdp_paddr ? look_firmware(info.rsdp_paddr, ACPI_RSDP_BYTES) : NULL;
-    if (told) {
-        memcpy(rsdp, told, ACPI_RSDP_BYTES);
+    const void *given = info.rsdp_paddr ? look_firmware(info.rsdp_paddr, ACPI_RSDP_BYTES) : NULL;
+    if (given) {
+        memcpy(rsdp, given, ACPI_RSDP_BYTES);
         if (acpi_is_rsdp(rsdp, ACPI_RSDP_BYTES))
             return true;
     }
@@ -187,7 +187,7 @@ void step_acpi_tables(struct found *found)
           where);
 }
 
-/* ACPI's SPCR names firmware's own serial line: ours too, unless the boot line names another. */
+/* Use the serial line of firmware (ACPI's SPCR), unless console= names another. */
 void step_firmware_line(struct found *found)
 {
     struct acpi_table table = acpi_find(&acpi, "SPCR", 0);
@@ -196,13 +196,14 @@ void step_firmware_line(struct found *found)
         return;
     uint32_t baud = spcr.baud ? spcr.baud : SERIAL_BAUD;
     if (!spcr.is_port)
-        FOUND("firmware's line at 0x%lx is no 16550 behind a port; not used", spcr.address);
+        FOUND("ACPI's SPCR: the UART at 0x%lx is not a 16550 at an I/O port; not used",
+              spcr.address);
     else if (spcr.address == SERIAL_COM1 && baud == SERIAL_BAUD && serial_is_present())
-        FOUND("firmware's is the same");
+        FOUND("ACPI's SPCR names the same line");
     else if (serial_init((uint16_t)spcr.address, baud) == OK)
-        FOUND("at port 0x%lx, %u baud, as firmware's SPCR says", spcr.address, baud);
+        FOUND("at port 0x%lx, %u baud, by ACPI's SPCR", spcr.address, baud);
     else if (serial_init(SERIAL_COM1, SERIAL_BAUD) == OK)
-        FOUND("nobody answers at port 0x%lx, of which firmware's SPCR speaks", spcr.address);
+        FOUND("no UART at port 0x%lx, which ACPI's SPCR names", spcr.address);
 }
 
 void step_power(struct found *found)
@@ -219,7 +220,7 @@ void step_power(struct found *found)
     power_init(&fadt);
     if (fadt.pm_timer)
         tsc_offer_pm_timer(fadt.pm_timer, fadt.pm_timer_is_32_bit);
-    char off[48] = "no way off is known";
+    char off[48] = "no S5, poweroff unsupported";
     if (fadt.has_s5)
         fmt_print(off, sizeof off, "S5 is sleep type %u at port 0x%x", fadt.s5_type_a,
                   fadt.pm1a_control);
@@ -230,7 +231,7 @@ void step_clock(struct found *found)
 {
     platform_hpet(&acpi);
     if (tsc_calibrate() != OK)
-        log_warn("clock: no timer moved; the TSC is taken to run at 2 GHz, times are guesses");
+        log_warn("clock: no timer runs; the TSC is assumed to run at 2 GHz, times are inaccurate");
     FOUND("TSC at %lu.%03lu MHz by %s", tsc_hz() / 1000000, tsc_hz() / 1000 % 1000, tsc_source());
 }
 
@@ -255,7 +256,7 @@ void step_pci(struct found *found)
     for (unsigned i = 0; !chosen && acpi_mcfg_entry(&table, i, &entry); i++) {
         ecam = (struct pci_ecam){{entry.base}, entry.segment, entry.first_bus, entry.last_bus};
         if (entry.base == 0)
-            log_warn("pci: entry %u of ACPI's MCFG cannot be right; not used", i);
+            log_warn("pci: entry %u of ACPI's MCFG is invalid; not used", i);
         else if (entry.segment == 0)
             chosen = &ecam;
     }

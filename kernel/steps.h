@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What each step of bring-up does. kmain (kernel/main.c) calls them, in this order and once, on the
- * boot CPU. A step that cannot go on panics; what can be done without is one log line.
+ * The steps of bring-up. kmain (kernel/main.c) calls each once, in this order, on the boot CPU. A
+ * step panics if the machine cannot run without it; otherwise a failure is one log line.
  */
 #ifndef KERNEL_STEPS_H
 #define KERNEL_STEPS_H
@@ -11,16 +11,16 @@
 
 struct cmdline;
 
-/* What a step found, for its line in the log; empty: it has logged what there is to say. */
+/* The log line of a step; empty: the step has logged its own. */
 struct found {
     char text[LOG_LINE_BYTES];
 };
 #define FOUND(...) fmt_print(found->text, sizeof found->text, __VA_ARGS__)
 
-/* What the loader left in two registers; before the steps. */
+/* Keep the two registers passed by the loader. Before the steps. */
 void steps_begin(uint32_t eax, uint32_t ebx);
 
-void step_traps(struct found *found);            /* GDT, IDT, stacks for the worst exceptions */
+void step_traps(struct found *found);            /* GDT, IDT, separate exception stacks */
 void step_boot_information(struct found *found); /* multiboot2's or PVH's */
 void step_screen(struct found *found);
 void step_boot_line(struct found *found);

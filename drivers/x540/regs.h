@@ -80,7 +80,7 @@
 #define MSRWD 0x04260
 #define MSRWD_WRITE_DATA FIELD(15, 0)  /* RW  */
 #define MSRWD_READ_DATA FIELD(31, 16)  /* RO  */
-/* X550 8.2.2.16.7  Link Status; UP and the speed are the state of now, b7 alone latches low */
+/* X550 8.2.2.16.7  Link Status; UP and the speed are current, only b7 latches low */
 #define LINKS 0x042A4
 #define LINKS_UP_SINCE_READ FIELD(7, 7) /* RO  0: the link was or is down since the last read */
 #define LINKS_UP FIELD(30, 30)          /* RO  now */
@@ -111,7 +111,7 @@
 /* X550 8.2.2.16.9  MAC Control */
 #define MACC 0x04330
 #define MACC_FLU FIELD(0, 0)            /* RW  link up without a partner */
-#define MACC_RX2TX_LPBK FIELD(1, 1)     /* RW  X550: what comes in goes out */
+#define MACC_RX2TX_LPBK FIELD(1, 1)     /* RW  X550: received frames are sent back */
 /* X550 8.2.2.3.5  Flow Control Configuration; 0: no pause frame is sent */
 #define FCCFG 0x03D00                   /* RW  */
 /* X550 8.2.2.3.1  Flow Control Transmit Timer Value; also put into pause frames of software */
@@ -128,7 +128,7 @@
 /* Causes, the same bits in EICR, EICS, EIMS, EIMC; bits 15..0 belong to queues in MSI-X mode */
 /* X550 8.2.2.6.1  Extended Interrupt Cause; a read clears all with GPIE.OCD 0, else b29..16 */
 #define EICR 0x00800                     /* RC, W1C */
-/* X550 8.2.2.6.2  Extended Interrupt Cause Set; only Linux says that it can be read */
+/* X550 8.2.2.6.2  Extended Interrupt Cause Set; read by Linux only */
 #define EICS 0x00808                     /* WO  sets causes; in practice reads what is set */
 /* X550 8.2.2.6.5  Extended Interrupt Mask Set */
 #define EIMS 0x00880                     /* RWS  1 enables a cause */
@@ -157,7 +157,7 @@
 #define IVAR(n) (0x00900 + 0x4 * (n))    /* RW  n < 64; bytes: Rx 2n, Tx 2n, Rx 2n+1, Tx 2n+1 */
 /* X550 8.2.2.6.11  Miscellaneous Interrupt Vector Allocation; byte 1 is valid at reset */
 #define IVAR_MISC 0x00A00                /* RW  byte 1: all other causes */
-#define IVAR_VALID 0x80u                 /* of each byte; the vector stands below it */
+#define IVAR_VALID 0x80u                 /* of each byte; the vector is in the bits below */
 /* X550 8.2.2.6.4  Extended Interrupt Throttle */
 #define EITR(n) ((n) < 24 ? 0x00820 + 0x4 * (n) : 0x12300 + 0x4 * ((n)-24)) /* RW  n < 128 */
 #define EITR_INTERVAL FIELD(11, 3)       /* RW  least time between messages, 2.048 us units */

@@ -195,7 +195,7 @@ static enum err reset_once(struct x540 *card)
     if (!card->family->has_copper_phy && !(mmio_read32(card->regs, LINKS) & LINKS_UP) &&
         !x540_link_is_vetoed(card))
         reset |= CTRL_LNK_RST;
-    /* The PHY must not be in the middle of somebody's MDIO cycle. */
+    /* No MDIO cycle may be in progress during the reset. */
     enum err err = x540_lock(card, x540_phy_lock(card));
     if (err)
         return err;

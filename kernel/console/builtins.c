@@ -19,15 +19,15 @@ static enum command_result help(const struct call *call)
 {
     const struct commands commands = {commands_start, commands_end};
     if (words_list(&commands, call->out, call->argc, call->argv) == 0)
-        return command_fail(call, "no command begins so");
+        return command_fail(call, "no matching command");
     if (call->argc == 0)
-        out_text(call->out, "Words may be cut short. Tab completes, ? lists, "
+        out_text(call->out, "Words may be abbreviated. Tab completes, ? lists, "
                             "^C interrupts, ; separates.\n");
     return COMMAND_DONE;
 }
-COMMAND("help", "[words]", "this list, or the commands that begin so", help);
+COMMAND("help", "[words]", "this list, or commands starting with these words", help);
 
-/* Before the machine ends: no core and no card works on. */
+/* Before poweroff or reboot: stop all other cores and all cards. */
 static void leave(const char *what)
 {
     console_release();
@@ -50,7 +50,7 @@ static enum command_result reboot(const struct call *call)
     leave("reboot");
     power_reboot();
 }
-COMMAND("reboot", "", "start the machine again", reboot);
+COMMAND("reboot", "", "restart the machine", reboot);
 
 static void put_line(void *context, const char *text, size_t bytes)
 {
@@ -62,7 +62,7 @@ static enum command_result show_log(const struct call *call)
 {
     uint64_t lines = 20;
     if (call->argc > 1 || (call->argc == 1 && !parse_u64(call->argv[0], &lines)))
-        return command_fail(call, "show log [lines]");
+        return command_fail(call, "usage: show log [LINES]");
     log_tail((unsigned)MIN(lines, 1000u), put_line, (void *)call->out);
     return COMMAND_DONE;
 }
@@ -78,13 +78,13 @@ static enum command_result show_memory(const struct call *call)
         json_u64(&j, "free_bytes", left);
         json_line(&j);
     } else {
-        out_printf(call->out, "%lu KiB of RAM, %lu KiB of them free\n", ram / 1024, left / 1024);
+        out_printf(call->out, "%lu KiB of RAM, %lu KiB free\n", ram / 1024, left / 1024);
     }
     return COMMAND_DONE;
 }
-COMMAND("show memory", "[-j]", "how much there is, and is free", show_memory);
+COMMAND("show memory", "[-j]", "total and free memory", show_memory);
 
-/* As the boot line's table lists them. */
+/* In the order of enum log_level. */
 static const char levels[] = "error|warn|info|debug";
 
 static void put_level(struct config *config)
@@ -99,13 +99,13 @@ static enum command_result set_loglevel(const struct call *call)
 {
     unsigned level;
     if (call->argc != 1 || !parse_enum(call->argv[0], levels, &level))
-        return command_fail(call, "set loglevel %s", levels);
+        return command_fail(call, "usage: set loglevel %s", levels);
     log_set_level((enum log_level)level);
     return COMMAND_DONE;
 }
 COMMAND("set loglevel", "error|warn|info|debug", "which lines of the log are printed", set_loglevel);
 
-/* The one watch that may be under way. Its words are those of its own call. */
+/* The running watch; at most one. */
 static struct {
     const struct command *command;
     struct call call;
@@ -136,12 +136,12 @@ static enum command_result watch(const struct call *call)
         argc--;
     struct match match = words_match(&commands, argc, call->argv);
     if (match.result != MATCH_OK || !str_starts(match.command->name, "show "))
-        return command_fail(call, "watch takes a show command");
+        return command_fail(call, "usage: watch show ... [SECONDS] [-j]");
     if (seconds < 1 || seconds > 3600)
-        return command_fail(call, "seconds go from 1 to 3600");
+        return command_fail(call, "SECONDS must be 1 to 3600");
     if ((call->json && !usage_has_json(match.command->usage)) ||
         (argc > match.words && !usage_has_words(match.command->usage)))
-        return command_fail(call, "%s is used so: %s", match.command->name, match.command->usage);
+        return command_fail(call, "usage: %s %s", match.command->name, match.command->usage);
     watched.command = match.command;
     watched.call = *call;
     watched.call.argc = argc - match.words;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The log. A line is stamped with the seconds since entry, or with dashes as long as the TSC's rate
- * is not known.
+ * The log. A line begins with the seconds since entry, or with dashes while the TSC's rate is
+ * unknown.
  */
 #include "arch/cpu.h"
 #include "arch/serial.h"
@@ -12,22 +12,22 @@
 
 #define RING_BYTES 16384u
 
-/* Lines behind each other, each with its newline; `ring_end` runs free. */
+/* The lines in sequence, each with its newline; `ring_end` is a free-running index. */
 static char ring[RING_BYTES];
 static uint64_t ring_end;
 
 static enum log_level level_max = LOG_INFO;
 static void (*sink)(const char *text, size_t n) = serial_write;
-static void (*mirror)(const char *text, size_t n); /* NULL: there is none */
+static void (*mirror)(const char *text, size_t n); /* NULL: none */
 
-/* Lines of other cores, on their way to core 0, which alone writes to the sink. */
+/* Lines of other cores, queued for core 0, the only one that writes to the sink. */
 #define PENDING_BYTES 4096u
 static char pending[PENDING_BYTES];
 static size_t pending_n;
 static unsigned pending_lost;
 
-/* Guards the ring and `pending`. A line takes microseconds; who has waited far longer goes on
- * without, for the holder is dead and the line may say why. */
+/* Guards the ring and `pending`. A holder takes microseconds; after LOCK_TRIES it is considered
+ * dead, and the line, which may be the reason, is logged without the lock. */
 #define LOCK_TRIES 1000000u
 static uint32_t lock;
 
@@ -137,13 +137,13 @@ void log_set_mirror(void (*write)(const char *text, size_t n))
 
 void log_tail(unsigned max, void (*visit)(void *context, const char *text, size_t n), void *context)
 {
-    /* Back over max + 1 newlines: the one that ends the last line comes first. */
+    /* Go back over max + 1 newlines; the first is that of the last line. */
     uint64_t oldest = ring_end > RING_BYTES ? ring_end - RING_BYTES : 0;
     uint64_t start = ring_end;
     unsigned found = 0;
     while (start > oldest && !(ring[(start - 1) % RING_BYTES] == '\n' && found++ == max))
         start--;
-    /* If the ring has wrapped, its oldest line is cut: leave that one out. */
+    /* If the ring has wrapped, its oldest line is incomplete: leave it out. */
     if (start == oldest && oldest > 0)
         while (start < ring_end && ring[start++ % RING_BYTES] != '\n')
             ;

@@ -12,10 +12,10 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 #define LOG_LINE_BYTES 200
 
-/* Print one line (fmt without newline; see kernel/lib/fmt.h for what it knows), at most 200 bytes,
- * if level <= the level of the boot line's `loglevel=`. Kept in the ring in any case. Not for the
- * data path: a line at 115200 baud takes milliseconds. Any core, not from interrupts; what another
- * core than 0 says is printed by core 0, see log_pump. */
+/* Log one line (fmt without newline; see kernel/lib/fmt.h for the formats), at most 200 bytes. It
+ * is kept in the ring, and printed if level <= that of the boot line's `loglevel=`. Not for the
+ * data path: a line at 115200 baud takes milliseconds. Any core, not in interrupts; core 0 prints
+ * the lines of the others, see log_pump. */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_vline(enum log_level level, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
@@ -25,18 +25,18 @@ void log_vline(enum log_level level, const char *fmt, va_list args)
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
-/* Print what other cores have logged. Core 0, in each round of the console. */
+/* Print the lines logged by other cores. Core 0, in each round of the console. */
 void log_pump(void);
 
 /* Print lines up to this level; LOG_INFO at start. */
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
 
-/* Send printed lines (each with its newline) through write instead of serial_write: the console
- * does so to keep its prompt whole. NULL: back to the serial line. */
+/* Print lines (each with its newline) by write instead of serial_write; the console uses it to
+ * redraw its prompt. NULL: back to the serial line. */
 void log_set_sink(void (*write)(const char *text, size_t n));
 
-/* Send printed lines through write as well, whatever the sink is: the screen registers itself so. */
+/* Print lines by write as well as by the sink; registered by the screen. */
 void log_set_mirror(void (*write)(const char *text, size_t n));
 
 /* Call visit for the last `max` lines in the ring, oldest first, each with its newline. */

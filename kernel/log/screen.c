@@ -36,12 +36,12 @@ enum framebuffer_type { FRAMEBUFFER_RGB = 1, FRAMEBUFFER_TEXT = 2 };
 extern const uint8_t screen_font[][FONT_COLUMNS]; /* from the space to the tilde */
 
 static struct {
-    mmio_t base, next_base; /* 0: cannot be seen yet, or any more */
+    mmio_t base, next_base; /* 0: not mapped */
     uint64_t paddr, bytes;  /* 0: no screen */
     uint32_t pitch, columns, rows;
     uint32_t pixel_bytes, scale, ink; /* pixel_bytes 0: text memory */
     uint32_t column, row;
-    bool is_kept; /* nothing is written over any more */
+    bool is_kept; /* nothing is overwritten any more */
 } screen;
 
 static void put_pixel(mmio_t at, uint32_t colour)
@@ -128,7 +128,7 @@ static void show_line(void *context, const char *text, size_t n)
     screen_write(text, n);
 }
 
-/* The screen can be seen for the first time. */
+/* The screen is mapped for the first time: show the log so far. */
 static void open(mmio_t base)
 {
     screen.base = base;
@@ -141,7 +141,7 @@ static bool vga_is_in_text_mode(void)
 {
     port_out8(VGA_GRAPHICS, GRAPHICS_MISC);
     if ((port_in8(VGA_GRAPHICS + 1) & (MISC_IS_PIXELS | MISC_PLACE)) != MISC_PLACE)
-        return false; /* without a VGA, FFh is read */
+        return false; /* an absent VGA reads FFh */
     mmio_t text = {PHYSMAP_BASE + VGA_TEXT};
     uint16_t before = mmio_read16(text, 0);
     mmio_write16(text, 0, 0x0755);
@@ -169,11 +169,11 @@ static const char *start_pixels(const struct bootinfo *info)
     uint64_t bytes = (uint64_t)f->pitch_bytes * f->height;
     if (f->type != FRAMEBUFFER_RGB || pixel_bytes < 2 || pixel_bytes > 4 || f->red_at > 31 ||
         f->green_at > 31 || f->blue_at > 31)
-        return "its colours are of a kind that is not known here";
+        return "its colour format is unsupported";
     if (f->width > SCREEN_SIDE_MAX || f->height > SCREEN_SIDE_MAX ||
         f->pitch_bytes < f->width * pixel_bytes || bytes > UINT32_MAX ||
         f->start + bytes < f->start || f->width < 20 * CELL_COLUMNS || f->height < 5 * CELL_ROWS)
-        return "its size cannot be right";
+        return "its size is invalid";
     for (unsigned i = 0; i < info->n_ranges; i++) {
         const struct boot_range *r = &info->ranges[i];
         if (r->type == BOOT_MEMORY_USABLE && r->start < f->start + bytes &&
@@ -221,7 +221,7 @@ void screen_map(void)
 {
     if (screen.bytes &&
         paging_map_device((paddr_t){screen.paddr}, screen.bytes, &screen.next_base) != OK)
-        log_warn("screen: 0x%lx cannot be mapped; nothing more is shown", screen.paddr);
+        log_warn("screen: 0x%lx cannot be mapped; it is no longer used", screen.paddr);
 }
 
 void screen_moved(void)

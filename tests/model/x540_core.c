@@ -223,7 +223,7 @@ bool x540_fetch(struct x540 *card, uint64_t addr, void *to, uint32_t len, const 
     if (ok)
         return true;
     refused(card, "read", addr, len, what);
-    /* A read that comes back as an error is an error the card knows of. */
+    /* The card notices a read that is answered with an error. */
     REG(card, PICAUSE) |= BIT(0);
     x540_intr_other(card, EICR_PCI);
     return false;

@@ -31,9 +31,10 @@ struct x540_env {
      * memory, or the IOMMU said no); for a read the buffer's content is then undefined. */
     bool (*dma_read)(void *opaque, uint64_t addr, void *to, uint32_t len);
     bool (*dma_write)(void *opaque, uint64_t addr, const void *from, uint32_t len);
-    /* The same for what software polls, descriptors and head words: an aligned word of 4 bytes, or
-     * aligned words of 8. Where software runs meanwhile, each must be stored once and in their
-     * order, as a bus does it: a second store would undo what software has made of the first. */
+    /* The same for memory that software polls, descriptors and head words: an aligned word of 4
+     * bytes, or aligned words of 8. If software runs concurrently, each word must be stored once
+     * and in order, as a bus does it: a second store would overwrite what software has written
+     * since. */
     bool (*dma_words)(void *opaque, uint64_t addr, const void *from, uint32_t len);
     /* MSI-X: vector 0..63 and asserted = true, one message each call. Legacy line or MSI:
      * vector X540_INTX, called at each change of level. */
@@ -70,17 +71,17 @@ struct x540_config {
 struct x540 *x540_create(const struct x540_config *config, const struct x540_env *env);
 void x540_destroy(struct x540 *card);
 
-/* Two ports of one card have one pair of semaphores, SWSM and SW_FW_SYNC: from now on card uses that
- * of with. Either may be destroyed first. */
+/* Two ports of one card have one pair of semaphores, SWSM and SW_FW_SYNC: from now on card uses
+ * that of with. Either may be destroyed first. */
 void x540_share_semaphores(struct x540 *card, struct x540 *with);
 
 /* A bus reset: everything but the NVM's content, the cable and software's locks. */
 void x540_pci_reset(struct x540 *card);
-/* A function-level reset, and what the way from D3hot to D0 does: as CTRL.RST, of this port alone; the
- * PHY and the link stay as they are. Bus mastering and MSI-X are the PCI glue's to tell. */
+/* A function-level reset, also for the change from D3hot to D0: as CTRL.RST, for this port only;
+ * the PHY and the link are unchanged. The PCI glue reports bus mastering and MSI-X. */
 void x540_function_reset(struct x540 *card);
 
-/* Tell the core what time it is; never goes back. Everything that was due by then happens, inside
+/* Tell the core the time, which never decreases. Everything that was due by then happens, inside
  * this call: resets end, queues come alive, moderation timers fire. Then work that waits for the
  * outside (frames that frame_out or the ring could not take) is tried again. */
 void x540_run(struct x540 *card, uint64_t now_ns);
@@ -93,7 +94,7 @@ uint64_t x540_next_event_ns(const struct x540 *card);
 uint64_t x540_read(struct x540 *card, uint32_t offset, uint32_t bytes);
 void x540_write(struct x540 *card, uint32_t offset, uint64_t value, uint32_t bytes);
 
-/* What the PCI glue must tell and ask, because these bits live in configuration space. */
+/* Bits of configuration space, which the PCI glue reports and reads. */
 void x540_set_bus_master(struct x540 *card, bool enabled); /* command bit 2; off: no DMA, no MSI */
 void x540_set_msix_enabled(struct x540 *card, bool enabled);
 bool x540_transactions_pending(const struct x540 *card);   /* Device Status bit 5 */
@@ -101,27 +102,27 @@ bool x540_transactions_pending(const struct x540 *card);   /* Device Status bit 
 /* The wire. A frame arrives: len bytes without CRC (0..X540_FRAME_MAX). The MAC filters and counts
  * it like the card; what does not fit is lost and counted like on the card. The frame is copied. */
 void x540_frame_in(struct x540 *card, const uint8_t *frame, uint32_t len);
-/* Many frames in a row: from hold on the card may gather finished receive descriptors, up to a
- * cache line of four, and the interrupts that tell of them, as it does under load. They go out when
- * the line is full, in x540_run, and when hold is ended. Without hold each frame is written back and
- * told of inside x540_frame_in. */
+/* Many frames in a row: while hold is set the card may gather finished receive descriptors, up to a
+ * cache line of four, and their interrupts, as it does under load. They are written back when the
+ * line is full, in x540_run, and when hold ends. Without hold each frame is written back and
+ * signalled inside x540_frame_in. */
 void x540_hold(struct x540 *card, bool hold);
-/* A frame that arrives damaged. X540_BAD_LENGTH: where the MAC looks (HLREG0.RXLNGTHERREN). */
+/* A frame that arrives damaged. X540_BAD_LENGTH: if the MAC checks it (HLREG0.RXLNGTHERREN). */
 enum x540_damage { X540_BAD_CRC, X540_BAD_SYMBOL, X540_BAD_LENGTH };
 void x540_frame_in_damaged(struct x540 *card, const uint8_t *frame, uint32_t len,
                            enum x540_damage how);
-/* false while the card would lose a frame that came now for want of descriptors or of packet
- * buffer: a simulated wire may wait for true instead, as a paused sender would. */
+/* False while the card would drop an arriving frame for lack of descriptors or packet buffer: a
+ * simulated wire may wait until it is true, as a paused sender would. */
 bool x540_has_room(const struct x540 *card);
 /* Plug the cable in or out (the PHY notices, LINKS, EICR.LSC and the MDIO registers follow). */
 void x540_set_cable(struct x540 *card, bool plugged);
 bool x540_link_is_up(const struct x540 *card);
 
-/* ---- Rules. Everything that the facts make a driver do is a rule with a name; a driver that
- * breaks one is told on, once a rule, and the card then does what the card would do. ---- */
+/* ---- Rules. Everything that the facts require of a driver is a rule with a name. A violation is
+ * recorded as a complaint, once per rule, and the model then behaves as the card would. ---- */
 struct x540_complaint {
     const char *rule; /* stable short name, e.g. "mtqc-needs-arbdis": list in x540_rules.h */
-    bool error;       /* no driver may do it; false: advice, a real driver somewhere lives with it */
+    bool error;       /* no driver may do it; false: advice, which a working driver violates */
     char text[160];   /* what happened: register, value, what was expected */
     uint64_t count;   /* times seen */
     uint64_t first_ns;
@@ -131,8 +132,8 @@ struct x540_complaint {
 const struct x540_complaint *x540_complaint(const struct x540 *card, uint32_t i);
 void x540_forget_complaints(struct x540 *card);
 
-/* ---- The card breaks its promises (evil mode), one at a time, from now on until set to 0.
- * arg: what each needs, usually "every n-th time". Grows by need. ---- */
+/* ---- Evil mode: the card misbehaves, one kind at a time, until the kind is set to 0. arg depends
+ * on the kind, usually "every n-th time". ---- */
 enum x540_evil {
     X540_EVIL_RX_LENGTH,      /* received descriptors claim a length of arg bytes */
     X540_EVIL_RX_NO_EOP,      /* every arg-th received descriptor lacks EOP */
@@ -160,7 +161,7 @@ enum x540_evil {
                                * arg is the address, a multiple of 64, and X540_EVIL_DMA_ flags */
     X540_EVIL_MSI,            /* at once, one message of the card's own making: the 4 bytes arg[31:0]
                                * to the address 0xFEE00000 + arg[51:32] */
-    /* Firmware and hardware at their worst, as the datasheet lets them be. */
+    /* The worst behaviour of firmware and hardware that the datasheet allows. */
     X540_EVIL_FIRMWARE_REGSMP, /* firmware holds SW_FW_SYNC.REGSMP (SWESMBI) for arg ns from now on */
     X540_EVIL_FIRMWARE_LOCKS,  /* firmware holds all its locks of SW_FW_SYNC for arg ns from now on */
     X540_EVIL_FIRMWARE_FLIPS,  /* firmware's locks of SW_FW_SYNC change with every arg-th read */
@@ -188,7 +189,8 @@ enum x540_evil {
 void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg);
 
 /* ---- For tests: the true numbers, which no register read changes. At any time
- * frames_in + frames_looped = frames_to_host + all dropped_* + what waits in the packet buffer. ---- */
+ * frames_in + frames_looped = frames_to_host + all dropped_* + what waits in the packet buffer.
+ * ---- */
 struct x540_truth {
     uint64_t frames_in, bytes_in;             /* given to x540_frame_in */
     uint64_t frames_looped;                   /* sent back to the receiver by HLREG0.LPBK */

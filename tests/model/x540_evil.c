@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Evil mode: which promises the card breaks. What each does stands where the promise is kept; here
- * is only the switch, and what must happen at once when it is thrown.
+ * Evil mode: the switch for each kind of misbehaviour, and what happens at once when it is set. The
+ * misbehaviour itself is implemented beside the correct behaviour.
  */
 #include "x540_internal.h"
 
 #include <string.h>
 
-/* Queues that were kept from starting start now. */
+/* Start the queues whose start was suppressed. */
 static void start_queues(struct x540 *card)
 {
     for (uint32_t n = 0; n < QUEUES; n++) {
@@ -23,8 +23,8 @@ static void start_queues(struct x540 *card)
     }
 }
 
-/* One request that nobody asked for. Like any other it needs bus mastering, and counts as refused
- * if it is; the driver broke no rule. */
+/* One unsolicited request. Like any other it needs bus mastering, and counts as refused if it is;
+ * the driver has broken no rule. */
 static void stray_dma(struct x540 *card, uint64_t arg)
 {
     uint8_t bytes[64];
@@ -78,7 +78,7 @@ void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg)
         x540_intr_other(card, (uint32_t)arg & 0x7FFF0000u);
     if (arg)
         return;
-    /* A promise kept again: what was stuck goes on. */
+    /* Correct behaviour again: continue what was stuck. */
     if (what == X540_EVIL_RESET_STUCK && card->in_reset && card->due[EV_RESET] == NEVER)
         x540_plan(card, EV_RESET, card->config.reset_ns);
     if (what == X540_EVIL_ENABLE_STUCK)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Flow director: filters that send one flow to one queue, found by a hash of the packet. Signature
- * filters know a flow by two hashes of it, perfect filters by its fields under global masks; in both
- * modes the driver computes the hashes itself, so a filter with a wrong one never matches.
+ * filters match a flow by two hashes of it, perfect filters by its fields under global masks; in
+ * both modes the driver computes the hashes, so a filter with a wrong one never matches.
  *
  * The hash input is a stream of big-endian words: pool, flow type and VLAN tag in the first, then
  * destination address, source address (4 words each), ports, and the flexible bytes. All words but
- * the first are XORed into one, which is why source and destination may be swapped and still fit.
+ * the first are XORed into one, so that source and destination may be swapped and still match.
  */
 #include <stdlib.h>
 #include <string.h>

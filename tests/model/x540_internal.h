@@ -295,10 +295,11 @@ void x540_init(struct x540 *card, const struct x540_config *config, const struct
 void x540_plan(struct x540 *card, enum event event, uint64_t delay_ns);
 void x540_plan_at(struct x540 *card, enum event event, uint64_t at_ns);
 void x540_plan_never(struct x540 *card, enum event event);
-/* DMA as the card makes it: refused without bus mastering, with GIO_DIS in effect, after removal. */
+/* DMA as the card makes it: refused without bus mastering, with GIO_DIS in effect, after
+ * removal. */
 bool x540_dma_allowed(const struct x540 *card);
 bool x540_fetch(struct x540 *card, uint64_t addr, void *to, uint32_t len, const char *what);
-/* Writes are posted: nobody tells the card that one was lost. Frames; then what software polls. */
+/* Posted writes, whose loss the card does not notice: of frames; of memory that software polls. */
 bool x540_post(struct x540 *card, uint64_t addr, const void *from, uint32_t len, const char *what);
 bool x540_post_words(struct x540 *card, uint64_t addr, const void *from, uint32_t len,
                      const char *what);
@@ -359,7 +360,7 @@ bool x540_can_transmit(const struct x540 *card); /* link up, forced up or looped
 
 /* ---- x540_intr.c ---- */
 void x540_intr_reset(struct x540 *card);
-/* A receive (transmit) queue has something to tell. */
+/* Raise the cause of a receive (transmit) queue. */
 void x540_intr_rx(struct x540 *card, uint32_t queue, bool low_latency);
 void x540_intr_tx(struct x540 *card, uint32_t queue);
 /* Other causes, EICR bits 31:16. */

@@ -51,7 +51,7 @@ static bool may_signal(const struct x540 *card)
     return !card->evil[X540_EVIL_IRQ_SILENT] && !card->evil[X540_EVIL_ALL_ONES];
 }
 
-/* Is something pending and enabled that this vector has to tell? */
+/* Is a cause of this vector pending and enabled? */
 static bool vector_due(const struct x540 *card, uint32_t v)
 {
     uint32_t others = card->other_cause & card->other_mask;

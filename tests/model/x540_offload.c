@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What transmit changes in a packet on its way: padding aside, that is checksums (legacy by offset,
- * advanced by context), VLAN tags and TCP or UDP segmentation. The packet lies in card->tx_packet
- * behind TX_HEADROOM bytes, and is gathered anew when the wire refused it.
+ * What transmit changes in a packet, besides padding: checksums (legacy by offset, advanced by
+ * context), VLAN tags and TCP or UDP segmentation. The packet is in card->tx_packet after
+ * TX_HEADROOM bytes, and is gathered again if the wire has refused it.
  */
 #include <string.h>
 
@@ -63,8 +63,8 @@ static bool fits_wire(struct x540 *card, uint32_t queue, uint32_t len, uint32_t 
     return true;
 }
 
-/* The last steps of every frame. Without IFCS its last 4 bytes take the place of the CRC, and
- * nobody receives it unless they are right. */
+/* The last steps of every frame. Without IFCS its last 4 bytes take the place of the CRC, and the
+ * frame is lost unless they are correct. */
 static enum tx_result finish(struct x540 *card, uint32_t queue, uint8_t *frame, uint32_t len,
                              uint64_t q1)
 {
@@ -87,7 +87,7 @@ enum tx_result x540_tx_legacy(struct x540 *card, uint32_t queue, uint64_t q1, ui
     uint8_t *frame = card->tx_packet + TX_HEADROOM;
     uint32_t css = q1 >> 40 & 0xFF, cso = q1 >> 16 & 0xFF;
 
-    if (!len) /* nothing to send, but it completes in its turn */
+    if (!len) /* nothing to send, but it completes in order */
         return TX_DROPPED;
     if (!fits_wire(card, queue, len, SHORTEST_LEGACY))
         return TX_DROPPED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * MDIO, the PHY behind it and the link: a 10GBASE-T PHY at address 0 whose partner speaks 10G, 1G
- * and 100M and never asks for pause. Registers: facts, section 3; what is not listed reads 0.
+ * MDIO, its PHY and the link: a 10GBASE-T PHY at address 0 whose link partner supports 10G, 1G and
+ * 100M without pause. Registers: facts, section 3; all others read 0.
  */
 #include "x540_internal.h"
 
@@ -9,8 +9,8 @@
 #define SPEED_1G 2
 #define SPEED_100M 1
 
-/* Clause 45 devices of this PHY: PMA 1, PCS 3, PHY XS 4, AN 7, vendor 30; the X550 has no PHY XS, but
- * 29 and 31. */
+/* Clause 45 devices of this PHY: PMA 1, PCS 3, PHY XS 4, AN 7, vendor 30; the X550 has no PHY XS,
+ * but 29 and 31. */
 #define DEVICES (BIT(1) | BIT(3) | BIT(4) | BIT(7) | BIT(30))
 #define DEVICES_X550 (BIT(1) | BIT(3) | BIT(7) | BIT(29) | BIT(30) | BIT(31))
 #define PMA 1

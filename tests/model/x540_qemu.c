@@ -11,9 +11,9 @@
  * damage, complaints and truth are x540_text.c's.
  *
  * Properties: netdev, mac, bootindex, model (at2 at1 82599 x550), link-ms reset-us enable-us (the
- * core's times), lan-id, pad (even frames without a whole Ethernet header arrive padded to 60, as by a
- * sender's MAC; off: the core counts them as too short; on), backpressure (a frame that finds no
- * room waits in QEMU, as if the sender were paused, instead of being lost; on). At run time, by
+ * core's times), lan-id, pad (even frames without a whole Ethernet header arrive padded to 60, as
+ * by a sender's MAC; off: the core counts them as too short; on), backpressure (a frame that finds
+ * no room waits in QEMU, as if the sender were paused, instead of being lost; on). At run time, by
  * qom-set: evil "name:arg" (several joined by +; "none" ends all) and damage "crc:n", "symbol:n" or
  * "length:n" (the next n frames arrive damaged); by qom-get: complaints (a JSON array), truth and
  * registers (JSON objects; registers: name -> value as the register file holds it, nothing is read
@@ -137,9 +137,9 @@ static const char *x540_name(X540State *s)
     return wire ? wire->name : DEVICE(s)->id ? DEVICE(s)->id : "?";
 }
 
-/* Every call into the core stands between these two. Entering tells it the time. False: the core
- * is running already (a ring that points at the card's own registers leads here); it was not
- * entered, and x540_leave must not be called. */
+/* Every call into the core is between these two. Entering sets its time. False: the core is already
+ * running (for a ring that points at the card's own registers); it was not entered, and x540_leave
+ * must not be called. */
 static bool x540_enter(X540State *s)
 {
     if (s->busy || !s->card) {
@@ -213,7 +213,7 @@ static void x540_mmio_write(void *opaque, hwaddr addr, uint64_t value, unsigned 
     }
 }
 
-/* Every size and place is handed on as it came: what is wrong about it the core knows. */
+/* Every size and offset is passed on unchanged: the core checks them. */
 static const MemoryRegionOps x540_mmio = {
     .read = x540_mmio_read,
     .write = x540_mmio_write,
@@ -222,11 +222,11 @@ static const MemoryRegionOps x540_mmio = {
     .impl = {.min_access_size = 1, .max_access_size = 8, .unaligned = true},
 };
 
-/* ---- What the core asks for ---- */
+/* ---- Callbacks of the core ---- */
 
-/* These run for every frame: a plain address here, for QEMU's checked casts look types up by name.
- * Every request names its sender, as on a real bus: a write may turn out to be an interrupt, and whose
- * it is decides what becomes of it. */
+/* These run for every frame, so they avoid QEMU's checked casts, which look types up by name. Every
+ * request carries its requester id, as on a real bus: a write may be an interrupt, which is
+ * remapped by its sender. */
 static bool x540_dma(X540State *s, uint64_t addr, void *bytes, uint32_t len, DMADirection way)
 {
     const MemTxAttrs sender = {.requester_id = pci_requester_id(&s->parent_obj)};
@@ -283,8 +283,8 @@ static void x540_interrupt(void *opaque, uint32_t vector, bool asserted)
     }
 }
 
-/* The far side has taken the frame that QEMU held for us. Where the core is running meanwhile, it
- * tries again by itself: a refused frame has planned that. */
+/* The peer has taken the frame that QEMU had queued. If the core is running, it retries by itself:
+ * a refused frame has scheduled that. */
 static void x540_frame_sent(NetClientState *nc, ssize_t len)
 {
     X540State *s = qemu_get_nic_opaque(nc);
@@ -328,7 +328,7 @@ static ssize_t x540_receive(NetClientState *nc, const uint8_t *frame, size_t len
     uint8_t padded[FRAME_SHORTEST] = {0};
 
     if (!x540_can_receive(nc)) {
-        return 0; /* QEMU keeps it until x540_leave asks for it */
+        return 0; /* QEMU queues it until x540_leave flushes the queue */
     }
     if (len > X540_FRAME_MAX) {
         s->oversize++;
@@ -347,7 +347,7 @@ static ssize_t x540_receive(NetClientState *nc, const uint8_t *frame, size_t len
         x540_frame_in(s->card, frame, len);
     }
     x540_leave(s);
-    return len ? (ssize_t)len : 1; /* 0 would have QEMU keep an empty frame, and all behind it */
+    return len ? (ssize_t)len : 1; /* 0 would make QEMU queue an empty frame and all after it */
 }
 
 static void x540_link_status_changed(NetClientState *nc)
@@ -384,7 +384,7 @@ static uint32_t x540_config_read(PCIDevice *pci, uint32_t addr, int len)
     return pci_default_read_config(pci, addr, len);
 }
 
-/* Tell the core the bits of configuration space that it must know. */
+/* Pass the core the bits of configuration space that it uses. */
 static void x540_config_changed(X540State *s)
 {
     PCIDevice *pci = PCI_DEVICE(s);
@@ -397,9 +397,10 @@ static void x540_config_changed(X540State *s)
     }
 }
 
-/* D3hot: entering it clears memory and I/O enable, and registers do not answer until memory is enabled
- * again in D0; leaving it resets the function. Configuration space, with the BARs, stays (PMCSR has
- * No_Soft_Reset). The BARs remain mapped in QEMU, whose holes would read 0 and not all ones. */
+/* D3hot: entering it clears memory and I/O enable, and registers do not answer until memory is
+ * enabled again in D0; leaving it resets the function. Configuration space, with the BARs, stays
+ * (PMCSR has No_Soft_Reset). The BARs remain mapped in QEMU, whose holes would read 0 and not all
+ * ones. */
 static void x540_power_state_changed(X540State *s)
 {
     PCIDevice *pci = PCI_DEVICE(s);
@@ -461,7 +462,8 @@ static bool x540_add_capabilities(X540State *s, const struct kind *kind, Error *
     }
     pci_set_long(pci->config + CAP_PCIE + PCI_EXP_LNKCAP, link);
     pci_set_word(pci->config + CAP_PCIE + PCI_EXP_LNKSTA, link);
-    /* Relaxed ordering is on after reset; time-outs of all ranges, which may be disabled, and LTR. */
+    /* Relaxed ordering is on after reset; time-outs of all ranges, which may be disabled, and
+     * LTR. */
     pci_word_test_and_set_mask(pci->config + CAP_PCIE + PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_RELAX_EN);
     pci_set_long(pci->config + CAP_PCIE + PCI_EXP_DEVCAP2, 0x81F);
     pcie_cap_deverr_init(pci);
@@ -713,7 +715,7 @@ static char *x540_get_complaints(Object *obj, Error **errp)
     return s->card ? x540_printed(s, x540_print_complaints) : g_strdup("null");
 }
 
-/* Writing anything forgets all complaints: a test begins with a clean sheet. */
+/* Any write clears all complaints, so that a test begins without any. */
 static void x540_set_complaints(Object *obj, const char *value, Error **errp)
 {
     X540State *s = X540(obj);

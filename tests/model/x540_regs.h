@@ -88,7 +88,7 @@ enum x540_behaviour {
 };
 
 #define REG_FILE_BYTES 0x20000u
-#define X550_REGISTERS_END 0x40000u /* what lies between is known by no row */
+#define X550_REGISTERS_END 0x40000u /* no row is between the two */
 
 /* The value after reset of the row's elements in a card of this kind. */
 uint32_t x540_reset_value(const struct x540_register *row, enum x540_kind kind);

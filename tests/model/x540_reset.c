@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Power-on, software reset, master disable: what the registers hold when a driver first sees them,
- * what survives a reset, and which promises a driver must have kept before it asks for one.
+ * Power-on, software reset, master disable: the registers' first values, what survives a reset, and
+ * what a driver must have done before it requests one.
  */
 #include <string.h>
 
@@ -15,8 +15,8 @@ uint32_t x540_junk(uint32_t seed)
     return seed ^ (seed >> 15);
 }
 
-/* What a software reset leaves alone: memories of the filters (undefined only at power-on),
- * statistics, the semaphores and everything that belongs to firmware, NVM and PCIe. */
+/* What a software reset does not change: memories of the filters (undefined only at power-on),
+ * statistics, the semaphores and everything of firmware, NVM and PCIe. */
 static bool survives_reset(const struct x540_register *row)
 {
     switch (row->behaviour) {
@@ -63,8 +63,8 @@ static void fill_tables(struct x540 *card)
     memset(card->touched, 0, sizeof(card->touched));
 }
 
-/* The value of the 5-tuple filters after any reset is undefined. Every fourth is on and looks for
- * an address pair that nobody uses, so that only a test which goes for it sees the difference. */
+/* The value of the 5-tuple filters after any reset is undefined. Every fourth is on and matches an
+ * unused address pair, so that only a test that sends it sees the difference. */
 static void fill_ftqf(struct x540 *card)
 {
     for (uint32_t n = 0; n < QUEUES; n++) {
@@ -87,8 +87,9 @@ static void touch_not(struct x540 *card, uint32_t offset, uint32_t count)
         card->touched[offset >> 5] &= (uint8_t) ~(1u << (offset >> 2 & 7));
 }
 
-/* Undefined after any reset (X550 8.2.2.8.18, .24, 8.2.2.11, 8.2.2.6.10): the redirection table, which
- * must be written before several queues are used, the rates of transmit queues, interrupt vectors. */
+/* Undefined after any reset (X550 8.2.2.8.18, .24, 8.2.2.11, 8.2.2.6.10): the redirection table,
+ * which must be written before several queues are used, the rates of transmit queues, interrupt
+ * vectors. */
 static void fill_undefined(struct x540 *card)
 {
     uint32_t entries = card->config.kind == X540_X550 ? 0x3F3F3F3F : 0x0F0F0F0F;
@@ -129,7 +130,7 @@ static void default_registers(struct x540 *card, bool power_on)
     fill_undefined(card);
 }
 
-/* Everything that stops at once when a reset begins. Firmware, the flash and the PHY go on. */
+/* Everything that a reset stops at once. Firmware, flash and PHY continue. */
 static void stop_everything(struct x540 *card)
 {
     for (int e = 0; e < EV_COUNT; e++)
@@ -163,7 +164,7 @@ void x540_power_on(struct x540 *card)
     x540_link_restart(card);
 }
 
-/* CTRL.RST, and what of it the resets of this function alone do too. */
+/* The part of CTRL.RST that function resets do too. */
 static void software_reset(struct x540 *card)
 {
     stop_everything(card);
@@ -272,7 +273,7 @@ void x540_ctrl_write(struct x540 *card, uint32_t value)
             x540_check_veto(card, "CTRL", value);
         software_reset(card);
         REG(card, CTRL) = value & (CTRL_RST | CTRL_LNK_RST);
-        /* RST leaves the PHY and the link alone, LRST (the 82599's LNK_RST) does not. */
+        /* LRST (the 82599's LNK_RST) resets the PHY and the link, RST does not. */
         if (value & CTRL_LNK_RST)
             x540_phy_reset(card);
         card->phy_reset_at = card->now; /* its ids may take 200 ms to be readable even so */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * RSS: the Toeplitz hash over what MRQC asks for, and the redirection table.
+ * RSS: the Toeplitz hash over the fields that MRQC selects, and the redirection table.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The rules: everything that the facts about the card make a driver do, each with a stable name, a
- * severity (ERROR: no driver may do it; ADVICE: some driver that runs on every X540 lives with it),
+ * The rules: everything that the facts about the card require of a driver, each with a stable name,
+ * a severity (ERROR: no driver may do it; ADVICE: a driver that works on every X540 violates it),
  * the section of the facts that it comes from, and one sentence. Tests look complaints up by name.
  * Read next: x540_rules.c, which keeps the complaints.
  */

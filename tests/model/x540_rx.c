@@ -292,8 +292,8 @@ bool x540_rx_deliver(struct x540 *card, struct packet *packet)
     x540_verify_checksums(packet, !queue->advanced || (packet->flags & PK_UDP_FRAGMENT));
     if ((packet->flags & (PK_IP_BAD | PK_L4_BAD)) && !(packet->flags & PK_MAC_ERROR))
         x540_stats_add(card, XEC, 1);
-    /* With the two strip bits unequal the length tells of a CRC that is not there, or not of one
-     * that is. */
+    /* If the two strip bits differ, the length includes a CRC that is not there, or omits one that
+     * is. */
     adjust = (REG(card, RDRXCTL) & RDRXCTL_CRCSTRIP ? 0 : CRC_BYTES) -
              (REG(card, HLREG0) & HLREG0_RXCRCSTRP ? 0 : CRC_BYTES);
     data = host_bytes(card, packet, strip, &len);
@@ -361,7 +361,7 @@ static bool store(struct x540 *card, const struct packet *packet)
 
     if (card->rx_store_used + buffer_bytes(packet->len) > card->rx_buffer_bytes)
         return false;
-    if (RX_STORE_BYTES - at < bytes) { /* no room before the end: a length of 0 says so */
+    if (RX_STORE_BYTES - at < bytes) { /* no room before the end: marked by a length of 0 */
         if (RX_STORE_BYTES - at >= HEADER_BYTES)
             memset(card->rx_store + at, 0, HEADER_BYTES);
         at = 0;
@@ -557,8 +557,8 @@ static void count_priority_pause(struct x540 *card, const uint8_t *frame)
     count_pause(card, all, LXONRXCNT, LXOFFRXCNT);
 }
 
-/* True if the frame may go on to the host. Only what is enabled in MFLCN is understood, and
- * DPF is asked for that alone; PMCF is asked for all else (X550 table 3-43). Nothing obeys. */
+/* True if the frame may be delivered to the host. DPF decides for the pause frames enabled in
+ * MFLCN, PMCF for all others (X550 table 3-43). The model never pauses. */
 static bool control_frame(struct x540 *card, const uint8_t *frame, uint32_t *flags)
 {
     uint32_t mflcn = REG(card, MFLCN), opcode = load16be(frame + 14);

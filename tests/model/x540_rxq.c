@@ -254,7 +254,8 @@ static void check_buffers(struct x540 *card)
                       REG(card, FCRTH), kb);
 }
 
-/* The set-up that the facts ask for before the first frame. Looked at once for each opening. */
+/* Check the set-up that the facts require before the first frame; once each time receive is
+ * enabled. */
 void x540_rx_check(struct x540 *card)
 {
     uint32_t hlreg0 = REG(card, HLREG0), rdrxctl = REG(card, RDRXCTL);

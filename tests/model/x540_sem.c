@@ -13,7 +13,7 @@
 #define SMBI_NS 1000000000ull
 #define REGSMP_NS 10000000ull /* X550 11.8.4.3: after these firmware takes them */
 #define LOCK_NS 1000000000ull
-#define FIRMWARE_DEAD_NS 50000000ull /* 11.8.4.1: who was refused REGSMP so long goes on without */
+#define FIRMWARE_DEAD_NS 50000000ull /* 11.8.4.1: after so long software goes on without REGSMP */
 #define FIRMWARE_NS 10000
 
 enum { STUCK_SMBI = 1, STUCK_REGSMP, STUCK_PHY }; /* X540_EVIL_SEMAPHORE_STUCK */
@@ -170,8 +170,8 @@ uint32_t x540_sync_read(struct x540 *card)
     return x540_sync(card);
 }
 
-/* May software write SW_FW_SYNC? It holds REGSMP (SWESMBI), or was refused it for so long that
- * firmware counts as dead. */
+/* May software write SW_FW_SYNC? Yes if it holds REGSMP (SWESMBI), or was refused it for
+ * FIRMWARE_DEAD_NS. */
 static bool may_write(const struct x540 *card)
 {
     const struct x540_semaphores *sem = card->sem;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What x540_core.h has in enumerations and structures, as words that a command line can hold and a
- * script can read. Used by x540_qemu.c; host programs speak C.
+ * The enumerations and structures of x540_core.h as text, for command lines and scripts. Used by
+ * x540_qemu.c; host programs use the C interface.
  */
 #ifndef TESTS_MODEL_X540_TEXT_H
 #define TESTS_MODEL_X540_TEXT_H

@@ -126,9 +126,9 @@ static const struct descriptor *peek(struct run *run, uint32_t index)
     return &run->window[0];
 }
 
-/* A packet as it lies in the ring. */
+/* A packet in the ring. */
 struct chain {
-    uint32_t end;   /* the index behind it */
+    uint32_t end;   /* the index after its last descriptor */
     uint32_t n;     /* data descriptors */
     uint32_t bytes; /* gathered */
     uint64_t first, last;
@@ -276,10 +276,10 @@ static void write_head(struct run *run, uint32_t value)
         x540_post_words(card, run->queue->head_at, &value, 4, "head write-back");
 }
 
-/* Tell the host how far the run came. One write-back of the head may stand for several RS, and hold
- * what was done by then: every fourth run of a queue tells of the descriptors behind the last RS
- * too, the others do not. With relaxed ordering two head write-backs may overtake each
- * other: here they do whenever there are two. */
+/* Report the progress of the run to the host. One write-back of the head may stand for several RS,
+ * and hold the head of that moment: every fourth run of a queue includes the descriptors after the
+ * last RS, the others do not. With relaxed ordering two head write-backs may overtake each other:
+ * here they always do. */
 static void finish(struct run *run)
 {
     struct x540 *card = run->card;
@@ -357,7 +357,7 @@ void x540_tx_run(struct x540 *card)
 
     if (!(card->tx_work[0] | card->tx_work[1]) || card->in_transmit || !x540_tx_gate_open(card))
         return;
-    card->tx_turn = (first + 1) & (QUEUES - 1); /* nobody is always first */
+    card->tx_turn = (first + 1) & (QUEUES - 1); /* round robin */
     for (uint32_t i = 0; i < QUEUES; i++) {
         uint32_t n = (first + i) & (QUEUES - 1);
 

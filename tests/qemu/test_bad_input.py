@@ -126,7 +126,7 @@ def test_a_map_that_claims_four_thousand_million_ranges(damaged):
 def test_information_of_neither_protocol_panics_with_the_reason(damaged):
     machine = damaged('put(info, "<I", 0)', "panic=exit", wires=0,
                       extra=["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
-    machine.expect(r"^PANIC: neither multiboot2 nor PVH brought us here: eax 0x[0-9a-f]{8}, ebx 0x")
+    machine.expect(r"^PANIC: booted neither by multiboot2 nor by PVH: eax 0x[0-9a-f]{8}, ebx 0x")
 
 
 # The same for multiboot2, at the image's entry: paging is off; tag(type) is the address of that tag.

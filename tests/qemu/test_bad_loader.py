@@ -99,7 +99,7 @@ def test_more_ranges_than_are_kept(booted_with, reserved_first):
     (multiboot2(memory_map((MIB, 0xE4000, USABLE))), r"memory: \d+ KiB of RAM do not hold"),
     (multiboot2(memory_map(LOW, (MIB, 1023 * MIB, USABLE))), "memory: no RAM at 0x3[0-9a-f]{7}, where"),
     (multiboot2(memory_map(LOW, (MIB, 4095 * MIB, USABLE))), "memory: no RAM at 0xf[0-9a-f]{7}, where"),
-    (multiboot2(memory_map(RAM), total=4), "neither multiboot2 nor PVH brought us here: eax 0x36d76289"),
+    (multiboot2(memory_map(RAM), total=4), "booted neither by multiboot2 nor by PVH: eax 0x36d76289"),
 ], ids=["no map", "all reserved", "all beyond", "small entries", "empty tag", "behind a bad tag",
         "too little RAM", "more RAM than exists", "devices too", "empty"])
 def test_an_unusable_map_panics_on_both_outputs(booted_with, information, why):
@@ -109,7 +109,7 @@ def test_an_unusable_map_panics_on_both_outputs(booted_with, information, why):
 @pytest.mark.parametrize("information,why", [
     (pvh([]), "memory: the loader's map has no usable RAM"),
     (pvh([RAM], version=0), "memory: the loader's map has no usable RAM"),
-    (b"\0" * 64, "neither multiboot2 nor PVH brought us here: eax 0x00000000"),
+    (b"\0" * 64, "booted neither by multiboot2 nor by PVH: eax 0x00000000"),
 ], ids=["no map", "version 0", "nothing"])
 def test_unusable_pvh_information_panics_on_both_outputs(booted_with, information, why):
     refuses(booted_with(information, eax=0), why)
@@ -211,7 +211,7 @@ def test_a_uefi_program_that_cannot_start_reports_it_and_firmware_goes_on(boot, 
 
 
 @pytest.mark.parametrize("config, shown", [
-    ('run="' + "show memory; " * 60 + '" loglevel=debug', "2 words, 0 not understood"),
+    ('run="' + "show memory; " * 60 + '" loglevel=debug', "2 words, 0 invalid"),
     ("app=forward\n" + "route=198.51.100.0/24,192.0.2.2\n" * 70,
      "boot line: too long (at most 2047 bytes and 96 words); the rest is ignored"),
 ], ids=["one long line", "too many"])

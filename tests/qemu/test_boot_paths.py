@@ -56,7 +56,7 @@ def test_a_stick_made_by_the_pages_commands_boots_on_uefi(boot, folder, forwards
     shutil.rmtree(stick, ignore_errors=True)
     run(["sh", "-ec", "\n".join(page[:4])], cwd=ROOT, env={**os.environ, "STICK": stick})
     machine = boot(boot=uefi(folder) + usb(f"fat:rw:{stick}"))
-    assert "2 words, 0 not understood" in machine.console_text
+    assert "2 words, 0 invalid" in machine.console_text
     assert re.search(r"^port1 +up +10G ", machine.run(page[4]), re.M)
     assert "balance" in machine.run(page[5])
     forwards(machine, "UEFI, BOOTX64.EFI and ferrule.cfg copied to a stick")
@@ -79,7 +79,7 @@ def test_uefi_shell_gives_bootx64_efi_its_boot_line(boot, folder, forwards):
     stick = fat(folder, {"FERRULE.EFI": EFI, "ferrule.cfg": b"app=none-of-them\n",
                          "startup.nsh": b"fs0:\r\nFERRULE.EFI app=forward loglevel=info\r\n"})
     machine = boot(boot=uefi(folder) + usb(stick))
-    assert "2 words, 0 not understood" in machine.console_text
+    assert "2 words, 0 invalid" in machine.console_text
     forwards(machine, "UEFI shell, BOOTX64.EFI with load options")
 
 
@@ -138,7 +138,7 @@ def test_the_iso_on_a_usb_stick_on_bios_with_the_boot_line_edited(boot, folder, 
                lambda rows: any("multiboot2 /boot/ferrule.elf app=forward" in row for row in rows),
                "GRUB shows the entry on the screen")
     machine.send("\x0e\x0e\x05 loglevel=debug cpus=1\x18")
-    machine.expect(r"line +3 words, 0 not understood")
+    machine.expect(r"line +3 words, 0 invalid")
     machine.prompt()
     machine.wait_links()
     forwards(machine, "BIOS, ISO on a USB stick")
@@ -211,7 +211,7 @@ def test_network_boot_by_ipxe_over_http_on_uefi(boot, folder, forwards):
     with WebServer() as url:
         card = web_boot(f"{url}/ferrule-http.ipxe", "romfile=")
         machine = boot(boot=uefi(folder) + card + usb(stick), complaints=False)
-        assert "1 words, 0 not understood" in machine.console_text
+        assert "1 words, 0 invalid" in machine.console_text
         forwards(machine, "UEFI, iPXE over HTTP, BOOTX64.EFI")
     ipxe_only(machine)
 
@@ -222,7 +222,7 @@ def test_network_boot_by_ipxe_on_uefi(boot, folder, forwards):
     card = network("ferrule.ipxe")
     card[3] = "e1000,netdev=boot,romfile="
     machine = boot(boot=uefi(folder) + card + usb(stick), complaints=False)
-    assert "1 words, 0 not understood" in machine.console_text
+    assert "1 words, 0 invalid" in machine.console_text
     forwards(machine, "UEFI, iPXE script over TFTP, BOOTX64.EFI")
     ipxe_only(machine)
 
@@ -253,7 +253,7 @@ def test_network_boot_of_grub_on_uefi(boot, folder, forwards):
 def test_network_boot_of_bootx64_efi(boot, folder, forwards):
     """No load options and no volume: the boot line is empty, and the default application runs."""
     machine = boot(boot=uefi(folder) + network("BOOTX64.EFI"))
-    assert "0 words, 0 not understood" in machine.console_text
+    assert "0 words, 0 invalid" in machine.console_text
     forwards(machine, "UEFI, PXE and TFTP, BOOTX64.EFI")
 
 

@@ -120,7 +120,7 @@ def test_the_console_is_on_firmwares_serial_port_unless_the_boot_line_names_one(
     with open(second, encoding="utf-8") as f:
         text = f.read()
     if console == 2:
-        assert "at port 0x2f8, 9600 baud, as firmware's SPCR says" in text and "power off" in text
+        assert "at port 0x2f8, 9600 baud, by ACPI's SPCR" in text and "power off" in text
         assert "power off" not in machine.console_text
     else:
         assert text == "" and "power off" in machine.console_text
