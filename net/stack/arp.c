@@ -64,7 +64,7 @@ static void ask(struct arp_entry *entry, uint64_t now_ns)
     entry->next_ns = now_ns;
 }
 
-/* Which entry a new one may replace: the lower, the rather. Those that we wait for stay. */
+/* Replacement order: entries of lower worth go first. Pending ones are kept. */
 static unsigned worth(const struct arp_entry *entry)
 {
     switch (entry->state) {
@@ -79,8 +79,8 @@ static unsigned worth(const struct arp_entry *entry)
     }
 }
 
-/* Room for a new entry, or NULL: enough of them wait already. Among equals the one that was not
- * used for the longest time goes. */
+/* An entry to replace, or NULL if too many await a reply. Among entries of equal worth it is the
+ * least recently used. */
 static struct arp_entry *make_room(struct arp_cache *cache)
 {
     struct arp_entry *room = &cache->entries[0];
@@ -121,7 +121,7 @@ bool arp_lookup(struct arp_cache *cache, uint32_t ip, uint64_t now_ns, uint8_t *
             memcpy(mac, entry->mac, 6);
             return true;
         }
-        entry->state = ARP_ASKING; /* the round that goes on, or has just begun, counts */
+        entry->state = ARP_ASKING; /* the pending round of requests continues */
         entry->is_asked_again = false;
     }
     if (entry->state == ARP_FAILED) {
@@ -163,7 +163,7 @@ bool arp_answer(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64
 
     if (entry == NULL || entry->tries == 0 ||
         !(entry->state == ARP_ASKING || entry->is_asked_again)) {
-        cache->unasked++;
+        cache->unsolicited++;
         arp_doubt(cache, ip, mac, now_ns);
         return false;
     }

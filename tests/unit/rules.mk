@@ -17,7 +17,7 @@ ROUTER := net/route/table.c net/route/text.c net/route/hops.c net/route/router.c
 # The sources of app=generate and app=sink, without their commands.
 GENERATOR := net/trial/generator.c net/trial/receiver.c net/trial/options.c net/trial/probe.c net/trial/measure.c
 # A core's loop, without applications.
-LOOP := net/lane/lane.c net/lane/spread.c net/run.c net/lane/capture.c net/lane/cbpf.c
+LOOP := net/lane/lane.c net/lane/rss_check.c net/run.c net/lane/capture.c net/lane/cbpf.c
 
 HOST_WARN := -Wall -Wextra -Werror
 HOST_INC := -Itests/host -I.

@@ -173,7 +173,7 @@ static void answer__solicited__is_accepted_once(void **state)
     assert_true(lookup(PEER_IP, 8, mac));
     assert_memory_equal(mac, mac_a, 6);
     assert_int_equal(cache.replies, 1);
-    assert_int_equal(cache.unasked, 2);
+    assert_int_equal(cache.unsolicited, 2);
 }
 
 static void answer__unsolicited__makes_no_entry(void **state)
@@ -185,7 +185,7 @@ static void answer__unsolicited__makes_no_entry(void **state)
     for (unsigned i = 0; i < ARP_ENTRIES; i++)
         assert_int_equal(cache.entries[i].state, ARP_FREE);
     assert_false(lookup(PEER_IP, 2000, mac));
-    assert_int_equal(cache.unasked, 1000);
+    assert_int_equal(cache.unsolicited, 1000);
 }
 
 static void doubt__other_mac_claimed__asks_again_and_keeps_the_old_mac(void **state)
