@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * app=forward: what comes in by a port leaves by its partner, unchanged. Ports go in pairs, 0 with
- * 1, 2 with 3; a port without a partner answers to nobody and takes nothing.
+ * app=forward: frames received by a port are sent by its partner, unchanged. Ports are paired, 0 with
+ * 1, 2 with 3; a port without a partner gets no lane.
  */
 #include "net/app/app.h"
 #include "net/lane/lane.h"

@@ -124,7 +124,7 @@ static struct port *generate_output(struct port *in)
 
 APP(generate) = {
     .name = "generate",
-    .help = "send paced load, and measure what comes back",
+    .help = "send paced load, and measure the frames that return",
     .poll = generate_poll,
     .configure = generator_configure,
     .prepare = generate_prepare,

@@ -17,7 +17,7 @@
 enum {
     HEAD_BYTES = 16,            /* a head word, alone in its 16 bytes */
     STUCK_NS = 1000000000,      /* no progress for so long with the link up: the output is stuck */
-    LATE_NS = 50000000,         /* until a card with late head words (is_late) is asked */
+    LATE_NS = 50000000,         /* the same if its head words are late: read the register */
     COUNTERS_NS = 1000000000,   /* between two reads of the cards' counters */
 };
 
@@ -245,8 +245,7 @@ static struct port *lane_start(struct lane *lane)
     return NULL;
 }
 
-/* Take the port out of service: a queue did not start, even after a reset. There is no automatic
- * retry: a dead card would fill the log. */
+/* A queue did not start, even after a reset. No automatic retry: a dead card would fill the log. */
 static void give_up(struct port *port)
 {
     port->is_down = true;
@@ -681,8 +680,7 @@ void port_take_down(struct port *port, const char *why)
     start_all(port); /* lanes to this port drain */
 }
 
-/* Stops or starts all lanes of a core, for the console's `stop` and `start`; side queues keep
- * running. */
+/* Stops or starts all lanes of a core by console command; side queues keep running. */
 static struct pause {
     lane_poll *finish; /* NULL: start them */
     struct port *stuck;

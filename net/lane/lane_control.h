@@ -75,7 +75,7 @@ struct rare_work {
     void (*side_sent)(const struct port *port, const uint8_t *frame, uint32_t length);
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 struct lane_note {
-    uint16_t length; /* as it came */
+    uint16_t length; /* as received */
     uint16_t sent;   /* bytes handed to the output card; 0: none */
     uint16_t fate;
 };

@@ -9,8 +9,8 @@
  *     by RDT         by the card     by the core         by TDT         by the card (head word)
  *
  * and its descriptor always points at buffer i, so a single 8-byte store turns a received frame
- * into one to send. Positions run free and are masked at use: done <= next <= done + LANE_SLOTS -
- * 1.
+ * into one to send. Positions run free and are masked at use:
+ * done <= next <= done + LANE_SLOTS - 1.
  */
 #ifndef NET_LANE_RING_H
 #define NET_LANE_RING_H

@@ -110,10 +110,10 @@ static uint32_t arp_input(struct netif *nif, const struct netif_face *face, uint
         if (packet.target_ip == nif->ip && packet.sender_ip != 0)
             arp_answer(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
         else
-            arp_doubt(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
+            arp_recheck(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
         return netif_consume(nif);
     }
-    arp_doubt(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
+    arp_recheck(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
     if (packet.target_ip != nif->ip || netif_is_silent(nif))
         return netif_consume(nif);
 

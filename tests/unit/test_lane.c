@@ -415,7 +415,7 @@ static void head__never_written__is_taken_from_the_card(void **state)
         assert_int_equal(lane_ledger(&lanes[0]).held, 0);
     }
     assert_int_equal(ports[1].resets, 0);
-    assert_non_null(machine_log_has("port1: transmit queue 0: head word late: memory has 0, the card "));
+    assert_non_null(machine_log_has("transmit queue 0: head word late: memory has 0, the card "));
     assert_null(machine_log_has("has sent nothing"));
     assert_all_through(0);
     assert_balance();
