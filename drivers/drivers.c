@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Finding the cards: every PCI function is offered to every driver (there is one), in PCI order,
- * and each that comes up is the next port.
+ * Finds the cards: each PCI function, in PCI order, is offered to the driver (there is one); each
+ * card that the driver brings up becomes the next port.
  */
 #include "arch/image.h"
 #include "drivers/nic.h"
@@ -62,8 +62,8 @@ void drivers_start(const struct cmdline *line)
     (void)line;
     pci_scan(offer, &beyond);
     if (beyond)
-        log_warn("%u more ports found than the %u that fit; they are left alone", beyond,
+        log_warn("%u more ports found than the limit of %u; they are not used", beyond,
                  PORTS_MAX);
     if (ports_n == 0)
-        log_warn("no port: no X540, 82599 or X550 was found that works");
+        log_warn("no port: no working X540, 82599 or X550 was found");
 }

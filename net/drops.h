@@ -1,54 +1,54 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Every way to lose a frame has a name here, and each name a counter in every lane. The console and
- * the ledger walk this one list.
+ * The drop reasons: every way to lose a frame has a name here, and each name a counter in every
+ * lane. The console and the ledger use this one list.
  */
 #ifndef NET_DROPS_H
 #define NET_DROPS_H
 
-/* X(name as the operator reads it, at most 13 letters; what it means, at most 47) */
+/* X(name as shown to the operator, at most 13 letters; its meaning, at most 47) */
 #define DROP_LIST(X)                                                                               \
-    /* What the card handed over and the lane refused. */                                          \
-    X(rx_not_done, "descriptor unfinished amid finished ones")                                     \
-    X(rx_split, "frame went on in the next descriptor (no EOP)")                                   \
+    /* Invalid receive descriptors. */                                                             \
+    X(rx_not_done, "descriptor not done between done ones")                                        \
+    X(rx_split, "frame continued in the next descriptor (no EOP)")                                 \
     X(rx_error, "card flagged a receive error")                                                    \
     X(rx_length, "length below 17 or beyond the buffer")                                           \
-    /* What could not leave. */                                                                    \
+    /* Not sent. */                                                                                \
     X(tx_no_link, "output link is down")                                                           \
     X(tx_stuck, "output made no progress; lane was reset")                                         \
-    X(port_reset, "port was reset with the frame in its hands")                                    \
+    X(port_reset, "port was reset while it held the frame")                                        \
     X(side_full, "side queue had no free slot")                                                    \
     X(side_length, "side queue: frame too short or too long")                                      \
-    /* What a measuring port refused. */                                                           \
+    /* Not measured. */                                                                            \
     X(trial_other, "generator's frame of another trial, or flow")                                  \
-    /* What the stack refused. */                                                                  \
-    X(eth_other, "Ethernet address or type that nobody takes")                                     \
+    /* Refused by the stack. */                                                                    \
+    X(eth_other, "Ethernet address or type not handled here")                                      \
     X(eth_vlan, "VLAN tag missing or not that of our address")                                     \
     X(arp_bad, "ARP malformed or not for Ethernet and IPv4")                                       \
-    X(ip_header, "IPv4 version or a length wrong")                                                 \
+    X(ip_header, "IPv4 version or a length invalid")                                               \
     X(ip_checksum, "IPv4 header checksum wrong")                                                   \
     X(ip_option, "IPv4 option malformed, or a source route")                                       \
-    X(ip_fragment, "IPv4 fragment that can be part of no datagram")                                \
+    X(ip_fragment, "IPv4 fragment with invalid offset or length")                                  \
     X(ip_overlap, "IPv4 fragments that contradict each other")                                     \
-    X(ip_rest, "IPv4 fragments whose rest did not come in time")                                   \
-    X(ip_crowded, "IPv4 fragments that gave way to newer ones")                                    \
-    X(ip_source, "IPv4 source that no host can have, or ours")                                     \
+    X(ip_timeout, "IPv4 fragments not complete after 60 s")                                        \
+    X(ip_evicted, "IPv4 fragments evicted by newer ones")                                          \
+    X(ip_source, "IPv4 source is not a host address, or is ours")                                  \
     X(ip_not_ours, "IPv4 destination is not ours")                                                 \
-    X(ip_broadcast, "IPv4 broadcast or multicast: nobody takes it")                                \
-    X(ip_link_group, "IPv4 for one host inside a frame for many")                                  \
-    X(ip_protocol, "IPv4 protocol that nobody here takes")                                         \
+    X(ip_broadcast, "IPv4 broadcast or multicast, not handled here")                               \
+    X(ip_link_group, "IPv4 unicast inside an Ethernet group frame")                                \
+    X(ip_protocol, "IPv4 protocol not handled here")                                               \
     X(icmp_bad, "ICMP too short, bad checksum or type")                                            \
-    X(icmp_unasked, "ICMP about nothing that we sent")                                             \
-    X(udp_length, "UDP length wrong")                                                              \
+    X(icmp_other, "ICMP reply or error not about our ping")                                        \
+    X(udp_length, "UDP length invalid")                                                            \
     X(udp_checksum, "UDP checksum wrong")                                                          \
-    X(udp_no_port, "UDP port that nobody here listens on")                                         \
-    X(udp_loop, "UDP from a port that answers answers")                                            \
-    /* What the router did not forward. */                                                         \
+    X(udp_no_port, "UDP port not in use here")                                                     \
+    X(udp_loop, "UDP source port would loop")                                                      \
+    /* Not forwarded by the router. */                                                             \
     X(route_none, "router: no route to the destination")                                           \
-    X(route_reject, "router: the route says to refuse it")                                         \
-    X(route_never, "router: a destination that is never forwarded")                                \
-    X(route_ttl, "router: its time to live has run out")                                           \
-    X(route_too_big, "router: too long, and not to be fragmented")                                 \
-    X(route_waiting, "router: too many wait for a neighbour already")                              \
+    X(route_reject, "router: the route is a reject route")                                         \
+    X(route_never, "router: destination is never forwarded")                                       \
+    X(route_ttl, "router: time to live expired")                                                   \
+    X(route_too_big, "router: exceeds the MTU and DF is set")                                      \
+    X(route_waiting, "router: too many frames await a neighbour")                                  \
     X(route_no_host, "router: the neighbour does not answer ARP")
 
 #define DROP_ENUM(name, text) DROP_##name,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What a core does all day: a burst of every lane of its own, and now and then a look at links,
- * clocks and the console (core 0 alone). With nothing to do it arms its interrupts, looks once more
- * and sleeps. net_start sets it up from the boot line.
+ * The loop of each core: a burst of each of its lanes; on core 0 also links, timers and the
+ * console. An idle core arms its interrupts, polls once more and sleeps. net_start sets all of it
+ * up from the boot line.
  */
 #include "net/run.h"
 #include "arch/cpu.h"
@@ -27,12 +27,12 @@
 #include "net/stack/services.h"
 
 enum {
-    SERVICE_NS = 100000000, /* links and the stacks' clocks are looked at ten times a second */
+    SERVICE_NS = 100000000, /* period of run_service */
     IDLE_ROUNDS = 1000,     /* rounds without a frame before a core sleeps */
-    NAP_LEAST_NS = 50000,   /* less is not worth the way to sleep and back */
-    ECC_RESETS_MAX = 3, /* the third memory error without a link in between ends the port's service */
-    IN_FLIGHT_NS = 1000000, /* the longest sleep while a card holds frames: nobody tells when it
-                             * has sent them, and without free slots nothing comes in */
+    NAP_LEAST_NS = 50000,   /* a shorter sleep would cost more than it saves */
+    ECC_RESETS_MAX = 3,     /* memory errors without a link in between that take a port down */
+    IN_FLIGHT_NS = 1000000, /* longest sleep while an output holds frames: no interrupt reports
+                             * their completion, and receive needs their slots */
 };
 
 BOOT_KEY("app", CMDLINE_TEXT);
@@ -46,16 +46,16 @@ BOOT_KEY("twamp", CMDLINE_COUNT, .needs_address = true);
 BOOT_KEY("poll", CMDLINE_ENUM, .words = "always|adaptive");
 
 static READ_MOSTLY const struct app *app;
-static READ_MOSTLY bool may_sleep; /* poll=adaptive, and every vector could be set */
+static READ_MOSTLY bool may_sleep; /* poll=adaptive, and all vectors are set */
 
-/* Core 0's own. */
+/* Used by core 0 only. */
 static bool is_sleep_wanted; /* poll=adaptive */
 static bool has_vectors;
-static bool link_news;  /* vector 0 of some port has fired; core 0 alone */
+static bool link_event_pending; /* vector 0 of a port has fired */
 static bool was_up[PORTS_MAX];
-static uint64_t told_ns[PORTS_MAX]; /* when we last defended an address and said so */
+static uint64_t reported_ns[PORTS_MAX]; /* netif->defended_ns of the last conflict logged */
 static bool was_refused[PORTS_MAX];
-static unsigned ecc_resets[PORTS_MAX]; /* memory errors in a card since its link was last up */
+static unsigned ecc_resets[PORTS_MAX]; /* memory errors since the link was last up */
 
 const struct app *run_app(void)
 {
@@ -112,7 +112,7 @@ static __attribute__((noinline)) uint32_t slow_round(struct core_lanes *own)
     return n;
 }
 
-/* Not inlined: the tests that count a round's instructions find it by its symbol. */
+/* Not inlined: tests find it by its symbol to count a round's instructions. */
 uint32_t run_round(struct core_lanes *own)
 {
     if (__builtin_expect(--own->rounds_to_slow == 0, 0))
@@ -125,21 +125,21 @@ uint32_t run_round(struct core_lanes *own)
 static void link_event(void *context)
 {
     (void)context;
-    link_news = true;
+    link_event_pending = true;
 }
 
-static void look_at_causes(struct port *port)
+static void handle_causes(struct port *port)
 {
     uint32_t causes = port->ops->irq_causes(port);
 
     if (causes & CAUSE_TOO_HOT)
-        log_warn("port%u: the card is too hot; a link that it switches off comes back only after a "
-                 "power off and on", port->index);
+        log_warn("port%u: the card is too hot; if it switches the link off, only a power cycle "
+                 "brings it back", port->index);
     if (port->link_is_up)
         ecc_resets[port->index] = 0;
     if ((causes & CAUSE_NEEDS_RESET) && !port->is_down) {
         if (++ecc_resets[port->index] == ECC_RESETS_MAX) {
-            port_take_down(port, "a third memory error in its card, and no link in between");
+            port_take_down(port, "third memory error in its card without a link in between");
         } else {
             log_error("port%u: memory error in the card: reset", port->index);
             (void)port_restart(port);
@@ -148,8 +148,8 @@ static void look_at_causes(struct port *port)
     port->ops->irq_arm(port, 0);
 }
 
-/* The last steps of `show boot`: all links up, and the first round of any core that found frames and
- * passed on or answered what was to be. Looked at ten times a second, until both were seen. */
+/* Log the last steps of `show boot`: all links up, and the first round of any core that handled
+ * frames. Called ten times a second until both have happened. */
 static void follow_start(uint64_t now_tsc)
 {
     static bool is_up, is_over;
@@ -173,22 +173,23 @@ static void follow_start(uint64_t now_tsc)
     if (!first)
         return;
     is_over = true;
-    bootlog_say("frame", "the first one", first);
+    bootlog_say("frame", "first handled", first);
 }
 
 void run_service(uint64_t now_ns)
 {
     static uint8_t frame[ETH_BUFFER];
-    uint64_t now_tsc = cpu_tsc(); /* before links are looked at: no frame can have come by them */
+    uint64_t now_tsc = cpu_tsc(); /* before poll_link: no frame can have arrived yet */
 
     uint32_t cut_off = iommu_poll();
     for (unsigned i = 0; i < ports_n; i++)
         if (cut_off & BIT(i))
-            port_take_down(&ports[i], "its card broke out of its memory and was cut off");
+            port_take_down(&ports[i],
+                           "its card accessed memory outside its buffers and was cut off");
     if (may_sleep)
         for (unsigned i = 0; i < ports_n; i++)
-            look_at_causes(&ports[i]);
-    link_news = false;
+            handle_causes(&ports[i]);
+    link_event_pending = false;
     lanes_service(now_ns);
     follow_start(now_tsc);
     if (app->service)
@@ -208,14 +209,14 @@ void run_service(uint64_t now_ns)
         if (nif->is_refused != was_refused[i]) {
             was_refused[i] = nif->is_refused;
             if (nif->is_refused)
-                log_error("port%u: %pM has our address: it is not used, and asked for again in a "
+                log_error("port%u: %pM has our address: it is not used, and probed again in a "
                           "minute", i, nif->conflict_mac);
             else
-                log_info("port%u: nobody else has our address any more", i);
+                log_info("port%u: no other host has our address any more", i);
         }
-        if (nif->defended_ns != told_ns[i]) {
-            told_ns[i] = nif->defended_ns;
-            log_warn("port%u: %pM claims our address (%lu times now); announced that it is ours",
+        if (nif->defended_ns != reported_ns[i]) {
+            reported_ns[i] = nif->defended_ns;
+            log_warn("port%u: %pM claims our address (%lu claims so far); announced as ours",
                      i, nif->conflict_mac, nif->conflicts);
         }
     }
@@ -223,16 +224,16 @@ void run_service(uint64_t now_ns)
 
 /* ---- Setting up ---- */
 
-/* What a stack sends that is no answer in place. */
-static void send_aside(void *port, const uint8_t *frame, uint32_t length)
+/* netif->send: frames of a stack that are not answers in place. */
+static void send_by_side(void *port, const uint8_t *frame, uint32_t length)
 {
     (void)side_send(port, frame, length); /* a loss is counted there */
 }
 
-/* portN.ip=, portN.gw=, portN.gw2=, portN.vlan=: one stack for each core, since cores share nothing
- * that they write. What belongs to the host as a whole (neighbours, pings, announcements, fragments)
- * is core 0's: frames without a UDP or TCP port come in there, where an application takes only what is
- * for us; one that takes everything gives the stack nothing. */
+/* portN.ip=, portN.gw=, portN.gw2=, portN.vlan=: one stack per core, since cores share no data that
+ * they write. State of the whole host (neighbours, pings, announcements, fragments) is kept on core
+ * 0, where RSS delivers frames without a UDP or TCP port. An application that takes everything
+ * passes nothing to the stack. */
 static void configure_port(const struct cmdline *line, struct port *port, const struct app *chosen)
 {
     char key[24];
@@ -253,12 +254,12 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
     }
     fmt_print(key, sizeof(key), "port%u.vlan", port->index);
     if (cmdline_u64(line, key, &vlan) && (vlan < 1 || vlan >= VLAN_ID)) {
-        log_error("port%u: address not set: a VLAN is 1 to %u, not %lu", port->index, VLAN_ID - 1,
+        log_error("port%u: address not set: VLAN must be 1 to %u, not %lu", port->index, VLAN_ID - 1,
                   vlan);
         return;
     }
     if (cmdline_u64(line, "twamp", &twamp) && (twamp < 1 || twamp > 65535)) {
-        log_error("twamp=%lu: a UDP port is 1 to 65535", twamp);
+        log_error("twamp=%lu: a UDP port must be 1 to 65535", twamp);
         twamp = 0;
     }
 
@@ -272,11 +273,11 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
     }
     for (unsigned core = 0; core < lanes_cores; core++) {
         nifs[core].clock = tsc_now_ns;
-        nifs[core].send = send_aside;
+        nifs[core].send = send_by_side;
         nifs[core].send_context = port;
         nifs[core].vlan = (uint16_t)vlan;
         nifs[core].reass = core == 0 ? reass : NULL;
-        /* ARP is core 0's: while it says nothing nobody finds the way to another core. */
+        /* Only core 0 answers ARP: until it does, no host can reach the other cores. */
         nifs[core].probes_first = core == 0 && probe == PROBE_FIRST;
         const char *wrong = netif_configure(&nifs[core], port->mac, be32_get(address.address),
                                             address.bits, gateways);
@@ -285,12 +286,12 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
             return;
         }
         if (twamp != 0 && !netif_bind(&nifs[core], (uint16_t)twamp, udp_twamp, NULL) && core == 0)
-            log_error("twamp=%lu: the port is taken", twamp);
+            log_error("twamp=%lu: the port is in use", twamp);
     }
     port->netif = nifs;
 }
 
-/* Point the port's vectors at cores: 0 to core 0, c + 1 to core c. */
+/* Route the port's vectors: 0 to core 0, c + 1 to core c. */
 static bool set_vectors(struct port *port)
 {
     for (unsigned v = 0; v <= lanes_cores; v++) {
@@ -306,8 +307,7 @@ static bool set_vectors(struct port *port)
         if (!err)
             err = port->ops->irq_set(port, v, address, data);
         if (err) {
-            log_warn("port%u: interrupt %u for core %u cannot be set: cores will poll and not "
-                     "sleep",
+            log_warn("port%u: interrupt %u for core %u cannot be set: cores poll without sleeping",
                      port->index, v, core);
             return false;
         }
@@ -349,7 +349,12 @@ void run_start_app(const struct app *chosen)
             if (side_open(&ports[i], core) != OK)
                 log_error("port%u: no side queue on core %u", i, core);
         if (!out) {
-            log_info("port%u: no lane: app=%s has no use for it", i, app->name);
+            bool needs_address = !ports[i].netif && !app->takes_everything && !app->is_sink;
+            if (needs_address)
+                log_info("port%u is not used by app=%s: it has no address (port%u.ip=)", i,
+                         app->name, i);
+            else
+                log_info("port%u is not used by app=%s", i, app->name);
             continue;
         }
         unsigned n = 0;
@@ -358,8 +363,8 @@ void run_start_app(const struct app *chosen)
         at++;
         log_info("port%u -> port%u: %u lanes of %u slots", i, out->index, n, LANE_SLOTS);
         if (n < lanes_cores)
-            log_error("port%u: out of service: a lane for %u of %u cores; fewer (cpus=) need less "
-                      "memory", i, n, lanes_cores);
+            log_error("port%u: out of service: memory for the lanes of %u of %u cores; use fewer "
+                      "(cpus=)", i, n, lanes_cores);
     }
 }
 
@@ -395,8 +400,8 @@ void net_start(const struct cmdline *line)
     log_info("app=%s: %s", chosen->name, chosen->help);
     if (chosen->configure)
         chosen->configure(line);
-    /* Before lanes take what memory there is: a page may be needed to map the card's vectors, and
-     * cores that cannot sleep leave an emulator no time for the console. */
+    /* Before the lanes use up the memory: mapping the card's vectors may need a page, and without
+     * vectors cores cannot sleep, which leaves an emulator no time for the console. */
     has_vectors = true;
     for (unsigned i = 0; i < ports_n && has_vectors; i++)
         has_vectors = set_vectors(&ports[i]);
@@ -421,9 +426,9 @@ bool run_may_sleep(void)
 
 /* ---- The loop ---- */
 
-/* Nothing came for a while. Arm, look once more, sleep: what comes in between is pending when the
- * sleep begins, and ends it. */
-static void rest(unsigned core, uint64_t until_service_ns)
+/* Sleep until an interrupt or the next deadline. The vectors are armed before the last look for
+ * work, so a frame that arrives in between is pending when the sleep begins, and ends it. */
+static void sleep_until_event(unsigned core, uint64_t until_service_ns)
 {
     uint64_t due_ns = app->idle_ns ? app->idle_ns(core) : UINT64_MAX;
 
@@ -432,7 +437,8 @@ static void rest(unsigned core, uint64_t until_service_ns)
     for (unsigned i = 0; i < ports_n; i++)
         if (!__atomic_load_n(&ports[i].is_in_reset, __ATOMIC_ACQUIRE))
             ports[i].ops->irq_arm(&ports[i], core + 1);
-    if (lanes_have_work(core) || mailbox_poll() || (core == 0 && (link_news || !console_may_sleep())))
+    if (lanes_have_work(core) || mailbox_poll() ||
+        (core == 0 && (link_event_pending || !console_may_sleep())))
         return;
     uint64_t limit_ns = core == 0 ? until_service_ns : 0;
     if (lanes_are_in_flight(core))
@@ -451,7 +457,7 @@ static _Noreturn void core_loop(void)
     uint64_t service_tsc = cpu_tsc();
     uint32_t idle = 0;
 
-    cpu->loop_tsc = cpu_tsc(); /* what came before the first round is no stall */
+    cpu->loop_tsc = cpu_tsc(); /* time before the first round is not a stall */
     for (;;) {
         uint32_t n = run_round(own);
         uint64_t now_tsc = cpu_tsc();
@@ -469,7 +475,7 @@ static _Noreturn void core_loop(void)
         if (mailbox_poll())
             idle = 0;
         if (core == 0) {
-            if (now_tsc - service_tsc >= interval_tsc || link_news) {
+            if (now_tsc - service_tsc >= interval_tsc || link_event_pending) {
                 service_tsc = now_tsc;
                 run_service(tsc_now_ns());
                 watchdog_poll();
@@ -480,9 +486,10 @@ static _Noreturn void core_loop(void)
         }
         if (idle >= IDLE_ROUNDS && may_sleep) {
             uint64_t since_tsc = cpu_tsc() - service_tsc;
-            rest(core, since_tsc < interval_tsc ? tsc_ns(interval_tsc - since_tsc) : 1);
-            idle = IDLE_ROUNDS / 2; /* awake for nothing: asleep again sooner */
-            cpu->loop_tsc = cpu_tsc(); /* sleep is no stall */
+            sleep_until_event(core,
+                              since_tsc < interval_tsc ? tsc_ns(interval_tsc - since_tsc) : 1);
+            idle = IDLE_ROUNDS / 2;    /* after a wake-up without work, sleep again sooner */
+            cpu->loop_tsc = cpu_tsc(); /* sleep is not a stall */
         }
     }
 }

@@ -93,7 +93,7 @@ static void put_level(struct config *config)
     if (log_level() != LOG_INFO)
         config_put(config, "loglevel", "%s", names[log_level()]);
 }
-CONFIG_PART(put_level, "loglevel");
+CONFIG_PART(5, put_level, "loglevel");
 
 static enum command_result set_loglevel(const struct call *call)
 {

@@ -6,7 +6,7 @@
  *     {
  *         config_put(config, "loglevel", "%s", level_name);
  *     }
- *     CONFIG_PART(put_level, "loglevel");
+ *     CONFIG_PART(5, put_level, "loglevel");
  *
  * Keys of the boot line that belong to no part cannot change after boot; they are printed as given.
  */
@@ -27,11 +27,13 @@ struct config_part {
     const char *keys[4];                /* the part's keys, as named in the boot line's table */
 };
 
-#define CONFIG_PART(put_, ...)                                                                     \
+/* `rank` (one digit) is the part's place in the line: 1 application, 2 ports, 3 and 4 settings of the
+ * application, 5 machine. */
+#define CONFIG_PART(rank, put_, ...)                                                               \
     static const struct config_part config_##put_                                                  \
-        __attribute__((used, section("configs"), aligned(8))) = {put_, {__VA_ARGS__}}
+        __attribute__((used, section("configs." #rank), aligned(8))) = {put_, {__VA_ARGS__}}
 
-/* The collected table; linker.ld defines the bounds. */
+/* The collected table, by rank; linker.ld sorts it and defines the bounds. */
 extern const struct config_part configs_start[], configs_end[];
 
 #endif

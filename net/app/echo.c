@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * app=echo: a reflector for the address of portN.ip=. A UDP datagram to port 7 goes back where it
- * came from, turned round in place; ARP, ping and everything else is netif_input's.
+ * app=echo: a reflector for the address of portN.ip=. A UDP datagram to port 7 is returned to its
+ * source by swapping its addresses in place; netif_input handles ARP, ping and all other frames.
  *
- * The fast way is for the plain case: a frame whose IPv4 and UDP checksums the card has found
- * right, without options, with the usual TTL of 64, without padding and from a high port. What is
- * not plain is answered by the slow way, which gives the same answer for any TTL and any padding.
+ * The fast handler takes plain frames: IPv4 and UDP checksums verified by the card, no options, a
+ * TTL of 64, no padding, a source port of 256 or above. The slow path answers all others, and
+ * answers any TTL and any padding alike.
  */
 #include "arch/bytes.h"
 #include "net/app/app.h"
@@ -23,27 +23,27 @@ enum {
     IP_HEADER = 20,
 };
 
-/* Wire bytes as this little-endian machine reads them. */
+/* Header bytes as a little-endian machine loads them. */
 #define PLAIN_IPV4 0x00450008u /* type 0x0800, version 4, 5 words, service 0 */
 
-/* Of the 8 bytes from AT_IP: all but the identification and DF. A plain frame has the total length
- * that fits the frame's, is no fragment, and has TTL 64 and protocol UDP. */
+/* Of the 8 bytes from AT_IP: all but the identification and DF. A plain frame has a total length
+ * equal to the frame's, is no fragment, and has TTL 64 and protocol UDP. */
 #define IP_CHECKED 0xFFFFFFBF0000FFFFull
 #define IP_PLAIN 0x1140000000000000ull
-/* Of the 8 bytes from AT_PORTS: target port, 7, and the length. */
+/* Of the 8 bytes from AT_PORTS: the target port, 7, and the length. */
 #define UDP_CHECKED 0x0000FFFFFFFF0000ull
 #define UDP_PLAIN 0x0000000007000000ull
 
-/* What the card has to have found: IPv4 and UDP, both checksums there and right. */
+/* Required of the card: IPv4 and UDP, both checksums present and correct. */
 #define CHECKSUMS_CHECKED (RX_UDPCS | RX_L4CS | RX_IPCS | RX_TCPE | RX_IPE)
 #define CHECKSUMS_GOOD (RX_UDPCS | RX_L4CS | RX_IPCS)
 
-/* By the first byte of a source address: ones where a host can have it (not 0, not loopback, not
- * class D or E). By the last: ones where it is neither the last byte of one of our addresses nor
- * that of a broadcast on one of our nets; others need the slow way's closer look. */
+/* Indexed by the first byte of a source address: ones if it may be a host's (not 0, not loopback,
+ * not class D or E). Indexed by the last byte: ones unless one of our addresses or of our subnets'
+ * broadcasts ends in it; those sources take the slow path. */
 static uint8_t is_host_first[256], is_host_last[256];
 
-/* By the bytes of a frame behind its headers: what the checked bytes of each header must be. */
+/* Indexed by payload bytes: the required value of each header's checked bytes. */
 static uint64_t plain_ip[SLOT_BYTES - HEADERS], plain_udp[SLOT_BYTES - HEADERS];
 
 #define REQUIRE(condition)                                                                         \
@@ -52,23 +52,23 @@ static uint64_t plain_ip[SLOT_BYTES - HEADERS], plain_udp[SLOT_BYTES - HEADERS];
             return false;                                                                          \
     } while (0)
 
-/* app.a: our MAC with the EtherType of IPv4 behind it; app.b: our IPv4 address. */
+/* app.a: our MAC address followed by the EtherType of IPv4; app.b: our IPv4 address. */
 static LANE_FAST bool echo_frame(struct lane_app app, uint8_t *frame, size_t length)
 {
     REQUIRE(load32(frame + AT_TYPE) == PLAIN_IPV4);
     REQUIRE((load64(frame + AT_IP) & IP_CHECKED) == plain_ip[length - HEADERS]);
     REQUIRE((load64(frame + AT_PORTS) & UDP_CHECKED) == plain_udp[length - HEADERS]);
     REQUIRE(load32(frame + AT_TARGET_IP) == (uint32_t)app.b);
-    REQUIRE(!(frame[0] & 1)); /* broadcast and multicast are never answered */
-    REQUIRE(!(frame[AT_SOURCE_MAC] & 1)); /* nor may they ask */
-    /* A source that is a host's, and its port not below 256: there may be a service that answers
-     * answers. The tables hold all ones or none, so that one AND asks all three. */
+    REQUIRE(!(frame[0] & 1)); /* no answer to broadcast and multicast */
+    REQUIRE(!(frame[AT_SOURCE_MAC] & 1)); /* nor from a group address */
+    /* The source must be a host, and its port not below 256, where an answering service could cause
+     * a loop. The tables hold all ones or zero, so one AND tests all three. */
     REQUIRE(is_host_first[frame[AT_SOURCE_IP]] & is_host_last[frame[AT_SOURCE_IP + 3]] &
             frame[AT_PORTS]);
 
-    /* Turned round, neither checksum changes: both are sums of the same words. Identification and
-     * DF stay the asker's: as good as ours would be, being unique between the same two hosts. */
-    store64(frame, load64(frame + AT_SOURCE_MAC)); /* two bytes too many: ours, written next */
+    /* The swap changes neither checksum, since both are sums of the same words. Identification and
+     * DF stay the sender's; the identification remains unique between the same two hosts. */
+    store64(frame, load64(frame + AT_SOURCE_MAC)); /* the next store overwrites 2 excess bytes */
     store64(frame + AT_SOURCE_MAC, app.a);
     uint64_t addresses = load64(frame + AT_SOURCE_IP);
     store64(frame + AT_SOURCE_IP, addresses << 32 | addresses >> 32);
@@ -85,13 +85,13 @@ static uint32_t echo_slow(struct lane *lane, uint8_t *frame, uint32_t length)
 LANE_LOOP(echo_poll, .fast = echo_frame, .slow = echo_slow, .status_checked = CHECKSUMS_CHECKED,
           .status_wanted = CHECKSUMS_GOOD, .length_least = HEADERS)
 
-/* A port without an address answers nobody: it gets no lane. */
+/* A port without an address gets no lane. */
 static struct port *echo_output(struct port *in)
 {
     return in->netif ? in : NULL;
 }
 
-/* Before any lane runs: the tables, which all lanes share and none writes. */
+/* Before any lane runs: fill the tables, which all lanes read. */
 static void echo_prepare(void)
 {
     for (uint32_t length = HEADERS; length < SLOT_BYTES; length++) {
@@ -108,11 +108,11 @@ static void echo_prepare(void)
         const struct netif *nif = ports[i].netif;
         if (!nif)
             continue;
-        if (nif->vlan != 0) /* frames without a tag are not for us: the slow way knows */
+        if (nif->vlan != 0) /* untagged frames are not ours: the slow path drops them */
             memset(is_host_first, 0, sizeof(is_host_first));
         is_host_last[nif->ip & 0xFF] = 0;
         is_host_last[(nif->ip | ~nif->mask) & 0xFF] = 0;
-        is_host_last[nif->ip & nif->mask & 0xFF] = 0; /* the net itself, once a broadcast too */
+        is_host_last[nif->ip & nif->mask & 0xFF] = 0; /* the all-zeroes host, once a broadcast */
     }
 }
 

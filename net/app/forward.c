@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * app=forward: what comes in by a port leaves by its partner, unchanged. Ports go in pairs, 0 with
- * 1, 2 with 3; a port without a partner answers to nobody and takes nothing.
+ * app=forward: frames received by a port are sent by its partner, unchanged. Ports are paired, 0 with
+ * 1, 2 with 3; a port without a partner gets no lane.
  */
 #include "net/app/app.h"
 #include "net/lane/lane.h"
@@ -11,7 +11,7 @@ static LANE_FAST bool forward_frame(struct lane_app app, uint8_t *frame, size_t 
     return true;
 }
 
-/* Never reached: every frame is fast. */
+/* Never called: the fast handler takes every frame. */
 static uint32_t forward_slow(struct lane *lane, uint8_t *frame, uint32_t length)
 {
     (void)lane, (void)frame;
@@ -29,7 +29,7 @@ static struct port *forward_output(struct port *in)
 
 APP(forward) = {
     .name = "forward",
-    .help = "port 0 to port 1 and back, every frame as it came",
+    .help = "port 0 to port 1 and back, every frame unchanged",
     .poll = forward_poll,
     .output = forward_output,
     .takes_everything = true,

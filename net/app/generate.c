@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * app=generate: paced load out of some ports, and what comes back measured on all of them, so that
- * one machine on both sides of a device under test is one RFC 2544 trial.
+ * app=generate: sends paced load from some ports and measures the frames that return on all ports,
+ * so that one machine on both sides of a device under test runs an RFC 2544 trial.
  *
- * The feed's buffers hold finished frames (net/trial/probe.h); a burst stores what differs from
- * frame to frame, and the tail once. How many are due is one multiplication of the time by the
- * rate, so that nothing is divided and nothing drifts. All frames of a burst bear the time at which
- * it is made: they are handed over together, and wait for each other in the card.
+ * The feed's buffers hold prepared frames (net/trial/probe.h); a burst stores only the fields that
+ * differ between frames, and writes the tail once. The number of frames due is the time multiplied
+ * by the rate, without division and without drift. All frames of a burst carry the same time stamp,
+ * that of their hand-over to the card.
  */
 #include "net/app/app.h"
 #include "net/app/measuring.h"
@@ -13,20 +13,20 @@
 #include "net/run.h"
 #include "net/trial/generator.h"
 
-/* ---- What comes in ---- */
+/* ---- Receiving ---- */
 
 static LANE_FAST bool returned_frame(struct lane_app app, uint8_t *frame, size_t length)
 {
     return measure_frame(app, frame, length, true);
 }
 
-/* Inlined, it would make generate_poll save registers where nothing is sent and nothing comes in. */
+/* If inlined, generate_poll would save registers in idle rounds, too. */
 __attribute__((noinline)) lane_poll returned_poll;
 LANE_LOOP(returned_poll, .fast = returned_frame, MEASURING)
 
-/* ---- What goes out ---- */
+/* ---- Sending ---- */
 
-/* Make n frames from the feed's present slot on; they do not reach beyond its end. */
+/* Make n frames from the feed's current slot on, not beyond its end. */
 static LANE_FAST void make_frames(struct generator *g, uint32_t n, uint64_t now_tsc)
 {
     struct side *feed = g->feed;
@@ -38,18 +38,18 @@ static LANE_FAST void make_frames(struct generator *g, uint32_t n, uint64_t now_
     uint32_t sum = probe_sum(g->sum + (time >> PROBE_TICK) + number);
 
     do {
-        /* Turned round, a port in the upper half lies as the wire wants it. */
+        /* Swapped, the upper half is a port in network byte order. */
         probe_stamp(frame, time, number, __builtin_bswap32(port), sum);
-        slot->word &= ~TX_RS; /* from the last time round */
+        slot->word &= ~TX_RS; /* left from its last use */
         frame += SLOT_BYTES;
         slot++;
-        if ((port += 1 << 16) == last) { /* each flow has had this number */
+        if ((port += 1 << 16) == last) { /* each flow has sent this number */
             port = first;
             number++;
             sum = sum + 1 == 0xFFFF ? 0 : sum + 1;
         }
     } while (slot != end);
-    dma_store64(&slot[-1].word, dma_load64(&slot[-1].word) | TX_RS); /* report when it is out */
+    dma_store64(&slot[-1].word, dma_load64(&slot[-1].word) | TX_RS); /* write the head back */
     g->port = port;
     g->number = number;
 }
@@ -69,9 +69,9 @@ static __attribute__((noinline)) uint32_t generate_burst(struct generators *mine
     uint64_t owed = (uint64_t)((unsigned __int128)since_tsc * g->per_tick >> 64) + 1 - g->made;
     uint64_t left = g->wanted - g->made, n = MIN(g->quantum, left);
     if ((int64_t)(owed - n) < 0)
-        return 0; /* a few more, and they go together */
+        return 0; /* wait until a full quantum is due */
     if (__builtin_expect(owed > GENERATOR_BACKLOG, 0))
-        generator_skip(g, owed); /* more than a burst is left in any case */
+        generator_skip(g, owed); /* at least one burst stays due */
     n = MIN(owed, left);
     uint32_t head = dma_load32(feed->head);
     if (head != feed->done_at)
@@ -124,7 +124,7 @@ static struct port *generate_output(struct port *in)
 
 APP(generate) = {
     .name = "generate",
-    .help = "send paced load, and measure what comes back",
+    .help = "send paced load, and measure the frames that return",
     .poll = generate_poll,
     .configure = generator_configure,
     .prepare = generate_prepare,

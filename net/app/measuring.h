@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What app=generate and app=sink have in common: the fast handler of a port that measures.
+ * Shared by app=generate and app=sink: the fast handler of a measuring port.
  */
 #ifndef NET_APP_MEASURING_H
 #define NET_APP_MEASURING_H
@@ -8,13 +8,13 @@
 #include "net/trial/measure.h"
 #include "net/trial/receiver.h"
 
-/* What the card has to have found: IPv4 and UDP, both checksums there and right. Without that the
- * slow handler looks. */
+/* Required of the card: IPv4 and UDP, both checksums present and correct. Other frames go to the
+ * slow handler. */
 #define MEASURED_CHECKED (RX_UDPCS | RX_L4CS | RX_IPCS | RX_TCPE | RX_IPE)
 #define MEASURED_WANTED (RX_UDPCS | RX_L4CS | RX_IPCS)
 
-/* app.a: the stream. The time is read for each frame: a burst takes longer than a latency may be
- * wrong by. */
+/* app.a: the stream. The time is read for each frame, since a burst takes longer than the accepted
+ * error of a latency. */
 static LANE_FAST bool measure_frame(struct lane_app app, const uint8_t *frame, size_t length,
                                     bool is_timed)
 {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * app=route: an IPv4 router after RFC 1812. A port's lane leads to its partner, 0 to 1 and back, 2
- * to 3; what the table sends there is turned round in place: both MAC addresses, the TTL, the header
- * checksum. All else (other ports, options, fragments to be made, errors, frames for us) is
- * router_input's, in net/route/router.c.
+ * app=route: an IPv4 router as RFC 1812 requires. A port's lane leads to its partner (0 to 1 and
+ * back, 2 to 3). The fast handler rewrites frames to the partner in place: both MAC addresses, TTL,
+ * header checksum. router_input in net/route/router.c handles all others: frames to other ports or
+ * to us, options, fragmentation, errors.
  *
- * The fast way is for the plain case: a frame to one host from one host, whose IPv4 header has no
- * options, a checksum that the card has found right and the length that the frame's says, from a
- * source that may be one, with TTL left, by a next hop behind the lane's output that has answered
- * ARP and takes frames of this length.
+ * The fast handler takes plain frames: unicast MAC addresses, an IPv4 header without options, its
+ * checksum verified by the card, its length equal to the frame's, a valid source, TTL left, and a
+ * next hop at the lane's output that has answered ARP and whose MTU fits.
  */
 #include "arch/bytes.h"
 #include "net/app/app.h"
@@ -17,7 +16,7 @@
 #include "net/stack/netif.h"
 
 enum {
-    AT_LENGTH = 10, /* two bytes of no interest, EtherType, version, service, total length */
+    AT_LENGTH = 10, /* two bytes not checked, EtherType, version, service, total length */
     AT_TTL = 22,
     AT_CHECKSUM = 24,
     AT_SOURCE_IP = 26,
@@ -25,19 +24,20 @@ enum {
     HEADERS = ROUTE_PLAIN_HEADERS,
 };
 
-/* Wire bytes as this little-endian machine reads them: the bits that say "for many" of both MAC
- * addresses in a frame's first 8 bytes, and of the 8 bytes from AT_LENGTH all but the first two and
- * the service. A plain frame has there EtherType 0x0800, version 4, 5 words, and its own length. */
-#define FOR_MANY 0x0001000000000001ull
+/* Header bytes as a little-endian machine loads them: the group bits of both MAC addresses in a
+ * frame's first 8 bytes; and the 8 bytes from AT_LENGTH but for the first two and the service. Of
+ * these, a plain frame has EtherType 0x0800, version 4, 5 words, and its own length. */
+#define GROUP_BITS 0x0001000000000001ull
 #define LENGTH_CHECKED 0xFFFF00FFFFFF0000ull
 #define LENGTH_PLAIN 0x0000004500080000ull
 
-/* By the bytes of a frame behind its headers: what its checked bytes must be. */
+/* Indexed by payload bytes: the required value of the checked bytes. */
 static uint64_t plain[SLOT_BYTES - HEADERS] __attribute__((aligned(CACHE_LINE_BYTES)));
 
-/* By the first byte of a source address: ones where a host can have it (not 0, not loopback, not
- * class D or E). By the last: ones where it is neither the last byte of one of our addresses nor
- * that of a broadcast on one of our nets. Ones but for the lowest bit: of a TTL, 0 and 1 remain. */
+/* Indexed by the first byte of a source address: ones if it may be a host's (not 0, not loopback,
+ * not class D or E). Indexed by the last byte: ones unless one of our addresses or of our subnets'
+ * broadcasts ends in it. Ones except the lowest bit, so that an AND with a TTL of 0 or 1 gives 0.
+ */
 static const uint8_t is_host_first[256] = {[1 ... 126] = 0xFE, [128 ... 223] = 0xFE};
 static uint8_t is_host_last[256] __attribute__((aligned(CACHE_LINE_BYTES)));
 
@@ -47,7 +47,7 @@ static uint8_t is_host_last[256] __attribute__((aligned(CACHE_LINE_BYTES)));
             return false;                                                                          \
     } while (0)
 
-/* A frame of the least length that Ethernet has may carry less than it could. */
+/* Is it a valid frame of the minimum length, with padding after the datagram? */
 static bool is_padded(const uint8_t *frame, size_t length)
 {
     uint32_t total = wire_get16(frame + ETH_BYTES + 2);
@@ -56,22 +56,22 @@ static bool is_padded(const uint8_t *frame, size_t length)
            ((load64(frame + AT_LENGTH) ^ LENGTH_PLAIN) & LENGTH_CHECKED) << 16 == 0;
 }
 
-/* A field of the next hop, at a sum of two registers each time: one addition less than once for all. */
+/* A field of the next hop; recomputed at each access so that it folds into the addressing mode. */
 #define HOP(field)                                                                                 \
     (((const struct route_hop *)(app.b + (hop_at = opaque(hop_at))))->field)
 
-/* app.a: the table; app.b: the first of its next hops that lead to the lane's output, whose address
- * ends in the 16 bits that the first entry for it has. */
+/* app.a: the table; app.b: its first next hop at the lane's output; the low 16 bits of that address
+ * are the table entry for it. */
 static LANE_FAST bool route_frame(struct lane_app app, uint8_t *frame, size_t length)
 {
     const struct route_table *table = (const struct route_table *)app.a;
 
-    REQUIRE(!(load64(frame) & FOR_MANY));
+    REQUIRE(!(load64(frame) & GROUP_BITS));
     if (__builtin_expect((load64(frame + AT_LENGTH) & LENGTH_CHECKED) != plain[length - HEADERS], 0))
         REQUIRE(is_padded(frame, length));
     REQUIRE(is_host_first[frame[AT_SOURCE_IP]] & is_host_last[frame[AT_SOURCE_IP + 3]] &
             frame[AT_TTL]);
-    REQUIRE(load16(frame + AT_CHECKSUM) < 0xFFFE); /* one more would carry: not in place */
+    REQUIRE(load16(frame + AT_CHECKSUM) < 0xFFFE); /* an increment would carry */
 
     uint64_t hop_at =
         opaque(table->first[__builtin_bswap32(load32(frame + AT_TARGET_IP)) >> 8] ^ app.b);
@@ -86,8 +86,8 @@ static LANE_FAST bool route_frame(struct lane_app app, uint8_t *frame, size_t le
 
     store64(frame, HOP(macs));
     store32(frame + 8, HOP(our_mac));
-    /* TTL, protocol and checksum at once: the first one less, the last one more (RFC 1624; in
-     * either order of bytes). Neither touches its neighbour, by what was required above. */
+    /* TTL, protocol and checksum in one addition: TTL - 1, checksum + 1 (RFC 1624; correct in
+     * either byte order). The conditions above exclude a carry between fields. */
     store32(frame + AT_TTL, load32(frame + AT_TTL) + 0x0000FFFF);
     return true;
 }
@@ -95,8 +95,8 @@ static LANE_FAST bool route_frame(struct lane_app app, uint8_t *frame, size_t le
 LANE_LOOP(route_poll, .fast = route_frame, .slow = router_input,
           .status_checked = RX_IPCS | RX_IPE, .status_wanted = RX_IPCS, .length_least = HEADERS)
 
-/* A port without an address, or with a VLAN of its own, takes nothing. One without a partner gets its
- * own lane back, by which only answers leave. */
+/* A port without an address, or with a VLAN, gets no lane. The lane of a port without a partner
+ * leads back to the port itself and sends only answers. */
 static struct port *route_output(struct port *in)
 {
     unsigned partner = in->index ^ 1;
@@ -108,7 +108,7 @@ static struct port *route_output(struct port *in)
                : in;
 }
 
-/* Before any lane runs: the tables, which all lanes share and none writes. */
+/* Before any lane runs: fill the tables, which all lanes read. */
 static void route_prepare(void)
 {
     for (uint32_t length = HEADERS; length < SLOT_BYTES; length++)
@@ -122,7 +122,7 @@ static void route_prepare(void)
             continue;
         is_host_last[nif->ip & 0xFF] = 0;
         is_host_last[(nif->ip | ~nif->mask) & 0xFF] = 0;
-        is_host_last[nif->ip & nif->mask & 0xFF] = 0; /* the net itself, once a broadcast too */
+        is_host_last[nif->ip & nif->mask & 0xFF] = 0; /* the all-zeroes host, once a broadcast */
     }
     router_start();
 }
@@ -130,8 +130,7 @@ static void route_prepare(void)
 static void route_start(struct lane *lane)
 {
     lane->app.a = (uintptr_t)routes.table;
-    /* Back by the port that it came from is the slow way's: the sender may be told of a better
-     * one. */
+    /* Frames back to their input port take the slow path, which may send a redirect. */
     lane->app.b = (uintptr_t)(lane->out == lane->in
                                   ? routes.table->nowhere
                                   : &routes.table->hops[lane->out->index * ROUTE_PORT_HOPS]);

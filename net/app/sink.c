@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * app=sink: every port takes the frames of a generator elsewhere (app=generate on another machine),
- * and answers none of them. Loss, order and duplicates are those of net/trial/measure.h; the time
- * of the way cannot be told, for the sender's clock is another.
+ * app=sink: every port receives and measures the frames of a generator (app=generate) on another
+ * machine. Loss, order and duplicates are defined in net/trial/measure.h; there is no latency,
+ * since the sender's clock is not ours.
  */
 #include "net/app/app.h"
 #include "net/app/measuring.h"
@@ -27,7 +27,7 @@ static struct port *sink_output(struct port *in)
 
 APP(sink) = {
     .name = "sink",
-    .help = "take and measure what a generator elsewhere sends",
+    .help = "receive and measure the frames of a generator elsewhere",
     .poll = sink_poll,
     .prepare = sink_prepare,
     .output = sink_output,

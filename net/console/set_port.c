@@ -99,4 +99,4 @@ static void put_ports(struct config *config)
         }
     }
 }
-CONFIG_PART(put_ports, "port#.ip", "port#.gw", "port#.gw2", "port#.state");
+CONFIG_PART(2, put_ports, "port#.ip", "port#.gw", "port#.gw2", "port#.state");

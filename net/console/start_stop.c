@@ -38,7 +38,7 @@ static void put_app(struct config *config)
     if (!run_may_sleep())
         config_put(config, "poll", "always");
 }
-CONFIG_PART(put_app, "app", "poll");
+CONFIG_PART(1, put_app, "app", "poll");
 
 static enum command_result set_poll(const struct call *call)
 {

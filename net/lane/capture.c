@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Taps; see capture.h. First a core's side, then core 0's.
+ * Taps; see capture.h. First what each core runs, then what core 0 calls.
  */
 #include "net/lane/capture.h"
 
@@ -13,25 +13,25 @@
 
 enum { LOG_BYTES = 14336, ANSWER_US = 2000000, BRIEF_US = 1000 };
 
-/* One core's; that core alone writes it. */
+/* The tap of one core; written by that core only. */
 struct tap {
-    /* What the application is shown in place of the lane's ring: the frames that were looked at, and
-     * none that came later. On a multiple of its size, as rings are; all zero between polls. */
+    /* Shadow ring: the application polls it in place of the lane's ring. It holds the descriptors
+     * recorded before the poll, and no later ones. Aligned to its size; all zero between polls. */
     struct descriptor ring[LANE_SLOTS];
     struct capture_request request;
     /* The log, which core 0 reads. */
-    uint32_t generation; /* how often it was begun again */
+    uint32_t generation; /* number of restarts */
     uint32_t used; /* bytes, stored last */
     uint64_t missed;
-    /* The lane that is being polled. */
-    uint32_t fed_at;  /* of the requested port's feed: the slot, */
-    uint64_t fed;     /* and how many it had sent */
-    uint32_t first, seen; /* position, and frames that were looked at before the poll */
-    bool is_shown;        /* it has our ring; its own things meanwhile: */
-    struct descriptor *lane_ring;
-    const uint32_t *lane_head;
-    mmio_t lane_tdt;
-    uint32_t tail; /* what the application wrote to TDT */
+    /* About the lane being polled. */
+    uint32_t fed_at;      /* the requested port's feed before the poll: its next slot */
+    uint64_t fed;         /* and the number of frames it had sent */
+    uint32_t first, seen; /* position before the poll, and number of descriptors recorded */
+    bool is_shadowed; /* the shadow ring is installed; the originals: */
+    struct descriptor *saved_ring;
+    const uint32_t *saved_head;
+    mmio_t saved_tdt;
+    uint32_t tail; /* written by the application in place of TDT */
     uint64_t words[LANE_BURST];
     struct lane_note notes[LANE_BURST];
     uint8_t log[LOG_BYTES] __attribute__((aligned(8)));
@@ -39,7 +39,7 @@ struct tap {
 
 static READ_MOSTLY struct tap *taps; /* by core; NULL: no memory */
 
-/* ---- The core that looks ---- */
+/* ---- On the core of the lane ---- */
 
 static bool matches(const struct tap *tap, const uint8_t *frame, uint32_t length)
 {
@@ -47,13 +47,14 @@ static bool matches(const struct tap *tap, const uint8_t *frame, uint32_t length
     return !filter || bpf_run(filter, frame, length, length) != 0;
 }
 
-/* What a record takes in the log. */
+/* The size of a record in the log. */
 static uint32_t record_bytes(uint16_t held)
 {
     return (uint32_t)ALIGN_UP(sizeof(struct capture_record) + held, 8u);
 }
 
-/* Keep a record, with the frame's bytes if `frame`. It shows to core 0 once it is `kept`. */
+/* Begin a record, with the frame's bytes if `frame`; `keep` publishes it to core 0. NULL: the log
+ * is full; the frame is counted as missed. */
 static struct capture_record *record(struct tap *tap, const uint8_t *frame, uint32_t length)
 {
     uint16_t held = frame ? (uint16_t)length : 0;
@@ -81,32 +82,32 @@ static const uint8_t *frame_at(const struct lane *lane, uint32_t i)
     return lane->frames + (size_t)(i & (LANE_SLOTS - 1)) * SLOT_BYTES;
 }
 
-/* Give the lane our ring, a tail register that is memory, and a head that does not move: what the
- * poll does to them reaches no card before `unshow`. */
-static void show(struct tap *tap, struct lane *lane)
+/* Install the shadow ring in the lane, with a variable for the tail register and a head that does
+ * not change: the poll has no effect on the cards until remove_shadow. */
+static void install_shadow(struct tap *tap, struct lane *lane)
 {
-    tap->lane_ring = lane->ring;
-    tap->lane_head = lane->head;
-    tap->lane_tdt = lane->tdt;
+    tap->saved_ring = lane->ring;
+    tap->saved_head = lane->head;
+    tap->saved_tdt = lane->tdt;
     lane->ring = tap->ring;
     lane->slot = &tap->ring[lane->next & (LANE_SLOTS - 1)];
     lane->head = &lane->head_seen;
     lane->tdt = (mmio_t){(uintptr_t)&tap->tail};
-    tap->is_shown = true;
+    tap->is_shadowed = true;
 }
 
-static void unshow(struct tap *tap, struct lane *lane)
+static void remove_shadow(struct tap *tap, struct lane *lane)
 {
     for (uint32_t i = tap->first; i != (uint32_t)lane->next; i++) {
         struct descriptor *ours = &tap->ring[i & (LANE_SLOTS - 1)];
-        dma_store64(&tap->lane_ring[i & (LANE_SLOTS - 1)].word, ours->word);
+        dma_store64(&tap->saved_ring[i & (LANE_SLOTS - 1)].word, ours->word);
         ours->word = 0;
     }
-    lane->ring = tap->lane_ring;
+    lane->ring = tap->saved_ring;
     lane->slot = &lane->ring[lane->next & (LANE_SLOTS - 1)];
-    lane->head = tap->lane_head;
-    lane->tdt = tap->lane_tdt;
-    tap->is_shown = false;
+    lane->head = tap->saved_head;
+    lane->tdt = tap->saved_tdt;
+    tap->is_shadowed = false;
     if ((uint32_t)lane->next != tap->first && !lane->is_sink)
         mmio_write32(lane->tdt, 0, (uint32_t)lane->next & (LANE_SLOTS - 1));
     uint32_t head = dma_load32(lane->head);
@@ -125,11 +126,13 @@ static void capture_sent(struct tap *tap, const uint8_t *frame, uint32_t length)
     }
 }
 
-/* A feed makes its frames within the poll, in slots that stay as they are for a round of its ring. */
+/* The feed to capture, or NULL. Its frames are made within the poll and stay in their slots. */
 static const struct side *feed_of(const struct tap *tap)
 {
     const struct port *port = tap->request.port;
-    return port && port_feeds(port) && !tap->request.is_trace ? &port_feeds(port)[tap - taps] : NULL;
+    bool is_fed = port && port_feeds(port) && !tap->request.is_trace;
+
+    return is_fed ? &port_feeds(port)[tap - taps] : NULL;
 }
 
 static void capture_fed(struct tap *tap)
@@ -174,14 +177,14 @@ void capture_before(struct lane *lane)
             keep(tap, r);
         }
     }
-    show(tap, lane);
+    install_shadow(tap, lane);
 }
 
 static void trace(struct tap *tap, const struct lane *lane, uint32_t i)
 {
     const struct lane_note *note = &tap->notes[i % LANE_BURST];
     uint64_t word = tap->words[i % LANE_BURST];
-    bool is_fast = note->fate == FATE_FAST; /* it went on as long as it came */
+    bool is_fast = note->fate == FATE_FAST; /* sent with the length received */
     struct capture_record *r = record(tap, NULL, is_fast ? word & RX_LENGTH : note->length);
 
     if (!r)
@@ -200,14 +203,14 @@ void capture_after(struct lane *lane)
     for (uint32_t i = tap->first; lane->state != LANE_PARKED && i != (uint32_t)lane->next; i++) {
         if (tap->request.is_trace && lane->in == tap->request.port)
             trace(tap, lane, i);
-        if (!tap->request.is_trace && lane->out == tap->request.port && tap->is_shown)
+        if (!tap->request.is_trace && lane->out == tap->request.port && tap->is_shadowed)
             capture_sent(tap, frame_at(lane, i),
                          (uint32_t)(tap->ring[i & (LANE_SLOTS - 1)].word & TX_LENGTH));
-        if (!tap->request.is_trace && lane->in == tap->request.port && !tap->is_shown)
-            tap->missed++; /* a lane without output drops what comes, unlooked at */
+        if (!tap->request.is_trace && lane->in == tap->request.port && !tap->is_shadowed)
+            tap->missed++; /* a draining lane drops frames unrecorded */
     }
-    if (tap->is_shown)
-        unshow(tap, lane);
+    if (tap->is_shadowed)
+        remove_shadow(tap, lane);
     capture_fed(tap);
 }
 
@@ -219,7 +222,7 @@ static void side_sent(const struct port *port, const uint8_t *frame, uint32_t le
         capture_sent(tap, frame, length);
 }
 
-/* ---- What core 0 asks ---- */
+/* ---- On core 0 ---- */
 
 static void restart_log(void *context)
 {
@@ -245,7 +248,7 @@ static void carry_out(void *context)
         restart_log(tap);
     }
     tap->request = requested;
-    core_lanes[tap - taps].rounds_to_slow = 1; /* from the next round on */
+    core_lanes[tap - taps].rounds_to_slow = 1; /* takes effect in the next round */
 }
 
 void capture_prepare(void)
@@ -253,7 +256,7 @@ void capture_prepare(void)
     taps = memory_alloc(lanes_cores * sizeof(struct tap), sizeof(taps->ring));
 }
 
-/* How far core 0 has read each log, and in which generation of it. */
+/* How far core 0 has read each log, and which generation of it. */
 static struct {
     uint32_t at, generation;
 } reader[QUEUES_MAX];
@@ -266,7 +269,7 @@ bool capture_set(const struct capture_request *request)
     struct ask ask = ask_cores(0, lanes_cores, carry_out, taps, sizeof(taps[0]), ANSWER_US);
     for (unsigned core = 0; core < lanes_cores; core++)
         if (ask.absent & BIT64(core))
-            carry_out(&taps[core]); /* it has not come to its loop yet */
+            carry_out(&taps[core]); /* its loop has not started yet */
     return ask.silent == 0;
 }
 
@@ -290,7 +293,7 @@ const struct capture_record *capture_next(void)
                 oldest = r;
         } else if (used > LOG_BYTES / 2) {
             if (mailbox_call(core, restart_log, tap, BRIEF_US) != OK)
-                continue; /* if not now, then the next time */
+                continue; /* the next call tries again */
         }
     }
     if (oldest)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Looking at frames without touching them: while a tap is on, each core looks at what its lanes are
- * about to handle and at what came of it, and keeps records of its own for core 0 to print. With no
- * tap the loop does not know of it (run_round tests one word for all that is rare).
+ * Taps: record frames without changing them. While a tap is on, each core records the frames that
+ * its lanes receive or send, or the fate of each, in a log of its own, which core 0 prints. With no
+ * tap on, the loop has no extra test (run_round tests one word for all rare work).
  *
- * A core's records lie in a log that it fills to the end; then what it sees is missed, and counted,
- * until core 0 has read the log and lets it begin again.
+ * A core fills its log to the end; frames beyond that are counted as missed until core 0 has read
+ * the log and restarted it.
  */
 #ifndef NET_LANE_CAPTURE_H
 #define NET_LANE_CAPTURE_H
@@ -14,38 +14,39 @@
 
 struct capture_record {
     uint64_t ns;
-    uint64_t word;   /* a received frame's, as the card wrote it; 0: not known, the lane drains */
-    uint16_t length; /* of the frame */
-    uint16_t held;   /* capture: bytes of it that are here: all */
+    uint64_t word;   /* receive descriptor as the card wrote it; 0: not known, the lane drains */
+    uint16_t length; /* of the frame as received; capture of sent frames: as sent */
+    uint16_t held;   /* capture: bytes of the frame in `bytes`, all of them */
     uint16_t sent;   /* trace: bytes handed to the output */
     uint16_t fate;   /* trace: enum lane_fate */
-    bool is_sent;    /* capture: sent, not received */
-    uint8_t core, output; /* numbers */
+    bool is_sent;    /* capture: a frame sent; else received */
+    uint8_t core, output; /* index of the core, of the output port */
     uint8_t bytes[]; /* capture: the frame */
 };
 
-/* What core 0 asks for. */
+/* What to record. */
 struct capture_request {
-    const struct port *port;  /* NULL: nothing more */
-    bool is_trace;            /* what became of frames received, not their bytes */
+    const struct port *port;  /* NULL: switch the tap off */
+    bool is_trace;            /* record fates of received frames; else bytes of frames */
     const struct bpf *filter; /* NULL: every frame. Must not change while the tap is on */
 };
 
-/* Take memory: once, before the loops. Without it a tap sees nothing. */
+/* Allocate the logs: once, at boot, before the loops. If it fails, capture_set returns false. */
 void capture_prepare(void);
-/* Switch the tap on all cores. false: a core did not answer in time; the others have. Core 0. */
+/* Switch the tap of all cores on or off. Returns false if there is no memory or a core did not
+ * answer in time; the others have switched. Core 0. */
 bool capture_set(const struct capture_request *request);
-/* The oldest record that has not been read, good until the next call; NULL: none so far. Core 0. */
+/* The oldest unread record, valid until the next call; NULL: none. Core 0. */
 const struct capture_record *capture_next(void);
-/* Frames that were missed since the tap was switched on, most for want of room. Core 0. */
+/* Frames missed since the tap was switched on, mostly because a log was full. Core 0. */
 uint64_t capture_missed(void);
 
-/* Is this core's tap on? */
+/* Is the tap of `core` on? Owner core. */
 static inline bool capture_is_on(unsigned core)
 {
     return rare_work[core].side_sent != NULL;
 }
-/* Around a poll of one lane, if it is. Owner core. */
+/* Called before and after a poll of one lane while the tap is on. Owner core. */
 void capture_before(struct lane *lane);
 void capture_after(struct lane *lane);
 

@@ -3,11 +3,11 @@
  */
 #include "net/lane/cbpf.h"
 
-/* A code is a class and, by class, an operation or a size and a mode, and what it works on. */
+/* A code is a class plus, depending on the class, an operation and operand, or a size and mode. */
 enum {
     LD = 0, LDX, ST, STX, ALU, JMP, RET, MISC, /* class: & 7 */
-    X = 8,                                     /* JMP, ALU: with X, not k */
-    HALF = 0x08, BYTE = 0x10, SIZE = 0x18,     /* LD: else a word */
+    X = 8,                                     /* JMP, ALU: operand X; else k */
+    HALF = 0x08, BYTE = 0x10, SIZE = 0x18,     /* LD: else 32 bits */
     IMM = 0x00, ABS = 0x20, IND = 0x40, MEM = 0x60, LEN = 0x80, MSH = 0xA0, /* LD, LDX: & 0xE0 */
     ADD = 0x00, SUB = 0x10, MUL = 0x20, DIV = 0x30, OR = 0x40, AND = 0x50, LSH = 0x60, RSH = 0x70,
     NEG = 0x80, MOD = 0x90, XOR = 0xA0, /* ALU: & 0xF0 */
@@ -51,7 +51,7 @@ static const char *fault(const struct bpf_step *s, unsigned left)
     if (!is_known(s->code))
         return "unknown code";
     if (is_memory && s->k >= BPF_WORDS)
-        return "no such word of memory";
+        return "memory index beyond 15";
     if (class == LD && (s->code & 0xE0) == ABS && s->k > INT32_MAX)
         return "load from a negative offset";
     if (class == ALU && !(s->code & X) && (op == DIV || op == MOD) && s->k == 0)
@@ -76,7 +76,7 @@ const char *bpf_check(const struct bpf *bpf, unsigned *at)
     return NULL;
 }
 
-/* The next number of the words; false: there is none, or something else stands there. */
+/* Reads numbers from words; read_number returns false if the next text is no number up to max. */
 struct reader {
     unsigned argc;
     const char *const *argv;
@@ -108,12 +108,12 @@ const char *bpf_read(struct bpf *bpf, unsigned argc, const char *const *argv, un
     bpf->n = 0;
     *at = 0;
     if (!read_number(&r, BPF_STEPS_MAX, &n))
-        return "a number of steps must come first, at most 128";
+        return "the number of steps must come first, at most 128";
     for (; *at < n; ++*at) {
         struct bpf_step *s = &bpf->step[*at];
         if (!read_number(&r, UINT16_MAX, &code) || !read_number(&r, UINT8_MAX, &if_true) ||
             !read_number(&r, UINT8_MAX, &if_false) || !read_number(&r, UINT32_MAX, &s->k))
-            return "four numbers make a step";
+            return "a step needs four numbers";
         s->code = (uint16_t)code;
         s->if_true = (uint8_t)if_true;
         s->if_false = (uint8_t)if_false;
@@ -121,12 +121,12 @@ const char *bpf_read(struct bpf *bpf, unsigned argc, const char *const *argv, un
     while (*r.next == ' ' || *r.next == ',')
         r.next++;
     if (*r.next != 0 || r.argc > 1)
-        return "more behind the last step";
+        return "text after the last step";
     bpf->n = n;
     return bpf_check(bpf, at);
 }
 
-/* A load of the frame, big-endian. */
+/* Load from the frame, big-endian; false: beyond `held`. */
 static bool load(const uint8_t *frame, uint32_t held, uint64_t from, unsigned code, uint32_t *out)
 {
     unsigned bytes = code & BYTE ? 1 : code & HALF ? 2 : 4;

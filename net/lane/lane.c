@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The slow half of a lane: opening, starting, stopping, what goes aside, and the side queue. The
- * rule for every way through here: a frame that was counted as received or generated ends as sent,
- * consumed or a named drop.
+ * The slow half of a lane: opening, starting, stopping, the slow path, and the side queue. On every
+ * path through this file, a frame that was counted as received or generated ends as sent, consumed
+ * or a named drop.
  */
 #include "net/lane/lane_control.h"
 #include "arch/image.h"
@@ -11,14 +11,14 @@
 #include "kernel/log/log.h"
 #include "kernel/mailbox.h"
 #include "kernel/memory/memory.h"
-#include "net/lane/spread.h"
+#include "net/lane/rss_check.h"
 #include "net/stack/netif.h"
 
 enum {
-    HEAD_BYTES = 16,            /* a head word's own 16-byte cell */
-    STUCK_NS = 1000000000,      /* an output with a link that moves nothing for so long is stuck */
-    LATE_NS = 50000000,         /* the same for a card whose head words are known to be late */
-    COUNTERS_NS = 1000000000,   /* between two collections of the cards' counters */
+    HEAD_BYTES = 16,            /* a head word, alone in its 16 bytes */
+    STUCK_NS = 1000000000,      /* no progress for so long with the link up: the output is stuck */
+    LATE_NS = 50000000,         /* the same if its head words are late: read the register */
+    COUNTERS_NS = 1000000000,   /* between two reads of the cards' counters */
 };
 
 struct lane lanes[LANES_MAX];
@@ -28,21 +28,23 @@ struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
 struct side *lanes_feeds[PORTS_MAX];
 struct rare_work rare_work[QUEUES_MAX];
 
-/* By the console's `stop`. Core 0 writes it, others read it in its orders only. */
+/* Set by the console's `stop`. Written by core 0; other cores read it only in apply_change and
+ * apply_pause, which core 0 has them run. */
 static bool is_stopped;
 
-/* Core 0's watch over outputs that do not move. */
-static struct moved {
-    uint64_t ns;   /* when `done` last moved or had nothing to do; 0: nobody has looked yet */
+/* Core 0's record of each output's progress, to detect stuck ones. */
+static struct progress {
+    uint64_t ns;   /* when `done` last advanced or nothing was queued; 0: not yet recorded */
     uint32_t done; /* what it was then */
-} lanes_moved[LANES_MAX], feeds_moved[LANES_MAX];
+} lanes_progress[LANES_MAX], feeds_progress[LANES_MAX];
 
-/* What parked lanes look at. */
+/* Polled by parked lanes; never change. */
 static struct descriptor parked_slot;
 static const uint32_t parked_head;
 
-/* ---- Frames that go aside ---- */
+/* ---- The slow path ---- */
 
+/* Count a descriptor that holds no whole frame. */
 static void refuse(struct lane *lane, uint64_t checked)
 {
     enum drop why = DROP_rx_length;
@@ -62,7 +64,7 @@ static void count_unsent(struct lane *lane, uint32_t length)
     lane->count.unsent_bytes += length;
 }
 
-/* How often a frame of this lane has met each fate. */
+/* The number of this lane's frames by fate. */
 struct fates {
     uint64_t n[FATE_DROPPED + DROP_COUNT];
 };
@@ -113,13 +115,13 @@ void lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked
         count_unsent(lane, length);
     else
         lane->count.unsent_bytes += (uint64_t)length - out;
-    /* Length 0 sends nothing and keeps the order: the slot comes back by the same way. */
+    /* Length 0 sends nothing, and the slot completes in order like any other. */
     dma_store64(&slot->word, out | TX_EOP | TX_IFCS);
     if (is_traced)
         note(lane, slot, length, out, &before);
 }
 
-/* ---- What is where ---- */
+/* ---- Ledger ---- */
 
 static uint64_t held(const struct lane *lane)
 {
@@ -153,7 +155,7 @@ struct lane_ledger lane_ledger(const struct lane *lane)
         l.dropped += lane->count.drops[i];
     l.sent = l.received - lane->count.unsent - lane->count.tx_lost - l.held;
     l.tx_bytes = lane->count.rx_bytes - lane->count.unsent_bytes;
-    if (lane->is_sink) { /* what would be sent elsewhere is the end of the way here */
+    if (lane->is_sink) { /* frames count as consumed here, not as sent */
         l.consumed += l.sent;
         l.sent = l.tx_bytes = 0;
     }
@@ -164,7 +166,7 @@ struct side_ledger side_ledger(const struct side *side)
 {
     uint64_t queued = side->next - side->done, finished = 0;
 
-    /* The head word is taken up when the next frame is sent; look ahead, bounded in the same way. */
+    /* side_send reads the head word; here it is only looked at, with the same check. */
     if (side->is_running)
         finished = side_finished(side, dma_load32(side->head));
     if (finished > queued)
@@ -199,7 +201,7 @@ static void park(struct lane *lane)
     lane->done = 0;
 }
 
-/* Give every slot its buffer and to software; both positions to 0. */
+/* Initialize all descriptors, owned by software; reset both positions to 0. */
 static void clear_ring(struct lane *lane)
 {
     for (uint32_t i = 0; i < LANE_SLOTS; i++) {
@@ -243,17 +245,16 @@ static struct port *lane_start(struct lane *lane)
     return NULL;
 }
 
-/* Queues of the port have not started although it has just been reset. Not tried again by itself: a
- * dead card would fill the log. */
+/* A queue did not start, even after a reset. No automatic retry: a dead card would fill the log. */
 static void give_up(struct port *port)
 {
     port->is_down = true;
     log_error("port%u: out of service: a queue did not start", port->index);
 }
 
-/* Stop its queues and settle what they held; with `finish`, once that has handled what came in.
- * NULL, or the port whose queue did not stop: only a reset can then keep the card from the lane's
- * memory. */
+/* Stop the lane's queues and count the frames they held as drops. With `finish` (the application's
+ * poll), frames already received are handled first. Returns NULL, or the port whose queue did not
+ * stop: only a reset then keeps the card from the lane's memory. */
 static struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finish)
 {
     uint32_t head = lane->done & (LANE_SLOTS - 1);
@@ -264,7 +265,7 @@ static struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finis
     if (lane->in->ops->rx_stop(lane->in, lane->core) != OK)
         stuck = lane->in;
     if (lane->state == LANE_RUNNING) {
-        lane->head = &lane->head_seen; /* no slot goes back to the receiver: it is off */
+        lane->head = &lane->head_seen; /* give no slot back to the receiver, which is off */
         for (unsigned i = 0; finish && i <= LANE_SLOTS / LANE_BURST && waiting(lane) != 0; i++)
             (void)finish(&(struct core_lanes){.first = lane, .end = lane + 1, .core = lane->core});
         if (!lane->is_sink && lane->out->ops->tx_stop(lane->out, lane->core, &head) != OK)
@@ -275,7 +276,7 @@ static struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finis
         else
             lane->count.head_bad++;
     }
-    /* Handed over and not sent; then received and never looked at. */
+    /* First frames handed to the output and not sent, then frames received and not handled. */
     uint64_t lost = held(lane);
     lane->count.tx_lost += lost;
     lane->count.drops[why] += lost;
@@ -399,7 +400,7 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
     if (!err && out)
         err = dma_grant(out->domain, &lane->head_buf, DMA_WRITE);
     if (err) {
-        in->is_down = true; /* it has no lane to be started */
+        in->is_down = true; /* there is no lane to start */
         return err;
     }
     lane->ring = lane->ring_buf.va;
@@ -407,16 +408,16 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
     struct port *stuck = lane_start(lane);
     if (stuck)
         give_up(stuck);
-    return stuck == in ? ERR_TIMEOUT : OK; /* without its output it drains, from the next look on */
+    return stuck == in ? ERR_TIMEOUT : OK; /* without `out` it drains from the next service on */
 }
 
 /* ---- Side queues and feeds ---- */
 
-/* false: it should run and did not start. */
+/* Start the queue if the port can send. Returns false if it did not start. */
 static bool side_start(struct port *port, struct side *side)
 {
     for (uint32_t i = 0; i < side->slots; i++) {
-        /* A feed's frame lies there already. */
+        /* A feed's slot keeps its frame. */
         uint64_t length = side->is_feed ? side->ring[i].word & TX_LENGTH : 0;
         side->ring[i].address = side->frames_buf.iova.v + (uint64_t)i * SLOT_BYTES;
         side->ring[i].word = length != 0 ? length | TX_EOP | TX_IFCS : 0;
@@ -539,25 +540,25 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
     return true;
 }
 
-/* ---- Looking after all of it ---- */
+/* ---- Supervision ---- */
 
 enum { CALL_LIMIT_US = 2000000 }; /* for a core to stop or start its queues of a port */
 
-/* What core 0 asks of a core, for all of its lanes and side queues that touch a port. It outlives
- * the call, should the core take too long. */
-static struct order {
+/* A request of core 0 to a core, for all its lanes and side queues that use a port. Static, since
+ * the core may run it after the call has timed out. */
+static struct change {
     struct port *port;
     enum { STOP, START, FOLLOW } what;
     enum drop why;
-    struct port *stuck; /* out: a port that must be reset: a queue of it did not stop or start */
-} orders[QUEUES_MAX];
+    struct port *stuck; /* result: port to reset, a queue did not stop or start; or NULL */
+} changes[QUEUES_MAX];
 
 static bool touches(const struct lane *lane, const struct port *port)
 {
     return lane->in == port || lane->out == port;
 }
 
-/* The side queue of a core, the feed of a core; NULL where it is not open. */
+/* i = 0: the core's side queue of the port; 1: its feed. NULL if it is not open. */
 enum { SIDES = 2 };
 static struct side *side_of(struct port *port, unsigned core, unsigned i)
 {
@@ -572,7 +573,7 @@ static bool side_must_change(const struct port *port, const struct side *side)
     return side && side->is_running != is_usable(port);
 }
 
-/* A lane follows its output: with a link it sends, without one it drains. */
+/* With a link at its output a lane runs; without one it drains. */
 static bool lane_must_change(const struct lane *lane)
 {
     if (lane->in->is_gone || lane->in->is_down || is_stopped)
@@ -581,67 +582,68 @@ static bool lane_must_change(const struct lane *lane)
     return lane->state != (has_output ? LANE_RUNNING : LANE_DRAINING);
 }
 
-static void side_carry_out(struct order *order, struct side *side)
+static void side_apply_change(struct change *change, struct side *side)
 {
-    struct port *port = order->port;
+    struct port *port = change->port;
 
-    if (!side || (order->what == FOLLOW && !side_must_change(port, side)))
+    if (!side || (change->what == FOLLOW && !side_must_change(port, side)))
         return;
-    if (order->what != START && !side_stop(port, side, order->why))
-        order->stuck = port;
-    if (order->what != STOP && !order->stuck && !side_start(port, side))
-        order->stuck = port;
+    if (change->what != START && !side_stop(port, side, change->why))
+        change->stuck = port;
+    if (change->what != STOP && !change->stuck && !side_start(port, side))
+        change->stuck = port;
 }
 
-/* On the core concerned. */
-static void carry_out(void *context)
+/* Runs on the core that owns the lanes. */
+static void apply_change(void *context)
 {
-    struct order *order = context;
-    unsigned core = (unsigned)(order - orders);
+    struct change *change = context;
+    unsigned core = (unsigned)(change - changes);
 
-    order->stuck = NULL;
+    change->stuck = NULL;
     for (unsigned i = 0; i < SIDES; i++)
-        side_carry_out(order, side_of(order->port, core, i));
+        side_apply_change(change, side_of(change->port, core, i));
     for (struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++) {
         struct port *stuck = NULL;
 
-        if (!touches(lane, order->port) || (order->what == FOLLOW && !lane_must_change(lane)))
+        if (!touches(lane, change->port) || (change->what == FOLLOW && !lane_must_change(lane)))
             continue;
-        if (order->what != START)
-            stuck = lane_stop(lane, order->why, NULL);
-        if (order->what != STOP && !stuck)
+        if (change->what != START)
+            stuck = lane_stop(lane, change->why, NULL);
+        if (change->what != STOP && !stuck)
             stuck = lane_start(lane);
         if (stuck)
-            order->stuck = stuck;
+            change->stuck = stuck;
     }
 }
 
-/* Returns the port that must be reset for what did not stop or start, or NULL. */
-static struct port *give_order(unsigned core, struct port *port, int what, enum drop why)
+/* Have a core apply a change. Returns the port that must be reset, since its queue did not stop or
+ * start, or NULL. */
+static struct port *request_change(unsigned core, struct port *port, int what, enum drop why)
 {
-    struct order *order = &orders[core];
+    struct change *change = &changes[core];
 
-    order->port = port;
-    order->what = what;
-    order->why = why;
-    order->stuck = NULL;
-    enum err err = mailbox_call(core, carry_out, order, CALL_LIMIT_US);
+    change->port = port;
+    change->what = what;
+    change->why = why;
+    change->stuck = NULL;
+    enum err err = mailbox_call(core, apply_change, change, CALL_LIMIT_US);
     if (err)
         log_error("port%u: core %u does not %s its queues within %u ms", port->index, core,
                   what == STOP ? "stop" : "start", CALL_LIMIT_US / 1000);
-    return err ? NULL : order->stuck;
+    return err ? NULL : change->stuck;
 }
 
 static void stop_all(struct port *port, enum drop why)
 {
     for (unsigned core = 0; core < lanes_cores; core++)
-        (void)give_order(core, port, STOP, why); /* what did not stop is reset now, or cut off */
+        (void)request_change(core, port, STOP, why); /* a stuck card is reset or cut off next */
 }
 
 static void start_all(struct port *port)
 {
     for (unsigned core = 0; core < lanes_cores; core++) {
-        struct port *stuck = give_order(core, port, START, DROP_port_reset);
+        struct port *stuck = request_change(core, port, START, DROP_port_reset);
         if (stuck)
             give_up(stuck);
     }
@@ -649,8 +651,8 @@ static void start_all(struct port *port)
 
 static enum err restart(struct port *port, enum drop why)
 {
-    /* A core that has served its order to stop has seen this too, and arms no interrupt until the
-     * order to start: the card is reset with all of them masked. */
+    /* A core sees this no later than its request to stop, and then arms no interrupt until its
+     * request to start: all interrupts are masked during the reset. */
     __atomic_store_n(&port->is_in_reset, true, __ATOMIC_RELEASE);
     stop_all(port, why);
     enum err err = port->is_gone ? ERR_NO_DEVICE : port->ops->reset(port);
@@ -675,16 +677,16 @@ void port_take_down(struct port *port, const char *why)
     log_warn("port%u: out of service: %s; \"set port %u up\" brings it back", port->index, why,
              port->index);
     port->ops->link_off(port);
-    start_all(port); /* lanes that would lead to it drain */
+    start_all(port); /* lanes to this port drain */
 }
 
-/* The same for all lanes of a core, by command; the side queues go on. */
+/* Stops or starts all lanes of a core by console command; side queues keep running. */
 static struct pause {
     lane_poll *finish; /* NULL: start them */
     struct port *stuck;
 } pauses[QUEUES_MAX];
 
-static void carry_out_pause(void *context)
+static void apply_pause(void *context)
 {
     struct pause *pause = context;
     unsigned core = (unsigned)(pause - pauses);
@@ -709,7 +711,7 @@ static void pause_all(lane_poll *finish)
         struct pause *pause = &pauses[core];
 
         *pause = (struct pause){.finish = finish};
-        if (mailbox_call(core, carry_out_pause, pause, CALL_LIMIT_US) != OK)
+        if (mailbox_call(core, apply_pause, pause, CALL_LIMIT_US) != OK)
             log_error("core %u does not %s its lanes within %u ms", core, finish ? "stop" : "start",
                       CALL_LIMIT_US / 1000);
         else if (pause->stuck)
@@ -749,7 +751,7 @@ static void follow_port(struct port *port)
         if (!core_must_change(core, port))
             continue;
         struct port *stuck =
-            give_order(core, port, FOLLOW, port->is_down ? DROP_port_reset : DROP_tx_no_link);
+            request_change(core, port, FOLLOW, port->is_down ? DROP_port_reset : DROP_tx_no_link);
         if (stuck) {
             (void)restart(stuck, DROP_tx_no_link);
             return;
@@ -757,21 +759,21 @@ static void follow_port(struct port *port)
     }
 }
 
-/* A transmit queue, as core 0 looks at it. */
+/* A transmit queue as core 0 sees it. */
 struct output {
     struct port *port;
     unsigned queue;
-    uint32_t done;  /* frames that it has finished; runs free */
-    uint64_t held;  /* and has not */
+    uint32_t done;  /* frames finished; runs free */
+    uint64_t held;  /* frames queued and not finished */
     uint32_t *head; /* its head word */
-    uint32_t at;    /* index of the first slot that it holds */
+    uint32_t at;    /* index of the first slot not finished */
     uint32_t slots;
 };
 
-/* The head word has not moved: ask the card. Where it has finished more than it tells, the head word
- * is set to that, and the owner core takes it up as if the card had written it. If the card writes it
- * meanwhile, that stands. false: the card has finished nothing, or the word said so already, at a time
- * when it could not be true. */
+/* For a head word that does not change: read the head from the card's register. If the card has
+ * finished frames, store that index in the head word, as the card should have; a write by the card
+ * meanwhile wins. Returns false if the card has finished nothing, or if the word had this value
+ * already and the owner core has rejected it. */
 static bool take_late_head(const struct output *o)
 {
     uint32_t word = dma_load32(o->head), index = o->port->ops->tx_head(o->port, o->queue);
@@ -780,8 +782,8 @@ static bool take_late_head(const struct output *o)
     if (index >= o->slots || finished == 0 || finished > o->held || index == word)
         return false;
     if (!o->port->is_late)
-        log_warn("port%u: transmit queue %u: head word late: it says %u, the card %u; the card is "
-                 "asked from now on where it does not move (NULL-RS in drivers/x540/README.md)",
+        log_warn("port%u: transmit queue %u: head word late: memory has %u, the card %u; from now "
+                 "on its register is read when it stalls (NULL-RS in drivers/x540/README.md)",
                  o->port->index, o->queue, word, index);
     o->port->is_late = true;
     (void)__atomic_compare_exchange_n(o->head, &word, index, false, __ATOMIC_RELEASE,
@@ -789,7 +791,7 @@ static bool take_late_head(const struct output *o)
     return true;
 }
 
-static void follow_queue(struct moved *m, const struct output *o, uint64_t now_ns)
+static void follow_queue(struct progress *m, const struct output *o, uint64_t now_ns)
 {
     if (o->done != m->done || o->held == 0 || m->ns == 0) {
         m->done = o->done;
@@ -817,7 +819,7 @@ void lanes_service(uint64_t now_ns)
         if (is_time_to_count)
             ports[i].ops->poll_counters(&ports[i]);
         follow_port(&ports[i]);
-        spread_check(&ports[i]);
+        rss_check(&ports[i]);
     }
     for (unsigned i = 0; i < lanes_n; i++) {
         const struct lane *lane = &lanes[i];
@@ -827,7 +829,7 @@ void lanes_service(uint64_t now_ns)
             .held = sends ? (uint32_t)lane->next - lane->done : 0, .head = lane->head_buf.va,
             .at = lane->done & (LANE_SLOTS - 1), .slots = LANE_SLOTS,
         };
-        follow_queue(&lanes_moved[i], &o, now_ns);
+        follow_queue(&lanes_progress[i], &o, now_ns);
     }
     for (unsigned i = 0; i < ports_n * lanes_cores; i++) {
         struct port *port = &ports[i / lanes_cores];
@@ -841,7 +843,7 @@ void lanes_service(uint64_t now_ns)
                       feed->slots,
                 .slots = feed->slots,
             };
-            follow_queue(&feeds_moved[i], &o, now_ns);
+            follow_queue(&feeds_progress[i], &o, now_ns);
         }
     }
 }

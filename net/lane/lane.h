@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The whole data path. LANE_LOOP makes an application's loop from a function that handles one frame
- * in place and says how many bytes to send; what else is done with a lane is
- * net/lane/lane_control.h's, what a lane is stands in net/lane/ring.h.
+ * in place. What a lane is: net/lane/ring.h. What else is done with it: net/lane/lane_control.h.
  *
- * What the card wrote is read once and bounded before it is used: the descriptor's word by one
- * mask and one compare (done, whole, no error, length 17..2047), the head word by the window of
- * what was sent. Nothing that the card can write holds a pointer that we follow.
+ * The card is not trusted: every value it writes is read once and range-checked before use. A
+ * descriptor's word takes one mask and one compare (done, whole, no error, length 17..2047); the
+ * head word must lie within what was sent. Nothing that the card can write is used as a pointer.
  */
 #ifndef NET_LANE_LANE_H
 #define NET_LANE_LANE_H
@@ -16,10 +15,8 @@
 
 #define LANE_FAST inline __attribute__((always_inline))
 
-/* ---- Per frame ---- */
-
-/* What a received descriptor's word must be to be a frame: done, whole, without error, and of
- * FRAME_MIN to SLOT_BYTES - 1 bytes. All of it is one subtraction and one unsigned compare. */
+/* Does a received descriptor hold a frame: done, whole, without error, FRAME_MIN to SLOT_BYTES - 1
+ * bytes? One subtraction and one unsigned compare test all of it. */
 #define RX_CHECKED (RX_DD | RX_EOP | RX_RXE | RX_LENGTH)
 #define RX_WHOLE (RX_DD | RX_EOP)
 static inline bool slot_is_whole(uint64_t word)
@@ -27,36 +24,29 @@ static inline bool slot_is_whole(uint64_t word)
     return (word & RX_CHECKED) - (RX_WHOLE + FRAME_MIN) <= SLOT_BYTES - 1 - FRAME_MIN;
 }
 
-/* An application's two handlers. The fast one is compiled into the loop: it may change the frame's
- * bytes and answers true to send it as long as it came, or false, having changed nothing, to hand
- * it to the slow one. */
+/* An application's two handlers. The fast one is compiled into the loop. It may change the frame's
+ * bytes and returns true to send it with the length received, or it changes nothing and returns
+ * false to pass it to the slow one. */
 typedef bool lane_fast(struct lane_app app, uint8_t *frame, size_t length);
-/* The slow one may do anything to the frame within SLOT_BYTES and returns how many bytes to send
- * (FRAME_MIN..FRAME_MAX), or 0 after it has counted the frame: consumed, or dropped by name. */
+/* The slow one may change all SLOT_BYTES of the buffer. It returns how many bytes to send
+ * (FRAME_MIN..FRAME_MAX), or 0 after it has counted the frame as consumed or as a named drop. */
 typedef uint32_t lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);
 
-/* Which frames the fast handler gets: those whose words also have these status bits so. */
+/* An application's handlers, and the frames that the fast one gets. */
 struct lane_shape {
     lane_fast *fast;
     lane_slow *slow;
-    uint64_t status_checked, status_wanted; /* RX_ bits besides RX_CHECKED and RX_WHOLE */
-    uint32_t length_least;                  /* at least FRAME_MIN */
-    bool is_sink; /* frames end here, and their slots go back to the receiver at once */
+    uint64_t status_checked, status_wanted; /* further RX_ bits, and their required values */
+    uint32_t length_least;                  /* of frames for the fast handler; at least FRAME_MIN */
+    bool is_sink; /* frames are not sent; their slots go back to the receiver at once */
 };
 
-static inline uint32_t lane_drop(struct lane *lane, enum drop why)
-{
-    lane->count.drops[why]++;
-    return 0;
-}
-
-/* The way out of the loop for every frame that is not fast, and for every descriptor that is no
- * frame: finds out which, and counts all of it, but for `counted` bytes of its length. `checked` is
- * the word under the masks. */
+/* Handle a frame that the fast handler did not take, or a descriptor that holds no frame, and count
+ * it. `checked`: the masked word; `counted`: bytes of its length that lane_burst counts. */
 void lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
                 uint32_t counted);
 
-/* The card's word becomes ours: the only load and the only store of a descriptor per frame. */
+/* Turn a receive descriptor into a transmit descriptor: one load and one store per frame. */
 static LANE_FAST void lane_step(struct lane *lane, struct lane_app app, struct descriptor *slot,
                                 uint8_t *frame, struct lane_shape shape, uint64_t *bytes)
 {
@@ -82,8 +72,8 @@ static LANE_FAST bool slot_is_done(const struct descriptor *slot)
 
 /* ---- Per burst ---- */
 
-/* The output card's word has changed to `head`. Bounded: it must lie within what was sent; if not
- * it is counted and ignored. Slots that are finished go back to the receiver. */
+/* Give the slots that the output has finished, up to its head word `head`, back to the receiver. A
+ * head outside what was sent is counted and ignored. */
 static LANE_FAST void lane_collect(struct lane *lane, uint32_t head)
 {
     uint32_t finished = (head - lane->done) & (LANE_SLOTS - 1);
@@ -94,12 +84,12 @@ static LANE_FAST void lane_collect(struct lane *lane, uint32_t head)
         return;
     }
     lane->done += finished;
-    /* One slot stays with us for ever: a tail that met the head would mean an empty ring. */
+    /* One slot is never given back: a tail equal to the head would mean an empty ring. */
     mmio_write32(lane->rdt, 0, (lane->done - 1) & (LANE_SLOTS - 1));
 }
 
-/* Handle what has come in, at most LANE_BURST frames and never across a multiple of LANE_BURST, so
- * that slots follow each other in memory (a ring is aligned to its size). Returns how many. */
+/* Handle received frames: at most LANE_BURST, and not across a multiple of LANE_BURST, so that
+ * their slots are contiguous (a ring is aligned to its size). Returns the number. */
 static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
 {
     const size_t burst_bytes = LANE_BURST * sizeof(struct descriptor);
@@ -107,11 +97,11 @@ static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
     struct descriptor *first = lane->slot, *slot = first;
     struct descriptor *end = (struct descriptor *)(((uintptr_t)first | (burst_bytes - 1)) + 1);
     uint8_t *frame = lane->frames + (size_t)(first - lane->ring) * SLOT_BYTES;
-    const struct lane_app app = lane->app; /* kept in registers: no frame byte can change it */
+    const struct lane_app app = lane->app; /* in registers: stores to frames cannot change it */
     uint64_t bytes = 0;
 
-    /* The card writes back in order: where the last of a group is done, so are those before it. If
-     * not, the check of the single word says so. */
+    /* The card writes back in order: if the last of a group is done, so are those before it. If the
+     * card breaks this, the check of each word finds it. */
     while (slot < end - (LANE_GROUP - 1) && slot_is_done(slot + (LANE_GROUP - 1))) {
 #pragma GCC unroll 8
         for (unsigned i = 0; i < LANE_GROUP; i++)
@@ -131,38 +121,35 @@ static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
     lane->count.rx_bytes += bytes + (uint64_t)n * shape.length_least;
     lane->next += n;
     if (!shape.is_sink)
-        slot[-1].word |= TX_RS; /* report the head once this one is out */
+        slot[-1].word |= TX_RS; /* write the head back after this one */
     uintptr_t in_ring = (uintptr_t)slot & (ring_bytes - 1);
     lane->slot = (struct descriptor *)(((uintptr_t)first & ~(ring_bytes - 1)) | in_ring);
     uint32_t tail = (uint32_t)(in_ring / sizeof(struct descriptor));
     if (shape.is_sink)
-        lane->taken = tail; /* lane_collect gives them back */
+        lane->taken = tail; /* read by lane_collect as the head word */
     else
         mmio_write32(lane->tdt, 0, tail);
     return n;
 }
 
-/* Something has happened to a lane: frames have come in, or the output card has moved on. */
+/* Handle a burst, then what the output has finished. */
 static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
 {
-    uint32_t n = lane_burst(lane, shape);
-    uint32_t head = dma_load32(lane->head);
+    uint32_t n = lane_burst(lane, shape), head = dma_load32(lane->head);
 
     if (head != lane->head_seen)
         lane_collect(lane, head);
     return n;
 }
 
-/* Make an application's loop: `name(own)` polls each lane of a core once and returns the number of
- * frames handled. The shape is compiled into name_busy, which takes over from the first lane that
- * has something and alone needs registers to be saved: a look that finds nothing costs six
- * instructions a lane. What an output has finished while nothing came in, long rounds collect. Owner
- * core only. */
+/* Define an application's poll: `name(own)` polls each lane of a core once and returns the number
+ * of frames handled. Owner core only. name##_busy, with the handlers compiled in, continues from
+ * the first lane that has received a frame; split out so that an empty poll saves no registers and
+ * costs six instructions a lane. Outputs of idle inputs are collected in slow rounds. */
 #define LANE_LOOP(name, ...)                                                                       \
     static __attribute__((noinline)) uint32_t name##_busy(struct lane *lane, const struct lane *end) \
     {                                                                                              \
         uint32_t n = 0;                                                                            \
-                                                                                                   \
         do                                                                                         \
             if (slot_is_done(lane->slot))                                                          \
                 n += lane_work(lane, (struct lane_shape){__VA_ARGS__});                            \
@@ -173,9 +160,8 @@ static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
     {                                                                                              \
         const struct lane *end = own->end;                                                         \
         struct lane *lane = own->first;                                                            \
-                                                                                                   \
         do                                                                                         \
-            if (__builtin_expect(slot_is_done(lane->slot), 1)) /* or the loop gets a jump more */  \
+            if (__builtin_expect(slot_is_done(lane->slot), 1)) /* 1: saves a jump */         \
                 return name##_busy(lane, end);                                                     \
         while (++lane != end);                                                                     \
         return 0;                                                                                  \

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Lanes and side queues from outside of the loop: opening, stopping, looking after them, sending by a
- * side queue, and what the ledger and the taps see. In net/lane/lane.c.
+ * Lanes and side queues outside the data path: opening, starting, stopping and supervising them,
+ * sending by a side queue, and what the ledger and the taps read. Implemented in net/lane/lane.c.
  */
 #ifndef NET_LANE_LANE_CONTROL_H
 #define NET_LANE_LANE_CONTROL_H
 
 #include "net/lane/lane.h"
 
-/* Take memory for the lane, show it to the cards (buffers: in writes, out reads; ring: in both, out
- * reads; head word: out writes), start both queues `core`; receive alone where out has no link. out
- * NULL: a sink, see ring.h. Boot CPU, before that core's loop. */
+/* Allocate the lane's memory, grant the cards access (buffers: `in` writes, `out` reads; ring: `in`
+ * reads and writes, `out` reads; head word: `out` writes) and start queue `core` of both; only
+ * receive if `out` has no link. `out` NULL: a sink, see ring.h. Boot CPU, before that core's loop.
+ */
 enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core) MUST_CHECK;
 /* The same for a port's side queue of that core. */
 enum err side_open(struct port *port, unsigned core) MUST_CHECK;
-/* Take memory for a feed of each core on every port. Boot CPU, before any lane. */
+/* Allocate a feed for each core on every port. Boot CPU, before any lane. */
 enum err feeds_open(void) MUST_CHECK;
-/* Give a feed a ring of `slots` (a multiple of 8, up to LANE_SLOTS): what is queued goes out, then
- * fill writes each frame into its slot (0..slots-1) and returns its length. It runs again if the
- * port has a link, else as soon as it has. Core `core`. ERR_BUSY: the queue did not stop. */
+/* Set a feed's ring to `slots` (a multiple of 8, up to LANE_SLOTS). Queued frames are sent first;
+ * then `fill` writes the frame of each slot (0..slots-1) and returns its length. The feed restarts
+ * at once, or when the port has a link. Core `core`. ERR_BUSY: the queue did not stop. */
 enum err feed_fill(struct port *port, unsigned core, uint32_t slots,
                    uint32_t (*fill)(void *context, uint32_t slot, uint8_t *frame),
                    void *context) MUST_CHECK;
-/* The card's head word is now `head`: how many frames it has finished since; more than there are if
- * it makes no sense. */
+/* The number of frames that the card has finished since side->done_at, given its head word `head`;
+ * more than are queued if `head` is invalid. */
 static inline uint32_t side_finished(const struct side *side, uint32_t head)
 {
     uint32_t finished = head - side->done_at;
@@ -31,7 +32,7 @@ static inline uint32_t side_finished(const struct side *side, uint32_t head)
         return UINT32_MAX;
     return head >= side->done_at ? finished : finished + side->slots;
 }
-/* Take them up. Bounded: what does not make sense is counted and ignored. Owner core. */
+/* Advance `done` by that number. An invalid head word is counted and ignored. Owner core. */
 static inline void side_collect(struct side *side, uint32_t head)
 {
     uint32_t finished = side_finished(side, head);
@@ -45,75 +46,75 @@ static inline void side_collect(struct side *side, uint32_t head)
 }
 
 /* Copy `length` (FRAME_MIN..FRAME_MAX) bytes to the port's side queue of this core and send them.
- * Never waits; the caller keeps the frame. Any core, its own queue. false: dropped and counted. The
- * frame counts as generated either way. */
+ * Never waits; the caller keeps the frame. Any core, its own queue. Counts the frame as generated.
+ * Returns false if it was dropped, which is counted too. */
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length);
 
-/* Look after lanes and side queues: link changes, lanes whose output is stuck; once a second, the
- * counters of the cards. What concerns another core's lane is done by that core, at core 0's request.
- * Core 0, between bursts, about ten times a second. */
+/* Supervise lanes and side queues: follow link changes, reset stuck outputs, and once a second read
+ * the cards' counters. A core's lanes are changed by that core, at core 0's request. Core 0,
+ * between bursts, about ten times a second. */
 void lanes_service(uint64_t now_ns);
-/* Receive on this core's draining lanes (their output has no link): frames are counted and dropped,
- * unless the application's slow handler, told by lanes_drain_by before any lane runs, finds another
- * use for them. Returns how many. */
+/* Receive on this core's draining lanes (their output has no link). Frames go to the application's
+ * slow handler, if lanes_drain_by has set one before any lane runs; a frame that it does not
+ * consume or drop itself is dropped as tx_no_link. Returns the number of frames. */
 uint32_t lanes_drain(unsigned core);
 void lanes_drain_by(lane_slow *slow);
-/* The same for one lane, which may be in any state. */
+/* The same for one lane in any state; 0 unless it drains. */
 uint32_t lane_drain(struct lane *lane);
-/* Collect what the outputs of this core's lanes have finished; in slow rounds, see struct core_lanes.
- * Owner core. */
+/* Collect the frames that outputs of this core's lanes have finished; called in slow rounds (struct
+ * core_lanes). Owner core. */
 void lanes_collect(unsigned core);
-/* Rare work of a core; while n > 0 every round is a slow one, so that the loop needs no test for each
- * kind. A change takes effect in the next slow round. Written by the owner core only. */
+/* Rare work of a core; while n > 0 every round is a slow one, so that the loop needs one test for
+ * all kinds. A change takes effect in the next slow round. Written by the owner core only. */
 struct rare_work {
     uint32_t n; /* lanes that drain, plus 1 while the core's tap is on */
-    /* Set by net/lane/capture.c while its tap is on, else NULL. notes[i % LANE_BURST]: the fate of the
-     * frame in slot i, if it took the slow path. side_sent: called for each frame sent by a side
-     * queue. */
+    /* Set by net/lane/capture.c while its tap is on, else NULL. notes[i % LANE_BURST]: the fate of
+     * the frame in slot i, if it took the slow path. side_sent: called for each frame sent by a
+     * side queue. */
     struct lane_note *notes;
     void (*side_sent)(const struct port *port, const uint8_t *frame, uint32_t length);
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 struct lane_note {
-    uint16_t length; /* as it came */
+    uint16_t length; /* as received */
     uint16_t sent;   /* bytes handed to the output card; 0: none */
     uint16_t fate;
 };
 enum lane_fate {
-    FATE_FAST,  /* nothing was noted */
+    FATE_FAST,  /* no note: the fast handler took the frame */
     FATE_SENT,
     FATE_CONSUMED,
-    FATE_KEPT, /* counted as nothing so far */
+    FATE_KEPT, /* not counted yet: a fragment is held */
     FATE_DROPPED, /* as FATE_DROPPED + enum drop */
 };
 extern struct rare_work rare_work[QUEUES_MAX];
 
-/* The console's `stop`: no lane receives any more; what had come in is handled by `poll`, the
- * application's, and goes out first. Where an output sends nothing it is a drop, by name. The
+/* The console's `stop`: receive ends on all lanes; frames already received are handled by `poll`,
+ * the application's, and sent; frames that an output does not send are counted as drops. The
  * console's `start`: lanes run again as the links allow. Core 0, between bursts. */
 void lanes_stop(lane_poll *poll);
 void lanes_start(void);
 bool lanes_are_stopped(void);
-/* Before a core sleeps: has something come in since its last look? And does a card still hold
- * frames of ours, of which no interrupt will tell? */
+/* Before a core sleeps. Has a frame or a head word arrived since the last poll? Does an output
+ * still hold frames, for whose completion there is no interrupt? */
 bool lanes_have_work(unsigned core);
 bool lanes_are_in_flight(unsigned core);
-/* Reset the port's card and restart every lane and side queue that touches it; what was in their
- * hands is counted as drops. The port stays down if the card does not come back. Core 0. */
+/* Reset the port's card and restart every lane and side queue that uses the port; frames they held
+ * are counted as drops. If the reset fails the port stays out of service. Core 0. */
 enum err port_restart(struct port *port);
-/* Take the port out of service until port_restart, and say why: its queues are stopped, what was in
- * their hands is counted as drops, its link is dropped, lanes that lead to it drain. */
+/* Take the port out of service until port_restart, and log why: its queues are stopped, frames they
+ * held are counted as drops, the link is dropped, lanes to this port drain. Core 0. */
 void port_take_down(struct port *port, const char *why);
 
 /* The ledger's view of a lane; exact when the owner core is not in a burst. */
 struct lane_ledger {
-    uint64_t received; /* frames taken from the card; the others but `waiting` add up to it */
+    uint64_t received; /* frames taken from the card: sent + held + consumed + dropped */
     uint64_t sent;     /* frames that the output card has finished */
     uint64_t held;     /* frames handed to the output card and not finished */
-    uint64_t waiting;  /* frames that the input card has written and nobody has looked at */
+    uint64_t waiting;  /* frames written by the input card and not handled yet */
     uint64_t consumed, dropped;
     uint64_t tx_bytes; /* handed to the output card */
 };
-/* On the owner core, or before its loop runs. */
+/* Call on the owner core, or before its loop runs. */
 struct lane_ledger lane_ledger(const struct lane *lane);
 struct side_ledger {
     uint64_t generated, sent, held, dropped;

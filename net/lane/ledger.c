@@ -15,8 +15,8 @@ static void add_drops(struct ledger *ledger, const uint64_t drops[DROP_COUNT])
     }
 }
 
-/* What one core has, added up by that core between two of its bursts. It outlives the call, should
- * the core take too long. */
+/* The sums of one core, computed by that core between two bursts. Static, since the core may run
+ * add_core after the call has timed out. */
 static struct part {
     struct ledger sum;
     struct {
@@ -71,7 +71,7 @@ static void add_core(void *context)
     }
 }
 
-/* A core that does not answer keeps the numbers of its last answer. Returns how many did not. */
+/* A core that does not answer keeps the sums of its last answer. Returns how many did not. */
 static unsigned add_cores(void)
 {
     struct ask ask = ask_cores(0, lanes_cores, add_core, parts, sizeof(parts[0]), CALL_LIMIT_US);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The ledger: every frame that came in or was made here, and what became of it.
+ * The ledger: the sums over all frames received or generated, by what became of them.
  *
  *     received + generated = sent + consumed + drops + held
  *
- * Received, sent and held are counted by ring positions, consumed and drops where they happen, so
- * that a frame which somebody forgot to count shows.
+ * Received, sent and held are computed from ring positions, consumed and drops are counted where
+ * they happen, so a frame that the code fails to count makes the sums differ.
  */
 #ifndef NET_LANE_LEDGER_H
 #define NET_LANE_LEDGER_H
@@ -15,29 +15,29 @@ struct ledger {
     uint64_t received;  /* frames taken from the cards */
     uint64_t generated; /* frames made here */
     uint64_t sent;      /* frames that the output cards have finished */
-    uint64_t consumed;  /* frames that ended here, as they should */
-    uint64_t held;      /* handed to a card that has not finished them, or fragments that wait */
+    uint64_t consumed;  /* frames delivered to this machine */
+    uint64_t held;      /* queued at a card, or fragments awaiting the rest of their datagram */
     uint64_t drops[DROP_COUNT];
     uint64_t dropped; /* their sum */
-    uint64_t errors_limited; /* no frames: ICMP errors that were due and not sent, too many at once */
-    uint64_t heads_bad; /* no frames: head words of cards that made no sense, and were ignored */
+    uint64_t errors_limited; /* not frames: ICMP errors not sent because of the rate limit */
+    uint64_t heads_bad;      /* not frames: invalid head words written by cards; ignored */
     bool is_balanced;
-    unsigned cores_silent; /* cores that were too busy to answer: theirs are the last known numbers */
+    unsigned cores_silent; /* cores that did not answer in time; their last answers are summed */
 };
 
-/* All lanes, side queues and stacks together: each core adds up its own between two bursts, so it is
- * exact core by core. Core 0. */
+/* Sum over all lanes, side queues and stacks. Each core adds up its own between two bursts, so each
+ * core's part is exact. Core 0. */
 struct ledger ledger_read(void);
 
-/* A way to drop, as the operator reads it. */
+/* The text of a drop reason, as the operator reads it. */
 const char *ledger_drop_name(enum drop why);
 
-/* As of the last ledger_read: what one port's card counts, beside what we count for the same wire.
- * They agree when no frame is on its way through the card. */
+/* As of the last ledger_read: the card's packet counters of one port beside the lanes' for the same
+ * wire. They are equal while no frame is inside the card. */
 struct ledger_port {
-    uint64_t received;        /* ours: taken from this card, and those it has written since */
+    uint64_t received;        /* lanes: taken from this card, or written by it and waiting */
     uint64_t card_rx_packets; /* the card's: good frames that reached a queue */
-    uint64_t sent;            /* ours: finished by this card */
+    uint64_t sent;            /* lanes: finished by this card */
     uint64_t card_tx_packets;
 };
 struct ledger_port ledger_port_read(const struct port *port);

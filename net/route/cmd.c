@@ -228,4 +228,4 @@ static void put_routes(struct config *config)
                        via_text(rule->hop, via));
     }
 }
-CONFIG_PART(put_routes, "port#.mtu", "route");
+CONFIG_PART(3, put_routes, "port#.mtu", "route");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Addresses as one port sees them: which are hosts of its net, and by which first hop others are
- * reached (redirects, gateways, ARP). Below netif.c and netif_ip.c, which both ask here. Pure.
+ * Addresses of one port's subnet, and the first hop to all others (redirects, gateways, ARP). Used
+ * by netif.c and netif_ip.c. Pure.
  */
 #include "net/stack/internal.h"
 #include "net/stack/ip.h"
 
-/* The two addresses of a net that are no host's; a net of 31 or 32 bits has none (RFC 3021). */
+/* The all-zeroes and all-ones host of a subnet; one of 31 or 32 bits has neither (RFC 3021). */
 bool netif_is_broadcast(const struct netif *nif, uint32_t ip)
 {
     return nif->prefix <= 30 && ((ip ^ nif->ip) & nif->mask) == 0 &&
@@ -30,7 +30,7 @@ static uint32_t gateway_in_use(const struct netif *nif)
     return nif->gateways[nif->uses_second];
 }
 
-/* RFC 1122 section 3.2.2.2: only from the present first hop, and only to a host of our net. */
+/* RFC 1122 section 3.2.2.2: only from the current first hop, and only to a host of our subnet. */
 void netif_take_redirect(struct netif *nif, uint32_t from, uint32_t dst, uint32_t to)
 {
     struct netif_redirect *known = redirect_of(nif, dst);
@@ -60,13 +60,13 @@ enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac)
         return NETIF_ASKING;
     if (arp_lookup(&nif->arp, ip, nif->now_ns, mac, &has_failed))
         return NETIF_READY;
-    if (has_failed && redirect) { /* section 3.3.1.4: back to the gateway that sent us there */
+    if (has_failed && redirect) { /* section 3.3.1.4: fall back to the default gateway */
         redirect->dst = 0;
         return NETIF_ASKING;
     }
     if (has_failed && ip == gateway_in_use(nif) && nif->gateways[1] != 0) { /* section 3.3.1.5 */
         nif->uses_second = !nif->uses_second;
-        if (nif->uses_second) /* else both are silent: the sender is told, or this had no end */
+        if (nif->uses_second) /* else neither answers: report it, or this would not end */
             return NETIF_ASKING;
     }
     return has_failed ? NETIF_NO_ANSWER : NETIF_ASKING;

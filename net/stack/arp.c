@@ -58,13 +58,13 @@ static struct arp_entry *find(struct arp_cache *cache, uint32_t ip)
 }
 
 /* Start a round of requests; the first is due at once. */
-static void ask(struct arp_entry *entry, uint64_t now_ns)
+static void start_requests(struct arp_entry *entry, uint64_t now_ns)
 {
     entry->tries = 0;
     entry->next_ns = now_ns;
 }
 
-/* Which entry a new one may replace: the lower, the rather. Those that we wait for stay. */
+/* Replacement order: entries of lower worth go first. Pending ones are kept. */
 static unsigned worth(const struct arp_entry *entry)
 {
     switch (entry->state) {
@@ -79,8 +79,8 @@ static unsigned worth(const struct arp_entry *entry)
     }
 }
 
-/* Room for a new entry, or NULL: enough of them wait already. Among equals the one that was not
- * used for the longest time goes. */
+/* An entry to replace, or NULL if too many await a reply. Among entries of equal worth it is the
+ * least recently used. */
 static struct arp_entry *make_room(struct arp_cache *cache)
 {
     struct arp_entry *room = &cache->entries[0];
@@ -108,21 +108,21 @@ bool arp_lookup(struct arp_cache *cache, uint32_t ip, uint64_t now_ns, uint8_t *
             return false;
         }
         *entry = (struct arp_entry){.ip = ip, .state = ARP_ASKING};
-        ask(entry, now_ns);
+        start_requests(entry, now_ns);
     }
     entry->used_ns = now_ns;
     if (entry->state == ARP_KNOWN) {
         uint64_t age_ns = now_ns - entry->known_ns;
-        if (age_ns > ARP_FRESH_NS && !entry->is_asked_again) {
-            entry->is_asked_again = true;
-            ask(entry, now_ns);
+        if (age_ns > ARP_FRESH_NS && !entry->is_refreshing) {
+            entry->is_refreshing = true;
+            start_requests(entry, now_ns);
         }
         if (age_ns <= ARP_KEPT_NS) {
             memcpy(mac, entry->mac, 6);
             return true;
         }
-        entry->state = ARP_ASKING; /* the round that goes on, or has just begun, counts */
-        entry->is_asked_again = false;
+        entry->state = ARP_ASKING; /* the pending round of requests continues */
+        entry->is_refreshing = false;
     }
     if (entry->state == ARP_FAILED) {
         if (now_ns < entry->next_ns) {
@@ -130,7 +130,7 @@ bool arp_lookup(struct arp_cache *cache, uint32_t ip, uint64_t now_ns, uint8_t *
             return false;
         }
         entry->state = ARP_ASKING;
-        ask(entry, now_ns);
+        start_requests(entry, now_ns);
     }
     return false;
 }
@@ -139,12 +139,12 @@ bool arp_due(struct arp_cache *cache, uint64_t now_ns, uint32_t *ip)
 {
     for (unsigned i = 0; i < ARP_ENTRIES; i++) {
         struct arp_entry *entry = &cache->entries[i];
-        bool is_waiting = entry->state == ARP_ASKING || entry->is_asked_again;
+        bool is_waiting = entry->state == ARP_ASKING || entry->is_refreshing;
         if (!is_waiting || now_ns < entry->next_ns)
             continue;
         if (entry->tries == ARP_TRIES) {
             entry->state = ARP_FAILED;
-            entry->is_asked_again = false;
+            entry->is_refreshing = false;
             entry->next_ns = now_ns + ARP_HOLD_OFF_NS;
             continue;
         }
@@ -162,30 +162,30 @@ bool arp_answer(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64
     struct arp_entry *entry = find(cache, ip);
 
     if (entry == NULL || entry->tries == 0 ||
-        !(entry->state == ARP_ASKING || entry->is_asked_again)) {
-        cache->unasked++;
-        arp_doubt(cache, ip, mac, now_ns);
+        !(entry->state == ARP_ASKING || entry->is_refreshing)) {
+        cache->unsolicited++;
+        arp_recheck(cache, ip, mac, now_ns);
         return false;
     }
     memcpy(entry->mac, mac, 6);
     entry->state = ARP_KNOWN;
-    entry->is_asked_again = false;
+    entry->is_refreshing = false;
     entry->tries = 0;
     entry->known_ns = now_ns;
     cache->replies++;
     return true;
 }
 
-void arp_doubt(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_t now_ns)
+void arp_recheck(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_t now_ns)
 {
     struct arp_entry *entry = find(cache, ip);
 
-    if (entry == NULL || entry->state != ARP_KNOWN || entry->is_asked_again ||
+    if (entry == NULL || entry->state != ARP_KNOWN || entry->is_refreshing ||
         mac_equal(entry->mac, mac))
         return;
-    if (entry->doubt_ns != 0 && now_ns - entry->doubt_ns < ARP_DOUBT_GAP_NS)
+    if (entry->recheck_ns != 0 && now_ns - entry->recheck_ns < ARP_RECHECK_GAP_NS)
         return;
-    entry->doubt_ns = now_ns;
-    entry->is_asked_again = true;
-    ask(entry, now_ns);
+    entry->recheck_ns = now_ns;
+    entry->is_refreshing = true;
+    start_requests(entry, now_ns);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The Internet checksum; see csum.h. The sum does not depend on the order of bytes within words as
- * long as the result is read in the same order (RFC 1071, section 2 (B)), so eight bytes are added
- * at a time as they lie, and the result is swapped once.
+ * The Internet checksum; see csum.h. The sum does not depend on byte order as long as the result is
+ * read in the same order (RFC 1071, section 2 (B)), so eight bytes at a time are added unswapped,
+ * and the result is swapped once.
  */
 #include "net/stack/csum.h"
 
@@ -14,11 +14,11 @@ uint32_t csum_bytes(const uint8_t *p, uint32_t n)
     for (; n >= 8; n -= 8, p += 8) {
         memcpy(&word, p, 8);
         sum += word;
-        sum += sum < word; /* the carry goes round */
+        sum += sum < word; /* end-around carry */
     }
     if (n > 0) {
         word = 0;
-        memcpy(&word, p, n); /* the bytes that are missing count as zero */
+        memcpy(&word, p, n); /* missing bytes count as zero */
         sum += word;
         sum += sum < word;
     }

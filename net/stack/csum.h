@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The Internet checksum (RFC 1071): the ones' complement sum of 16-bit words. Partial sums are
- * plain numbers that may be added in any order and number up to 65536, then closed by csum_close.
+ * plain numbers; up to 65536 of them may be added in any order, then finished by csum_close.
  * Pure.
  */
 #ifndef NET_STACK_CSUM_H
@@ -12,14 +12,14 @@
  * only the last of several pieces may have an odd length. */
 uint32_t csum_bytes(const uint8_t *p, uint32_t n);
 
-/* What TCP and UDP add from the IP header: both addresses, protocol, length of header and data. */
+/* The pseudo header of TCP and UDP: both addresses, protocol, length of header and data. */
 static inline uint32_t csum_pseudo(uint32_t src, uint32_t dst, uint8_t protocol, uint32_t bytes)
 {
     return (src >> 16) + (src & 0xFFFF) + (dst >> 16) + (dst & 0xFFFF) + protocol + bytes;
 }
 
-/* The checksum that makes a message of this partial sum right, its own field counted as zero. A
- * message that holds its checksum is right if this gives 0. */
+/* The checksum of a message with this partial sum, where its checksum field counted as zero. Summed
+ * with its checksum field, a correct message gives 0. */
 static inline uint16_t csum_close(uint32_t sum)
 {
     sum = (sum >> 16) + (sum & 0xFFFF);
@@ -27,8 +27,8 @@ static inline uint16_t csum_close(uint32_t sum)
     return (uint16_t)~sum;
 }
 
-/* The checksum after one 16-bit word of the message changed (RFC 1624, equation 3). Where it comes
- * out as 0, 0xFFFF is right too, and is the only right one if the message is now all zeroes. */
+/* The checksum after one 16-bit word of the message changed (RFC 1624, equation 3). If the result
+ * is 0, 0xFFFF is correct too, and is the only correct one if the message is now all zeroes. */
 static inline uint16_t csum_update(uint16_t checksum, uint16_t was, uint16_t is)
 {
     return csum_close((uint16_t)~checksum + (uint32_t)(uint16_t)~was + is);

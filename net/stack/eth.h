@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Ethernet II frames, and numbers in the order of the wire at any alignment. Every header in net/
- * is read and written through these: a frame is bytes at offsets, never a struct laid over it.
- * Pure. Read next: net/stack/netif.h.
+ * Ethernet II frames, and access to big-endian numbers at any alignment. Every header in net/ is
+ * read and written through these functions: a frame is bytes at offsets, never a struct laid over
+ * it. Pure. Read next: net/stack/netif.h.
  */
 #ifndef NET_STACK_ETH_H
 #define NET_STACK_ETH_H
@@ -19,7 +19,7 @@
 #define VLAN_BYTES 4u
 #define VLAN_ID    0x0FFFu /* of the tag; the rest is priority */
 #define ETH_MIN    60u   /* shortest frame, CRC not counted */
-#define ETH_MAX    1514u /* longest that we make, a VLAN tag not counted */
+#define ETH_MAX    1514u /* longest that we send, VLAN tag not counted */
 #define ETH_BUFFER 2048u /* bytes behind every frame pointer in net/ */
 
 static inline uint16_t wire_get16(const uint8_t *p)
@@ -49,7 +49,7 @@ static inline bool mac_equal(const uint8_t *a, const uint8_t *b)
 {
     return memcmp(a, b, 6) == 0;
 }
-/* Broadcast or multicast: never somebody who can be answered. */
+/* Broadcast or multicast; as a source address it is invalid. */
 static inline bool mac_is_group(const uint8_t *mac)
 {
     return mac[0] & 1;
@@ -61,13 +61,13 @@ static inline bool mac_is_zero(const uint8_t *mac)
 
 static inline void eth_build(uint8_t *frame, const uint8_t *dst, const uint8_t *src, uint16_t type)
 {
-    memmove(frame + ETH_DST, dst, 6); /* dst may be the frame's own source */
+    memmove(frame + ETH_DST, dst, 6); /* dst may be the frame's source field */
     memcpy(frame + ETH_SRC, src, 6);
     wire_put16(frame + ETH_TYPE, type);
 }
 
-/* Fill a short frame with zeroes up to ETH_MIN, so that nothing old goes out; the length to send.
- */
+/* Pad a short frame with zeroes to ETH_MIN, so that no old bytes are sent. Returns the length to
+ * send. */
 static inline uint32_t eth_pad(uint8_t *frame, uint32_t bytes)
 {
     if (bytes >= ETH_MIN)

@@ -7,7 +7,8 @@
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 
-/* Types of error: they quote the header that they are about, and eight bytes behind it. */
+/* Error types: each quotes the header of the datagram that it is about, and the next eight bytes.
+ */
 static bool is_error(uint8_t type)
 {
     return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED ||
@@ -15,8 +16,8 @@ static bool is_error(uint8_t type)
            type == 12 /* parameter problem */;
 }
 
-/* What an error quotes. The quoted header was ours once and has been changed on its way, so only
- * what is read is checked, and its checksum is not. */
+/* Parse the quoted datagram of an error. Routers have changed its header since it was sent, so only
+ * the fields used are checked, and not the checksum. */
 static enum icmp_kind parse_quote(const uint8_t *quote, uint32_t bytes, uint32_t us,
                                   struct icmp_view *view)
 {
@@ -54,7 +55,7 @@ void icmp_echo_to_reply(uint8_t *p)
     uint16_t was = wire_get16(p + ICMP_TYPE);
     p[ICMP_TYPE] = ICMP_ECHO_REPLY;
     uint16_t checksum = csum_update(wire_get16(p + ICMP_CHECKSUM), was, wire_get16(p + ICMP_TYPE));
-    /* A reply of nothing but zeroes needs all ones; elsewhere both forms of zero are right. */
+    /* An all-zero reply needs all ones here; for other replies both forms of zero are correct. */
     wire_put16(p + ICMP_CHECKSUM, checksum != 0 ? checksum : 0xFFFF);
 }
 
@@ -73,7 +74,7 @@ uint32_t icmp_build_echo(uint8_t *p, uint16_t id, uint16_t sequence, uint32_t da
     return bytes;
 }
 
-/* Types that ask or answer: an error about one of them cannot be about an error. */
+/* Queries and replies: an error may be sent about these types. */
 static bool is_query(uint8_t type)
 {
     return type == ICMP_ECHO_REPLY || type == ICMP_ECHO || (type >= 13 && type <= 18);

@@ -34,62 +34,61 @@
 
 struct icmp_view {
     uint8_t type, code;
-    uint16_t id, sequence; /* of an echo or its reply, or of the one that an error is about */
-    uint32_t about_dst;    /* where the message that an error is about was going; else 0 */
+    uint16_t id, sequence; /* of an echo or reply, or of the echo that an error quotes */
+    uint32_t about_dst;    /* destination of the echo that an error quotes; else 0 */
 };
 
 enum icmp_kind {
-    ICMP_IS_BAD, /* too short, checksum wrong, a type or code that nobody here takes */
+    ICMP_IS_BAD, /* too short, checksum wrong, type or code not handled here */
     ICMP_IS_ECHO,
     ICMP_IS_REPLY,
-    ICMP_IS_ERROR_ABOUT_ECHO, /* unreachable, time exceeded ...: about an echo that `src` sent */
-    ICMP_IS_ERROR,            /* about anything else */
+    ICMP_IS_ERROR_ABOUT_ECHO, /* unreachable, time exceeded ...: about an echo sent by `us` */
+    ICMP_IS_ERROR,            /* about any other datagram */
 };
 
-/* Read the message at p, all `bytes` of it. `us` is the address that an error's quoted header must
- * come from to be about our echo. */
+/* Parse the message of `bytes` bytes at p. An error is about our echo if the source in its quoted
+ * header is `us`. */
 enum icmp_kind icmp_parse(const uint8_t *p, uint32_t bytes, uint32_t us, struct icmp_view *view);
 
-/* Turn the echo at p into its reply: type and checksum; the rest stays (RFC 1122 section
- * 3.2.2.6). */
+/* Change type and checksum of the echo at p into those of its reply (RFC 1122 section 3.2.2.6). */
 void icmp_echo_to_reply(uint8_t *p);
 
-/* Write an echo with data_bytes of data, 0, 1, 2, ...; the message's length. */
+/* Write an echo with data_bytes of data, 0, 1, 2, ... Returns the message's length. */
 uint32_t icmp_build_echo(uint8_t *p, uint16_t id, uint16_t sequence, uint32_t data_bytes);
 
-/* ---- Errors of ours ---- */
+/* ---- Sending errors ---- */
 
-#define ICMP_ERROR_MAX 576u /* an error is a datagram of at most so many bytes, RFC 1812 4.3.2.3 */
+#define ICMP_ERROR_MAX 576u /* longest error, a datagram; RFC 1812 section 4.3.2.3 */
 #define ICMP_ERROR_TOS 0xC0u /* internetwork control, RFC 1812 section 4.3.2.5 */
 
 struct icmp_error {
     uint8_t type, code;
-    uint32_t rest; /* the word behind the checksum: offset << 24 of a bad byte, an MTU, else 0 */
+    uint32_t rest; /* the word after the checksum: offset << 24 of a bad byte, an MTU, else 0 */
 };
 
-/* May an error be sent about the datagram at p, of which `bytes` (20 or more, its header whole) are
- * there? Not about an error or an ICMP type that may be one, a fragment that is not the first, a
- * group's or the broadcast address, a source that is no single host (RFC 1122 section 3.2.2, RFC
- * 1812 section 4.3.2.7). What the header does not show is the caller's to refuse: a frame that came
- * to many, broadcasts of the nets that it knows. */
+/* May an error be sent about the datagram of `bytes` bytes (20 or more, with a whole header) at p?
+ * Not about an ICMP error or an unknown ICMP type, a fragment other than the first, a multicast or
+ * broadcast destination, or a source that is not one host (RFC 1122 section 3.2.2, RFC 1812 section
+ * 4.3.2.7). The caller checks what the header does not show: Ethernet group addresses and subnet
+ * broadcasts. */
 bool icmp_error_may(const uint8_t *p, uint32_t bytes);
 
 /* Write a whole datagram to `out` (ICMP_ERROR_MAX bytes): the error about the datagram at `about`,
- * from `us` to its source, quoting as much of its `bytes` as fits. `out` may be `about` or lie
- * across it. Returns the datagram's length. */
+ * from `us` to its source, quoting as much of its `bytes` as fits. `out` and `about` may overlap.
+ * Returns the datagram's length. */
 uint32_t icmp_error_build(uint8_t *out, struct icmp_error error, uint32_t us, uint16_t ip_id,
                           const uint8_t *about, uint32_t bytes);
 
-/* How many errors may be sent: ICMP_BURST at once, then one every ICMP_GAP_NS. All zeroes: full. */
+/* Token bucket for errors: ICMP_BURST at once, then one every ICMP_GAP_NS. All zeroes: full. */
 #define ICMP_BURST  50u
 #define ICMP_GAP_NS 10000000ull /* 100 a second */
 
 struct icmp_limit {
-    uint64_t due_ns;  /* when the bucket would be full again; it runs ahead of the clock */
-    uint64_t limited; /* errors that were due and not sent */
+    uint64_t due_ns;  /* when the bucket will be full again */
+    uint64_t limited; /* errors not sent because of the limit */
 };
 
-/* May one more be sent now? True: it counts as sent. */
+/* May one more error be sent now? If true, it counts as sent. */
 bool icmp_limit_take(struct icmp_limit *limit, uint64_t now_ns);
 
 #endif

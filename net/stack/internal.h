@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What netif.c (Ethernet, VLAN, ARP, what we send of ourselves), netif_ip.c (IPv4 and what is in it)
- * and addr.c (below both) share. Pure.
+ * Shared by netif.c (Ethernet, VLAN, ARP, sending), netif_ip.c (IPv4 and the layers above it) and
+ * addr.c (addresses). Pure.
  */
 #ifndef NET_STACK_INTERNAL_H
 #define NET_STACK_INTERNAL_H
@@ -25,7 +25,7 @@ static inline uint64_t netif_clock(const struct netif *nif)
     return nif->clock != NULL ? nif->clock() : nif->now_ns;
 }
 
-/* The port's own. */
+/* The face of the stack's own port. */
 static inline struct netif_face netif_own_face(const struct netif *nif)
 {
     struct netif_face face = {.send_context = nif->send_context};
@@ -34,17 +34,17 @@ static inline struct netif_face netif_own_face(const struct netif *nif)
     return face;
 }
 
-/* An untagged frame of type IPv4, to us or to a group; as netif_input_by. */
+/* Handle an untagged frame of type IPv4, to us or to a group; otherwise as netif_input_by. */
 uint32_t netif_ip_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
                         uint32_t length);
 
-/* Give up datagrams whose fragments did not all come in time. */
+/* Drop datagrams that are incomplete after REASS_NS. */
 void netif_expire(struct netif *nif);
 
-/* `from` has redirected what we sent to `dst` to another gateway, `to`. */
+/* Handle an ICMP redirect: gateway `from` says that frames for `dst` should go to gateway `to`. */
 void netif_take_redirect(struct netif *nif, uint32_t from, uint32_t dst, uint32_t to);
 
-/* Put our VLAN's tag into a frame, which has room for it; its length then. */
+/* Insert our VLAN's tag, if any, into a frame with room for it. Returns the new length. */
 static inline uint32_t netif_tag(const struct netif *nif, uint8_t *frame, uint32_t length)
 {
     if (nif->vlan == 0)
@@ -55,7 +55,7 @@ static inline uint32_t netif_tag(const struct netif *nif, uint8_t *frame, uint32
     return length + VLAN_BYTES;
 }
 
-/* Is it one of the two addresses of our net that are no host's? */
+/* Is it one of the two reserved addresses of our subnet? */
 bool netif_is_broadcast(const struct netif *nif, uint32_t ip);
 
 #endif

@@ -12,9 +12,9 @@
 #define OPTION_LOOSE_SOURCE  131u
 #define OPTION_STRICT_SOURCE 137u
 
-/* RFC 1122 section 3.2.1.8: what we do not know is passed over, by a length that must fit. Source
- * routes are refused: they lead round every filter (RFC 7126 sections 4.3 and 4.4). True: good. Else
- * *bad_byte is where (RFC 792: the octet where the error was found), 0 for a source route. */
+/* RFC 1122 section 3.2.1.8: unknown options are skipped by their length, which must fit. Source
+ * routes are refused, since they bypass filters (RFC 7126 sections 4.3 and 4.4). Returns true if
+ * valid; else *bad_byte is the offset of the error (RFC 792), 0 for a source route. */
 static bool options_are_good(const uint8_t *p, uint32_t header, uint8_t *bad_byte)
 {
     uint32_t at = IP_BYTES;

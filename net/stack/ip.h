@@ -28,31 +28,29 @@
 
 #define IP_BROADCAST       0xFFFFFFFFu
 
-/* What a header said, each field checked against what is there. */
+/* A parsed header, each length checked against the bytes present. */
 struct ip_view {
     uint32_t src, dst;
     uint32_t header_bytes; /* 20..60 */
-    uint32_t total_bytes;  /* header and payload; what the frame has beyond is padding */
+    uint32_t total_bytes;  /* header and payload; further bytes of the frame are padding */
     uint8_t tos, ttl, protocol;
-    uint8_t bad_byte; /* with DROP_ip_option: offset of what is malformed; 0: a source route */
+    uint8_t bad_byte; /* with DROP_ip_option: offset of the malformed byte; 0: a source route */
     bool is_fragment; /* more follow, or its offset is not 0 */
 };
 
-/* Check the header at p, of which `bytes` are there. DROP_NONE: good, and *view is filled in, as it
- * is with DROP_ip_option: options that do not add up or that route by source. Else why not:
- * version, lengths, checksum. Neither address is judged. */
+/* Parse the header at p, where `bytes` bytes are present. Returns DROP_NONE with *view filled in;
+ * DROP_ip_option, also with *view filled in, for malformed options or a source route; or the reason
+ * (version, lengths, checksum). The addresses are not checked. */
 enum drop ip_parse(const uint8_t *p, uint32_t bytes, struct ip_view *view);
 
-/* Write a header without options before payload_bytes of payload; not a fragment, may be
- * fragmented. */
+/* Write a header without options for payload_bytes of payload: no fragment, DF clear. */
 void ip_build(uint8_t *p, uint32_t payload_bytes, uint16_t id, uint8_t tos, uint8_t protocol,
               uint32_t src, uint32_t dst);
 
-/* Make the header at p that of a fragment: its payload begins `at` (a multiple of 8) bytes into that
- * of the datagram, and more follow, or not. */
+/* Change the header at p to that of a fragment at payload offset `at` (a multiple of 8 bytes). */
 void ip_set_fragment(uint8_t *p, uint32_t at, bool more_follow);
 
-/* Give the header at p another TTL. */
+/* Set the TTL of the header at p. */
 void ip_set_ttl(uint8_t *p, uint8_t ttl);
 
 /* The mask of a prefix of `bits` (0..32). */
@@ -68,7 +66,7 @@ static inline bool ip_is_loopback(uint32_t ip)
 {
     return ip >> 24 == 127;
 }
-/* An address that one host may have: not 0/8 ("this network"), loopback, multicast, nor 240/4,
+/* Can it be the address of a host? Not 0/8 ("this network"), loopback, multicast, nor 240/4,
  * which holds the broadcast address. RFC 1122 section 3.2.1.3. */
 static inline bool ip_is_host(uint32_t ip)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The stack of one port; see netif.h. Its configuration, ARP, Ethernet and VLAN tags, what we send of
- * ourselves; IPv4 and what is in it is in netif_ip.c, addresses and first hops are in addr.c.
+ * The stack of one port; see netif.h. Here: configuration, ARP, Ethernet and VLAN tags, frames sent
+ * by the stack itself. In netif_ip.c: IPv4, ICMP and UDP. In addr.c: addresses and first hops.
  */
 #include "net/stack/internal.h"
 #include "net/stack/ip.h"
@@ -16,15 +16,15 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     if (mac_is_group(mac) || mac_is_zero(mac))
         return "the port has no MAC address of its own";
     if (prefix < 1 || prefix > 32)
-        return "a prefix has 1 to 32 bits";
+        return "the prefix must have 1 to 32 bits";
     if (!ip_is_host(ip))
-        return "no host can have this address";
+        return "not a host address";
     const struct netif net = {.ip = ip, .mask = ip_mask(prefix), .prefix = (uint8_t)prefix};
     if (!netif_is_on_net(&net, ip))
-        return "this is the address of the net itself or its broadcast";
+        return "the subnet's own or broadcast address";
     for (unsigned i = 0; i < 2; i++) {
         if (gateways[i] != 0 && (!netif_is_on_net(&net, gateways[i]) || !ip_is_host(gateways[i])))
-            return "the gateway is no host of the port's net";
+            return "the gateway is not a host of the port's subnet";
         if (gateways[i] == ip)
             return "the gateway is the port itself";
     }
@@ -43,7 +43,7 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     memset(nif->redirects, 0, sizeof(nif->redirects));
     nif->ping.is_on = false;
     nif->is_refused = false;
-    (void)netif_bind(nif, UDP_PORT_ECHO, udp_echo, NULL); /* false where they are bound already */
+    (void)netif_bind(nif, UDP_PORT_ECHO, udp_echo, NULL); /* false if already bound */
     (void)netif_bind(nif, UDP_PORT_DISCARD, udp_discard, NULL);
     netif_link_up(nif);
     return NULL;
@@ -51,8 +51,8 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
 
 /* ---- ARP ---- */
 
-/* 0 to a second, other for each host and each time (RFC 5227 wants hosts that start together to
- * ask at different times). */
+/* Pseudo-random, 0 to a second: RFC 5227 wants hosts that start together to probe at different
+ * times. */
 static uint64_t jitter_ns(const struct netif *nif)
 {
     uint32_t mixed = (wire_get32(nif->mac + 2) ^ (uint32_t)(netif_clock(nif) >> 10)) * 2654435761u;
@@ -73,17 +73,17 @@ void netif_link_up(struct netif *nif)
     probe(nif, 0);
 }
 
-/* Somebody else says that our address is theirs. */
+/* Another host claims our address. */
 static void arp_conflict(struct netif *nif, const uint8_t *mac)
 {
     nif->conflicts++;
     memcpy(nif->conflict_mac, mac, 6);
-    if (nif->is_probing) { /* RFC 5227 section 2.1.1: then it is, and we ask again later */
+    if (nif->is_probing) { /* RFC 5227 section 2.1.1: it is in use; probe again later */
         nif->is_refused = true;
         probe(nif, NETIF_REFUSED_NS);
     } else if (nif->defended_ns == 0 || nif->now_ns - nif->defended_ns >= NETIF_DEFEND_GAP_NS) {
-        /* Section 2.4 (c): defend with one announcement, but not again soon, lest two hosts that
-         * both insist fill the net. */
+        /* Section 2.4 (c): defend with one announcement, at a limited rate, so that two hosts that
+         * both defend do not flood the subnet. */
         nif->defended_ns = nif->now_ns != 0 ? nif->now_ns : 1;
         nif->announces_left = MAX(nif->announces_left, 1u);
         nif->announce_ns = nif->now_ns;
@@ -97,7 +97,7 @@ static uint32_t arp_input(struct netif *nif, const struct netif_face *face, uint
     if (!arp_parse(frame + ETH_BYTES, length - ETH_BYTES, &packet))
         return netif_drop(nif, DROP_arp_bad);
 
-    /* Who says that it is theirs; and, while we are not sure yet, who probes for it too (RFC 5227,
+    /* A claim of our address; while we probe for it, another host's probe counts too (RFC 5227,
      * section 2.1.1). */
     bool is_rival = packet.sender_ip == 0 && packet.op == ARP_REQUEST && nif->is_probing &&
                     netif_is_silent(nif) && packet.target_ip == nif->ip;
@@ -110,14 +110,14 @@ static uint32_t arp_input(struct netif *nif, const struct netif_face *face, uint
         if (packet.target_ip == nif->ip && packet.sender_ip != 0)
             arp_answer(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
         else
-            arp_doubt(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
+            arp_recheck(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
         return netif_consume(nif);
     }
-    arp_doubt(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
+    arp_recheck(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
     if (packet.target_ip != nif->ip || netif_is_silent(nif))
         return netif_consume(nif);
 
-    /* Somebody asks for us, or (sender 0) probes whether the address is free: it is not. */
+    /* A request for our address, or (sender 0) a probe for it: answer both. */
     struct arp_packet reply = {
         .op = ARP_REPLY, .sender_ip = nif->ip, .target_ip = packet.sender_ip};
     memcpy(reply.sender_mac, face->mac, 6);
@@ -126,7 +126,7 @@ static uint32_t arp_input(struct netif *nif, const struct netif_face *face, uint
     return arp_build(frame, reply.target_mac, &reply);
 }
 
-/* ---- The way in ---- */
+/* ---- Receiving ---- */
 
 static uint32_t untagged_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
                                uint32_t length)
@@ -155,18 +155,18 @@ uint32_t netif_input_by(struct netif *nif, const struct netif_face *face, uint8_
         return netif_drop(nif, DROP_eth_vlan);
     if (!is_tagged)
         return untagged_input(nif, face, frame, length);
-    /* The addresses move over the tag; from there on the frame has none. */
+    /* Move the MAC addresses over the tag, to get an untagged frame. */
     memmove(frame + VLAN_BYTES, frame, ETH_TYPE);
     uint32_t answer = untagged_input(nif, face, frame + VLAN_BYTES, length - VLAN_BYTES);
     if (answer == 0)
         return 0;
-    if (nif->vlan == 0) { /* only its priority was in the tag: every host takes frames without */
+    if (nif->vlan == 0) { /* the tag had a priority only; answer without a tag */
         memmove(frame, frame + VLAN_BYTES, answer);
         return answer;
     }
     memmove(frame, frame + VLAN_BYTES, ETH_TYPE);
     wire_put16(frame + ETH_TYPE, ETH_VLAN);
-    wire_put16(frame + ETH_BYTES, tag); /* with the priority it came with */
+    wire_put16(frame + ETH_BYTES, tag); /* with the received priority */
     return answer + VLAN_BYTES;
 }
 
@@ -177,7 +177,7 @@ uint32_t netif_input(struct netif *nif, uint8_t *frame, uint32_t length)
     return netif_input_by(nif, &own, frame, length);
 }
 
-/* ---- What we send of ourselves ---- */
+/* ---- Sending ---- */
 
 bool netif_bind(struct netif *nif, uint16_t port, udp_service *service, void *context)
 {
@@ -215,7 +215,7 @@ uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame)
         bool is_last = --nif->probes_left == 0;
         nif->announce_ns =
             now_ns + (is_last ? NETIF_ANNOUNCE_GAP_NS : NETIF_PROBE_GAP_NS + jitter_ns(nif));
-        request.sender_ip = 0; /* so that nobody takes our claim for the truth yet */
+        request.sender_ip = 0; /* a probe: must not change caches of other hosts */
     } else if (nif->probes_left == 0 && nif->announces_left > 0 && now_ns >= nif->announce_ns) {
         nif->announces_left--;
         nif->announce_ns = now_ns + NETIF_ANNOUNCE_GAP_NS;

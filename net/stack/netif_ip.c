@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The stack of one port from IPv4 on; see netif.h. A datagram comes in one frame and is answered in
- * place, or in fragments and is answered by frames of our own.
+ * The stack of one port from IPv4 upwards; see netif.h. A datagram in one frame is answered in
+ * place; one received in fragments is answered by frames of our own.
  */
 #include "net/stack/csum.h"
 #include "net/stack/icmp.h"
 #include "net/stack/internal.h"
 #include "net/stack/ip.h"
 
-/* ---- What is sent by frames of our own ---- */
+/* ---- Sending in frames of our own ---- */
 
 static void send(struct netif *nif, const struct netif_face *face, uint8_t *frame, uint32_t bytes)
 {
@@ -37,21 +37,21 @@ void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
     error_by(nif, &own, frame, ip_bytes, error);
 }
 
-/* ---- A datagram that is whole ---- */
+/* ---- A complete datagram ---- */
 
 struct message {
     const struct netif_face *face;
     const struct ip_view *ip;
-    uint8_t *payload; /* of the datagram */
+    uint8_t *payload; /* of the datagram received */
     uint32_t bytes;
-    uint8_t *answer; /* where that of an answer is to lie: here or before it */
+    uint8_t *answer; /* where to write the answer's payload: at `payload` or before it */
     uint32_t room;
-    const uint8_t *frame; /* what an error would quote */
+    const uint8_t *frame; /* for an error to quote */
     uint32_t quote_bytes;
 };
 
 struct verdict {
-    uint32_t answer; /* bytes of payload to send back; 0: none, and `why` says what became of it */
+    uint32_t answer; /* payload bytes to send back; 0: none, see `why` */
     enum drop why;   /* DROP_NONE: consumed */
     uint8_t ttl;     /* of the answer */
 };
@@ -66,7 +66,7 @@ static struct verdict settled(enum drop why)
     return (struct verdict){0, why, 0};
 }
 
-/* Drop it, and tell its sender why. */
+/* Drop the datagram and send an ICMP error to its source. */
 static struct verdict refuse(struct netif *nif, const struct message *m, enum drop why,
                              uint8_t type, uint8_t code)
 {
@@ -74,7 +74,7 @@ static struct verdict refuse(struct netif *nif, const struct message *m, enum dr
     return settled(why);
 }
 
-/* A reply or an error that may be about the ping that is out. */
+/* Handle a reply or an error that may be about the pending ping. */
 static struct verdict ping_input(struct netif *nif, const struct message *m,
                                  const struct icmp_view *icmp)
 {
@@ -83,10 +83,10 @@ static struct verdict ping_input(struct netif *nif, const struct message *m,
     uint32_t about = is_reply ? m->ip->src : icmp->about_dst;
 
     if (!ping->is_on || about != ping->to || icmp->id != ping->id)
-        return settled(DROP_icmp_unasked);
+        return settled(DROP_icmp_other);
     if (icmp->type == ICMP_REDIRECT)
         netif_take_redirect(nif, m->ip->src, ping->to, wire_get32(m->payload + ICMP_ID));
-    /* A gateway that knows a better way has sent the echo on all the same. */
+    /* A gateway that sends a redirect has forwarded the echo, too. */
     if (icmp->sequence != ping->sequence || ping->event != PING_NOTHING ||
         icmp->type == ICMP_REDIRECT) {
         ping->extra += is_reply;
@@ -113,7 +113,7 @@ static struct verdict icmp_input(struct netif *nif, const struct message *m)
     case ICMP_IS_ERROR_ABOUT_ECHO:
         return ping_input(nif, m, &icmp);
     case ICMP_IS_ERROR:
-        return settled(DROP_icmp_unasked);
+        return settled(DROP_icmp_other);
     case ICMP_IS_ECHO:
         break;
     }
@@ -150,11 +150,11 @@ static struct verdict udp_input(struct netif *nif, const struct message *m)
     uint32_t bytes = binding->service(binding->context, &datagram);
     if (bytes == UDP_SILENT)
         return settled(DROP_NONE);
-    /* Its owner may be another such service, and two of them would never end. */
+    /* That port may belong to a service that answers too, which would be an endless loop. */
     if (udp_port_would_loop(datagram.src_port) || binding_of(nif, datagram.src_port) != NULL)
         return settled(DROP_udp_loop);
     if (bytes > datagram.room)
-        return settled(DROP_udp_length); /* the service's mistake */
+        return settled(DROP_udp_length); /* an error of the service */
     return answered(udp_build(m->answer, bytes, nif->ip, datagram.dst_port, m->ip->src,
                               datagram.src_port),
                     datagram.answer_ttl);
@@ -172,7 +172,7 @@ static struct verdict deliver(struct netif *nif, const struct message *m)
     }
 }
 
-/* ---- In one frame ---- */
+/* ---- Received in one frame ---- */
 
 static void build_header(struct netif *nif, uint8_t *p, uint32_t bytes, uint16_t id,
                          const struct ip_view *ip, uint8_t ttl)
@@ -208,9 +208,9 @@ static uint32_t frame_input(struct netif *nif, const struct netif_face *face, ui
     return eth_pad(frame, headers + verdict.answer);
 }
 
-/* ---- In fragments ---- */
+/* ---- Received in fragments ---- */
 
-/* Send `bytes` of payload to whom `ip` came from, by way of `mac`, in as many frames as it takes. */
+/* Send `bytes` of payload to the source of `ip` via `mac`, in as many fragments as needed. */
 static void send_back(struct netif *nif, const struct netif_face *face, const uint8_t *mac,
                       const struct ip_view *ip, const uint8_t *payload, uint32_t bytes, uint8_t ttl)
 {
@@ -228,8 +228,8 @@ static void send_back(struct netif *nif, const struct netif_face *face, const ui
     }
 }
 
-/* That of the first fragment: which may have come by another port than the last one, or than the one
- * whose frame is being handled. */
+/* The face of the port that received the first fragment, which may be another than that of the
+ * current frame. */
 static struct netif_face face_of_first(const struct reass_slot *slot)
 {
     struct netif_face first = {.send_context = slot->way};
@@ -248,7 +248,7 @@ void netif_expire(struct netif *nif)
             error_by(nif, &first, slot->first, slot->first_bytes - ETH_BYTES,
                      (struct icmp_error){ICMP_TIME_EXCEEDED, ICMP_REASSEMBLY_EXCEEDED, 0});
         }
-        nif->drops[DROP_ip_rest] += slot->frames;
+        nif->drops[DROP_ip_timeout] += slot->frames;
         reass_free(nif->reass, slot);
     }
 }
@@ -297,7 +297,7 @@ static uint32_t fragment_input(struct netif *nif, const struct netif_face *face,
     return 0;
 }
 
-/* ---- The way in ---- */
+/* ---- Receiving ---- */
 
 uint32_t netif_ip_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
                         uint32_t length)
@@ -306,14 +306,14 @@ uint32_t netif_ip_input(struct netif *nif, const struct netif_face *face, uint8_
     enum drop bad = ip_parse(frame + ETH_BYTES, length - ETH_BYTES, &ip);
     if (bad != DROP_NONE && bad != DROP_ip_option)
         return netif_drop(nif, bad);
-    /* RFC 1122 section 3.2.1.3: one that no host can have is discarded in silence. */
+    /* RFC 1122 section 3.2.1.3: discard invalid sources silently. */
     if (!ip_is_host(ip.src) || ip.src == nif->ip || netif_is_broadcast(nif, ip.src))
         return netif_drop(nif, DROP_ip_source);
     if (ip.dst == IP_BROADCAST || ip_is_multicast(ip.dst) || netif_is_broadcast(nif, ip.dst))
         return netif_drop(nif, DROP_ip_broadcast);
     if (ip.dst != nif->ip || netif_is_silent(nif))
         return netif_drop(nif, DROP_ip_not_ours);
-    /* RFC 1122 section 3.3.6: to one host, in a frame to many: somebody's mistake or worse. */
+    /* RFC 1122 section 3.3.6: discard a unicast datagram inside a group frame. */
     if (mac_is_group(frame + ETH_DST))
         return netif_drop(nif, DROP_ip_link_group);
     if (bad != DROP_NONE) {

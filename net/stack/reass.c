@@ -26,7 +26,7 @@ static bool is_of(const struct reass_slot *slot, const struct ip_view *ip, uint1
            slot->id == id && slot->protocol == ip->protocol;
 }
 
-/* A slot for a datagram that begins: a free one, else the oldest gives way. */
+/* A slot for a new datagram: a free one, or the oldest, evicted. */
 static struct reass_slot *make_room(struct reass *reass, uint32_t src, uint64_t drops[DROP_COUNT])
 {
     struct reass_slot *free = NULL, *oldest = reass->slots, *of_source = NULL;
@@ -49,14 +49,14 @@ static struct reass_slot *make_room(struct reass *reass, uint32_t src, uint64_t 
     if (n < REASS_SOURCE_MAX && free != NULL)
         return free;
     struct reass_slot *slot = n < REASS_SOURCE_MAX ? oldest : of_source;
-    drops[DROP_ip_crowded] += slot->frames;
+    drops[DROP_ip_evicted] += slot->frames;
     reass_free(reass, slot);
     return slot;
 }
 
 static void start(struct reass_slot *slot, const struct ip_view *ip, uint16_t id, uint64_t now_ns)
 {
-    slot->state = REASS_GATHERS;
+    slot->state = REASS_COLLECTING;
     slot->src = ip->src;
     slot->dst = ip->dst;
     slot->id = id;
@@ -70,7 +70,7 @@ static void start(struct reass_slot *slot, const struct ip_view *ip, uint16_t id
     memset(slot->have, 0, sizeof(slot->have));
 }
 
-/* How many of the blocks that bytes at..end lie in are there. */
+/* The number of blocks from byte `at` to `end` that are present. */
 static uint32_t blocks_there(const struct reass_slot *slot, uint32_t at, uint32_t end)
 {
     uint32_t n = 0;
@@ -91,7 +91,7 @@ struct reass_slot *reass_add(struct reass *reass, const struct ip_view *ip, cons
     uint16_t id = wire_get16(header + IP_ID);
     struct reass_slot *slot = NULL;
 
-    /* Such a fragment is part of no datagram. */
+    /* No valid datagram has such a fragment. */
     if (bytes == 0 || end > REASS_BYTES || (!is_last && bytes % 8 != 0)) {
         drops[DROP_ip_fragment]++;
         return NULL;
@@ -107,7 +107,7 @@ struct reass_slot *reass_add(struct reass *reass, const struct ip_view *ip, cons
     uint32_t there = blocks_there(slot, at, end), blocks = (bytes + 7) / 8;
     bool is_end_wrong = is_last ? end < slot->top || (slot->end != 0 && end != slot->end)
                                 : slot->end != 0 && end >= slot->end;
-    if (slot->state == REASS_GATHERS && !is_end_wrong && there == blocks &&
+    if (slot->state == REASS_COLLECTING && !is_end_wrong && there == blocks &&
         memcmp(slot->data + at, data, bytes) == 0) {
         (*consumed)++;
         return NULL;

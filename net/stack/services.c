@@ -18,14 +18,14 @@ uint32_t udp_discard(void *context, struct udp_datagram *datagram)
     return UDP_SILENT;
 }
 
-/* An answer, RFC 5357 section 4.2.1; what is not named is zero. A test packet begins alike: number,
- * time stamp, error estimate. */
+/* An answer, RFC 5357 section 4.2.1; bytes without a name are zero. A test packet begins with the
+ * same first three fields. */
 #define TWAMP_SEQUENCE 0u
 #define TWAMP_SENT     4u  /* seconds, then their fraction in units of 2^-32 (RFC 4656, 4.1.2) */
 #define TWAMP_ERROR    12u
 #define TWAMP_RECEIVED 16u
 #define TWAMP_SENDER   24u /* the test packet's first 14 bytes */
-#define TWAMP_TTL      40u /* with which it came */
+#define TWAMP_TTL      40u /* of the test packet as received */
 
 /* Not synchronized (S = 0), NTP format, 1 * 2^12 * 2^-32 s: a microsecond. */
 #define TWAMP_ESTIMATE 0x0C01u
@@ -37,7 +37,7 @@ static void put_time(uint8_t *p, uint64_t ns)
     wire_put32(p + 4, (uint32_t)((ns % 1000000000 << 32) / 1000000000));
 }
 
-/* The answer is as long as the test packet where that is long enough; the padding stays. */
+/* The answer is as long as the test packet, or TWAMP_BYTES; the padding is kept. */
 uint32_t udp_twamp(void *context, struct udp_datagram *datagram)
 {
     uint8_t *p = datagram->data;

@@ -140,13 +140,13 @@ static void put_load(struct config *config)
 {
     put(config, 0, 4);
 }
-CONFIG_PART(put_load, "rate", "size", "flows", "count");
+CONFIG_PART(4, put_load, "rate", "size", "flows", "count");
 
 static void put_target(struct config *config)
 {
     put(config, 4, 8);
 }
-CONFIG_PART(put_target, "duration", "dst", "dstmac", "ports");
+CONFIG_PART(3, put_target, "duration", "dst", "dstmac", "ports");
 
 /* ---- show generate ---- */
 

@@ -76,7 +76,7 @@ def test_descriptors_out_of_order_lose_no_frame(boot):
 def test_progress_that_lies_is_told_and_taken_from_the_card(boot, evil):
     machine = boot("app=forward", complaints=False)
     misbehave_under_load(machine, evil)
-    machine.expect(r"port1: transmit queue \d+: head word late: it says \d+, the card \d+;")
+    machine.expect(r"port1: transmit queue \d+: head word late: memory has \d+, the card \d+;")
     wait_until(lambda: balanced(machine), lambda ledger: ledger["held"] == 0, "all that left is given back")
     assert (machine.ledger()["heads_bad"] > 0) == evil.startswith("head-jump")
     assert "has sent nothing for" not in machine.console_text
@@ -102,7 +102,7 @@ def test_memory_errors_without_a_link_end_the_port_at_the_third(boot):
         machine.card(1, "evil", "causes:0x10000000")
         machine.expect("port1: memory error in the card: reset")
     machine.card(1, "evil", "causes:0x10000000")
-    machine.expect("port1: out of service: a third memory error in its card, and no link in between")
+    machine.expect("port1: out of service: third memory error in its card without a link in between")
     machine.set_cable(1, True)
     machine.run("set port 1 up")
     machine.wait_links()
@@ -146,7 +146,7 @@ def test_a_false_link_is_reset_after_a_second_and_not_before(boot):
     stuck = wait_until(lambda: re.search(r"(\d+)\.(\d{6}) error: port1: transmit queue 0 has sent nothing for "
                                          r"(\d+) ms, of 100 slots: reset", machine.console_text),
                        bool, "port 1 is reset with a line")
-    first_us = int(re.search(r" frame +the first one, (\d+) us after entry", machine.console_text)[1])
+    first_us = int(re.search(r" frame +first handled, (\d+) us after entry", machine.console_text)[1])
     stuck_us = int(stuck[1]) * 1000000 + int(stuck[2]) - first_us
     assert 1000000 <= int(stuck[3]) * 1000 <= stuck_us, f"{stuck[0]}, {stuck_us} us after the first frame"
     ledger = wait_until(lambda: balanced(machine), lambda ledger: ledger["held"] == 0, "nothing is held")

@@ -473,7 +473,7 @@ def test_too_little_memory_for_the_cores_is_reported_and_the_console_answers(boo
     machine.prompt()
     assert "cannot be set" not in machine.console_text
     for port in (0, 1):
-        assert re.search(rf"port{port}: out of service: a lane for \d+ of 16 cores", machine.console_text)
+        assert re.search(rf"port{port}: out of service: memory for the lanes of \d+ of 16 cores", machine.console_text)
     assert "a port that is out of service" in machine.run("start rate=1k")
     assert all(core["sleeps"] > 0 for core in machine.json("show cores -j"))
     balanced(machine)

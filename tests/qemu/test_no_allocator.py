@@ -13,7 +13,7 @@ ALLOCATORS = ["memory_alloc", "memory_alloc_uninitialized", "memory_alloc_low", 
 # Members of tables that are called only while the machine starts.
 AT_START = {"app": ["configure", "prepare", "output"], "x540_ops": ["irq_set"]}
 # Callbacks that are registered while the machine starts and called by the loops.
-CALLBACKS = ["send_aside", "link_event", "write_log", "write_out", "udp_echo", "udp_discard", "udp_twamp"]
+CALLBACKS = ["send_by_side", "link_event", "write_log", "write_out", "udp_echo", "udp_discard", "udp_twamp"]
 
 
 def output(*command):

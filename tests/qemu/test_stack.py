@@ -133,7 +133,7 @@ def test_incomplete_datagrams_are_dropped_with_an_icmp_error(echo):
     quote = bytes(error[ICMP].payload)
     assert quote == frames[0][14:14 + len(quote)] and len(bytes(error[IP])) == 576
     settled(echo)
-    assert drops(echo) == {"ip_rest": 3}
+    assert drops(echo) == {"ip_timeout": 3}
     assert not any(is_ip(f, 1) for f in echo.wires[0].frames[echo.wires[0]._taken:])
 
 

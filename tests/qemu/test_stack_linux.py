@@ -116,7 +116,7 @@ def test_address_that_linux_has_is_not_taken_until_it_is_free(boot, linux):
     linux.run("ip", "address", "del", f"{US}/24", "dev", "tap0")
     assert "Received 0 response" in linux.run("arping", "-I", "tap0", "-c", "2", "-w", "3", US,
                                               check=False)
-    machine.expect("port0: nobody else has our address any more", 80 + PATIENCE_S)
+    machine.expect("port0: no other host has our address any more", 80 + PATIENCE_S)
     assert ping(linux) == 2
     balanced(machine)
 

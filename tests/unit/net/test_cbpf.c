@@ -202,10 +202,10 @@ static void check__each_limit__is_exact(void **state)
 {
     (void)state;
     ACCEPTED({0x02, 0, 0, 15}, {0x60, 0, 0, 15}, {0x61, 0, 0, 0});
-    REFUSED("no such word of memory", {0x02, 0, 0, 16});
-    REFUSED("no such word of memory", {0x03, 0, 0, ~0u});
-    REFUSED("no such word of memory", {0x60, 0, 0, 16});
-    REFUSED("no such word of memory", {0x61, 0, 0, 16});
+    REFUSED("memory index beyond 15", {0x02, 0, 0, 16});
+    REFUSED("memory index beyond 15", {0x03, 0, 0, ~0u});
+    REFUSED("memory index beyond 15", {0x60, 0, 0, 16});
+    REFUSED("memory index beyond 15", {0x61, 0, 0, 16});
     REFUSED("division by zero", {0x34, 0, 0, 0});
     REFUSED("division by zero", {0x94, 0, 0, 0});
     ACCEPTED({0x34, 0, 0, 1}, {0x3C, 0, 0, 0}, {0x9C, 0, 0, 0});
@@ -302,21 +302,21 @@ static void text__anything_else__is_refused_with_its_step(void **state)
         const char *text, *why;
         unsigned at;
     } rows[] = {
-        {"", "a number of steps must come first, at most 128", 0},
-        {"udp", "a number of steps must come first, at most 128", 0},
-        {"129", "a number of steps must come first, at most 128", 0},
-        {"99999999999999999999", "a number of steps must come first, at most 128", 0},
+        {"", "the number of steps must come first, at most 128", 0},
+        {"udp", "the number of steps must come first, at most 128", 0},
+        {"129", "the number of steps must come first, at most 128", 0},
+        {"99999999999999999999", "the number of steps must come first, at most 128", 0},
         {"0", "no steps, or too many", 0},
-        {"1", "four numbers make a step", 0},
-        {"2,6 0 0 1,6 0 0", "four numbers make a step", 1},
-        {"1,65536 0 0 1", "four numbers make a step", 0},
-        {"1,6 256 0 1", "four numbers make a step", 0},
-        {"1,6 0 256 1", "four numbers make a step", 0},
-        {"1,6 0 0 4294967296", "four numbers make a step", 0},
-        {"1,6 0 0 -1", "four numbers make a step", 0},
-        {"1,6 0 0 0x10", "more behind the last step", 1},
-        {"1,6 0 0 1 6", "more behind the last step", 1},
-        {"1,6 0 0 1|x", "more behind the last step", 1},
+        {"1", "a step needs four numbers", 0},
+        {"2,6 0 0 1,6 0 0", "a step needs four numbers", 1},
+        {"1,65536 0 0 1", "a step needs four numbers", 0},
+        {"1,6 256 0 1", "a step needs four numbers", 0},
+        {"1,6 0 256 1", "a step needs four numbers", 0},
+        {"1,6 0 0 4294967296", "a step needs four numbers", 0},
+        {"1,6 0 0 -1", "a step needs four numbers", 0},
+        {"1,6 0 0 0x10", "text after the last step", 1},
+        {"1,6 0 0 1 6", "text after the last step", 1},
+        {"1,6 0 0 1|x", "text after the last step", 1},
         {"2,6 0 0 1,7 0 0 0", "the last step does not return", 1},
     };
     (void)state;

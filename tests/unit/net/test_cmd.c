@@ -388,7 +388,7 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
         "dropped                     14   of these:\n"
         "  rx_error                   4   card flagged a receive error\n"
         "  side_full                  3   side queue had no free slot\n"
-        "  udp_no_port                7   UDP port that nobody here listens on\n"
+        "  udp_no_port                7   UDP port not in use here\n"
         "received + generated = sent + consumed + dropped + held: balanced\n"
         "\n"
         "port      received: ours  the card's        sent: ours   the card's\n"

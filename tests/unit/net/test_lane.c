@@ -362,7 +362,7 @@ static void card__cut_off_under_load__is_out_until_restarted(void **state)
     machine_cut_off = 1 << 1;
     tick();
     assert_true(ports[1].is_down);
-    assert_non_null(machine_log_has("port1: out of service: its card broke out"));
+    assert_non_null(machine_log_has("port1: out of service: its card accessed memory"));
     assert_true(lanes[0].state == LANE_DRAINING);
     assert_true(lanes[1].state == LANE_PARKED);
     for (unsigned i = 0; i < 20; i++) {
@@ -415,7 +415,7 @@ static void head__never_written__is_taken_from_the_card(void **state)
         assert_int_equal(lane_ledger(&lanes[0]).held, 0);
     }
     assert_int_equal(ports[1].resets, 0);
-    assert_non_null(machine_log_has("port1: transmit queue 0: head word late: it says 0, the card "));
+    assert_non_null(machine_log_has("transmit queue 0: head word late: memory has 0, the card "));
     assert_null(machine_log_has("has sent nothing"));
     assert_all_through(0);
     assert_balance();
@@ -537,7 +537,7 @@ static void rss__all_flows_on_queue_0__is_told_once(void **state)
     (void)state;
     x540_set_evil(machine_cards[0].model, X540_EVIL_RSS_LEGACY, 1);
     flows_come(64);
-    assert_non_null(machine_log_has("came in by receive queue 0 of 2, and their flows differ"));
+    assert_non_null(machine_log_has("were received by queue 0 of 2, though their flows differ"));
     unsigned lines = machine_log_lines();
     flows_come(64);
     assert_int_equal(machine_log_lines(), lines);

@@ -54,7 +54,7 @@ static inline struct oracle oracle_icmp(const uint8_t *p, size_t n)
     case 8:
         return p[1] == 0 ? (struct oracle){.what = ORACLE_ANSWERS} : oracle_drops(DROP_icmp_bad);
     case 0:
-        return oracle_drops(p[1] == 0 ? DROP_icmp_unasked : DROP_icmp_bad);
+        return oracle_drops(p[1] == 0 ? DROP_icmp_other : DROP_icmp_bad);
     case 3:
     case 4:
     case 5:
@@ -62,7 +62,7 @@ static inline struct oracle oracle_icmp(const uint8_t *p, size_t n)
     case 12: {
         unsigned header = n >= 9 ? p[8] % 16 * 4u : 0;
         bool is_whole = n >= 28 && p[8] / 16 == 4 && header >= 20 && n >= 8 + header + 8;
-        return oracle_drops(is_whole ? DROP_icmp_unasked : DROP_icmp_bad);
+        return oracle_drops(is_whole ? DROP_icmp_other : DROP_icmp_bad);
     }
     default:
         return oracle_drops(DROP_icmp_bad);

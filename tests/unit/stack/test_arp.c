@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * net/stack/arp.c: packets truncated at each byte and with each fixed byte wrong; requests with
- * back-off, up to failure and hold-off; solicited and unsolicited replies; doubt (another MAC
+ * back-off, up to failure and hold-off; solicited and unsolicited replies; rechecks (another MAC
  * address claims a known address); ageing; the full table.
  *
  * links: net/stack/arp.c net/stack/csum.c
@@ -173,7 +173,7 @@ static void answer__solicited__is_accepted_once(void **state)
     assert_true(lookup(PEER_IP, 8, mac));
     assert_memory_equal(mac, mac_a, 6);
     assert_int_equal(cache.replies, 1);
-    assert_int_equal(cache.unasked, 2);
+    assert_int_equal(cache.unsolicited, 2);
 }
 
 static void answer__unsolicited__makes_no_entry(void **state)
@@ -185,34 +185,34 @@ static void answer__unsolicited__makes_no_entry(void **state)
     for (unsigned i = 0; i < ARP_ENTRIES; i++)
         assert_int_equal(cache.entries[i].state, ARP_FREE);
     assert_false(lookup(PEER_IP, 2000, mac));
-    assert_int_equal(cache.unasked, 1000);
+    assert_int_equal(cache.unsolicited, 1000);
 }
 
-static void doubt__other_mac_claimed__asks_again_and_keeps_the_old_mac(void **state)
+static void recheck__other_mac_claimed__requests_again_and_keeps_the_old_mac(void **state)
 {
     uint8_t mac[6];
     uint64_t t = 50 * SECOND;
     (void)state;
     learn(PEER_IP, mac_a, t);
-    arp_doubt(&cache, PEER_IP, mac_a, t); /* the known MAC address */
+    arp_recheck(&cache, PEER_IP, mac_a, t); /* the known MAC address */
     assert_false(due(t, 0));
-    arp_doubt(&cache, PEER_IP, mac_b, t);
+    arp_recheck(&cache, PEER_IP, mac_b, t);
     assert_true(lookup(PEER_IP, t, mac));
     assert_memory_equal(mac, mac_a, 6);
     assert_true(due(t, PEER_IP));
-    arp_doubt(&cache, PEER_IP, mac_b, t); /* a request is open already */
+    arp_recheck(&cache, PEER_IP, mac_b, t); /* a request is open already */
     assert_false(due(t, 0));
     assert_true(arp_answer(&cache, PEER_IP, mac_a, t + 1)); /* the owner still answers */
-    arp_doubt(&cache, PEER_IP, mac_b, t + ARP_DOUBT_GAP_NS - 1);
-    assert_false(due(t + ARP_DOUBT_GAP_NS - 1, 0));                         /* within the gap */
-    assert_false(arp_answer(&cache, PEER_IP, mac_b, t + ARP_DOUBT_GAP_NS)); /* causes doubt only */
-    assert_true(due(t + ARP_DOUBT_GAP_NS, PEER_IP));
-    assert_true(arp_answer(&cache, PEER_IP, mac_b, t + ARP_DOUBT_GAP_NS + 1)); /* it moved */
-    assert_true(lookup(PEER_IP, t + ARP_DOUBT_GAP_NS + 2, mac));
+    arp_recheck(&cache, PEER_IP, mac_b, t + ARP_RECHECK_GAP_NS - 1);
+    assert_false(due(t + ARP_RECHECK_GAP_NS - 1, 0));                         /* within the gap */
+    assert_false(arp_answer(&cache, PEER_IP, mac_b, t + ARP_RECHECK_GAP_NS)); /* causes a request */
+    assert_true(due(t + ARP_RECHECK_GAP_NS, PEER_IP));
+    assert_true(arp_answer(&cache, PEER_IP, mac_b, t + ARP_RECHECK_GAP_NS + 1)); /* it moved */
+    assert_true(lookup(PEER_IP, t + ARP_RECHECK_GAP_NS + 2, mac));
     assert_memory_equal(mac, mac_b, 6);
 }
 
-static void age__used_when_old__is_asked_again_and_used_meanwhile(void **state)
+static void age__used_when_old__is_requested_again_and_used_meanwhile(void **state)
 {
     uint8_t mac[6];
     uint64_t t = 50 * SECOND;
@@ -324,8 +324,8 @@ int main(void)
         TEST(lookup__unknown__asks_with_back_off_then_holds_off),
         TEST(answer__solicited__is_accepted_once),
         TEST(answer__unsolicited__makes_no_entry),
-        TEST(doubt__other_mac_claimed__asks_again_and_keeps_the_old_mac),
-        TEST(age__used_when_old__is_asked_again_and_used_meanwhile),
+        TEST(recheck__other_mac_claimed__requests_again_and_keeps_the_old_mac),
+        TEST(age__used_when_old__is_requested_again_and_used_meanwhile),
         TEST(age__too_old__is_not_used_until_answered),
         TEST(table__full_of_known_entries__replaces_least_recently_used),
         TEST(table__requests_at_their_limit__refuses_one_more),

@@ -354,9 +354,9 @@ static void headers__fields_at_their_limits_together__are_safe_and_counted(void 
                     }
     assert_true(nif.answered > 0);
     for (unsigned i = DROP_ip_header; i <= DROP_udp_loop; i++)
-        if (i != DROP_ip_checksum && i != DROP_icmp_unasked && i != DROP_ip_link_group &&
-            i != DROP_udp_checksum && i != DROP_ip_overlap && i != DROP_ip_rest &&
-            i != DROP_ip_crowded)
+        if (i != DROP_ip_checksum && i != DROP_icmp_other && i != DROP_ip_link_group &&
+            i != DROP_udp_checksum && i != DROP_ip_overlap && i != DROP_ip_timeout &&
+            i != DROP_ip_evicted)
             assert_true(nif.drops[i] > 0);
 }
 

@@ -309,7 +309,7 @@ static void check_seen(void)
 {
     static const enum drop names[] = {DROP_eth_other,   DROP_ip_header,    DROP_ip_source,
                                       DROP_ip_fragment, DROP_ip_not_ours,  DROP_ip_broadcast,
-                                      DROP_ip_protocol, DROP_icmp_bad,     DROP_icmp_unasked,
+                                      DROP_ip_protocol, DROP_icmp_bad,     DROP_icmp_other,
                                       DROP_udp_length,  DROP_udp_no_port,  DROP_udp_loop,
                                       DROP_arp_bad,     DROP_ip_link_group, DROP_ip_option};
     print_message("%lu frames, %lu answers, %lu errors\n", (unsigned long)frames_n,

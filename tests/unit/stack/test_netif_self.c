@@ -306,13 +306,13 @@ static void ping__each_size__is_valid_and_its_reply_is_accepted_once(void **stat
 static void ping__replies_without_a_request__are_dropped(void **state)
 {
     (void)state;
-    dropped(make_icmp(frame, 0, 0x1234, 5, 0, 56), DROP_icmp_unasked); /* no ping is out */
+    dropped(make_icmp(frame, 0, 0x1234, 5, 0, 56), DROP_icmp_other); /* no ping is out */
     netif_ping(&nif, frame, (const uint8_t *)PEER_MAC, PEER_IP, 0x1234, 5, 56);
-    dropped(make_icmp(frame, 0, 0x1235, 5, 0, 56), DROP_icmp_unasked);
+    dropped(make_icmp(frame, 0, 0x1235, 5, 0, 56), DROP_icmp_other);
     size_t n = make_icmp(frame, 0, 0x1234, 5, 0, 56);
     put32(frame + 26, PEER_IP + 1);
     fix_ip(frame);
-    dropped(n, DROP_icmp_unasked);
+    dropped(n, DROP_icmp_other);
     consumed(make_icmp(frame, 0, 0x1234, 4, 0, 56)); /* late: to an earlier request */
     assert_int_equal(nif.ping.event, PING_NOTHING);
     assert_int_equal(nif.ping.extra, 1);
@@ -323,7 +323,7 @@ static void ping__address_changed__ends_it(void **state)
     (void)state;
     netif_ping(&nif, frame, (const uint8_t *)PEER_MAC, PEER_IP, 0x1234, 5, 56);
     assert_null(configure(US_IP, 24, 0));
-    dropped(make_icmp(frame, 0, 0x1234, 5, 0, 56), DROP_icmp_unasked);
+    dropped(make_icmp(frame, 0, 0x1234, 5, 0, 56), DROP_icmp_other);
 }
 
 static void ping__error_about_it__is_reported_with_its_code(void **state)
@@ -349,7 +349,7 @@ static void ping__error_about_it__is_reported_with_its_code(void **state)
     memcpy(frame + 42, quote, 28);
     put32(frame + 42 + 12, PEER_IP);
     n = (uint32_t)make_ip(frame, 1, IP(192, 0, 2, 254), US_IP, 0, 36);
-    dropped(n, DROP_icmp_unasked);
+    dropped(n, DROP_icmp_other);
 }
 
 static void ping__redirect_about_it__does_not_end_it(void **state)

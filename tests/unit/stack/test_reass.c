@@ -202,7 +202,7 @@ static void time__over__is_reported_only_with_the_first_fragment(void **state)
     assert_int_equal(netif_held(&nif), 4);
     assert_int_equal(netif_poll(&nif, t + REASS_NS, frame), 0);
     assert_int_equal(netif_held(&nif), 0);
-    assert_int_equal(nif.drops[DROP_ip_rest], 4);
+    assert_int_equal(nif.drops[DROP_ip_timeout], 4);
     assert_int_equal(out_n, 2);
     for (unsigned i = 0; i < 2; i++) {
         assert_null(fault_of(out[i], out_bytes[i]));
@@ -222,14 +222,14 @@ static void time__over__is_reported_only_with_the_first_fragment(void **state)
     give_fragment(7, 1, 1480, 1528, false);
     nif.now_ns += REASS_NS;
     assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 0);
-    assert_int_equal(nif.drops[DROP_ip_rest], 5);
+    assert_int_equal(nif.drops[DROP_ip_timeout], 5);
     assert_int_equal(out_n, 0);
     /* Without a poll, the next fragment notices that the time is over. */
     out_n = 0;
     give_fragment(4, 1, 0, 24, true);
     nif.now_ns += REASS_NS;
     give_fragment(5, 1, 0, 24, true);
-    assert_int_equal(nif.drops[DROP_ip_rest], 6);
+    assert_int_equal(nif.drops[DROP_ip_timeout], 6);
     assert_int_equal(out_n, 1);
 }
 
@@ -242,15 +242,15 @@ static void room__too_many_at_once__drops_oldest_and_limits_each_source(void **s
         nif.now_ns++;
         assert_int_equal(netif_held(&nif), MIN(i + 1, REASS_SOURCE_MAX));
     }
-    assert_int_equal(nif.drops[DROP_ip_crowded], 2 * REASS_SLOTS - REASS_SOURCE_MAX);
+    assert_int_equal(nif.drops[DROP_ip_evicted], 2 * REASS_SLOTS - REASS_SOURCE_MAX);
     /* Other sources still get slots, and complete their datagrams. */
     for (unsigned i = 1; i <= REASS_SLOTS - REASS_SOURCE_MAX; i++, nif.now_ns++)
         give_frame(make_fragment(PEER_IP + i, 7, 1, 0, 24, true));
     assert_int_equal(netif_held(&nif), REASS_SLOTS);
     /* One more source: the oldest datagram is dropped, which is of the first source. */
-    uint64_t drops = nif.drops[DROP_ip_crowded];
+    uint64_t drops = nif.drops[DROP_ip_evicted];
     give_frame(make_fragment(PEER_IP + 9, 7, 1, 0, 24, true));
-    assert_int_equal(nif.drops[DROP_ip_crowded], drops + 1);
+    assert_int_equal(nif.drops[DROP_ip_evicted], drops + 1);
     out_n = 0;
     give_frame(make_fragment(PEER_IP + 1, 7, 1, 24, bytes - 24, false));
     assert_int_equal(out_n, 1);

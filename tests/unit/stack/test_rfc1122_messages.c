@@ -44,7 +44,7 @@ static void rfc1122_3_2_2__type_unknown__silently_dropped(void **state)
         assert_int_equal(out_n, 0);
     }
     assert_int_equal(nif.consumed, 0);
-    assert_int_equal(nif.drops[DROP_icmp_bad] + nif.drops[DROP_icmp_unasked], 255);
+    assert_int_equal(nif.drops[DROP_icmp_bad] + nif.drops[DROP_icmp_other], 255);
 }
 
 static void rfc1122_3_2_2__error__quotes_the_datagram_unchanged(void **state)
@@ -92,7 +92,7 @@ static void rfc1122_3_2_2__error_about_another_protocol__does_not_reach_ping(voi
         if (protocol == 1)
             consumed(n);
         else
-            silent(n, DROP_icmp_unasked);
+            silent(n, DROP_icmp_other);
         assert_int_equal(nif.ping.event, protocol == 1 ? PING_ERROR : PING_NOTHING);
     }
 }
@@ -112,7 +112,7 @@ static void rfc1122_3_2_2__error_about_an_error__is_not_sent(void **state)
         assert_int_equal(out_n, is_query);
     }
     for (size_t i = 0; i < sizeof(errors); i++) {
-        silent(make_error(errors[i], 0, 17, "\x00\x07\x00\x35\x00\x08\x00\x00"), DROP_icmp_unasked);
+        silent(make_error(errors[i], 0, 17, "\x00\x07\x00\x35\x00\x08\x00\x00"), DROP_icmp_other);
         silent(make_icmp(frame, errors[i], 1, 1, 0, 8), DROP_icmp_bad);
     }
 }
@@ -160,7 +160,7 @@ static void rfc1122_3_2_2__error_about_a_later_fragment__is_not_sent(void **stat
     make_big_udp(4000, 7, 3000);
     give_fragment(1, 17, 1480, 1480, true);
     assert_int_equal(netif_poll(&nif, nif.now_ns + REASS_NS, frame), 0);
-    assert_int_equal(nif.drops[DROP_ip_rest], 1);
+    assert_int_equal(nif.drops[DROP_ip_timeout], 1);
     assert_int_equal(out_n, 0);
 }
 
@@ -370,7 +370,7 @@ static void rfc1122_3_3_2__incomplete_datagram__is_reported_if_first_fragment_ca
     give_frame(n);
     give_fragment(2, 17, 1480, 1480, true); /* of another datagram, without its first */
     assert_int_equal(netif_poll(&nif, t + 60 * SECOND, frame), 0);
-    assert_int_equal(nif.drops[DROP_ip_rest], 2);
+    assert_int_equal(nif.drops[DROP_ip_timeout], 2);
     assert_error_sent(11, 1, 0, 1500);
 }
 

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * See spread.h. The lanes' counters say whether queue 0 has all the frames; the frames that lie in its
- * ring say whether the hash would have put some elsewhere.
+ * See rss_check.h. The lanes' counters show whether queue 0 has received all frames; the frames in
+ * its buffers show whether RSS should have put some in other queues.
  */
-#include "net/lane/spread.h"
+#include "net/lane/rss_check.h"
 #include "kernel/log/log.h"
 #include "kernel/lib/str.h"
 #include "net/lane/lane.h"
 
 enum {
-    SPREAD_FRAMES = 10000, /* on queue 0 and on no other: time to look at them */
-    MANY_FLOWS = 16,       /* all on queue 0 of two by chance: once in 65,536 times */
+    CHECK_FRAMES = 10000, /* received on queue 0 and on no other: check the flows */
+    MANY_FLOWS = 16,       /* with two queues all fall on queue 0 by chance once in 65,536 times */
     IP_AT = 14,
     HEADERS_BYTES = 40, /* Ethernet, IPv4 without options, both ports */
     IS_FLOW = 1 << 16,
 };
 
-/* What the hash is made of, in one number that does not change as source and destination change
- * places: the exclusive or of the 16-bit words of addresses and ports. 0: not TCP or UDP over IPv4,
- * or a fragment. The card may write the frame meanwhile. */
+/* A number for the frame's flow, the same in both directions: the exclusive or of the 16-bit words
+ * of addresses and ports. 0: not TCP or UDP over IPv4, or a fragment. The card may write the frame
+ * meanwhile, so it is copied first. */
 static uint32_t flow_of(const uint8_t *frame)
 {
     uint64_t words[HEADERS_BYTES / 8];
@@ -53,11 +53,11 @@ static bool has_many_flows(const struct lane *lane)
     return n == MANY_FLOWS;
 }
 
-void spread_check(struct port *port)
+void rss_check(struct port *port)
 {
     const struct lane *first = NULL;
 
-    if (port->spreads || lanes_cores == 1)
+    if (port->rss_is_checked || lanes_cores == 1)
         return;
     for (unsigned i = 0; i < lanes_n; i++) {
         const struct lane *lane = &lanes[i];
@@ -67,18 +67,18 @@ void spread_check(struct port *port)
         if (lane->core == 0)
             first = lane;
         else if (lane->received_before + lane->next != 0)
-            port->spreads = true;
+            port->rss_is_checked = true;
     }
-    if (port->spreads || !first)
+    if (port->rss_is_checked || !first)
         return;
     uint64_t received = first->received_before + first->next;
-    if (received - port->spread_after < SPREAD_FRAMES)
+    if (received - port->rss_checked_frames < CHECK_FRAMES)
         return;
-    port->spread_after = received;
+    port->rss_checked_frames = received;
     if (!has_many_flows(first))
         return;
-    port->spreads = true; /* said once */
-    log_warn("port%u: all of %lu frames came in by receive queue 0 of %u, and their flows differ: RSS "
-             "does not spread them (RSS-LEGACY in drivers/x540/README.md)",
+    port->rss_is_checked = true; /* warn once */
+    log_warn("port%u: all %lu frames were received by queue 0 of %u, though their flows differ: RSS "
+             "does not work (RSS-LEGACY in drivers/x540/README.md)",
              port->index, received, lanes_cores);
 }

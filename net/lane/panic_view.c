@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The lanes in a panic: where each stands between its two cards, and what it has counted. The owners
- * are stopped wherever they were, so sums may be a burst off.
+ * The lanes as a panic shows them: state, positions and counters of each. Their cores were stopped
+ * at any instruction, so sums may be off by one burst.
  */
 #include "kernel/panic.h"
 #include "net/lane/lane_control.h"
 
-static void explain(const struct lane *lane, panic_print *print)
+static void print_lane(const struct lane *lane, panic_print *print)
 {
     static const char *const states[] = {"parked", "running", "draining"};
     struct lane_ledger sum = lane_ledger(lane);
@@ -24,6 +24,6 @@ static void lanes_view(panic_print *print)
         print("lanes:\n");
     for (unsigned i = 0; i < lanes_n && i < LANES_MAX; i++)
         if (lanes[i].in && lanes[i].out)
-            explain(&lanes[i], print);
+            print_lane(&lanes[i], print);
 }
 PANIC_VIEW(lanes_view);
