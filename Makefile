@@ -10,6 +10,7 @@
 PYTHON := /usr/bin/python3
 CC := gcc
 CLANG := clang
+CLANG_FORMAT := clang-format
 
 FUZZ_SECONDS ?= 10
 
@@ -25,7 +26,7 @@ MODEL_SO := build/x540.so
 -include tests/fuzz/rules.mk
 -include tests/bench/rules.mk
 
-.PHONY: all iso efi netboot run demo qemu qemu-gdb test unit tables system fuzz bench bench-quick lint help setup clean
+.PHONY: all iso efi netboot run demo qemu qemu-gdb test unit tables system fuzz bench bench-quick lint format help setup clean
 
 all: $(IMAGE) $(MODEL_SO) ## build the image and the X540 model for the installed QEMU
 
@@ -77,8 +78,11 @@ bench-quick: ## counts of the loops against those recorded, as CI runs it
 	@+$(MAKE) --no-print-directory -s $(BENCH_PROGRAMS)
 	@$(PYTHON) tests/bench/bench.py quick
 
-lint: ## layers, licence lines, pages, documented commands and boot keys, tables of RFCs
+lint: ## layers, formatting, licence lines, pages, documented commands and boot keys, tables of RFCs
 	@+$(PYTHON) tests/tools/check.py lint
+
+format: ## apply .clang-format to every C file; `make lint` checks the result
+	@git ls-files -z '*.c' '*.h' ':!tests/data' | xargs -0 $(CLANG_FORMAT) -i
 
 setup: ## install what the tests need, through apt
 	@tests/tools/setup.sh test

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The 16550 serial line, usable from the first line of C; without a UART, output is discarded.
- * Output is polled; input may wake core 0 (serial_enable_input_irq). Every wait is bounded, so a missing or
- * stuck UART costs time once and never hangs the machine.
+ * Output is polled; input may wake core 0 (serial_enable_input_irq). Every wait is bounded, so a
+ * missing or stuck UART costs time once and never hangs the machine.
  */
 #ifndef ARCH_SERIAL_H
 #define ARCH_SERIAL_H
@@ -38,8 +38,8 @@ int serial_read(void);
 /* Would serial_read return a byte now? */
 bool serial_has_input(void);
 
-/* The ISA interrupt line of the UART in use, -1 without one. serial_enable_input_irq enables the UART's input
- * interrupt on that line; reading all input clears it. */
+/* The ISA interrupt line of the UART in use, -1 without one. serial_enable_input_irq enables the
+ * UART's input interrupt on that line; reading all input clears it. */
 int serial_irq(void);
 void serial_enable_input_irq(void);
 

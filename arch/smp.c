@@ -253,7 +253,8 @@ static const char *start_core(struct ap_block *block, struct cpu *cpu, unsigned 
     uint8_t *start = (uint8_t *)block - (ap_block - ap_code);
     paddr_t at = paging_paddr(start);
     uint8_t page = (uint8_t)(at.v / PAGE_BYTES);
-    block->cr3 = paging_trampoline_tables(start + PAGE_BYTES, at).v; /* now that the stacks are mapped */
+    /* Now that the stacks are mapped. */
+    block->cr3 = paging_trampoline_tables(start + PAGE_BYTES, at).v;
     block->stack = (uintptr_t)stack_at(cpu, STACK_MAIN_END);
     block->cpu = (uintptr_t)cpu;
     comparison.asked = comparison.answered = 0;

@@ -61,7 +61,9 @@ static inline be32_t be32_of(uint32_t x)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
+/* clang-format off */
 #define ALIGN_UP(x, a) (((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
+/* clang-format on */
 
 #define CACHE_LINE_BYTES 64u
 #define PAGE_BYTES 4096u

@@ -8,6 +8,7 @@
 #include "kernel/lib/fmt.h"
 
 /* Offsets and fields; chapter 11 of the specification. */
+/* clang-format off */
 #define VER                 0x00 /* RO */
 #define VER_MAJOR(v)        ((v) >> 4 & 15)
 #define CAP                 0x08 /* RO, 64 bits */
@@ -68,6 +69,7 @@
 #define FRCD_BYTES          16 /* from CAP.FRO */
 #define FRCD_HIGH           12
 #define FRCD_F              BIT(31) /* W1C, in the last word */
+/* clang-format on */
 
 /* Descriptors of the queue: low words. */
 #define QI_CONTEXT_GLOBAL   0x11

@@ -155,12 +155,12 @@ static bool identify(struct pci_dev *dev)
     uint32_t id = pci_read32(dev, PCI_VENDOR);
     if ((id & 0xFFFF) == VENDOR_NONE || id == 0)
         return false;
-    uint32_t class = pci_read32(dev, REVISION_CLASS);
+    uint32_t kind = pci_read32(dev, REVISION_CLASS);
     dev->vendor_id = (uint16_t)id;
     dev->device_id = (uint16_t)(id >> 16);
-    dev->class_code = (uint8_t)(class >> 24);
-    dev->subclass = (uint8_t)(class >> 16);
-    dev->revision = (uint8_t) class;
+    dev->class_code = (uint8_t)(kind >> 24);
+    dev->subclass = (uint8_t)(kind >> 16);
+    dev->revision = (uint8_t)kind;
     dev->header_type = pci_read8(dev, HEADER_TYPE);
     return true;
 }
@@ -334,7 +334,7 @@ enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_
         address |= (uint64_t)pci_read32(dev, BAR(n + 1)) << 32;
 
     uint16_t command = pci_read16(dev, PCI_COMMAND);
-    pci_write16(dev, PCI_COMMAND, command & (uint16_t) ~(PCI_COMMAND_MEMORY | PCI_COMMAND_IO));
+    pci_write16(dev, PCI_COMMAND, command & (uint16_t)(~(PCI_COMMAND_MEMORY | PCI_COMMAND_IO)));
     uint64_t size = bar_size(dev, n, is_64_bit);
     pci_write16(dev, PCI_COMMAND, command);
 

@@ -42,7 +42,7 @@ static void acpi_mode_enter(void)
 
 static void sleep_write(uint16_t port, uint8_t type)
 {
-    uint16_t kept = port_in16(port) & (uint16_t) ~(PM1_SLEEP_TYPE_MASK | PM1_SLEEP_ENABLE);
+    uint16_t kept = port_in16(port) & (uint16_t)(~(PM1_SLEEP_TYPE_MASK | PM1_SLEEP_ENABLE));
     port_out16(port, (uint16_t)(kept | PM1_SLEEP_TYPE(type)));
     port_out16(port, (uint16_t)(kept | PM1_SLEEP_TYPE(type) | PM1_SLEEP_ENABLE));
 }

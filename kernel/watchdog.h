@@ -2,9 +2,9 @@
  * The watchdog. Each core stamps its rounds; a round of a millisecond or more is counted in the
  * core's histogram, and a core without a stamp for WATCHDOG_SILENT_NS is reported with a backtrace,
  * taken by NMI. A core that has slept that long is woken, and reported if it then makes no stamp
- * for WATCHDOG_SLEEP_FACTOR times as long: that it received an INIT is otherwise undetectable. It gets no
- * NMI, because under QEMU an NMI ends the wait for STARTUP, and the core would run into the
- * firmware's reset code. Unexpected NMIs are logged.
+ * for WATCHDOG_SLEEP_FACTOR times as long: that it received an INIT is otherwise undetectable. It
+ * gets no NMI, because under QEMU an NMI ends the wait for STARTUP, and the core would run into
+ * the firmware's reset code. Unexpected NMIs are logged.
  */
 #ifndef KERNEL_WATCHDOG_H
 #define KERNEL_WATCHDOG_H

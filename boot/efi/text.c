@@ -2,7 +2,8 @@
  * See text.h. */
 #include "boot/efi/text.h"
 
-#define CONFIG_LINE_BYTES 2049 /* one byte more than a boot line, so that the kernel warns of a cut */
+/* One byte more than a boot line, so that the kernel warns of a cut. */
+#define CONFIG_LINE_BYTES 2049
 
 static bool is_blank(char c)
 {

@@ -11,7 +11,8 @@
 
 enum {
     MDIO_LIMIT_US = 1000,
-    PHY_LIMIT_US = 5000000, /* until its id can be read: after power-on it loads an image */
+    /* Until its id can be read: after power-on or a reset of its own it loads an image. */
+    PHY_LIMIT_US = 5000000,
     PHY_STEP_US = 20000,
     CFG_DONE_LIMIT_US = 1000000,
 };

@@ -14,6 +14,7 @@
 
 #include "arch/types.h"
 
+/* clang-format off */
 /* ---- General control ---- */
 /* X550 8.2.2.1.1  Device Control; nothing is accessed for 1 ms after RST is set */
 #define CTRL 0x00000
@@ -439,5 +440,6 @@
 #define PHY_VENDOR_CONTROL_LOW_POWER BIT(11) /* RW  */
 #define PHY_ID_X540 0x01540200u         /* without the revision in bits 3..0 */
 #define PHY_ID_X550 0x01540220u
+/* clang-format on */
 
 #endif

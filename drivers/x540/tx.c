@@ -7,7 +7,8 @@
 #include "kernel/log/log.h"
 
 enum {
-    DRAIN_LIMIT_US = 100000, /* a full ring takes less than 1 ms; under emulation longer */
+    /* A full ring takes less than 1 ms; under emulation longer. */
+    DRAIN_LIMIT_US = 100000,
     TX_BUFFER_KB = 160,    /* all of it, in one traffic class */
     TX_LARGEST_KB = 10,    /* room kept for the largest frame */
     TX_REQUESTS = 0xFFF,   /* outstanding bytes, the maximum */

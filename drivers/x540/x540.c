@@ -215,10 +215,12 @@ static const char *firmware_error(uint32_t code)
         uint8_t from;
         const char *text;
     } known[] = {
+        /* clang-format off */
         {0x23, "PHY settings in the NVM"}, {0x22, "firmware's header"},
         {0x20, "firmware's memory"},       {0x10, "a checksum in the NVM's management sections"},
         {0x06, "flash"},                   {0x05, "dump of the shadow RAM"},
         {0x03, "isolation"},               {0x02, "no management firmware"},
+        /* clang-format on */
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)

@@ -10,7 +10,7 @@
 #include "kernel/lib/json.h"
 #include "kernel/lib/str.h"
 
-#define CTRL(letter)   ((letter)&0x1F)
+#define CTRL(letter)   (0x1F & (letter))
 #define KEY_ESC        0x1B
 #define KEY_DEL        0x7F
 #define EDIT_BYTES_MAX 32u /* bytes of input processed per poll */

@@ -5,6 +5,7 @@
 
 /* A code is a class plus, depending on the class, an operation and operand, or a size and mode. */
 enum {
+    /* clang-format off */
     LD = 0, LDX, ST, STX, ALU, JMP, RET, MISC, /* class: & 7 */
     X = 8,                                     /* JMP, ALU: operand X; else k */
     HALF = 0x08, BYTE = 0x10, SIZE = 0x18,     /* LD: else 32 bits */
@@ -14,6 +15,7 @@ enum {
     JA = 0x00, JEQ = 0x10, JGT = 0x20, JGE = 0x30, JSET = 0x40, /* JMP: & 0xF0 */
     RET_A = 0x16,
     TAX = 0x07, TXA = 0x87,
+    /* clang-format on */
 };
 
 static bool is_known(uint16_t code)

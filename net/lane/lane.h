@@ -147,7 +147,9 @@ static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
  * the first lane that has received a frame; split out so that an empty poll saves no registers and
  * costs six instructions a lane. Outputs of idle inputs are collected in slow rounds. */
 #define LANE_LOOP(name, ...)                                                                       \
-    static __attribute__((noinline)) uint32_t name##_busy(struct lane *lane, const struct lane *end) \
+    static uint32_t name##_busy(struct lane *lane, const struct lane *end)                         \
+        __attribute__((noinline));                                                                 \
+    static uint32_t name##_busy(struct lane *lane, const struct lane *end)                         \
     {                                                                                              \
         uint32_t n = 0;                                                                            \
         do                                                                                         \

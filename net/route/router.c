@@ -38,11 +38,12 @@ struct waiting {
 };
 
 /* Per-core state. */
-static struct core {
+struct core {
     uint32_t waiting_n; /* core 0 reads it too, ten times a second */
     struct waiting waiting[WAITING_MAX] __attribute__((aligned(CACHE_LINE_BYTES)));
     uint8_t fragment[ETH_BUFFER];
-} *cores;
+};
+static struct core *cores;
 
 /* The frame being handled. */
 struct packet {

@@ -342,7 +342,8 @@ static enum command_result show_sink(const struct call *call)
         put_result(call, (int)i, in.count->tag, &in);
         rows++;
     }
-    static READ_ONLY_AFTER_BOOT struct stream_count nothing; /* not const: stays out of the file */
+    /* All zeroes; not const, so that they stay out of the file. */
+    static READ_ONLY_AFTER_BOOT struct stream_count nothing;
     const struct reception none = {.count = &nothing, .is_own = true};
     for (unsigned i = 0; does_generate() && i < ports_n; i++)
         if (generator_tag(i) != 0 && !(heard & BIT(i))) {

@@ -26,12 +26,13 @@ static struct receiver {
     uint64_t foreign_bytes[PORTS_MAX], bytes_before[PORTS_MAX];
 } __attribute__((aligned(CACHE_LINE_BYTES))) receivers[QUEUES_MAX];
 
-/* A core's copy of one port's counts, made by that core; static, since a core may answer late. */
-static struct copy {
+/* A core's copy of one port's counts, made by that core; it outlives the call. */
+struct copy {
     struct stream_count count;
     uint32_t window;
     unsigned core, port;
-} *copies;
+};
+static struct copy *copies;
 
 static bool is_own;
 static uint64_t silent_tsc;

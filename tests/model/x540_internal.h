@@ -141,7 +141,8 @@ struct x540_semaphores {
     bool smbi, swesmbi, regsmp;
     uint32_t locks; /* SW_FW_SYNC without REGSMP */
     uint64_t smbi_since, regsmp_since, lock_since[31];
-    uint64_t refused_since; /* REGSMP, for the first time since it was last had; NEVER: it was not */
+    /* REGSMP, for the first time since it was last had; NEVER: it was not. */
+    uint64_t refused_since;
     uint64_t firmware_regsmp_until, firmware_locks_until, flip_every, reads;
 };
 
@@ -213,7 +214,8 @@ struct x540 {
     /* per-queue registers behind RTTDQSEL, and which tables the driver has initialised */
     uint32_t rttdt1c[QUEUES], rttbcnrc[QUEUES];
     uint64_t rate_cleared[2];
-    uint8_t touched[REG_FILE_BYTES / 4 / 8]; /* written (tables) or read (statistics) since power-on */
+    /* Written (tables) or read (statistics) since power-on. */
+    uint8_t touched[REG_FILE_BYTES / 4 / 8];
     bool ard_polled, dmaidone_polled, drv_load_checked;
 
     uint64_t evil[X540_EVIL_COUNT];

@@ -251,7 +251,7 @@ static void phy_write(struct x540 *card, uint32_t device, uint32_t reg, uint16_t
     if (device == AN) {
         switch (reg) {
         case 0x0000:
-            card->phy_ctrl_an = value & (uint16_t)~(AN_RESTART | PHY_RESET);
+            card->phy_ctrl_an = value & (uint16_t)(~(AN_RESTART | PHY_RESET));
             if (value & (AN_RESTART | PHY_RESET)) {
                 x540_check_veto(card, "PHY register 7.0", value);
                 x540_link_restart(card);

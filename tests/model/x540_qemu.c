@@ -763,7 +763,9 @@ static PROPERTY_CONST Property x540_properties[] = {
     DEFINE_PROP_UINT8("lan-id", X540State, lan_id, UINT8_MAX),
     DEFINE_PROP_BOOL("pad", X540State, pad, true),
     DEFINE_PROP_BOOL("backpressure", X540State, backpressure, true),
+    /* clang-format off */
     PROPERTY_END
+    /* clang-format on */
 };
 
 static const VMStateDescription x540_vmstate = {

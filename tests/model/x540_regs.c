@@ -8,6 +8,7 @@
 
 #define ALL 0xFFFFFFFFu
 
+/* clang-format off */
 static const struct x540_register table[] = {
     /* name, offset, stride, count, rw, rc, w1c, reset, section, behaviour */
     /* General, reset, semaphores, NVM (section 2) */
@@ -310,9 +311,11 @@ static const struct x540_register table[] = {
     {"TIMINCA", 0x08C14, 0x0, 1, ALL, 0, 0, 0, 12, B_PLAIN},
     {"TSAUXC", 0x08C20, 0x0, 1, 0x80000000, 0, 0, 0, 12, B_PLAIN},
 };
+/* clang-format on */
 
 /* Second addresses of the same register (facts, section 18 and the register rows). One that the
  * facts give is left out: TQSM at 0x07300 lies on TDBAL of queue 76. */
+/* clang-format off */
 static const struct x540_alias aliases[] = {
     {"CTRL", 0x00004, 0x4, 0x00000, 0x4, 1},
     {"SRRCTL", 0x02100, 0x4, 0x01014, 0x40, 16},     {"DCA_RXCTRL", 0x02200, 0x4, 0x0100C, 0x40, 16},
@@ -322,6 +325,7 @@ static const struct x540_alias aliases[] = {
     {"PBACL", 0x11068, 0x4, 0x110C0, 0x4, 1},
     {"QPTC", 0x06030, 0x40, 0x08680, 0x4, 16},       {"IMIRVP", 0x05AC0, 0x4, 0x0EC60, 0x4, 1},
 };
+/* clang-format on */
 
 /* Where a kind's value after reset is not that of the table, which is the X540's: the X550's as its
  * datasheet says, the X540's where the 82599 and the X550 agree or as Linux and DPDK show it. */

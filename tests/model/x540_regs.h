@@ -9,6 +9,7 @@
 
 #include "x540_core.h"
 
+/* clang-format off */
 #define BIT(n) (1u << (n))
 #define BIT64(n) (1ull << (n))
 /* FIELD(hi, lo): bits hi..lo, both inclusive. GET: the field of the word v as a number. */
@@ -460,5 +461,6 @@ uint32_t x540_reset_value(const struct x540_register *row, enum x540_kind kind);
 #define VLVFB 0x0F200u
 #define PFMBMEM 0x13000u
 #define PFMBMEM_BYTES 0x1000u
+/* clang-format on */
 
 #endif

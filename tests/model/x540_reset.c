@@ -77,14 +77,14 @@ static void fill_ftqf(struct x540 *card)
         REG(card, FTQF + 4 * n) = (junk & (FTQF_PRIORITY | 0x3F00)) | 3u | FTQF_M_SPORT |
                                   FTQF_M_DPORT | FTQF_M_PROTO | FTQF_POOL_MASK |
                                   (n % 4 == 3 ? FTQF_ENABLE : 0);
-        card->touched[(FTQF + 4 * n) >> 5] &= (uint8_t) ~(1u << (n & 7));
+        card->touched[(FTQF + 4 * n) >> 5] &= (uint8_t)(~(1u << (n & 7)));
     }
 }
 
 static void touch_not(struct x540 *card, uint32_t offset, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++, offset += 4)
-        card->touched[offset >> 5] &= (uint8_t) ~(1u << (offset >> 2 & 7));
+        card->touched[offset >> 5] &= (uint8_t)(~(1u << (offset >> 2 & 7)));
 }
 
 /* Undefined after any reset (X550 8.2.2.8.18, .24, 8.2.2.11, 8.2.2.6.10): the redirection table,

@@ -16,7 +16,7 @@
 #define Q1_DEXT BIT64(29)
 #define Q1_DD BIT64(32)
 #define DTYP(q1) ((uint32_t)((q1) >> 20) & 15)
-#define IS_CONTEXT(q1) (((q1) & Q1_DEXT) && DTYP(q1) == 2)
+#define IS_CONTEXT(q1) ((Q1_DEXT & (q1)) && DTYP(q1) == 2)
 
 bool x540_tx_gate_open(const struct x540 *card)
 {

@@ -57,6 +57,7 @@ static void is_there(const char *name, uint32_t offset)
     failures++;
 }
 
+/* clang-format off */
 static void all_registers__are_where_the_model_has_them(void **state)
 {
     (void)state;
@@ -85,6 +86,7 @@ static void all_registers__are_where_the_model_has_them(void **state)
     MANY(QBRC_L, 16) MANY(QBRC_H, 16) MANY(RQSMR, 32) MANY(TQSM, 32)
     assert_int_equal(failures, 0);
 }
+/* clang-format on */
 
 static void statistics__each_clears_when_read(void **state)
 {
@@ -112,6 +114,7 @@ static void statistics__each_clears_when_read(void **state)
 static const struct {
     const char *name;
     uint32_t offset, field;
+/* clang-format off */
 } written[] = {
 #define RW(reg, field) {#reg, reg, reg##_##field},
 #define RW_N(reg, field) {#reg, reg(1), reg##_##field},
@@ -144,6 +147,7 @@ static const struct {
     RO(MSRWD, READ_DATA) RO(LINKS, UP) RO(LINKS, SPEED)
     RO(RDRXCTL, DMAIDONE) RO(SECRXSTAT, RDY)
 };
+/* clang-format on */
 
 static void fields__written_and_read__as_the_model_lets_them(void **state)
 {

@@ -89,12 +89,12 @@ static void multiboot2__all_tags__are_copied_out(void **state)
         uint32_t start, end;
         char name[12];
     } module = {0x400000, 0x401234, "routes.txt"};
-    struct {
+    struct screen {
         uint64_t start;
         uint32_t pitch, width, height;
         uint8_t bits, type, reserved[2], colour[6];
-    } __attribute__((packed))
-    screen = {0xFD000000, 4096, 1024, 768, 32, 1, {0, 0}, {16, 8, 8, 8, 0, 8}};
+    } __attribute__((packed));
+    struct screen screen = {0xFD000000, 4096, 1024, 768, 32, 1, {0, 0}, {16, 8, 8, 8, 0, 8}};
     mb2_begin();
     mb2_tag(1, "app=echo", 9);
     mb2_tag(2, "GRUB 2.06", 10);

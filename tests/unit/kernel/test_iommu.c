@@ -48,6 +48,7 @@ uint64_t machine_read(uintptr_t at, uint32_t bytes)
     uint64_t v = 0;
     if (u->is_dead)
         return UINT64_MAX >> (64 - 8 * bytes);
+    /* clang-format off */
     switch (at & 0xFF8) {
     case 0x00: v = 0x10; break;
     case 0x08: v = u->cap; break;
@@ -57,12 +58,14 @@ uint64_t machine_read(uintptr_t at, uint32_t bytes)
     case 0x220: v = u->frcd[0]; break;
     case 0x228: v = u->frcd[1]; break;
     }
+    /* clang-format on */
     return at & 4 ? v >> 32 : v;
 }
 void machine_write(uintptr_t at, uint64_t v, uint32_t bytes)
 {
     struct fake *u = &fakes[at >> 12 & 1];
     (void)bytes;
+    /* clang-format off */
     switch (at & 0xFFF) {
     case 0x18: u->gsts = (uint32_t)v; break;
     case 0x20: u->rtaddr = v; break;
@@ -75,6 +78,7 @@ void machine_write(uintptr_t at, uint64_t v, uint32_t bytes)
     case 0xB8: u->irta = v; break;
     case 0x22C: u->frcd[1] = 0, u->fsts = 0; break;
     }
+    /* clang-format on */
 }
 void machine_write32(uintptr_t at, uint32_t v)
 {

@@ -43,7 +43,8 @@
 /* --- the unit --- */
 
 static struct {
-    uint32_t version, gsts, fsts, pmen, fectl, iectl, stuck; /* stuck: GSTS bits that never change */
+    uint32_t version, gsts, fsts, pmen, fectl, iectl;
+    uint32_t stuck; /* GSTS bits that never change */
     uint64_t cap, ecap, rtaddr, ccmd, iotlb, iqh, iqt, iqa, irta;
     uint64_t frcd[8][2];
     uint64_t root;          /* taken by SRTP */
@@ -147,6 +148,7 @@ uint64_t machine_read(uintptr_t at, uint32_t bytes)
     uint32_t offset = (uint32_t)at & 0xFFF;
     uint64_t v = 0;
     (void)bytes;
+    /* clang-format off */
     switch (offset & ~7u) {
     case 0x00: v = u.version; break;
     case 0x08: v = u.cap; break;
@@ -162,6 +164,7 @@ uint64_t machine_read(uintptr_t at, uint32_t bytes)
         assert_true(offset >= FRO && offset < FRO + sizeof(u.frcd));
         v = u.frcd[(offset - FRO) / 16][offset / 8 & 1];
     }
+    /* clang-format on */
     return offset & 4 ? v >> 32 : v;
 }
 
@@ -175,6 +178,7 @@ static void records_changed(void)
 
 static void write(uint32_t offset, uint64_t v)
 {
+    /* clang-format off */
     switch (offset) {
     case 0x18:
         global_command((uint32_t)v);
@@ -215,6 +219,7 @@ static void write(uint32_t offset, uint64_t v)
             u.frcd[(offset - FRO) / 16][1] &= ~(1ull << 63);
         records_changed();
     }
+    /* clang-format on */
 }
 
 void machine_write(uintptr_t at, uint64_t v, uint32_t bytes)

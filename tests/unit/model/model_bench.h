@@ -21,6 +21,11 @@
 #define MEMORY_AT 0x100000000ull /* bus address of the first byte: above 4 GiB */
 #define WIRE_MAX 512
 
+struct bench_frame {
+    uint32_t len;
+    uint8_t bytes[X540_FRAME_MAX + 4];
+};
+
 struct bench {
     struct x540 *card;
     uint64_t now;
@@ -32,10 +37,7 @@ struct bench {
     bool wire_full;
     uint32_t wire_room; /* frames taken before the wire is full; 0 = no limit */
     uint32_t frames;    /* that left */
-    struct {
-        uint32_t len;
-        uint8_t bytes[X540_FRAME_MAX + 4];
-    } *wire;
+    struct bench_frame *wire;
     uint32_t messages[64]; /* by vector */
     bool line;
     uint32_t line_rises;

@@ -108,6 +108,7 @@ static void table__register_test__passes_while_stopped(void **state)
 {
     static const struct {
         uint32_t offset, stride, count, write, mask;
+    /* clang-format off */
     } walk[] = {
         {0x03220, 4, 1, 0x8007FFE0, 0x8007FFE0}, {0x03260, 4, 1, 0x8007FFE0, 0x8007FFE0},
         {RDBAL(0), 0x40, 4, 0xFFFFFF80, 0xFFFFFF80}, {RDBAH(0), 0x40, 4, ~0u, ~0u},
@@ -116,6 +117,7 @@ static void table__register_test__passes_while_stopped(void **state)
         {0x05400, 8, 16, ~0u, ~0u}, {0x05404, 8, 16, 0x800CFFFF, 0x8001FFFF & 0x800CFFFF},
         {MTA, 4, 128, ~0u, ~0u},
     };
+    /* clang-format on */
     static const uint32_t patterns[4] = {0x5A5A5A5A, 0xA5A5A5A5, 0, 0xFFFFFFFF};
     struct bench *b = reset_bench();
 

@@ -427,6 +427,7 @@ static void kinds__each_has_its_reset_values(void **state)
 {
     static const struct {
         uint32_t offset, x540, x550;
+    /* clang-format off */
     } values[] = {
         {HLREG0, 0x08012C0B, 0x08012FFB},    {RDRXCTL, 0x00108808, 0x06008808},
         {DMATXCTL, 0x81000004, 0x81000014},  {DCA_RXCTRL(77), 0xB200, 0xA200},
@@ -439,6 +440,7 @@ static void kinds__each_has_its_reset_values(void **state)
         {FDIRSKEY, 0x80800101, 0x80800101},  {0x00200, 0x05048100, 0x05048100},
         {0x00720, 0xFFFFFFFF, 0xFFFFFFFF},   {DTXTCPFLGL, 0x0F760FF6, 0x0FF60FF6},
     };
+    /* clang-format on */
 
     (void)state;
     for (int kind = X540_AT2; kind <= X540_X550; kind++) {

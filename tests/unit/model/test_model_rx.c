@@ -47,6 +47,7 @@ struct status_case {
     int spoil;                 /* byte to damage: from l3 (positive) or from l4 (negative - 1) */
 };
 
+/* clang-format off */
 static const struct status_case cases[] = {
     {"no IP", {.payload = 60}, 0, 0, 0, 0},
     {"IPv4 TCP", {.protocol = TCP, .payload = 33}, L_L4CS | L_IPCS, A_L4I | A_IPCS, 0x110, 0},
@@ -83,6 +84,7 @@ static const struct status_case cases[] = {
      L_VP | L_L4CS | L_IPCS, A_VP | A_L4I | A_IPCS, 0x110, 0},
     {"tag alone", {.tagged = true, .tci = 5, .payload = 33}, L_VP, A_VP, 0, 0},
 };
+/* clang-format on */
 
 static void make_case(const struct status_case *c)
 {

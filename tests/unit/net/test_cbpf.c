@@ -74,6 +74,7 @@ static void compare_over_frames(const struct bpf *ours, uint32_t cut, unsigned f
     }
 }
 
+/* clang-format off */
 static const char *const expressions[] = {
     "arp", "ip", "ip6", "tcp", "udp", "icmp", "icmp6", "igmp", "host 10.0.0.1", "src net 192.168",
     "net 10.0.0.0/8 and not tcp", "port 53", "udp port 53 or tcp port 80", "dst port 443",
@@ -88,6 +89,7 @@ static const char *const expressions[] = {
     "not (arp or ip or ip6)", "host 192.168.1.1 and (port 22 or port 53 or icmp)",
     "tcp and port 1 or port 2 or port 3 or port 4 or port 5 or port 6 or port 7 or port 8",
 };
+/* clang-format on */
 
 static void expressions__compiled_by_libpcap__match_the_same_frames(void **state)
 {
@@ -278,11 +280,13 @@ static const char *read_of(struct bpf *bpf, unsigned *at, const char *line)
 
 static void text__numbers_separated_by_spaces_commas_or_words__are_read(void **state)
 {
+    /* clang-format off */
     static const char *const same[] = {
         "4,40 0 0 12,21 0 1 2048,6 0 0 262144,6 0 0 0", "4 40 0 0 12 21 0 1 2048 6 0 0 262144 6 0 0 0",
         "4,40,0,0,12,21,0,1,2048,6,0,0,262144,6,0,0,0,", "4|40|0|0|12|21|0|1|2048|6|0|0|262144|6|0|0|0",
         "4,40|0|0|12,21|0|1|2048,6|0|0|262144,6|0|0|0, ",
     };
+    /* clang-format on */
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
         struct bpf bpf;

@@ -94,6 +94,7 @@ static void trial_set__good_values__are_accepted(void **state)
 static void trial_set__bad_values__are_refused_without_a_change(void **state)
 {
     (void)state;
+    /* clang-format off */
     static const char *const bad[][2] = {
         {"rate", ""},         {"rate", "fast"},     {"rate", "-1"},      {"rate", "1."},
         {"rate", ".5"},       {"rate", "1.0000001"}, {"rate", "1kk"},    {"rate", "1 "},
@@ -114,6 +115,7 @@ static void trial_set__bad_values__are_refused_without_a_change(void **state)
         {"ports", ""},        {"ports", "8"},       {"ports", "0,"},     {"ports", ",0"},
         {"ports", "01"},      {"ports", "0 1"},
     };
+    /* clang-format on */
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
         assert_refused(bad[i][0], bad[i][1]);
 

@@ -131,6 +131,7 @@ struct field {
     uint8_t at, bits, shift; /* `bits` of the 1, 2 or 4 bytes at `at`, from `shift` on */
 };
 
+/* clang-format off */
 #define ETHERNET {0, 8, 0}, {5, 8, 0}, {6, 8, 0}, {12, 16, 0}
 #define IPV4                                                                                       \
     {14, 4, 4}, {14, 4, 0}, {15, 8, 0}, {16, 16, 0}, {18, 16, 0}, {20, 3, 13}, {20, 13, 0},        \
@@ -149,6 +150,7 @@ static const struct field udp_fields[] = {ETHERNET,    IPV4,        {34, 16, 0},
 static const struct field option_fields[] = {
     ETHERNET,   IPV4,       {34, 8, 0},  {35, 8, 0},  {36, 8, 0},  {41, 8, 0}, {42, 8, 0},
     {43, 8, 0}, {45, 8, 0}, {46, 16, 0}, {48, 16, 0}, {50, 16, 0}, {0}};
+/* clang-format on */
 
 static size_t make_kind(unsigned kind)
 {
@@ -229,10 +231,12 @@ static void set_field(const struct field *field, uint32_t value)
 static uint32_t value_of(const struct field *field, unsigned i, size_t n)
 {
     uint32_t max = mask_of(field), held = read_word(field) >> field->shift & max;
+    /* clang-format off */
     const uint32_t values[VALUES] = {
         0,        max,      held + 1, 1,          max - 1,  max / 2, max / 2 + 1, held - 1, held ^ 1, 2,
         (uint32_t)n - 14, (uint32_t)n - 13, (uint32_t)n - 15, (uint32_t)n - 34, (uint32_t)n - 33,
         (uint32_t)n - 35, 20, 7, 8, 0x80 & max, 131, 862};
+    /* clang-format on */
     return values[i] & max;
 }
 

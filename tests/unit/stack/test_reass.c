@@ -266,8 +266,10 @@ static void result__of_the_whole_datagram__counts_every_fragment(void **state)
         unsigned protocol, port, spoiled;
         enum drop why;
         unsigned error; /* type and code */
+    /* clang-format off */
     } rows[] = {{1, 0, 1, DROP_icmp_bad, 0},       {17, 7, 1, DROP_udp_checksum, 0},
                 {17, 53, 0, DROP_udp_no_port, 0x303}, {99, 7, 0, DROP_ip_protocol, 0x302}};
+    /* clang-format on */
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         uint32_t bytes = rows[i].protocol == 1 ? make_big_echo(2000)
