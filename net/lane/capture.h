@@ -18,7 +18,7 @@ struct capture_record {
     uint16_t length; /* of the frame */
     uint16_t held;   /* capture: bytes of it that are here: all */
     uint16_t sent;   /* trace: bytes handed to the output */
-    uint16_t fate;   /* trace: enum lane_fate */
+    uint16_t fate;   /* trace: enum fate */
     bool is_sent;    /* capture: sent, not received */
     uint8_t core, output; /* numbers */
     uint8_t bytes[]; /* capture: the frame */

@@ -32,8 +32,8 @@ static inline bool slot_is_whole(uint64_t word)
  * it to the slow one. */
 typedef bool lane_fast(struct lane_app app, uint8_t *frame, size_t length);
 /* The slow one may do anything to the frame within SLOT_BYTES and returns how many bytes to send
- * (FRAME_MIN..FRAME_MAX), or 0 after it has counted the frame: consumed, or dropped by name. */
-typedef uint32_t lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);
+ * (FRAME_MIN..FRAME_MAX), or 0 and what it has counted the frame as: consumed, or dropped by name. */
+typedef struct outcome lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);
 
 /* Which frames the fast handler gets: those whose words also have these status bits so. */
 struct lane_shape {
@@ -44,10 +44,16 @@ struct lane_shape {
     bool is_sink; /* frames end here, and their slots go back to the receiver at once */
 };
 
-static inline uint32_t lane_drop(struct lane *lane, enum drop why)
+static inline struct outcome lane_drop(struct lane *lane, enum drop why)
 {
     lane->count.drops[why]++;
-    return 0;
+    return outcome_dropped(why);
+}
+
+static inline struct outcome lane_consume(struct lane *lane)
+{
+    lane->count.consumed++;
+    return (struct outcome){0, FATE_CONSUMED};
 }
 
 /* The way out of the loop for every frame that is not fast, and for every descriptor that is no

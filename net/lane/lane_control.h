@@ -76,14 +76,7 @@ struct extras {
 struct lane_note {
     uint16_t length; /* as it came */
     uint16_t sent;   /* bytes handed to the output card; 0: none */
-    uint16_t fate;
-};
-enum lane_fate {
-    FATE_FAST,  /* nothing was noted */
-    FATE_SENT,
-    FATE_CONSUMED,
-    FATE_KEPT, /* counted as nothing so far */
-    FATE_DROPPED, /* as FATE_DROPPED + enum drop */
+    uint16_t fate;   /* enum fate; FATE_FAST: nothing was noted */
 };
 extern struct extras lanes_extras[QUEUES_MAX];
 

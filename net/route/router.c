@@ -55,61 +55,59 @@ struct trip {
 
 /* ---- What becomes of a frame; each way counts it once ---- */
 
-static uint32_t drop(const struct trip *trip, enum drop why)
+static struct outcome drop(const struct trip *trip, enum drop why)
 {
     if (trip->lane)
         return lane_drop(trip->lane, why);
     struct side *side = port_side(trip->in, trip->core);
     side->generated++;
     side->drops[why]++;
-    return 0;
+    return outcome_dropped(why);
 }
 
 /* Drop it, and tell its sender why. */
-static uint32_t refuse(const struct trip *trip, const uint8_t *frame, enum drop why, uint8_t type,
-                       uint8_t code, uint32_t rest)
+static struct outcome refuse(const struct trip *trip, const uint8_t *frame, enum drop why,
+                             uint8_t type, uint8_t code, uint32_t rest)
 {
     netif_error(trip->netif, frame, trip->ip.total_bytes, (struct icmp_error){type, code, rest});
     return drop(trip, why);
 }
 
-static uint32_t consume(const struct trip *trip)
+static struct outcome consume(const struct trip *trip)
 {
-    if (trip->lane)
-        trip->lane->count.consumed++;
-    return 0;
+    return trip->lane ? lane_consume(trip->lane) : (struct outcome){0, FATE_CONSUMED};
 }
 
 /* Out by the lane where it leads there, which keeps the order; else by the port's side queue. */
-static uint32_t send(const struct trip *trip, struct port *out, const uint8_t *frame,
-                     uint32_t length)
+static struct outcome send(const struct trip *trip, struct port *out, const uint8_t *frame,
+                           uint32_t length)
 {
     if (trip->lane && trip->lane->out == out && trip->lane->state == LANE_RUNNING)
-        return length;
+        return (struct outcome){length, FATE_SENT};
     (void)side_send(out, frame, length); /* a loss is counted there */
     return consume(trip);
 }
 
 /* To the stack of the port that has the address; what it answers goes back where the frame came
  * from. */
-static uint32_t to_stack(const struct trip *trip, struct netif *owner, uint8_t *frame,
-                         uint32_t length)
+static struct outcome to_stack(const struct trip *trip, struct netif *owner, uint8_t *frame,
+                               uint32_t length)
 {
     struct netif_face in = {.send_context = trip->in};
 
     memcpy(in.mac, trip->in->mac, 6);
-    uint32_t answer = netif_input_by(owner, &in, frame, length);
-    return answer != 0 ? send(trip, trip->in, frame, answer) : 0;
+    struct outcome answer = netif_input_by(owner, &in, frame, length);
+    return answer.length != 0 ? send(trip, trip->in, frame, answer.length) : answer;
 }
 
-static uint32_t wait(struct trip *trip, const uint8_t *frame, uint32_t length, struct port *out,
-                     uint32_t next)
+static struct outcome wait(struct trip *trip, const uint8_t *frame, uint32_t length,
+                           struct port *out, uint32_t next)
 {
     struct core *core = &cores[trip->core];
 
     if (!trip->lane) {
         trip->waits_on = true;
-        return 0;
+        return (struct outcome){0, FATE_KEPT};
     }
     for (unsigned i = 0; i < WAITING_MAX; i++) {
         struct waiting *w = &core->waiting[i];
@@ -162,8 +160,8 @@ static void cut(const struct trip *trip, struct port *out, const uint8_t *frame,
 }
 
 /* By the next hop, as it must look there. */
-static uint32_t pass_on(const struct trip *trip, uint8_t *frame, struct port *out,
-                        const struct route_hop *to)
+static struct outcome pass_on(const struct trip *trip, uint8_t *frame, struct port *out,
+                              const struct route_hop *to)
 {
     uint8_t *p = frame + ETH_BYTES;
     uint32_t header = trip->ip.header_bytes, total = trip->ip.total_bytes, mtu = hops_mtu(out);
@@ -184,7 +182,7 @@ static uint32_t pass_on(const struct trip *trip, uint8_t *frame, struct port *ou
     return send(trip, out, frame, eth_pad(frame, ETH_BYTES + total));
 }
 
-static uint32_t forward(struct trip *trip, uint8_t *frame, uint32_t length, unsigned hop)
+static struct outcome forward(struct trip *trip, uint8_t *frame, uint32_t length, unsigned hop)
 {
     const struct ip_view *ip = &trip->ip;
     struct port *out = &ports[hop_port(hop)];
@@ -216,7 +214,7 @@ static uint32_t forward(struct trip *trip, uint8_t *frame, uint32_t length, unsi
 }
 
 /* A datagram in a frame to us alone. */
-static uint32_t judge(struct trip *trip, uint8_t *frame, uint32_t length)
+static struct outcome judge(struct trip *trip, uint8_t *frame, uint32_t length)
 {
     struct ip_view *ip = &trip->ip;
     enum drop bad = ip_parse(frame + ETH_BYTES, length - ETH_BYTES, ip);
@@ -340,11 +338,12 @@ unsigned router_waiting(void)
 
 /* ---- In ---- */
 
-uint32_t router_input(struct lane *lane, uint8_t *frame, uint32_t length)
+struct outcome router_input(struct lane *lane, uint8_t *frame, uint32_t length)
 {
     struct trip trip = {
         .lane = lane, .in = lane->in, .netif = lane->netif, .core = lane->core};
-    uint32_t waited = cores[trip.core].waiting_n, out;
+    uint32_t waited = cores[trip.core].waiting_n;
+    struct outcome out;
     uint64_t replies = trip.netif->arp.replies;
 
     if (length >= ETH_BYTES + IP_BYTES && wire_get16(frame + ETH_TYPE) == ETH_IPV4 &&

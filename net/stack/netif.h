@@ -106,8 +106,9 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
 /* Handle one received frame of `length` bytes (any) in a buffer of ETH_BUFFER bytes. Returns the
  * length of the answer that now lies in its place and leaves by the same port (ETH_MIN..ETH_MAX and
  * a tag, or as long as the frame was), or 0: it is counted as consumed or as one drop, or it is a
- * fragment and held until its datagram is whole, when all its fragments are settled at once. */
-uint32_t netif_input(struct netif *nif, uint8_t *frame, uint32_t length);
+ * fragment and held (FATE_KEPT) until its datagram is whole, when all its fragments are settled at
+ * once. */
+struct outcome netif_input(struct netif *nif, uint8_t *frame, uint32_t length);
 
 /* The same for a frame that came by another port (a router's): what answers it leaves by that port's
  * `send_context` and from its MAC address. */
@@ -115,8 +116,8 @@ struct netif_face {
     void *send_context;
     uint8_t mac[6];
 };
-uint32_t netif_input_by(struct netif *nif, const struct netif_face *face, uint8_t *frame,
-                        uint32_t length);
+struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                              uint32_t length);
 
 /* Send an ICMP error about the datagram of ip_bytes (its header whole, its addresses judged) behind
  * the Ethernet header of `frame`, from our address to where the frame came from; unless the rules

@@ -50,13 +50,13 @@ struct reass {
 };
 
 /* Take a fragment: the frame, whose header ip_parse found good; `way` is kept with the first one, so
- * that its sender can be told. NULL: it is held, or settled: a
+ * that its sender can be told. NULL: it is held, or settled, as *fate says (enum fate): a
  * repetition is counted in *consumed; in drops, it, and others of the datagram or of one that gave
  * way. Else the slot of the datagram that it completes: `end` bytes in data, slot->frames frames
  * (of which this is one) that the caller settles; then reass_free. */
 struct reass_slot *reass_add(struct reass *reass, const struct ip_view *ip, const uint8_t *frame,
                              void *way, uint64_t now_ns, uint64_t *consumed,
-                             uint64_t drops[DROP_COUNT]);
+                             uint64_t drops[DROP_COUNT], uint32_t *fate);
 
 /* A slot whose time is over, or NULL. The caller settles its frames, then reass_free. */
 struct reass_slot *reass_expired(struct reass *reass, uint64_t now_ns);
