@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The drop reasons: every way to lose a frame has a name here, and each name a counter in every
- * lane. The console and the ledger use this one list.
+ * lane. The console and the ledger use this one list. Below it: a frame's other fates. Pure.
  */
 #ifndef NET_DROPS_H
 #define NET_DROPS_H
+
+#include "arch/types.h"
 
 /* X(name as shown to the operator, at most 13 letters; its meaning, at most 47) */
 #define DROP_LIST(X)                                                                               \
@@ -53,5 +55,25 @@
 
 #define DROP_ENUM(name, text) DROP_##name,
 enum drop { DROP_LIST(DROP_ENUM) DROP_COUNT, DROP_NONE = DROP_COUNT };
+
+/* What became of a received frame. */
+enum fate {
+    FATE_FAST, /* sent as it came, by the fast path */
+    FATE_SENT,
+    FATE_CONSUMED,
+    FATE_KEPT,    /* counted as nothing so far: a fragment whose datagram is not whole */
+    FATE_DROPPED, /* as FATE_DROPPED + enum drop */
+};
+
+/* What a function of the slow path returns for a frame, which it has counted. */
+struct outcome {
+    uint32_t length; /* bytes that now lie in the frame's place, to be sent; 0: none */
+    uint32_t fate;   /* enum fate */
+};
+
+static inline struct outcome outcome_dropped(enum drop why)
+{
+    return (struct outcome){0, FATE_DROPPED + (uint32_t)why};
+}
 
 #endif

@@ -77,7 +77,7 @@ static LANE_FAST bool echo_frame(struct lane_app app, uint8_t *frame, size_t len
     return true;
 }
 
-static uint32_t echo_slow(struct lane *lane, uint8_t *frame, uint32_t length)
+static struct outcome echo_slow(struct lane *lane, uint8_t *frame, uint32_t length)
 {
     return netif_input(lane->netif, frame, length);
 }

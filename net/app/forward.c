@@ -12,10 +12,10 @@ static LANE_FAST bool forward_frame(struct lane_app app, uint8_t *frame, size_t 
 }
 
 /* Never called: the fast handler takes every frame. */
-static uint32_t forward_slow(struct lane *lane, uint8_t *frame, uint32_t length)
+static struct outcome forward_slow(struct lane *lane, uint8_t *frame, uint32_t length)
 {
     (void)lane, (void)frame;
-    return length;
+    return (struct outcome){length, FATE_SENT};
 }
 
 LANE_LOOP(forward_poll, .fast = forward_frame, .slow = forward_slow, .length_least = FRAME_MIN)

@@ -18,7 +18,7 @@ struct capture_record {
     uint16_t length; /* of the frame as received; capture of sent frames: as sent */
     uint16_t held;   /* capture: bytes of the frame in `bytes`, all of them */
     uint16_t sent;   /* trace: bytes handed to the output */
-    uint16_t fate;   /* trace: enum lane_fate */
+    uint16_t fate;   /* trace: enum fate */
     bool is_sent;    /* capture: a frame sent; else received */
     uint8_t core, output; /* index of the core, of the output port */
     uint8_t bytes[]; /* capture: the frame */

@@ -45,7 +45,7 @@ static const uint32_t parked_head;
 /* ---- The slow path ---- */
 
 /* Count a descriptor that holds no whole frame. */
-static void refuse(struct lane *lane, uint64_t checked)
+static struct outcome refuse(struct lane *lane, uint64_t checked)
 {
     enum drop why = DROP_rx_length;
 
@@ -55,7 +55,7 @@ static void refuse(struct lane *lane, uint64_t checked)
         why = DROP_rx_error;
     else if (!(checked & RX_EOP))
         why = DROP_rx_split;
-    lane->count.drops[why]++;
+    return lane_drop(lane, why);
 }
 
 static void count_unsent(struct lane *lane, uint32_t length)
@@ -64,61 +64,38 @@ static void count_unsent(struct lane *lane, uint32_t length)
     lane->count.unsent_bytes += length;
 }
 
-/* The number of this lane's frames by fate. */
-struct fates {
-    uint64_t n[FATE_DROPPED + DROP_COUNT];
-};
-
-static void count_fates(const struct lane *lane, struct fates *fates)
-{
-    const struct netif *nif = lane->netif;
-
-    fates->n[FATE_CONSUMED] = lane->count.consumed + (nif ? nif->consumed : 0);
-    for (unsigned i = 0; i < DROP_COUNT; i++)
-        fates->n[FATE_DROPPED + i] = lane->count.drops[i] + (nif ? nif->drops[i] : 0);
-}
-
-/* Note what became of a frame: the fate whose number has grown since `before`. */
+/* Note the fate of a frame that took the slow path, for a tap. */
 static void note(const struct lane *lane, const struct descriptor *slot, uint32_t length,
-                 uint32_t sent, const struct fates *before)
+                 struct outcome outcome)
 {
-    struct fates now;
-    uint16_t fate = sent ? FATE_SENT : FATE_KEPT;
+    struct lane_note *notes = rare_work[lane->core].notes;
 
-    count_fates(lane, &now);
-    for (uint16_t i = FATE_DROPPED + DROP_COUNT - 1; !sent && i >= FATE_CONSUMED; i--)
-        if (i != FATE_KEPT && now.n[i] != before->n[i])
-            fate = i;
-    rare_work[lane->core].notes[(slot - lane->ring) % LANE_BURST] =
-        (struct lane_note){(uint16_t)length, (uint16_t)sent, fate};
+    if (notes)
+        notes[(slot - lane->ring) % LANE_BURST] =
+            (struct lane_note){(uint16_t)length, (uint16_t)outcome.length, (uint16_t)outcome.fate};
 }
 
 void lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
                 uint32_t counted)
 {
-    uint32_t length = (uint32_t)(checked & RX_LENGTH), out = 0;
-    bool is_traced = rare_work[lane->core].notes != NULL;
-    struct fates before;
-
-    if (is_traced)
-        count_fates(lane, &before);
+    uint32_t length = (uint32_t)(checked & RX_LENGTH);
+    struct outcome out;
 
     lane->count.rx_bytes += (uint64_t)length - counted;
     if (slot_is_whole(checked)) {
         out = slow(lane, lane->frames + (size_t)(slot - lane->ring) * SLOT_BYTES, length);
-        if (out > FRAME_MAX || (out != 0 && out < FRAME_MIN))
+        if (out.length > FRAME_MAX || (out.length != 0 && out.length < FRAME_MIN))
             out = lane_drop(lane, DROP_side_length);
     } else {
-        refuse(lane, checked);
+        out = refuse(lane, checked);
     }
-    if (out == 0)
+    if (out.length == 0)
         count_unsent(lane, length);
     else
-        lane->count.unsent_bytes += (uint64_t)length - out;
+        lane->count.unsent_bytes += (uint64_t)length - out.length;
     /* Length 0 sends nothing, and the slot completes in order like any other. */
-    dma_store64(&slot->word, out | TX_EOP | TX_IFCS);
-    if (is_traced)
-        note(lane, slot, length, out, &before);
+    dma_store64(&slot->word, out.length | TX_EOP | TX_IFCS);
+    note(lane, slot, length, out);
 }
 
 /* ---- Ledger ---- */
@@ -297,8 +274,6 @@ void lanes_drain_by(lane_slow *slow)
 
 uint32_t lane_drain(struct lane *lane)
 {
-    bool is_traced = rare_work[lane->core].notes != NULL;
-    struct fates before;
     uint32_t n = 0;
 
     if (lane->state != LANE_DRAINING)
@@ -308,18 +283,17 @@ uint32_t lane_drain(struct lane *lane)
         struct descriptor *slot = &lane->ring[i];
         uint8_t *frame = lane->frames + (size_t)i * SLOT_BYTES;
         uint64_t checked = dma_load64(&slot->word) & RX_CHECKED;
+        uint32_t length = (uint32_t)(checked & RX_LENGTH);
+        struct outcome out;
 
-        if (is_traced)
-            count_fates(lane, &before);
         if (!slot_is_whole(checked))
-            refuse(lane, checked);
-        else if (!drain_slow || drain_slow(lane, frame, (uint32_t)(checked & RX_LENGTH)) != 0)
-            lane->count.drops[DROP_tx_no_link]++;
-        lane->count.rx_bytes += checked & RX_LENGTH;
-        count_unsent(lane, (uint32_t)(checked & RX_LENGTH));
+            out = refuse(lane, checked);
+        else if (!drain_slow || (out = drain_slow(lane, frame, length)).length != 0)
+            out = lane_drop(lane, DROP_tx_no_link);
+        lane->count.rx_bytes += length;
+        count_unsent(lane, length);
         dma_store64(&slot->word, 0);
-        if (is_traced)
-            note(lane, slot, (uint32_t)(checked & RX_LENGTH), 0, &before);
+        note(lane, slot, length, out);
         lane->next++;
         n++;
     }

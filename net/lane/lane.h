@@ -29,8 +29,8 @@ static inline bool slot_is_whole(uint64_t word)
  * false to pass it to the slow one. */
 typedef bool lane_fast(struct lane_app app, uint8_t *frame, size_t length);
 /* The slow one may change all SLOT_BYTES of the buffer. It returns how many bytes to send
- * (FRAME_MIN..FRAME_MAX), or 0 after it has counted the frame as consumed or as a named drop. */
-typedef uint32_t lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);
+ * (FRAME_MIN..FRAME_MAX), or 0 and what it counted the frame as: consumed, or a named drop. */
+typedef struct outcome lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);
 
 /* An application's handlers, and the frames that the fast one gets. */
 struct lane_shape {

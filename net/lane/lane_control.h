@@ -77,14 +77,7 @@ struct rare_work {
 struct lane_note {
     uint16_t length; /* as received */
     uint16_t sent;   /* bytes handed to the output card; 0: none */
-    uint16_t fate;
-};
-enum lane_fate {
-    FATE_FAST,  /* no note: the fast handler took the frame */
-    FATE_SENT,
-    FATE_CONSUMED,
-    FATE_KEPT, /* not counted yet: a fragment is held */
-    FATE_DROPPED, /* as FATE_DROPPED + enum drop */
+    uint16_t fate;   /* enum fate; FATE_FAST: nothing was noted */
 };
 extern struct rare_work rare_work[QUEUES_MAX];
 

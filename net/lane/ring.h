@@ -109,11 +109,17 @@ static inline struct side *port_feeds(const struct port *port)
     return lanes_feeds[port->index];
 }
 
-/* Count a frame as dropped; 0, which the slow handler returns. */
-static inline uint32_t lane_drop(struct lane *lane, enum drop why)
+/* Count a frame as dropped, or as consumed; the outcome that the slow handler returns. */
+static inline struct outcome lane_drop(struct lane *lane, enum drop why)
 {
     lane->count.drops[why]++;
-    return 0;
+    return outcome_dropped(why);
+}
+
+static inline struct outcome lane_consume(struct lane *lane)
+{
+    lane->count.consumed++;
+    return (struct outcome){0, FATE_CONSUMED};
 }
 
 #define LANES_MAX (PORTS_MAX * QUEUES_MAX)

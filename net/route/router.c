@@ -57,62 +57,60 @@ struct packet {
 
 /* ---- The ends of a frame; each counts it once ---- */
 
-static uint32_t drop(const struct packet *packet, enum drop why)
+static struct outcome drop(const struct packet *packet, enum drop why)
 {
     if (packet->lane)
         return lane_drop(packet->lane, why);
     struct side *side = port_side(packet->in, packet->core);
     side->generated++;
     side->drops[why]++;
-    return 0;
+    return outcome_dropped(why);
 }
 
 /* Drop the frame and send its sender an ICMP error. */
-static uint32_t refuse(const struct packet *packet, const uint8_t *frame, enum drop why,
-                       uint8_t type, uint8_t code, uint32_t rest)
+static struct outcome refuse(const struct packet *packet, const uint8_t *frame, enum drop why,
+                             uint8_t type, uint8_t code, uint32_t rest)
 {
     netif_error(packet->netif, frame, packet->ip.total_bytes,
                 (struct icmp_error){type, code, rest});
     return drop(packet, why);
 }
 
-static uint32_t consume(const struct packet *packet)
+static struct outcome consume(const struct packet *packet)
 {
-    if (packet->lane)
-        packet->lane->count.consumed++;
-    return 0;
+    return packet->lane ? lane_consume(packet->lane) : (struct outcome){0, FATE_CONSUMED};
 }
 
 /* Send by the lane if `out` is its output port, which keeps the order; else by the side queue. */
-static uint32_t send(const struct packet *packet, struct port *out, const uint8_t *frame,
-                     uint32_t length)
+static struct outcome send(const struct packet *packet, struct port *out, const uint8_t *frame,
+                           uint32_t length)
 {
     if (packet->lane && packet->lane->out == out && packet->lane->state == LANE_RUNNING)
-        return length;
+        return (struct outcome){length, FATE_SENT};
     (void)side_send(out, frame, length); /* a loss is counted there */
     return consume(packet);
 }
 
 /* Deliver to the stack of the port that has the address. The answer leaves by the port that
  * received the frame. */
-static uint32_t to_stack(const struct packet *packet, struct netif *owner, uint8_t *frame,
-                         uint32_t length)
+static struct outcome to_stack(const struct packet *packet, struct netif *owner, uint8_t *frame,
+                               uint32_t length)
 {
     struct netif_face in = {.send_context = packet->in};
 
     memcpy(in.mac, packet->in->mac, 6);
-    uint32_t answer = netif_input_by(owner, &in, frame, length);
-    return answer != 0 ? send(packet, packet->in, frame, answer) : 0;
+    struct outcome answer = netif_input_by(owner, &in, frame, length);
+    return answer.length != 0 ? send(packet, packet->in, frame, answer.length) : answer;
 }
 
-static uint32_t wait(struct packet *packet, const uint8_t *frame, uint32_t length,
-                     struct port *out, uint32_t next)
+static struct outcome wait(struct packet *packet, const uint8_t *frame, uint32_t length,
+                           struct port *out, uint32_t next)
 {
     struct core *core = &cores[packet->core];
 
     if (!packet->lane) {
         packet->still_waits = true;
-        return 0;
+        return (struct outcome){0, FATE_KEPT};
     }
     for (unsigned i = 0; i < WAITING_MAX; i++) {
         struct waiting *w = &core->waiting[i];
@@ -166,8 +164,8 @@ static void send_fragments(const struct packet *packet, struct port *out, const 
 }
 
 /* Rewrite the frame for the next hop and send it. */
-static uint32_t pass_on(const struct packet *packet, uint8_t *frame, struct port *out,
-                        const struct route_hop *to)
+static struct outcome pass_on(const struct packet *packet, uint8_t *frame, struct port *out,
+                              const struct route_hop *to)
 {
     uint8_t *p = frame + ETH_BYTES;
     uint32_t header = packet->ip.header_bytes, total = packet->ip.total_bytes, mtu = hops_mtu(out);
@@ -188,7 +186,7 @@ static uint32_t pass_on(const struct packet *packet, uint8_t *frame, struct port
     return send(packet, out, frame, eth_pad(frame, ETH_BYTES + total));
 }
 
-static uint32_t forward(struct packet *packet, uint8_t *frame, uint32_t length, unsigned hop)
+static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t length, unsigned hop)
 {
     const struct ip_view *ip = &packet->ip;
     struct port *out = &ports[hop_port(hop)];
@@ -220,7 +218,7 @@ static uint32_t forward(struct packet *packet, uint8_t *frame, uint32_t length, 
 }
 
 /* Handle a datagram in a frame addressed to the port's own MAC address. */
-static uint32_t route_datagram(struct packet *packet, uint8_t *frame, uint32_t length)
+static struct outcome route_datagram(struct packet *packet, uint8_t *frame, uint32_t length)
 {
     struct ip_view *ip = &packet->ip;
     enum drop bad = ip_parse(frame + ETH_BYTES, length - ETH_BYTES, ip);
@@ -346,11 +344,12 @@ unsigned router_waiting(void)
 
 /* ---- Input ---- */
 
-uint32_t router_input(struct lane *lane, uint8_t *frame, uint32_t length)
+struct outcome router_input(struct lane *lane, uint8_t *frame, uint32_t length)
 {
     struct packet packet = {
         .lane = lane, .in = lane->in, .netif = lane->netif, .core = lane->core};
-    uint32_t waited = cores[packet.core].waiting_n, out;
+    uint32_t waited = cores[packet.core].waiting_n;
+    struct outcome out;
     uint64_t replies = packet.netif->arp.replies;
 
     if (length >= ETH_BYTES + IP_BYTES && wire_get16(frame + ETH_TYPE) == ETH_IPV4 &&

@@ -8,16 +8,23 @@
 #include "net/stack/eth.h"
 #include "net/stack/netif.h"
 
-static inline uint32_t netif_drop(struct netif *nif, enum drop why)
+static inline struct outcome netif_drop(struct netif *nif, enum drop why)
 {
     nif->drops[why]++;
-    return 0;
+    return outcome_dropped(why);
 }
 
-static inline uint32_t netif_consume(struct netif *nif)
+static inline struct outcome netif_consume(struct netif *nif)
 {
     nif->consumed++;
-    return 0;
+    return (struct outcome){0, FATE_CONSUMED};
+}
+
+/* `length` bytes in the frame's place go back. */
+static inline struct outcome netif_answer(struct netif *nif, uint32_t length)
+{
+    nif->answered++;
+    return (struct outcome){length, FATE_SENT};
 }
 
 static inline uint64_t netif_clock(const struct netif *nif)
@@ -35,8 +42,8 @@ static inline struct netif_face netif_own_face(const struct netif *nif)
 }
 
 /* Handle an untagged frame of type IPv4, to us or to a group; otherwise as netif_input_by. */
-uint32_t netif_ip_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
-                        uint32_t length);
+struct outcome netif_ip_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                              uint32_t length);
 
 /* Drop datagrams that are incomplete after REASS_NS. */
 void netif_expire(struct netif *nif);

@@ -90,8 +90,8 @@ static void arp_conflict(struct netif *nif, const uint8_t *mac)
     }
 }
 
-static uint32_t arp_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
-                          uint32_t length)
+static struct outcome arp_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                                uint32_t length)
 {
     struct arp_packet packet;
     if (!arp_parse(frame + ETH_BYTES, length - ETH_BYTES, &packet))
@@ -122,14 +122,13 @@ static uint32_t arp_input(struct netif *nif, const struct netif_face *face, uint
         .op = ARP_REPLY, .sender_ip = nif->ip, .target_ip = packet.sender_ip};
     memcpy(reply.sender_mac, face->mac, 6);
     memcpy(reply.target_mac, packet.sender_mac, 6);
-    nif->answered++;
-    return arp_build(frame, reply.target_mac, &reply);
+    return netif_answer(nif, arp_build(frame, reply.target_mac, &reply));
 }
 
 /* ---- Receiving ---- */
 
-static uint32_t untagged_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
-                               uint32_t length)
+static struct outcome untagged_input(struct netif *nif, const struct netif_face *face,
+                                     uint8_t *frame, uint32_t length)
 {
     bool is_ours = mac_equal(frame + ETH_DST, face->mac);
     bool is_broadcast = mac_equal(frame + ETH_DST, broadcast_mac);
@@ -142,8 +141,8 @@ static uint32_t untagged_input(struct netif *nif, const struct netif_face *face,
     return netif_drop(nif, DROP_eth_other);
 }
 
-uint32_t netif_input_by(struct netif *nif, const struct netif_face *face, uint8_t *frame,
-                        uint32_t length)
+struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                              uint32_t length)
 {
     if (length < ETH_BYTES || length > ETH_BUFFER || !nif->is_configured ||
         mac_is_group(frame + ETH_SRC))
@@ -157,20 +156,21 @@ uint32_t netif_input_by(struct netif *nif, const struct netif_face *face, uint8_
         return untagged_input(nif, face, frame, length);
     /* Move the MAC addresses over the tag, to get an untagged frame. */
     memmove(frame + VLAN_BYTES, frame, ETH_TYPE);
-    uint32_t answer = untagged_input(nif, face, frame + VLAN_BYTES, length - VLAN_BYTES);
-    if (answer == 0)
-        return 0;
+    struct outcome answer = untagged_input(nif, face, frame + VLAN_BYTES, length - VLAN_BYTES);
+    if (answer.length == 0)
+        return answer;
     if (nif->vlan == 0) { /* the tag had a priority only; answer without a tag */
-        memmove(frame, frame + VLAN_BYTES, answer);
+        memmove(frame, frame + VLAN_BYTES, answer.length);
         return answer;
     }
     memmove(frame, frame + VLAN_BYTES, ETH_TYPE);
     wire_put16(frame + ETH_TYPE, ETH_VLAN);
     wire_put16(frame + ETH_BYTES, tag); /* with the received priority */
-    return answer + VLAN_BYTES;
+    answer.length += VLAN_BYTES;
+    return answer;
 }
 
-uint32_t netif_input(struct netif *nif, uint8_t *frame, uint32_t length)
+struct outcome netif_input(struct netif *nif, uint8_t *frame, uint32_t length)
 {
     const struct netif_face own = netif_own_face(nif);
 

@@ -106,8 +106,9 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
 /* Handle one received frame of `length` bytes (any value) in a buffer of ETH_BUFFER bytes. Returns
  * the length of the answer now in the buffer, to be sent by the same port (ETH_MIN..ETH_MAX and a
  * tag, or the frame's own length), or 0 if the frame was counted as consumed or as a drop, or is a
- * fragment: those are held, and counted together when their datagram is complete or given up. */
-uint32_t netif_input(struct netif *nif, uint8_t *frame, uint32_t length);
+ * fragment (FATE_KEPT): those are held, and counted together when their datagram is complete or
+ * given up. */
+struct outcome netif_input(struct netif *nif, uint8_t *frame, uint32_t length);
 
 /* The same for a frame that a router received by another port: answers are sent by that port's
  * `send_context` and from its MAC address, which `face` holds. */
@@ -115,8 +116,8 @@ struct netif_face {
     void *send_context;
     uint8_t mac[6];
 };
-uint32_t netif_input_by(struct netif *nif, const struct netif_face *face, uint8_t *frame,
-                        uint32_t length);
+struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                              uint32_t length);
 
 /* Send an ICMP error about the datagram of ip_bytes (valid header, checked addresses) after the
  * Ethernet header of `frame`, from our address to the frame's source. No error is sent if the rules

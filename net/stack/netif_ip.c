@@ -182,8 +182,8 @@ static void build_header(struct netif *nif, uint8_t *p, uint32_t bytes, uint16_t
         ip_set_ttl(p, ttl);
 }
 
-static uint32_t frame_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
-                            const struct ip_view *ip)
+static struct outcome frame_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                                  const struct ip_view *ip)
 {
     const uint32_t headers = ETH_BYTES + IP_BYTES;
     uint32_t bytes = ip->total_bytes - ip->header_bytes;
@@ -204,8 +204,7 @@ static uint32_t frame_input(struct netif *nif, const struct netif_face *face, ui
         return verdict.why == DROP_NONE ? netif_consume(nif) : netif_drop(nif, verdict.why);
     build_header(nif, frame + ETH_BYTES, verdict.answer, nif->next_ip_id++, ip, verdict.ttl);
     eth_build(frame, frame + ETH_SRC, face->mac, ETH_IPV4);
-    nif->answered++;
-    return eth_pad(frame, headers + verdict.answer);
+    return netif_answer(nif, eth_pad(frame, headers + verdict.answer));
 }
 
 /* ---- Received in fragments ---- */
@@ -253,17 +252,18 @@ void netif_expire(struct netif *nif)
     }
 }
 
-static uint32_t fragment_input(struct netif *nif, const struct netif_face *face,
-                               const uint8_t *frame, const struct ip_view *ip)
+static struct outcome fragment_input(struct netif *nif, const struct netif_face *face,
+                                     const uint8_t *frame, const struct ip_view *ip)
 {
     if (nif->reass == NULL || nif->send == NULL)
         return netif_drop(nif, DROP_ip_fragment);
     netif_expire(nif);
+    uint32_t fate;
     struct reass_slot *slot =
         reass_add(nif->reass, ip, frame, face->send_context, netif_clock(nif), &nif->consumed,
-                  nif->drops);
+                  nif->drops, &fate);
     if (slot == NULL)
-        return 0;
+        return (struct outcome){0, fate};
 
     const struct ip_view whole = {
         .src = ip->src,
@@ -294,13 +294,14 @@ static uint32_t fragment_input(struct netif *nif, const struct netif_face *face,
     else
         nif->drops[verdict.why] += slot->frames;
     reass_free(nif->reass, slot);
-    return 0;
+    return verdict.why == DROP_NONE ? (struct outcome){0, FATE_CONSUMED}
+                                    : outcome_dropped(verdict.why);
 }
 
 /* ---- Receiving ---- */
 
-uint32_t netif_ip_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
-                        uint32_t length)
+struct outcome netif_ip_input(struct netif *nif, const struct netif_face *face, uint8_t *frame,
+                              uint32_t length)
 {
     struct ip_view ip;
     enum drop bad = ip_parse(frame + ETH_BYTES, length - ETH_BYTES, &ip);

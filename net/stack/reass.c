@@ -82,7 +82,7 @@ static uint32_t blocks_there(const struct reass_slot *slot, uint32_t at, uint32_
 
 struct reass_slot *reass_add(struct reass *reass, const struct ip_view *ip, const uint8_t *frame,
                              void *way, uint64_t now_ns, uint64_t *consumed,
-                             uint64_t drops[DROP_COUNT])
+                             uint64_t drops[DROP_COUNT], uint32_t *fate)
 {
     const uint8_t *header = frame + ETH_BYTES, *data = header + ip->header_bytes;
     uint32_t field = wire_get16(header + IP_FRAGMENT), at = (field & IP_FRAGMENT_OFFSET) * 8;
@@ -94,6 +94,7 @@ struct reass_slot *reass_add(struct reass *reass, const struct ip_view *ip, cons
     /* No valid datagram has such a fragment. */
     if (bytes == 0 || end > REASS_BYTES || (!is_last && bytes % 8 != 0)) {
         drops[DROP_ip_fragment]++;
+        *fate = FATE_DROPPED + DROP_ip_fragment;
         return NULL;
     }
     for (unsigned i = 0; i < REASS_SLOTS && slot == NULL; i++)
@@ -110,6 +111,7 @@ struct reass_slot *reass_add(struct reass *reass, const struct ip_view *ip, cons
     if (slot->state == REASS_COLLECTING && !is_end_wrong && there == blocks &&
         memcmp(slot->data + at, data, bytes) == 0) {
         (*consumed)++;
+        *fate = FATE_CONSUMED;
         return NULL;
     }
     if (slot->state == REASS_REFUSED || is_end_wrong || there != 0) {
@@ -117,9 +119,11 @@ struct reass_slot *reass_add(struct reass *reass, const struct ip_view *ip, cons
         reass->held -= slot->frames;
         slot->frames = 0;
         slot->state = REASS_REFUSED;
+        *fate = FATE_DROPPED + DROP_ip_overlap;
         return NULL;
     }
 
+    *fate = FATE_KEPT;
     memcpy(slot->data + at, data, bytes);
     for (uint32_t block = at / 8; block * 8 < end; block++)
         slot->have[block / 8] |= (uint8_t)(1u << block % 8);

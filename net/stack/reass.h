@@ -50,13 +50,13 @@ struct reass {
 };
 
 /* Add a fragment: a frame whose header ip_parse found valid. `way` is kept with the first fragment,
- * for the answer or error. Returns NULL if the fragment is held or was counted: a duplicate in
- * *consumed, a contradiction or an evicted datagram in drops, with all its fragments. Otherwise
- * returns the slot of the datagram that is now complete, with `end` bytes in data; the caller
- * counts its slot->frames frames, this one included, and calls reass_free. */
+ * for the answer or error. Returns NULL if the fragment is held or was counted, as *fate says: a
+ * duplicate in *consumed, a contradiction or an evicted datagram in drops, with all its fragments.
+ * Otherwise returns the slot of the datagram that is now complete, with `end` bytes in data; the
+ * caller counts its slot->frames frames, this one included, and calls reass_free. */
 struct reass_slot *reass_add(struct reass *reass, const struct ip_view *ip, const uint8_t *frame,
                              void *way, uint64_t now_ns, uint64_t *consumed,
-                             uint64_t drops[DROP_COUNT]);
+                             uint64_t drops[DROP_COUNT], uint32_t *fate);
 
 /* A slot that has timed out, or NULL. The caller counts its frames and calls reass_free. */
 struct reass_slot *reass_expired(struct reass *reass, uint64_t now_ns);

@@ -104,7 +104,7 @@ static enum drop validate(uint8_t *frame, uint32_t length)
                                         ip.src, ip.dst, &datagram);
 }
 
-uint32_t receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
+struct outcome receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
 {
     uint64_t *foreign = &receivers[lane->core].foreign_bytes[lane->in->index];
     enum drop bad = DROP_eth_other;
@@ -114,8 +114,7 @@ uint32_t receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
         uint64_t tag = load64(frame + PROBE_AT_TAG), now_tsc = cpu_tsc();
         if ((tag == s->count.tag || adopt(lane, s, tag, now_tsc)) &&
             stream_take(s, frame, length, now_tsc, is_own)) {
-            lane->count.consumed++;
-            return 0;
+            return lane_consume(lane);
         }
         *foreign += length;
         return lane_drop(lane, DROP_trial_other);
@@ -123,12 +122,11 @@ uint32_t receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
     *foreign += length;
     if (!lane->netif)
         return lane_drop(lane, bad);
-    uint32_t answer = netif_input(lane->netif, frame, length);
-    if (answer != 0) { /* a sink's lane has no output: use the side queue */
-        (void)side_send(lane->in, frame, answer);
-        lane->count.consumed++;
-    }
-    return 0;
+    struct outcome answer = netif_input(lane->netif, frame, length);
+    if (answer.length == 0)
+        return answer;
+    (void)side_send(lane->in, frame, answer.length); /* a lane that is a sink sends nothing itself */
+    return lane_consume(lane);
 }
 
 /* ---- Report to core 0 ---- */

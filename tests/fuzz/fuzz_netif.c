@@ -89,7 +89,7 @@ static void input(struct netif *nif, uint8_t flags, const uint8_t *bytes, size_t
     }
     uint64_t before = counted(nif);
     sent_n = 0;
-    uint32_t answer = netif_input(nif, frame, (uint32_t)n);
+    uint32_t answer = netif_input(nif, frame, (uint32_t)n).length;
     require(counted(nif) == before + 1, "frame neither counted once nor held");
     require(sent_n <= 46 + REASS_SLOTS, "too many frames sent for one");
     require(netif_held(nif) <= 65536, "held");

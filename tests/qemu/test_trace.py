@@ -179,6 +179,21 @@ def test_trace_names_the_fate_of_each_frame(boot):
     balanced(machine)
 
 
+def test_trace_names_the_fate_of_a_frame_to_the_address_of_another_port(boot):
+    other = "198.51.100.1"
+    machine = boot(f"app=route port0.ip={THEIR_IP}/24 port1.ip={other}/24",
+                   devices=[f"mac={THEIR_MAC}", "mac=52:54:00:00:00:0b"])
+    begin(machine, "trace port 0 2")
+    for protocol, fate in ((UDP(sport=40000, dport=9), "consumed"), (UDP(sport=40000, dport=10),
+                                                                     "dropped: udp_no_port")):
+        frame = bytes(ETHER / IP(src=OUR_IP, dst=other) / protocol / Raw(b"x" * 100))
+        machine.wires[0].send(frame)
+        machine.expect(rf" {len(frame)} \S+ +slow +{fate}\r?\n")
+    machine.expect(r"# 2 frames\r?\n")
+    machine.prompt()
+    balanced(machine)
+
+
 def test_trace_of_a_port_without_an_output_shows_the_drop(boot):
     machine = boot("app=forward")
     machine.set_cable(1, False)

@@ -70,9 +70,13 @@ static inline uint64_t counted_frames(void)
 /* Input the frame once. It must be counted or held. */
 static inline void give_frame(uint32_t n)
 {
+    const struct netif nif_before = nif;
     uint64_t before = counted_frames() + netif_held(&nif);
     memset(frame + n, 0xA5, ETH_BUFFER - n);
-    assert_int_equal(netif_input(&nif, frame, n), 0);
+    struct outcome outcome = netif_input(&nif, frame, n);
+    assert_int_equal(outcome.length, 0);
+    assert_true(is_fate_since(&nif_before, outcome.fate));
+    assert_true(outcome.fate != FATE_KEPT || netif_held(&nif) > 0);
     assert_int_equal(counted_frames() + netif_held(&nif), before + 1);
 }
 

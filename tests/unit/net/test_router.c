@@ -40,6 +40,28 @@ static bool is_same(const uint8_t *a, const uint8_t *b, uint32_t length)
     return memcmp(x, y, length) == 0;
 }
 
+/* Is it what the counters of the lane and of the ports' stacks say? */
+static bool is_fate(struct outcome outcome, const struct lane *before, const struct lane *after,
+                    const struct netif *stacks_before)
+{
+    uint64_t consumed = after->count.consumed - before->count.consumed, drops = 0;
+
+    if (outcome.fate == FATE_SENT)
+        return outcome.length != 0;
+    for (unsigned i = 0; i < PORTS; i++)
+        consumed += ports[i].netif->consumed - stacks_before[i].consumed;
+    if (outcome.fate == FATE_CONSUMED)
+        return outcome.length == 0 && consumed == 1;
+    if (outcome.fate < FATE_DROPPED)
+        return false;
+    drops = after->count.drops[outcome.fate - FATE_DROPPED] -
+            before->count.drops[outcome.fate - FATE_DROPPED];
+    for (unsigned i = 0; i < PORTS; i++)
+        drops += ports[i].netif->drops[outcome.fate - FATE_DROPPED] -
+                 stacks_before[i].drops[outcome.fate - FATE_DROPPED];
+    return outcome.length == 0 && drops == 1;
+}
+
 static void compare_paths(const uint8_t *frame, uint32_t length, const char *what, int a, int b)
 {
     static uint8_t slow[2048], lane_sent[8][2048];
@@ -69,7 +91,9 @@ static void compare_paths(const uint8_t *frame, uint32_t length, const char *wha
     for (unsigned i = 0; i < PORTS; i++)
         kept[i] = *ports[i].netif;
     struct lane lane = lanes[0];
-    uint32_t out = router_input(&lane, slow, wire_length);
+    const struct outcome outcome = router_input(&lane, slow, wire_length);
+    uint32_t out = outcome.length;
+    assert_true(is_fate(outcome, &lanes[0], &lane, kept));
     for (unsigned i = 0; i < PORTS; i++) {
         memcpy(ports[i].netif->drops, kept[i].drops, sizeof(kept[i].drops));
         ports[i].netif->consumed = kept[i].consumed;

@@ -75,6 +75,19 @@ static inline uint64_t drops_of(const struct netif *n)
     return sum;
 }
 
+/* What became of the frame that was input since `before`, by the counters. More than one counter may
+ * have grown: a fragment completes or expires others. */
+static inline bool is_fate_since(const struct netif *before, uint32_t fate)
+{
+    if (fate == FATE_SENT)
+        return nif.answered == before->answered + 1;
+    if (fate == FATE_CONSUMED)
+        return nif.consumed > before->consumed;
+    if (fate >= FATE_DROPPED)
+        return nif.drops[fate - FATE_DROPPED] > before->drops[fate - FATE_DROPPED];
+    return fate == FATE_KEPT && nif.answered == before->answered && nif.consumed == before->consumed;
+}
+
 /* Input the frame twice, with different bytes after its end; both results must be the same. */
 static inline uint32_t input(size_t n)
 {
@@ -82,7 +95,10 @@ static inline uint32_t input(size_t n)
     memcpy(sent, frame, n);
     memset(frame + n, 0xA5, ETH_BUFFER - n);
     out_n = 0;
-    uint32_t first = netif_input(&nif, frame, (uint32_t)n);
+    struct outcome outcome = netif_input(&nif, frame, (uint32_t)n);
+    uint32_t first = outcome.length;
+    assert_true(is_fate_since(&before, outcome.fate));
+    assert_true((outcome.fate == FATE_SENT) == (first != 0));
     static uint8_t out_before[ETH_BUFFER];
     uint32_t out_before_n = out_n, out_before_bytes = out_bytes[0];
     memcpy(out_before, out[0], out_n > 0 ? out_bytes[0] : 0);
@@ -94,7 +110,7 @@ static inline uint32_t input(size_t n)
     nif = before;
     memcpy(frame, sent, n);
     memset(frame + n, 0x5A, ETH_BUFFER - n);
-    assert_int_equal(netif_input(&nif, frame, (uint32_t)n), first);
+    assert_int_equal(netif_input(&nif, frame, (uint32_t)n).length, first);
     assert_memory_equal(frame, answer, first);
     assert_memory_equal(&nif, &after, sizeof(nif));
     assert_int_equal(out_n, out_before_n);

@@ -85,17 +85,17 @@ static void ethernet__each_length__is_safe_and_counted(void **state)
         memcpy(frame, US_MAC PEER_MAC, 12);
         dropped(n, DROP_eth_other);
     }
-    assert_int_equal(netif_input(&nif, frame, ETH_BUFFER + 1), 0);
+    assert_int_equal(netif_input(&nif, frame, ETH_BUFFER + 1).length, 0);
     assert_int_equal(nif.drops[DROP_eth_other], ETH_BUFFER + 2);
     /* Bytes of a valid frame may remain in the buffer; only the length counts. */
     for (size_t n = 0; n < ETH_BYTES; n++) {
         make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP);
-        assert_int_equal(netif_input(&nif, frame, (uint32_t)n), 0);
+        assert_int_equal(netif_input(&nif, frame, (uint32_t)n).length, 0);
     }
     assert_int_equal(nif.drops[DROP_eth_other], ETH_BUFFER + 2 + ETH_BYTES);
     assert_int_equal(input(make_icmp(frame, 8, 1, 1, 0, ETH_BUFFER - 42)), ETH_BUFFER);
     make_icmp(frame, 8, 1, 1, 0, ETH_BUFFER - 42);
-    assert_int_equal(netif_input(&nif, frame, ETH_BUFFER + 1), 0);
+    assert_int_equal(netif_input(&nif, frame, ETH_BUFFER + 1).length, 0);
 }
 
 static void ethernet__each_type__only_ipv4_and_arp_are_taken(void **state)

@@ -427,7 +427,8 @@ static void rfc1122_3_3_3__service__gets_the_greatest_answer_size(void **state)
     (void)state;
     assert_true(netif_bind(&nif, 5000, fill, &most));
     memset(frame, 0, ETH_BUFFER);
-    assert_int_equal(netif_input(&nif, frame, (uint32_t)make_udp(frame, 4000, 5000, 0, 5)), 1514);
+    uint32_t n = (uint32_t)make_udp(frame, 4000, 5000, 0, 5);
+    assert_int_equal(netif_input(&nif, frame, n).length, 1514);
     assert_int_equal(most, 1472);
     uint32_t bytes = make_big_udp(4000, 5000, 2000);
     out_n = 0;
@@ -474,7 +475,7 @@ static void rfc1122_4_1_3_5__answer__has_the_requested_address_as_source(void **
         put32(frame + 30, IP(192, 0, 2, last));
         fix_ip(frame);
         fix_payload(frame, n);
-        assert_int_equal(netif_input(&nif, frame, (uint32_t)n), 60);
+        assert_int_equal(netif_input(&nif, frame, (uint32_t)n).length, 60);
         assert_int_equal(get32(frame + 26), IP(192, 0, 2, last));
     }
 }
