@@ -76,7 +76,7 @@ static void note(const struct lane *lane, const struct descriptor *slot, uint32_
 }
 
 void lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
-                uint32_t counted)
+                    uint32_t counted)
 {
     uint32_t length = (uint32_t)(checked & RX_LENGTH);
     struct outcome out;

@@ -44,7 +44,7 @@ struct lane_shape {
 /* Handle a frame that the fast handler did not take, or a descriptor that holds no frame, and count
  * it. `checked`: the masked word; `counted`: bytes of its length that lane_burst counts. */
 void lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
-                uint32_t counted);
+                    uint32_t counted);
 
 /* Turn a receive descriptor into a transmit descriptor: one load and one store per frame. */
 static LANE_FAST void lane_step(struct lane *lane, struct lane_app app, struct descriptor *slot,

@@ -40,7 +40,7 @@ static inline void start_ports(unsigned n)
         ports[i].domain = machine_cards[i].domain;
 }
 
-/* Run one long round of core 0, which does all pending work. Returns how many frames it handled. */
+/* Run one slow round of core 0, which does all pending work. Returns how many frames it handled. */
 static inline uint32_t poll_once(void)
 {
     struct core_lanes *own = run_core_lanes(0);
