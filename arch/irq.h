@@ -9,13 +9,13 @@
 #include "arch/types.h"
 
 /* 32..47: what the masked 8259s may still deliver. From IRQ_TIMER on: the LAPIC's own. */
-#define IRQ_VECTORS     256u
-#define IRQ_FIRST       48u
-#define IRQ_LAST        239u
-#define IRQ_TIMER       240u /* each core's own LAPIC timer */
-#define IRQ_WAKE        241u /* IPI: wake up and look for work */
-#define IRQ_APIC_ERROR  242u
-#define IRQ_SPURIOUS    255u /* old LAPICs hardwire the low four bits to ones */
+#define IRQ_VECTORS    256u
+#define IRQ_FIRST      48u
+#define IRQ_LAST       239u
+#define IRQ_TIMER      240u /* each core's own LAPIC timer */
+#define IRQ_WAKE       241u /* IPI: wake up and look for work */
+#define IRQ_APIC_ERROR 242u
+#define IRQ_SPURIOUS   255u /* old LAPICs hardwire the low four bits to ones */
 
 struct irq_slot {
     void (*handler)(void *context); /* NULL: the interrupt only wakes the core */

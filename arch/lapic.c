@@ -9,47 +9,47 @@
 #include "arch/paging.h"
 #include "arch/tsc.h"
 
-#define MSR_APIC_BASE      0x1B
-#define BASE_X2APIC        BIT64(10)
-#define BASE_ENABLE        BIT64(11)
-#define BASE_ADDRESS       0x000FFFFFFFFFF000ull
-#define MSR_X2APIC         0x800
-#define XAPIC_PADDR        0xFEE00000ull
-#define XAPIC_BYTES        4096u
+#define MSR_APIC_BASE     0x1B
+#define BASE_X2APIC       BIT64(10)
+#define BASE_ENABLE       BIT64(11)
+#define BASE_ADDRESS      0x000FFFFFFFFFF000ull
+#define MSR_X2APIC        0x800
+#define XAPIC_PADDR       0xFEE00000ull
+#define XAPIC_BYTES       4096u
 
-#define REG_ID             0x020 /* xAPIC: id in [31:24]; x2APIC: all of it */
-#define REG_VERSION        0x030
-#define REG_TPR            0x080
-#define TPR_NO_EXCEPTIONS  0x10 /* blocks messages with vectors 0 to 31, the exceptions' */
-#define REG_EOI            0x0B0
-#define REG_SVR            0x0F0
-#define SVR_ENABLE         BIT(8)
-#define REG_ISR(n)         (0x100 + 0x10 * (n)) /* in service: 8 words of 32 vectors */
-#define REG_ESR            0x280 /* write, then read */
-#define REG_ICR            0x300
-#define REG_ICR_HIGH       0x310 /* xAPIC: destination in [31:24] */
-#define ICR_NMI            (4u << 8)
-#define ICR_INIT           (5u << 8)
-#define ICR_STARTUP        (6u << 8)
-#define ICR_PENDING        BIT(12) /* xAPIC only */
-#define ICR_ASSERT         BIT(14)
-#define REG_LVT_CMCI       0x2F0 /* present if version[23:16] >= 6 */
-#define REG_LVT_TIMER      0x320 /* [18:17] = 0: one shot */
-#define REG_LVT_THERMAL    0x330 /* >= 5 */
-#define REG_LVT_COUNTERS   0x340 /* >= 4 */
-#define REG_LVT_PIN(n)     (0x350 + 0x10 * (n))
-#define REG_LVT_ERROR      0x370
-#define LVT_MASKED         BIT(16)
-#define LVT_NMI            (4u << 8)
-#define LVT_LOW_ACTIVE     BIT(13)
-#define REG_TIMER_INITIAL  0x380
-#define REG_TIMER_CURRENT  0x390
-#define REG_TIMER_DIVIDE   0x3E0
-#define DIVIDE_BY_1        0x0B
+#define REG_ID            0x020 /* xAPIC: id in [31:24]; x2APIC: all of it */
+#define REG_VERSION       0x030
+#define REG_TPR           0x080
+#define TPR_NO_EXCEPTIONS 0x10 /* blocks messages with vectors 0 to 31, the exceptions' */
+#define REG_EOI           0x0B0
+#define REG_SVR           0x0F0
+#define SVR_ENABLE        BIT(8)
+#define REG_ISR(n)        (0x100 + 0x10 * (n)) /* in service: 8 words of 32 vectors */
+#define REG_ESR           0x280                /* write, then read */
+#define REG_ICR           0x300
+#define REG_ICR_HIGH      0x310 /* xAPIC: destination in [31:24] */
+#define ICR_NMI           (4u << 8)
+#define ICR_INIT          (5u << 8)
+#define ICR_STARTUP       (6u << 8)
+#define ICR_PENDING       BIT(12) /* xAPIC only */
+#define ICR_ASSERT        BIT(14)
+#define REG_LVT_CMCI      0x2F0 /* present if version[23:16] >= 6 */
+#define REG_LVT_TIMER     0x320 /* [18:17] = 0: one shot */
+#define REG_LVT_THERMAL   0x330 /* >= 5 */
+#define REG_LVT_COUNTERS  0x340 /* >= 4 */
+#define REG_LVT_PIN(n)    (0x350 + 0x10 * (n))
+#define REG_LVT_ERROR     0x370
+#define LVT_MASKED        BIT(16)
+#define LVT_NMI           (4u << 8)
+#define LVT_LOW_ACTIVE    BIT(13)
+#define REG_TIMER_INITIAL 0x380
+#define REG_TIMER_CURRENT 0x390
+#define REG_TIMER_DIVIDE  0x3E0
+#define DIVIDE_BY_1       0x0B
 
-#define CALIBRATE_US       500u
-#define TIMER_MAX          0xFFFFFFFFu
-#define SEND_READS         100000u /* of ICR_PENDING: some 10 ms */
+#define CALIBRATE_US      500u
+#define TIMER_MAX         0xFFFFFFFFu
+#define SEND_READS        100000u /* of ICR_PENDING: some 10 ms */
 
 static enum lapic_mode mode;
 static mmio_t regs;

@@ -43,7 +43,6 @@ static inline void selftest_use_sse(void)
     __asm__ volatile("xorps %xmm0, %xmm0");
 }
 
-
 struct selftest_table_register {
     uint16_t limit;
     uint64_t base;

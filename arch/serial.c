@@ -6,10 +6,10 @@
 #include "arch/serial.h"
 
 /* Registers, as offsets from the port. */
-#define THR              0    /* WO  byte to send */
-#define RBR              0    /* RO  byte received */
-#define DLL              0    /* RW  divisor, while LCR_DLAB */
-#define IER              1    /* RW  interrupt enables */
+#define THR              0 /* WO  byte to send */
+#define RBR              0 /* RO  byte received */
+#define DLL              0 /* RW  divisor, while LCR_DLAB */
+#define IER              1 /* RW  interrupt enables */
 #define IER_INPUT        BIT(0)
 #define DLM              1    /* RW  divisor, high byte, while LCR_DLAB */
 #define IIR              2    /* RO */

@@ -19,25 +19,25 @@
 #include "arch/tsc.h"
 #include "kernel/lib/str.h"
 
-#define MSR_GS_BASE      0xC0000101
+#define MSR_GS_BASE     0xC0000101
 
-#define STACK_STRIDE     65536u
-#define STACK_MAIN       0x1000u
-#define STACK_MAIN_END   0x5000u
-#define STACK_FAULT      0x6000u
-#define STACK_FAULT_END  0x8000u
-#define STACK_NMI        0x9000u
-#define STACK_NMI_END    0xB000u
-#define STACK_CHECK      0xC000u
-#define STACK_CHECK_END  0xE000u
+#define STACK_STRIDE    65536u
+#define STACK_MAIN      0x1000u
+#define STACK_MAIN_END  0x5000u
+#define STACK_FAULT     0x6000u
+#define STACK_FAULT_END 0x8000u
+#define STACK_NMI       0x9000u
+#define STACK_NMI_END   0xB000u
+#define STACK_CHECK     0xC000u
+#define STACK_CHECK_END 0xE000u
 static_assert(STACK_STRIDE * CPUS_MAX <= STACKS_BYTES, "room for every core's stacks");
 
-#define LOW_END          0xA0000u /* no RAM from here to 1 MiB */
-#define XAPIC_ID_MAX     254u     /* 255 is broadcast */
+#define LOW_END         0xA0000u /* no RAM from here to 1 MiB */
+#define XAPIC_ID_MAX    254u     /* 255 is broadcast */
 
-#define INIT_WAIT_US     10000u /* after INIT, before STARTUP */
-#define STARTUP_WAIT_US  200u   /* before the second STARTUP */
-#define STEP_NS          1000000u
+#define INIT_WAIT_US    10000u /* after INIT, before STARTUP */
+#define STARTUP_WAIT_US 200u   /* before the second STARTUP */
+#define STEP_NS         1000000u
 /* The time that a core gets to begin; an emulated one on a busy host is slow. After FAILURES_MANY
  * failures the remaining cores get less, so that the boot goes on. */
 #define BEGIN_MS         1000u

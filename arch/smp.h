@@ -40,8 +40,8 @@ struct cpu {
     struct cpu *self; /* at GS:0 */
     uint32_t index;   /* 0..cpus_n - 1; 0 is the core that booted */
     uint32_t apic_id;
-    uint64_t stacks;     /* virtual: where its stacks begin, see smp.c; 0 for core 0 */
-    int64_t tsc_skew;    /* by how much the TSC is certainly ahead of core 0's; 0: they agree */
+    uint64_t stacks;  /* virtual: where its stacks begin, see smp.c; 0 for core 0 */
+    int64_t tsc_skew; /* by how much the TSC is certainly ahead of core 0's; 0: they agree */
 
     /* Written by the core alone, each round. */
     uint64_t loop_tsc __attribute__((aligned(CACHE_LINE_BYTES))); /* stamp of the last round */
@@ -51,7 +51,7 @@ struct cpu {
     /* Written by the core alone, rarely. */
     uint64_t interrupts __attribute__((aligned(CACHE_LINE_BYTES))); /* taken, of all kinds */
     uint64_t sleeps;
-    uint64_t first_tsc;          /* the first round that found a frame; 0: none yet */
+    uint64_t first_tsc; /* the first round that found a frame; 0: none yet */
     struct hist stalls; /* ns between two rounds, if a millisecond or more */
 
     /* Written by others. */

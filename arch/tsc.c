@@ -12,13 +12,13 @@
 
 /* CPUID 15h: TSC = crystal * ebx / eax; 16h: base frequency in MHz; 40000010h: TSC in kHz (under
  * KVM and VMware). */
-#define LEAF_CRYSTAL                  0x15
-#define LEAF_MHZ                      0x16
-#define LEAF_HYPERVISOR               0x40000000
-#define LEAF_HYPERVISOR_TSC           0x40000010
+#define LEAF_CRYSTAL        0x15
+#define LEAF_MHZ            0x16
+#define LEAF_HYPERVISOR     0x40000000
+#define LEAF_HYPERVISOR_TSC 0x40000010
 
-#define PM_HZ                         3579545u
-#define PM_WINDOW                     17898u /* ticks: 5 ms, so that one tick of error is 60 ppm */
+#define PM_HZ               3579545u
+#define PM_WINDOW           17898u /* ticks: 5 ms, so that one tick of error is 60 ppm */
 
 /* HPET (IA-PC HPET specification 1.0a, section 2.3). */
 #define HPET_CAPS                     0x000 /* [63:32] femtoseconds per tick */

@@ -49,7 +49,7 @@ static inline be32_t be32_of(uint32_t x)
     return (be32_t){__builtin_bswap32(x)};
 }
 
-#define BIT(n) (1u << (n))
+#define BIT(n)   (1u << (n))
 #define BIT64(n) (1ull << (n))
 
 /* FIELD(hi, lo): the mask of bits hi..lo of a 32-bit register, both inclusive. */
@@ -58,15 +58,15 @@ static inline be32_t be32_of(uint32_t x)
 #define FIELD_PUT(field, v) (((uint32_t)(v) * ((field) & (0u - (field)))) & (field))
 #define FIELD_GET(field, w) (((w) & (field)) / ((field) & (0u - (field))))
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define ARRAY_SIZE(a)       (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)           ((a) < (b) ? (a) : (b))
+#define MAX(a, b)           ((a) > (b) ? (a) : (b))
 /* clang-format off */
 #define ALIGN_UP(x, a) (((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
 /* clang-format on */
 
 #define CACHE_LINE_BYTES 64u
-#define PAGE_BYTES 4096u
+#define PAGE_BYTES       4096u
 
 /* Results of set-up code; before it returns an error it logs what it expected and what it read. */
 enum err {

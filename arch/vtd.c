@@ -160,8 +160,8 @@ enum err vtd_open(struct vtd_unit *unit, paddr_t base, uint32_t bytes)
               unit->version, unit->ecap);
         return ERR_UNSUPPORTED;
     }
-    uint32_t end = MAX(CAP_FRO(unit->cap) + FRCD_BYTES * CAP_NFR(unit->cap),
-                       ECAP_IRO(unit->ecap) + 16);
+    uint32_t end =
+        MAX(CAP_FRO(unit->cap) + FRCD_BYTES * CAP_NFR(unit->cap), ECAP_IRO(unit->ecap) + 16);
     bytes = ALIGN_UP(MAX(bytes, end), (uint32_t)PAGE_BYTES);
     if (bytes > REGISTERS_FIRST) {
         err = paging_map_device(base, bytes, &unit->regs);

@@ -19,12 +19,12 @@ struct vtd_unit {
     uint32_t version; /* [7:4] major, [3:0] minor */
     uint64_t cap, ecap;
     /* Flags that quirks may change between vtd_open and the rest. */
-    bool is_coherent;   /* snoops the CPU's caches when it reads tables */
-    bool is_caching;    /* caching mode: it also caches absent entries (emulators) */
-    bool wants_flush;   /* its write buffer must be flushed after changes */
-    bool has_queue;     /* queued invalidation; else registers */
+    bool is_coherent; /* snoops the CPU's caches when it reads tables */
+    bool is_caching;  /* caching mode: it also caches absent entries (emulators) */
+    bool wants_flush; /* its write buffer must be flushed after changes */
+    bool has_queue;   /* queued invalidation; else registers */
     bool can_remap_interrupts, has_x2apic; /* has_x2apic: it supports 32-bit APIC ids (EIM) */
-    bool has_zlr;       /* it allows zero-length reads of write-only pages */
+    bool has_zlr;                          /* it allows zero-length reads of write-only pages */
     bool is_translating, is_remapping;
 
     struct vtd_entry *queue;
@@ -35,8 +35,8 @@ struct vtd_unit {
 };
 
 /* Capabilities as numbers. */
-unsigned vtd_address_bits(const struct vtd_unit *unit);   /* width of device addresses */
-unsigned vtd_domains(const struct vtd_unit *unit);        /* domain numbers are below this */
+unsigned vtd_address_bits(const struct vtd_unit *unit);          /* width of device addresses */
+unsigned vtd_domains(const struct vtd_unit *unit);               /* domain numbers are below this */
 bool vtd_has_pages(const struct vtd_unit *unit, unsigned level); /* 2: 2 MiB, 3: 1 GiB */
 
 /* Map the registers at base (from DMAR; at least `bytes` of them) and read the capabilities.

@@ -16,8 +16,8 @@
 
 #define IRTE_LEVEL            BIT64(4) /* trigger mode */
 #define IRTE_VECTOR_SHIFT     16
-#define IRTE_DESTINATION      32 /* where x2APIC ids begin */
-#define IRTE_DESTINATION_8    40 /* where xAPIC ids begin */
+#define IRTE_DESTINATION      32           /* where x2APIC ids begin */
+#define IRTE_DESTINATION_8    40           /* where xAPIC ids begin */
 #define IRTE_VERIFY_ALL       (1ull << 18) /* SVT 1, SQ 0: the whole requester id */
 
 #define MSI_BASE              0xFEE00000u
@@ -230,8 +230,8 @@ void vtd_visit(const struct vtd_tables *t,
 
     for (uint64_t at = 0, end = 1ull << t->address_bits; at < end;) {
         struct vtd_page page = vtd_lookup(t, (iova_t){at});
-        bool goes_on = run.rights != 0 && page.rights == run.rights &&
-                       page.paddr == run.paddr + run_bytes;
+        bool goes_on =
+            run.rights != 0 && page.rights == run.rights && page.paddr == run.paddr + run_bytes;
         if (!goes_on) {
             if (run.rights != 0)
                 visit(context, (iova_t){run_iova}, (paddr_t){run.paddr}, run_bytes, run.rights);

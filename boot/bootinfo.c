@@ -278,7 +278,8 @@ static bool read_multiboot2(uint32_t paddr, boot_map_callback look, struct booti
 
 /* --- PVH --- */
 
-static void read_pvh_map(struct bootinfo *info, const struct pvh_start_info *head, boot_map_callback look)
+static void read_pvh_map(struct bootinfo *info, const struct pvh_start_info *head,
+                         boot_map_callback look)
 {
     for (uint32_t i = 0; i < head->n_memory_map; i++) {
         if (i == 4 * BOOTINFO_RANGES_MAX) {

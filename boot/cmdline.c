@@ -71,10 +71,10 @@ static const char *key_nearest(const char *given)
         copy_without_numbers(b, sizeof b, key->name);
         unsigned distance = parse_distance(a, b);
         unsigned letters = letters_missing(a, b) + letters_missing(b, a);
-        bool is_nearer = distance < best_distance ||
-                         (best && distance == best_distance &&
-                          (letters < best_letters ||
-                           (letters == best_letters && strcmp(key->name, best) < 0)));
+        bool is_nearer =
+            distance < best_distance ||
+            (best && distance == best_distance &&
+             (letters < best_letters || (letters == best_letters && strcmp(key->name, best) < 0)));
         /* If all letters differ it is not a spelling mistake. */
         if (is_nearer && distance < MIN(strlen(a), strlen(b))) {
             best = key->name;
@@ -153,9 +153,8 @@ static bool is_route(const char *value)
     memcpy(prefix, value, (size_t)(comma - value));
     prefix[comma - value] = 0;
     const char *via = comma + 1;
-    return parse_prefix(prefix, &p) &&
-           (parse_ipv4(via, &gateway) || str_equal(via, "reject") ||
-            (str_starts(via, "port") && parse_u64(via + 4, &port)));
+    return parse_prefix(prefix, &p) && (parse_ipv4(via, &gateway) || str_equal(via, "reject") ||
+                                        (str_starts(via, "port") && parse_u64(via + 4, &port)));
 }
 
 bool cmdline_console(const char *value, uint64_t *line, uint64_t *baud)
@@ -253,7 +252,7 @@ bool cmdline_is_valid(const struct cmdline *c, unsigned i)
 }
 
 unsigned cmdline_validate(const struct cmdline *c, void (*warn)(void *context, const char *text),
-                       void *context)
+                          void *context)
 {
     unsigned n = 0;
     char text[192];
@@ -289,7 +288,7 @@ static bool is_address_of(const struct cmdline_param *p, const char *given)
 }
 
 bool cmdline_has_no_effect(const struct cmdline *c, unsigned i, const char *app, unsigned ports_n,
-                     char *text, size_t n)
+                           char *text, size_t n)
 {
     const char *given = c->params[i].key;
     const struct cmdline_key *key = cmdline_find(given);

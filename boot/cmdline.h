@@ -36,7 +36,7 @@ void cmdline_parse(struct cmdline *c, const char *line, size_t max);
 /* Validate the line: one call of warn for each unknown key (with the nearest known one), invalid
  * value, repeated key, open quote and for a line that is too long. Returns how many. */
 unsigned cmdline_validate(const struct cmdline *c, void (*warn)(void *context, const char *text),
-                       void *context);
+                          void *context);
 
 /* The value of a key, NULL if it is absent. If the key is repeated, its last value. */
 const char *cmdline_get(const struct cmdline *c, const char *key);
@@ -67,9 +67,9 @@ enum cmdline_kind {
 struct cmdline_key {
     const char *name; /* '#' stands for a number 0..31, as in port#.ip */
     enum cmdline_kind kind;
-    bool repeats;      /* may be given more than once */
-    const char *words; /* CMDLINE_ENUM: "a|b|c"; else NULL */
-    const char *app;   /* the application that uses it; NULL: all use it */
+    bool repeats;       /* may be given more than once */
+    const char *words;  /* CMDLINE_ENUM: "a|b|c"; else NULL */
+    const char *app;    /* the application that uses it; NULL: all use it */
     bool needs_address; /* no effect unless its port (or any port, if it has none) has an address */
 };
 
@@ -78,9 +78,8 @@ struct cmdline_key {
 #define BOOT_KEY(name_, kind_, ...) BOOT_KEY_AT(__LINE__, name_, kind_, __VA_ARGS__)
 #define BOOT_KEY_AT(line_, ...)     BOOT_KEY_AS(line_, __VA_ARGS__)
 #define BOOT_KEY_AS(line_, name_, kind_, ...)                                                      \
-    static const struct cmdline_key boot_key_##line_                                               \
-        __attribute__((used, section("boot_keys"), aligned(8))) = {                                \
-            .name = name_, .kind = kind_, __VA_ARGS__}
+    static const struct cmdline_key boot_key_##line_ __attribute__((                               \
+        used, section("boot_keys"), aligned(8))) = {.name = name_, .kind = kind_, __VA_ARGS__}
 
 /* The collected table; linker.ld defines the bounds. */
 extern const struct cmdline_key boot_keys_start[], boot_keys_end[];
@@ -88,7 +87,7 @@ extern const struct cmdline_key boot_keys_start[], boot_keys_end[];
 /* Is parameter i valid but without effect when application `app` runs on ports_n ports? Then text
  * says why. */
 bool cmdline_has_no_effect(const struct cmdline *c, unsigned i, const char *app, unsigned ports_n,
-                     char *text, size_t n);
+                           char *text, size_t n);
 /* The row that matches a given key ("port#.ip" for "port3.ip"); NULL: unknown. */
 const struct cmdline_key *cmdline_find(const char *given);
 /* Is parameter i valid: key known, value valid, not overridden by a later one? */

@@ -62,8 +62,7 @@ void drivers_start(const struct cmdline *line)
     (void)line;
     pci_scan(offer, &beyond);
     if (beyond)
-        log_warn("%u more ports found than the limit of %u; they are not used", beyond,
-                 PORTS_MAX);
+        log_warn("%u more ports found than the limit of %u; they are not used", beyond, PORTS_MAX);
     if (ports_n == 0)
         log_warn("no port: no working X540, 82599 or X550 was found");
 }

@@ -10,12 +10,12 @@
 #include "arch/types.h"
 #include "kernel/memory/dma.h"
 
-#define PORTS_MAX 8u
+#define PORTS_MAX  8u
 #define SLOT_BYTES 2048u
-#define QUEUES_MAX 16u  /* receive queues that RSS can use, and so cores that receive */
-#define FRAME_MIN 17u   /* the card cannot send a shorter one */
-#define FRAME_MAX 1518u /* 1514 and a VLAN tag */
-#define WIRE_MIN 60u   /* shorter frames are padded to it by the card; CRC not counted */
+#define QUEUES_MAX 16u   /* receive queues that RSS can use, and so cores that receive */
+#define FRAME_MIN  17u   /* the card cannot send a shorter one */
+#define FRAME_MAX  1518u /* 1514 and a VLAN tag */
+#define WIRE_MIN   60u   /* shorter frames are padded to it by the card; CRC not counted */
 
 /* A legacy descriptor, either direction; see drivers/desc.h for the bits of `word`. */
 struct descriptor {
@@ -29,15 +29,15 @@ struct netif;
 
 /* The card's own statistics, summed since start, with Linux's names. */
 struct port_counters {
-    uint64_t rx_packets, rx_bytes;     /* good frames that reached a queue */
-    uint64_t tx_packets, tx_bytes;     /* frames put on the wire */
-    uint64_t rx_dropped;               /* queue had no descriptor */
-    uint64_t rx_missed_errors;         /* the card's packet buffer was full */
+    uint64_t rx_packets, rx_bytes; /* good frames that reached a queue */
+    uint64_t tx_packets, tx_bytes; /* frames put on the wire */
+    uint64_t rx_dropped;           /* queue had no descriptor */
+    uint64_t rx_missed_errors;     /* the card's packet buffer was full */
     uint64_t rx_crc_errors;
-    uint64_t rx_frame_errors;          /* bad symbols inside a frame */
-    uint64_t rx_length_errors;         /* undersize, oversize, fragment, jabber, length field */
-    uint64_t rx_over_errors;           /* of these: longer than the port accepts */
-    uint64_t rx_errors;                /* crc + frame + length */
+    uint64_t rx_frame_errors;  /* bad symbols inside a frame */
+    uint64_t rx_length_errors; /* undersize, oversize, fragment, jabber, length field */
+    uint64_t rx_over_errors;   /* of these: longer than the port accepts */
+    uint64_t rx_errors;        /* crc + frame + length */
 };
 
 /* Bits that irq_causes may return. */
@@ -98,26 +98,26 @@ struct port_ops {
 
 struct port {
     /* Set before the loops start, but for is_in_reset; every core reads it before it sleeps. */
-    unsigned index;          /* N of portN */
-    bool is_in_reset;        /* while core 0 resets it, no other core may use its registers */
+    unsigned index;   /* N of portN */
+    bool is_in_reset; /* while core 0 resets it, no other core may use its registers */
     const struct port_ops *ops;
     void *driver_state;
     struct dma_domain *domain; /* memory that the card may access; NULL: not confined */
     struct netif *netif;       /* net's: one stack per core in use; NULL: port has no address */
-    const char *driver;      /* "x540" */
-    const char *model;       /* "X540-AT2" */
-    char pci[16];            /* "0000:01:00.0" */
+    const char *driver;        /* "x540" */
+    const char *model;         /* "X540-AT2" */
+    char pci[16];              /* "0000:01:00.0" */
     uint8_t mac[6];
 
     /* Written by core 0. */
     bool link_is_up __attribute__((aligned(CACHE_LINE_BYTES)));
-    bool is_gone;            /* its registers read all ones */
-    bool is_down;            /* out of service after a failure or by command */
-    uint32_t speed_mbps;     /* 0 while the link is down */
+    bool is_gone;        /* its registers read all ones */
+    bool is_down;        /* out of service after a failure or by command */
+    uint32_t speed_mbps; /* 0 while the link is down */
     uint32_t link_changes;
     uint32_t resets;
-    bool is_late;            /* its head words have been late, which was logged */
-    bool rss_is_checked;     /* RSS has used a queue other than 0, or a warning was logged */
+    bool is_late;                /* its head words have been late, which was logged */
+    bool rss_is_checked;         /* RSS has used a queue other than 0, or a warning was logged */
     uint64_t rss_checked_frames; /* frames on queue 0 at the last check */
     struct port_counters count;
 };

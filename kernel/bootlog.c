@@ -46,8 +46,8 @@ static enum command_result show_boot(const struct call *call)
 {
     uint64_t before = 0;
     if (!call->json)
-        out_printf(call->out, "%s by \"%s\"\nstep          took us    since entry us\n", booted_path,
-                   booted_loader);
+        out_printf(call->out, "%s by \"%s\"\nstep          took us    since entry us\n",
+                   booted_path, booted_loader);
     for (unsigned i = 0; i < steps_n; i++) {
         uint64_t at = MAX(before, since_entry_ns(steps[i].ended_tsc));
         if (call->json) {

@@ -18,8 +18,8 @@
 #include "kernel/panic.h"
 #include "kernel/power.h"
 
-#define BACKTRACE_MAX 24
-#define LOG_LINES     12
+#define BACKTRACE_MAX    24
+#define LOG_LINES        12
 #define OTHERS_TRACE_MAX 4u
 
 static enum panic_end end_wanted = PANIC_HALT;
@@ -157,15 +157,15 @@ static void print_registers(const struct trap_frame *f)
 }
 
 /* Machine check banks (Intel SDM volume 3, chapter 16). */
-#define MSR_MCG_CAP     0x179u
-#define MSR_MCG_STATUS  0x17Au
+#define MSR_MCG_CAP      0x179u
+#define MSR_MCG_STATUS   0x17Au
 #define MSR_MC_STATUS(n) (0x401u + 4 * (n))
-#define MSR_MC_ADDR(n)  (0x402u + 4 * (n))
-#define MC_VALID        BIT64(63)
-#define MC_OVERFLOW     BIT64(62)
-#define MC_UNCORRECTED  BIT64(61)
-#define MC_HAS_ADDRESS  BIT64(58)
-#define MC_CORRUPT      BIT64(57) /* the processor context is corrupt */
+#define MSR_MC_ADDR(n)   (0x402u + 4 * (n))
+#define MC_VALID         BIT64(63)
+#define MC_OVERFLOW      BIT64(62)
+#define MC_UNCORRECTED   BIT64(61)
+#define MC_HAS_ADDRESS   BIT64(58)
+#define MC_CORRUPT       BIT64(57) /* the processor context is corrupt */
 
 static void print_machine_check(void)
 {

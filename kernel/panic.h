@@ -34,8 +34,8 @@ _Noreturn void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
 typedef void panic_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 typedef void panic_view(panic_print *print);
 #define PANIC_VIEW(view_)                                                                          \
-    static panic_view *const panic_view_##view_                                                    \
-        __attribute__((used, section("panic_views"))) = view_
+    static panic_view *const panic_view_##view_ __attribute__((used, section("panic_views"))) =    \
+        view_
 
 /* The collected table: linker.ld keeps it between these two. */
 extern panic_view *const panic_views_start[], *const panic_views_end[];

@@ -74,10 +74,10 @@ void watchdog_poll(void)
         } else if (!is_reported[i]) {
             is_reported[i] = true;
             bool has_answered = !is_asleep && smp_trace(i);
-            log_error("core %u has been silent for %lu ms%s", i,
-                      tsc_ns((uint64_t)silent) / 1000000,
-                      has_answered ? "; it is at" : is_asleep ? " and does not wake"
-                                                              : " and does not answer an NMI");
+            log_error("core %u has been silent for %lu ms%s", i, tsc_ns((uint64_t)silent) / 1000000,
+                      has_answered ? "; it is at"
+                      : is_asleep  ? " and does not wake"
+                                   : " and does not answer an NMI");
             if (has_answered)
                 watchdog_log_trace(&cpu->trace);
         }

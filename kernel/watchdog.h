@@ -12,9 +12,9 @@
 #include "arch/cpu.h"
 #include "arch/smp.h"
 
-#define WATCHDOG_STALL_NS  1000000u
-#define WATCHDOG_SILENT_NS 700000000u
-#define WATCHDOG_SLEEP_FACTOR     8
+#define WATCHDOG_STALL_NS     1000000u
+#define WATCHDOG_SILENT_NS    700000000u
+#define WATCHDOG_SLEEP_FACTOR 8
 
 /* WATCHDOG_STALL_NS in ticks; set by watchdog_init. */
 extern uint64_t watchdog_stall_tsc;

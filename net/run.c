@@ -134,7 +134,8 @@ static void handle_causes(struct port *port)
 
     if (causes & CAUSE_TOO_HOT)
         log_warn("port%u: the card is too hot; if it switches the link off, only a power cycle "
-                 "brings it back", port->index);
+                 "brings it back",
+                 port->index);
     if (port->link_is_up)
         ecc_resets[port->index] = 0;
     if ((causes & CAUSE_NEEDS_RESET) && !port->is_down) {
@@ -210,14 +211,15 @@ void run_service(uint64_t now_ns)
             was_refused[i] = nif->is_refused;
             if (nif->is_refused)
                 log_error("port%u: %pM has our address: it is not used, and probed again in a "
-                          "minute", i, nif->conflict_mac);
+                          "minute",
+                          i, nif->conflict_mac);
             else
                 log_info("port%u: no other host has our address any more", i);
         }
         if (nif->defended_ns != reported_ns[i]) {
             reported_ns[i] = nif->defended_ns;
-            log_warn("port%u: %pM claims our address (%lu claims so far); announced as ours",
-                     i, nif->conflict_mac, nif->conflicts);
+            log_warn("port%u: %pM claims our address (%lu claims so far); announced as ours", i,
+                     nif->conflict_mac, nif->conflicts);
         }
     }
 }
@@ -254,8 +256,8 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
     }
     fmt_print(key, sizeof(key), "port%u.vlan", port->index);
     if (cmdline_u64(line, key, &vlan) && (vlan < 1 || vlan >= VLAN_ID)) {
-        log_error("port%u: address not set: VLAN must be 1 to %u, not %lu", port->index, VLAN_ID - 1,
-                  vlan);
+        log_error("port%u: address not set: VLAN must be 1 to %u, not %lu", port->index,
+                  VLAN_ID - 1, vlan);
         return;
     }
     if (cmdline_u64(line, "twamp", &twamp) && (twamp < 1 || twamp > 65535)) {
@@ -364,7 +366,8 @@ void run_start_app(const struct app *chosen)
         log_info("port%u -> port%u: %u lanes of %u slots", i, out->index, n, LANE_SLOTS);
         if (n < lanes_cores)
             log_error("port%u: out of service: memory for the lanes of %u of %u cores; use fewer "
-                      "(cpus=)", i, n, lanes_cores);
+                      "(cpus=)",
+                      i, n, lanes_cores);
     }
 }
 

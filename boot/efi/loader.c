@@ -479,8 +479,8 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *table)
     jump = (struct jump){0};
     UINTN file_bytes = (UINTN)(kernel_file_end - kernel_file);
     EFI_PHYSICAL_ADDRESS block;
-    status = take_pages(EfiLoaderCode, (JUMP_BYTES + INFO_BYTES + file_bytes + PAGE - 1) / PAGE,
-                        &block);
+    status =
+        take_pages(EfiLoaderCode, (JUMP_BYTES + INFO_BYTES + file_bytes + PAGE - 1) / PAGE, &block);
     if (EFI_ERROR(status))
         return fail("no memory below 4 GiB for the kernel", status);
     UINT64 staged = block + JUMP_BYTES + INFO_BYTES;

@@ -49,8 +49,8 @@ static bool read_text(const uint8_t *from, size_t bytes, size_t step, char *to, 
 bool text_from_options(const void *options, size_t bytes, char *line, size_t n)
 {
     line[0] = 0;
-    if (!options || (!read_text(options, bytes, 2, line, n) &&
-                     !read_text(options, bytes, 1, line, n))) {
+    if (!options ||
+        (!read_text(options, bytes, 2, line, n) && !read_text(options, bytes, 1, line, n))) {
         line[0] = 0;
         return false;
     }

@@ -24,11 +24,11 @@ enum {
     INTERVAL_UNITS = 5,
     INTERVAL_UNITS_OTHER = 244,
 };
-#define MSIX_CONTROL_SIZE FIELD(10, 0)
-#define MSIX_CONTROL_MASK BIT(14)
+#define MSIX_CONTROL_SIZE   FIELD(10, 0)
+#define MSIX_CONTROL_MASK   BIT(14)
 #define MSIX_CONTROL_ENABLE BIT(15)
-#define MSIX_TABLE_BAR FIELD(2, 0)
-#define ENTRY_MASKED BIT(0)
+#define MSIX_TABLE_BAR      FIELD(2, 0)
+#define ENTRY_MASKED        BIT(0)
 
 /* Find the table, mask every entry and enable MSI-X. Called once (X550 9.2.3.3, 8.2.4.1). */
 static enum err open_table(struct x540 *card)
@@ -73,8 +73,7 @@ void x540_intr_init(struct x540 *card)
     /* Receive queue q to vector q + 1. Transmit queues raise no interrupts: the core that sends
      * polls their head words. */
     for (uint32_t n = 0; n < QUEUES_MAX / 2; n++)
-        mmio_write32(regs, IVAR(n),
-                     (IVAR_VALID | (2 * n + 1)) | (IVAR_VALID | (2 * n + 2)) << 16);
+        mmio_write32(regs, IVAR(n), (IVAR_VALID | (2 * n + 1)) | (IVAR_VALID | (2 * n + 2)) << 16);
     mmio_write32(regs, IVAR_MISC, (IVAR_VALID | 0) << 8);
     mmio_write32(regs, EIAC, EIAC_RTXQ);
     mmio_write32(regs, EIAM_EX(0), 0xFFFFFFFFu);

@@ -133,8 +133,8 @@ static enum err wake_phy(struct x540 *card)
     err = mdio_write(card, PHY_VENDOR, PHY_VENDOR_CONTROL,
                      (uint16_t)(power & ~PHY_VENDOR_CONTROL_LOW_POWER));
     if (!err)
-        err = mdio_write(card, PHY_AN, PHY_AN_ADVERTISE,
-                         (uint16_t)(base & ~PHY_AN_ADVERTISE_PAUSE));
+        err =
+            mdio_write(card, PHY_AN, PHY_AN_ADVERTISE, (uint16_t)(base & ~PHY_AN_ADVERTISE_PAUSE));
     if (!err)
         err = mdio_write(card, PHY_AN, PHY_AN_10GBT_CONTROL,
                          (uint16_t)(advertised | PHY_AN_10GBT_ADVERTISE));

@@ -11,7 +11,7 @@ enum {
     NVM_CHECKSUM_WORD = 0x3F,
     NVM_POINTER_FIRST = 0x03,
     NVM_POINTER_LAST = 0x0E,
-    NVM_POINTER_PHY = 0x04,   /* these two sections are left out of the sum */
+    NVM_POINTER_PHY = 0x04, /* these two sections are left out of the sum */
     NVM_POINTER_OPTION_ROM = 0x05,
     NVM_SUM = 0xBABA,
     NVM_WORDS_MAX = 0x4000,   /* EERD.ADDR has 14 bits */
@@ -63,8 +63,7 @@ static enum err sum_words(struct x540 *card, uint16_t *sum, uint16_t *stored)
         if (pointer[i] == 0 || pointer[i] >= NVM_WORDS_MAX) /* 0xFFFF among them: no section */
             continue;
         err = read_word(card, pointer[i], &left, &length);
-        if (err || length == 0 || length > NVM_SECTION_MAX ||
-            pointer[i] + length >= NVM_WORDS_MAX)
+        if (err || length == 0 || length > NVM_SECTION_MAX || pointer[i] + length >= NVM_WORDS_MAX)
             continue;
         for (uint32_t w = 1; w <= length && !err; w++) {
             uint16_t word = 0;
@@ -80,8 +79,7 @@ enum err x540_nvm_check(struct x540 *card)
     uint16_t sum = 0, stored = 0;
 
     if (!card->family->has_eerd) {
-        log_debug("x540 p%u: NVM checksum is left to the firmware on this card",
-                  card->port->index);
+        log_debug("x540 p%u: NVM checksum is left to the firmware on this card", card->port->index);
         return OK;
     }
     enum err err = x540_lock(card, SW_FW_SYNC_EEP);

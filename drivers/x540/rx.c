@@ -78,11 +78,10 @@ void x540_rx_init(struct x540 *card)
                 HLREG0_TXCRCEN | HLREG0_RXCRCSTRP | HLREG0_TXPADEN | HLREG0_MDCSPD);
     /* Pause frames are ignored and not delivered to the host: PMCF decides the latter where neither
      * RPFCE nor RFCE is set (X550 8.2.2.3.6). */
-    x540_change(card, MFLCN,
-                MFLCN_PMCF | MFLCN_DPF | MFLCN_RPFCE | MFLCN_RFCE | MFLCN_RPFCE_MASK, 0);
+    x540_change(card, MFLCN, MFLCN_PMCF | MFLCN_DPF | MFLCN_RPFCE | MFLCN_RFCE | MFLCN_RPFCE_MASK,
+                0);
     x540_change(card, MACC, MACC_FLU | MACC_RX2TX_LPBK, 0);
-    x540_change(card, RDRXCTL,
-                RDRXCTL_RSCFRSTSIZE | (card->family->has_mdd ? RDRXCTL_MDD : 0),
+    x540_change(card, RDRXCTL, RDRXCTL_RSCFRSTSIZE | (card->family->has_mdd ? RDRXCTL_MDD : 0),
                 RDRXCTL_RSCACKC | RDRXCTL_FCOE_WRFIX |
                     (card->family->has_82599_bits ? RDRXCTL_CRCSTRIP : 0));
 
@@ -94,8 +93,8 @@ void x540_rx_init(struct x540 *card)
     rss_setup(card);
 
     for (uint32_t q = 0; q < 128; q++)
-        x540_change(card, DCA_RXCTRL(q),
-                    DCA_RXCTRL_MBZ | DCA_RXCTRL_DATA_WRO | DCA_RXCTRL_HEAD_WRO, 0);
+        x540_change(card, DCA_RXCTRL(q), DCA_RXCTRL_MBZ | DCA_RXCTRL_DATA_WRO | DCA_RXCTRL_HEAD_WRO,
+                    0);
 }
 
 /* X550 8.2.2.8.4 note, 8.2.2.24.5-6 */
@@ -150,8 +149,8 @@ enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, m
     x540_change(card, RSCCTL(q), RSCCTL_RSCEN, 0);
     mmio_write32(regs, RDH(q), 0);
     mmio_write32(regs, RDT(q), 0);
-    x540_change(card, RXDCTL(q),
-                RXDCTL_VME | (card->family->has_82599_bits ? RXDCTL_SWFLSH : 0), RXDCTL_ENABLE);
+    x540_change(card, RXDCTL(q), RXDCTL_VME | (card->family->has_82599_bits ? RXDCTL_SWFLSH : 0),
+                RXDCTL_ENABLE);
     enum err err = x540_wait(card, RXDCTL(q), RXDCTL_ENABLE, RXDCTL_ENABLE, card->enable_limit_us,
                              "RXDCTL.ENABLE");
     if (!err)
@@ -175,8 +174,8 @@ enum err x540_rx_stop(struct port *port, unsigned q)
     struct x540 *card = port->driver_state;
 
     x540_change(card, RXDCTL(q), RXDCTL_ENABLE, 0);
-    enum err err = x540_wait(card, RXDCTL(q), RXDCTL_ENABLE, 0, card->enable_limit_us,
-                             "RXDCTL.ENABLE");
+    enum err err =
+        x540_wait(card, RXDCTL(q), RXDCTL_ENABLE, 0, card->enable_limit_us, "RXDCTL.ENABLE");
     tsc_wait_us(X540_QUEUE_SETTLE_US);
     return err;
 }

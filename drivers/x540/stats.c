@@ -13,7 +13,7 @@ static const struct {
     uint16_t to, also; /* offsets in struct port_counters; 0xFFFF: none */
 } simple[] = {
 #define TO(field) offsetof(struct port_counters, field)
-#define NONE 0xFFFF
+#define NONE      0xFFFF
     {CRCERRS, TO(rx_crc_errors), NONE},
     {ILLERRC, TO(rx_frame_errors), NONE},
     {ERRBC, TO(rx_frame_errors), NONE},

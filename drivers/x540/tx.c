@@ -9,9 +9,9 @@
 enum {
     /* A full ring takes less than 1 ms; under emulation longer. */
     DRAIN_LIMIT_US = 100000,
-    TX_BUFFER_KB = 160,    /* all of it, in one traffic class */
-    TX_LARGEST_KB = 10,    /* room kept for the largest frame */
-    TX_REQUESTS = 0xFFF,   /* outstanding bytes, the maximum */
+    TX_BUFFER_KB = 160,  /* all of it, in one traffic class */
+    TX_LARGEST_KB = 10,  /* room kept for the largest frame */
+    TX_REQUESTS = 0xFFF, /* outstanding bytes, the maximum */
     /* Descriptors are prefetched when fewer than PTHRESH are on the chip and at least HTHRESH are
      * in the ring. The chip holds 40; Linux uses 32 because more can hang it. Head write-back
      * requires WTHRESH 0: no batched write-back. */
@@ -56,8 +56,8 @@ enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, i
     /* DMATXCTL.TE has enabled queue 0 (X550 8.2.2.10.10), and the card loads a ring's registers
      * only when ENABLE goes from 0 to 1 (4.6.8.1). */
     mmio_write32(regs, TXDCTL(q), 0);
-    enum err err = x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, card->enable_limit_us,
-                             "TXDCTL.ENABLE");
+    enum err err =
+        x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, card->enable_limit_us, "TXDCTL.ENABLE");
     if (err)
         return err;
     mmio_write32(regs, TDBAL(q), (uint32_t)ring.v);
@@ -69,8 +69,7 @@ enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, i
     mmio_write32(regs, TDWBAL(q), (uint32_t)head.v | TDWBAL_HEAD_WB_ENABLE);
     uint32_t thresholds = FIELD_PUT(TXDCTL_PTHRESH, PREFETCH) |
                           FIELD_PUT(TXDCTL_HTHRESH, PREFETCH_LEAST) | FIELD_PUT(TXDCTL_WTHRESH, 0);
-    x540_change(card, TXDCTL(q),
-                TXDCTL_PTHRESH | TXDCTL_HTHRESH | TXDCTL_WTHRESH | TXDCTL_SWFLSH,
+    x540_change(card, TXDCTL(q), TXDCTL_PTHRESH | TXDCTL_HTHRESH | TXDCTL_WTHRESH | TXDCTL_SWFLSH,
                 thresholds | TXDCTL_ENABLE);
     err = x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, TXDCTL_ENABLE, card->enable_limit_us,
                     "TXDCTL.ENABLE");

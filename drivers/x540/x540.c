@@ -38,12 +38,22 @@ enum {
 static const struct x540_family x540_at2 = {.name = "X540-AT2", X540};
 static const struct x540_family x540_at1 = {.name = "X540-AT1", X540};
 static const struct x540_family i82599 = {
-    .name = "82599", .rx_buffer_kb = 512, .reset_ms = 50, .has_eerd = true, .has_82599_bits = true,
+    .name = "82599",
+    .rx_buffer_kb = 512,
+    .reset_ms = 50,
+    .has_eerd = true,
+    .has_82599_bits = true,
     .rss_entries = 128,
 };
 static const struct x540_family x550 = {
-    .name = "X550", .rx_buffer_kb = 384, .reset_ms = 100, .has_copper_phy = true,
-    .has_regsmp = true, .has_mdd = true, .rss_entries = 512, .phy_id = PHY_ID_X550,
+    .name = "X550",
+    .rx_buffer_kb = 384,
+    .reset_ms = 100,
+    .has_copper_phy = true,
+    .has_regsmp = true,
+    .has_mdd = true,
+    .rss_entries = 512,
+    .phy_id = PHY_ID_X550,
     .phy_id_mask = 0xFFFFFFF0u,
 };
 
@@ -238,9 +248,8 @@ static enum err check_firmware(struct x540 *card)
 
     if (code == TCO_ISOLATE || (fwsm & FWSM_RECOVERY)) {
         log_error("x540 p%u: FWSM (0x%05x) reads 0x%08x: %s", card->port->index, FWSM, fwsm,
-                  code == TCO_ISOLATE
-                      ? "isolated by its management controller, writes are ignored"
-                      : "firmware is in recovery mode");
+                  code == TCO_ISOLATE ? "isolated by its management controller, writes are ignored"
+                                      : "firmware is in recovery mode");
         return ERR_BAD_VALUE;
     }
     card->has_thermal_events = fwsm & FWSM_TS_ENABLED;
@@ -422,8 +431,11 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
 {
     uint64_t bytes = 0;
 
-    *card = (struct x540){.port = port, .pci = *pci, .family = x540_match(pci),
-                          .phy_address = X540_NO_PHY, .queues = 1};
+    *card = (struct x540){.port = port,
+                          .pci = *pci,
+                          .family = x540_match(pci),
+                          .phy_address = X540_NO_PHY,
+                          .queues = 1};
     port->driver = "x540";
     port->model = card->family->name;
     port->ops = &x540_ops;

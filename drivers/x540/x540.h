@@ -13,17 +13,17 @@
 /* The known differences between the members of the family. */
 struct x540_family {
     const char *name;
-    uint32_t rx_buffer_kb;   /* receive packet buffer in all */
-    uint32_t reset_ms;       /* quiet time after reset */
-    bool has_copper_phy;     /* 10GBASE-T PHY behind MDIO; else the link needs no set-up */
-    bool has_regsmp;         /* second half of the semaphore: REGSMP (else SWESMBI) */
-    bool has_eerd;           /* NVM words are read by EERD (X550: through its firmware) */
+    uint32_t rx_buffer_kb; /* receive packet buffer in all */
+    uint32_t reset_ms;     /* quiet time after reset */
+    bool has_copper_phy;   /* 10GBASE-T PHY behind MDIO; else the link needs no set-up */
+    bool has_regsmp;       /* second half of the semaphore: REGSMP (else SWESMBI) */
+    bool has_eerd;         /* NVM words are read by EERD (X550: through its firmware) */
     /* Has NS_DIS, DCA_CTRL, FTQF, RFCTL.RSC_DIS, RDRXCTL.CRCSTRIP, RXDCTL.SWFLSH; on the X550 they
      * are reserved or absent. */
     bool has_82599_bits;
-    bool has_mdd;            /* malicious-driver detection, which stops queues of legacy format */
-    uint32_t rss_entries;    /* size of the redirection table */
-    uint32_t phy_id;         /* MMD 1 registers 2 and 3, without the revision */
+    bool has_mdd;         /* malicious-driver detection, which stops queues of legacy format */
+    uint32_t rss_entries; /* size of the redirection table */
+    uint32_t phy_id;      /* MMD 1 registers 2 and 3, without the revision */
     uint32_t phy_id_mask;
 };
 
@@ -37,13 +37,13 @@ struct x540 {
     mmio_t regs;
     const struct x540_family *family;
     uint32_t enable_limit_us; /* for a queue's ENABLE to change: the PCIe completion time-out */
-    unsigned lan_id;       /* which of the card's two ports this is */
-    unsigned phy_address;  /* on MDIO, 0..31, or X540_NO_PHY */
-    mmio_t msix;           /* the MSI-X table, valid if has_msix */
+    unsigned lan_id;          /* which of the card's two ports this is */
+    unsigned phy_address;     /* on MDIO, 0..31, or X540_NO_PHY */
+    mmio_t msix;              /* the MSI-X table, valid if has_msix */
     bool has_msix;
-    unsigned queues;       /* receive queues that RSS uses; 1: no RSS */
-    bool by_address;       /* RSS also hashes IP packets without ports */
-    bool receive_is_on;    /* RXCTRL.RXEN */
+    unsigned queues;    /* receive queues that RSS uses; 1: no RSS */
+    bool by_address;    /* RSS also hashes IP packets without ports */
+    bool receive_is_on; /* RXCTRL.RXEN */
     bool is_promiscuous;
     bool nvm_is_checked;
     bool firmware_is_reported;

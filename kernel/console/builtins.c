@@ -103,7 +103,8 @@ static enum command_result set_loglevel(const struct call *call)
     log_set_level((enum log_level)level);
     return COMMAND_DONE;
 }
-COMMAND("set loglevel", "error|warn|info|debug", "which lines of the log are printed", set_loglevel);
+COMMAND("set loglevel", "error|warn|info|debug", "which lines of the log are printed",
+        set_loglevel);
 
 /* The running watch; at most one. */
 static struct {

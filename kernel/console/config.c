@@ -109,8 +109,7 @@ static enum command_result show_config(const struct call *call)
         out_text(call->out, "\n");
     if (config.bytes >= CMDLINE_BYTES_MAX || config.params > CMDLINE_PARAMS_MAX)
         return command_fail(call, "too long for a boot line: %lu bytes, %lu words (limits: %u, %u)",
-                            config.bytes, config.params, CMDLINE_BYTES_MAX - 1,
-                            CMDLINE_PARAMS_MAX);
+                            config.bytes, config.params, CMDLINE_BYTES_MAX - 1, CMDLINE_PARAMS_MAX);
     return COMMAND_DONE;
 }
 COMMAND("show config", "[-j]", "the current settings, as a boot line", show_config);

@@ -15,7 +15,7 @@
 
 #define OUT_BYTES 131072u /* a power of two; the longest output fits: that of `show iommu -j` */
 #define OUT_BUSY  16384u  /* with more pending bytes, no command is started */
-#define IN_MAX    16u             /* bytes a round, as many as a UART's FIFO holds */
+#define IN_MAX    16u     /* bytes a round, as many as a UART's FIFO holds */
 #define ROUND_NS  100000u
 
 /* Positions run free and are masked at use. */

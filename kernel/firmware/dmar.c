@@ -240,7 +240,7 @@ static bool scope_names(const struct dmar_scope *scope, const struct dmar_pci *p
 }
 
 bool dmar_covers(const struct dmar_entry *entry, const struct dmar_pci *pci,
-                struct dmar_function function)
+                 struct dmar_function function)
 {
     struct dmar_scopes scopes = dmar_scopes(entry);
     struct dmar_scope scope;

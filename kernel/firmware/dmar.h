@@ -30,7 +30,7 @@ enum dmar_kind {
 struct dmar_entry {
     enum dmar_kind kind;
     uint8_t flags;
-    bool is_for_all;         /* DRHD: all functions of the segment that no other unit covers;
+    bool is_for_all; /* DRHD: all functions of the segment that no other unit covers;
                               * ATSR: all root ports of the segment */
     uint16_t segment;
     uint64_t base;           /* DRHD and RHSA: the unit's registers. RMRR: first byte */
@@ -41,7 +41,7 @@ struct dmar_entry {
     const char *name;        /* ANDD: the device's path, NUL-terminated inside the table */
     const uint8_t *scopes;   /* for dmar_scopes */
     uint32_t scope_bytes;
-    const char *damage;      /* why it must not be used; NULL: valid */
+    const char *damage; /* why it must not be used; NULL: valid */
 };
 
 struct dmar {
@@ -69,7 +69,7 @@ enum dmar_scope_type {
 /* One device scope: a start bus and a path from there. */
 struct dmar_scope {
     uint8_t type, flags;
-    uint8_t id;          /* MADT's id of the IOAPIC, number of the HPET, ANDD's device number */
+    uint8_t id; /* MADT's id of the IOAPIC, number of the HPET, ANDD's device number */
     uint8_t start_bus;
     const uint8_t *path; /* `steps` pairs of device and function; at least one */
     unsigned steps;
@@ -100,7 +100,7 @@ bool dmar_scope_function(const struct dmar_scope *scope, uint16_t segment,
 
 /* Do the structure's scopes contain this function, or a bridge above it? */
 bool dmar_covers(const struct dmar_entry *entry, const struct dmar_pci *pci,
-                struct dmar_function function);
+                 struct dmar_function function);
 
 /* Find the unit that covers a function: a unit whose scopes contain it, else its segment's
  * is_for_all unit. False: there is no valid one. */

@@ -30,17 +30,17 @@ static const uint8_t bytes_least[] = {
 };
 
 /* Polarity and trigger of an override: 0 = the bus's default. */
-#define FLAGS_POLARITY    FIELD(1, 0)
-#define FLAGS_TRIGGER     FIELD(3, 2)
-#define POLARITY_LOW      3u
-#define TRIGGER_LEVEL     3u
+#define FLAGS_POLARITY  FIELD(1, 0)
+#define FLAGS_TRIGGER   FIELD(3, 2)
+#define POLARITY_LOW    3u
+#define TRIGGER_LEVEL   3u
 
-#define UID_EVERY_CPU_8   0xFFu
+#define UID_EVERY_CPU_8 0xFFu
 
-#define HPET_ADDRESS      40 /* generic address: u8 space, 3 bytes, u64 */
-#define HPET_NUMBER       52
-#define HPET_MIN_TICK     53
-#define HPET_BYTES        56u
+#define HPET_ADDRESS    40 /* generic address: u8 space, 3 bytes, u64 */
+#define HPET_NUMBER     52
+#define HPET_MIN_TICK   53
+#define HPET_BYTES      56u
 
 static void add_cpu(struct madt *m, uint32_t apic_id, uint32_t uid, uint32_t flags)
 {

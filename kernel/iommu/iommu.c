@@ -57,7 +57,7 @@ static uint8_t config_read8(void *context, struct dmar_function f, uint32_t offs
     struct pci_dev dev;
     (void)context;
     return pci_at(f.segment, f.bus, f.devfn >> 3, f.devfn & 7, &dev) ? pci_read8(&dev, offset)
-                                                                    : 0xFF;
+                                                                     : 0xFF;
 }
 const struct dmar_pci iommu_pci = {config_read8, NULL};
 
@@ -231,9 +231,10 @@ static enum err map(struct dma_domain *dma, iova_t iova, paddr_t paddr, size_t b
     enum err err = vtd_map(&domain->tables, iova, paddr, bytes, wanted);
     if (err) {
         log_error("iommu: port%u: 0x%lx bytes at 0x%lx cannot be mapped: %s", domain->port, bytes,
-                  iova.v, err == ERR_NO_MEMORY ? "no memory for tables"
-                          : err == ERR_BUSY    ? "the address is taken"
-                                               : "beyond the unit's addresses");
+                  iova.v,
+                  err == ERR_NO_MEMORY ? "no memory for tables"
+                  : err == ERR_BUSY    ? "the address is taken"
+                                       : "beyond the unit's addresses");
         return err;
     }
     err = vtd_entries_added(vtd);
@@ -241,8 +242,7 @@ static enum err map(struct dma_domain *dma, iova_t iova, paddr_t paddr, size_t b
         log_error("iommu: port%u: %s", domain->port, vtd->wrong);
     return err;
 }
-static_assert((int)DMA_READ == VTD_READ && (int)DMA_WRITE == VTD_WRITE,
-              "rights are entry bits");
+static_assert((int)DMA_READ == VTD_READ && (int)DMA_WRITE == VTD_WRITE, "rights are entry bits");
 
 /* Is any of it RAM in use? */
 static bool is_our_ram(uint64_t start, uint64_t last)
@@ -275,8 +275,8 @@ static enum err map_reserved(struct iommu_domain *domain)
                            entry.limit - entry.base + 1, DMA_READ_WRITE);
         if (err)
             return err;
-        log_info("iommu: port%u: firmware reserves 0x%lx to 0x%lx for it", domain->port,
-                 entry.base, entry.limit);
+        log_info("iommu: port%u: firmware reserves 0x%lx to 0x%lx for it", domain->port, entry.base,
+                 entry.limit);
     }
     return OK;
 }

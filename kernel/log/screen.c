@@ -10,18 +10,18 @@
 #include "kernel/log/log.h"
 
 /* Text memory: a character and its colours, 80 by 25. */
-#define VGA_TEXT        0xB8000u
-#define VGA_COLUMNS     80u
-#define VGA_ROWS        25u
-#define VGA_GREY        0x0700u
-#define VGA_CELL        2u
-#define VGA_GRAPHICS    0x3CEu /* index, then data at the next port */
-#define GRAPHICS_MISC   6u
-#define MISC_IS_PIXELS  BIT(0)
-#define MISC_PLACE      0x0Cu /* both bits set: text memory at B8000 */
-#define VGA_CRTC        0x3D4u
-#define CRTC_CURSOR     10u
-#define CURSOR_OFF      BIT(5)
+#define VGA_TEXT       0xB8000u
+#define VGA_COLUMNS    80u
+#define VGA_ROWS       25u
+#define VGA_GREY       0x0700u
+#define VGA_CELL       2u
+#define VGA_GRAPHICS   0x3CEu /* index, then data at the next port */
+#define GRAPHICS_MISC  6u
+#define MISC_IS_PIXELS BIT(0)
+#define MISC_PLACE     0x0Cu /* both bits set: text memory at B8000 */
+#define VGA_CRTC       0x3D4u
+#define CRTC_CURSOR    10u
+#define CURSOR_OFF     BIT(5)
 
 /* A letter's cell: 5 by 8 drawn, and a gap. */
 #define FONT_COLUMNS    5u
@@ -62,13 +62,13 @@ static void draw(uint32_t column, uint32_t row, char c)
     }
     const uint8_t *letter = screen_font[(c < ' ' || c > '~' ? '?' : c) - ' '];
     for (uint32_t y = 0; y < CELL_ROWS * screen.scale; y++) {
-        mmio_t at = mmio_at(screen.base,
-                            (row * CELL_ROWS * screen.scale + y) * screen.pitch +
-                                column * CELL_COLUMNS * screen.scale * screen.pixel_bytes);
+        mmio_t at =
+            mmio_at(screen.base, (row * CELL_ROWS * screen.scale + y) * screen.pitch +
+                                     column * CELL_COLUMNS * screen.scale * screen.pixel_bytes);
         uint32_t letter_row = y / screen.scale;
         for (uint32_t x = 0; x < CELL_COLUMNS; x++) {
-            bool is_ink = x < FONT_COLUMNS && letter_row < FONT_ROWS &&
-                          (letter[x] >> letter_row & 1);
+            bool is_ink =
+                x < FONT_COLUMNS && letter_row < FONT_ROWS && (letter[x] >> letter_row & 1);
             for (uint32_t i = 0; i < screen.scale; i++, at = mmio_at(at, screen.pixel_bytes))
                 put_pixel(at, is_ink ? screen.ink : 0);
         }

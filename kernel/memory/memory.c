@@ -20,9 +20,9 @@
 /* Interrupt vectors, BIOS data, and memory that some firmware writes to at any time. */
 #define LOW_KEPT 0x10000u
 
-static struct ranges ram;   /* all RAM except the image: what the physmap maps */
-static struct ranges spare; /* free RAM above 1 MiB */
-static struct ranges low;   /* free RAM below 1 MiB */
+static struct ranges ram;                   /* all RAM except the image: what the physmap maps */
+static struct ranges spare;                 /* free RAM above 1 MiB */
+static struct ranges low;                   /* free RAM below 1 MiB */
 static uint64_t reach = PAGING_FIRST_BYTES; /* the physmap is mapped below this address */
 static uint64_t ram_bytes;
 
@@ -43,14 +43,15 @@ static uint64_t ram_find(const struct bootinfo *info)
                 continue;
             last = limit - 1;
         }
-        ranges_add(&ram, ALIGN_UP(r->start, (uint64_t)PAGE_BYTES), (last + 1) & ~(PAGE_BYTES - 1ull));
+        ranges_add(&ram, ALIGN_UP(r->start, (uint64_t)PAGE_BYTES),
+                   (last + 1) & ~(PAGE_BYTES - 1ull));
     }
     for (unsigned i = 0; i < info->n_ranges; i++) {
         const struct boot_range *r = &info->ranges[i];
         uint64_t last = r->start + (r->bytes - 1);
         if (r->type != BOOT_MEMORY_USABLE && r->start < limit)
             ranges_remove(&ram, r->start & ~(PAGE_BYTES - 1ull),
-                        ALIGN_UP(MIN(last, limit - 1) + 1, (uint64_t)PAGE_BYTES));
+                          ALIGN_UP(MIN(last, limit - 1) + 1, (uint64_t)PAGE_BYTES));
     }
     return beyond;
 }
@@ -76,7 +77,7 @@ static void modules_keep(struct bootinfo *info)
             ranges_remove(&ram, start, end);
         bool is_whole = start < end && before - ranges_bytes(&ram) == end - start;
         log_line(is_whole ? LOG_INFO : LOG_WARN, "module  %u \"%s\", %lu bytes at 0x%lx%s", i,
-               m->name, m->bytes, m->start, is_whole ? "" : ": not all in free RAM; left out");
+                 m->name, m->bytes, m->start, is_whole ? "" : ": not all in free RAM; left out");
         if (!is_whole)
             m->bytes = 0;
     }

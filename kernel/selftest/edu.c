@@ -66,11 +66,16 @@ static void attack(const struct pci_dev *pci, void *context)
     unsigned *changed = context;
     uint64_t bytes;
     mmio_t regs;
-    /* The CPU's page tables, a page of the heap (behind the image), a data page of the image; the iovas of ports'
-     * buffers; beyond 39 and 48 bits; the interrupt range. */
+    /* The CPU's page tables, a page of the heap (behind the image), a data page of the image; the
+     * iovas of ports' buffers; beyond 39 and 48 bits; the interrupt range. */
     const paddr_t tables = {cpu_cr3_read() & ~(uint64_t)(PAGE_BYTES - 1)}, heap = {0x400000};
-    const uint64_t targets[] = {tables.v, heap.v, paging_image_paddr(image_data_start).v,
-                                UINT64_C(1) << 38, UINT64_C(1) << 39, UINT64_C(1) << 48, 0xFEE00000};
+    const uint64_t targets[] = {tables.v,
+                                heap.v,
+                                paging_image_paddr(image_data_start).v,
+                                UINT64_C(1) << 38,
+                                UINT64_C(1) << 39,
+                                UINT64_C(1) << 48,
+                                0xFEE00000};
 
     if (pci->vendor_id != EDU_VENDOR || pci->device_id != EDU_DEVICE ||
         pci_map_bar(pci, 0, &regs, &bytes) != OK)

@@ -12,16 +12,16 @@ struct cmdline;
 
 struct app {
     const char *name;
-    const char *help;    /* one line */
-    lane_poll *poll;     /* made by LANE_LOOP */
+    const char *help; /* one line */
+    lane_poll *poll;  /* made by LANE_LOOP */
     /* Reads the application's keys of the boot line, which stays valid; may be NULL. */
     void (*configure)(const struct cmdline *line);
     /* Returns the output port for frames of ours to `ip`, with the next hop in *next; NULL: no
      * route. If `towards` is NULL, the ports' subnets and gateways decide. */
     struct port *(*towards)(uint32_t ip, uint32_t *next);
-    lane_slow *slow;       /* for frames of draining lanes; NULL: they are dropped */
+    lane_slow *slow;                  /* for frames of draining lanes; NULL: they are dropped */
     void (*service)(uint64_t now_ns); /* ten times a second, core 0; may be NULL */
-    void (*prepare)(void); /* once, before any lane is opened; may be NULL */
+    void (*prepare)(void);            /* once, before any lane is opened; may be NULL */
     /* Returns the port that sends the frames received by `in`; NULL: no lane. */
     struct port *(*output)(struct port *in);
     void (*start)(struct lane *lane); /* sets lane->app before the lane runs; may be NULL */
@@ -39,8 +39,7 @@ struct app {
     enum command_result (*command_stop)(const struct call *call);
 };
 
-#define APP(symbol)                                                                                \
-    const struct app app_##symbol __attribute__((used, section("apps"), aligned(8)))
+#define APP(symbol) const struct app app_##symbol __attribute__((used, section("apps"), aligned(8)))
 
 /* The collected table; linker.ld defines the bounds. */
 extern const struct app apps_start[], apps_end[];

@@ -29,14 +29,14 @@ enum {
 /* Of the 8 bytes from AT_IP: all but the identification and DF. A plain frame has a total length
  * equal to the frame's, is no fragment, and has TTL 64 and protocol UDP. */
 #define IP_CHECKED 0xFFFFFFBF0000FFFFull
-#define IP_PLAIN 0x1140000000000000ull
+#define IP_PLAIN   0x1140000000000000ull
 /* Of the 8 bytes from AT_PORTS: the target port, 7, and the length. */
 #define UDP_CHECKED 0x0000FFFFFFFF0000ull
-#define UDP_PLAIN 0x0000000007000000ull
+#define UDP_PLAIN   0x0000000007000000ull
 
 /* Required of the card: IPv4 and UDP, both checksums present and correct. */
 #define CHECKSUMS_CHECKED (RX_UDPCS | RX_L4CS | RX_IPCS | RX_TCPE | RX_IPE)
-#define CHECKSUMS_GOOD (RX_UDPCS | RX_L4CS | RX_IPCS)
+#define CHECKSUMS_GOOD    (RX_UDPCS | RX_L4CS | RX_IPCS)
 
 /* Indexed by the first byte of a source address: ones if it may be a host's (not 0, not loopback,
  * not class D or E). Indexed by the last byte: ones unless one of our addresses or of our subnets'
@@ -59,7 +59,7 @@ static LANE_FAST bool echo_frame(struct lane_app app, uint8_t *frame, size_t len
     REQUIRE((load64(frame + AT_IP) & IP_CHECKED) == plain_ip[length - HEADERS]);
     REQUIRE((load64(frame + AT_PORTS) & UDP_CHECKED) == plain_udp[length - HEADERS]);
     REQUIRE(load32(frame + AT_TARGET_IP) == (uint32_t)app.b);
-    REQUIRE(!(frame[0] & 1)); /* no answer to broadcast and multicast */
+    REQUIRE(!(frame[0] & 1));             /* no answer to broadcast and multicast */
     REQUIRE(!(frame[AT_SOURCE_MAC] & 1)); /* nor from a group address */
     /* The source must be a host, and its port not below 256, where an answering service could cause
      * a loop. The tables hold all ones or zero, so one AND tests all three. */

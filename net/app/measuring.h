@@ -11,7 +11,7 @@
 /* Required of the card: IPv4 and UDP, both checksums present and correct. Other frames go to the
  * slow handler. */
 #define MEASURED_CHECKED (RX_UDPCS | RX_L4CS | RX_IPCS | RX_TCPE | RX_IPE)
-#define MEASURED_WANTED (RX_UDPCS | RX_L4CS | RX_IPCS)
+#define MEASURED_WANTED  (RX_UDPCS | RX_L4CS | RX_IPCS)
 
 /* app.a: the stream. The time is read for each frame, since a burst takes longer than the accepted
  * error of a latency. */

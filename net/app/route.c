@@ -27,9 +27,9 @@ enum {
 /* Header bytes as a little-endian machine loads them: the group bits of both MAC addresses in a
  * frame's first 8 bytes; and the 8 bytes from AT_LENGTH but for the first two and the service. Of
  * these, a plain frame has EtherType 0x0800, version 4, 5 words, and its own length. */
-#define GROUP_BITS 0x0001000000000001ull
+#define GROUP_BITS     0x0001000000000001ull
 #define LENGTH_CHECKED 0xFFFF00FFFFFF0000ull
-#define LENGTH_PLAIN 0x0000004500080000ull
+#define LENGTH_PLAIN   0x0000004500080000ull
 
 /* Indexed by payload bytes: the required value of the checked bytes. */
 static uint64_t plain[SLOT_BYTES - HEADERS] __attribute__((aligned(CACHE_LINE_BYTES)));
@@ -57,8 +57,7 @@ static bool is_padded(const uint8_t *frame, size_t length)
 }
 
 /* A field of the next hop; recomputed at each access so that it folds into the addressing mode. */
-#define HOP(field)                                                                                 \
-    (((const struct route_hop *)(app.b + (hop_at = opaque(hop_at))))->field)
+#define HOP(field) (((const struct route_hop *)(app.b + (hop_at = opaque(hop_at))))->field)
 
 /* app.a: the table; app.b: its first next hop at the lane's output; the low 16 bits of that address
  * are the table entry for it. */
@@ -67,7 +66,8 @@ static LANE_FAST bool route_frame(struct lane_app app, uint8_t *frame, size_t le
     const struct route_table *table = (const struct route_table *)app.a;
 
     REQUIRE(!(load64(frame) & GROUP_BITS));
-    if (__builtin_expect((load64(frame + AT_LENGTH) & LENGTH_CHECKED) != plain[length - HEADERS], 0))
+    if (__builtin_expect((load64(frame + AT_LENGTH) & LENGTH_CHECKED) != plain[length - HEADERS],
+                         0))
         REQUIRE(is_padded(frame, length));
     REQUIRE(is_host_first[frame[AT_SOURCE_IP]] & is_host_last[frame[AT_SOURCE_IP + 3]] &
             frame[AT_TTL]);
@@ -92,8 +92,8 @@ static LANE_FAST bool route_frame(struct lane_app app, uint8_t *frame, size_t le
     return true;
 }
 
-LANE_LOOP(route_poll, .fast = route_frame, .slow = router_input,
-          .status_checked = RX_IPCS | RX_IPE, .status_wanted = RX_IPCS, .length_least = HEADERS)
+LANE_LOOP(route_poll, .fast = route_frame, .slow = router_input, .status_checked = RX_IPCS | RX_IPE,
+          .status_wanted = RX_IPCS, .length_least = HEADERS)
 
 /* A port without an address, or with a VLAN, gets no lane. The lane of a port without a partner
  * leads back to the port itself and sends only answers. */

@@ -40,8 +40,8 @@ static enum command_result set_address(const struct call *call, struct port *por
         lanes_stop(app->poll);
     const char *wrong = NULL;
     for (unsigned core = 0; core < lanes_cores && wrong == NULL; core++)
-        wrong = netif_configure(&nif[core], port->mac, be32_get(prefix.address), prefix.bits,
-                                gateways);
+        wrong =
+            netif_configure(&nif[core], port->mac, be32_get(prefix.address), prefix.bits, gateways);
     if (app->readdress)
         app->readdress();
     for (unsigned i = 0; i < lanes_n && app->start; i++)
@@ -74,8 +74,7 @@ static enum command_result set_port(const struct call *call)
         return command_fail(call, "port%u did not restart; the log has the reason", port->index);
     return COMMAND_DONE;
 }
-COMMAND("set port", "N up|down|ip A/B|gw A", "start or stop a port, set its address",
-        set_port);
+COMMAND("set port", "N up|down|ip A/B|gw A", "start or stop a port, set its address", set_port);
 
 static void put_ports(struct config *config)
 {

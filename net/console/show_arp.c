@@ -40,7 +40,10 @@ static enum command_result show_arp(const struct call *call)
         if (nif == NULL || !nif->is_configured)
             continue;
         arp_row(call, ports[i].index, nif->ip, nif->mac,
-                nif->is_refused ? "in use" : netif_is_silent(nif) ? "probing" : "ours", 0);
+                nif->is_refused        ? "in use"
+                : netif_is_silent(nif) ? "probing"
+                                       : "ours",
+                0);
         for (unsigned k = 0; k < ARP_ENTRIES; k++) {
             const struct arp_entry *entry = &nif->arp.entries[k];
             bool is_known = entry->state == ARP_KNOWN;

@@ -15,7 +15,7 @@ static const struct {
 } port_counters[] = {
 /* clang-format off */
 #define COUNTER(name) {#name, offsetof(struct port_counters, name)}
-/* clang-format on */
+    /* clang-format on */
     COUNTER(rx_packets),     COUNTER(rx_bytes),        COUNTER(tx_packets),
     COUNTER(tx_bytes),       COUNTER(rx_dropped),      COUNTER(rx_missed_errors),
     COUNTER(rx_crc_errors),  COUNTER(rx_frame_errors), COUNTER(rx_length_errors),

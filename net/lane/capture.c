@@ -21,13 +21,13 @@ struct tap {
     struct capture_request request;
     /* The log, which core 0 reads. */
     uint32_t generation; /* number of restarts */
-    uint32_t used; /* bytes, stored last */
+    uint32_t used;       /* bytes, stored last */
     uint64_t missed;
     /* About the lane being polled. */
     uint32_t fed_at;      /* the requested port's feed before the poll: its next slot */
     uint64_t fed;         /* and the number of frames it had sent */
     uint32_t first, seen; /* position before the poll, and number of descriptors recorded */
-    bool is_shadowed; /* the shadow ring is installed; the originals: */
+    bool is_shadowed;     /* the shadow ring is installed; the originals: */
     struct descriptor *saved_ring;
     const uint32_t *saved_head;
     mmio_t saved_tdt;
@@ -64,8 +64,10 @@ static struct capture_record *record(struct tap *tap, const uint8_t *frame, uint
         return NULL;
     }
     struct capture_record *r = (struct capture_record *)(tap->log + tap->used);
-    *r = (struct capture_record){
-        .ns = tsc_now_ns(), .length = (uint16_t)length, .held = held, .core = (uint8_t)(tap - taps)};
+    *r = (struct capture_record){.ns = tsc_now_ns(),
+                                 .length = (uint16_t)length,
+                                 .held = held,
+                                 .core = (uint8_t)(tap - taps)};
     if (frame)
         memcpy(r->bytes, frame, length);
     return r;

@@ -21,7 +21,7 @@ struct capture_record {
     uint16_t fate;   /* trace: enum fate */
     bool is_sent;    /* capture: a frame sent; else received */
     uint8_t core, output; /* index of the core, of the output port */
-    uint8_t bytes[]; /* capture: the frame */
+    uint8_t bytes[];      /* capture: the frame */
 };
 
 /* What to record. */

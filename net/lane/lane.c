@@ -15,10 +15,10 @@
 #include "net/stack/netif.h"
 
 enum {
-    HEAD_BYTES = 16,            /* a head word, alone in its 16 bytes */
-    STUCK_NS = 1000000000,      /* no progress for so long with the link up: the output is stuck */
-    LATE_NS = 50000000,         /* the same if its head words are late: read the register */
-    COUNTERS_NS = 1000000000,   /* between two reads of the cards' counters */
+    HEAD_BYTES = 16,          /* a head word, alone in its 16 bytes */
+    STUCK_NS = 1000000000,    /* no progress for so long with the link up: the output is stuck */
+    LATE_NS = 50000000,       /* the same if its head words are late: read the register */
+    COUNTERS_NS = 1000000000, /* between two reads of the cards' counters */
 };
 
 struct lane lanes[LANES_MAX];
@@ -332,8 +332,7 @@ void lanes_collect(unsigned core)
 bool lanes_have_work(unsigned core)
 {
     for (const struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++) {
-        if (lane->state != LANE_PARKED &&
-            slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)]))
+        if (lane->state != LANE_PARKED && slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)]))
             return true;
         if (dma_load32(lane->head) != lane->head_seen)
             return true;
@@ -799,9 +798,13 @@ void lanes_service(uint64_t now_ns)
         const struct lane *lane = &lanes[i];
         bool sends = lane->state == LANE_RUNNING && !lane->is_sink;
         const struct output o = {
-            .port = lane->out, .queue = lane->core, .done = lane->done,
-            .held = sends ? (uint32_t)lane->next - lane->done : 0, .head = lane->head_buf.va,
-            .at = lane->done & (LANE_SLOTS - 1), .slots = LANE_SLOTS,
+            .port = lane->out,
+            .queue = lane->core,
+            .done = lane->done,
+            .held = sends ? (uint32_t)lane->next - lane->done : 0,
+            .head = lane->head_buf.va,
+            .at = lane->done & (LANE_SLOTS - 1),
+            .slots = LANE_SLOTS,
         };
         follow_queue(&lanes_progress[i], &o, now_ns);
     }
@@ -811,7 +814,10 @@ void lanes_service(uint64_t now_ns)
         if (feed) {
             struct side_ledger l = side_ledger(feed);
             const struct output o = {
-                .port = port, .queue = feed->queue, .done = (uint32_t)l.sent, .held = l.held,
+                .port = port,
+                .queue = feed->queue,
+                .done = (uint32_t)l.sent,
+                .held = l.held,
                 .head = feed->head_buf.va,
                 .at = (feed->done_at + (uint32_t)(l.sent - feed->sent_before - feed->done)) %
                       feed->slots,

@@ -18,7 +18,7 @@
 /* Does a received descriptor hold a frame: done, whole, without error, FRAME_MIN to SLOT_BYTES - 1
  * bytes? One subtraction and one unsigned compare test all of it. */
 #define RX_CHECKED (RX_DD | RX_EOP | RX_RXE | RX_LENGTH)
-#define RX_WHOLE (RX_DD | RX_EOP)
+#define RX_WHOLE   (RX_DD | RX_EOP)
 static inline bool slot_is_whole(uint64_t word)
 {
     return (word & RX_CHECKED) - (RX_WHOLE + FRAME_MIN) <= SLOT_BYTES - 1 - FRAME_MIN;
@@ -163,7 +163,7 @@ static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
         const struct lane *end = own->end;                                                         \
         struct lane *lane = own->first;                                                            \
         do                                                                                         \
-            if (__builtin_expect(slot_is_done(lane->slot), 1)) /* 1: saves a jump */         \
+            if (__builtin_expect(slot_is_done(lane->slot), 1)) /* 1: saves a jump */               \
                 return name##_busy(lane, end);                                                     \
         while (++lane != end);                                                                     \
         return 0;                                                                                  \

@@ -18,7 +18,7 @@ struct ledger {
     uint64_t consumed;  /* frames delivered to this machine */
     uint64_t held;      /* queued at a card, or fragments awaiting the rest of their datagram */
     uint64_t drops[DROP_COUNT];
-    uint64_t dropped; /* their sum */
+    uint64_t dropped;        /* their sum */
     uint64_t errors_limited; /* not frames: ICMP errors not sent because of the rate limit */
     uint64_t heads_bad;      /* not frames: invalid head words written by cards; ignored */
     bool is_balanced;

@@ -14,8 +14,8 @@ static void print_lane(const struct lane *lane, panic_print *print)
           "%lu sent, %lu held, %lu consumed, %lu dropped\n",
           lane->core, lane->in->index, lane->out->index,
           (unsigned)lane->state < ARRAY_SIZE(states) ? states[lane->state] : "?", lane->next,
-          lane->done, lane->head ? *lane->head : 0, lane->head_seen, sum.received, sum.sent, sum.held,
-          sum.consumed, sum.dropped);
+          lane->done, lane->head ? *lane->head : 0, lane->head_seen, sum.received, sum.sent,
+          sum.held, sum.consumed, sum.dropped);
 }
 
 static void lanes_view(panic_print *print)

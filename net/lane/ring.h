@@ -21,9 +21,9 @@
 #ifndef LANE_SLOTS /* tests/bench varies it */
 #define LANE_SLOTS 512u
 #endif
-#define LANE_BURST 32u /* frames between two writes of the tail; LANE_SLOTS is a multiple */
-#define LANE_GROUP 8u  /* descriptors tested at once by the DD of the last; divides LANE_BURST */
-#define SIDE_SLOTS 64u
+#define LANE_BURST  32u /* frames between two writes of the tail; LANE_SLOTS is a multiple */
+#define LANE_GROUP  8u  /* descriptors tested at once by the DD of the last; divides LANE_BURST */
+#define SIDE_SLOTS  64u
 #define SIDE_QUEUES 32u /* first transmit queue of side queues */
 #define FEED_QUEUES 16u /* first transmit queue of feeds; lanes use the 16 below */
 
@@ -82,10 +82,10 @@ struct side {
     uint8_t *frames;
     const uint32_t *head;
     mmio_t tdt;
-    uint32_t at, done_at;   /* slot indices of `next` and `done` */
-    uint64_t next, done;    /* run free; done <= next <= done + slots - 1 */
-    uint64_t sent_before;   /* frames sent in earlier runs */
-    uint64_t generated;     /* frames made here: sent, held or dropped */
+    uint32_t at, done_at; /* slot indices of `next` and `done` */
+    uint64_t next, done;  /* run free; done <= next <= done + slots - 1 */
+    uint64_t sent_before; /* frames sent in earlier runs */
+    uint64_t generated;   /* frames made here: sent, held or dropped */
     uint64_t tx_bytes;
     uint64_t head_bad;
     uint64_t drops[DROP_COUNT];
@@ -140,7 +140,7 @@ enum { SLOW_ROUND_EVERY = 128 };
 struct core_lanes {
     struct lane *first;
     const struct lane *end;
-    lane_poll *poll; /* the application's */
+    lane_poll *poll;         /* the application's */
     uint32_t rounds_to_slow; /* rounds up to and with the next slow one */
     unsigned core;
 } __attribute__((aligned(CACHE_LINE_BYTES)));

@@ -9,7 +9,7 @@
 
 enum {
     CHECK_FRAMES = 10000, /* received on queue 0 and on no other: check the flows */
-    MANY_FLOWS = 16,       /* with two queues all fall on queue 0 by chance once in 65,536 times */
+    MANY_FLOWS = 16,      /* with two queues all fall on queue 0 by chance once in 65,536 times */
     IP_AT = 14,
     HEADERS_BYTES = 40, /* Ethernet, IPv4 without options, both ports */
     IS_FLOW = 1 << 16,
@@ -78,7 +78,8 @@ void rss_check(struct port *port)
     if (!has_many_flows(first))
         return;
     port->rss_is_checked = true; /* warn once */
-    log_warn("port%u: all %lu frames were received by queue 0 of %u, though their flows differ: RSS "
-             "does not work (RSS-LEGACY in drivers/x540/README.md)",
-             port->index, received, lanes_cores);
+    log_warn(
+        "port%u: all %lu frames were received by queue 0 of %u, though their flows differ: RSS "
+        "does not work (RSS-LEGACY in drivers/x540/README.md)",
+        port->index, received, lanes_cores);
 }

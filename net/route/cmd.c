@@ -96,12 +96,17 @@ static void print_summary(const struct call *call)
         json_line(&j);
         return;
     }
-    out_printf(call->out, "%u routes (routes.txt: %u, not listed), %u gateways, %u hosts found, %u "
-               "frames queued\n", routes.n, router_loaded(), gateways, hosts, router_waiting());
+    out_printf(call->out,
+               "%u routes (routes.txt: %u, not listed), %u gateways, %u hosts found, %u "
+               "frames queued\n",
+               routes.n, router_loaded(), gateways, hosts, router_waiting());
     for (unsigned b = 0, column = 0; b <= 32; b++)
         if (routes.n_by_bits[b] > 0)
-            out_printf(call->out, "%s/%-2u %8u", column++ % 6 ? "  " : column > 1 ? "\n" : "", b,
-                       routes.n_by_bits[b]);
+            out_printf(call->out, "%s/%-2u %8u",
+                       column++ % 6 ? "  "
+                       : column > 1 ? "\n"
+                                    : "",
+                       b, routes.n_by_bits[b]);
     out_text(call->out, "\n");
 }
 
@@ -147,11 +152,11 @@ static enum command_result show_routes(const struct call *call)
     for (unsigned i = 0; i < ports_n; i++)
         if (ports[i].netif)
             print_route(call, ports[i].netif->ip & ports[i].netif->mask, ports[i].netif->prefix,
-                      i * ROUTE_PORT_HOPS + HOP_LINK);
+                        i * ROUTE_PORT_HOPS + HOP_LINK);
     configured = router_configured(&n);
     for (unsigned i = 0; i < n; i++) {
-        const struct route_rule *rule = routes_find(&routes, configured[i].prefix,
-                                                     configured[i].bits);
+        const struct route_rule *rule =
+            routes_find(&routes, configured[i].prefix, configured[i].bits);
         if (rule)
             print_route(call, rule->prefix, rule->bits, rule->hop);
     }
@@ -220,8 +225,8 @@ static void put_routes(struct config *config)
         }
     configured = router_configured(&n);
     for (unsigned i = 0; i < n; i++) {
-        const struct route_rule *rule = routes_find(&routes, configured[i].prefix,
-                                                     configured[i].bits);
+        const struct route_rule *rule =
+            routes_find(&routes, configured[i].prefix, configured[i].bits);
         be32_t wire = be32_of(configured[i].prefix);
         if (rule)
             config_put(config, "route", "%pI4/%u,%s", &wire, configured[i].bits,

@@ -209,7 +209,7 @@ static const struct {
     uint32_t prefix;
     uint8_t bits, hop;
 } fixed[] = {
-    {0x00000000, 8, HOP_NEVER},      {0x7F000000, 8, HOP_NEVER},        {0xF0000000, 4, HOP_NEVER},
+    {0x00000000, 8, HOP_NEVER},     {0x7F000000, 8, HOP_NEVER},      {0xF0000000, 4, HOP_NEVER},
     {0xE0000000, 4, HOP_BROADCAST}, {0xFFFFFFFF, 32, HOP_BROADCAST},
 };
 
@@ -279,8 +279,7 @@ static const char *start_port(const struct port *port)
 {
     const struct netif *nif = port->netif;
     uint32_t net = nif->ip & nif->mask;
-    const char *wrong =
-        set_rule(net, nif->prefix, port->index * ROUTE_PORT_HOPS + HOP_LINK);
+    const char *wrong = set_rule(net, nif->prefix, port->index * ROUTE_PORT_HOPS + HOP_LINK);
 
     routes_work(&routes, ~0u);
     if (!wrong && nif->prefix < 31)

@@ -8,9 +8,9 @@
 #include "arch/types.h"
 
 struct ip_router {
-    uint32_t address;                /* of the output port */
-    uint32_t time_ms;                /* of any clock; marked as a non-standard time */
-    bool (*is_ours)(uint32_t ip);    /* is it an address of one of the ports? */
+    uint32_t address;             /* of the output port */
+    uint32_t time_ms;             /* of any clock; marked as a non-standard time */
+    bool (*is_ours)(uint32_t ip); /* is it an address of one of the ports? */
 };
 
 /* Update the options of the header at p, of `bytes` bytes (20..60), whose option lengths ip_parse

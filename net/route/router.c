@@ -20,8 +20,8 @@
 #include "net/stack/netif.h"
 
 enum {
-    WAITING_MAX = 8,          /* frames queued for neighbours, per core */
-    CALL_LIMIT_US = 20000,    /* for serve_waiting on another core */
+    WAITING_MAX = 8,       /* frames queued for neighbours, per core */
+    CALL_LIMIT_US = 20000, /* for serve_waiting on another core */
     IP_DONT_FRAGMENT = 0x4000,
 };
 #define WAITING_NS 3000000000ull /* as long as ARP retries, see net/stack/arp.h */
@@ -346,8 +346,7 @@ unsigned router_waiting(void)
 
 struct outcome router_input(struct lane *lane, uint8_t *frame, uint32_t length)
 {
-    struct packet packet = {
-        .lane = lane, .in = lane->in, .netif = lane->netif, .core = lane->core};
+    struct packet packet = {.lane = lane, .in = lane->in, .netif = lane->netif, .core = lane->core};
     uint32_t waited = cores[packet.core].waiting_n;
     struct outcome out;
     uint64_t replies = packet.netif->arp.replies;

@@ -24,7 +24,7 @@
 #define ROUTE_GROUP        0x8000u
 #define ROUTE_FIRST        (1u << 24)
 #define ROUTE_HOPS         512u
-#define ROUTE_PORT_HOPS    64u /* next hops p * 64 to p * 64 + 63 belong to port p */
+#define ROUTE_PORT_HOPS    64u     /* next hops p * 64 to p * 64 + 63 belong to port p */
 #define ROUTE_PORT_HOP     0x0FC0u /* the part of ROUTE_HOP within a port */
 #define ROUTE_PORT_ENTRIES (ROUTE_PORT_HOPS * 64) /* the range of a port's entries */
 #define ROUTE_GROUPS_MAX   0x8000u
@@ -63,8 +63,8 @@ struct routes {
     uint16_t groups_free;          /* free list, linked through entry 0; ROUTE_NONE ends it */
     uint16_t retired[64];          /* unused groups that a loop may still be reading */
     uint32_t retired_n;
-    struct route_rule *rules;      /* open addressing */
-    uint32_t slots, n;             /* slots: a power of two; at most half of them are used */
+    struct route_rule *rules; /* open addressing */
+    uint32_t slots, n;        /* slots: a power of two; at most half of them are used */
     uint32_t n_by_bits[33];
     /* The change in progress: entries from `next` to `last` whose route has at most `depth` bits
      * become `entry`. */

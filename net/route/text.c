@@ -82,9 +82,9 @@ bool route_text_next(struct route_text *text, struct route_line *line, const cha
         *line = (struct route_line){0};
         *wrong = route_parse_prefix(prefix, line);
         if (!*wrong)
-            *wrong = !has_via ? "the gateway is missing"
+            *wrong = !has_via   ? "the gateway is missing"
                      : has_more ? "excess words after the gateway"
-                               : route_parse_via(via, line);
+                                : route_parse_via(via, line);
         return true;
     }
     return false;

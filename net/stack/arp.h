@@ -31,13 +31,13 @@ uint32_t arp_build(uint8_t *frame, const uint8_t *eth_dst, const struct arp_pack
 
 /* ---- Neighbours ---- */
 
-#define ARP_ENTRIES      64u
-#define ARP_ASKING_MAX   32u             /* of them, entries that await a first reply */
-#define ARP_TRIES        3u              /* requests before we give up */
-#define ARP_FIRST_WAIT   1000000000ull   /* after the first request; doubles with each */
-#define ARP_FRESH_NS     60000000000ull  /* a look-up of an older entry requests it again ... */
-#define ARP_KEPT_NS      600000000000ull /* ... and beyond this age is not used until the reply */
-#define ARP_HOLD_OFF_NS  5000000000ull   /* no new request after one that failed */
+#define ARP_ENTRIES        64u
+#define ARP_ASKING_MAX     32u             /* of them, entries that await a first reply */
+#define ARP_TRIES          3u              /* requests before we give up */
+#define ARP_FIRST_WAIT     1000000000ull   /* after the first request; doubles with each */
+#define ARP_FRESH_NS       60000000000ull  /* a look-up of an older entry requests it again ... */
+#define ARP_KEPT_NS        600000000000ull /* ... and beyond this age is not used until the reply */
+#define ARP_HOLD_OFF_NS    5000000000ull   /* no new request after one that failed */
 #define ARP_RECHECK_GAP_NS 10000000000ull  /* least time between checks caused by other hosts */
 
 enum arp_state {
@@ -52,11 +52,11 @@ struct arp_entry {
     uint8_t mac[6];
     uint8_t state;       /* enum arp_state */
     uint8_t tries;       /* requests sent in the current round */
-    bool is_refreshing; /* ARP_KNOWN, and a request is pending */
+    bool is_refreshing;  /* ARP_KNOWN, and a request is pending */
     uint64_t next_ns;    /* ASKING, refreshing: next request. FAILED: end of the hold-off */
     uint64_t known_ns;   /* time of the last reply */
     uint64_t used_ns;    /* time of the last look-up */
-    uint64_t recheck_ns;   /* when another host last caused a check */
+    uint64_t recheck_ns; /* when another host last caused a check */
 };
 
 struct arp_cache {

@@ -18,9 +18,9 @@
 #define ETH_VLAN   0x8100u /* IEEE 802.1Q: two bytes of tag and the real type follow */
 #define VLAN_BYTES 4u
 #define VLAN_ID    0x0FFFu /* of the tag; the rest is priority */
-#define ETH_MIN    60u   /* shortest frame, CRC not counted */
-#define ETH_MAX    1514u /* longest that we send, VLAN tag not counted */
-#define ETH_BUFFER 2048u /* bytes behind every frame pointer in net/ */
+#define ETH_MIN    60u     /* shortest frame, CRC not counted */
+#define ETH_MAX    1514u   /* longest that we send, VLAN tag not counted */
+#define ETH_BUFFER 2048u   /* bytes behind every frame pointer in net/ */
 
 static inline uint16_t wire_get16(const uint8_t *p)
 {

@@ -28,7 +28,7 @@
 #define ICMP_TOO_BIG              4u /* fragmentation needed and DF set; rest: the next hop's MTU */
 #define ICMP_SOURCE_ROUTE_FAILED  5u
 #define ICMP_FILTERED             13u /* communication administratively prohibited */
-#define ICMP_REDIRECT_HOST        1u /* rest: the better gateway */
+#define ICMP_REDIRECT_HOST        1u  /* rest: the better gateway */
 #define ICMP_TTL_EXCEEDED         0u
 #define ICMP_REASSEMBLY_EXCEEDED  1u
 
@@ -58,7 +58,7 @@ uint32_t icmp_build_echo(uint8_t *p, uint16_t id, uint16_t sequence, uint32_t da
 
 /* ---- Sending errors ---- */
 
-#define ICMP_ERROR_MAX 576u /* longest error, a datagram; RFC 1812 section 4.3.2.3 */
+#define ICMP_ERROR_MAX 576u  /* longest error, a datagram; RFC 1812 section 4.3.2.3 */
 #define ICMP_ERROR_TOS 0xC0u /* internetwork control, RFC 1812 section 4.3.2.5 */
 
 struct icmp_error {

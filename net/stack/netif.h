@@ -14,7 +14,7 @@
 #include "net/stack/reass.h"
 #include "net/stack/udp.h"
 
-#define NETIF_BINDINGS        8u
+#define NETIF_BINDINGS 8u
 /* RFC 5227 section 1.1. */
 #define NETIF_PROBES          3u
 #define NETIF_PROBE_GAP_NS    1000000000ull /* plus up to one second */
@@ -23,7 +23,7 @@
 #define NETIF_DEFEND_GAP_NS   10000000000ull
 #define NETIF_REFUSED_NS      60000000000ull /* until a refused address is probed again */
 #define NETIF_REDIRECTS       4u
-#define NETIF_PING_DATA_MAX   1472u          /* 1514 less Ethernet, IP and ICMP headers */
+#define NETIF_PING_DATA_MAX   1472u /* 1514 less Ethernet, IP and ICMP headers */
 
 struct netif_binding {
     uint16_t port; /* 0: free */
@@ -65,7 +65,7 @@ struct netif {
     uint32_t ip, mask;
     uint32_t gateways[2]; /* as configured; 0: none */
     bool uses_second;     /* the first gateway did not answer ARP */
-    be32_t ip_wire;   /* ip in network byte order */
+    be32_t ip_wire;       /* ip in network byte order */
     uint16_t next_ip_id;
     uint64_t now_ns;         /* of the last poll */
     uint64_t (*clock)(void); /* current time in ns; NULL: use now_ns */
@@ -82,9 +82,9 @@ struct netif {
     struct arp_cache arp;
     struct netif_redirect redirects[NETIF_REDIRECTS];
     unsigned redirects_n; /* number accepted so far; the oldest is replaced */
-    bool probes_first; /* the address is not used until probed; set before netif_configure */
-    bool is_probing;   /* for other users of our address; used meanwhile unless probes_first */
-    bool is_refused;   /* another host has it: it is not used, and probed again later */
+    bool probes_first;    /* the address is not used until probed; set before netif_configure */
+    bool is_probing;      /* for other users of our address; used meanwhile unless probes_first */
+    bool is_refused;      /* another host has it: it is not used, and probed again later */
     unsigned probes_left, announces_left;
     uint64_t announce_ns;    /* when the next probe or announcement is due */
     uint64_t conflicts;      /* claims of our address by other hosts */

@@ -155,9 +155,9 @@ static struct verdict udp_input(struct netif *nif, const struct message *m)
         return settled(DROP_udp_loop);
     if (bytes > datagram.room)
         return settled(DROP_udp_length); /* an error of the service */
-    return answered(udp_build(m->answer, bytes, nif->ip, datagram.dst_port, m->ip->src,
-                              datagram.src_port),
-                    datagram.answer_ttl);
+    return answered(
+        udp_build(m->answer, bytes, nif->ip, datagram.dst_port, m->ip->src, datagram.src_port),
+        datagram.answer_ttl);
 }
 
 static struct verdict deliver(struct netif *nif, const struct message *m)
@@ -259,9 +259,8 @@ static struct outcome fragment_input(struct netif *nif, const struct netif_face 
         return netif_drop(nif, DROP_ip_fragment);
     netif_expire(nif);
     uint32_t fate;
-    struct reass_slot *slot =
-        reass_add(nif->reass, ip, frame, face->send_context, netif_clock(nif), &nif->consumed,
-                  nif->drops, &fate);
+    struct reass_slot *slot = reass_add(nif->reass, ip, frame, face->send_context, netif_clock(nif),
+                                        &nif->consumed, nif->drops, &fate);
     if (slot == NULL)
         return (struct outcome){0, fate};
 

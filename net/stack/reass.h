@@ -21,25 +21,25 @@
 #include "net/stack/ip.h"
 
 #define REASS_SLOTS      8u
-#define REASS_SOURCE_MAX 4u                    /* slots that one source may have */
-#define REASS_NS         60000000000ull        /* RFC 1122 section 3.3.2: 60 to 120 s, fixed */
-#define REASS_BYTES      (65535u - IP_BYTES)   /* the largest payload of a datagram */
-#define REASS_QUOTE      (ETH_BYTES + 548u)    /* what an ICMP error can quote */
+#define REASS_SOURCE_MAX 4u                  /* slots that one source may have */
+#define REASS_NS         60000000000ull      /* RFC 1122 section 3.3.2: 60 to 120 s, fixed */
+#define REASS_BYTES      (65535u - IP_BYTES) /* the largest payload of a datagram */
+#define REASS_QUOTE      (ETH_BYTES + 548u)  /* what an ICMP error can quote */
 
 struct reass_slot {
     enum { REASS_FREE, REASS_COLLECTING, REASS_REFUSED } state;
     uint32_t src, dst;
     uint16_t id;
     uint8_t protocol;
-    uint8_t tos, ttl;  /* from the first fragment */
+    uint8_t tos, ttl; /* from the first fragment */
     uint64_t began_ns;
-    uint32_t frames;   /* fragments held */
-    uint32_t end;      /* payload bytes of the datagram; 0: the last fragment is missing */
-    uint32_t top;      /* highest end of a fragment */
-    uint32_t blocks;   /* 8-byte blocks present */
-    uint32_t first_bytes;        /* of `first`; 0: the first fragment is missing */
-    void *way;                   /* reass_add's argument for the first fragment */
-    uint8_t first[REASS_QUOTE];  /* start of its frame, from the Ethernet header on */
+    uint32_t frames;            /* fragments held */
+    uint32_t end;               /* payload bytes of the datagram; 0: the last fragment is missing */
+    uint32_t top;               /* highest end of a fragment */
+    uint32_t blocks;            /* 8-byte blocks present */
+    uint32_t first_bytes;       /* of `first`; 0: the first fragment is missing */
+    void *way;                  /* reass_add's argument for the first fragment */
+    uint8_t first[REASS_QUOTE]; /* start of its frame, from the Ethernet header on */
     uint8_t have[(REASS_BYTES + 63) / 64]; /* a bit for each block */
     uint8_t data[65536];
 };

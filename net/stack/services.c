@@ -21,7 +21,7 @@ uint32_t udp_discard(void *context, struct udp_datagram *datagram)
 /* An answer, RFC 5357 section 4.2.1; bytes without a name are zero. A test packet begins with the
  * same first three fields. */
 #define TWAMP_SEQUENCE 0u
-#define TWAMP_SENT     4u  /* seconds, then their fraction in units of 2^-32 (RFC 4656, 4.1.2) */
+#define TWAMP_SENT     4u /* seconds, then their fraction in units of 2^-32 (RFC 4656, 4.1.2) */
 #define TWAMP_ERROR    12u
 #define TWAMP_RECEIVED 16u
 #define TWAMP_SENDER   24u /* the test packet's first 14 bytes */

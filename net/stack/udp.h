@@ -7,11 +7,11 @@
 #include "arch/types.h"
 #include "net/drops.h"
 
-#define UDP_SRC      0u
-#define UDP_DST      2u
-#define UDP_LENGTH   4u
-#define UDP_CHECKSUM 6u
-#define UDP_BYTES    8u
+#define UDP_SRC          0u
+#define UDP_DST          2u
+#define UDP_LENGTH       4u
+#define UDP_CHECKSUM     6u
+#define UDP_BYTES        8u
 
 #define UDP_PORT_ECHO    7u
 #define UDP_PORT_DISCARD 9u

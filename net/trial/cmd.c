@@ -13,7 +13,7 @@
 #include "net/trial/generator.h"
 #include "net/trial/receiver.h"
 
-#define READY_NS 5000000000ull  /* how long `start` waits for links and ARP */
+#define READY_NS  5000000000ull /* how long `start` waits for links and ARP */
 #define SETTLE_NS 2000000000ull /* after the last frame, for frames in flight (RFC 2544, 23) */
 
 static bool does_generate(void)
@@ -54,7 +54,8 @@ static enum command_result start_poll(struct job *console, bool is_interrupted)
             return command_fail(&call, "%s", wrong);
         if (why && now_ns - job.since_ns > READY_NS) {
             generator_stop();
-            return command_fail(&call, "waited %u s for %s", (unsigned)(READY_NS / 1000000000), why);
+            return command_fail(&call, "waited %u s for %s", (unsigned)(READY_NS / 1000000000),
+                                why);
         }
         if (why)
             return COMMAND_WAITS;
@@ -103,8 +104,9 @@ enum command_result trial_start(const struct call *call)
         else if (!split_key(call->argv[i], key, &value) ||
                  !trial_set(&options, key, value, &wanted))
             return command_fail(call, "%s is invalid; expected %s", call->argv[i],
-                                wanted ? wanted : "wait, rate= size= flows= count= duration= dst= "
-                                                  "dstmac= or ports=");
+                                wanted ? wanted
+                                       : "wait, rate= size= flows= count= duration= dst= "
+                                         "dstmac= or ports=");
     }
     if (waits && options.count == 0 && options.duration_ns == 0)
         return command_fail(call, "wait needs count= or duration=: the trial would not end");

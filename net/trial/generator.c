@@ -16,8 +16,8 @@
 #include "net/trial/receiver.h"
 
 #define BENCHMARK_NET 0xC6120000u /* 198.18.0.0/15, RFC 2544: for ports without an address */
-#define LEAD_NS 2000000ull        /* from GO to the first frame, so that all cores start together */
-#define GRACE_NS 100000000ull     /* after duration=, for frames that were due before */
+#define LEAD_NS       2000000ull  /* from GO to the first frame, so that all cores start together */
+#define GRACE_NS      100000000ull /* after duration=, for frames that were due before */
 enum { CALL_LIMIT_US = 2000000, ANSWER_US = 50000 };
 
 struct generators generators[QUEUES_MAX];
@@ -97,8 +97,7 @@ static enum err set_up(unsigned core, unsigned port)
     struct generator *g = &generators[core].port[port];
     struct filling filling = {&trial.probes[port], g};
     const struct trial_options *o = &trial.options;
-    struct trial_share share =
-        trial_share(o, core, lanes_cores, tsc_hz(), trial.link_mbps[port]);
+    struct trial_share share = trial_share(o, core, lanes_cores, tsc_hz(), trial.link_mbps[port]);
     /* A multiple of the number of sizes and of 8 slots. */
     uint32_t slots = LANE_SLOTS - LANE_SLOTS % (o->sizes_n * 8);
 
@@ -188,8 +187,7 @@ uint64_t generator_idle_ns(unsigned core)
         if (!g->is_on)
             continue;
         uint64_t until = g->made + MIN(g->quantum, g->wanted - g->made) - 1;
-        uint64_t due_tsc =
-            g->began_tsc + (uint64_t)((unsigned __int128)until * g->tick_q24 >> 24);
+        uint64_t due_tsc = g->began_tsc + (uint64_t)((unsigned __int128)until * g->tick_q24 >> 24);
         uint64_t at_tsc = MIN(due_tsc, g->end_tsc);
         uint64_t wait_ns = at_tsc > now_tsc ? tsc_ns(at_tsc - now_tsc) : 0;
         idle_ns = MIN(idle_ns, wait_ns);

@@ -16,18 +16,18 @@
 /* Used by its own core only. */
 struct generator {
     struct side *feed;
-    uint64_t began_tsc;  /* when the first frame is due; advanced when frames are skipped */
-    uint64_t end_tsc;    /* no frame after this; UINT64_MAX: no limit */
-    uint64_t per_tick;   /* see struct trial_share */
-    uint64_t made;       /* frames queued */
-    uint64_t wanted;     /* frames to send in all; TRIAL_FOREVER: no limit */
+    uint64_t began_tsc; /* when the first frame is due; advanced when frames are skipped */
+    uint64_t end_tsc;   /* no frame after this; UINT64_MAX: no limit */
+    uint64_t per_tick;  /* see struct trial_share */
+    uint64_t made;      /* frames queued */
+    uint64_t wanted;    /* frames to send in all; TRIAL_FOREVER: no limit */
     uint64_t quantum;
     uint32_t port, number;         /* of the next frame */
     uint32_t port_first, port_end; /* source ports, in the upper half; port_end is exclusive */
-    uint32_t sum;        /* see probe_build */
+    uint32_t sum;                  /* see probe_build */
     bool is_on;
 
-    uint64_t skipped;    /* frames due but given up, since link or ring did not accept them */
+    uint64_t skipped; /* frames due but given up, since link or ring did not accept them */
     uint64_t tick_q24;
     uint64_t first_tsc, last_tsc; /* when the first frame was due, and the last burst was made */
     uint64_t dropped_before;      /* drops of the feed when the trial began */
@@ -80,12 +80,12 @@ void generator_service(uint64_t now_ns);
 struct trial_report {
     uint32_t trial; /* its number, as in the tag */
     enum trial_state state;
-    bool is_sending;   /* the port takes part */
+    bool is_sending; /* the port takes part */
     uint64_t tag;
-    uint64_t wanted;   /* TRIAL_FOREVER: no limit */
-    uint64_t sent;     /* queued, less frames dropped when the link was lost */
+    uint64_t wanted; /* TRIAL_FOREVER: no limit */
+    uint64_t sent;   /* queued, less frames dropped when the link was lost */
     uint64_t skipped;
-    uint64_t ns;       /* from the first frame to the last burst */
+    uint64_t ns; /* from the first frame to the last burst */
     unsigned cores_silent;
 };
 struct trial_report generator_report(unsigned port);

@@ -64,8 +64,7 @@ static enum stream_verdict place(struct stream *s, uint32_t flow, uint32_t numbe
     uint32_t *next = &s->next[PROBE_PORT + flow], ahead = number - *next;
 
     if (ahead < BIT(31)) {
-        holes_open(s, flow, ahead > s->window ? number - s->window : *next,
-                   MIN(ahead, s->window));
+        holes_open(s, flow, ahead > s->window ? number - s->window : *next, MIN(ahead, s->window));
         s->count.lost += ahead;
         (void)hole_close(s, flow, number); /* the bit may be set for the number one window before */
         *next = number + 1;

@@ -24,31 +24,31 @@
 
 /* The latency histogram, in 2^-16 ticks (differences of probe_time), at least one tick: 32 buckets
  * for each power of two, so a bucket is at most 1/32 of its values wide. */
-#define LATENCY_TICK (1ull << PROBE_TICK)
-#define LATENCY_FINE 5u
-#define LATENCY_FIRST (((uint64_t)PROBE_TICK + 1) << LATENCY_FINE)
+#define LATENCY_TICK    (1ull << PROBE_TICK)
+#define LATENCY_FINE    5u
+#define LATENCY_FIRST   (((uint64_t)PROBE_TICK + 1) << LATENCY_FINE)
 #define LATENCY_BUCKETS ((64u - PROBE_TICK) << LATENCY_FINE)
 
 /* The counts of one core, or of all. */
 struct stream_count {
-    uint64_t tag; /* 0: nothing received */
-    uint64_t untimed;       /* frames of the trial that are not in the histogram */
-    uint64_t bytes;         /* of the trial, without CRC; if timed see net/trial/receiver.c */
+    uint64_t tag;     /* 0: nothing received */
+    uint64_t untimed; /* frames of the trial that are not in the histogram */
+    uint64_t bytes;   /* of the trial, without CRC; if timed see net/trial/receiver.c */
     uint64_t last_tsc, first_tsc;
-    uint64_t latency_max;   /* 0: none yet */
-    uint64_t holes;         /* bits that are set now */
-    uint64_t lost;          /* missing so far */
+    uint64_t latency_max; /* 0: none yet */
+    uint64_t holes;       /* bits that are set now */
+    uint64_t lost;        /* missing so far */
     uint64_t duplicates, reordered, beyond;
-    uint64_t backwards;     /* frames with a send time after their receive time */
+    uint64_t backwards; /* frames with a send time after their receive time */
     uint64_t latency[LATENCY_BUCKETS];
 };
 
 struct stream {
     uint32_t next[65536]; /* the next number, by source port; UINT32_MAX: not a flow */
-    uint64_t fast_tag;  /* the tag while there are no holes; else ~tag, which matches no frame */
-    uint64_t fast_span; /* latency_max - LATENCY_TICK; 0 before the first */
+    uint64_t fast_tag;    /* the tag while there are no holes; else ~tag, which matches no frame */
+    uint64_t fast_span;   /* latency_max - LATENCY_TICK; 0 before the first */
     struct stream_count count;
-    uint32_t flows, window; /* powers of two; both 0 before the first trial */
+    uint32_t flows, window;           /* powers of two; both 0 before the first trial */
     uint64_t hole[STREAM_HOLES / 64]; /* number s of flow f: bit f * window + s % window */
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 

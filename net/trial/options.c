@@ -11,9 +11,9 @@
 
 typedef unsigned __int128 u128;
 
-#define MICRO 1000000ull
-#define VALUE_MAX 1000000000000ull /* of a rate or a count, before its fraction */
-#define NS_PER_S 1000000000ull
+#define MICRO      1000000ull
+#define VALUE_MAX  1000000000000ull /* of a rate or a count, before its fraction */
+#define NS_PER_S   1000000000ull
 #define QUANTUM_US 2u
 
 /* The low 64 bits of n / d, by long division, since the image is not linked with libgcc. d is not

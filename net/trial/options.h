@@ -8,14 +8,14 @@
 
 #include "arch/types.h"
 
-#define TRIAL_SIZES_MAX 16u
-#define TRIAL_FLOWS_MAX 4096u
+#define TRIAL_SIZES_MAX   16u
+#define TRIAL_FLOWS_MAX   4096u
 #define TRIAL_QUANTUM_MAX 32u
-#define TRIAL_FOREVER UINT64_MAX
+#define TRIAL_FOREVER     UINT64_MAX
 
 /* Bytes on the wire besides the frame: preamble and start delimiter (8), inter-frame gap (12). */
 #define WIRE_EXTRA 20u
-#define CRC_BYTES 4u
+#define CRC_BYTES  4u
 
 struct trial_options {
     uint64_t rate_micro; /* millionths of the unit; 0: nothing is sent */

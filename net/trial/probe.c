@@ -33,14 +33,15 @@ uint32_t probe_build(uint8_t *frame, const struct probe *probe, uint32_t length)
     uint32_t common = covered(frame, probe, PROBE_BYTES - headers + UDP_BYTES);
     wire_put16(udp + UDP_LENGTH, (uint16_t)(UDP_BYTES + data));
     if (data > PROBE_BYTES - headers)
-        wire_put16(frame + PROBE_BYTES,
-                   (uint16_t)((common + 0xFFFF - covered(frame, probe, UDP_BYTES + data)) % 0xFFFF));
+        wire_put16(
+            frame + PROBE_BYTES,
+            (uint16_t)((common + 0xFFFF - covered(frame, probe, UDP_BYTES + data)) % 0xFFFF));
     return __builtin_bswap16((uint16_t)common);
 }
 
 bool probe_is(const uint8_t *frame, uint32_t length)
 {
     return length >= PROBE_BYTES && wire_get16(frame + ETH_TYPE) == ETH_IPV4 &&
-           frame[ETH_BYTES + IP_VERSION_IHL] == 0x45 &&
-           frame[ETH_BYTES + IP_PROTOCOL] == IP_UDP && probe_is_tag(load64(frame + PROBE_AT_TAG));
+           frame[ETH_BYTES + IP_VERSION_IHL] == 0x45 && frame[ETH_BYTES + IP_PROTOCOL] == IP_UDP &&
+           probe_is_tag(load64(frame + PROBE_AT_TAG));
 }

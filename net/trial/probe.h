@@ -17,18 +17,18 @@
 
 #include "arch/bytes.h"
 
-#define PROBE_AT_PORT 34u
+#define PROBE_AT_PORT     34u
 #define PROBE_AT_CHECKSUM 40u
-#define PROBE_AT_TAG 42u
-#define PROBE_AT_NUMBER 50u
-#define PROBE_AT_TIME 54u
-#define PROBE_BYTES 60u /* the least: all of the above */
-#define PROBE_PORT 0xC000u
+#define PROBE_AT_TAG      42u
+#define PROBE_AT_NUMBER   50u
+#define PROBE_AT_TIME     54u
+#define PROBE_BYTES       60u /* the least: all of the above */
+#define PROBE_PORT        0xC000u
 
 /* The time is in the upper 48 bits of the eight bytes that end with it. The lower 16, the upper
  * half of the number, reduce a difference of two times by less than one tick. */
 #define PROBE_AT_TIME_WORD 52u
-#define PROBE_TICK 16u
+#define PROBE_TICK         16u
 static inline uint64_t probe_time(uint64_t tsc)
 {
     return tsc << PROBE_TICK;

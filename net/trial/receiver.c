@@ -18,7 +18,7 @@ enum { ANSWER_US = 50000 };
 
 /* Per core; written only by that core. */
 static struct receiver {
-    struct stream *streams; /* by receiving port */
+    struct stream *streams;   /* by receiving port */
     uint64_t tags[PORTS_MAX]; /* of our own trial, by sending port */
     /* Bytes of our own trial are all that the lane has received, less foreign frames and less
      * bytes_before, so that the loop does not count them. */
@@ -125,7 +125,8 @@ struct outcome receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
     struct outcome answer = netif_input(lane->netif, frame, length);
     if (answer.length == 0)
         return answer;
-    (void)side_send(lane->in, frame, answer.length); /* a lane that is a sink sends nothing itself */
+    (void)side_send(lane->in, frame,
+                    answer.length); /* a lane that is a sink sends nothing itself */
     return lane_consume(lane);
 }
 

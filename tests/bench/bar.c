@@ -36,17 +36,18 @@ static void fail(const char *what)
 /* ---- The trap ---- */
 
 /* From register numbers in instructions to indices in the signal context. */
-static const int place[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-                              REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+static const int place[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+                              REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                              REG_R12, REG_R13, REG_R14, REG_R15};
 
 struct move {
     uintptr_t address;
-    uint32_t bytes;      /* of memory */
-    uint32_t reg_bytes;  /* of the register: more if zero-extended */
+    uint32_t bytes;     /* of memory */
+    uint32_t reg_bytes; /* of the register: more if zero-extended */
     unsigned reg;
     bool is_store, is_constant;
     uint64_t constant;
-    unsigned length;     /* of the instruction */
+    unsigned length; /* of the instruction */
 };
 
 static bool decode(const uint8_t *code, const greg_t *regs, struct move *m)
@@ -140,7 +141,8 @@ static void trapped(int signal, siginfo_t *info, void *context)
 
     (void)signal;
     if (!decode(code, regs, &m)) {
-        fprintf(stderr, "bar: access to %p by %02x %02x %02x %02x %02x %02x at %p cannot be decoded\n",
+        fprintf(stderr,
+                "bar: access to %p by %02x %02x %02x %02x %02x %02x at %p cannot be decoded\n",
                 info->si_addr, code[0], code[1], code[2], code[3], code[4], code[5],
                 (const void *)code);
         _Exit(1);
@@ -172,7 +174,8 @@ void bar_trap(uintptr_t base, size_t bytes, struct bar_access to)
         fail("too many cards");
     card = to;
     if (mmap((void *)base, bytes, PROT_NONE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) != (void *)base)
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+             0) != (void *)base)
         fail("these addresses are in use");
     ranges[ranges_n].from = base;
     ranges[ranges_n++].to = base + bytes;

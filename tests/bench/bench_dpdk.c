@@ -35,7 +35,7 @@
 
 enum { PORTS = 2, RING = 512, RING_MAX = 4096, BURST_MAX = 32, WARM_ROUNDS = 64 };
 #define REGISTERS 0x2000000000ull
-#define SPAN 0x40000000ull
+#define SPAN      0x40000000ull
 
 static struct x540 *cards[PORTS];
 static uint64_t now_ns;
@@ -197,8 +197,8 @@ static void add_cards(void)
             .lan_id = (uint8_t)i,
             .link_at_start = true,
         };
-        const struct x540_env env = {(void *)(uintptr_t)i, memory_read, memory_write, memory_write,
-                                     no_interrupt, frame_out};
+        const struct x540_env env = {(void *)(uintptr_t)i, memory_read,  memory_write,
+                                     memory_write,         no_interrupt, frame_out};
         cards[i] = x540_create(&config, &env);
         if (!cards[i])
             fail("no memory for a card");
@@ -343,8 +343,17 @@ uint16_t ixgbe_recv_pkts_vec(void *queue, struct rte_mbuf **packets, uint16_t n)
 
 static void set_up(bool wants_checksums)
 {
-    char *arguments[] = {"bench_dpdk", "-l", "0", "--no-huge", "-m", "512", "--no-shconf",
-                         "--no-telemetry", "--iova-mode=va", "--log-level=error", NULL};
+    char *arguments[] = {"bench_dpdk",
+                         "-l",
+                         "0",
+                         "--no-huge",
+                         "-m",
+                         "512",
+                         "--no-shconf",
+                         "--no-telemetry",
+                         "--iova-mode=va",
+                         "--log-level=error",
+                         NULL};
     const struct rte_eth_conf conf = {
         .rxmode.offloads = wants_checksums ? RTE_ETH_RX_OFFLOAD_CHECKSUM : 0,
     };
@@ -365,8 +374,8 @@ static void set_up(bool wants_checksums)
     for (uint16_t p = 0; p < PORTS; p++)
         if (rte_eth_dev_configure(p, 1, 1, &conf) ||
             rte_eth_rx_queue_setup(p, 0, (uint16_t)ring, SOCKET_ID_ANY, NULL, pool) ||
-            rte_eth_tx_queue_setup(p, 0, (uint16_t)ring, SOCKET_ID_ANY, NULL) || rte_eth_dev_start(p) ||
-            rte_eth_promiscuous_enable(p))
+            rte_eth_tx_queue_setup(p, 0, (uint16_t)ring, SOCKET_ID_ANY, NULL) ||
+            rte_eth_dev_start(p) || rte_eth_promiscuous_enable(p))
             fail("a port did not start");
     for (unsigned i = 0; i < 100 && !(x540_link_is_up(cards[0]) && x540_link_is_up(cards[1])); i++)
         advance(100000000);

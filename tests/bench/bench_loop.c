@@ -61,8 +61,8 @@ static void route_before(void)
         const struct bench_route *r = &bench_routes[i];
         uint32_t p = r->prefix, g = gateway_ip(r->port, r->gateway);
         at += (size_t)sprintf(text + at, "%u.%u.%u.%u/%u %u.%u.%u.%u\n", p >> 24, p >> 16 & 255,
-                              p >> 8 & 255, p & 255, r->bits, g >> 24, g >> 16 & 255,
-                              g >> 8 & 255, g & 255);
+                              p >> 8 & 255, p & 255, r->bits, g >> 24, g >> 16 & 255, g >> 8 & 255,
+                              g & 255);
     }
     machine_module = text;
 }
@@ -98,7 +98,10 @@ static const struct work {
     {.name = "echo", .app = &app_echo},
     {.name = "route", .app = &app_route, .before = route_before, .after = route_after},
     {.name = "sink", .app = &app_generate, .after = probes_receive, .check = probes_wrong},
-    {.name = "generate", .app = &app_generate, .after = probes_send, .round = probes_round,
+    {.name = "generate",
+     .app = &app_generate,
+     .after = probes_send,
+     .round = probes_round,
      .check = probes_wrong},
 };
 

@@ -28,7 +28,8 @@ static int echo(void)
     for (;;) {
         struct sockaddr_in from;
         socklen_t from_bytes = sizeof(from);
-        ssize_t n = recvfrom(s, datagram, sizeof(datagram), 0, (struct sockaddr *)&from, &from_bytes);
+        ssize_t n =
+            recvfrom(s, datagram, sizeof(datagram), 0, (struct sockaddr *)&from, &from_bytes);
         if (n >= 0)
             (void)sendto(s, datagram, (size_t)n, 0, (const struct sockaddr *)&from, from_bytes);
     }

@@ -64,8 +64,8 @@ void bench_routes_make(unsigned n)
             struct bench_route *r = &bench_routes[made];
             r->bits = (uint8_t)some_bits();
             /* Unicast, and outside the ports' nets: 1.0.0.0 to 126.255.255.255. */
-            r->prefix = ((1 + next_random() % 126) << 24 | (next_random() & 0xFFFFFF)) &
-                        mask_of(r->bits);
+            r->prefix =
+                ((1 + next_random() % 126) << 24 | (next_random() & 0xFFFFFF)) & mask_of(r->bits);
             if (list && !next_listed(list, r)) {
                 fprintf(stderr, "routes: %s has no %u prefixes\n", path, n);
                 exit(1);

@@ -15,8 +15,8 @@ enum { TRAFFIC_BYTES_LEAST = 60, TRAFFIC_BYTES_MAX = 1514 };
  * `traffics`. */
 struct traffic {
     const char *name;
-    bool comes_back;  /* leaves by the input port; else by its partner */
-    bool stays;       /* is not sent on */
+    bool comes_back; /* leaves by the input port; else by its partner */
+    bool stays;      /* is not sent on */
     /* Modify an input frame for this port: traffic_bytes bytes, a UDP datagram from 192.0.2.x, port
      * `flow`, to 192.0.2.(1 + port), port 7, with right checksums. All except the number and flow
      * in its data may be changed. NULL: no change. */

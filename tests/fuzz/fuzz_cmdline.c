@@ -37,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (c.params[i].value)
             assert_inside(&c, c.params[i].value);
         char why[128] = "";
-        if (cmdline_has_no_effect(&c, i, "echo", 2, why, sizeof why) && !strstr(why, "has no effect"))
+        if (cmdline_has_no_effect(&c, i, "echo", 2, why, sizeof why) &&
+            !strstr(why, "has no effect"))
             abort();
     }
     uint64_t number;

@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         while (dmar_scope_next(&scopes, &s)) {
             require(++steps <= n, "more scopes than bytes");
             require(s.steps > 0 && s.path >= data && s.path + 2 * s.steps <= data + n,
-                   "a path beyond the table");
+                    "a path beyond the table");
             (void)dmar_scope_function(&s, e.segment, &pci, &f);
         }
     }

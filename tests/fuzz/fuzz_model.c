@@ -10,7 +10,7 @@
 #include "tests/model/x540_internal.h"
 
 #define MEMORY_BYTES 65536u
-#define FRAMES_MAX 4096u /* limits inputs that refill their own rings */
+#define FRAMES_MAX   4096u /* limits inputs that refill their own rings */
 
 struct world {
     struct x540 *card;
@@ -141,12 +141,13 @@ static void bring_up(struct world *w, uint32_t how)
 
 /* Broadcast: VLAN-tagged IPv4 with TCP, and IPv6 with a hop-by-hop header and UDP. */
 static const uint8_t headers[2][78] = {
-    {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2, 0, 0, 0, 0, 2, 0x81, 0, 0x20, 5, 8, 0,
-     0x45, 0, 0, 46, 1, 2, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 0, 80, 1, 2,
-     0, 0, 0, 1, 0, 0, 0, 2, 0x50, 2, 255, 255},
-    {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2, 0, 0, 0, 0, 2, 0x86, 0xDD, 0x60, 0, 0, 0, 0, 24,
-     0, 64, 0x20, 1, 0xD, 0xB8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x20, 1, 0xD, 0xB8, 0, 0,
-     0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 17, 0, 1, 4, 0, 0, 0, 0, 0, 9, 0, 10, 0, 16},
+    {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2, 0, 0,  0, 0, 2, 0x81, 0, 0x20, 5, 8,   0,
+     0x45, 0,    0,    46,   1,    2,    0, 0, 64, 6, 0, 0, 192,  0, 2,    1, 192, 0,
+     2,    2,    0,    80,   1,    2,    0, 0, 0,  1, 0, 0, 0,    2, 0x50, 2, 255, 255},
+    {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2,   0,    0,    0, 0, 2, 0x86, 0xDD, 0x60, 0, 0,
+     0,    0,    24,   0,    64,   0x20, 1,   0xD,  0xB8, 0, 0, 0, 0,    0,    0,    0, 0,
+     0,    0,    0,    1,    0x20, 1,    0xD, 0xB8, 0,    0, 0, 0, 0,    0,    0,    0, 0,
+     0,    0,    2,    17,   0,    1,    4,   0,    0,    0, 0, 0, 9,    0,    10,   0, 16},
 };
 
 static void frame_in(struct world *w, uint32_t kind)

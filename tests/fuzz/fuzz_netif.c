@@ -18,10 +18,10 @@
 #define FLAG_US       1 /* to our MAC address, from a unicast one */
 #define FLAG_ADDRESS  2 /* to our IP address, or ARP about it */
 #define FLAG_CHECKSUM 4
-#define FLAG_TIME     8  /* two seconds pass; the stack is polled */
-#define FLAG_LOOK_UP  16 /* resolve and ping the frame's source address */
-#define FLAG_TAG      32 /* the frame has the tag of our VLAN, or a priority */
-#define FLAG_VLAN     64 /* switches our VLAN on or off */
+#define FLAG_TIME     8   /* two seconds pass; the stack is polled */
+#define FLAG_LOOK_UP  16  /* resolve and ping the frame's source address */
+#define FLAG_TAG      32  /* the frame has the tag of our VLAN, or a priority */
+#define FLAG_VLAN     64  /* switches our VLAN on or off */
 #define FLAG_CUT      128 /* the frame comes in two fragments, the second first */
 
 static struct reass reass;
@@ -169,8 +169,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     nif.send_context = &nif;
     require(netif_bind(&nif, 862, udp_twamp, NULL), "bind");
     require(netif_configure(&nif, (const uint8_t *)US_MAC, US_IP, 24,
-                           (uint32_t[2]){IP(192, 0, 2, 254)}) == NULL,
-           "configuration");
+                            (uint32_t[2]){IP(192, 0, 2, 254)}) == NULL,
+            "configuration");
     while (size >= 3) {
         uint8_t flags = data[0];
         size_t n = get16(data + 1) % (ETH_BUFFER + 1);

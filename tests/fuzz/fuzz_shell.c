@@ -46,10 +46,10 @@ static enum command_result run_file(const struct call *call)
 }
 
 static const struct command table[] = {
-    {"file", "", "run it", run_file},
-    {"say", "[words] [-j]", "say", say}, {"show ports", "[-j]", "ports", say},
-    {"show portly", "", "portly", say},  {"wait", "[words]", "wait", wait},
-    {"set", "key value", "set", say},    {"set port up", "", "up", say},
+    {"file", "", "run it", run_file},     {"say", "[words] [-j]", "say", say},
+    {"show ports", "[-j]", "ports", say}, {"show portly", "", "portly", say},
+    {"wait", "[words]", "wait", wait},    {"set", "key value", "set", say},
+    {"set port up", "", "up", say},
 };
 static const struct commands commands = {table, table + ARRAY_SIZE(table)};
 

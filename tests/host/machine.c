@@ -26,8 +26,8 @@
 #ifndef REGISTERS /* the benchmark has them at addresses that trap */
 #define REGISTERS 0x1000000000000000ull
 #endif
-#define CARD_SPAN 0x40000000ull
-#define MSIX_BAR 0x20000000ull /* within a card's span */
+#define CARD_SPAN  0x40000000ull
+#define MSIX_BAR   0x20000000ull /* within a card's span */
 #define IOVA_SHIFT 0x0010000000000000ull
 
 enum {

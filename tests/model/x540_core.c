@@ -54,7 +54,8 @@ struct x540 *x540_create(const struct x540_config *config, const struct x540_env
     struct x540 *card;
 
     if (!config || !env || !env->dma_read || !env->dma_write || !env->dma_words ||
-        !env->interrupt || !env->frame_out || config->lan_id > 1 || (unsigned)config->kind > X540_X550)
+        !env->interrupt || !env->frame_out || config->lan_id > 1 ||
+        (unsigned)config->kind > X540_X550)
         return NULL;
     card = calloc(1, sizeof(*card));
     if (!card)
@@ -201,8 +202,7 @@ uint64_t x540_next_event_ns(const struct x540 *card)
 
 bool x540_dma_allowed(const struct x540 *card)
 {
-    return card->bus_master && !card->gio_off && !card->in_reset &&
-           !card->evil[X540_EVIL_ALL_ONES];
+    return card->bus_master && !card->gio_off && !card->in_reset && !card->evil[X540_EVIL_ALL_ONES];
 }
 
 static void refused(struct x540 *card, const char *way, uint64_t addr, uint32_t len,
@@ -243,7 +243,8 @@ bool x540_post(struct x540 *card, uint64_t addr, const void *from, uint32_t len,
     return told(card, card->env.dma_write(card->env.opaque, addr, from, len), addr, len, what);
 }
 
-bool x540_post_words(struct x540 *card, uint64_t addr, const void *from, uint32_t len, const char *what)
+bool x540_post_words(struct x540 *card, uint64_t addr, const void *from, uint32_t len,
+                     const char *what)
 {
     card->in_dma = true;
     return told(card, card->env.dma_words(card->env.opaque, addr, from, len), addr, len, what);
@@ -337,8 +338,7 @@ static uint32_t place(struct x540 *card, uint32_t offset, uint32_t bytes, const 
     }
     if (offset >= REG_FILE_BYTES) {
         x540_complain(card, RULE_ACCESS_BEYOND, "%s at 0x%05x: registers end at 0x%05x", way,
-                      offset,
-                      card->config.kind == X540_X550 ? X550_REGISTERS_END : REG_FILE_BYTES);
+                      offset, card->config.kind == X540_X550 ? X550_REGISTERS_END : REG_FILE_BYTES);
         return REG_FILE_BYTES;
     }
     offset = (uint32_t)card->home[offset >> 2] << 2;

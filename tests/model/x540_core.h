@@ -19,10 +19,10 @@
 
 struct x540; /* one port */
 
-#define X540_BAR0_BYTES 0x200000u /* 2 MiB: registers in the first 128 KiB, flash behind them */
+#define X540_BAR0_BYTES   0x200000u /* 2 MiB: registers in the first 128 KiB, flash behind them */
 #define X540_MSIX_VECTORS 64u
-#define X540_INTX 0xFFFFu         /* the vector number that stands for the legacy line (or MSI) */
-#define X540_FRAME_MAX 16384u     /* the largest frame, CRC not included, in either direction */
+#define X540_INTX         0xFFFFu /* the vector number that stands for the legacy line (or MSI) */
+#define X540_FRAME_MAX    16384u  /* the largest frame, CRC not included, in either direction */
 
 /* The callbacks. opaque is handed back unchanged. */
 struct x540_env {
@@ -45,8 +45,8 @@ struct x540_env {
 };
 
 enum x540_kind {
-    X540_AT2,  /* 8086:1528 */
-    X540_AT1,  /* 8086:1560 */
+    X540_AT2,   /* 8086:1528 */
+    X540_AT1,   /* 8086:1560 */
     X540_82599, /* 8086:10FB, as far as the facts say that it differs */
     X540_X550,  /* 8086:1563, likewise */
 };
@@ -97,7 +97,7 @@ void x540_write(struct x540 *card, uint32_t offset, uint64_t value, uint32_t byt
 /* Bits of configuration space, which the PCI glue reports and reads. */
 void x540_set_bus_master(struct x540 *card, bool enabled); /* command bit 2; off: no DMA, no MSI */
 void x540_set_msix_enabled(struct x540 *card, bool enabled);
-bool x540_transactions_pending(const struct x540 *card);   /* Device Status bit 5 */
+bool x540_transactions_pending(const struct x540 *card); /* Device Status bit 5 */
 
 /* The wire. A frame arrives: len bytes without CRC (0..X540_FRAME_MAX). The MAC filters and counts
  * it like the card; what does not fit is lost and counted like on the card. The frame is copied. */
@@ -135,51 +135,51 @@ void x540_forget_complaints(struct x540 *card);
 /* ---- Evil mode: the card misbehaves, one kind at a time, until the kind is set to 0. arg depends
  * on the kind, usually "every n-th time". ---- */
 enum x540_evil {
-    X540_EVIL_RX_LENGTH,      /* received descriptors claim a length of arg bytes */
-    X540_EVIL_RX_NO_EOP,      /* every arg-th received descriptor lacks EOP */
-    X540_EVIL_RX_ERROR,       /* every arg-th received descriptor carries RXE */
+    X540_EVIL_RX_LENGTH,       /* received descriptors claim a length of arg bytes */
+    X540_EVIL_RX_NO_EOP,       /* every arg-th received descriptor lacks EOP */
+    X540_EVIL_RX_ERROR,        /* every arg-th received descriptor carries RXE */
     X540_EVIL_RX_OUT_OF_ORDER, /* every arg-th write-back is made one late: DD out of order */
-    X540_EVIL_HEAD_JUMP,      /* head write-back holds arg instead of the head */
-    X540_EVIL_HEAD_STUCK,     /* no head write-back any more (frames still leave) */
-    X540_EVIL_TX_STUCK,       /* transmit makes no progress at all */
-    X540_EVIL_ALL_ONES,       /* every register reads 0xFFFFFFFF (surprise removal); no DMA */
+    X540_EVIL_HEAD_JUMP,       /* head write-back holds arg instead of the head */
+    X540_EVIL_HEAD_STUCK,      /* no head write-back any more (frames still leave) */
+    X540_EVIL_TX_STUCK,        /* transmit makes no progress at all */
+    X540_EVIL_ALL_ONES,        /* every register reads 0xFFFFFFFF (surprise removal); no DMA */
     X540_EVIL_SEMAPHORE_STUCK, /* 1: SMBI always reads taken; 2: so does REGSMP, and SWESMBI is never
                                 * granted; 3: so does the port's PHY lock in SW_FW_SYNC */
-    X540_EVIL_RESET_STUCK,    /* CTRL.RST never clears */
-    X540_EVIL_MASTER_STUCK,   /* STATUS.GIO never drops; transactions stay pending */
-    X540_EVIL_ENABLE_STUCK,   /* RXDCTL/TXDCTL.ENABLE never reads back */
-    X540_EVIL_MDIO_STUCK,     /* MSCA.MDI_COMMAND never clears */
-    X540_EVIL_EERD_STUCK,     /* EERD.DONE never sets */
-    X540_EVIL_DMAIDONE_STUCK, /* RDRXCTL.DMAIDONE never sets */
-    X540_EVIL_EEC_STUCK,      /* EEC.ARD never sets */
-    X540_EVIL_NVM_CHECKSUM,   /* the NVM image has a wrong checksum (from the next reset on) */
-    X540_EVIL_BAD_MAC,        /* RAL0/RAH0 are all zero after the next reset */
-    X540_EVIL_IRQ_STORM,      /* each x540_run asserts every enabled vector */
-    X540_EVIL_IRQ_SILENT,     /* no interrupt is ever sent */
-    X540_EVIL_LINK_LIES,      /* LINKS says up though no cable is there */
-    X540_EVIL_DMA,            /* at once, one DMA of 64 bytes where the driver never asked for one:
+    X540_EVIL_RESET_STUCK,     /* CTRL.RST never clears */
+    X540_EVIL_MASTER_STUCK,    /* STATUS.GIO never drops; transactions stay pending */
+    X540_EVIL_ENABLE_STUCK,    /* RXDCTL/TXDCTL.ENABLE never reads back */
+    X540_EVIL_MDIO_STUCK,      /* MSCA.MDI_COMMAND never clears */
+    X540_EVIL_EERD_STUCK,      /* EERD.DONE never sets */
+    X540_EVIL_DMAIDONE_STUCK,  /* RDRXCTL.DMAIDONE never sets */
+    X540_EVIL_EEC_STUCK,       /* EEC.ARD never sets */
+    X540_EVIL_NVM_CHECKSUM,    /* the NVM image has a wrong checksum (from the next reset on) */
+    X540_EVIL_BAD_MAC,         /* RAL0/RAH0 are all zero after the next reset */
+    X540_EVIL_IRQ_STORM,       /* each x540_run asserts every enabled vector */
+    X540_EVIL_IRQ_SILENT,      /* no interrupt is ever sent */
+    X540_EVIL_LINK_LIES,       /* LINKS says up though no cable is there */
+    X540_EVIL_DMA,             /* at once, one DMA of 64 bytes where the driver never asked for one:
                                * arg is the address, a multiple of 64, and X540_EVIL_DMA_ flags */
-    X540_EVIL_MSI,            /* at once, one message of the card's own making: the 4 bytes arg[31:0]
+    X540_EVIL_MSI, /* at once, one message of the card's own making: the 4 bytes arg[31:0]
                                * to the address 0xFEE00000 + arg[51:32] */
     /* The worst behaviour of firmware and hardware that the datasheet allows. */
     X540_EVIL_FIRMWARE_REGSMP, /* firmware holds SW_FW_SYNC.REGSMP (SWESMBI) for arg ns from now on */
-    X540_EVIL_FIRMWARE_LOCKS,  /* firmware holds all its locks of SW_FW_SYNC for arg ns from now on */
-    X540_EVIL_FIRMWARE_FLIPS,  /* firmware's locks of SW_FW_SYNC change with every arg-th read */
-    X540_EVIL_DEAD_LOCKS,      /* at once: a driver that died has left the SW_FW_SYNC bits arg[31:0]
+    X540_EVIL_FIRMWARE_LOCKS, /* firmware holds all its locks of SW_FW_SYNC for arg ns from now on */
+    X540_EVIL_FIRMWARE_FLIPS, /* firmware's locks of SW_FW_SYNC change with every arg-th read */
+    X540_EVIL_DEAD_LOCKS,     /* at once: a driver that died has left the SW_FW_SYNC bits arg[31:0]
                                 * taken, and SWSM.SMBI where arg has bit 32 */
-    X540_EVIL_CFG_DONE_NS,     /* EEMNGCTL.CFG_DONE rises arg ns after a reset (all ones: never) */
-    X540_EVIL_VETO,            /* MMNGC.MNG_VETO reads 1: a BMC's session would lose the link */
-    X540_EVIL_ENABLE_NS,       /* RXDCTL/TXDCTL.ENABLE take arg ns to read 1, and to read 0 */
-    X540_EVIL_EICS_ZERO,       /* EICS reads 0, as a write-only register may */
-    X540_EVIL_PHY_DUMB_NS,     /* MDIO reads bring FFFFh until arg ns after a reset of the PHY */
-    X540_EVIL_FWSM,            /* FWSM reads arg[31:0] */
-    X540_EVIL_CAUSES,          /* at once: the causes arg[31:0] of EICR 31:16 are raised */
-    X540_EVIL_HOT,             /* STATUS bit 20, the thermal state, reads 1 */
+    X540_EVIL_CFG_DONE_NS,    /* EEMNGCTL.CFG_DONE rises arg ns after a reset (all ones: never) */
+    X540_EVIL_VETO,           /* MMNGC.MNG_VETO reads 1: a BMC's session would lose the link */
+    X540_EVIL_ENABLE_NS,      /* RXDCTL/TXDCTL.ENABLE take arg ns to read 1, and to read 0 */
+    X540_EVIL_EICS_ZERO,      /* EICS reads 0, as a write-only register may */
+    X540_EVIL_PHY_DUMB_NS,    /* MDIO reads bring FFFFh until arg ns after a reset of the PHY */
+    X540_EVIL_FWSM,           /* FWSM reads arg[31:0] */
+    X540_EVIL_CAUSES,         /* at once: the causes arg[31:0] of EICR 31:16 are raised */
+    X540_EVIL_HOT,            /* STATUS bit 20, the thermal state, reads 1 */
     /* What the documents leave open for queues with legacy descriptors (drivers/x540/README.md). */
-    X540_EVIL_NULL_RS_SILENT,  /* a null descriptor with RS moves no head word */
-    X540_EVIL_LEGACY_SCTP,     /* queues of legacy format lose SCTP frames, uncounted */
-    X540_EVIL_RSS_LEGACY,      /* RSS sends every frame to queue 0 where that has the legacy format */
-    X540_EVIL_RDH_KEPT,        /* RDH and TDH keep their value where a queue starts again */
+    X540_EVIL_NULL_RS_SILENT, /* a null descriptor with RS moves no head word */
+    X540_EVIL_LEGACY_SCTP,    /* queues of legacy format lose SCTP frames, uncounted */
+    X540_EVIL_RSS_LEGACY, /* RSS sends every frame to queue 0 where that has the legacy format */
+    X540_EVIL_RDH_KEPT,   /* RDH and TDH keep their value where a queue starts again */
     X540_EVIL_COUNT
 };
 #define X540_EVIL_DMA_READ  1u
@@ -192,11 +192,11 @@ void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg);
  * frames_in + frames_looped = frames_to_host + all dropped_* + what waits in the packet buffer.
  * ---- */
 struct x540_truth {
-    uint64_t frames_in, bytes_in;             /* given to x540_frame_in */
-    uint64_t frames_looped;                   /* sent back to the receiver by HLREG0.LPBK */
-    uint64_t frames_waiting;                  /* in the packet buffer now */
-    uint64_t frames_to_host, bytes_to_host;   /* written back with EOP */
-    uint64_t frames_out, bytes_out;           /* taken by frame_out */
+    uint64_t frames_in, bytes_in;           /* given to x540_frame_in */
+    uint64_t frames_looped;                 /* sent back to the receiver by HLREG0.LPBK */
+    uint64_t frames_waiting;                /* in the packet buffer now */
+    uint64_t frames_to_host, bytes_to_host; /* written back with EOP */
+    uint64_t frames_out, bytes_out;         /* taken by frame_out */
     uint64_t dropped_filter, dropped_missed, dropped_no_descriptor, dropped_error;
     uint64_t dropped_link_down, dropped_rx_off, dropped_oversize, dropped_undersize;
     uint64_t dma_refused, interrupts;
@@ -208,11 +208,11 @@ struct x540_truth x540_truth(const struct x540 *card);
 struct x540_register {
     const char *name;
     uint32_t offset, stride, count;
-    uint32_t rw_mask;    /* bits that software may write and read back */
-    uint32_t rc, w1c;    /* bits cleared by reading; by writing 1 */
-    uint32_t reset;      /* value after reset; where elements differ, that of element 0 */
-    uint8_t section;     /* of the facts about the card */
-    uint8_t behaviour;   /* for the model itself */
+    uint32_t rw_mask;  /* bits that software may write and read back */
+    uint32_t rc, w1c;  /* bits cleared by reading; by writing 1 */
+    uint32_t reset;    /* value after reset; where elements differ, that of element 0 */
+    uint8_t section;   /* of the facts about the card */
+    uint8_t behaviour; /* for the model itself */
 };
 const struct x540_register *x540_registers(uint32_t *count);
 /* Second addresses at which a register of the table answers too. */

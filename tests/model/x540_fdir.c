@@ -12,28 +12,28 @@
 
 #include "x540_internal.h"
 
-#define FILTERS_MAX 32768u
-#define BUCKETS 32768u
-#define HASH_BITS 0x7FFFu    /* signature mode */
-#define PERFECT_BITS 0x1FFFu /* perfect mode */
+#define FILTERS_MAX       32768u
+#define BUCKETS           32768u
+#define HASH_BITS         0x7FFFu /* signature mode */
+#define PERFECT_BITS      0x1FFFu /* perfect mode */
 
-#define CMD FIELD(1, 0)
-#define CMD_ADD 1
-#define CMD_REMOVE 2
-#define CMD_QUERY 3
-#define CMD_FILTER_VALID BIT(2)
+#define CMD               FIELD(1, 0)
+#define CMD_ADD           1
+#define CMD_REMOVE        2
+#define CMD_QUERY         3
+#define CMD_FILTER_VALID  BIT(2)
 #define CMD_FILTER_UPDATE BIT(3)
-#define CMD_FLOW FIELD(7, 5) /* L4TYPE and IPV6 */
-#define CMD_CLEARHT BIT(8)
-#define CMD_DROP BIT(9)
-#define CMD_COLLISION BIT(12)
-#define CMD_QUEUE_EN BIT(15)
-#define CMD_RX_QUEUE FIELD(22, 16)
+#define CMD_FLOW          FIELD(7, 5) /* L4TYPE and IPV6 */
+#define CMD_CLEARHT       BIT(8)
+#define CMD_DROP          BIT(9)
+#define CMD_COLLISION     BIT(12)
+#define CMD_QUEUE_EN      BIT(15)
+#define CMD_RX_QUEUE      FIELD(22, 16)
 
-#define M_VLANID BIT(0)
-#define M_VLANP BIT(1)
-#define M_L4P BIT(3)
-#define M_FLEX BIT(4)
+#define M_VLANID          BIT(0)
+#define M_VLANP           BIT(1)
+#define M_L4P             BIT(3)
+#define M_FLEX            BIT(4)
 
 static bool perfect(const struct x540 *card)
 {

@@ -154,7 +154,8 @@ static bool five_tuple_matches(const struct x540 *card, const struct packet *pac
     if (!packet->l4)
         return false;
     ports = wire32(packet->data + packet->l4) ^ REG(card, SDPQF + 4 * n);
-    return ((ftqf & FTQF_M_SPORT) || !(ports & 0xFFFF)) && ((ftqf & FTQF_M_DPORT) || !(ports >> 16));
+    return ((ftqf & FTQF_M_SPORT) || !(ports & 0xFFFF)) &&
+           ((ftqf & FTQF_M_DPORT) || !(ports >> 16));
 }
 
 static bool five_tuple_filter(struct x540 *card, struct packet *packet)
@@ -177,8 +178,8 @@ static bool five_tuple_filter(struct x540 *card, struct packet *packet)
         return false;
     imir = REG(card, L34T_IMIR + 4 * (uint32_t)best);
     packet->queue = (uint8_t)GET(L34T_RX_QUEUE, imir);
-    packet->low_latency = (imir & L34T_LLI) &&
-                          ((imir & L34T_SIZE_BP) || packet->len + 4 <= REG(card, LLITHRESH));
+    packet->low_latency =
+        (imir & L34T_LLI) && ((imir & L34T_SIZE_BP) || packet->len + 4 <= REG(card, LLITHRESH));
     return true;
 }
 

@@ -10,17 +10,17 @@
 #include "x540_regs.h"
 #include "x540_rules.h"
 
-#define QUEUES 128u
-#define VECTORS 64u
-#define RING_MAX 8192u       /* descriptors; on the X550: */
-#define RING_MAX_X550 32768u
-#define PREFETCH 32u         /* descriptors read in one go */
-#define NEVER UINT64_MAX
-#define NVM_WORDS 2048u
-#define RX_STORE_BYTES (1u << 20) /* holds the packet buffer, headers and the wrap included */
-#define TX_HEADROOM 8u              /* before a gathered packet: room for a VLAN tag */
-#define TX_PACKET_MAX (320u * 1024) /* the largest chain of descriptors that is gathered */
-#define MAC_FRAME_MAX (X540_FRAME_MAX + 8) /* with a VLAN tag inserted and a CRC appended */
+#define QUEUES         128u
+#define VECTORS        64u
+#define RING_MAX       8192u /* descriptors; on the X550: */
+#define RING_MAX_X550  32768u
+#define PREFETCH       32u /* descriptors read in one go */
+#define NEVER          UINT64_MAX
+#define NVM_WORDS      2048u
+#define RX_STORE_BYTES (1u << 20)    /* holds the packet buffer, headers and the wrap included */
+#define TX_HEADROOM    8u            /* before a gathered packet: room for a VLAN tag */
+#define TX_PACKET_MAX  (320u * 1024) /* the largest chain of descriptors that is gathered */
+#define MAC_FRAME_MAX  (X540_FRAME_MAX + 8) /* with a VLAN tag inserted and a CRC appended */
 
 enum event {
     EV_RESET,    /* CTRL.RST clears */
@@ -61,8 +61,8 @@ struct rx_queue {
     bool was_filled, drop, strip_vlan, advanced;
     uint8_t counter;                  /* RQSMR */
     uint32_t buffer_bytes, max_bytes; /* of one buffer; of one packet, 0 = no limit */
-    uint32_t cached_at, cached;    /* descriptors cached_at .. + cached - 1 are in cache[] */
-    uint32_t written;              /* write-backs so far, for evil mode */
+    uint32_t cached_at, cached;       /* descriptors cached_at .. + cached - 1 are in cache[] */
+    uint32_t written;                 /* write-backs so far, for evil mode */
     struct descriptor cache[PREFETCH];
 };
 
@@ -73,18 +73,18 @@ struct tx_context {
 
 struct tx_queue {
     struct x540_ring ring;
-    uint8_t counter;         /* TQSM */
-    bool head_mode;          /* head write-back instead of DD */
+    uint8_t counter; /* TQSM */
+    bool head_mode;  /* head write-back instead of DD */
     uint32_t head_writes;
     uint64_t head_at;
-    uint32_t since_report;   /* descriptors since the last one with RS */
-    uint32_t segments_sent;  /* of the TSO packet at head, when the wire refused the next */
+    uint32_t since_report;  /* descriptors since the last one with RS */
+    uint32_t segments_sent; /* of the TSO packet at head, when the wire refused the next */
     struct tx_context context[2];
 };
 
 struct vector {
-    uint64_t next;      /* not before this time */
-    uint8_t credits;    /* low-latency interrupts left */
+    uint64_t next;   /* not before this time */
+    uint8_t credits; /* low-latency interrupts left */
 };
 
 /* What the parser found in a frame. Offsets are from the frame's first byte, 0 = not there. */
@@ -104,10 +104,10 @@ enum {
     PK_L4_BAD = BIT(12),
     PK_PIF = BIT(13), /* X550: multicast or broadcast; else: let in by a hash or promiscuity */
     PK_LOOPBACK = BIT(14),
-    PK_MAC_ERROR = BIT(15), /* damaged, kept because of FCTRL.SBP */
-    PK_UDP_FRAGMENT = BIT(16), /* of IPv4 */
+    PK_MAC_ERROR = BIT(15),     /* damaged, kept because of FCTRL.SBP */
+    PK_UDP_FRAGMENT = BIT(16),  /* of IPv4 */
     PK_UDP_SUM_GIVEN = BIT(17), /* the first of these, and its UDP checksum is not 0 */
-    PK_FLOW_CONTROL = BIT(18), /* a pause frame that the MAC understood */
+    PK_FLOW_CONTROL = BIT(18),  /* a pause frame that the MAC understood */
 };
 struct packet {
     const uint8_t *data;
@@ -153,7 +153,7 @@ struct x540 {
     uint64_t next_due, due[EV_COUNT];
     bool bus_master, msix_enabled, in_reset, loaded, gio_off;
     uint64_t secrx_empty_at; /* after SECRXCTRL.RX_DIS was set */
-    bool gio_unread; /* CTRL.GIO_DIS was set, and CTRL not read since */
+    bool gio_unread;         /* CTRL.GIO_DIS was set, and CTRL not read since */
 
     uint32_t reg[REG_FILE_BYTES / 4]; /* the register file */
 
@@ -196,13 +196,13 @@ struct x540 {
 
     /* Interrupts */
     struct vector vector[VECTORS];
-    uint64_t vector_cause;   /* pending queue causes by vector; the low 16 are EICR 15:0 */
-    uint64_t vector_mask;    /* enabled: EIMS 15:0 and EIMS_EX */
+    uint64_t vector_cause;    /* pending queue causes by vector; the low 16 are EICR 15:0 */
+    uint64_t vector_mask;     /* enabled: EIMS 15:0 and EIMS_EX */
     uint64_t vector_automask; /* EIAM 15:0 and EIAM_EX */
-    uint64_t vector_told;    /* pending ones whose message was sent */
-    uint64_t vector_wait;    /* throttled: to be sent when its time comes */
+    uint64_t vector_told;     /* pending ones whose message was sent */
+    uint64_t vector_wait;     /* throttled: to be sent when its time comes */
     uint32_t other_cause, other_mask, other_automask; /* bits 31:16 of EICR, EIMS, EIAM */
-    bool level; /* the legacy line */
+    bool level;                                       /* the legacy line */
 
     /* RSS and flow director */
     bool rss_stale;
@@ -391,7 +391,8 @@ void x540_ring_move(struct x540 *card, struct x540_ring *ring, enum queue_state 
 /* The tail is written. True: it has moved. Else it was refused or means nothing yet. */
 bool x540_ring_tail(struct x540 *card, struct x540_ring *ring, char way, uint32_t n, uint32_t at,
                     uint32_t value);
-void x540_ring_head(struct x540 *card, struct x540_ring *ring, char way, uint32_t n, uint32_t value);
+void x540_ring_head(struct x540 *card, struct x540_ring *ring, char way, uint32_t n,
+                    uint32_t value);
 
 /* ---- x540_rx.c, x540_rxq.c ---- */
 void x540_rx_reset(struct x540 *card);

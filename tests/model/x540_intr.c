@@ -5,7 +5,7 @@
  */
 #include "x540_internal.h"
 
-#define OTHERS 0x3FFF0000u /* causes that IVAR_MISC byte 1 maps; bit 31 is their summary */
+#define OTHERS    0x3FFF0000u /* causes that IVAR_MISC byte 1 maps; bit 31 is their summary */
 #define NO_VECTOR 0xFFu
 
 static bool msix_mode(const struct x540 *card)
@@ -36,8 +36,7 @@ static uint32_t ivar_vector(const struct x540 *card, uint32_t offset, uint32_t b
 
 static uint32_t eicr(const struct x540 *card)
 {
-    return card->other_cause |
-           (card->other_cause & card->other_mask & OTHERS ? EICR_OTHER : 0) |
+    return card->other_cause | (card->other_cause & card->other_mask & OTHERS ? EICR_OTHER : 0) |
            (uint32_t)(card->vector_cause & EICR_QUEUES);
 }
 
@@ -405,8 +404,8 @@ void x540_intr_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uin
         break;
     case B_EIAM:
         card->other_automask = value & ~EICR_QUEUES;
-        card->vector_automask = (card->vector_automask & ~(uint64_t)EICR_QUEUES) |
-                                (value & EICR_QUEUES);
+        card->vector_automask =
+            (card->vector_automask & ~(uint64_t)EICR_QUEUES) | (value & EICR_QUEUES);
         break;
     case B_EIAM_EX:
         card->vector_automask = (card->vector_automask & ~((uint64_t)UINT32_MAX << word)) | vectors;

@@ -6,12 +6,12 @@
 
 #include "x540_internal.h"
 
-#define NVM_NS 1000
-#define FLASH_NS 100000
+#define NVM_NS        1000
+#define FLASH_NS      100000
 #define NVM_SIZE_CODE 5 /* EEC.SIZE: 1 << (5 + 6) words */
 _Static_assert(NVM_WORDS == 1u << (NVM_SIZE_CODE + 6), "EEC.SIZE does not fit NVM_WORDS");
 
-#define WORD_CHECKSUM 0x3F
+#define WORD_CHECKSUM   0x3F
 #define CHECKSUM_TARGET 0xBABA
 
 /* Facts, section 2: words 0x00-0x3E, and the sections behind pointers 0x03-0x0E except 0x04 and
@@ -90,8 +90,9 @@ void x540_nvm_load(struct x540 *card)
 static bool may_use(struct x540 *card, const char *name, uint32_t value)
 {
     if (!(x540_sync(card) & SYNC_EEP))
-        x540_complain(card, RULE_NVM_SEMAPHORE, "%s = 0x%08x with SW_FW_SYNC = 0x%08x: EEP not held",
-                      name, value, x540_sync(card));
+        x540_complain(card, RULE_NVM_SEMAPHORE,
+                      "%s = 0x%08x with SW_FW_SYNC = 0x%08x: EEP not held", name, value,
+                      x540_sync(card));
     if (!card->loaded)
         x540_complain(card, RULE_NVM_NOT_LOADED, "%s = 0x%08x before EEC.ARD is 1", name, value);
     if (card->due[EV_NVM] != NEVER) {
@@ -143,8 +144,8 @@ void x540_nvm_done(struct x540 *card)
 
 uint32_t x540_eec_read(struct x540 *card)
 {
-    uint32_t value = (REG(card, EEC) & (EEC_REQ | EEC_FLUP | EEC_FLUDONE)) | EEC_PRES |
-                     EEC_SIZE(NVM_SIZE_CODE);
+    uint32_t value =
+        (REG(card, EEC) & (EEC_REQ | EEC_FLUP | EEC_FLUDONE)) | EEC_PRES | EEC_SIZE(NVM_SIZE_CODE);
 
     if (card->config.kind == X540_X550)
         value |= BIT(27); /* reserved, and 1 */

@@ -7,14 +7,14 @@
 
 #include "x540_internal.h"
 
-#define SHORTEST_LEGACY 14u
+#define SHORTEST_LEGACY   14u
 #define SHORTEST_ADVANCED 17u
-#define Q1_IFCS BIT64(25)
-#define Q1_IC BIT64(26)
-#define Q1_VLE BIT64(30)
-#define Q1_TSE BIT64(31)
-#define Q1_IXSM BIT64(40)
-#define Q1_TXSM BIT64(41)
+#define Q1_IFCS           BIT64(25)
+#define Q1_IC             BIT64(26)
+#define Q1_VLE            BIT64(30)
+#define Q1_TSE            BIT64(31)
+#define Q1_IXSM           BIT64(40)
+#define Q1_TXSM           BIT64(41)
 
 /* A context descriptor, decoded (facts, section 13). */
 struct offload {

@@ -185,7 +185,8 @@ static uint32_t pseudo_header(const struct packet *packet, uint32_t l4_bytes)
     uint32_t start = packet->protocol + l4_bytes;
 
     if (packet->flags & PK_IPV4)
-        return load16be(ip + 12) + load16be(ip + 14) + load16be(ip + 16) + load16be(ip + 18) + start;
+        return load16be(ip + 12) + load16be(ip + 14) + load16be(ip + 16) + load16be(ip + 18) +
+               start;
     return x540_sum(ip + 8, 32, start);
 }
 

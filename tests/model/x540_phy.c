@@ -4,28 +4,28 @@
  */
 #include "x540_internal.h"
 
-#define MDIO_NS 5000
-#define SPEED_10G 3
-#define SPEED_1G 2
+#define MDIO_NS    5000
+#define SPEED_10G  3
+#define SPEED_1G   2
 #define SPEED_100M 1
 
 /* Clause 45 devices of this PHY: PMA 1, PCS 3, PHY XS 4, AN 7, vendor 30; the X550 has no PHY XS,
  * but 29 and 31. */
-#define DEVICES (BIT(1) | BIT(3) | BIT(4) | BIT(7) | BIT(30))
-#define DEVICES_X550 (BIT(1) | BIT(3) | BIT(7) | BIT(29) | BIT(30) | BIT(31))
-#define PMA 1
-#define PCS 3
-#define PHY_XS 4
-#define AN 7
-#define VENDOR 30
+#define DEVICES       (BIT(1) | BIT(3) | BIT(4) | BIT(7) | BIT(30))
+#define DEVICES_X550  (BIT(1) | BIT(3) | BIT(7) | BIT(29) | BIT(30) | BIT(31))
+#define PMA           1
+#define PCS           3
+#define PHY_XS        4
+#define AN            7
+#define VENDOR        30
 
-#define AN_ENABLE BIT(12)
-#define AN_RESTART BIT(9)
-#define PHY_RESET BIT(15)
+#define AN_ENABLE     BIT(12)
+#define AN_RESTART    BIT(9)
+#define PHY_RESET     BIT(15)
 #define PHY_LOW_POWER BIT(11)
-#define ADV_100M BIT(8)
-#define ADV_10G BIT(12)
-#define ADV_1G BIT(15)
+#define ADV_100M      BIT(8)
+#define ADV_10G       BIT(12)
+#define ADV_1G        BIT(15)
 
 enum { LATCH_PMA = BIT(0), LATCH_PCS = BIT(1), LATCH_AN = BIT(2), ALARM_AN = BIT(3) };
 

@@ -60,7 +60,7 @@
 #endif
 #if QEMU_VERSION_MAJOR >= 10
 #define PROPERTY_CONST const
-#define PROPERTY_END /* arrays of properties have no last mark any more */
+#define PROPERTY_END   /* arrays of properties have no last mark any more */
 #else
 #define PROPERTY_CONST
 #define PROPERTY_END DEFINE_PROP_END_OF_LIST(),
@@ -99,20 +99,20 @@ struct X540State {
     uint8_t lan_id;
     bool pad, backpressure;
 
-    bool busy;            /* the core is running: nothing may enter it a second time */
+    bool busy; /* the core is running: nothing may enter it a second time */
     bool reentry_told;
-    bool wire_is_full;    /* QEMU holds one frame of ours that the far side could not take */
-    bool frames_wait;     /* the far side holds frames that we could not take */
-    bool in_flr;          /* the reset that runs is a function-level one */
-    bool d3hot;           /* PMCSR says so */
-    bool asleep;          /* since D3hot memory space has not been enabled: registers do not answer */
-    bool line;            /* the level of INTx as the core wants it */
-    int64_t armed_ns;     /* what the timer is set to; INT64_MAX: it is off */
+    bool wire_is_full; /* QEMU holds one frame of ours that the far side could not take */
+    bool frames_wait;  /* the far side holds frames that we could not take */
+    bool in_flr;       /* the reset that runs is a function-level one */
+    bool d3hot;        /* PMCSR says so */
+    bool asleep;       /* since D3hot memory space has not been enabled: registers do not answer */
+    bool line;         /* the level of INTx as the core wants it */
+    int64_t armed_ns;  /* what the timer is set to; INT64_MAX: it is off */
     uint32_t complaints_told;
     uint64_t evil[X540_EVIL_COUNT];
     enum x540_damage damage;
     uint64_t damage_left;
-    uint64_t oversize;    /* frames longer than any wire carries, lost before the core */
+    uint64_t oversize; /* frames longer than any wire carries, lost before the core */
 };
 
 static const struct kind {
@@ -257,7 +257,8 @@ static bool x540_dma_words(void *opaque, uint64_t addr, const void *from, uint32
         address_space_stl_le(memory, addr, ldl_le_p(from), sender, &result);
     }
     for (uint32_t at = 0; len != 4 && at < len && result == MEMTX_OK; at += 8) {
-        address_space_stq_le(memory, addr + at, ldq_le_p((const uint8_t *)from + at), sender, &result);
+        address_space_stq_le(memory, addr + at, ldq_le_p((const uint8_t *)from + at), sender,
+                             &result);
     }
     return result == MEMTX_OK;
 }
@@ -390,8 +391,8 @@ static void x540_config_changed(X540State *s)
     PCIDevice *pci = PCI_DEVICE(s);
 
     if (x540_enter(s)) {
-        x540_set_bus_master(s->card, !s->d3hot && (pci_get_word(pci->config + PCI_COMMAND) &
-                                                   PCI_COMMAND_MASTER));
+        x540_set_bus_master(
+            s->card, !s->d3hot && (pci_get_word(pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER));
         x540_set_msix_enabled(s->card, msix_enabled(pci));
         x540_leave(s);
     }
@@ -474,8 +475,9 @@ static bool x540_add_capabilities(X540State *s, const struct kind *kind, Error *
 #if QEMU_VERSION_MAJOR >= 9 || (QEMU_VERSION_MAJOR == 8 && QEMU_VERSION_MINOR >= 1)
     pcie_ari_init(pci, CAP_ARI);
 #else
-    pcie_ari_init(pci, CAP_ARI, PCI_FUNC(pci->devfn) == 0 &&
-                                        (pci->cap_present & QEMU_PCI_CAP_MULTIFUNCTION) ? 1 : 0);
+    pcie_ari_init(pci, CAP_ARI,
+                  PCI_FUNC(pci->devfn) == 0 && (pci->cap_present & QEMU_PCI_CAP_MULTIFUNCTION) ? 1
+                                                                                               : 0);
 #endif
     return true;
 }
@@ -520,8 +522,8 @@ static void x540_join_ports(X540State *s)
     PCIBus *bus = pci_get_bus(pci);
 
     for (int function = 0; function < 8; function++) {
-        PCIDevice *other = pci_find_device(bus, pci_bus_num(bus),
-                                           PCI_DEVFN(PCI_SLOT(pci->devfn), function));
+        PCIDevice *other =
+            pci_find_device(bus, pci_bus_num(bus), PCI_DEVFN(PCI_SLOT(pci->devfn), function));
 
         if (other && other != pci && object_dynamic_cast(OBJECT(other), TYPE_X540) &&
             X540(other)->card) {
@@ -535,8 +537,8 @@ static void x540_realize(PCIDevice *pci, Error **errp)
 {
     X540State *s = X540(pci);
     const struct kind *kind = x540_kind_named(s->model);
-    const struct x540_env env = {s, x540_dma_read, x540_dma_write, x540_dma_words, x540_interrupt,
-                                 x540_frame_out};
+    const struct x540_env env = {
+        s, x540_dma_read, x540_dma_write, x540_dma_words, x540_interrupt, x540_frame_out};
     struct x540_config config = {
         .lan_id = s->lan_id == UINT8_MAX ? PCI_FUNC(pci->devfn) & 1 : s->lan_id,
         .link_at_start = s->conf.peers.ncs[0], /* a stream's own link comes up only later */
@@ -751,12 +753,12 @@ static void x540_instance_init(Object *obj)
 {
     X540State *s = X540(obj);
 
-    device_add_bootindex_property(obj, &s->conf.bootindex, "bootindex", "/ethernet-phy@0", DEVICE(obj));
+    device_add_bootindex_property(obj, &s->conf.bootindex, "bootindex", "/ethernet-phy@0",
+                                  DEVICE(obj));
 }
 
 static PROPERTY_CONST Property x540_properties[] = {
-    DEFINE_NIC_PROPERTIES(X540State, conf),
-    DEFINE_PROP_STRING("model", X540State, model),
+    DEFINE_NIC_PROPERTIES(X540State, conf), DEFINE_PROP_STRING("model", X540State, model),
     DEFINE_PROP_UINT32("link-ms", X540State, link_ms, 0),
     DEFINE_PROP_UINT32("reset-us", X540State, reset_us, 0),
     DEFINE_PROP_UINT32("enable-us", X540State, enable_us, 0),

@@ -41,8 +41,9 @@ static bool survives_reset(const struct x540_register *row)
 
 static bool has_no_default(const struct x540_register *row)
 {
-    return row->behaviour == B_TABLE || ((row->behaviour == B_RX_RING || row->behaviour == B_TX_RING) &&
-                                         (row->offset & 0x3F) <= 4);
+    return row->behaviour == B_TABLE ||
+           ((row->behaviour == B_RX_RING || row->behaviour == B_TX_RING) &&
+            (row->offset & 0x3F) <= 4);
 }
 
 /* Undefined after power-on, so that a driver that does not write them is seen to be wrong. */
@@ -211,8 +212,7 @@ uint32_t x540_status(struct x540 *card)
         x540_complain(card, RULE_GIO_READ_BACK,
                       "STATUS read after CTRL.GIO_DIS = 1 was written and not read back");
     return (uint32_t)card->config.lan_id << 2 | (REG(card, STATUS) & STATUS_LINKUP) |
-           (card->gio_off ? 0 : STATUS_GIO) |
-           (card->evil[X540_EVIL_HOT] ? STATUS_THERMAL : 0);
+           (card->gio_off ? 0 : STATUS_GIO) | (card->evil[X540_EVIL_HOT] ? STATUS_THERMAL : 0);
 }
 
 /* What firmware has done for the ports: CFG_DONE of this one after a reset, in time. Software may
@@ -257,8 +257,9 @@ static void check_reset_rules(struct x540 *card)
                       "CTRL.RST with CTRL.GIO_DIS = %u and STATUS.GIO = 1: expected 0",
                       REG(card, CTRL) & CTRL_GIO_DIS ? 1 : 0);
     if (card->config.kind != X540_82599 && !x540_holds_phy(card))
-        x540_complain(card, RULE_RESET_SEMAPHORE, "CTRL.RST with SW_FW_SYNC = 0x%08x: PHY%u not held",
-                      x540_sync(card), card->config.lan_id);
+        x540_complain(card, RULE_RESET_SEMAPHORE,
+                      "CTRL.RST with SW_FW_SYNC = 0x%08x: PHY%u not held", x540_sync(card),
+                      card->config.lan_id);
 }
 
 void x540_ctrl_write(struct x540 *card, uint32_t value)
@@ -317,8 +318,8 @@ void x540_load_done(struct x540 *card)
     card->loaded = true;
     x540_nvm_load(card);
     REG(card, RDRXCTL) |= RDRXCTL_DMAIDONE;
-    REG(card, RAL) = (uint32_t)mac[0] | (uint32_t)mac[1] << 8 | (uint32_t)mac[2] << 16 |
-                     (uint32_t)mac[3] << 24;
+    REG(card, RAL) =
+        (uint32_t)mac[0] | (uint32_t)mac[1] << 8 | (uint32_t)mac[2] << 16 | (uint32_t)mac[3] << 24;
     REG(card, RAH) = (uint32_t)mac[4] | (uint32_t)mac[5] << 8 | RAH_AV;
     if (card->evil[X540_EVIL_BAD_MAC])
         REG(card, RAL) = REG(card, RAH) = 0;

@@ -23,7 +23,8 @@ static uint32_t ring_max(const struct x540 *card)
     return card->config.kind == X540_X550 ? RING_MAX_X550 : RING_MAX;
 }
 
-static void check(struct x540 *card, const struct x540_ring *ring, char way, uint32_t n, uint32_t tail)
+static void check(struct x540 *card, const struct x540_ring *ring, char way, uint32_t n,
+                  uint32_t tail)
 {
     if (!card->loaded)
         x540_complain(card, RULE_DMA_NOT_READY, "%cXDCTL[%u].ENABLE with RDRXCTL.DMAIDONE = 0", way,

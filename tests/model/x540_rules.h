@@ -9,7 +9,7 @@
 
 #include "x540_core.h"
 
-#define ERROR true
+#define ERROR  true
 #define ADVICE false
 
 /* RULE(identifier, name, severity, section, what the driver must do) */
@@ -30,15 +30,15 @@
          "every address given to the card is memory that the card may touch")                      \
     RULE(RESET_INTERRUPTS_ON, "reset-interrupts-enabled", ERROR, "14.2",                           \
          "all interrupts are masked before CTRL.RST")                                              \
-    RULE(RESET_RUNNING, "reset-while-running", ADVICE, "14.2",                                      \
+    RULE(RESET_RUNNING, "reset-while-running", ADVICE, "14.2",                                     \
          "receive and all queues are off before CTRL.RST")                                         \
-    RULE(RESET_MASTER, "reset-without-master-disable", ADVICE, "14.3",                              \
+    RULE(RESET_MASTER, "reset-without-master-disable", ADVICE, "14.3",                             \
          "CTRL.GIO_DIS is set and STATUS.GIO reads 0 before CTRL.RST")                             \
     RULE(GIO_READ_BACK, "gio-dis-not-read-back", ADVICE, "X550 8.2.2.1.1",                         \
          "CTRL is read until it shows GIO_DIS before STATUS.GIO is believed")                      \
     RULE(LEFT_RUNNING, "left-running", ADVICE, "X550 8.2.2.1.3",                                   \
          "before PCI resets the card RXEN, all ENABLEs and DRV_LOAD are 0")                        \
-    RULE(RESET_SEMAPHORE, "reset-without-phy-semaphore", ADVICE, "14.4",                            \
+    RULE(RESET_SEMAPHORE, "reset-without-phy-semaphore", ADVICE, "14.4",                           \
          "the PHY bit of SW_FW_SYNC is held when CTRL.RST is set")                                 \
     RULE(ACCESS_IN_RESET, "access-during-reset", ERROR, "14.4",                                    \
          "while CTRL.RST is set only CTRL, STATUS and the semaphores are touched")                 \
@@ -92,7 +92,7 @@
          "head and tail are equal when a queue is enabled")                                        \
     RULE(RX_BUFFER_SIZE, "rx-buffer-size", ERROR, "6", "SRRCTL.BSIZEPKT is 1 to 16 KB")            \
     RULE(RX_DESC_TYPE, "rx-descriptor-type", ERROR, "6", "SRRCTL.DESCTYPE is 0, 1, 2 or 5")        \
-    RULE(RX_DESC_DIRTY, "rx-descriptor-done-set", ADVICE, "13",                                     \
+    RULE(RX_DESC_DIRTY, "rx-descriptor-done-set", ADVICE, "13",                                    \
          "a receive descriptor is given to the card with the future DD bit 0")                     \
     RULE(RX_HEADER_SPLIT, "rx-header-split", ADVICE, "16",                                         \
          "header splitting is not used: it is unreliable, and not modelled")                       \
@@ -100,7 +100,7 @@
          "DCA_RXCTRL bit 12 resets to 1 and is written 0")                                         \
     RULE(DCA_TXCTRL_B11, "dca-txctrl-bit-11", ADVICE, "14.14",                                     \
          "relaxed ordering of descriptor write-back (DCA_TXCTRL bit 11) is off")                   \
-    RULE(TX_TE_FIRST, "dmatxctl-te-first", ADVICE, "7",                                             \
+    RULE(TX_TE_FIRST, "dmatxctl-te-first", ADVICE, "7",                                            \
          "DMATXCTL.TE is 1 before any TXDCTL.ENABLE")                                              \
     RULE(MTQC_ARBDIS, "mtqc-needs-arbdis", ERROR, "7",                                             \
          "MTQC is written only while RTTDCS.ARBDIS is 1")                                          \
@@ -132,11 +132,11 @@
          "header lengths, MSS and PAYLEN of an offload fit the packet")                            \
     RULE(TX_DISABLE_BUSY, "tx-disable-with-work", ADVICE, "14",                                    \
          "a transmit queue is drained (TDH = TDT) before it is disabled")                          \
-    RULE(CRC_STRIP, "crc-strip-mismatch", ADVICE, "3, 6",                                           \
+    RULE(CRC_STRIP, "crc-strip-mismatch", ADVICE, "3, 6",                                          \
          "HLREG0.RXCRCSTRP equals RDRXCTL.CRCSTRIP (not on the X550)")                             \
     RULE(HLREG0, "hlreg0-reserved", ADVICE, "X550 8.2.2.16.1",                                     \
          "HLREG0 9:3 (7Fh on the X550, else 1) and 14:11 (5) stay as they reset")                  \
-    RULE(RDRXCTL_BITS, "rdrxctl-required-bits", ADVICE, "14.15",                                    \
+    RULE(RDRXCTL_BITS, "rdrxctl-required-bits", ADVICE, "14.15",                                   \
          "RDRXCTL has bits 11, 15, 25 (RSCACKC), 26 (FCOE_WRFIX) = 1, RSCFRSTSIZE = 0")            \
     RULE(NS_DIS, "no-snoop-disable", ADVICE, "14.12",                                              \
          "CTRL_EXT.NS_DIS is set (the X550 has none)")                                             \
@@ -147,8 +147,7 @@
     RULE(TXPBSIZE_TOTAL, "txpbsize", ERROR, "7", "the transmit packet buffers share 160 KB")       \
     RULE(TXPBTHRESH, "txpbthresh", ADVICE, "7", "TXPBTHRESH is TXPBSIZE - 10")                     \
     RULE(DTXMXSZRQ, "dtxmxszrq", ADVICE, "14.16", "DTXMXSZRQ is 0xFFF without DCB")                \
-    RULE(FCRTH, "fcrth", ADVICE, "14.9",                                                           \
-         "FCRTH is set below RXPBSIZE even with flow control off")                                 \
+    RULE(FCRTH, "fcrth", ADVICE, "14.9", "FCRTH is set below RXPBSIZE even with flow control off") \
     RULE(RSC_ON, "rsc-not-off", ADVICE, "5",                                                       \
          "RFCTL.RSC_DIS is set by who forwards (the X550 has none)")                               \
     RULE(BAM_RXEN, "bam-while-receiving", ADVICE, "5",                                             \
@@ -169,8 +168,7 @@
          "all statistics are read once at start")                                                  \
     RULE(RATE_LIMITER, "rate-limiter-not-cleared", ADVICE, "14.13",                                \
          "RTTDQSEL = q, RTTBCNRC or RTTDT1C = 0 for all 128 queues")                               \
-    RULE(VT_MODE, "vt-mode-mismatch", ERROR, "4",                                                  \
-         "GPIE.VTMODE equals GCR_EXT.VT_MODE")                                                     \
+    RULE(VT_MODE, "vt-mode-mismatch", ERROR, "4", "GPIE.VTMODE equals GCR_EXT.VT_MODE")            \
     RULE(EIAC_OTHER, "eiac-other-cause", ERROR, "4",                                               \
          "EIAC holds queue causes and the TCP timer only")                                         \
     RULE(EICR_READ, "eicr-read-in-msix-mode", ERROR, "16",                                         \

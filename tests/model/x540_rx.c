@@ -7,9 +7,9 @@
 
 #include "x540_internal.h"
 
-#define CRC_BYTES 4
-#define SHORTEST 12 /* with CRC: below that the MAC discards a frame as if it had not come */
-#define HEADER_BYTES 8 /* of a stored frame: length and flags */
+#define CRC_BYTES    4
+#define SHORTEST     12 /* with CRC: below that the MAC discards a frame as if it had not come */
+#define HEADER_BYTES 8  /* of a stored frame: length and flags */
 
 /* ---- Descriptors ---- */
 
@@ -77,8 +77,7 @@ void x540_hold(struct x540 *card, bool hold)
 
 /* Whole descriptors are written then. In the legacy format the address word is the one that was
  * read, and until now the descriptor has been the card's. */
-static void gather(struct x540 *card, uint32_t queue, uint32_t index,
-                   const struct descriptor *done)
+static void gather(struct x540 *card, uint32_t queue, uint32_t index, const struct descriptor *done)
 {
     if (card->line_count && (card->line_queue != queue || (index & 3) == 0 ||
                              card->line_first + card->line_count != index)) {
@@ -312,8 +311,7 @@ bool x540_rx_deliver(struct x540 *card, struct packet *packet)
                           packet->queue, queue->ring.head, (unsigned long long)given->q1);
         x540_post(card, given->q0, data + at, part, "received frame");
         if (queue->advanced)
-            done = advanced_done(card, packet, (part + (last ? adjust : 0)) & 0xFFFF, last,
-                                 strip);
+            done = advanced_done(card, packet, (part + (last ? adjust : 0)) & 0xFFFF, last, strip);
         else
             done = legacy_done(packet, (part + (last ? adjust : 0)) & 0xFFFF, last, strip,
                                queue->ring.head);
@@ -520,8 +518,8 @@ static bool length_is_wrong(const struct x540 *card, const uint8_t *frame, uint3
 
 /* ---- MAC control frames ---- */
 
-#define CONTROL_TYPE 0x8808
-#define PAUSE 0x0001
+#define CONTROL_TYPE   0x8808
+#define PAUSE          0x0001
 #define PRIORITY_PAUSE 0x0101
 
 static bool is_flow_control_address(const struct x540 *card, const uint8_t *mac)

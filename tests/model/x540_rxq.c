@@ -268,8 +268,8 @@ void x540_rx_check(struct x540 *card)
     card->rx_checked = true;
     x540_plan_never(card, EV_RX_CHECK);
     if ((hlreg0 & (HLREG0_MUST | HLREG0_MUST_5)) != (must | 5u << 11))
-        x540_complain(card, RULE_HLREG0, "HLREG0 = 0x%08x: expected 9:3 = 0x%02x, 14:11 = 5", hlreg0,
-                      must >> 3);
+        x540_complain(card, RULE_HLREG0, "HLREG0 = 0x%08x: expected 9:3 = 0x%02x, 14:11 = 5",
+                      hlreg0, must >> 3);
     if (!x550 && !(hlreg0 & HLREG0_RXCRCSTRP) != !(rdrxctl & RDRXCTL_CRCSTRIP))
         x540_complain(card, RULE_CRC_STRIP, "HLREG0 = 0x%08x, RDRXCTL = 0x%08x: strip bits differ",
                       hlreg0, rdrxctl);

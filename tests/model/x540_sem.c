@@ -7,14 +7,14 @@
 
 #include "x540_internal.h"
 
-#define SOFTWARE_BITS 0x00001C0Fu /* NVM, PHY 0 and 1, MAC; host interface; I2C 0 and 1 */
-#define FIRMWARE_BITS 0x000063F0u /* FLASH_SM, the FW_* bits and NVM_UPDATE_STARTED */
-#define FIRMWARE_LOCKS 0x000061E0u
-#define SMBI_NS 1000000000ull
-#define REGSMP_NS 10000000ull /* X550 11.8.4.3: after these firmware takes them */
-#define LOCK_NS 1000000000ull
+#define SOFTWARE_BITS    0x00001C0Fu /* NVM, PHY 0 and 1, MAC; host interface; I2C 0 and 1 */
+#define FIRMWARE_BITS    0x000063F0u /* FLASH_SM, the FW_* bits and NVM_UPDATE_STARTED */
+#define FIRMWARE_LOCKS   0x000061E0u
+#define SMBI_NS          1000000000ull
+#define REGSMP_NS        10000000ull /* X550 11.8.4.3: after these firmware takes them */
+#define LOCK_NS          1000000000ull
 #define FIRMWARE_DEAD_NS 50000000ull /* 11.8.4.1: after so long software goes on without REGSMP */
-#define FIRMWARE_NS 10000
+#define FIRMWARE_NS      10000
 
 enum { STUCK_SMBI = 1, STUCK_REGSMP, STUCK_PHY }; /* X540_EVIL_SEMAPHORE_STUCK */
 

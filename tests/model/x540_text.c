@@ -147,11 +147,12 @@ void x540_print_truth(const struct x540 *card, FILE *out)
         uint64_t value;
     } numbers[] = {
 #define TRUTH(field) {#field, t.field}
-        TRUTH(frames_in), TRUTH(bytes_in), TRUTH(frames_to_host), TRUTH(bytes_to_host),
-        TRUTH(frames_out), TRUTH(bytes_out), TRUTH(dropped_filter), TRUTH(dropped_missed),
-        TRUTH(dropped_no_descriptor), TRUTH(dropped_error), TRUTH(dropped_link_down),
-        TRUTH(dropped_rx_off), TRUTH(dropped_oversize), TRUTH(dropped_undersize),
-        TRUTH(dma_refused), TRUTH(interrupts), TRUTH(stray_bytes),
+        TRUTH(frames_in),        TRUTH(bytes_in),          TRUTH(frames_to_host),
+        TRUTH(bytes_to_host),    TRUTH(frames_out),        TRUTH(bytes_out),
+        TRUTH(dropped_filter),   TRUTH(dropped_missed),    TRUTH(dropped_no_descriptor),
+        TRUTH(dropped_error),    TRUTH(dropped_link_down), TRUTH(dropped_rx_off),
+        TRUTH(dropped_oversize), TRUTH(dropped_undersize), TRUTH(dma_refused),
+        TRUTH(interrupts),       TRUTH(stray_bytes),
 #undef TRUTH
     };
 
@@ -221,7 +222,8 @@ void x540_print_registers(const struct x540 *card, FILE *out)
 
             if (!kept(card, row, offset, &value))
                 continue;
-            fprintf(out, "%s\"%s\":%" PRIu32, before, x540_register_name(card, offset, name), value);
+            fprintf(out, "%s\"%s\":%" PRIu32, before, x540_register_name(card, offset, name),
+                    value);
             before = ",";
         }
     fputc('}', out);

@@ -7,15 +7,15 @@
 
 #include "x540_internal.h"
 
-#define WINDOW 64u
-#define CHAIN_MAX 40u
-#define TX_RETRY_NS 50000
+#define WINDOW         64u
+#define CHAIN_MAX      40u
+#define TX_RETRY_NS    50000
 
-#define Q1_EOP BIT64(24)
-#define Q1_RS BIT64(27)
-#define Q1_DEXT BIT64(29)
-#define Q1_DD BIT64(32)
-#define DTYP(q1) ((uint32_t)((q1) >> 20) & 15)
+#define Q1_EOP         BIT64(24)
+#define Q1_RS          BIT64(27)
+#define Q1_DEXT        BIT64(29)
+#define Q1_DD          BIT64(32)
+#define DTYP(q1)       ((uint32_t)((q1) >> 20) & 15)
 #define IS_CONTEXT(q1) ((Q1_DEXT & (q1)) && DTYP(q1) == 2)
 
 bool x540_tx_gate_open(const struct x540 *card)
@@ -81,9 +81,9 @@ bool x540_mac_transmit(struct x540 *card, uint32_t queue, uint8_t *frame, uint32
 struct run {
     struct x540 *card;
     struct tx_queue *queue;
-    uint32_t n;       /* the queue's number */
-    uint32_t head;    /* first descriptor not finished */
-    uint32_t at, got; /* window[] holds descriptors at .. at + got - 1 */
+    uint32_t n;                  /* the queue's number */
+    uint32_t head;               /* first descriptor not finished */
+    uint32_t at, got;            /* window[] holds descriptors at .. at + got - 1 */
     uint32_t done_from, done_to; /* of these, DD is set here and not yet in memory */
     uint32_t reports, last_report, report_before;
     struct descriptor window[WINDOW];
@@ -344,8 +344,8 @@ void x540_tx_queue_run(struct x540 *card, uint32_t n)
     card->in_transmit = false;
     queue->ring.head = run.head;
     if (result == TX_REFUSED)
-        x540_plan_at(card, EV_TX_RETRY, (card->target > card->now ? card->target : card->now) +
-                                            TX_RETRY_NS);
+        x540_plan_at(card, EV_TX_RETRY,
+                     (card->target > card->now ? card->target : card->now) + TX_RETRY_NS);
     else if (queue->ring.head == queue->ring.tail || queue->ring.hung || x540_tx_gate_open(card))
         bit_put(card->tx_work, n, false); /* done, or nothing to do before the tail moves */
     finish(&run);

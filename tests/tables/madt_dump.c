@@ -23,8 +23,7 @@ static void print_madt(const struct acpi_table *table)
         printf("ioapic %u %llu %u\n", m.ioapics[i].id, (unsigned long long)m.ioapics[i].paddr,
                m.ioapics[i].gsi_first);
     for (unsigned i = 0; i < m.n_overrides; i++)
-        printf("override %u %u %u\n", m.overrides[i].irq, m.overrides[i].gsi,
-               m.overrides[i].flags);
+        printf("override %u %u %u\n", m.overrides[i].irq, m.overrides[i].gsi, m.overrides[i].flags);
     for (unsigned i = 0; i < m.n_nmis; i++)
         printf("nmi %u %u %u\n", m.nmis[i].acpi_uid, m.nmis[i].flags, m.nmis[i].pin);
     for (unsigned irq = 0; irq < 16; irq++) {

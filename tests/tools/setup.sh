@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 # version, from Debian's source package: dpkg-dev, xz-utils, python3, pkg-config, glib.
 run="gcc libc6-dev make nasm qemu-system-x86 dpkg-dev xz-utils python3 pkg-config libglib2.0-dev"
 
-# libcmocka: unit tests. clang and its runtime: fuzzers. valgrind: `make bench`. grub, xorriso,
+# libcmocka: unit tests. clang and its runtime: fuzzers. clang-format: lint. valgrind: `make bench`. grub, xorriso,
 # mtools: the ISO; gnu-efi, ovmf: UEFI; ipxe, ipxe-qemu, dnsmasq-base: network boot. iproute2,
 # iputils-ping, ethtool, iperf3, traceroute: Linux hosts on both sides. gdb: its script for rings and
 # lanes. busybox: a Linux guest that drives the model. dpdk-dev, libdpdk-dev, qemu-user, matplotlib:
@@ -18,7 +18,7 @@ run="gcc libc6-dev make nasm qemu-system-x86 dpkg-dev xz-utils python3 pkg-confi
 # comparison of filters and captures. pexpect: simulates a person at the console. nmap, hping3,
 # arping: probes of an unknown host.
 test="libcmocka-dev clang llvm libclang-rt-dev valgrind grub-common grub-pc-bin grub-efi-amd64-bin
-    dpdk-dev libdpdk-dev python3-matplotlib qemu-user
+    clang-format dpdk-dev libdpdk-dev python3-matplotlib qemu-user
     acpica-tools xorriso mtools gnu-efi ovmf ipxe ipxe-qemu dnsmasq-base iproute2 iputils-ping
     ethtool iperf3 traceroute busybox-static python3-pytest python3-scapy gdb
     libpcap-dev tcpdump wireshark-common python3-pexpect nmap hping3 iputils-arping"

@@ -9,7 +9,7 @@
 
 static struct reass reass;
 static uint8_t payload[65536 + ETH_BUFFER]; /* of a datagram to us: ICMP or UDP header and data */
-static uint8_t whole[65536];   /* the payload of the stack's answer, reassembled */
+static uint8_t whole[65536];                /* the payload of the stack's answer, reassembled */
 
 static inline int start_with_reassembly(void **state)
 {

@@ -23,7 +23,7 @@ struct cpu {
 static struct cpu host_cpu __attribute__((unused));
 #define cpus_n 1u
 /* A test may give lanes to a second core; it is the same. */
-#define cpus   ((struct cpu *[]){&host_cpu, &host_cpu})
+#define cpus ((struct cpu *[]){&host_cpu, &host_cpu})
 
 static inline struct cpu *cpu_this(void)
 {

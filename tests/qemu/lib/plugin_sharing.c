@@ -21,8 +21,8 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 enum { LINE_SHIFT = 6, RANGES_MAX = 16, CORES_MAX = 64 };
 
 struct line {
-    uint64_t writers;   /* a bit for each core, any code */
-    uint64_t users;     /* a bit for each core whose loop accessed it */
+    uint64_t writers;                   /* a bit for each core, any code */
+    uint64_t users;                     /* a bit for each core whose loop accessed it */
     uint64_t write_pc, use_pc, address; /* an example of each */
 };
 

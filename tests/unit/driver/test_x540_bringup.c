@@ -132,13 +132,15 @@ static void probe__mac_left_odd_by_another_driver__is_put_right(void **state)
     struct x540 *model = machine_cards[i].model;
 
     drivers_start(NULL);
-    x540_write(model, HLREG0, reg(HLREG0) | HLREG0_PREPEND | HLREG0_RXPADSTRIPEN | HLREG0_JUMBOEN, 4);
+    x540_write(model, HLREG0, reg(HLREG0) | HLREG0_PREPEND | HLREG0_RXPADSTRIPEN | HLREG0_JUMBOEN,
+               4);
     x540_write(model, MFLCN, 0xFFF, 4);
     x540_write(model, MACC, MACC_FLU, 4);
     x540_rx_init(ports[0].driver_state);
     ports[0].ops->set_promiscuous(&ports[0], true);
-    assert_int_equal(reg(HLREG0) & (HLREG0_PREPEND | HLREG0_RXPADSTRIPEN | HLREG0_JUMBOEN |
-                                    HLREG0_RXLNGTHERREN), 0);
+    assert_int_equal(
+        reg(HLREG0) & (HLREG0_PREPEND | HLREG0_RXPADSTRIPEN | HLREG0_JUMBOEN | HLREG0_RXLNGTHERREN),
+        0);
     assert_int_equal(reg(MFLCN), 0); /* no pause obeyed, none handed to the host */
     assert_int_equal(reg(MACC) & MACC_FLU, 0);
 }

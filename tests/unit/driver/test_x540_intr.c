@@ -456,8 +456,8 @@ int main(void)
         cmocka_unit_test_setup(vector_0__old_causes__are_cleared_before_the_first_arming, start),
         cmocka_unit_test_setup(reset__vectors_and_queues__work_again, start),
         cmocka_unit_test_setup(rss__flows__spread_and_both_directions_meet, start),
-        cmocka_unit_test_setup(
-            start__frames_come_meanwhile__none_is_given_to_a_queue_that_is_off, start),
+        cmocka_unit_test_setup(start__frames_come_meanwhile__none_is_given_to_a_queue_that_is_off,
+                               start),
         cmocka_unit_test_setup(rss__x550__no_frame_is_given_to_a_queue_that_is_off, start),
         cmocka_unit_test_setup(rss__no_hash__goes_to_queue_0, start),
     };

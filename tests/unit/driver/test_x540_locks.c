@@ -11,7 +11,7 @@
  * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
 #include "tests/unit/driver/card_host.h"
 
-#define MS 1000000ull
+#define MS       1000000ull
 #define FOR_EVER (UINT64_MAX / 2)
 
 static uint64_t undisturbed_ns(void)

@@ -13,7 +13,7 @@
  * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
 #include "tests/unit/driver/card_host.h"
 
-#define MS 1000000ull
+#define MS    1000000ull
 #define NEVER UINT64_MAX
 
 static void cfg_done__never_set__is_waited_for_once(void **state)
@@ -133,7 +133,7 @@ static void phy__veto__is_left_as_it_is(void **state)
     assert_false(machine_complains(0, "link-dropped-under-veto"));
 }
 
-#define FWSM_VALID 0x00008000u
+#define FWSM_VALID       0x00008000u
 #define ERROR_CODE(code) (FWSM_VALID | FIELD_PUT(FWSM_EXT_ERR_IND, code))
 
 static void firmware__isolated__is_refused(void **state)

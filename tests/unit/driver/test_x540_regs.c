@@ -114,7 +114,7 @@ static void statistics__each_clears_when_read(void **state)
 static const struct {
     const char *name;
     uint32_t offset, field;
-/* clang-format off */
+    /* clang-format off */
 } written[] = {
 #define RW(reg, field) {#reg, reg, reg##_##field},
 #define RW_N(reg, field) {#reg, reg(1), reg##_##field},

@@ -141,10 +141,10 @@ static void validate__good_line__gives_no_warning(void **state)
 {
     (void)state;
     validate("app=forward port0.ip=192.0.2.1/24 port31.gw=192.0.2.2 route=10.0.0.0/8,192.0.2.254 "
-          "route=11.0.0.0/8,192.0.2.254 route=12.0.0.0/8,port1 route=13.0.0.0/8,reject "
-          "cpus=4 poll=always iommu=require console=ttyS1,9600 "
-          "loglevel=debug panic=reboot run=\"help\" selftest=map",
-          0);
+             "route=11.0.0.0/8,192.0.2.254 route=12.0.0.0/8,port1 route=13.0.0.0/8,reject "
+             "cpus=4 poll=always iommu=require console=ttyS1,9600 "
+             "loglevel=debug panic=reboot run=\"help\" selftest=map",
+             0);
     assert_string_equal(warnings, "");
 }
 
@@ -158,10 +158,14 @@ static void is_idle__last_parameter__gives_the_reason(void **state)
         const char *why; /* NULL: no warning: it has an effect, or was reported as wrong */
         const char *lines[8];
     } rows[] = {
-        {"echo", 2, "with app=echo: it is for app=generate",
+        {"echo",
+         2,
+         "with app=echo: it is for app=generate",
          {"rate=1k", "size=64", "flows=2", "count=3", "duration=1s", "dst=192.0.2.1",
           "dstmac=52:54:00:00:00:01", "ports=0"}},
-        {"generate", 2, NULL,
+        {"generate",
+         2,
+         NULL,
          {"rate=1k", "size=64", "flows=2", "count=3", "duration=1s", "dst=192.0.2.1",
           "dstmac=52:54:00:00:00:01", "ports=0"}},
         {"echo", 2, "with app=echo: it is for app=route", {"app=echo route=10.0.0.0/8,reject"}},
@@ -170,10 +174,14 @@ static void is_idle__last_parameter__gives_the_reason(void **state)
         {"echo", 2, "with 2 ports", {"port2.ip=192.0.2.1/24"}},
         {"echo", 12, "with 12 ports", {"port12.state=down"}},
         {"echo", 13, NULL, {"port12.state=down"}},
-        {"echo", 2, "without an address (port#.ip=)",
+        {"echo",
+         2,
+         "without an address (port#.ip=)",
          {IP0 "port1.gw=192.0.2.2", "port1.ip=x port1.vlan=7", "twamp=862"}},
         {"echo", 12, "without an address (port#.ip=)", {"port11.ip=192.0.2.1/24 port1.vlan=7"}},
-        {"echo", 2, NULL,
+        {"echo",
+         2,
+         NULL,
          {IP1, IP1 "port1.gw=192.0.2.2", IP1 "twamp=862", "route=nonsense", "colour=blue"}},
         {"echo", 0, NULL, {"cpus=2"}},
     };
@@ -214,15 +222,14 @@ static void validate__unknown_keys__name_the_nearest(void **state)
 static void validate__bad_values__name_the_expected_form(void **state)
 {
     (void)state;
-    assert_string_equal(validate("cpus=many", 1),
-                        "cpus=many is invalid; expected a number\n");
+    assert_string_equal(validate("cpus=many", 1), "cpus=many is invalid; expected a number\n");
     assert_string_equal(validate("panic=never", 1),
                         "panic=never is invalid; expected halt|reboot|exit\n");
     assert_string_equal(validate("app", 1), "app has no value; expected a value\n");
     validate("port0.ip=192.0.2.1/33 port0.gw=192.0.2.1/24 cpus=", 3);
     validate("route=10.0.0.0/8 route=10.0.0.0/8, route=,1.2.3.4 route=10.0.0.0/8,1.2.3.4,5 "
-          "route=1111111111111111111111111/8,1.2.3.4",
-          5);
+             "route=1111111111111111111111111/8,1.2.3.4",
+             5);
     static const char *const consoles[] = {
         "console=ttyS4",  "console=ttyS0,0", "console=ttyS0,115201", "console=ttyS0,300",
         "console=ttyS0x", "console=tty0",    "console=ttyS0,",       "console=ttyS",

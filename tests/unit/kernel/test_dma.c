@@ -145,7 +145,7 @@ static struct {
 } seen;
 
 static enum err record_map(struct dma_domain *domain, iova_t iova, paddr_t paddr, size_t bytes,
-                     enum dma_rights rights)
+                           enum dma_rights rights)
 {
     assert_ptr_equal(domain, &seen.domain);
     seen.iova = iova.v;

@@ -99,7 +99,8 @@ static struct vtd_page translate(unsigned unit, uint16_t source, uint64_t iova)
     uint64_t context = root[2 * (source >> 8)];
     if (!(context & 1))
         return none;
-    uint64_t *entry = (uint64_t *)paging_pointer((paddr_t){context & ~0xFFFull}) + 2 * (source & 255);
+    uint64_t *entry =
+        (uint64_t *)paging_pointer((paddr_t){context & ~0xFFFull}) + 2 * (source & 255);
     if (!(entry[0] & 1))
         return none;
     uint64_t table = entry[0] & ~0xFFFull;
@@ -183,8 +184,10 @@ void dma_translate(unsigned bits)
 }
 bool pci_at(unsigned segment, unsigned bus, unsigned device, unsigned function, struct pci_dev *out)
 {
-    *out = (struct pci_dev){.segment = (uint16_t)segment, .bus = (uint8_t)bus,
-                            .device = (uint8_t)device, .function = (uint8_t)function};
+    *out = (struct pci_dev){.segment = (uint16_t)segment,
+                            .bus = (uint8_t)bus,
+                            .device = (uint8_t)device,
+                            .function = (uint8_t)function};
     return segment == 0;
 }
 uint8_t pci_read8(const struct pci_dev *dev, uint32_t offset)
@@ -342,8 +345,7 @@ static void map__write_only__needs_zlr(void **state)
         assert_int_equal(iommu_confine(&card_2, 0, &d), OK);
         assert_int_equal(d->map(d, (iova_t){0x5000}, (paddr_t){0x9000}, 4096, DMA_WRITE), OK);
         assert_int_equal(d->map(d, (iova_t){0x7000}, (paddr_t){0x7000}, 4096, DMA_READ), OK);
-        assert_int_equal(translate(0, 2 << 3, 0x5000).rights,
-                         has_zlr ? DMA_WRITE : DMA_READ_WRITE);
+        assert_int_equal(translate(0, 2 << 3, 0x5000).rights, has_zlr ? DMA_WRITE : DMA_READ_WRITE);
         assert_int_equal(translate(0, 2 << 3, 0x7000).rights, DMA_READ);
     }
 }

@@ -284,8 +284,7 @@ static void enter__in_all_forms__is_one_enter(void **state)
     type(" \r\n");
     type("   \r\n");
     assert_printed(PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n" PROMPT
-                   "say 3\nsay [3]\n" PROMPT
-                   "\n" PROMPT "\n" PROMPT " \n" PROMPT "   \n");
+                          "say 3\nsay [3]\n" PROMPT "\n" PROMPT "\n" PROMPT " \n" PROMPT "   \n");
     assert_line("", 0);
 }
 
@@ -395,8 +394,8 @@ static void tab__several_choices__lists_them_and_restores_the_line(void **state)
     type("show \t");
     assert_line("show ", 5);
     assert_printed(PROMPT "show \n"
-                   "  show ledger [-j]            ledger\n"
-                   "  show ports [-j]             ports\n");
+                          "  show ledger [-j]            ledger\n"
+                          "  show ports [-j]             ports\n");
     unsigned bells = terminal.bells;
     type("x\t'\t");
     assert_int_equal(terminal.bells, bells + 2);
@@ -413,11 +412,11 @@ static void question__anywhere__lists_what_may_follow(void **state)
     assert_line("show ports;broken ", 18);
     type("\x15zz?");
     assert_printed(PROMPT "sho\n"
-                   "  show ledger [-j]            ledger\n"
-                   "  show ports [-j]             ports\n" PROMPT "show po\n"
-                   "  show ports [-j]             ports\n" PROMPT "show ports;broken \n"
-                   "  broken [-j]                 fails\n" PROMPT "zz\n"
-                   "  no matching command\n");
+                          "  show ledger [-j]            ledger\n"
+                          "  show ports [-j]             ports\n" PROMPT "show po\n"
+                          "  show ports [-j]             ports\n" PROMPT "show ports;broken \n"
+                          "  broken [-j]                 fails\n" PROMPT "zz\n"
+                          "  no matching command\n");
     type("\x15say 'a?");
     assert_line("say 'a?", 7);
     terminal_clear(&terminal);
@@ -437,7 +436,7 @@ static void run__words_and_quotes__reach_the_command(void **state)
     type("sa -j x\n");
     type("say x -j y\n");
     assert_printed(PROMPT "say a 'b c;d' \"e?\" ''\nsay [a] [b c;d] [e?] []\n" PROMPT
-                   "sa -j x\nsay -j [x]\n" PROMPT "say x -j y\nsay -j [x] [y]\n");
+                          "sa -j x\nsay -j [x]\n" PROMPT "say x -j y\nsay -j [x] [y]\n");
 }
 
 static void assert_refused(const char *line, const char *why)
@@ -493,10 +492,10 @@ static void run__several_in_a_line__stops_at_the_first_error(void **state)
     type("say 1; say 2 ;;say 3;\n");
     type("say 1; broken ; say 2; say 3\n");
     type(";\n");
-    assert_printed(PROMPT
-            "say 1; say 2 ;;say 3;\nsay [1]\nsay [2]\nsay [3]\n" PROMPT
-            "say 1; broken ; say 2; say 3\nsay [1]\nit is broken\nnot run: say 2; say 3\n" PROMPT
-            ";\n");
+    assert_printed(
+        PROMPT "say 1; say 2 ;;say 3;\nsay [1]\nsay [2]\nsay [3]\n" PROMPT
+               "say 1; broken ; say 2; say 3\nsay [1]\nit is broken\nnot run: say 2; say 3\n" PROMPT
+               ";\n");
 }
 
 static void start_with(const char *script, bool is_good)
@@ -508,15 +507,15 @@ static void start_with(const char *script, bool is_good)
     check_display();
 }
 
-static void
-script__from_the_boot_line__shows_each_command_and_stops_at_the_first_error(void **state)
+static void script__from_the_boot_line__shows_each_command_and_stops_at_the_first_error(
+    void **state)
 {
     (void)state;
     start_with("say 1; say 2", true);
     assert_printed(PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n");
     start_with("say 1;x;say 2", true);
     assert_printed(PROMPT "say 1\nsay [1]\n" PROMPT
-                   "x\nunknown command: x (try: help)\nnot run: say 2\n");
+                          "x\nunknown command: x (try: help)\nnot run: say 2\n");
     start_with("", true);
     assert_printed("");
     start_with(" ; ", true);
@@ -631,14 +630,15 @@ static void file__lines_of_any_end__run_up_to_the_first_error(void **state)
     file_text = "say 1\r\n# a comment\n\nsay 2; say 3\nwait\nsay 4";
     type("file\n");
     assert_printed(PROMPT "file\n" PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n" PROMPT
-                   "say 3\nsay [3]\n" PROMPT "wait\nwaiting\nwaited\n" PROMPT "say 4\nsay [4]\n");
+                          "say 3\nsay [3]\n" PROMPT "wait\nwaiting\nwaited\n" PROMPT
+                          "say 4\nsay [4]\n");
     file_text = "say 1\n\nsay 2; broken; say 3\nsay 4\n";
     fresh();
     feed("file\n");
     settle();
-    snprintf(want, sizeof(want),
-             "%s", PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n" PROMPT
-             "broken\nit is broken\nnot run: say 3\na.txt: stopped at line 3\n");
+    snprintf(want, sizeof(want), "%s",
+             PROMPT "say 1\nsay [1]\n" PROMPT "say 2\nsay [2]\n" PROMPT
+                    "broken\nit is broken\nnot run: say 3\na.txt: stopped at line 3\n");
     assert_non_null(strstr(terminal.text, want));
     check_display();
     assert_refused("file; say 1", "not now\nnot run: say 1");
@@ -684,7 +684,7 @@ static void ahead__typed_while_a_job_runs__is_edited_after_it(void **state)
     feed("wait\nsay 1\nsay 2\nx");
     settle();
     assert_printed(PROMPT "wait\nwaiting\nwaited\n" PROMPT "say 1\nsay [1]\n" PROMPT
-                   "say 2\nsay [2]\n");
+                          "say 2\nsay [2]\n");
     assert_line("x", 1);
     check_display();
 }

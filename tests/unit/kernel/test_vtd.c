@@ -22,23 +22,23 @@
 #include "arch/tsc.h"
 #include "arch/vtd.h"
 
-#define CAP_QEMU    0xD2008C22260206ull /* QEMU's value: FRO 220h, one record */
-#define CAP_RWBF    (1ull << 4)
-#define CAP_PLMR    (1ull << 5)
-#define CAP_CM      (1ull << 7)
-#define ECAP_QEMU   0xF00F4Aull /* queue, remapping, IRO F0h; page walks not coherent */
-#define ECAP_C      1ull
-#define ECAP_QI     2ull
-#define TE          (1u << 31)
-#define SRTP        (1u << 30)
-#define WBF         (1u << 27)
-#define QIE         (1u << 26)
-#define IRE         (1u << 25)
-#define SIRTP       (1u << 24)
-#define CFI         (1u << 23)
-#define ONE_SHOT    (SRTP | WBF | (1u << 29) | (1u << 28) | SIRTP)
-#define FRO         0x220
-#define IOTLB       0xF8
+#define CAP_QEMU  0xD2008C22260206ull /* QEMU's value: FRO 220h, one record */
+#define CAP_RWBF  (1ull << 4)
+#define CAP_PLMR  (1ull << 5)
+#define CAP_CM    (1ull << 7)
+#define ECAP_QEMU 0xF00F4Aull /* queue, remapping, IRO F0h; page walks not coherent */
+#define ECAP_C    1ull
+#define ECAP_QI   2ull
+#define TE        (1u << 31)
+#define SRTP      (1u << 30)
+#define WBF       (1u << 27)
+#define QIE       (1u << 26)
+#define IRE       (1u << 25)
+#define SIRTP     (1u << 24)
+#define CFI       (1u << 23)
+#define ONE_SHOT  (SRTP | WBF | (1u << 29) | (1u << 28) | SIRTP)
+#define FRO       0x220
+#define IOTLB     0xF8
 
 /* --- the unit --- */
 
@@ -47,11 +47,11 @@ static struct {
     uint32_t stuck; /* GSTS bits that never change */
     uint64_t cap, ecap, rtaddr, ccmd, iotlb, iqh, iqt, iqa, irta;
     uint64_t frcd[8][2];
-    uint64_t root;          /* taken by SRTP */
+    uint64_t root; /* taken by SRTP */
     bool context_is_clean, iotlb_is_clean, irt_is_clean;
     bool queue_is_stuck, invalidates_nothing;
     unsigned contexts, iotlbs, irts, flushes, drains; /* counts */
-    char order[64];         /* a letter for each of the first actions */
+    char order[64];                                   /* a letter for each of the first actions */
 } u;
 
 static void record_action(char what)

@@ -206,8 +206,7 @@ static const struct {
 #define FOR_EACH_SHAPE                                                                             \
     for (unsigned shape = 0; shape < ARRAY_SIZE(shapes); shape++)                                  \
         if (mappings_n = 0,                                                                        \
-            begin(shapes[shape].levels, shapes[shape].has_2m, shapes[shape].has_1g),               \
-            true)
+            begin(shapes[shape].levels, shapes[shape].has_2m, shapes[shape].has_1g), true)
 
 /* --- tests --- */
 
@@ -286,10 +285,11 @@ static void map__invalid_arguments__are_refused(void **state)
     {
         uint64_t top = 1ull << t.address_bits;
         const struct mapping bad[] = {
-            {0x1001, 0x2000, 4096, 1},  {0x1000, 0x2001, 4096, 1}, {0x1000, 0x2000, 4095, 1},
-            {0x1000, 0x2000, 0, 1},     {0x1000, 0x2000, 4096, 0}, {0x1000, 0x2000, 4096, 4},
-            {top, 0x2000, 4096, 1},     {top - 4096, 0x2000, 8192, 1},
-            {UINT64_MAX - 4095, 0, 4096, 1}, {0x1000, 1ull << 52, 4096, 1},
+            {0x1001, 0x2000, 4096, 1},        {0x1000, 0x2001, 4096, 1},
+            {0x1000, 0x2000, 4095, 1},        {0x1000, 0x2000, 0, 1},
+            {0x1000, 0x2000, 4096, 0},        {0x1000, 0x2000, 4096, 4},
+            {top, 0x2000, 4096, 1},           {top - 4096, 0x2000, 8192, 1},
+            {UINT64_MAX - 4095, 0, 4096, 1},  {0x1000, 1ull << 52, 4096, 1},
             {0x1000, 0x2000, 0 - 4096ull, 1},
         };
         for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
@@ -377,13 +377,13 @@ static void visit__runs__are_merged_and_in_order(void **state)
     {
         uint64_t top = 1ull << t.address_bits;
         map(top - 4096, 0x1000, 4096, VTD_READ);
-        map(4 * MIB, 20 * MIB, 3 * MIB, VTD_WRITE); /* large and small pages: one run */
-        map(7 * MIB, 23 * MIB, 4096, VTD_READ);     /* other rights */
+        map(4 * MIB, 20 * MIB, 3 * MIB, VTD_WRITE);    /* large and small pages: one run */
+        map(7 * MIB, 23 * MIB, 4096, VTD_READ);        /* other rights */
         map(7 * MIB + 4096, 30 * MIB, 4096, VTD_READ); /* another place */
         const struct mapping want[] = {{4 * MIB, 20 * MIB, 3 * MIB, 2},
-                                    {7 * MIB, 23 * MIB, 4096, 1},
-                                    {7 * MIB + 4096, 30 * MIB, 4096, 1},
-                                    {top - 4096, 0x1000, 4096, 1}};
+                                       {7 * MIB, 23 * MIB, 4096, 1},
+                                       {7 * MIB + 4096, 30 * MIB, 4096, 1},
+                                       {top - 4096, 0x1000, 4096, 1}};
         visited_n = 0;
         vtd_visit(&t, visit, NULL);
         assert_int_equal(visited_n, ARRAY_SIZE(want));
@@ -430,8 +430,8 @@ static void entries__fields__are_where_the_specification_has_them(void **state)
     e = vtd_irte_entry(&edge, true);
     assert_int_equal(e.low, 0x0000020300410001);
     assert_int_equal(e.high, 0x40108); /* SVT 1, SQ 0 */
-    const struct vtd_irte level = {.vector = 0x30, .is_level = true, .destination = 3,
-                                   .source = 0xF0F8};
+    const struct vtd_irte level = {
+        .vector = 0x30, .is_level = true, .destination = 3, .source = 0xF0F8};
     e = vtd_irte_entry(&level, false);
     assert_int_equal(e.low, 0x0000030000300011);
     assert_int_equal(e.high, 0x4F0F8);

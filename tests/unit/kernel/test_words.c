@@ -35,7 +35,7 @@ static const struct command table[] = {
 static const struct commands commands = {table, table + ARRAY_SIZE(table)};
 
 static void assert_split(const char *line, enum words_result result, unsigned n, const char *a,
-                     const char *b)
+                         const char *b)
 {
     struct words w;
     assert_int_equal(words_split(&w, line, strlen(line)), result);
@@ -92,7 +92,7 @@ static void semicolon__in_quotes__does_not_end_a_command(void **state)
 }
 
 static void assert_match(enum match_result result, const char *name, unsigned words, const char *a,
-                     const char *b, const char *c)
+                         const char *b, const char *c)
 {
     const char *argv[] = {a, b, c};
     unsigned argc = (a != NULL) + (b != NULL) + (c != NULL);
@@ -152,7 +152,7 @@ static void match__empty_table__finds_no_command(void **state)
 }
 
 static void assert_complete(unsigned argc, const char *before, const char *partial, unsigned n,
-                        const char *letters)
+                            const char *letters)
 {
     struct choice choice = words_complete(&commands, argc, &before, partial);
     assert_int_equal(choice.n, n);

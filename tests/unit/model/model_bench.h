@@ -18,8 +18,8 @@
 #include "tests/model/x540_rules.h"
 
 #define MEMORY_BYTES (8u << 20)
-#define MEMORY_AT 0x100000000ull /* bus address of the first byte: above 4 GiB */
-#define WIRE_MAX 512
+#define MEMORY_AT    0x100000000ull /* bus address of the first byte: above 4 GiB */
+#define WIRE_MAX     512
 
 struct bench_frame {
     uint32_t len;
@@ -33,7 +33,7 @@ struct bench {
     uint32_t next;        /* first byte that bench_alloc has not given away */
     uint64_t refuse_from; /* DMA at and above this address is refused */
     uint32_t dma_reads, dma_writes;
-    uint64_t dma_last;    /* address of the last write */
+    uint64_t dma_last; /* address of the last write */
     bool wire_full;
     uint32_t wire_room; /* frames taken before the wire is full; 0 = no limit */
     uint32_t frames;    /* that left */
@@ -139,8 +139,8 @@ static inline struct bench *bench_new(const struct x540_config *config)
     static const struct x540_config usual = {
         .kind = X540_AT2, .mac = {0x02, 0x54, 0x00, 0x12, 0x34, 0x56}, .link_at_start = true};
     struct bench *b = calloc(1, sizeof(*b));
-    struct x540_env env = {b, bench_dma_read, bench_dma_write, bench_dma_words, bench_interrupt,
-                           bench_frame_out};
+    struct x540_env env = {
+        b, bench_dma_read, bench_dma_write, bench_dma_words, bench_interrupt, bench_frame_out};
 
     b->memory = calloc(1, MEMORY_BYTES);
     b->wire = calloc(WIRE_MAX, sizeof(b->wire[0]));
@@ -359,8 +359,8 @@ struct ring {
     uint32_t q, size, next; /* next: first descriptor that the bench has not used */
     uint64_t base, buffers, head_at;
 };
-#define BUFFER 2048u
-#define LEGACY (2u)
+#define BUFFER   2048u
+#define LEGACY   (2u)
 #define ADVANCED (2u | 1u << 25)
 
 static inline void rx_ring_registers(struct bench *b, const struct ring *r, uint32_t srrctl)
@@ -450,15 +450,15 @@ static inline struct pair bring_up(uint32_t srrctl, bool head_write_back)
 
 /* ---- Descriptors and frames ---- */
 
-#define TX_EOP BIT64(24)
-#define TX_IFCS BIT64(25)
-#define TX_IC BIT64(26)
-#define TX_RS BIT64(27)
-#define TX_DEXT BIT64(29)
-#define TX_VLE BIT64(30)
-#define TX_TSE BIT64(31)
-#define TX_USUAL (TX_EOP | TX_IFCS | TX_RS)
-#define TX_DATA (TX_DEXT | 3ull << 20)
+#define TX_EOP     BIT64(24)
+#define TX_IFCS    BIT64(25)
+#define TX_IC      BIT64(26)
+#define TX_RS      BIT64(27)
+#define TX_DEXT    BIT64(29)
+#define TX_VLE     BIT64(30)
+#define TX_TSE     BIT64(31)
+#define TX_USUAL   (TX_EOP | TX_IFCS | TX_RS)
+#define TX_DATA    (TX_DEXT | 3ull << 20)
 #define TX_CONTEXT (TX_DEXT | 2ull << 20)
 
 /* Put a descriptor at the ring's next place, without moving the tail. */

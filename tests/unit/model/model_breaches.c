@@ -429,8 +429,8 @@ static void reta_before_the_reset(struct bench *b)
 static void ereta_x550(struct bench *b)
 {
     struct x540_config config = {.kind = X540_X550, .mac = {2, 0, 0, 0, 0, 1}};
-    const struct x540_env env = {b, bench_dma_read, bench_dma_write, bench_dma_words,
-                                 bench_interrupt, bench_frame_out};
+    const struct x540_env env = {
+        b, bench_dma_read, bench_dma_write, bench_dma_words, bench_interrupt, bench_frame_out};
 
     x540_destroy(b->card);
     b->card = x540_create(&config, &env);
@@ -476,8 +476,8 @@ static void secrx_82599(struct bench *b)
     struct x540_config config = {.kind = X540_82599, .mac = {2, 0, 0, 0, 0, 1}};
 
     x540_destroy(b->card);
-    const struct x540_env env = {b, bench_dma_read, bench_dma_write, bench_dma_words,
-                                 bench_interrupt, bench_frame_out};
+    const struct x540_env env = {
+        b, bench_dma_read, bench_dma_write, bench_dma_words, bench_interrupt, bench_frame_out};
     b->card = x540_create(&config, &env);
     assert_non_null(b->card);
     set(b, SECRXCTRL, SECRXCTRL_RX_DIS);

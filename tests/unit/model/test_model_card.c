@@ -68,8 +68,7 @@ static void table__plain_registers__keep_what_the_mask_says(void **state)
             uint32_t value = patterns[pattern];
 
             wr(b, offset, value);
-            assert_int_equal(rd(b, offset),
-                             (value & table[r].rw_mask) | (was & ~table[r].rw_mask));
+            assert_int_equal(rd(b, offset), (value & table[r].rw_mask) | (was & ~table[r].rw_mask));
         }
     }
     bench_free(b);
@@ -108,7 +107,7 @@ static void table__register_test__passes_while_stopped(void **state)
 {
     static const struct {
         uint32_t offset, stride, count, write, mask;
-    /* clang-format off */
+        /* clang-format off */
     } walk[] = {
         {0x03220, 4, 1, 0x8007FFE0, 0x8007FFE0}, {0x03260, 4, 1, 0x8007FFE0, 0x8007FFE0},
         {RDBAL(0), 0x40, 4, 0xFFFFFF80, 0xFFFFFF80}, {RDBAH(0), 0x40, 4, ~0u, ~0u},
@@ -471,8 +470,8 @@ static void semaphores__of_both_ports__are_one_pair(void **state)
 static void create__bad_configuration__is_refused(void **state)
 {
     struct x540_config config = {.lan_id = 2};
-    struct x540_env env = {NULL, bench_dma_read, bench_dma_write, bench_dma_words, bench_interrupt,
-                           bench_frame_out};
+    struct x540_env env = {
+        NULL, bench_dma_read, bench_dma_write, bench_dma_words, bench_interrupt, bench_frame_out};
 
     (void)state;
     assert_null(x540_create(&config, &env));

@@ -443,8 +443,8 @@ static void hot(struct pair *p)
 /* A UDP frame that RSS sends to queue 1. */
 static void rss_legacy(struct pair *p)
 {
-    static const uint8_t headers[28] = {0x45, 0, 0, 86, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1,
-                                        10,   0, 0, 2,  0, 7, 0, 7, 0,  66, 0, 0};
+    static const uint8_t headers[28] = {0x45, 0, 0,  86, 0, 0, 0, 0, 64, 17, 0, 0,  10, 0,
+                                        0,    1, 10, 0,  0, 2, 0, 7, 0,  7,  0, 66, 0,  0};
 
     rx_ring(p->b, 1, 64, LEGACY);
     clear(p->b, RXCTRL, RXCTRL_RXEN);

@@ -175,10 +175,10 @@ static void vlan__filter__passes_listed_ids_and_untagged(void **state)
 
 /* ---- RSS: Microsoft's "Verifying the RSS Hash Calculation" ---- */
 
-static const uint8_t rss_key[40] = {
-    0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
-    0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
-    0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa};
+static const uint8_t rss_key[40] = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67,
+                                    0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb,
+                                    0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30,
+                                    0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa};
 
 static const struct vector_case {
     bool v6;
@@ -220,8 +220,9 @@ static const struct vector_case {
 static void rss_on(struct bench *b, uint32_t types)
 {
     for (uint32_t i = 0; i < 40; i += 4)
-        wr(b, RSSRK + i, (uint32_t)rss_key[i] | (uint32_t)rss_key[i + 1] << 8 |
-                             (uint32_t)rss_key[i + 2] << 16 | (uint32_t)rss_key[i + 3] << 24);
+        wr(b, RSSRK + i,
+           (uint32_t)rss_key[i] | (uint32_t)rss_key[i + 1] << 8 | (uint32_t)rss_key[i + 2] << 16 |
+               (uint32_t)rss_key[i + 3] << 24);
     for (uint32_t i = 0; i < 32; i++) /* entry e: queue (e * 5) mod 16 */
         wr(b, RETA + 4 * i,
            (20 * i % 16) | ((20 * i + 5) % 16) << 8 | ((20 * i + 10) % 16) << 16 |
@@ -323,7 +324,7 @@ static int tcp_to(struct bench *b, uint8_t flags, uint16_t dport)
 /* Filter n: to 198.51.100.7 port 80, TCP, from anybody. */
 static void five_tuple(struct bench *b, uint32_t n, uint32_t priority, uint32_t queue)
 {
-    wr(b, DAQF + 4 * n, 0x076433C6);           /* as the bytes stand on the wire */
+    wr(b, DAQF + 4 * n, 0x076433C6);              /* as the bytes stand on the wire */
     wr(b, SDPQF + 4 * n, (uint32_t)0x5000 << 16); /* 80, likewise */
     wr(b, L34T_IMIR + 4 * n, queue << 21 | L34T_SIZE_BP);
     wr(b, FTQF + 4 * n,
@@ -442,14 +443,14 @@ static void pools__by_address_or_default(void **state)
 
 /* ---- Flow director ---- */
 
-#define CMD_ADD (1 | BIT(3) | BIT(11) | BIT(15))
+#define CMD_ADD   (1 | BIT(3) | BIT(11) | BIT(15))
 #define FLOW_TCP4 (2u << 5)
 
 static void fdir_on(struct bench *b, uint32_t mode)
 {
     wr(b, RXPBSIZE, (384u - 64) << 10);
-    wr(b, FDIRHKEY, 1u);       /* with these two keys a hash can be worked out by eye: */
-    wr(b, FDIRSKEY, BIT(16));  /* see expected_bucket and expected_signature */
+    wr(b, FDIRHKEY, 1u);      /* with these two keys a hash can be worked out by eye: */
+    wr(b, FDIRSKEY, BIT(16)); /* see expected_bucket and expected_signature */
     wr(b, FDIRCTRL, 1 | mode | 6u << 16 | 0xAu << 24 | 4u << 28);
     await(b, FDIRCTRL, FDIRCTRL_INIT_DONE, FDIRCTRL_INIT_DONE);
 }
@@ -616,7 +617,8 @@ static void fdir_perfect__drop_no_match__is_the_x550s(void **state)
 static void fdir__frame_that_waits__is_one_match_or_miss(void **state)
 {
     struct bench *b = spread(ADVANCED);
-    struct wanted w = {.protocol = TCP, .src = {192, 0, 2, 1}, .dst = {198, 51, 100, 7}, .dport = 80};
+    struct wanted w = {
+        .protocol = TCP, .src = {192, 0, 2, 1}, .dst = {198, 51, 100, 7}, .dport = 80};
 
     (void)state;
     fdir_on(b, FDIRCTRL_PERFECT);
@@ -678,9 +680,9 @@ static void fdir__full__fails_and_warns(void **state)
     for (uint32_t i = 0; i < 260; i++)
         wr(b, FDIRCMD, CMD_ADD | FLOW_TCP4);
     for (uint32_t i = 0; i < 3; i++)
-        wr(b, FDIRCMD, 2); /* removes what is not there */
+        wr(b, FDIRCMD, 2);                      /* removes what is not there */
     assert_int_equal(rd(b, FDIRFSTAT), 0x03FF); /* two of 8 bits, which stick */
-    wr(b, FDIRCTRL, rd(b, FDIRCTRL)); /* a new start empties it */
+    wr(b, FDIRCTRL, rd(b, FDIRCTRL));           /* a new start empties it */
     await(b, FDIRCTRL, FDIRCTRL_INIT_DONE, FDIRCTRL_INIT_DONE);
     assert_int_equal(rd(b, FDIRFREE) & 0xFFFF, 2046);
     bench_free(b);

@@ -197,7 +197,7 @@ static void rx__length_field_of_a_tagged_frame__is_not_looked_at(void **state)
 
 /* ---- Pause frames ---- */
 
-#define PAUSE 0x0001u
+#define PAUSE          0x0001u
 #define PRIORITY_PAUSE 0x0101u
 
 static void make_control(uint32_t opcode, uint32_t first, uint32_t timer)

@@ -305,8 +305,8 @@ static void pci_reset__new_card_with_the_same_flash(void **state)
 static void te__rises__enables_queue_0_and_those_that_wait_for_it(void **state)
 {
     struct bench *b = reset_bench();
-    struct ring r = {.q = 3, .size = 64, .base = bench_alloc(b, 4096),
-                     .buffers = bench_alloc(b, 64 * BUFFER)};
+    struct ring r = {
+        .q = 3, .size = 64, .base = bench_alloc(b, 4096), .buffers = bench_alloc(b, 64 * BUFFER)};
     uint8_t frame[100];
 
     (void)state;
@@ -427,7 +427,7 @@ static void kinds__each_has_its_reset_values(void **state)
 {
     static const struct {
         uint32_t offset, x540, x550;
-    /* clang-format off */
+        /* clang-format off */
     } values[] = {
         {HLREG0, 0x08012C0B, 0x08012FFB},    {RDRXCTL, 0x00108808, 0x06008808},
         {DMATXCTL, 0x81000004, 0x81000014},  {DCA_RXCTRL(77), 0xB200, 0xA200},

@@ -9,26 +9,26 @@
 #include "tests/unit/model/model_bench.h"
 #include "tests/unit/model/model_packets.h"
 
-#define L_DD BIT64(32)
-#define L_EOP BIT64(33)
-#define L_VP BIT64(35)
+#define L_DD    BIT64(32)
+#define L_EOP   BIT64(33)
+#define L_VP    BIT64(35)
 #define L_UDPCS BIT64(36)
-#define L_L4CS BIT64(37)
-#define L_IPCS BIT64(38)
-#define L_PIF BIT64(39)
-#define L_RXE BIT64(40)
-#define L_TCPE BIT64(46)
-#define L_IPE BIT64(47)
-#define A_DD BIT64(0)
-#define A_EOP BIT64(1)
-#define A_VP BIT64(3)
+#define L_L4CS  BIT64(37)
+#define L_IPCS  BIT64(38)
+#define L_PIF   BIT64(39)
+#define L_RXE   BIT64(40)
+#define L_TCPE  BIT64(46)
+#define L_IPE   BIT64(47)
+#define A_DD    BIT64(0)
+#define A_EOP   BIT64(1)
+#define A_VP    BIT64(3)
 #define A_UDPCS BIT64(4)
-#define A_L4I BIT64(5)
-#define A_IPCS BIT64(6)
-#define A_UDPV BIT64(10)
-#define A_RXE BIT64(29)
-#define A_L4E BIT64(30)
-#define A_IPE BIT64(31)
+#define A_L4I   BIT64(5)
+#define A_IPCS  BIT64(6)
+#define A_UDPV  BIT64(10)
+#define A_RXE   BIT64(29)
+#define A_L4E   BIT64(30)
+#define A_IPE   BIT64(31)
 
 static struct made m;
 
@@ -175,13 +175,13 @@ static void rx__ipv6_extension_headers__l4_is_checked_where_the_sum_is_known(voi
         uint8_t type, third, fourth;
         uint64_t status;
     } headers[] = {
-        {0, 1, 4, A_L4I},     /* hop-by-hop options: padding */
-        {60, 1, 4, A_L4I},    /* destination options: padding */
-        {60, 0xC9, 4, 0},     /* the home address option */
-        {60, 0, 0, A_L4I},    /* six options of one byte */
-        {43, 0, 0, A_L4I},    /* routing header, segments left 0 */
-        {43, 0, 1, 0},        /* 1: the sum is that of another destination */
-        {44, 0, 0, 0},        /* fragment */
+        {0, 1, 4, A_L4I},  /* hop-by-hop options: padding */
+        {60, 1, 4, A_L4I}, /* destination options: padding */
+        {60, 0xC9, 4, 0},  /* the home address option */
+        {60, 0, 0, A_L4I}, /* six options of one byte */
+        {43, 0, 0, A_L4I}, /* routing header, segments left 0 */
+        {43, 0, 1, 0},     /* 1: the sum is that of another destination */
+        {44, 0, 0, 0},     /* fragment */
     };
 
     (void)state;
@@ -211,7 +211,8 @@ static void rx__pif__is_the_non_unicast_address_on_the_x550(void **state)
     (void)state;
     for (uint32_t i = 0; i < 2 * 4 * 2; i++) {
         bool x550 = i & 1, advanced = i & 2;
-        struct pair p = bring_up_kind(x550 ? X540_X550 : X540_AT2, advanced ? ADVANCED : LEGACY, false);
+        struct pair p =
+            bring_up_kind(x550 ? X540_X550 : X540_AT2, advanced ? ADVANCED : LEGACY, false);
         struct wanted w = {.mac = pif[i >> 2].mac, .payload = 50};
         uint64_t bit = advanced ? BIT64(7) : L_PIF;
 

@@ -88,8 +88,8 @@ static void registers__printed__leave_the_card_as_it_was(void **state)
 
 static void registers__composed_at_a_read__are_left_out(void **state)
 {
-    static const char *const names[] = {"STATUS", "LINKS", "EICR", "EICS", "EIMC", "SWSM",
-                                        "SWFW_SYNC", "GPRC", "QBRC_L[0]"};
+    static const char *const names[] = {"STATUS", "LINKS",     "EICR", "EICS",     "EIMC",
+                                        "SWSM",   "SWFW_SYNC", "GPRC", "QBRC_L[0]"};
     struct pair p = busy_card();
     char *text = printed(p.b->card);
     uint32_t value;

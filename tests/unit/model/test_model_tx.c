@@ -9,8 +9,8 @@
 #include "tests/unit/model/model_bench.h"
 #include "tests/unit/model/model_packets.h"
 
-#define TX_IXSM BIT64(40)
-#define TX_TXSM BIT64(41)
+#define TX_IXSM   BIT64(40)
+#define TX_TXSM   BIT64(41)
 #define PAYLEN(n) ((uint64_t)(n) << 46)
 
 static struct made m;
@@ -353,7 +353,8 @@ static void tx__vle__inserts_the_tag(void **state)
 
     (void)state;
     m.len = make_frame(m.bytes, 100, 1);
-    tx_put(p.b, &p.tx, tx_bytes(p.b, &p.tx, m.bytes, 100), 100 | TX_USUAL | TX_VLE | 0x2ABCull << 48);
+    tx_put(p.b, &p.tx, tx_bytes(p.b, &p.tx, m.bytes, 100),
+           100 | TX_USUAL | TX_VLE | 0x2ABCull << 48);
     tx_kick(p.b, &p.tx);
     expect_tagged(p.b, 0x2ABC);
     p.b->frames = 0;
@@ -390,8 +391,8 @@ static void tso_put(struct bench *b, struct ring *r, struct tso *t)
     for (sent = 0; sent < m.len; sent += length) {
         length = m.len - sent < 4096 ? m.len - sent : 4096;
         tx_put(b, r, MEMORY_AT + big + sent,
-               length | TX_IFCS | TX_DATA | TX_TSE | TX_TXSM | TX_IXSM |
-                   PAYLEN(m.len - t->header) | (sent + length == m.len ? TX_EOP | TX_RS : 0));
+               length | TX_IFCS | TX_DATA | TX_TSE | TX_TXSM | TX_IXSM | PAYLEN(m.len - t->header) |
+                   (sent + length == m.len ? TX_EOP | TX_RS : 0));
     }
     tx_kick(b, r);
 }

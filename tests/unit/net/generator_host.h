@@ -66,8 +66,8 @@ static inline void set_up(const struct app *app, const char *line)
         machine_cards[i].opaque = &wires[i];
         if (strstr(line, "ip=")) {
             ports[i].netif = &netifs[i];
-            assert_null(netif_configure(&netifs[i], ports[i].mac, 0xC0000201 + i, 24,
-                                        (uint32_t[2]){0}));
+            assert_null(
+                netif_configure(&netifs[i], ports[i].mac, 0xC0000201 + i, 24, (uint32_t[2]){0}));
         }
     }
     cmdline_parse(&cmdline, line, strlen(line));

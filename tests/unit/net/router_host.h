@@ -71,9 +71,8 @@ static inline void answer_arp(unsigned port, const uint8_t *frame)
 
     for (unsigned i = 0; i < ARRAY_SIZE(neighbours) && !neighbours_are_silent; i++)
         if (neighbours[i].port == port && neighbours[i].ip == ip && replies_n < 64) {
-            struct arp_packet reply = {.op = ARP_REPLY,
-                                       .sender_ip = ip,
-                                       .target_ip = wire_get32(frame + ETH_BYTES + 14)};
+            struct arp_packet reply = {
+                .op = ARP_REPLY, .sender_ip = ip, .target_ip = wire_get32(frame + ETH_BYTES + 14)};
             mac_of(port, ip, reply.sender_mac);
             memcpy(reply.target_mac, frame + 6, 6);
             replies[replies_n].port = port;
@@ -209,8 +208,7 @@ static inline uint64_t dropped(enum drop why)
     return lanes[0].count.drops[why] + lanes[1].count.drops[why] + lanes[2].count.drops[why] +
            port_side(&ports[0], 0)->drops[why] + port_side(&ports[1], 0)->drops[why] +
            port_side(&ports[2], 0)->drops[why] + ports[0].netif->drops[why] +
-           ports[1].netif->drops[why] +
-           ports[2].netif->drops[why];
+           ports[1].netif->drops[why] + ports[2].netif->drops[why];
 }
 
 /* The only frame sent is the input (`frame`), forwarded by `port` to the next hop `next`. */

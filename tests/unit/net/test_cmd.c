@@ -407,8 +407,8 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
     lanes[1].count.head_bad = 2; /* invalid head words that cards wrote */
     port_side(&ports[1], 0)->head_bad = 5;
     assert_non_null(strstr(run("show ledger -j"), "\"heads_bad\":7,"));
-    assert_non_null(strstr(run("show ledger"),
-                           "balanced\n7 invalid head words written by cards\n"));
+    assert_non_null(
+        strstr(run("show ledger"), "balanced\n7 invalid head words written by cards\n"));
     lanes[1].count.head_bad = port_side(&ports[1], 0)->head_bad = 0;
 
     assert_non_null(strstr(run("show ledger -j"), "}],\"cores_silent\":0}"));

@@ -157,9 +157,8 @@ static void echo__every_header_byte_at_its_bounds__equals_the_stack(void **state
             for (unsigned v = 0; v < ARRAY_SIZE(extremes) + 2; v++)
                 for (unsigned is_fixed = 0; is_fixed < 2; is_fixed++) {
                     make(frame, lengths[l]);
-                    frame[at] = v < ARRAY_SIZE(extremes)
-                                    ? extremes[v]
-                                    : (uint8_t)(frame[at] + (v & 1 ? 1 : -1));
+                    frame[at] = v < ARRAY_SIZE(extremes) ? extremes[v]
+                                                         : (uint8_t)(frame[at] + (v & 1 ? 1 : -1));
                     if (is_fixed)
                         fix_checksums(frame, lengths[l]);
                     compare_with_stack(frame, lengths[l], "byte", (int)at, frame[at]);
@@ -205,9 +204,9 @@ static void echo__checksum_zero_and_bad__equals_the_stack(void **state)
 static void echo__forbidden_sources__are_not_answered(void **state)
 {
     (void)state;
-    static const uint8_t sources[][4] = {{0, 0, 0, 0},       {127, 0, 0, 1},    {224, 0, 0, 1},
+    static const uint8_t sources[][4] = {{0, 0, 0, 0},         {127, 0, 0, 1},   {224, 0, 0, 1},
                                          {255, 255, 255, 255}, {192, 0, 2, 255}, {192, 0, 2, 1},
-                                         {192, 0, 2, 0},     {240, 1, 2, 3}};
+                                         {192, 0, 2, 0},       {240, 1, 2, 3}};
     uint8_t frame[BUFFER];
 
     for (unsigned i = 0; i < ARRAY_SIZE(sources); i++) {

@@ -87,7 +87,10 @@ static void generate__each_rate__sends_as_many_as_are_due(void **state)
     static const struct {
         const char *rate;
         uint64_t pps;
-    } rates[] = {{"1000", 1000}, {"77777", 77777}, {"1Mpps", 1000000}, {"10%", 1488095},
+    } rates[] = {{"1000", 1000},
+                 {"77777", 77777},
+                 {"1Mpps", 1000000},
+                 {"10%", 1488095},
                  {"100Mbps", 195312}};
 
     for (unsigned i = 0; i < ARRAY_SIZE(rates); i++) {

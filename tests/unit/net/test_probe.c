@@ -63,7 +63,8 @@ static void check(uint8_t *frame, uint32_t length, uint32_t base, uint64_t time,
 static void probe__every_length__has_right_checksums(void **state)
 {
     (void)state;
-    static const uint64_t times[] = {0, 1, 0xFFFF, 0x10000, BIT64(48) - 1, UINT64_MAX, 12345678901234};
+    static const uint64_t times[] = {
+        0, 1, 0xFFFF, 0x10000, BIT64(48) - 1, UINT64_MAX, 12345678901234};
     static const uint32_t numbers[] = {0, 1, 0xFFFE, 0xFFFF, 0x10000, UINT32_MAX};
     static const uint32_t flows[] = {0, 1, 255, 256, 4095};
     uint32_t base = 0;

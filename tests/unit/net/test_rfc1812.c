@@ -9,12 +9,12 @@
  * boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
 #include "tests/unit/net/router_host.h"
 
-#define FAR      IP(10, 9, 9, 9)
-#define GATEWAY  IP(198, 51, 100, 10)
-#define SMALL    IP(10, 2, 0, 1) /* via port 2, MTU 576 */
+#define FAR       IP(10, 9, 9, 9)
+#define GATEWAY   IP(198, 51, 100, 10)
+#define SMALL     IP(10, 2, 0, 1) /* via port 2, MTU 576 */
 #define SMALL_VIA IP(203, 0, 113, 10)
-#define BACK     IP(10, 1, 0, 1) /* via the port where it came in */
-#define OUR_IP   IP(192, 0, 2, 1)
+#define BACK      IP(10, 1, 0, 1) /* via the port where it came in */
+#define OUR_IP    IP(192, 0, 2, 1)
 
 static uint8_t frame[2048];
 
@@ -330,12 +330,12 @@ static void rfc1812_4_3_2_7__invalid_source__causes_no_error(void **state)
 {
     (void)state;
     static const uint32_t invalid[] = {0,
-                                      IP(0, 1, 2, 3),
-                                      IP(127, 0, 0, 1),
-                                      IP(224, 0, 0, 1),
-                                      IP(255, 255, 255, 255),
-                                      IP(192, 0, 2, 255),
-                                      IP(198, 51, 100, 255)};
+                                       IP(0, 1, 2, 3),
+                                       IP(127, 0, 0, 1),
+                                       IP(224, 0, 0, 1),
+                                       IP(255, 255, 255, 255),
+                                       IP(192, 0, 2, 255),
+                                       IP(198, 51, 100, 255)};
 
     for (unsigned i = 0; i < ARRAY_SIZE(invalid); i++) {
         make(frame, 100, IP(172, 16, 0, 1), 0);
@@ -381,11 +381,11 @@ static void rfc1812_4_3_3_5__bad_option__parameter_problem_points_at_it(void **s
     static const struct {
         uint8_t option[8], n, pointer;
     } bad[] = {
-        {{0x5E, 1, 0, 0}, 4, 21},             /* a length that no option has */
-        {{0x5E, 12, 0, 0}, 4, 21},            /* longer than the header */
-        {{7, 7, 3, 0, 0, 0, 0}, 7, 22},       /* record route: before its first slot */
-        {{7, 7, 5, 0, 0, 0, 0}, 7, 22},       /* room for half an address */
-        {{68, 8, 4, 0, 0, 0, 0, 0}, 8, 22},   /* time stamp: before its first slot */
+        {{0x5E, 1, 0, 0}, 4, 21},              /* a length that no option has */
+        {{0x5E, 12, 0, 0}, 4, 21},             /* longer than the header */
+        {{7, 7, 3, 0, 0, 0, 0}, 7, 22},        /* record route: before its first slot */
+        {{7, 7, 5, 0, 0, 0, 0}, 7, 22},        /* room for half an address */
+        {{68, 8, 4, 0, 0, 0, 0, 0}, 8, 22},    /* time stamp: before its first slot */
         {{68, 8, 9, 0xF0, 0, 0, 0, 0}, 8, 23}, /* the overflow counter is full */
         {{68, 8, 5, 0x02, 0, 0, 0, 0}, 8, 23}, /* an undefined kind */
     };
@@ -664,7 +664,7 @@ static void rfc1812_5_3_7__invalid_sources__not_forwarded(void **state)
 {
     (void)state;
     static const uint32_t invalid[] = {IP(0, 0, 0, 7),   IP(127, 1, 2, 3),      IP(224, 9, 9, 9),
-                                      IP(250, 0, 0, 1), IP(198, 51, 100, 255), IP(192, 0, 2, 0)};
+                                       IP(250, 0, 0, 1), IP(198, 51, 100, 255), IP(192, 0, 2, 0)};
 
     for (unsigned i = 0; i < ARRAY_SIZE(invalid); i++) {
         make(frame, 100, FAR, 0);

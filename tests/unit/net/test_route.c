@@ -305,8 +305,8 @@ static void routes__a_million_prefixes__agree_with_a_slow_search(void **state)
     assert_int_equal(r.n, 1000000);
     for (unsigned i = 0; i < 300000; i++) {
         const struct bench_route *some = &bench_routes[i * 3];
-        uint32_t ip = i & 1 ? random32() & 0x7FFFFFFF
-                            : some->prefix + (random32() & ~mask_of(some->bits));
+        uint32_t ip =
+            i & 1 ? random32() & 0x7FFFFFFF : some->prefix + (random32() & ~mask_of(some->bits));
         const struct bench_route *best = bench_route_for(ip);
         unsigned hop = best ? best->port * ROUTE_PORT_HOPS + 6u + best->gateway : 0;
         assert_int_equal(route_hop_of(route_entry(r.table, ip)), hop);

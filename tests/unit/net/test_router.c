@@ -124,7 +124,8 @@ static void route__every_length__fast_path_equals_slow_path(void **state)
     uint8_t frame[2048];
 
     for (unsigned d = 0; d < ARRAY_SIZE(destinations); d++)
-        for (uint32_t length = 34; length <= 1514; length += length < 100 || length > 1500 ? 1 : 61) {
+        for (uint32_t length = 34; length <= 1514;
+             length += length < 100 || length > 1500 ? 1 : 61) {
             make(frame, length, destinations[d], 0);
             compare_paths(frame, length, "length", (int)d, 0);
             for (uint32_t less = 1; less < 60 && 34 + less <= length; less = less * 2 + 1) {

@@ -76,12 +76,14 @@ static void sink__random_devices__counts_match(void **state)
         struct reception r = receiver_report(1);
         assert_true(r.is_own);
         assert_int_equal(r.count->tag, generator_tag(0));
-        assert_int_equal(stream_frames(r.count) - r.count->duplicates - r.count->beyond, d.received);
+        assert_int_equal(stream_frames(r.count) - r.count->duplicates - r.count->beyond,
+                         d.received);
         assert_int_equal(r.count->duplicates, d.duplicates);
         assert_int_equal(r.count->reordered, d.reordered);
         assert_int_equal(r.count->beyond, 0);
         assert_int_equal(latency_total(r.count), d.received);
-        assert_true(latency_percentile(r.count, 1000) <= machine_now_ns() && r.count->latency_max > 0);
+        assert_true(latency_percentile(r.count, 1000) <= machine_now_ns() &&
+                    r.count->latency_max > 0);
         assert_int_equal(r.count->backwards, 0);
         assert_int_equal(receiver_report(0).count->tag, 0);
         assert_balance();
@@ -148,8 +150,8 @@ static void sink__other_trials__are_adopted_one_at_a_time(void **state)
     assert_int_equal(r.count->tag, one);
     assert_int_equal(stream_frames(r.count), 100);
     assert_int_equal(r.count->lost, 0);
-    receive(f, probe_for_port_1(f, two, 0, 0)); /* too soon */
-    receive(f, probe_for_port_1(f, one, 4, 0)); /* no such flow */
+    receive(f, probe_for_port_1(f, two, 0, 0));  /* too soon */
+    receive(f, probe_for_port_1(f, one, 4, 0));  /* no such flow */
     receive(f, probe_for_port_1(f, one, 3, 30)); /* 5 are missing */
     assert_int_equal(lanes[1].count.drops[DROP_trial_other], 2);
     assert_int_equal(receiver_report(1).count->lost, 5);

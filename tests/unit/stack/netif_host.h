@@ -85,7 +85,8 @@ static inline bool is_fate_since(const struct netif *before, uint32_t fate)
         return nif.consumed > before->consumed;
     if (fate >= FATE_DROPPED)
         return nif.drops[fate - FATE_DROPPED] > before->drops[fate - FATE_DROPPED];
-    return fate == FATE_KEPT && nif.answered == before->answered && nif.consumed == before->consumed;
+    return fate == FATE_KEPT && nif.answered == before->answered &&
+           nif.consumed == before->consumed;
 }
 
 /* Input the frame twice, with different bytes after its end; both results must be the same. */

@@ -13,7 +13,7 @@
 struct oracle {
     enum { ORACLE_ANSWERS, ORACLE_CONSUMES, ORACLE_DROPS } what;
     enum drop why;
-    unsigned error; /* type << 8 | code of the ICMP error that is sent as well; 0: none */
+    unsigned error;    /* type << 8 | code of the ICMP error that is sent as well; 0: none */
     unsigned error_at; /* a parameter problem's pointer */
 };
 

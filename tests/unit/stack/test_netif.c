@@ -58,8 +58,7 @@ static void configure__each_mistake__is_named_and_has_no_effect(void **state)
         assert_int_equal(nif.gateways[0], rows[i].is_good ? rows[i].gateway : IP(10, 0, 0, 2));
         assert_int_equal(nif.prefix, rows[i].is_good ? rows[i].prefix : 8);
     }
-    assert_non_null(
-        netif_configure(&nif, (const uint8_t *)ALL_MAC, US_IP, 24, (uint32_t[2]){0}));
+    assert_non_null(netif_configure(&nif, (const uint8_t *)ALL_MAC, US_IP, 24, (uint32_t[2]){0}));
     assert_non_null(
         netif_configure(&nif, (const uint8_t *)"\0\0\0\0\0\0", US_IP, 24, (uint32_t[2]){0}));
 }

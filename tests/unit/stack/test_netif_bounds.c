@@ -164,8 +164,8 @@ static size_t make_kind(unsigned kind)
     case 2:
         return make_icmp(frame, 8, 0x1234, 5, 0, 30);
     case 3: /* an ICMP error about our datagram */
-        memcpy(frame + 34, "\x03\x01\x00\x00\x00\x00\x00\x00\x45\x00\x00\x54\x00\x00\x00\x00\x01\x11",
-               18);
+        memcpy(frame + 34,
+               "\x03\x01\x00\x00\x00\x00\x00\x00\x45\x00\x00\x54\x00\x00\x00\x00\x01\x11", 18);
         put32(frame + 54, US_IP);
         put32(frame + 58, PEER_IP);
         return make_ip(frame, 1, PEER_IP, US_IP, 0, 36);
@@ -188,9 +188,9 @@ static size_t make_kind(unsigned kind)
     return n;
 }
 
-static const struct field *const fields_of[] = {arp_fields, arp_fields, icmp_fields,
-                                                error_fields, udp_fields, udp_fields,
-                                                udp_fields, option_fields, udp_fields};
+static const struct field *const fields_of[] = {arp_fields,   arp_fields,    icmp_fields,
+                                                error_fields, udp_fields,    udp_fields,
+                                                udp_fields,   option_fields, udp_fields};
 #define KINDS ARRAY_SIZE(fields_of)
 
 static uint32_t mask_of(const struct field *field)
@@ -207,8 +207,9 @@ static unsigned bytes_of(const struct field *field)
 static uint32_t read_word(const struct field *field)
 {
     unsigned bytes = bytes_of(field);
-    return bytes == 1 ? frame[field->at] : bytes == 2 ? get16(frame + field->at)
-                                                      : get32(frame + field->at);
+    return bytes == 1   ? frame[field->at]
+           : bytes == 2 ? get16(frame + field->at)
+                        : get32(frame + field->at);
 }
 
 static void set_field(const struct field *field, uint32_t value)
@@ -311,11 +312,10 @@ static int start_tagged(void **state)
 /* Each drop reason that these frames can cause was seen, and answers and errors too. */
 static void check_seen(void)
 {
-    static const enum drop names[] = {DROP_eth_other,   DROP_ip_header,    DROP_ip_source,
-                                      DROP_ip_fragment, DROP_ip_not_ours,  DROP_ip_broadcast,
-                                      DROP_ip_protocol, DROP_icmp_bad,     DROP_icmp_other,
-                                      DROP_udp_length,  DROP_udp_no_port,  DROP_udp_loop,
-                                      DROP_arp_bad,     DROP_ip_link_group, DROP_ip_option};
+    static const enum drop names[] = {
+        DROP_eth_other,    DROP_ip_header,   DROP_ip_source, DROP_ip_fragment,   DROP_ip_not_ours,
+        DROP_ip_broadcast, DROP_ip_protocol, DROP_icmp_bad,  DROP_icmp_other,    DROP_udp_length,
+        DROP_udp_no_port,  DROP_udp_loop,    DROP_arp_bad,   DROP_ip_link_group, DROP_ip_option};
     print_message("%lu frames, %lu answers, %lu errors\n", (unsigned long)frames_n,
                   (unsigned long)seen_answers, (unsigned long)seen_errors);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)

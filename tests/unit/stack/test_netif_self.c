@@ -128,7 +128,8 @@ static void probes_first__during_the_probes__address_is_not_used(void **state)
     }
     assert_false(nif.is_refused);
     assert_int_equal(input(make_icmp(frame, 8, 1, 1, 0, 56)), 98);
-    assert_int_equal(input(make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP)), 60);
+    assert_int_equal(input(make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP)),
+                     60);
     /* Now the neighbour is asked for, and a probe for our address is answered. */
     assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_ASKING);
     assert_int_equal(netif_poll(&nif, nif.now_ns, frame), 60);

@@ -20,7 +20,7 @@ static void assert_whole_answer(uint32_t bytes)
 
 static void echo__each_size_to_the_largest__is_answered_in_full(void **state)
 {
-    static const uint32_t sizes[] = {1,    8,    9,    1472, 1473, 1480, 1481, 2952, 2953,
+    static const uint32_t sizes[] = {1,    8,    9,    1472,  1473,  1480,  1481,  2952, 2953,
                                      4000, 8192, 9000, 16383, 32768, 65000, 65506, 65507};
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -114,10 +114,9 @@ static void overlaps__in_each_way__end_the_datagram(void **state)
         uint32_t at, n;
         bool more, changed;
     } ways[] = {
-        {40, 16, true, false},  {48, 56, true, false},  {88, 16, true, false},
-        {40, 64, true, false},  {48, 48, true, true},   {56, 8, true, true},
-        {48, 40, false, false}, {40, 8, false, false},  {8, 8, false, false},
-        {0, 104, true, false},  {88, 12, false, false}, {48, 47, false, true},
+        {40, 16, true, false}, {48, 56, true, false}, {88, 16, true, false},  {40, 64, true, false},
+        {48, 48, true, true},  {56, 8, true, true},   {48, 40, false, false}, {40, 8, false, false},
+        {8, 8, false, false},  {0, 104, true, false}, {88, 12, false, false}, {48, 47, false, true},
     };
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
@@ -266,14 +265,14 @@ static void result__of_the_whole_datagram__counts_every_fragment(void **state)
         unsigned protocol, port, spoiled;
         enum drop why;
         unsigned error; /* type and code */
-    /* clang-format off */
+        /* clang-format off */
     } rows[] = {{1, 0, 1, DROP_icmp_bad, 0},       {17, 7, 1, DROP_udp_checksum, 0},
                 {17, 53, 0, DROP_udp_no_port, 0x303}, {99, 7, 0, DROP_ip_protocol, 0x302}};
     /* clang-format on */
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
-        uint32_t bytes = rows[i].protocol == 1 ? make_big_echo(2000)
-                                               : make_big_udp(4000, rows[i].port, 2000);
+        uint32_t bytes =
+            rows[i].protocol == 1 ? make_big_echo(2000) : make_big_udp(4000, rows[i].port, 2000);
         payload[100] ^= (uint8_t)rows[i].spoiled;
         uint64_t drops = nif.drops[rows[i].why];
         out_n = 0;
@@ -324,7 +323,8 @@ static void random__runs_of_fragments__agree_with_a_byte_map(void **state)
                 any |= there[k];
                 all &= there[k];
             }
-            bool bad_end = more ? end != 0 && at + n >= end : at + n < top || (end && end != at + n);
+            bool bad_end =
+                more ? end != 0 && at + n >= end : at + n < top || (end && end != at + n);
             uint64_t consumed = nif.consumed, drops = nif.drops[DROP_ip_overlap];
             give_fragment(run, 1, at, n, more);
             if (!is_refused && all && !bad_end && !is_odd) {

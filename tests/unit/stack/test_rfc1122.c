@@ -442,8 +442,9 @@ static void rfc1122_3_2_2_2__redirect_of_any_code__changes_the_first_hop(void **
 static void rfc1122_3_2_2_2__invalid_redirect__is_ignored(void **state)
 {
     (void)state;
-    static const uint32_t nowhere[] = {FAR + 9, US_IP, 0, IP(192, 0, 2, 255), IP(192, 0, 2, 0),
-                                       IP(224, 0, 0, 1), IP(127, 0, 0, 1)};
+    static const uint32_t nowhere[] = {
+        FAR + 9,          US_IP,           0, IP(192, 0, 2, 255), IP(192, 0, 2, 0),
+        IP(224, 0, 0, 1), IP(127, 0, 0, 1)};
 
     redirect(PEER_IP, FAR, IP(192, 0, 2, 90), 1);
     assert_int_equal(first_hop(FAR), GATEWAY);

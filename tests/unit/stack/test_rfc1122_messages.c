@@ -166,8 +166,13 @@ static void rfc1122_3_2_2__error_about_a_later_fragment__is_not_sent(void **stat
 
 static void rfc1122_3_2_2__error_to_an_invalid_source__is_not_sent(void **state)
 {
-    static const uint32_t bad[] = {0, IP(0, 0, 0, 9), IP(127, 0, 0, 1), IP(224, 0, 0, 1),
-                                   IP(240, 0, 0, 1), IP(255, 255, 255, 255), IP(192, 0, 2, 255),
+    static const uint32_t bad[] = {0,
+                                   IP(0, 0, 0, 9),
+                                   IP(127, 0, 0, 1),
+                                   IP(224, 0, 0, 1),
+                                   IP(240, 0, 0, 1),
+                                   IP(255, 255, 255, 255),
+                                   IP(192, 0, 2, 255),
                                    IP(192, 0, 2, 0)};
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -43,8 +43,9 @@ static void untagged_address__each_tag__answers_only_priority_tags_untagged(void
             assert_null(fault_of(frame, got));
     }
     assert_int_equal(nif.drops[DROP_eth_vlan], 65536 - 16);
-    assert_int_equal(give(tag(0xE000, make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP,
-                                               "\0\0\0\0\0\0", US_IP))), 60);
+    assert_int_equal(
+        give(tag(0xE000, make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP))),
+        60);
     assert_null(fault_of(frame, 60));
     assert_int_equal(give(tag(0, make_udp(frame, 4000, 7, 4, 1468))), 1510);
     assert_null(fault_of(frame, 1510));
@@ -62,8 +63,8 @@ static void tagged_address__each_tag__answers_its_own_with_the_same_priority(voi
     }
     dropped(make_icmp(frame, 8, 1, 1, 0, 56), DROP_eth_vlan);
     dropped(make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP), DROP_eth_vlan);
-    uint32_t got = give(tag(VLAN, make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0",
-                                           US_IP)));
+    uint32_t got =
+        give(tag(VLAN, make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP)));
     assert_int_equal(got, 64);
     assert_null(fault_of(frame, untag(frame, got, VLAN)));
     got = give(tag(VLAN, make_udp(frame, 4000, 7, 0, 1472)));
