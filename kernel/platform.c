@@ -9,13 +9,11 @@
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
+#include "kernel/firmware/dmar.h"
 #include "kernel/firmware/madt.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/log/log.h"
 #include "kernel/memory/memory.h"
-
-#define DMAR_FLAGS          37
-#define DMAR_X2APIC_OPT_OUT BIT(1)
 
 #define HPET_BYTES          1024u
 
@@ -24,8 +22,9 @@ static struct madt madt;
 /* False if firmware asks not to use x2APIC mode, by a flag of the DMAR table. */
 static bool may_x2apic(const struct acpi *acpi)
 {
-    struct acpi_table dmar = acpi_find(acpi, "DMAR", 0);
-    return dmar.bytes <= DMAR_FLAGS || !(dmar.at[DMAR_FLAGS] & DMAR_X2APIC_OPT_OUT);
+    struct acpi_table table = acpi_find(acpi, "DMAR", 0);
+    struct dmar dmar;
+    return !dmar_open(&dmar, &table) || !(dmar.flags & DMAR_X2APIC_OPT_OUT);
 }
 
 void platform_hpet(const struct acpi *acpi)

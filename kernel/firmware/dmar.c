@@ -10,6 +10,7 @@
 #define STRUCT_HEAD_BYTES      4u /* u16 type, u16 length */
 
 #define DRHD_FLAGS             4
+#define DRHD_INCLUDE_PCI_ALL   BIT(0)
 #define DRHD_SIZE              5 /* low nibble n: 4 KiB << n */
 #define DRHD_SEGMENT           6
 #define DRHD_BASE              8
@@ -19,19 +20,6 @@
 #define RMRR_BASE              8
 #define RMRR_LIMIT             16
 #define RMRR_SCOPES            24u
-
-#define ATSR_FLAGS             4 /* ATSR, SATC; SIDP has the same shape */
-#define ATSR_SEGMENT           6
-#define ATSR_SCOPES            8u
-
-#define RHSA_BASE              8
-#define RHSA_PROXIMITY         16
-#define RHSA_BYTES             20u
-
-#define ANDD_DEVICE            7
-#define ANDD_NAME              8u
-
-#define FLAG_ALL               BIT(0) /* DRHD: INCLUDE_PCI_ALL; ATSR: ALL_PORTS */
 
 #define SCOPE_BYTES_MIN        8u
 #define SCOPE_PATH             6u
@@ -58,12 +46,8 @@ struct acpi_walk dmar_walk(const struct dmar *dmar)
     return acpi_walk(&dmar->table, DMAR_BYTES, true);
 }
 
-/* Bytes before the scopes, or of the whole structure if it has none. */
-static const uint32_t least_bytes[] = {
-    [DMAR_DRHD] = DRHD_SCOPES, [DMAR_RMRR] = RMRR_SCOPES, [DMAR_ATSR] = ATSR_SCOPES,
-    [DMAR_RHSA] = RHSA_BYTES,  [DMAR_ANDD] = ANDD_NAME,   [DMAR_SATC] = ATSR_SCOPES,
-    [DMAR_SIDP] = ATSR_SCOPES,
-};
+/* Bytes before the scopes. */
+static const uint32_t least_bytes[] = {[DMAR_DRHD] = DRHD_SCOPES, [DMAR_RMRR] = RMRR_SCOPES};
 
 static const char *damage_of_registers(uint64_t base)
 {
@@ -77,7 +61,7 @@ static const char *damage_of_registers(uint64_t base)
 static void read_drhd(const uint8_t *at, struct dmar_entry *e)
 {
     e->flags = at[DRHD_FLAGS];
-    e->is_for_all = e->flags & FLAG_ALL;
+    e->is_for_all = e->flags & DRHD_INCLUDE_PCI_ALL;
     e->segment = acpi_u16(at + DRHD_SEGMENT);
     e->base = acpi_u64(at + DRHD_BASE);
     e->register_bytes = 4096u << (at[DRHD_SIZE] & 15);
@@ -95,17 +79,6 @@ static void read_rmrr(const uint8_t *at, struct dmar_entry *e)
         e->damage = "is not page-aligned";
 }
 
-static void read_andd(const uint8_t *at, uint32_t bytes, struct dmar_entry *e)
-{
-    e->device = at[ANDD_DEVICE];
-    for (uint32_t i = ANDD_NAME; i < bytes; i++)
-        if (at[i] == 0) {
-            e->name = (const char *)at + ANDD_NAME;
-            return;
-        }
-    e->damage = "has a name without a NUL";
-}
-
 static void read_entry(const struct acpi_entry *from, struct dmar_entry *e)
 {
     const uint8_t *at = from->at;
@@ -115,29 +88,10 @@ static void read_entry(const struct acpi_entry *from, struct dmar_entry *e)
         e->damage = "is too short";
         return;
     }
-    switch (e->kind) {
-    case DMAR_DRHD:
+    if (e->kind == DMAR_DRHD)
         read_drhd(at, e);
-        break;
-    case DMAR_RMRR:
+    else
         read_rmrr(at, e);
-        break;
-    case DMAR_ATSR:
-    case DMAR_SATC:
-    case DMAR_SIDP:
-        e->flags = e->kind == DMAR_SIDP ? 0 : at[ATSR_FLAGS];
-        e->is_for_all = e->kind == DMAR_ATSR && (e->flags & FLAG_ALL);
-        e->segment = acpi_u16(at + ATSR_SEGMENT);
-        break;
-    case DMAR_RHSA:
-        e->base = acpi_u64(at + RHSA_BASE);
-        e->proximity = acpi_u32(at + RHSA_PROXIMITY);
-        e->damage = damage_of_registers(e->base);
-        return;
-    case DMAR_ANDD:
-        read_andd(at, from->bytes, e);
-        return;
-    }
     e->scopes = at + least_bytes[e->kind];
     e->scope_bytes = from->bytes - least_bytes[e->kind];
 }
@@ -177,7 +131,6 @@ bool dmar_scope_next(struct dmar_scopes *scopes, struct dmar_scope *scope)
     const uint8_t *at = scopes->at;
     *scope = (struct dmar_scope){
         .type = at[0],
-        .flags = at[2],
         .id = at[4],
         .start_bus = at[5],
         .path = at + SCOPE_PATH,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * ACPI's DMAR table: where the machine's remapping units are, which devices each covers, and what
- * memory firmware reserves for some of them. Firmware is not trusted: every length is checked
- * against what remains, and an invalid structure is marked with its `damage`. Layouts: Intel
- * Virtualization Technology for Directed I/O, chapter 8. Pure: the caller supplies access to
- * configuration space. Read next: kernel/iommu/iommu.c, which uses it.
+ * memory firmware reserves for some of them. Its other structures (ATS, NUMA nodes, devices that only
+ * ACPI describes) concern nothing that the image does, and are skipped. Firmware is not trusted: every
+ * length is checked against what remains, and an invalid structure is marked with its `damage`.
+ * Layouts: Intel Virtualization Technology for Directed I/O, chapter 8. Pure: the caller supplies
+ * access to configuration space. Read next: kernel/iommu/iommu.c, which uses it.
  */
 #ifndef KERNEL_FIRMWARE_DMAR_H
 #define KERNEL_FIRMWARE_DMAR_H
@@ -14,31 +15,21 @@
 
 #define DMAR_INTR_REMAP     BIT(0) /* the platform can remap interrupts */
 #define DMAR_X2APIC_OPT_OUT BIT(1) /* firmware asks us to stay in xAPIC mode */
-#define DMAR_DMA_OPT_IN     BIT(2) /* firmware asks for DMA protection from the start */
 
 enum dmar_kind {
     DMAR_DRHD = 0, /* a remapping unit */
     DMAR_RMRR = 1, /* memory reserved by firmware that a device may access at any time */
-    DMAR_ATSR = 2, /* root ports that support ATS for the devices below them */
-    DMAR_RHSA = 3, /* the NUMA node of a unit */
-    DMAR_ANDD = 4, /* a device that is described by ACPI only */
-    DMAR_SATC = 5, /* chipset devices that support ATS */
-    DMAR_SIDP = 6, /* properties of chipset devices */
 };
 
 /* One structure. Fields that its kind does not have are 0. */
 struct dmar_entry {
     enum dmar_kind kind;
-    uint8_t flags;
-    bool is_for_all; /* DRHD: all functions of the segment that no other unit covers;
-                              * ATSR: all root ports of the segment */
+    uint8_t flags;           /* DRHD */
+    bool is_for_all;         /* DRHD: all functions of the segment that no other unit covers */
     uint16_t segment;
-    uint64_t base;           /* DRHD and RHSA: the unit's registers. RMRR: first byte */
+    uint64_t base;           /* DRHD: the unit's registers. RMRR: first byte */
     uint64_t limit;          /* RMRR: last byte */
     uint32_t register_bytes; /* DRHD */
-    uint32_t proximity;      /* RHSA */
-    uint8_t device;          /* ANDD: the device's number in scopes */
-    const char *name;        /* ANDD: the device's path, NUL-terminated inside the table */
     const uint8_t *scopes;   /* for dmar_scopes */
     uint32_t scope_bytes;
     const char *damage; /* why it must not be used; NULL: valid */
@@ -53,7 +44,7 @@ struct dmar {
 /* Use this table. False: it is shorter than its head. */
 bool dmar_open(struct dmar *dmar, const struct acpi_table *table);
 
-/* Walk its structures in order; unknown kinds are skipped. Check is_broken after the last: true if
+/* Walk its structures in order; other kinds are skipped. Check is_broken after the last: true if
  * an invalid length ended the walk; the table must not be used then. */
 struct acpi_walk dmar_walk(const struct dmar *dmar);
 bool dmar_next(struct acpi_walk *walk, struct dmar_entry *entry);
@@ -63,13 +54,12 @@ enum dmar_scope_type {
     DMAR_SCOPE_BRIDGE = 2, /* and everything below it */
     DMAR_SCOPE_IOAPIC = 3,
     DMAR_SCOPE_HPET = 4,
-    DMAR_SCOPE_ACPI = 5,
 };
 
 /* One device scope: a start bus and a path from there. */
 struct dmar_scope {
-    uint8_t type, flags;
-    uint8_t id; /* MADT's id of the IOAPIC, number of the HPET, ANDD's device number */
+    uint8_t type;
+    uint8_t id;          /* MADT's id of the IOAPIC, number of the HPET */
     uint8_t start_bus;
     const uint8_t *path; /* `steps` pairs of device and function; at least one */
     unsigned steps;

@@ -29,9 +29,8 @@ static void print_table(const struct dmar *dmar)
 
     printf("dmar %u %u\n", dmar->address_bits, dmar->flags);
     while (dmar_next(&walk, &e)) {
-        printf("entry %u flags %u segment %u base %lu limit %lu proximity %u device %u name %s\n",
-               e.kind, e.flags, e.segment, e.base, e.limit, e.proximity, e.device,
-               e.name ? e.name : "-");
+        printf("entry %u flags %u segment %u base %lu limit %lu\n", e.kind, e.flags, e.segment,
+               e.base, e.limit);
         if (e.damage)
             printf("damage %s\n", e.damage);
         print_scopes(&e);
