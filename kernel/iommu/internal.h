@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What the files of kernel/iommu share with each other only.
+ * What the files of kernel/iommu share with each other, and with kernel/selftest/iommu.c.
  */
 #ifndef KERNEL_IOMMU_INTERNAL_H
 #define KERNEL_IOMMU_INTERNAL_H
@@ -44,6 +44,8 @@ extern const struct dmar_pci iommu_pci;
 /* irq.c: enable interrupt remapping in every unit, if all of them and firmware support it. Returns
  * NULL, or why it stays off. */
 const char *iommu_irq_start(const struct dmar *dmar);
+/* Set by selftest=forge: iommu_msi gives every card the message of entry 0. */
+extern bool iommu_irq_forges;
 /* For `show iommu`: remapped interrupt i; false past the end. */
 bool iommu_irq_get(unsigned i, struct vtd_irte *out);
 

@@ -389,12 +389,6 @@ void iommu_release(struct dma_domain *dma)
         log_error("iommu: port%u: %s", domain->port, domain->unit->vtd.wrong);
 }
 
-void iommu_assume_zlr(void)
-{
-    for (unsigned i = 0; i < iommu_units_n; i++)
-        iommu_units[i].vtd.has_zlr = true;
-}
-
 void iommu_seal(void)
 {
     iommu_is_sealed = true;

@@ -31,12 +31,6 @@ enum err iommu_confine(const struct pci_dev *pci, unsigned port,
 /* Remove the domain of a card that is not used after all. NULL does nothing. */
 void iommu_release(struct dma_domain *domain);
 
-/* For tests: assume that every unit supports zero-length reads, also if its ZLR bit is 0, so that
- * pages may be write-only. Before any card is confined. */
-void iommu_assume_zlr(void);
-/* For tests: make every card send the interrupt of entry 0, which belongs to another device. */
-void iommu_forge_interrupts(void);
-
 /* Get the address and data of an MSI or MSI-X entry with which the domain's card raises this vector
  * on this core: with interrupt remapping those of a table entry that only this card can use, else
  * (and without a domain) those of msi_compose. Boot CPU, before start. */

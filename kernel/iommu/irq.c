@@ -29,7 +29,8 @@ static_assert(sizeof(struct vtd_entry) << TABLE_BITS == PAGE_BYTES, "one page");
 static struct vtd_entry *table;
 static struct vtd_irte irtes[1 << TABLE_BITS];
 static unsigned irtes_n;
-static bool is_remapping, is_x2apic, is_forging;
+static bool is_remapping, is_x2apic;
+bool iommu_irq_forges;
 
 bool iommu_irq_get(unsigned i, struct vtd_irte *out)
 {
@@ -173,11 +174,6 @@ const char *iommu_irq_start(const struct dmar *dmar)
     return why;
 }
 
-void iommu_forge_interrupts(void)
-{
-    is_forging = true;
-}
-
 enum err iommu_msi(struct dma_domain *dma, unsigned core, uint8_t vector, uint64_t *address,
                    uint32_t *data)
 {
@@ -195,7 +191,7 @@ enum err iommu_msi(struct dma_domain *dma, unsigned core, uint8_t vector, uint64
     enum err err = add(&irte, &index);
     if (err)
         return err;
-    *address = vtd_msi_address(is_forging ? 0 : index);
+    *address = vtd_msi_address(iommu_irq_forges ? 0 : index);
     *data = 0;
     return OK;
 }

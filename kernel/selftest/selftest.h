@@ -24,6 +24,10 @@ void selftest_smsw_from_user_page(void);
 void selftest_write_idt(void);
 void selftest_write_gdt(void);
 void selftest_write_firmware(void);
+/* Selftests of the IOMMU, in kernel/selftest/iommu.c: what they change takes effect when cards are
+ * confined. They return. */
+void selftest_zlr(void);
+void selftest_forge(void);
 /* Wake core 1 many times and log how many wake-ups were lost (none must be). Returns. */
 void selftest_wake(void);
 
