@@ -15,7 +15,7 @@
 #include "kernel/log/log.h"
 #include "kernel/memory/memory.h"
 
-#define HPET_BYTES          1024u
+#define HPET_BYTES 1024u
 
 static struct madt madt;
 

@@ -24,8 +24,8 @@ enum dmar_kind {
 /* One structure. Fields that its kind does not have are 0. */
 struct dmar_entry {
     enum dmar_kind kind;
-    uint8_t flags;           /* DRHD */
-    bool is_for_all;         /* DRHD: all functions of the segment that no other unit covers */
+    uint8_t flags;   /* DRHD */
+    bool is_for_all; /* DRHD: all functions of the segment that no other unit covers */
     uint16_t segment;
     uint64_t base;           /* DRHD: the unit's registers. RMRR: first byte */
     uint64_t limit;          /* RMRR: last byte */
@@ -59,7 +59,7 @@ enum dmar_scope_type {
 /* One device scope: a start bus and a path from there. */
 struct dmar_scope {
     uint8_t type;
-    uint8_t id;          /* MADT's id of the IOAPIC, number of the HPET */
+    uint8_t id; /* MADT's id of the IOAPIC, number of the HPET */
     uint8_t start_bus;
     const uint8_t *path; /* `steps` pairs of device and function; at least one */
     unsigned steps;
