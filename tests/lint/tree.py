@@ -21,6 +21,15 @@ MACHINE = re.compile("/(" + "work|root|home/[a-z]" + ")/|/tmp/" + "bash|(ht|f)" 
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b|not (yet )?implemen" + "ted")
 
 
+def syntax_errors(path, text):
+    """One line where the file is not Python."""
+    try:
+        compile(text, path, "exec")
+    except SyntaxError as error:
+        return [f"{path}:{error.lineno}: {error.msg}"]
+    return []
+
+
 def main():
     report = tap.Report()
     everything = [p for p in tap.files() if not p.startswith("tests/data/")]
@@ -49,6 +58,8 @@ def main():
     report.check("no path of one machine and no address in code",
                  lines([p for p in plain if not p.endswith(".md")], MACHINE))
     report.check("nothing is left for later", lines(plain, UNFINISHED))
+    report.check("every Python file compiles", [error for p in code if p.endswith(".py")
+                                                for error in syntax_errors(p, text[p])])
     report.check("no white space ends a line, no tab in C",
                  lines(code, re.compile(r"[ \t]$")) + lines(in_c, re.compile(r"\t")))
     report.check("lines of C keep to about 100 columns", lines(in_c, re.compile(r".{105}")))
