@@ -30,7 +30,7 @@ static enum command_result stop(const struct call *call)
         lanes_stop(run_app()->poll);
     return COMMAND_DONE;
 }
-COMMAND("stop", "[what]", "stop receiving; frames already inside are sent first", stop);
+COMMAND("stop", "[what]", "stop receiving; frames inside are sent first", stop);
 
 static void put_app(struct config *config)
 {

@@ -181,4 +181,5 @@ static enum command_result capture(const struct call *call)
 {
     return begin(call, false);
 }
-COMMAND("capture port", "N [count [filter]] [-j]", "both directions, for text2pcap", capture);
+COMMAND("capture port", "N [count [filter]] [-j]", "frames in both directions, for text2pcap",
+        capture);

@@ -163,7 +163,7 @@ static enum command_result show_routes(const struct call *call)
     print_summary(call);
     return COMMAND_DONE;
 }
-COMMAND("show routes", "[address|prefix] [-j]", "all routes, or the one for an address or prefix",
+COMMAND("show routes", "[address|prefix] [-j]", "all routes, or that of an address or prefix",
         show_routes);
 
 /* ---- set route, clear route ---- */
