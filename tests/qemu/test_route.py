@@ -247,7 +247,7 @@ def test_a_million_routes_from_a_module_agree_with_a_slow_search(boot, folder):
     os.unlink(path)
     machine.expect("routes.txt, line 3: bits are set after the prefix", 10 * PATIENCE_S)
     machine.expect("routes.txt, line 4: the prefix is invalid; expected A.B.C.D/BITS", 10 * PATIENCE_S)
-    machine.expect(rf"routes.txt, line {ROUTES + 5}: the gateway is no host", 10 * PATIENCE_S)
+    machine.expect(rf"routes.txt, line {ROUTES + 5}: the gateway is not a host", 10 * PATIENCE_S)
     machine.expect(f"{ROUTES} routes in {ROUTES + 5} lines, 3 left out", 10 * PATIENCE_S)
     sides = [Neighbours(port, wire) for port, wire in enumerate(machine.wires)]
     machine.prompt(10 * PATIENCE_S)
