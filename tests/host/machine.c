@@ -40,6 +40,7 @@ enum {
     MSIX_CAPABILITY = 0x70,
     PM_CAPABILITY = 0x40,
     PM_D3HOT = 3,
+    PM_AWAKE_NS = 10000000, /* from D3hot to D0 */
 };
 
 static struct piece {
@@ -62,6 +63,7 @@ static bool is_running_models;
 struct machine_card machine_cards[MACHINE_CARDS];
 unsigned machine_cards_n;
 uint32_t machine_cut_off;
+void (*machine_on_write)(unsigned card, uint32_t offset, uint32_t value);
 
 /* ---- Time ---- */
 
@@ -193,7 +195,7 @@ uint64_t machine_read(uintptr_t address, uint32_t bytes)
     struct machine_card *card = card_at(address, &offset);
 
     machine_wait_ns(READ_NS);
-    if (card->pm_control == PM_D3HOT)
+    if (card->pm_control == PM_D3HOT || machine_clock_ns < card->awake_ns)
         return UINT64_MAX >> (64 - 8 * bytes);
     if (offset >= MSIX_BAR)
         return ((uint32_t *)card->msix)[(offset - MSIX_BAR) / 4 % (X540_MSIX_VECTORS * 4)];
@@ -205,6 +207,8 @@ void machine_write(uintptr_t address, uint64_t value, uint32_t bytes)
     uint32_t offset;
     struct machine_card *card = card_at(address, &offset);
 
+    if (machine_on_write)
+        machine_on_write((unsigned)(card - machine_cards), offset, (uint32_t)value);
     if (offset >= MSIX_BAR)
         ((uint32_t *)card->msix)[(offset - MSIX_BAR) / 4 % (X540_MSIX_VECTORS * 4)] =
             (uint32_t)value;
@@ -415,6 +419,7 @@ void machine_reset(void)
     machine_cards_n = 0;
     pieces_n = 0;
     grants_n = 0;
+    machine_on_write = NULL;
     machine_clock_ns = 0;
     log_n = 0;
 }
@@ -439,6 +444,8 @@ uint16_t pci_read16(const struct pci_dev *dev, uint32_t offset)
         return slot_of(dev)->pm_control;
     case MSIX_CAPABILITY + 2:
         return (uint16_t)(slot_of(dev)->msix_control | (X540_MSIX_VECTORS - 1));
+    case 0xC8: /* PCIe Device Control 2 */
+        return slot_of(dev)->device_control_2;
     case 0xAA: /* PCIe Device Status */
         return x540_transactions_pending(slot_of(dev)->model) ? BIT(5) : 0;
     default:
@@ -458,8 +465,11 @@ void pci_write16(const struct pci_dev *dev, uint32_t offset, uint16_t value)
         slot_of(dev)->msix_control = value & 0xC000;
         x540_set_msix_enabled(slot_of(dev)->model, value & BIT(15));
     }
-    if (offset == PM_CAPABILITY + 4)
+    if (offset == PM_CAPABILITY + 4) {
+        if (slot_of(dev)->pm_control == PM_D3HOT && !(value & PM_D3HOT))
+            slot_of(dev)->awake_ns = machine_clock_ns + PM_AWAKE_NS;
         slot_of(dev)->pm_control = value & PM_D3HOT;
+    }
 }
 
 uint32_t pci_capability(const struct pci_dev *dev, uint8_t id)

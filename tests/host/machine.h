@@ -31,6 +31,8 @@ struct machine_card {
     uint64_t dma_refused;                /* by a missing grant */
     uint16_t command;                    /* PCI command register */
     uint16_t pm_control;                 /* PMCSR; state 3: registers do not answer */
+    uint64_t awake_ns;                   /* nor do they before this time, 10 ms after state 3 */
+    uint16_t device_control_2;           /* PCIe */
     uint32_t msix[X540_MSIX_VECTORS][4]; /* the MSI-X table, as the driver wrote it */
     uint16_t msix_control;
     uint64_t messages[X540_MSIX_VECTORS]; /* interrupt messages sent, by vector */
@@ -52,6 +54,9 @@ uint64_t machine_now_ns(void);
 /* Translate a card's DMA address to a pointer; NULL if the card has no grant of these rights
  * (DMA_READ 1, DMA_WRITE 2) for all of the bytes. */
 void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights);
+
+/* Called before each register write takes effect, NULL: not. It may access the model. */
+extern void (*machine_on_write)(unsigned card, uint32_t offset, uint32_t value);
 
 /* The text of the boot module, NULL: there is none. */
 extern const char *machine_module;

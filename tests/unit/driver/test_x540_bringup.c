@@ -4,6 +4,7 @@
  *  - link by cable: up, down, up again, with the speed;
  *  - each way a card can fail to come up costs one line that names the register, and no hang;
  *  - what a dead driver left behind (semaphores, running queues) does not stop us;
+ *  - reserved bits and bits of other use are kept; a long NVM is read under several locks;
  *  - a card that vanishes is noticed and its counters do not jump.
  */
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
@@ -27,6 +28,7 @@ static void bring_up(enum x540_kind kind)
     wait_for_link(&ports[0], true);
     assert_int_equal(ports[0].speed_mbps, 10000);
     assert_int_equal(machine_complaints(), 0);
+    assert_null(x540_complaint(machine_cards[0].model, 0)); /* no advice ignored either */
 }
 
 static void probe__x540_at2__comes_up(void **state)
@@ -132,17 +134,104 @@ static void probe__mac_left_odd_by_another_driver__is_put_right(void **state)
     struct x540 *model = machine_cards[i].model;
 
     drivers_start(NULL);
-    x540_write(model, HLREG0, reg(HLREG0) | HLREG0_PREPEND | HLREG0_RXPADSTRIPEN | HLREG0_JUMBOEN,
+    x540_write(model, HLREG0,
+               (reg(HLREG0) & ~HLREG0_MDCSPD) | HLREG0_PREPEND | HLREG0_RXPADSTRIPEN |
+                   HLREG0_JUMBOEN | HLREG0_CONTMDC,
                4);
     x540_write(model, MFLCN, 0xFFF, 4);
-    x540_write(model, MACC, MACC_FLU, 4);
+    x540_write(model, MACC, MACC_FLU | MACC_RX2TX_LPBK, 4);
     x540_rx_init(ports[0].driver_state);
     ports[0].ops->set_promiscuous(&ports[0], true);
-    assert_int_equal(
-        reg(HLREG0) & (HLREG0_PREPEND | HLREG0_RXPADSTRIPEN | HLREG0_JUMBOEN | HLREG0_RXLNGTHERREN),
-        0);
+    assert_int_equal(reg(HLREG0) & (HLREG0_PREPEND | HLREG0_RXPADSTRIPEN | HLREG0_JUMBOEN |
+                                    HLREG0_RXLNGTHERREN | HLREG0_CONTMDC),
+                     0);
+    assert_true(reg(HLREG0) & HLREG0_MDCSPD);
     assert_int_equal(reg(MFLCN), 0); /* no pause obeyed, none handed to the host */
-    assert_int_equal(reg(MACC) & MACC_FLU, 0);
+    assert_int_equal(reg(MACC) & (MACC_FLU | MACC_RX2TX_LPBK), 0);
+}
+
+void x540_tx_init(struct x540 *card);
+
+/* The bits that stop queues of legacy format; a reset of the model clears them. */
+static void probe__malicious_driver_detection_left_on__is_cleared(void **state)
+{
+    (void)state;
+    const struct x540_config config = {.kind = X540_X550, .mac = {2}, .link_at_start = true};
+    struct x540 *model = machine_cards[machine_add_card(&config)].model;
+
+    drivers_start(NULL);
+    x540_write(model, RDRXCTL, reg(RDRXCTL) | RDRXCTL_MDD, 4);
+    x540_write(model, DMATXCTL, reg(DMATXCTL) | DMATXCTL_MDD, 4);
+    assert_int_not_equal(reg(RDRXCTL) & RDRXCTL_MDD, 0);
+    assert_int_not_equal(reg(DMATXCTL) & DMATXCTL_MDD, 0);
+    x540_rx_init(ports[0].driver_state);
+    x540_tx_init(ports[0].driver_state);
+    assert_int_equal(reg(RDRXCTL) & RDRXCTL_MDD, 0);
+    assert_int_equal(reg(DMATXCTL) & DMATXCTL_MDD, 0);
+}
+
+/* The bits that the driver does not set up keep their reset values. */
+static void probe__other_bits_of_shared_registers__are_kept(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    uint32_t hlreg0 = reg(HLREG0), rdrxctl = reg(RDRXCTL), dmatxctl = reg(DMATXCTL);
+
+    drivers_start(NULL);
+    assert_int_equal(reg(HLREG0) & ~(HLREG0_TXCRCEN | HLREG0_RXCRCSTRP | HLREG0_TXPADEN |
+                                     HLREG0_MDCSPD | HLREG0_RXLNGTHERREN),
+                     hlreg0 & ~(HLREG0_TXCRCEN | HLREG0_RXCRCSTRP | HLREG0_TXPADEN | HLREG0_MDCSPD |
+                                HLREG0_RXLNGTHERREN));
+    const uint32_t ours = RDRXCTL_RSCFRSTSIZE | RDRXCTL_RSCACKC | RDRXCTL_FCOE_WRFIX |
+                          RDRXCTL_CRCSTRIP | RDRXCTL_DMAIDONE;
+    assert_int_not_equal(rdrxctl & ~ours, 0);
+    assert_int_equal(reg(RDRXCTL) & ~ours, rdrxctl & ~ours);
+    assert_int_equal(reg(DMATXCTL) & ~DMATXCTL_TE, dmatxctl);
+}
+
+static uint32_t longest_under_lock, words_under_lock, words;
+
+static void count_words(unsigned card, uint32_t offset, uint32_t value)
+{
+    (void)card;
+    if (offset == SW_FW_SYNC && !(value & SW_FW_SYNC_EEP))
+        words_under_lock = 0;
+    if (offset != EERD)
+        return;
+    words++;
+    words_under_lock++;
+    longest_under_lock = MAX(longest_under_lock, words_under_lock);
+}
+
+#define EEWR         0x10018u
+#define EEC_FLUP     BIT(23)
+#define NVM_CHECKSUM 0x3Fu
+
+static uint16_t nvm_access(struct x540 *model, uint32_t how, uint32_t address, uint16_t word)
+{
+    x540_write(model, how, FIELD_PUT(EERD_DATA, word) | FIELD_PUT(EERD_ADDR, address) | EERD_START,
+               4);
+    machine_wait_ns(100000);
+    return (uint16_t)FIELD_GET(EERD_DATA, reg(how));
+}
+
+static void probe__long_nvm__lock_is_given_back_between(void **state)
+{
+    (void)state;
+    /* A section of 1,024 words FFFFh, and the checksum that goes with it, in the flash. */
+    struct x540 *model = machine_cards[machine_add_card(NULL)].model;
+    uint16_t sum = nvm_access(model, EERD, NVM_CHECKSUM, 0);
+    nvm_access(model, EEWR, 0x0D, 0x200);
+    nvm_access(model, EEWR, 0x200, 1024);
+    nvm_access(model, EEWR, NVM_CHECKSUM, (uint16_t)(sum + 0xFFFF - 0x200 + 1024));
+    x540_write(model, EEC, reg(EEC) | EEC_FLUP, 4);
+    machine_wait_ns(1000000);
+    longest_under_lock = words_under_lock = words = 0;
+    machine_on_write = count_words;
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 1);
+    assert_true(words > 512);
+    assert_true(longest_under_lock <= 512);
 }
 
 /* All that the hash can choose from names a queue that is on. */
@@ -162,6 +251,16 @@ static void set_queues__whole_table__is_written(void **state)
         assert_int_equal(reg(ERETA(i)), 0x03020100);
 }
 
+static unsigned reserved_writes; /* to FTQF, and of RXDCTL.SWFLSH */
+
+static void count_reserved(unsigned card, uint32_t offset, uint32_t value)
+{
+    (void)card;
+    for (unsigned i = 0; i < 128; i++)
+        reserved_writes +=
+            offset == FTQF(i) || (offset == RXDCTL(i) && (value & RXDCTL_SWFLSH) != 0);
+}
+
 /* What the X550 reserves stays as its reset leaves it; the others have it written. */
 static void probe__reserved_on_the_x550__is_not_written(void **state)
 {
@@ -169,6 +268,8 @@ static void probe__reserved_on_the_x550__is_not_written(void **state)
     const struct x540_config config = {.kind = X540_X550, .mac = {2}, .link_at_start = true};
 
     machine_add_card(&config);
+    reserved_writes = 0;
+    machine_on_write = count_reserved;
     drivers_start(NULL);
     assert_int_equal(reg(CTRL_EXT) & CTRL_EXT_NS_DIS, 0);
     assert_int_equal(reg(DCA_CTRL) & DCA_CTRL_DCA_DISABLE, 0);
@@ -176,9 +277,12 @@ static void probe__reserved_on_the_x550__is_not_written(void **state)
     assert_int_equal(reg(RDRXCTL) & RDRXCTL_CRCSTRIP, 0);
     assert_int_equal(reg(RDRXCTL) & RDRXCTL_MDD, 0);
     assert_int_equal(reg(DMATXCTL) & DMATXCTL_MDD, 0);
+    assert_int_equal(reserved_writes, 0);
     reset(NULL);
     machine_add_card(NULL);
+    machine_on_write = count_reserved;
     drivers_start(NULL);
+    assert_int_not_equal(reserved_writes, 0);
     assert_true(reg(CTRL_EXT) & CTRL_EXT_NS_DIS);
     assert_int_equal(reg(RFCTL), RFCTL_NFSW_DIS | RFCTL_NFSR_DIS | RFCTL_RSC_DIS);
     assert_true(reg(RDRXCTL) & RDRXCTL_CRCSTRIP);
@@ -286,6 +390,9 @@ int main(void)
         cmocka_unit_test_setup(probe__left_by_a_dead_driver__comes_up, reset),
         cmocka_unit_test_setup(probe__card_in_d3hot__is_woken, reset),
         cmocka_unit_test_setup(probe__mac_left_odd_by_another_driver__is_put_right, reset),
+        cmocka_unit_test_setup(probe__malicious_driver_detection_left_on__is_cleared, reset),
+        cmocka_unit_test_setup(probe__other_bits_of_shared_registers__are_kept, reset),
+        cmocka_unit_test_setup(probe__long_nvm__lock_is_given_back_between, reset),
         cmocka_unit_test_setup(set_queues__whole_table__is_written, reset),
         cmocka_unit_test_setup(probe__reserved_on_the_x550__is_not_written, reset),
         cmocka_unit_test_setup(link__cable_out_and_in__is_followed, reset),

@@ -400,6 +400,35 @@ static void vector_0__frames_are_lost__is_silent(void **state)
     assert_int_equal(messages(0), before);
 }
 
+/* FWSM.TS_ENABLED is 0: the cause is not enabled. */
+static void vector_0__heat_without_a_sensor__is_silent(void **state)
+{
+    (void)state;
+    start_queues(1);
+    (void)port->ops->irq_causes(port);
+    port->ops->irq_arm(port, 0);
+    uint64_t before = messages(0);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_CAUSES, CAUSE_TS);
+    machine_wait_ns(1000000);
+    assert_int_equal(messages(0), before);
+}
+
+static void vector_0__causes_in_a_row__messages_are_500_us_apart(void **state)
+{
+    (void)state;
+    start_queues(1);
+    (void)port->ops->irq_causes(port);
+    port->ops->irq_arm(port, 0);
+    uint64_t before = messages(0);
+    for (unsigned i = 0; i < 100; i++) { /* for 5 ms */
+        x540_set_evil(machine_cards[0].model, X540_EVIL_CAUSES, CAUSE_ECC);
+        machine_wait_ns(50000);
+        (void)port->ops->irq_causes(port);
+        port->ops->irq_arm(port, 0);
+    }
+    assert_in_range(messages(0) - before, 5, 12);
+}
+
 /* What an earlier driver left as a cause is no news. */
 static void vector_0__old_causes__are_cleared_before_the_first_arming(void **state)
 {
@@ -453,6 +482,8 @@ int main(void)
         cmocka_unit_test_setup(vector_0__eics_reads_0__eicr_is_read_and_queue_causes_stay, start),
         cmocka_unit_test_setup(vector_0__heat__is_told_once_and_only_if_it_is_true, start),
         cmocka_unit_test_setup(vector_0__frames_are_lost__is_silent, start),
+        cmocka_unit_test_setup(vector_0__heat_without_a_sensor__is_silent, start),
+        cmocka_unit_test_setup(vector_0__causes_in_a_row__messages_are_500_us_apart, start),
         cmocka_unit_test_setup(vector_0__old_causes__are_cleared_before_the_first_arming, start),
         cmocka_unit_test_setup(reset__vectors_and_queues__work_again, start),
         cmocka_unit_test_setup(rss__flows__spread_and_both_directions_meet, start),

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * How the driver leaves a card. Covers:
- * - quiet: interrupts masked, queues and receive off, no memory access, DRV_LOAD cleared; bounded
- * on
- *    a card whose requests never end, and on one that is gone;
+ *  - quiet: interrupts masked, queues off, then receive off, no memory access, DRV_LOAD cleared;
+ *    bounded on a card whose requests never end, and on one that is gone;
  *  - a probe or a reset that fails leaves the card so too;
  *  - cut off: bus mastering alone, and no register is touched;
  *  - a port out of service has no link, or a line says why it has one; a reset brings it back.
@@ -70,8 +69,53 @@ static void quiet__running_ports__are_all_off(void **state)
     for (unsigned i = 0; i < 2; i++) {
         assert_quiet(i);
         assert_int_equal(reg(i, STATUS) & STATUS_GIO, 0);
+        assert_null(x540_complaint(machine_cards[i].model, 0)); /* no advice ignored either */
     }
-    assert_int_equal(machine_complaints(), 0);
+}
+
+static unsigned on_at_rxen; /* receive queues that were on as RXEN went from 1 to 0 */
+
+static void count_queues_at_rxen(unsigned card, uint32_t offset, uint32_t value)
+{
+    if (offset != RXCTRL || (value & RXCTRL_RXEN) || !(reg(card, RXCTRL) & RXCTRL_RXEN))
+        return;
+    on_at_rxen = 0;
+    for (unsigned q = 0; q < 128; q++)
+        on_at_rxen += (reg(card, RXDCTL(q)) & RXDCTL_ENABLE) != 0;
+}
+
+/* X550 4.6.7.1.1 */
+static void quiet__receive_path__stops_after_its_queues(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    run_port(0);
+    on_at_rxen = 99;
+    machine_on_write = count_queues_at_rxen;
+    drivers_quiet();
+    assert_int_equal(on_at_rxen, 0);
+}
+
+static bool is_drained_at_rxen;
+
+static void look_at_rxen(unsigned card, uint32_t offset, uint32_t value)
+{
+    if (offset == RXCTRL && !(value & RXCTRL_RXEN))
+        is_drained_at_rxen = reg(card, SECRXSTAT) & SECRXSTAT_RDY;
+}
+
+/* X550 8.2.2.24.5-6 */
+static void link_off__receive_path__is_drained_before_it_stops(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    run_port(0);
+    is_drained_at_rxen = false;
+    machine_on_write = look_at_rxen;
+    ports[0].ops->link_off(&ports[0]);
+    assert_true(is_drained_at_rxen);
 }
 
 static void quiet__requests_never_end__is_bounded_and_logged(void **state)
@@ -186,6 +230,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(quiet__running_ports__are_all_off, reset),
+        cmocka_unit_test_setup(quiet__receive_path__stops_after_its_queues, reset),
+        cmocka_unit_test_setup(link_off__receive_path__is_drained_before_it_stops, reset),
         cmocka_unit_test_setup(quiet__requests_never_end__is_bounded_and_logged, reset),
         cmocka_unit_test_setup(quiet__card_is_gone__is_left_at_once, reset),
         cmocka_unit_test_setup(probe__fails__leaves_the_card_quiet, reset),

@@ -3,7 +3,9 @@
  * drivers. Covers:
  *  - a semaphore that is never given up is overruled after its time, with one line;
  *  - a firmware that holds its locks is waited for 50 ms, and one that flips them never for ever;
- *  - locks of a dead driver are broken, those of a driver on the other port are not;
+ *  - locks of a dead driver are broken, at probe and later, those of a driver on the other port are
+ *    not, and the NVM lock of one that lives is waited for;
+ *  - 5 ms pass between a release and the next try;
  *  - a lock that stays held after it was cleared fails the port.
  */
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
@@ -127,6 +129,55 @@ static void other_port__holds_its_phy_lock__it_is_left_alone(void **state)
     assert_true(x540_read(model, SW_FW_SYNC, 4) & SW_FW_SYNC_PHY0 << 1);
 }
 
+/* The other port's driver releases the lock, while the driver under test holds the semaphores. */
+static void give_nvm_lock_back(unsigned card, uint32_t offset, uint32_t value)
+{
+    struct x540 *model = machine_cards[card].model;
+
+    (void)value;
+    if (offset != SWSM || machine_now_ns() < 50 * MS)
+        return;
+    machine_on_write = NULL;
+    uint32_t sync = (uint32_t)x540_read(model, SW_FW_SYNC, 4);
+    x540_write(model, SW_FW_SYNC, sync & ~(SW_FW_SYNC_EEP | SW_FW_SYNC_REGSMP), 4);
+}
+
+static void other_port__holds_the_nvm_lock_for_50_ms__is_waited_for(void **state)
+{
+    (void)state;
+    machine_on_write = give_nvm_lock_back;
+    (void)probe_evil(X540_AT2, X540_EVIL_DEAD_LOCKS, SW_FW_SYNC_EEP);
+    assert_null(machine_on_write);
+    assert_int_equal(ports_n, 1);
+    assert_null(machine_log_has("still held"));
+    assert_int_equal(machine_complaints(), 0);
+}
+
+/* A driver of the other port died after this port's probe. */
+static void stale_lock__after_the_probe__is_cleared_and_taken(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_DEAD_LOCKS, SW_FW_SYNC_PHY0);
+    assert_int_equal(ports[0].ops->reset(&ports[0]), OK);
+    assert_non_null(machine_log_has("0x00000002 still held after 1000 ms: cleared"));
+    wait_for_link(&ports[0], true);
+}
+
+void x540_unlock(struct x540 *card, uint32_t locks); /* the driver's own, for its card */
+
+/* X550 11.8.4.2 */
+static void lock__given_back__is_not_asked_for_within_5_ms(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    uint64_t start_ns = machine_now_ns();
+    x540_unlock(ports[0].driver_state, SW_FW_SYNC_EEP);
+    assert_in_range(machine_now_ns() - start_ns, 5 * MS, 6 * MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +192,9 @@ int main(void)
                                reset),
         cmocka_unit_test_setup(firmware__flips_its_locks__does_not_hold_us_up, reset),
         cmocka_unit_test_setup(dead_driver__left_everything_taken__is_broken, reset),
+        cmocka_unit_test_setup(other_port__holds_the_nvm_lock_for_50_ms__is_waited_for, reset),
+        cmocka_unit_test_setup(stale_lock__after_the_probe__is_cleared_and_taken, reset),
+        cmocka_unit_test_setup(lock__given_back__is_not_asked_for_within_5_ms, reset),
         cmocka_unit_test_setup(other_port__holds_its_phy_lock__it_is_left_alone, reset),
     };
 

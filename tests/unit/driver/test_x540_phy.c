@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Firmware, PHY and link as the driver finds them on the model. Covers:
  *  - a firmware that never says that it has configured the PHY is waited for once;
- *  - a PHY that answers late is waited for; one that never does leaves a port that works;
+ *  - a PHY that answers late is waited for; one that never does, or stops, leaves a port that
+ *    works;
+ *  - each port looks for its PHY at its own address first, and waits for a cycle under way;
  *  - what an earlier driver left in the PHY (asleep, pause advertised) is put right, and nothing is
  *    touched while a management controller forbids it;
  *  - each error code of the firmware is refused or warned of, as the datasheet means it;
@@ -69,6 +71,67 @@ static void phy__mdio_cycle_never_ends__is_a_warning_and_the_link_is_polled(void
     assert_int_equal(machine_complaints(), 0);
 }
 
+static void go_dumb_once_found(unsigned card, uint32_t offset, uint32_t value)
+{
+    if (offset == MSCA && FIELD_GET(MSCA_DEV_TYPE, value) != PHY_PMA)
+        x540_set_evil(machine_cards[card].model, X540_EVIL_MDIO_STUCK, 1);
+}
+
+static void phy__stops_answering_once_found__is_a_warning_and_the_link_is_polled(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    machine_on_write = go_dumb_once_found;
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 1);
+    assert_non_null(machine_log_has("the PHY has stopped answering"));
+    wait_for_link(&ports[0], true);
+}
+
+static uint32_t first_address[2]; /* of MDIO, by card; 99: no cycle yet */
+
+static void note_address(unsigned card, uint32_t offset, uint32_t value)
+{
+    if (offset == MSCA && first_address[card] == 99)
+        first_address[card] = FIELD_GET(MSCA_PHY_ADDR, value);
+}
+
+static void phy__of_each_port__is_looked_for_at_the_ports_own_address(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    machine_add_card(NULL);
+    first_address[0] = first_address[1] = 99;
+    machine_on_write = note_address;
+    drivers_start(NULL);
+    assert_int_equal(first_address[0], 0);
+    assert_int_equal(first_address[1], 1);
+}
+
+/* When the driver has taken the PHY lock: an MDIO cycle is still under way. */
+static void begin_cycle(unsigned card, uint32_t offset, uint32_t value)
+{
+    struct x540 *model = machine_cards[card].model;
+
+    if (offset != SWSM || (value & SWSM_SMBI))
+        return;
+    machine_on_write = NULL;
+    x540_write(model, MSCA, FIELD_PUT(MSCA_DEV_TYPE, PHY_AN) | MSCA_MDI_COMMAND, 4);
+}
+
+static void phy__cycle_under_way__is_waited_for(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    drivers_start(NULL);
+    wait_for_link(&ports[0], true);
+    machine_on_write = begin_cycle;
+    ports[0].ops->link_off(&ports[0]);
+    assert_null(machine_on_write);
+    assert_false(x540_link_is_up(machine_cards[0].model));
+    assert_int_equal(machine_complaints(), 0);
+}
+
 /* One MDIO access by hand, as an earlier driver made it. */
 static void mdio(struct x540 *model, uint32_t op, uint32_t mmd, uint32_t number)
 {
@@ -133,6 +196,20 @@ static void phy__veto__is_left_as_it_is(void **state)
     assert_false(machine_complains(0, "link-dropped-under-veto"));
 }
 
+/* Without a link, the reset of an 82599 includes its MAC, but not while MNG_VETO is 1. */
+static void probe__82599_without_a_link_under_veto__mac_is_not_reset(void **state)
+{
+    (void)state;
+    const struct x540_config config = {.kind = X540_82599, .mac = {2}};
+
+    machine_add_card(&config);
+    x540_set_cable(machine_cards[0].model, false);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_VETO, 1);
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 1);
+    assert_false(machine_complains(0, "link-dropped-under-veto"));
+}
+
 #define FWSM_VALID       0x00008000u
 #define ERROR_CODE(code) (FWSM_VALID | FIELD_PUT(FWSM_EXT_ERR_IND, code))
 
@@ -193,6 +270,18 @@ static void enable__takes_30_ms__is_waited_for(void **state)
     assert_int_equal(machine_complaints(), 0);
 }
 
+/* 65 to 210 ms, in PCIe Device Control 2 (X550 9.2.3.6.11). */
+static void enable__takes_150_ms_of_a_long_time_out__is_waited_for(void **state)
+{
+    (void)state;
+    machine_cards[machine_add_card(NULL)].device_control_2 = 6;
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 1);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_ENABLE_NS, 150 * MS);
+    assert_int_equal(start_queue_0(), OK);
+    assert_int_equal(ports[0].ops->rx_stop(&ports[0], 0), OK);
+}
+
 static void enable__takes_too_long_both_ways__is_named(void **state)
 {
     (void)state;
@@ -235,13 +324,19 @@ int main(void)
         cmocka_unit_test_setup(phy__dumb_for_ever__is_a_warning_and_the_link_is_polled, reset),
         cmocka_unit_test_setup(phy__mdio_cycle_never_ends__is_a_warning_and_the_link_is_polled,
                                reset),
+        cmocka_unit_test_setup(phy__stops_answering_once_found__is_a_warning_and_the_link_is_polled,
+                               reset),
+        cmocka_unit_test_setup(phy__of_each_port__is_looked_for_at_the_ports_own_address, reset),
+        cmocka_unit_test_setup(phy__cycle_under_way__is_waited_for, reset),
         cmocka_unit_test_setup(phy__pause_left_advertised__is_withdrawn, reset),
         cmocka_unit_test_setup(phy__left_asleep__wakes, reset),
         cmocka_unit_test_setup(phy__veto__is_left_as_it_is, reset),
+        cmocka_unit_test_setup(probe__82599_without_a_link_under_veto__mac_is_not_reset, reset),
         cmocka_unit_test_setup(firmware__isolated__is_refused, reset),
         cmocka_unit_test_setup(firmware__in_recovery__is_refused, reset),
         cmocka_unit_test_setup(firmware__other_errors__are_one_warning, reset),
         cmocka_unit_test_setup(enable__takes_30_ms__is_waited_for, reset),
+        cmocka_unit_test_setup(enable__takes_150_ms_of_a_long_time_out__is_waited_for, reset),
         cmocka_unit_test_setup(enable__takes_too_long_both_ways__is_named, reset),
         cmocka_unit_test_setup(link__down_between_two_looks__is_counted, reset),
     };

@@ -5,6 +5,7 @@
  *    no frame that was received is lost;
  *  - the link goes down and up under load, the card is reset or cut off under load, the output
  *    sticks;
+ *  - bytes are counted without the CRC;
  *  - a head word that is late or never comes is taken from the card; queues that do not start at 0 or
  *    do not start cost one reset; RSS that spreads nothing is told once;
  *  - each lie of the card about a descriptor or a head word is counted under its name;
@@ -240,6 +241,19 @@ static void forward__single_frames__each_leaves_at_once(void **state)
 }
 
 /* Without polling, the card drops and counts what does not fit; the rest is forwarded. */
+/* 100 frames of 60 bytes. */
+static void forward__known_lengths__bytes_are_counted_without_the_crc(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 100; i++)
+        feed(0);
+    poll_until_idle();
+    for (unsigned i = 0; i < 2; i++)
+        ports[i].ops->poll_counters(&ports[i]);
+    assert_int_equal(ports[0].count.rx_bytes, 6000);
+    assert_int_equal(ports[1].count.tx_bytes, 6000);
+}
+
 static void forward__ring_full__card_drops_and_counts(void **state)
 {
     (void)state;
@@ -469,6 +483,23 @@ static void queue__does_not_start_at_0__port_is_reset_and_goes_on(void **state)
     assert_both_ways_again();
 }
 
+/* The same for the input of the lane. */
+static void receive_queue__does_not_start_at_0__port_is_reset_and_goes_on(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 10; i++)
+        feed(0);
+    poll_until_idle();
+    x540_set_evil(machine_cards[0].model, X540_EVIL_RDH_KEPT, 1);
+    x540_set_cable(machine_cards[1].model, false);
+    tick();
+    x540_set_cable(machine_cards[1].model, true);
+    wait_for_links(true);
+    assert_non_null(machine_log_has("RDH (0x01010) reads 0x0000000a after the queue was enabled"));
+    assert_int_equal(ports[0].resets, 1);
+    assert_both_ways_again();
+}
+
 static void queue__never_starts__port_is_out_of_service_after_one_reset(void **state)
 {
     (void)state;
@@ -680,6 +711,7 @@ int main(void)
         cmocka_unit_test_setup(forward__oversize_frames__are_counted_by_the_card, start),
         cmocka_unit_test_setup(forward__ring_wraps_a_hundred_times__keeps_order, start),
         cmocka_unit_test_setup(forward__single_frames__each_leaves_at_once, start),
+        cmocka_unit_test_setup(forward__known_lengths__bytes_are_counted_without_the_crc, start),
         cmocka_unit_test_setup(forward__ring_full__card_drops_and_counts, start),
         cmocka_unit_test_setup(forward__output_wire_stalls__holds_then_sends, start),
         cmocka_unit_test_setup(link_down__under_load__drains_counts_and_recovers, start),
@@ -689,6 +721,8 @@ int main(void)
         cmocka_unit_test_setup(head__never_written__is_taken_from_the_card, start),
         cmocka_unit_test_setup(null_descriptors__report_nothing__no_reset, start),
         cmocka_unit_test_setup(queue__does_not_start_at_0__port_is_reset_and_goes_on, start),
+        cmocka_unit_test_setup(receive_queue__does_not_start_at_0__port_is_reset_and_goes_on,
+                               start),
         cmocka_unit_test_setup(queue__never_starts__port_is_out_of_service_after_one_reset, start),
         cmocka_unit_test_setup_teardown(rss__all_flows_on_queue_0__is_told_once, start_two_cores,
                                         back_to_one_core),
