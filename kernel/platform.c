@@ -20,14 +20,14 @@
 static struct madt madt;
 
 /* False if firmware asks not to use x2APIC mode, by a flag of the DMAR table. */
-static bool may_x2apic(const struct acpi *acpi)
+static bool may_x2apic(struct acpi *acpi)
 {
     struct acpi_table table = acpi_find(acpi, "DMAR", 0);
     struct dmar dmar;
     return !dmar_open(&dmar, &table) || !(dmar.flags & DMAR_X2APIC_OPT_OUT);
 }
 
-void platform_hpet(const struct acpi *acpi)
+void platform_hpet(struct acpi *acpi)
 {
     struct acpi_table table = acpi_find(acpi, "HPET", 0);
     struct acpi_hpet hpet;
@@ -66,7 +66,7 @@ static void set_up_core(struct cpu *cpu)
     set_nmi_pins(cpu->apic_id);
 }
 
-void platform_interrupts(const struct acpi *acpi, char *found, size_t n)
+void platform_interrupts(struct acpi *acpi, char *found, size_t n)
 {
     struct acpi_table table = acpi_find(acpi, "APIC", 0);
     if (!madt_read(&table, &madt))

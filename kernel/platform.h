@@ -10,12 +10,12 @@
 struct cmdline;
 
 /* Offer the HPET as a clock, if there is one. Boot CPU, before tsc_calibrate. */
-void platform_hpet(const struct acpi *acpi);
+void platform_hpet(struct acpi *acpi);
 
 /* Mask the 8259s, enable this core's LAPIC and its timer, mask the IOAPICs, and describe them in
  * `found`, a buffer of n bytes. Boot CPU, after tsc_calibrate. Without a LAPIC the machine runs on
  * one core that never sleeps. */
-void platform_interrupts(const struct acpi *acpi, char *found, size_t n);
+void platform_interrupts(struct acpi *acpi, char *found, size_t n);
 
 /* Start the cores, at most as many as cpus= says, and describe them in `found`. Boot CPU, after
  * paging_seal. */

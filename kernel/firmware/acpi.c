@@ -80,12 +80,17 @@ static const char *printable(const uint8_t *signature, char text[5])
     return text;
 }
 
-static void warn_about(const struct acpi *a, const uint8_t *signature, uint64_t paddr,
-                       const char *what)
+/* Warn about a table, once however often it is searched. */
+static void warn_about(struct acpi *a, const uint8_t *signature, uint64_t paddr, const char *what)
 {
     char text[128], name[5];
-    fmt_print(text, sizeof text, "ACPI table %s at 0x%lx %s; not used", printable(signature, name),
-              paddr, what);
+    for (unsigned i = 0; i < a->warned_n; i++)
+        if (a->warned[i] == paddr)
+            return;
+    if (a->warned_n < ACPI_WARNED_MAX)
+        a->warned[a->warned_n++] = paddr;
+    fmt_print(text, sizeof text, "ACPI table %s at 0x%lx %s", printable(signature, name), paddr,
+              what);
     a->warn(text);
 }
 
@@ -102,7 +107,7 @@ static uint64_t listed_paddr(const struct acpi *a, const uint8_t *root, uint32_t
     return a->root_is_xsdt ? acpi_u64(at) : acpi_u32(at);
 }
 
-struct acpi_table acpi_table_at(const struct acpi *a, uint64_t paddr, const char signature[4])
+struct acpi_table acpi_table_at(struct acpi *a, uint64_t paddr, const char signature[4])
 {
     const struct acpi_table none = {0};
     const uint8_t *header = a->map(paddr, ACPI_HEADER_BYTES);
@@ -110,22 +115,20 @@ struct acpi_table acpi_table_at(const struct acpi *a, uint64_t paddr, const char
         return none;
     uint32_t bytes = acpi_u32(header + HEADER_LENGTH);
     if (bytes < ACPI_HEADER_BYTES || bytes > ACPI_TABLE_BYTES_MAX) {
-        warn_about(a, header, paddr, "has an invalid length");
+        warn_about(a, header, paddr, "has an invalid length; not used");
         return none;
     }
     const uint8_t *at = a->map(paddr, bytes);
     if (!at) {
-        warn_about(a, header, paddr, "is not in readable memory");
+        warn_about(a, header, paddr, "is not in readable memory; not used");
         return none;
     }
-    if (sum(at, bytes) != 0) {
-        warn_about(a, at, paddr, "has a wrong checksum");
-        return none;
-    }
+    if (sum(at, bytes) != 0)
+        warn_about(a, at, paddr, "has a wrong checksum; used all the same");
     return (struct acpi_table){at, bytes, paddr};
 }
 
-struct acpi_table acpi_find(const struct acpi *a, const char signature[4], unsigned instance)
+struct acpi_table acpi_find(struct acpi *a, const char signature[4], unsigned instance)
 {
     const uint8_t *root = a->root_paddr ? a->map(a->root_paddr, a->root_bytes) : NULL;
     if (!root)

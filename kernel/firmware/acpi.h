@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * ACPI tables; AML is never executed. Firmware is not trusted: every length is checked against what
- * remains, no step of zero is taken, a table with a wrong checksum causes a warning and is not
- * used. Pure: the caller supplies the callbacks map and warn. Read next: kernel/steps.c.
+ * remains, and no step of zero is taken. A table with a wrong checksum is used, with a warning, as
+ * Linux and FreeBSD do: machines are sold with such tables, and nothing here trusts the bytes of a
+ * table with a right one. Pure: the caller supplies the callbacks map and warn. Read next: kernel/steps.c.
  */
 #ifndef KERNEL_FIRMWARE_ACPI_H
 #define KERNEL_FIRMWARE_ACPI_H
@@ -12,6 +13,7 @@
 #define ACPI_RSDP_BYTES      36u        /* of version 2; version 0 has 20 */
 #define ACPI_TABLE_BYTES_MAX (4u << 20) /* real tables are shorter; DSDTs reach some 500 KiB */
 #define ACPI_TABLES_MAX      512u       /* entries of the XSDT that are used */
+#define ACPI_WARNED_MAX      16u        /* tables of which warnings are not repeated */
 
 struct acpi {
     /* Set by the caller. map: map physical memory, NULL if it cannot be read. warn: log a warning.
@@ -22,9 +24,11 @@ struct acpi {
     uint64_t root_paddr;
     uint32_t root_bytes;
     bool root_is_xsdt;
+    uint64_t warned[ACPI_WARNED_MAX]; /* addresses of tables that were warned about */
+    unsigned warned_n;
 };
 
-/* One table, header included, whose length and checksum are valid. bytes 0: none. */
+/* One table, header included, whose length is valid. bytes 0: none. */
 struct acpi_table {
     const uint8_t *at;
     uint32_t bytes;
@@ -43,12 +47,12 @@ bool acpi_find_rsdp(struct acpi *a, uint8_t rsdp[ACPI_RSDP_BYTES]);
  * is usable. */
 bool acpi_open(struct acpi *a, const uint8_t *rsdp, size_t n);
 
-/* The table with this signature and index `instance` (0 = first). Damaged ones cause a warning and
- * are skipped. bytes is 0 if there is none. */
-struct acpi_table acpi_find(const struct acpi *a, const char signature[4], unsigned instance);
+/* The table with this signature and index `instance` (0 = first). One with an invalid length or
+ * address causes a warning and is skipped. bytes is 0 if there is none. */
+struct acpi_table acpi_find(struct acpi *a, const char signature[4], unsigned instance);
 
-/* The table at this address, if it is valid and has this signature; else bytes is 0. */
-struct acpi_table acpi_table_at(const struct acpi *a, uint64_t paddr, const char signature[4]);
+/* The table at this address, if it is readable and has this signature; else bytes is 0. */
+struct acpi_table acpi_table_at(struct acpi *a, uint64_t paddr, const char signature[4]);
 
 /* --- structures inside a table: MADT's have 8-bit type and length, DMAR's 16-bit ones --- */
 
