@@ -11,6 +11,9 @@ struct acpi_fadt;
 /* Remember what ACPI says about power; NULL where there is no usable FADT. Boot CPU, once. */
 void power_init(const struct acpi_fadt *fadt);
 
+/* Write to `text` (n bytes) how power_off switches off: "S5 is sleep type 0 at port 0x604". */
+void power_describe(char *text, size_t n);
+
 /* Switch the machine off (ACPI S5). If it is still on after a second: a line, then halt. */
 _Noreturn void power_off(void);
 

@@ -214,17 +214,19 @@ void step_power(struct found *found)
         power_init(NULL);
         return;
     }
-    struct acpi_table dsdt = acpi_table_at(&acpi, fadt.dsdt_paddr, "DSDT");
-    if (dsdt.bytes)
-        acpi_s5_find(&dsdt, &fadt);
+    /* The DSDT's code, then that of each SSDT (ACPI 6.4, section 5.2.11.2). */
+    struct acpi_table aml = acpi_table_at(&acpi, fadt.dsdt_paddr, "DSDT");
+    bool has_s5 = acpi_s5_find(&aml, &fadt);
+    for (unsigned i = 0; !has_s5 && (aml = acpi_find(&acpi, "SSDT", i)).bytes; i++)
+        has_s5 = acpi_s5_find(&aml, &fadt);
     power_init(&fadt);
     if (fadt.pm_timer)
         tsc_offer_pm_timer(fadt.pm_timer, fadt.pm_timer_is_32_bit);
-    char off[48] = "no S5, poweroff unsupported";
-    if (fadt.has_s5)
-        fmt_print(off, sizeof off, "S5 is sleep type %u at port 0x%x", fadt.s5_type_a,
-                  fadt.pm1a_control);
-    FOUND("%s, PM timer at port 0x%x", off, fadt.pm_timer);
+    char off[64], timer[32] = "no PM timer";
+    power_describe(off, sizeof off);
+    if (fadt.pm_timer)
+        fmt_print(timer, sizeof timer, "PM timer at port 0x%x", fadt.pm_timer);
+    FOUND("%s, %s", off, timer);
 }
 
 void step_clock(struct found *found)

@@ -251,6 +251,7 @@ bool acpi_spcr_read(const struct acpi_table *spcr, struct acpi_spcr *out)
 #define FADT_FLAGS              112
 #define FADT_FLAGS_TIMER_32_BIT BIT(8)
 #define FADT_FLAGS_RESET        BIT(10)
+#define FADT_FLAGS_REDUCED      BIT(20) /* hardware-reduced ACPI, section 4.1 */
 #define FADT_BYTES_V1           116u
 #define FADT_RESET              116 /* generic address, then the value */
 #define FADT_RESET_VALUE        128
@@ -258,6 +259,8 @@ bool acpi_spcr_read(const struct acpi_table *spcr, struct acpi_spcr *out)
 #define FADT_X_PM1A_CONTROL     172
 #define FADT_X_PM1B_CONTROL     184
 #define FADT_X_PM_TIMER         208
+#define FADT_SLEEP_CONTROL      244 /* generic address */
+#define FADT_SLEEP_STATUS       256 /* generic address */
 
 /* Generic address: u8 space, u8 bits, u8 offset, u8 access size, u64 address. */
 #define GAS_BYTES 12u
@@ -273,6 +276,18 @@ static uint16_t port_at(const struct acpi_table *fadt, uint32_t old, uint32_t ex
     }
     uint32_t port = acpi_u32(fadt->at + old);
     return port <= 0xFFFF ? (uint16_t)port : 0;
+}
+
+/* A register of hardware-reduced ACPI; address 0 if the table has none that can be used. */
+static struct acpi_register register_at(const struct acpi_table *fadt, uint32_t at)
+{
+    if (fadt->bytes < at + GAS_BYTES)
+        return (struct acpi_register){0};
+    const uint8_t *gas = fadt->at + at;
+    uint64_t address = acpi_u64(gas + 4);
+    if (gas[0] != ACPI_MEMORY && (gas[0] != ACPI_IO || address > 0xFFFF))
+        return (struct acpi_register){0};
+    return (struct acpi_register){address, gas[0]};
 }
 
 bool acpi_fadt_read(const struct acpi_table *fadt, struct acpi_fadt *out)
@@ -298,6 +313,11 @@ bool acpi_fadt_read(const struct acpi_table *fadt, struct acpi_fadt *out)
         out->reset_space = at[FADT_RESET];
         out->reset_address = acpi_u64(at + FADT_RESET + 4);
         out->reset_value = at[FADT_RESET_VALUE];
+    }
+    out->is_reduced = flags & FADT_FLAGS_REDUCED;
+    if (out->is_reduced) {
+        out->sleep_control = register_at(fadt, FADT_SLEEP_CONTROL);
+        out->sleep_status = register_at(fadt, FADT_SLEEP_STATUS);
     }
     return true;
 }

@@ -105,9 +105,15 @@ struct acpi_spcr {
 /* False: there is no table, or it names no line. */
 bool acpi_spcr_read(const struct acpi_table *spcr, struct acpi_spcr *out);
 
-/* --- FADT and the DSDT's \_S5 package: power --- */
+/* --- FADT and the \_S5 package of the DSDT or of an SSDT: power --- */
 
 enum acpi_space { ACPI_MEMORY = 0, ACPI_IO = 1, ACPI_PCI = 2 };
+
+/* A byte-wide register: the fields of a generic address that are used. */
+struct acpi_register {
+    uint64_t address; /* of enum acpi_space `space`; 0: none */
+    uint8_t space;    /* ACPI_MEMORY or ACPI_IO */
+};
 
 struct acpi_fadt {
     uint64_t dsdt_paddr;
@@ -119,6 +125,9 @@ struct acpi_fadt {
     uint8_t reset_space;    /* enum acpi_space */
     uint64_t reset_address; /* 0: none */
     uint8_t reset_value;
+    bool is_reduced; /* hardware-reduced ACPI: no PM1 registers, no ACPI mode */
+    struct acpi_register sleep_control,
+        sleep_status; /* of hardware-reduced ACPI; address 0: none */
     bool has_s5;
     uint8_t s5_type_a, s5_type_b; /* SLP_TYP for the two PM1 control registers */
 };

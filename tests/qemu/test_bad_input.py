@@ -214,6 +214,20 @@ def test_a_table_with_an_impossible_length(damaged, length):
     assert "ACPI table APIC" in text and "has an invalid length; not used" in text
 
 
+def test_an_s5_in_an_ssdt_is_used(damaged):
+    """Two SSDTs, the second of a real machine, and a DSDT whose \\_S5 is renamed: sleep type 2."""
+    aml = f"{ROOT}/tests/data/acpi/aml"
+    text = forwards(damaged("""
+fadt = table(b"FACP")
+dsdt, = get(fadt + 40, "<I")
+length, = get(dsdt + 4, "<I")
+code = cpu.read_memory(dsdt, length).tobytes()
+put(dsdt + code.index(b"_S5_"), "<4s", b"_S9_")
+""", extra=["-acpitable", "sig=SSDT,data=/dev/null",
+            "-acpitable", f"file={aml}/dell-t3500-t7500-ssdt-with-s5.aml"]))
+    assert "S5 is sleep type 2 at port 0x604" in text
+
+
 # ---- machines that lack a device or CPU feature ----
 
 @pytest.mark.parametrize("options", [

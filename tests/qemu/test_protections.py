@@ -193,6 +193,14 @@ def test_a_pc_without_acpi_boots_and_names_what_is_missing(boot):
     machine.expect("unsupported, as ACPI has no S5")
 
 
+def test_hardware_reduced_acpi_switches_off_by_its_sleep_register(boot):
+    """QEMU's microvm has no PM1 registers, PM timer or HPET."""
+    machine = boot("", wires=0, extra=["-M", "microvm,acpi=on,pit=on,pic=on,rtc=on"])
+    assert re.search(r"power +S5 is sleep type 5 at address 0x[0-9a-f]+, no PM timer",
+                     machine.console_text)
+    assert machine.poweroff() == 0
+
+
 def test_functions_behind_bridges_and_on_other_root_buses_are_found(boot):
     machine = boot("", wires=0, extra=[
         "-device", "pcie-root-port,id=rp0,chassis=1", "-device", "e1000e,bus=rp0",

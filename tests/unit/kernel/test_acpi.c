@@ -548,6 +548,29 @@ static void fadt__fields__come_from_the_right_place(void **state)
     assert_int_equal(f.pm_timer, 0x1808);
 }
 
+/* ACPI 6.4, sections 4.8.3.7 and 5.2.9: machines without PM1 registers. */
+static void fadt__hardware_reduced__has_sleep_registers(void **state)
+{
+    (void)state;
+    struct acpi_fadt f;
+    memset(fadt_body, 0, sizeof fadt_body);
+    for (unsigned reduced = 0; reduced < 2; reduced++)
+        for (unsigned space = 0; space < 4; space++) {
+            physical_clear();
+            put32(fadt_at(112), reduced << 20);
+            gas(244, (uint8_t)space, 0x10604);
+            gas(256, (uint8_t)space, 0x605);
+            put_table(0x1000, "FACP", fadt_body, 268 - ACPI_HEADER_BYTES);
+            struct acpi_table t = acpi_table_at(&a, 0x1000, "FACP");
+            assert_true(acpi_fadt_read(&t, &f));
+            assert_int_equal(f.is_reduced, reduced);
+            bool fits = reduced && space == ACPI_MEMORY; /* no port is that high */
+            assert_int_equal(f.sleep_control.address, fits ? 0x10604 : 0);
+            assert_int_equal(f.sleep_status.address, reduced && space < 2 ? 0x605 : 0);
+            assert_int_equal(f.sleep_status.space, reduced && space < 2 ? space : 0);
+        }
+}
+
 static void fadt__every_length__is_read_within_bounds(void **state)
 {
     (void)state;
@@ -616,6 +639,24 @@ static void s5__invalid_objects__are_refused(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, clear, clear)
 
+/* Three of 655 machines looked at keep \_S5 in an SSDT. */
+static void s5__in_an_ssdt_alone__is_found(void **state)
+{
+    (void)state;
+    struct acpi_fadt f = {0};
+    uint8_t *bytes;
+    size_t n = read_file("tests/data/acpi/aml/dell-t3500-dsdt-without-s5.aml", &bytes);
+    struct acpi_table t = {bytes, (uint32_t)n, 0};
+    assert_false(acpi_s5_find(&t, &f));
+    free(bytes);
+    n = read_file("tests/data/acpi/aml/dell-t3500-t7500-ssdt-with-s5.aml", &bytes);
+    t = (struct acpi_table){bytes, (uint32_t)n, 0};
+    assert_true(acpi_s5_find(&t, &f));
+    assert_int_equal(f.s5_type_a, 2);
+    assert_int_equal(f.s5_type_b, 2);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -631,8 +672,10 @@ int main(void)
         TEST(table__invalid_length__is_reported_and_the_table_unused),
         TEST(table__wrong_checksum__is_reported_once_and_the_table_used),
         TEST(fadt__fields__come_from_the_right_place),
+        TEST(fadt__hardware_reduced__has_sleep_registers),
         TEST(fadt__every_length__is_read_within_bounds),
         TEST(s5__forms_that_firmware_writes__are_read),
+        TEST(s5__in_an_ssdt_alone__is_found),
         TEST(s5__invalid_objects__are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
