@@ -151,6 +151,10 @@ enum lapic_mode lapic_mode(void)
     return mode;
 }
 
+/* Destinations that mean every core. */
+#define XAPIC_BROADCAST  0xFFu
+#define X2APIC_BROADCAST 0xFFFFFFFFu
+
 uint32_t lapic_id(void)
 {
     uint32_t id = mode == LAPIC_NONE ? cpu_id(1, 0).ebx : read(REG_ID);
@@ -169,9 +173,22 @@ uint32_t lapic_errors(void)
     return read(REG_ESR);
 }
 
+bool lapic_can_address(uint32_t apic_id)
+{
+    switch (mode) {
+    case LAPIC_XAPIC:
+        return apic_id < XAPIC_BROADCAST;
+    case LAPIC_X2APIC:
+        return apic_id != X2APIC_BROADCAST;
+    case LAPIC_NONE:
+        break;
+    }
+    return false;
+}
+
 static void send(uint32_t apic_id, uint32_t command)
 {
-    if (mode == LAPIC_NONE)
+    if (!lapic_can_address(apic_id))
         return;
     if (mode == LAPIC_X2APIC) {
         cpu_fence(); /* this MSR write is not ordered after earlier stores */

@@ -25,7 +25,11 @@ void lapic_eoi(void);
 /* Read and clear this core's error bits. */
 uint32_t lapic_errors(void);
 
-/* Send an interrupt to another core. In xAPIC mode each waits (bounded) until the previous one has
+/* Can an interrupt be sent to this id? In xAPIC mode ids have 8 bits; a longer one would be cut, and
+ * would reach another core. All ones mean every core. */
+bool lapic_can_address(uint32_t apic_id);
+
+/* Send an interrupt to another core; nothing to an id that cannot be addressed. In xAPIC mode each waits (bounded) until the previous one has
  * been sent. */
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, uint8_t page); /* starts at page * 4096 */

@@ -33,23 +33,22 @@
 static_assert(STACK_STRIDE * CPUS_MAX <= STACKS_BYTES, "room for every core's stacks");
 
 #define LOW_END         0xA0000u /* no RAM from here to 1 MiB */
-#define XAPIC_ID_MAX    254u     /* 255 is broadcast */
 
 #define INIT_WAIT_US    10000u /* after INIT, before STARTUP */
 #define STARTUP_WAIT_US 200u   /* before the second STARTUP */
 #define STEP_NS         1000000u
-/* The time that a core gets to begin; an emulated one on a busy host is slow. After FAILURES_MANY
- * failures the remaining cores get less, so that the boot goes on. */
-#define BEGIN_MS         1000u
-#define BEGIN_HURRIED_MS 50u
-#define FAILURES_MANY    4u
-#define FINISH_MS        1000u
+/* The time that a core gets to begin. An emulated one on a busy host is slow, but tables that list
+ * 64 absent cores must not hold up the boot for long: cores that do not answer one after another
+ * share BEGIN_MS, and after that each gets BEGIN_LEAST_MS, in which a real core has long begun. */
+#define BEGIN_MS       1000u
+#define BEGIN_LEAST_MS 10u
+#define FINISH_MS      1000u
 
-#define TSC_ROUNDS       8u
-#define TSC_ROUND_NS     20000000u
-#define TSC_FIRST_NS     500000000u /* until core 0 begins */
-#define TRACE_WAIT_NS    100000000u /* a core answers in microseconds, an emulated one later */
-#define STOP_WAIT_NS     1000000000u
+#define TSC_ROUNDS     8u
+#define TSC_ROUND_NS   20000000u
+#define TSC_FIRST_NS   500000000u /* until core 0 begins */
+#define TRACE_WAIT_NS  100000000u /* a core answers in microseconds, an emulated one later */
+#define STOP_WAIT_NS   1000000000u
 
 /* At the end of the trampoline, see boot/ap.asm. */
 struct ap_block {
@@ -247,8 +246,9 @@ static bool has_reached(const struct cpu *cpu, enum cpu_state state, uint32_t ma
     return true;
 }
 
-/* Returns NULL once the core is parked, else why it is not. */
-static const char *start_core(struct ap_block *block, struct cpu *cpu, unsigned failures)
+/* Returns NULL once the core is parked, else why it is not. *begin_ms: what is left of BEGIN_MS;
+ * reduced by a core that does not begin. */
+static const char *start_core(struct ap_block *block, struct cpu *cpu, uint32_t *begin_ms)
 {
     uint8_t *start = (uint8_t *)block - (ap_block - ap_code);
     paddr_t at = paging_paddr(start);
@@ -265,11 +265,14 @@ static const char *start_core(struct ap_block *block, struct cpu *cpu, unsigned 
     tsc_wait_us(STARTUP_WAIT_US);
     if (!is_taken(block))
         lapic_send_startup(cpu->apic_id, page);
-    uint32_t begin_ms = failures < FAILURES_MANY ? BEGIN_MS : BEGIN_HURRIED_MS;
-    if (!has_reached(cpu, CPU_COMPARING, begin_ms) && !is_taken(block))
+    uint32_t wait_ms = MAX(*begin_ms, BEGIN_LEAST_MS);
+    if (!has_reached(cpu, CPU_COMPARING, wait_ms) && !is_taken(block)) {
+        *begin_ms -= MIN(*begin_ms, wait_ms);
         return "it does not answer STARTUP";
+    }
     if (!has_reached(cpu, CPU_COMPARING, FINISH_MS))
         return "it answered STARTUP but did not finish its set-up";
+    *begin_ms = BEGIN_MS;
     cpu->tsc_skew = compare_tsc();
     return has_reached(cpu, CPU_PARKED, FINISH_MS) ? NULL : "it stopped during the TSC comparison";
 }
@@ -278,7 +281,8 @@ unsigned smp_start(const struct smp_plan *plan)
 {
     uint32_t own_id = lapic_id();
     cpus[0]->apic_id = own_id;
-    unsigned max = MIN(plan->max, CPUS_MAX), failures = 0;
+    unsigned max = MIN(plan->max, CPUS_MAX);
+    uint32_t begin_ms = BEGIN_MS;
     struct ap_block *block = plan->low_pages ? trampoline(plan) : NULL;
     if (!block || lapic_mode() == LAPIC_NONE)
         return cpus_n;
@@ -286,7 +290,7 @@ unsigned smp_start(const struct smp_plan *plan)
 
     /* INIT to all cores first, so that one wait is enough for all of them. */
     for (unsigned i = 0; i < plan->n; i++)
-        if (plan->apic_ids[i] != own_id)
+        if (plan->apic_ids[i] != own_id && lapic_can_address(plan->apic_ids[i]))
             lapic_send_init(plan->apic_ids[i]);
     tsc_wait_us(INIT_WAIT_US);
 
@@ -295,8 +299,8 @@ unsigned smp_start(const struct smp_plan *plan)
         uint32_t id = plan->apic_ids[i];
         if (id == own_id)
             continue;
-        if (id > XAPIC_ID_MAX && lapic_mode() != LAPIC_X2APIC) {
-            plan->failed(id, "its id needs x2APIC");
+        if (!lapic_can_address(id)) {
+            plan->failed(id, "interrupts cannot be sent to this id without x2APIC");
             continue;
         }
         if (!cpu && !(cpu = make_core(cpus_n, plan->take))) {
@@ -304,13 +308,12 @@ unsigned smp_start(const struct smp_plan *plan)
             break;
         }
         cpu->apic_id = id;
-        const char *why = start_core(block, cpu, failures);
+        const char *why = start_core(block, cpu, &begin_ms);
         if (why) {
             /* INIT makes it wait for STARTUP again: it must not continue late on memory that the
              * next core gets. */
             block->ticket = 0;
             lapic_send_init(id);
-            failures++;
             plan->failed(id, why);
             continue;
         }

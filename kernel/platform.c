@@ -95,9 +95,14 @@ static void *take(size_t bytes)
     return memory_alloc(bytes, PAGE_BYTES);
 }
 
+#define FAILURES_LOGGED 8u
+
+static unsigned failures;
+
 static void core_failed(uint32_t apic_id, const char *why)
 {
-    log_warn("cores: APIC id %u does not start: %s", apic_id, why);
+    if (failures++ < FAILURES_LOGGED)
+        log_warn("cores: APIC id %u does not start: %s", apic_id, why);
 }
 
 BOOT_KEY("cpus", CMDLINE_COUNT);
@@ -110,9 +115,12 @@ void platform_cores(const struct cmdline *line, char *found, size_t n)
         max = 1;
     }
     uint32_t ids[MADT_CPUS_MAX];
-    for (unsigned i = 0; i < madt.n_cpus; i++)
+    unsigned others = 0; /* some firmware does not list the core that boots */
+    for (unsigned i = 0; i < madt.n_cpus; i++) {
         ids[i] = madt.cpus[i].apic_id;
-    if (max > 1 && madt.n_cpus > 1)
+        others += ids[i] != cpus[0]->apic_id;
+    }
+    if (max > 1 && others > 0)
         smp_start(&(struct smp_plan){
             .apic_ids = ids,
             .n = madt.n_cpus,
@@ -126,7 +134,9 @@ void platform_cores(const struct cmdline *line, char *found, size_t n)
         if (cpus[i]->tsc_skew)
             log_warn("cores: the TSC of core %u differs from core 0's by %ld ticks", i,
                      cpus[i]->tsc_skew);
-    fmt_print(found, n, "%u of %u run", cpus_n, MAX(madt.n_cpus, 1u));
+    if (failures > FAILURES_LOGGED)
+        log_warn("cores: %u more APIC ids do not start", failures - FAILURES_LOGGED);
+    fmt_print(found, n, "%u of %u run", cpus_n, others + 1);
 }
 
 void platform_serial_interrupt(void)

@@ -2,7 +2,8 @@
  * ACPI tables; AML is never executed. Firmware is not trusted: every length is checked against what
  * remains, and no step of zero is taken. A table with a wrong checksum is used, with a warning, as
  * Linux and FreeBSD do: machines are sold with such tables, and nothing here trusts the bytes of a
- * table with a right one. Pure: the caller supplies the callbacks map and warn. Read next: kernel/steps.c.
+ * table with a right one. Pure: the caller supplies the callbacks map and warn. Read next:
+ * kernel/steps.c.
  */
 #ifndef KERNEL_FIRMWARE_ACPI_H
 #define KERNEL_FIRMWARE_ACPI_H

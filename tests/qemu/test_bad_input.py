@@ -228,6 +228,60 @@ put(dsdt + code.index(b"_S5_"), "<4s", b"_S9_")
     assert "S5 is sleep type 2 at port 0x604" in text
 
 
+# A MADT of its own, behind the RAM that the map tells of. cpus: (APIC id, enabled).
+MADT = """
+set_map((0, 0x9F000, 1), (0x100000, ram[0] + ram[1] - 0x200000, 1), (ram[0] + ram[1] - 0x100000, 0x100000, 3))
+def set_madt(cpus):
+    entries = b"".join(struct.pack("<BBBBI", 0, 8, i & 0xFF, at, on) if at < 255 else
+                       struct.pack("<BBHIII", 9, 16, 0, at, on, i) for i, (at, on) in enumerate(cpus))
+    entries += struct.pack("<BBBBII", 1, 12, 0, 0, 0xFEC00000, 0)
+    new = b"APIC" + struct.pack("<IBB6s8sIII", 44 + len(entries), 3, 0, b"FERRUL", b"MADTTEST", 1, 1, 1)
+    new += struct.pack("<II", 0xFEE00000, 1) + entries
+    new = new[:9] + bytes([-sum(new) & 0xFF]) + new[10:]
+    at = ram[0] + ram[1] - 0x80000
+    cpu.write_memory(at, new)
+    rsdt, = get(rsdp + 16, "<I")
+    length, = get(rsdt + 4, "<I")
+    for i in range((length - 36) // 4):
+        if get(rsdt + 36 + 4 * i, "<I")[0] == table(b"APIC"):
+            put(rsdt + 36 + 4 * i, "<I", at)
+            put(rsdt + 9, "<B", (get(rsdt + 9, "<B")[0] + sum(cpu.read_memory(rsdt, length).tobytes()) * -1) & 0xFF)
+            return
+"""
+
+
+@pytest.mark.parametrize("bogus", [0x100, 0x101, 0x1FF, 0xFFFFFFFF, 0xFF], ids=hex)
+def test_an_apic_id_that_xapic_mode_cannot_address_gets_no_interrupt(damaged, bogus):
+    """Its low byte is that of a core that runs, or means all cores."""
+    text = forwards(damaged(f"set_madt([(0, 1), (1, 1), ({bogus}, 1)])", words=SCRIPT + MADT, cores=2))
+    assert f"cores: APIC id {bogus} does not start: interrupts cannot be sent to this id" in text
+    assert re.search(r"cores +2 of 3 run", text)
+
+
+def test_a_madt_without_the_boot_cpu_starts_the_others(damaged):
+    text = forwards(damaged("set_madt([(1, 1)])", words=SCRIPT + MADT, cores=2))
+    assert re.search(r"cores +2 of 2 run", text)
+
+
+def test_cores_that_never_answer_hold_up_the_boot_once(damaged):
+    """64 of 66 cores do not exist. The time for one that does not answer is shared by all in a row."""
+    text = forwards(damaged("set_madt([(0, 1)] + [(i, 1) for i in range(100, 164)] + [(1, 1)])",
+                            words=SCRIPT + MADT, cores=2))
+    assert re.search(r"cores +2 of 66 run", text)
+    assert "cores: 56 more APIC ids do not start" in text
+    took_us = int(re.search(r"cores +2 of 66 run \((\d+) us\)", text)[1])
+    assert took_us < 1_000_000 + 64 * 30_000, "a second, then 10 ms for each, and as much for a busy host"
+
+
+def test_a_madt_of_300_cores_is_cut_with_a_line(damaged):
+    text = forwards(damaged("set_madt([(i, i < 2) for i in range(255)] + [(i, 0) for i in range(255, 300)])",
+                            words=SCRIPT + MADT, cores=2))
+    assert re.search(r"cores +2 of 2 run", text)
+    text = forwards(damaged("set_madt([(i, i < 2 or i > 255) for i in range(512)])",
+                            words=SCRIPT + MADT, cores=2))
+    assert "the MADT has too many structures" in text
+
+
 # ---- machines that lack a device or CPU feature ----
 
 @pytest.mark.parametrize("options", [
