@@ -29,8 +29,8 @@ uint32_t lapic_errors(void);
  * would reach another core. All ones mean every core. */
 bool lapic_can_address(uint32_t apic_id);
 
-/* Send an interrupt to another core; nothing to an id that cannot be addressed. In xAPIC mode each waits (bounded) until the previous one has
- * been sent. */
+/* Send an interrupt to another core; nothing to an id that cannot be addressed. In xAPIC mode each
+ * waits (bounded) until the previous one has been sent. */
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, uint8_t page); /* starts at page * 4096 */
 void lapic_send_nmi(uint32_t apic_id);

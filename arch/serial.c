@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * A 16550 UART, reached through I/O ports.
+ * A 16550 UART, reached through I/O ports or memory.
  */
 #include "arch/cpu.h"
+#include "arch/mmio.h"
+#include "arch/paging.h"
 #include "arch/port.h"
 #include "arch/serial.h"
 
@@ -32,20 +34,51 @@
  * second on a busy host. */
 #define WAIT_READS 2000000u
 
-static uint16_t uart; /* 0: none */
+/* One UART. */
+struct uart {
+    uint16_t port; /* 0: in memory */
+    mmio_t mmio;
+    uint8_t bytes, stride; /* in memory */
+};
+
+static struct uart uart;
+static bool is_present;
 static bool is_stuck; /* the last wait timed out */
 static unsigned fifo; /* bytes that the transmitter takes once it is empty: 16, or 1 */
 static unsigned room; /* bytes that it still takes before LSR must be read again */
 
-static bool is_answering(uint16_t port)
+static uint8_t reg_read(const struct uart *u, unsigned reg)
+{
+    if (u->port)
+        return port_in8((uint16_t)(u->port + reg));
+    uint32_t offset = reg * u->stride;
+    return u->bytes == 1   ? mmio_read8(u->mmio, offset)
+           : u->bytes == 2 ? (uint8_t)mmio_read16(u->mmio, offset)
+                           : (uint8_t)mmio_read32(u->mmio, offset);
+}
+
+static void reg_write(const struct uart *u, unsigned reg, uint8_t value)
+{
+    uint32_t offset = reg * u->stride;
+    if (u->port)
+        port_out8((uint16_t)(u->port + reg), value);
+    else if (u->bytes == 1)
+        mmio_write8(u->mmio, offset, value);
+    else if (u->bytes == 2)
+        mmio_write16(u->mmio, offset, value);
+    else
+        mmio_write32(u->mmio, offset, value);
+}
+
+static bool is_answering(const struct uart *u)
 {
     static const uint8_t patterns[] = {0x5A, 0xA5};
     for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
-        port_out8(port + SCR, patterns[i]);
-        if (port_in8(port + SCR) != patterns[i])
+        reg_write(u, SCR, patterns[i]);
+        if (reg_read(u, SCR) != patterns[i])
             return false;
     }
-    return port_in8(port + LSR) != 0xFF;
+    return reg_read(u, LSR) != 0xFF;
 }
 
 /* Wait until `bit` is set in LSR. Once stuck, read LSR once per byte until the transmitter moves.
@@ -53,7 +86,7 @@ static bool is_answering(uint16_t port)
 static bool has_drained(uint8_t bit)
 {
     for (uint32_t i = is_stuck ? 1 : WAIT_READS; i > 0; i--) {
-        if (port_in8(uart + LSR) & bit) {
+        if (reg_read(&uart, LSR) & bit) {
             is_stuck = false;
             return true;
         }
@@ -63,33 +96,54 @@ static bool has_drained(uint8_t bit)
     return false;
 }
 
-enum err serial_init(uint16_t port, uint32_t baud)
+static enum err find(const struct serial_regs *regs, struct uart *out)
 {
-    if (baud == 0 || baud > SERIAL_BAUD || SERIAL_BAUD % baud != 0)
+    *out = (struct uart){.bytes = regs->bytes, .stride = regs->stride};
+    if (!regs->is_memory) {
+        if (regs->base == 0 || regs->base > 0xFFFF - SCR)
+            return ERR_BAD_VALUE;
+        out->port = (uint16_t)regs->base;
+        return OK;
+    }
+    if ((regs->bytes != 1 && regs->bytes != 2 && regs->bytes != 4) || regs->stride < regs->bytes ||
+        regs->base % regs->bytes != 0)
         return ERR_BAD_VALUE;
-    if (uart)
+    return paging_map_device((paddr_t){regs->base}, SCR * regs->stride + regs->bytes, &out->mmio);
+}
+
+enum err serial_init(const struct serial_regs *regs, uint32_t baud)
+{
+    if (baud > SERIAL_BAUD || (baud && SERIAL_BAUD % baud != 0))
+        return ERR_BAD_VALUE;
+    struct uart found;
+    enum err e = find(regs, &found);
+    if (e != OK)
+        return e;
+    if (!is_answering(&found))
+        return ERR_NO_DEVICE;
+    if (is_present)
         has_drained(LSR_ALL_SENT); /* the bytes written so far must leave at the old rate */
-    uart = 0;
+    uart = found;
+    is_present = true;
     is_stuck = false;
     room = 0;
-    if (!is_answering(port))
-        return ERR_NO_DEVICE;
-    uint32_t divisor = SERIAL_BAUD / baud;
-    port_out8(port + IER, 0);
-    port_out8(port + LCR, LCR_DLAB);
-    port_out8(port + DLL, (uint8_t)divisor);
-    port_out8(port + DLM, (uint8_t)(divisor >> 8));
-    port_out8(port + LCR, LCR_8N1);
-    port_out8(port + FCR, FCR_ENABLE_CLEAR);
-    fifo = (port_in8(port + IIR) & IIR_FIFO) == IIR_FIFO ? 16 : 1;
-    port_out8(port + MCR, MCR_DTR_RTS_OUT2);
-    uart = port;
+    reg_write(&uart, IER, 0);
+    if (baud) {
+        uint32_t divisor = SERIAL_BAUD / baud;
+        reg_write(&uart, LCR, LCR_DLAB);
+        reg_write(&uart, DLL, (uint8_t)divisor);
+        reg_write(&uart, DLM, (uint8_t)(divisor >> 8));
+    }
+    reg_write(&uart, LCR, LCR_8N1);
+    reg_write(&uart, FCR, FCR_ENABLE_CLEAR);
+    fifo = (reg_read(&uart, IIR) & IIR_FIFO) == IIR_FIFO ? 16 : 1;
+    reg_write(&uart, MCR, MCR_DTR_RTS_OUT2);
     return OK;
 }
 
 bool serial_is_present(void)
 {
-    return uart != 0;
+    return is_present;
 }
 
 static void send(char c)
@@ -100,12 +154,12 @@ static void send(char c)
         room = fifo;
     }
     room--;
-    port_out8(uart + THR, (uint8_t)c);
+    reg_write(&uart, THR, (uint8_t)c);
 }
 
 void serial_write(const char *text, size_t n)
 {
-    if (!uart)
+    if (!is_present)
         return;
     for (size_t i = 0; i < n; i++) {
         if (text[i] == '\n')
@@ -116,9 +170,9 @@ void serial_write(const char *text, size_t n)
 
 size_t serial_write_some(const char *text, size_t n)
 {
-    if (!uart)
+    if (!is_present)
         return n;
-    if (room < fifo && (port_in8(uart + LSR) & LSR_THR_EMPTY))
+    if (room < fifo && (reg_read(&uart, LSR) & LSR_THR_EMPTY))
         room = fifo;
     size_t done = 0;
     for (; done < n; done++) {
@@ -134,25 +188,18 @@ size_t serial_write_some(const char *text, size_t n)
 
 int serial_read(void)
 {
-    if (!uart || !(port_in8(uart + LSR) & LSR_DATA_READY))
+    if (!is_present || !(reg_read(&uart, LSR) & LSR_DATA_READY))
         return -1;
-    return port_in8(uart + RBR);
+    return reg_read(&uart, RBR);
 }
 
 bool serial_has_input(void)
 {
-    return uart && (port_in8(uart + LSR) & LSR_DATA_READY);
-}
-
-int serial_irq(void)
-{
-    if (!uart)
-        return -1;
-    return uart == SERIAL_COM1 || uart == SERIAL_COM3 ? 4 : 3;
+    return is_present && (reg_read(&uart, LSR) & LSR_DATA_READY);
 }
 
 void serial_enable_input_irq(void)
 {
-    if (uart)
-        port_out8(uart + IER, IER_INPUT);
+    if (is_present)
+        reg_write(&uart, IER, IER_INPUT);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The 16550 serial line, usable from the first line of C; without a UART, output is discarded.
- * Output is polled; input may wake core 0 (serial_enable_input_irq). Every wait is bounded, so a
- * missing or stuck UART costs time once and never hangs the machine.
+ * The 16550 serial line, usable from the first line of C if it is at an I/O port; without a UART,
+ * output is discarded. Output is polled; input may wake core 0 (serial_enable_input_irq). Every wait
+ * is bounded, so a missing or stuck UART costs time once and never hangs the machine.
  */
 #ifndef ARCH_SERIAL_H
 #define ARCH_SERIAL_H
@@ -14,10 +14,19 @@
 #define SERIAL_COM4 0x2E8
 #define SERIAL_BAUD 115200u /* the most that the UART's clock gives, and our default */
 
-/* Switch to the UART at this I/O port: 8N1, FIFO enabled, interrupts off. baud: 1..115200, a
- * divisor of 115200. Boot CPU. ERR_NO_DEVICE: no UART answers there; output is then discarded and
- * there is no input. ERR_BAD_VALUE: unsupported baud rate; the line is left as it was. */
-enum err serial_init(uint16_t port, uint32_t baud);
+/* Where a UART's registers are. */
+struct serial_regs {
+    uint64_t base; /* an I/O port, or a physical address */
+    bool is_memory;
+    uint8_t bytes;  /* in memory, of an access: 1, 2 or 4 */
+    uint8_t stride; /* in memory, from one register to the next: at least `bytes` */
+};
+
+/* Switch to this UART: 8N1, FIFO enabled, interrupts off. baud: 1..115200, a divisor of 115200; 0: as
+ * firmware has set it. Registers in memory are mapped, so only once paging is up. Boot CPU.
+ * ERR_NO_DEVICE: no UART answers there. ERR_BAD_VALUE: unsupported baud rate or registers. Or the
+ * errors of paging_map_device. On an error the line used so far stays in use. */
+enum err serial_init(const struct serial_regs *regs, uint32_t baud);
 
 /* True once serial_init has found a UART. */
 bool serial_is_present(void);
@@ -38,9 +47,7 @@ int serial_read(void);
 /* Would serial_read return a byte now? */
 bool serial_has_input(void);
 
-/* The ISA interrupt line of the UART in use, -1 without one. serial_enable_input_irq enables the
- * UART's input interrupt on that line; reading all input clears it. */
-int serial_irq(void);
+/* Enable the UART's input interrupt; reading all input clears it. */
 void serial_enable_input_irq(void);
 
 #endif

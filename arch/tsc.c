@@ -74,10 +74,6 @@ static void read_rate_from_cpuid(void)
         struct cpuid r = cpu_id(LEAF_CRYSTAL, 0);
         if (r.eax && r.ebx && r.ecx)
             accept_rate((uint64_t)r.ecx * r.ebx / r.eax, "CPUID leaf 15h");
-        /* Skylake and Kaby Lake state the ratio but no crystal; the TSC then runs at the base
-         * frequency, which leaf 16h gives. */
-        else if (r.eax && r.ebx && max >= LEAF_MHZ)
-            accept_rate(cpu_id(LEAF_MHZ, 0).eax * 1000000ull, "CPUID leaf 16h");
     }
     bool has_hypervisor = cpu_id(1, 0).ecx & BIT(31);
     if (!source && has_hypervisor && cpu_id(LEAF_HYPERVISOR, 0).eax >= LEAF_HYPERVISOR_TSC &&
@@ -193,6 +189,17 @@ static void calibrate_against_pit(void)
     accept_rate(rate, pit.name);
 }
 
+/* Skylake and Kaby Lake state the ratio but no crystal; the TSC then runs at about the base frequency,
+ * which leaf 16h gives in MHz. On servers it is up to 0.3 % off, so any clock is better. */
+static void take_base_frequency(void)
+{
+    if (cpu_id(0, 0).eax < LEAF_MHZ)
+        return;
+    struct cpuid r = cpu_id(LEAF_CRYSTAL, 0);
+    if (r.eax && r.ebx)
+        accept_rate(cpu_id(LEAF_MHZ, 0).eax * 1000000ull, "CPUID leaf 16h");
+}
+
 enum err tsc_calibrate(void)
 {
     if (!source && hpet_hz)
@@ -202,6 +209,8 @@ enum err tsc_calibrate(void)
         calibrate_against(&(struct clock){"ACPI PM timer", pm_read, PM_HZ, pm_mask, PM_WINDOW});
     if (!source)
         calibrate_against_pit();
+    if (!source)
+        take_base_frequency();
     return source ? OK : ERR_TIMEOUT;
 }
 

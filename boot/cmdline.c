@@ -2,6 +2,7 @@
  * The boot line's grammar; the known keys are declared where they are used, see BOOT_KEY.
  */
 #include "boot/cmdline.h"
+#include "boot/console_key.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/str.h"
 
@@ -157,22 +158,10 @@ static bool is_route(const char *value)
                                         (str_starts(via, "port") && parse_u64(via + 4, &port)));
 }
 
-bool cmdline_console(const char *value, uint64_t *line, uint64_t *baud)
-{
-    uint64_t rate = *baud;
-    if (!str_starts(value, "ttyS") || value[4] < '0' || value[4] > '3')
-        return false;
-    if (value[5] != 0 &&
-        (value[5] != ',' || !parse_u64(value + 6, &rate) || rate == 0 || 115200 % rate != 0))
-        return false;
-    *line = (uint64_t)(value[4] - '0');
-    *baud = rate;
-    return true;
-}
-
 static bool value_fits(const struct cmdline_key *key, const char *value)
 {
-    uint64_t number = 0, baud = 0;
+    struct console_key console;
+    uint64_t number = 0;
     unsigned position;
     be32_t address;
     struct ipv4_prefix prefix;
@@ -188,7 +177,7 @@ static bool value_fits(const struct cmdline_key *key, const char *value)
     case CMDLINE_ROUTE:
         return is_route(value);
     case CMDLINE_CONSOLE:
-        return cmdline_console(value, &number, &baud);
+        return console_key_parse(value, &console);
     case CMDLINE_TEXT:
         break;
     }
@@ -209,7 +198,8 @@ static const char *expected_value(const struct cmdline_key *key)
     case CMDLINE_ROUTE:
         return "prefix,gateway such as 10.0.0.0/8,192.0.2.254 (the gateway may be portN or reject)";
     case CMDLINE_CONSOLE:
-        return "ttyS0 to ttyS3, with ,baud if not 115200";
+        return "ttyS0 to ttyS3, uart,io|mmio|mmio16|mmio32,ADDRESS or pciserial,BB:DD.F, with a "
+               "rate such as ,9600n8 if not the usual one";
     case CMDLINE_TEXT:
         break;
     }

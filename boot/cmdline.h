@@ -51,9 +51,6 @@ bool cmdline_prefix(const struct cmdline *c, const char *key, struct ipv4_prefix
 /* *out: the position of the value in the key's list of words in the table. */
 bool cmdline_enum(const struct cmdline *c, const char *key, unsigned *out);
 
-/* Parse a value of console=: ttyS<line>, optionally with ,baud (else *baud is unchanged). */
-bool cmdline_console(const char *value, uint64_t *line, uint64_t *baud);
-
 enum cmdline_kind {
     CMDLINE_TEXT,    /* anything */
     CMDLINE_COUNT,   /* parse_u64 */
@@ -61,7 +58,7 @@ enum cmdline_kind {
     CMDLINE_IPV4,    /* parse_ipv4 */
     CMDLINE_PREFIX,  /* parse_prefix */
     CMDLINE_ROUTE,   /* prefix,gateway or prefix,portN or prefix,reject */
-    CMDLINE_CONSOLE, /* ttyS0..ttyS3, optionally ,baud */
+    CMDLINE_CONSOLE, /* console_key_parse */
 };
 /* A known key. */
 struct cmdline_key {

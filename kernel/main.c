@@ -41,7 +41,8 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
     steps_begin(eax, ebx);
     tsc_start();
     smp_init();
-    serial_init(SERIAL_COM1, SERIAL_BAUD); /* without a UART the log's ring keeps the lines */
+    /* Without a UART the log's ring keeps the lines. */
+    (void)serial_init(&(struct serial_regs){.base = SERIAL_COM1}, SERIAL_BAUD);
     log_info("ferrule");
     features_init();
 
@@ -58,6 +59,7 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
     step("clock", step_clock);
     step("irq", step_interrupts);
     step("pci", step_pci);
+    step("serial", step_pci_line);
     step("iommu", step_iommu);
     paging_seal();
     step("cores", step_cores);

@@ -5,7 +5,6 @@
 #include "arch/ioapic.h"
 #include "arch/lapic.h"
 #include "arch/paging.h"
-#include "arch/serial.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
@@ -14,6 +13,7 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/log/log.h"
 #include "kernel/memory/memory.h"
+#include "kernel/console/serial_line.h"
 
 #define HPET_BYTES 1024u
 
@@ -141,16 +141,5 @@ void platform_cores(const struct cmdline *line, char *found, size_t n)
 
 void platform_serial_interrupt(void)
 {
-    int irq = serial_irq();
-    if (irq < 0 || ioapic_count() == 0)
-        return;
-    struct madt_line wired = madt_isa_line(&madt, (uint8_t)irq);
-    struct ioapic_line line = {wired.gsi, wired.is_low_active, wired.is_level};
-    uint8_t vector;
-    if (irq_alloc(0, NULL, NULL, "serial", &vector) != OK ||
-        ioapic_route(line, cpus[0]->apic_id, vector) != OK) {
-        log_warn("irq: line %u cannot be routed to core 0; the serial line is polled", wired.gsi);
-        return;
-    }
-    serial_enable_input_irq();
+    serial_line_interrupt(&madt);
 }

@@ -9,7 +9,6 @@
 #include "arch/idt.h"
 #include "arch/image.h"
 #include "arch/paging.h"
-#include "arch/serial.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/bootinfo.h"
@@ -25,6 +24,7 @@
 #include "kernel/pci.h"
 #include "kernel/platform.h"
 #include "kernel/power.h"
+#include "kernel/console/serial_line.h"
 #include "kernel/watchdog.h"
 
 static struct bootinfo info;
@@ -96,24 +96,11 @@ void step_boot_line(struct found *found)
     FOUND("%u words, %u invalid", line.n, complaints);
 }
 
-/* --- the serial line: COM1 from the first line on, then that of console= --- */
-
-BOOT_KEY("console", CMDLINE_CONSOLE);
+/* --- the serial line: COM1 from the first line on, then that of console= or of firmware --- */
 
 void step_serial_line(struct found *found)
 {
-    static const uint16_t ports[] = {SERIAL_COM1, SERIAL_COM2, SERIAL_COM3, SERIAL_COM4};
-    const char *wanted = cmdline_get(&line, "console");
-    uint64_t n = 0, baud = SERIAL_BAUD;
-    if (wanted && cmdline_console(wanted, &n, &baud) &&
-        serial_init(ports[n], (uint32_t)baud) != OK) {
-        serial_init(SERIAL_COM1, SERIAL_BAUD); /* back to the line used so far */
-        log_warn("serial: no UART at ttyS%lu; staying on ttyS0", n);
-        n = 0;
-        baud = SERIAL_BAUD;
-    }
-    FOUND("ttyS%lu at port 0x%x, %lu baud%s", n, ports[n], baud,
-          serial_is_present() ? "" : ": no UART");
+    serial_line_early(&line, found->text, sizeof found->text);
 }
 
 /* --- the CPU and its memory --- */
@@ -187,23 +174,9 @@ void step_acpi_tables(struct found *found)
           where);
 }
 
-/* Use the serial line of firmware (ACPI's SPCR), unless console= names another. */
 void step_firmware_line(struct found *found)
 {
-    struct acpi_table table = acpi_find(&acpi, "SPCR", 0);
-    struct acpi_spcr spcr;
-    if (cmdline_get(&line, "console") || !acpi_spcr_read(&table, &spcr))
-        return;
-    uint32_t baud = spcr.baud ? spcr.baud : SERIAL_BAUD;
-    if (!spcr.is_port)
-        FOUND("ACPI's SPCR: the UART at 0x%lx is not a 16550 at an I/O port; not used",
-              spcr.address);
-    else if (spcr.address == SERIAL_COM1 && baud == SERIAL_BAUD && serial_is_present())
-        FOUND("ACPI's SPCR names the same line");
-    else if (serial_init((uint16_t)spcr.address, baud) == OK)
-        FOUND("at port 0x%lx, %u baud, by ACPI's SPCR", spcr.address, baud);
-    else if (serial_init(SERIAL_COM1, SERIAL_BAUD) == OK)
-        FOUND("no UART at port 0x%lx, which ACPI's SPCR names", spcr.address);
+    serial_line_firmware(&acpi, found->text, sizeof found->text);
 }
 
 void step_power(struct found *found)
@@ -240,7 +213,6 @@ void step_clock(struct found *found)
 void step_interrupts(struct found *found)
 {
     platform_interrupts(&acpi, found->text, sizeof found->text);
-    platform_serial_interrupt();
 }
 
 void step_cores(struct found *found)
@@ -266,6 +238,12 @@ void step_pci(struct found *found)
     struct pci_found all = pci_disable_bus_mastering();
     FOUND("%u functions (%u bridges) by %s; bus mastering switched off in %u", all.functions,
           all.bridges, all.by_ecam ? "ECAM" : "ports", all.masters);
+}
+
+void step_pci_line(struct found *found)
+{
+    serial_line_pci(found->text, sizeof found->text);
+    platform_serial_interrupt();
 }
 
 /* The words in the order of enum iommu_mode. */

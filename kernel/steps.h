@@ -32,7 +32,8 @@ void step_firmware_line(struct found *found); /* ACPI's SPCR */
 void step_power(struct found *found);
 void step_clock(struct found *found);
 void step_interrupts(struct found *found);
-void step_pci(struct found *found); /* and bus mastering off everywhere */
+void step_pci(struct found *found);      /* and bus mastering off everywhere */
+void step_pci_line(struct found *found); /* console=pciserial, and the line's interrupt */
 void step_iommu(struct found *found);
 void step_cores(struct found *found);
 

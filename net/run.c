@@ -448,7 +448,11 @@ static void sleep_until_event(unsigned core, uint64_t until_service_ns)
         limit_ns = limit_ns ? MIN(limit_ns, (uint64_t)IN_FLIGHT_NS) : IN_FLIGHT_NS;
     if (due_ns != UINT64_MAX)
         limit_ns = limit_ns ? MIN(limit_ns, due_ns) : due_ns;
+    if (core == 0)
+        limit_ns = MIN(limit_ns ? limit_ns : UINT64_MAX, console_nap_ns());
     smp_sleep(limit_ns);
+    if (core == 0)
+        console_woke();
 }
 
 static _Noreturn void core_loop(void)

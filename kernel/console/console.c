@@ -12,6 +12,7 @@
 #include "kernel/lib/str.h"
 #include "kernel/log/log.h"
 #include "kernel/memory/module.h"
+#include "kernel/console/serial_line.h"
 
 #define OUT_BYTES 131072u /* a power of two; the longest output fits: that of `show iommu -j` */
 #define OUT_BUSY  16384u  /* with more pending bytes, no command is started */
@@ -111,6 +112,16 @@ bool console_is_busy(void)
 bool console_may_sleep(void)
 {
     return !console_is_busy() && !serial_has_input();
+}
+
+uint64_t console_nap_ns(void)
+{
+    return serial_line_nap_ns();
+}
+
+void console_woke(void)
+{
+    serial_line_woke();
 }
 
 void console_release(void)

@@ -28,6 +28,11 @@ bool console_is_busy(void);
  * interrupts off, right before the halt. */
 bool console_may_sleep(void);
 
+/* The longest sleep of core 0 that keeps typed input prompt, UINT64_MAX if an interrupt reports it;
+ * and to be called after each sleep. Core 0. */
+uint64_t console_nap_ns(void);
+void console_woke(void);
+
 /* Send all pending output, waiting for the line (bounded, see serial_write), and let the log write
  * to the line directly again: before power off and in a panic. */
 void console_release(void);

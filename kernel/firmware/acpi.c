@@ -220,10 +220,16 @@ bool acpi_mcfg_entry(const struct acpi_table *mcfg, unsigned i, struct acpi_mcfg
 
 /* --- SPCR --- */
 
-#define SPCR_INTERFACE 36 /* u8: 0 16550, 1 16450-like, 18 16550 with the address's access size */
-#define SPCR_ADDRESS   40 /* generic address */
-#define SPCR_BAUD      58 /* u8 */
-#define SPCR_BYTES     60u
+#define SPCR_INTERFACE  36 /* u8: 0 16550, 1 16450-like, 18 16550 with the address's access size */
+#define SPCR_ADDRESS    40 /* generic address */
+#define SPCR_IRQ_TYPE   52 /* u8 */
+#define SPCR_IRQ        53 /* u8, of an 8259 */
+#define SPCR_GSI        54 /* u32, of an IOAPIC */
+#define SPCR_BAUD       58 /* u8 */
+#define SPCR_BYTES      60u
+
+#define SPCR_IRQ_8259   BIT(0)
+#define SPCR_IRQ_IOAPIC BIT(1)
 
 bool acpi_spcr_read(const struct acpi_table *spcr, struct acpi_spcr *out)
 {
@@ -231,11 +237,18 @@ bool acpi_spcr_read(const struct acpi_table *spcr, struct acpi_spcr *out)
     memset(out, 0, sizeof *out);
     if (spcr->bytes < SPCR_BYTES)
         return false;
-    uint8_t interface = spcr->at[SPCR_INTERFACE], baud = spcr->at[SPCR_BAUD];
-    out->address = acpi_u64(spcr->at + SPCR_ADDRESS + 4);
-    out->baud = baud < ARRAY_SIZE(bauds) ? bauds[baud] : 0;
-    out->is_port = spcr->at[SPCR_ADDRESS] == ACPI_IO && out->address <= 0xFFF8 &&
-                   (interface <= 1 || interface == 18);
+    const uint8_t *at = spcr->at, *gas = at + SPCR_ADDRESS;
+    bool is_16550 = at[SPCR_INTERFACE] <= 1 || at[SPCR_INTERFACE] == 18;
+    out->address = acpi_u64(gas + 4);
+    out->baud = at[SPCR_BAUD] < ARRAY_SIZE(bauds) ? bauds[at[SPCR_BAUD]] : 0;
+    out->is_port = is_16550 && gas[0] == ACPI_IO && out->address <= 0xFFF8;
+    /* Access size 1 to 3: 8 to 32 bits; 0, of old tables: as wide as the register. */
+    unsigned width = MAX(gas[1] / 8u, 1u);
+    out->bytes = (uint8_t)(gas[3] ? 1u << (MIN(gas[3], 4u) - 1) : width);
+    out->stride = (uint8_t)MAX(width, out->bytes);
+    out->is_memory = is_16550 && gas[0] == ACPI_MEMORY && out->bytes <= 4;
+    out->irq = at[SPCR_IRQ_TYPE] & SPCR_IRQ_8259 ? at[SPCR_IRQ] : ACPI_NO_IRQ;
+    out->gsi = at[SPCR_IRQ_TYPE] & SPCR_IRQ_IOAPIC ? acpi_u32(at + SPCR_GSI) : ACPI_NO_IRQ;
     return out->address != 0;
 }
 

@@ -98,10 +98,16 @@ bool acpi_mcfg_entry(const struct acpi_table *mcfg, unsigned i, struct acpi_mcfg
 
 /* --- SPCR: the serial line that firmware uses --- */
 
+#define ACPI_NO_IRQ 0xFFFFFFFFu
+
 struct acpi_spcr {
     uint64_t address;
-    uint32_t baud; /* 0: keep the current rate */
-    bool is_port;  /* a 16550 or compatible at an I/O port */
+    uint32_t baud;         /* 0: keep the current rate */
+    bool is_port;          /* a 16550 or compatible at an I/O port */
+    bool is_memory;        /* one in memory */
+    uint8_t bytes, stride; /* in memory: of an access, and from one register to the next */
+    uint32_t irq;          /* its ISA interrupt, or ACPI_NO_IRQ */
+    uint32_t gsi;          /* its global interrupt number, or ACPI_NO_IRQ */
 };
 /* False: there is no table, or it names no line. */
 bool acpi_spcr_read(const struct acpi_table *spcr, struct acpi_spcr *out);

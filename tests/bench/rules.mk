@@ -10,7 +10,7 @@ BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 -fno-pic $(HOST_WARN) $(BENCH_INC) -DREG
 
 BENCH_OURS := $(wildcard drivers/*.c drivers/x540/*.c net/app/*.c) \
     $(LOOP) $(STACK) $(ROUTER) $(GENERATOR) \
-    boot/cmdline.c kernel/lib/parse.c kernel/lib/fmt.c
+    boot/cmdline.c boot/console_key.c kernel/lib/parse.c kernel/lib/fmt.c
 BENCH_HOST := tests/bench/bench_loop.c tests/bench/traffic.c tests/bench/probes.c tests/bench/bar.c tests/bench/routes.c tests/host/machine.c tests/host/trial_cmd.c
 
 # Our loops over the model, and again with other ring sizes, which are constants of the image: $1 is the

@@ -2,7 +2,7 @@
  * The boot line from arbitrary bytes: parsing, validating and reading values stay within their
  * memory, every returned word ends within the text, and parsing the same line twice gives the same.
  *
- * links: boot/cmdline.c build/unit/boot_keys.c kernel/lib/parse.c kernel/lib/fmt.c
+ * links: boot/cmdline.c boot/console_key.c build/unit/boot_keys.c kernel/lib/parse.c kernel/lib/fmt.c
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -155,6 +155,15 @@ bool console_may_sleep(void)
     return true;
 }
 
+uint64_t console_nap_ns(void)
+{
+    return UINT64_MAX;
+}
+
+void console_woke(void)
+{
+}
+
 void smp_run(void (*main)(void), unsigned n)
 {
     (void)main, (void)n;

@@ -26,7 +26,7 @@ FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h", "st
 FIRMWARE = "boot/efi/loader.c"  # a UEFI program, which includes <efi.h>
 PURE = re.compile(r"""
     arch/(bytes|types|vtd_table)\.[ch]
-  | boot/(bootinfo|cmdline)\.[ch]
+  | boot/(bootinfo|cmdline|console_key)\.[ch]
   | boot/efi/text\.[ch]
   | drivers/desc\.[ch]
   | drivers/x540/regs\.[ch]

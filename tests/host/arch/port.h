@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The host's stand-in for arch/port.h: there are no devices, every port reads all ones.
+ * The host's stand-in for arch/port.h: every port reads all ones, unless a test defines a device by
+ * these two functions.
  */
 #ifndef ARCH_PORT_H
 #define ARCH_PORT_H
 
 #include "arch/types.h"
 
+uint8_t machine_port_in8(uint16_t port) __attribute__((weak));
+void machine_port_out8(uint16_t port, uint8_t value) __attribute__((weak));
+
 static inline uint8_t port_in8(uint16_t port)
 {
-    (void)port;
-    return 0xFF;
+    return machine_port_in8 ? machine_port_in8(port) : 0xFF;
 }
 static inline uint16_t port_in16(uint16_t port)
 {
@@ -23,7 +26,8 @@ static inline uint32_t port_in32(uint16_t port)
 }
 static inline void port_out8(uint16_t port, uint8_t value)
 {
-    (void)port, (void)value;
+    if (machine_port_out8)
+        machine_port_out8(port, value);
 }
 static inline void port_out16(uint16_t port, uint16_t value)
 {

@@ -490,6 +490,58 @@ static void table__wrong_checksum__is_reported_once_and_the_table_used(void **st
     assert_string_equal(warnings, "");
 }
 
+/* --- SPCR --- */
+
+/* A table of 80 bytes: kind of UART, its generic address, interrupt type, 8259's, IOAPIC's, baud. */
+static bool spcr(uint8_t interface, uint8_t space, uint8_t bits, uint8_t access, uint64_t address,
+                 uint8_t irq_type, struct acpi_spcr *out)
+{
+    uint8_t whole[80] = {0}, *table = whole;
+    table[36] = interface;
+    table[40] = space;
+    table[41] = bits;
+    table[43] = access;
+    put64(table + 44, address);
+    table[52] = irq_type;
+    table[53] = 5;
+    put32(table + 54, 37);
+    table[58] = 7;
+    physical_clear();
+    put_table(0x1000, "SPCR", whole + ACPI_HEADER_BYTES, sizeof whole - ACPI_HEADER_BYTES);
+    struct acpi_table t = acpi_table_at(&a, 0x1000, "SPCR");
+    return acpi_spcr_read(&t, out);
+}
+
+static void spcr__ports_and_memory__have_access_and_interrupt(void **state)
+{
+    (void)state;
+    struct acpi_spcr s;
+    assert_true(spcr(0, ACPI_IO, 8, 1, 0x3E8, 1, &s));
+    assert_true(s.is_port && !s.is_memory && s.irq == 5 && s.gsi == ACPI_NO_IRQ);
+    assert_int_equal(s.baud, 115200);
+    assert_true(spcr(1, ACPI_IO, 8, 0, 0xFFF9, 2, &s));
+    assert_true(!s.is_port && !s.is_memory && s.irq == ACPI_NO_IRQ && s.gsi == 37);
+    assert_false(spcr(0, ACPI_IO, 8, 1, 0, 1, &s));
+    /* In memory: access size 1 to 4 is 8 to 64 bits, 0 means the register's width. */
+    static const struct {
+        uint8_t bits, access;
+        bool fits;
+        uint8_t bytes, stride;
+    } rows[] = {
+        {8, 1, true, 1, 1},   {32, 3, true, 4, 4},      {32, 1, true, 1, 4}, {16, 2, true, 2, 2},
+        {32, 0, true, 4, 4},  {0, 0, true, 1, 1},       {8, 3, true, 4, 4},  {64, 4, false, 8, 8},
+        {64, 0, false, 8, 8}, {255, 255, false, 8, 31},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_true(spcr(18, ACPI_MEMORY, rows[i].bits, rows[i].access, 0xFE030000, 0, &s));
+        assert_int_equal(s.is_memory, rows[i].fits);
+        assert_int_equal(s.bytes, rows[i].bytes);
+        assert_int_equal(s.stride, rows[i].stride);
+    }
+    assert_true(spcr(2, ACPI_MEMORY, 8, 1, 0xFE030000, 0, &s)); /* no 16550 */
+    assert_false(s.is_port || s.is_memory);
+}
+
 /* --- FADT and \_S5 --- */
 
 static uint8_t fadt_body[276 - ACPI_HEADER_BYTES];
@@ -671,6 +723,7 @@ int main(void)
         TEST(open__no_usable_root__is_reported),
         TEST(table__invalid_length__is_reported_and_the_table_unused),
         TEST(table__wrong_checksum__is_reported_once_and_the_table_used),
+        TEST(spcr__ports_and_memory__have_access_and_interrupt),
         TEST(fadt__fields__come_from_the_right_place),
         TEST(fadt__hardware_reduced__has_sleep_registers),
         TEST(fadt__every_length__is_read_within_bounds),
