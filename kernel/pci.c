@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * PCI configuration space, by ECAM if ACPI names its window, else by ports CF8h and CFCh.
+ * PCI configuration space, by ECAM where ACPI names a window, else by ports CF8h and CFCh.
  * PCI Local Bus specification 3.0, chapter 6; PCI Express Base specification, section 7.2.2.
  */
 #include "arch/paging.h"
@@ -39,32 +39,59 @@
 #define CONFIG_BYTES_OLD        256u
 #define CONFIG_BYTES_ECAM       4096u
 
-static mmio_t window; /* base 0: the two ports */
-static uint16_t segment;
-static uint8_t first_bus, last_bus = 255;
-static bool bus_is_empty[256]; /* found by the first scan; later scans skip these buses */
+/* The ECAM windows that are mapped. Buses of segment 0 that none covers are reached by the ports. */
+static struct window {
+    mmio_t regs; /* of its first bus */
+    uint16_t segment;
+    uint8_t first_bus, last_bus;
+    bool is_empty[256]; /* by bus: found by the first scan; later scans skip these buses */
+} windows[PCI_WINDOWS_MAX];
+static unsigned windows_n;
+static bool ports_are_empty[256]; /* the same for the buses of segment 0 without a window */
 
-void pci_init(const struct pci_ecam *ecam)
+static struct window *window_of(unsigned segment, unsigned bus)
 {
-    window = (mmio_t){0};
-    segment = 0;
-    first_bus = 0;
-    last_bus = 255;
-    memset(bus_is_empty, 0, sizeof bus_is_empty);
-    if (!ecam)
-        return;
+    for (struct window *w = windows; w < windows + windows_n; w++)
+        if (w->segment == segment && w->first_bus <= bus && bus <= w->last_bus)
+            return w;
+    return NULL;
+}
+
+static void add_window(const struct pci_ecam *ecam)
+{
     paddr_t base = {ecam->base.v + ((uint64_t)ecam->first_bus << 20)};
     uint64_t bytes = (uint64_t)(ecam->last_bus - ecam->first_bus + 1) << 20;
-    enum err e = paging_map_device(base, bytes, &window);
-    if (e != OK) {
-        window = (mmio_t){0};
-        log_warn("pci: the ECAM window at 0x%lx cannot be mapped (%s); using ports CF8h and CFCh",
-                 base.v, e == ERR_BUSY ? "it is RAM" : "no memory or address space");
+    struct window *w = &windows[windows_n];
+    if (windows_n == PCI_WINDOWS_MAX) {
+        log_warn("pci: more than %u ECAM windows; segment %u, buses %u to %u are not used",
+                 PCI_WINDOWS_MAX, ecam->segment, ecam->first_bus, ecam->last_bus);
         return;
     }
-    segment = ecam->segment;
-    first_bus = ecam->first_bus;
-    last_bus = ecam->last_bus;
+    if (window_of(ecam->segment, ecam->first_bus) || window_of(ecam->segment, ecam->last_bus)) {
+        log_warn("pci: the ECAM window at 0x%lx repeats buses of segment %u; not used", base.v,
+                 ecam->segment);
+        return;
+    }
+    enum err e = paging_map_device(base, bytes, &w->regs);
+    if (e != OK) {
+        log_warn("pci: the ECAM window at 0x%lx cannot be mapped (%s); %s", base.v,
+                 e == ERR_BUSY ? "it is RAM" : "no memory or address space",
+                 ecam->segment == 0 ? "using ports CF8h and CFCh" : "not used");
+        return;
+    }
+    w->segment = ecam->segment;
+    w->first_bus = ecam->first_bus;
+    w->last_bus = ecam->last_bus;
+    windows_n++;
+}
+
+void pci_init(const struct pci_ecam *ecams, unsigned n)
+{
+    windows_n = 0;
+    memset(windows, 0, sizeof windows);
+    memset(ports_are_empty, 0, sizeof ports_are_empty);
+    for (unsigned i = 0; i < n; i++)
+        add_window(&ecams[i]);
 }
 
 /* --- configuration space --- */
@@ -127,25 +154,26 @@ void pci_write32(const struct pci_dev *dev, uint32_t offset, uint32_t value)
 
 /* --- finding functions --- */
 
-static struct pci_dev at(unsigned bus, unsigned device, unsigned function)
+/* w: the window of its bus, or NULL: by ports. */
+static struct pci_dev at(const struct window *w, unsigned bus, unsigned device, unsigned function)
 {
     struct pci_dev dev = {
-        .segment = segment,
+        .segment = w ? w->segment : 0,
         .bus = (uint8_t)bus,
         .device = (uint8_t)device,
         .function = (uint8_t)function,
     };
-    if (window.base)
-        dev.ecam = mmio_at(window, (bus - first_bus) << 20 | device << 15 | function << 12);
+    if (w)
+        dev.ecam = mmio_at(w->regs, (bus - w->first_bus) << 20 | device << 15 | function << 12);
     return dev;
 }
 
-bool pci_at(unsigned in_segment, unsigned bus, unsigned device, unsigned function,
-            struct pci_dev *out)
+bool pci_at(unsigned segment, unsigned bus, unsigned device, unsigned function, struct pci_dev *out)
 {
-    if (in_segment != segment || bus < first_bus || bus > last_bus)
+    const struct window *w = window_of(segment, bus);
+    if ((!w && segment != 0) || bus > 255)
         return false;
-    *out = at(bus, device, function);
+    *out = at(w, bus, device, function);
     return true;
 }
 
@@ -172,23 +200,23 @@ static bool is_bridge(const struct pci_dev *dev)
 
 /* The first device number of the bus, from `device` on, that may be in use; 32: none. Most of the
  * 8192 device numbers are unused, and by ECAM one load is enough to see that. */
-static unsigned next_device(unsigned bus, unsigned device)
+static unsigned next_device(const struct window *w, unsigned bus, unsigned device)
 {
-    if (!window.base)
+    if (!w)
         return device;
-    mmio_t here = mmio_at(window, (bus - first_bus) << 20 | device << 15);
+    mmio_t here = mmio_at(w->regs, (bus - w->first_bus) << 20 | device << 15);
     for (; device < 32 && (uint16_t)mmio_read32(here, PCI_VENDOR) == VENDOR_NONE; device++)
         here.base += 1u << 15;
     return device;
 }
 
 /* Visit the functions of one device; false if there is none. */
-static bool scan_device(unsigned bus, unsigned device,
+static bool scan_device(const struct window *w, unsigned bus, unsigned device,
                         void (*visit)(const struct pci_dev *dev, void *context), void *context)
 {
     bool is_any = false, is_multi = true;
     for (unsigned function = 0; function < 8 && is_multi; function++) {
-        struct pci_dev dev = at(bus, device, function);
+        struct pci_dev dev = at(w, bus, device, function);
         bool is_there = identify(&dev);
         if (is_there)
             visit(&dev, context);
@@ -199,17 +227,27 @@ static bool scan_device(unsigned bus, unsigned device,
     return is_any;
 }
 
+static void scan_bus(const struct window *w, unsigned bus, bool *is_empty,
+                     void (*visit)(const struct pci_dev *dev, void *context), void *context)
+{
+    bool is_any = false;
+    unsigned device = *is_empty ? 32 : 0;
+    while ((device = next_device(w, bus, device)) < 32)
+        is_any |= scan_device(w, bus, device++, visit, context);
+    *is_empty = !is_any;
+}
+
 void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *context)
 {
     /* Every bus, not only those below bridges: a server has a root bus per socket, and its number
-     * is known only from AML. */
-    for (unsigned bus = first_bus; bus <= last_bus; bus++) {
-        bool is_any = false;
-        unsigned device = bus_is_empty[bus] ? 32 : 0;
-        while ((device = next_device(bus, device)) < 32)
-            is_any |= scan_device(bus, device++, visit, context);
-        bus_is_empty[bus] = !is_any;
+     * is known only from AML. Segment 0 first, then the others' windows in MCFG's order. */
+    for (unsigned bus = 0; bus < 256; bus++) {
+        struct window *w = window_of(0, bus);
+        scan_bus(w, bus, w ? &w->is_empty[bus] : &ports_are_empty[bus], visit, context);
     }
+    for (struct window *w = windows; w < windows + windows_n; w++)
+        for (unsigned bus = w->first_bus; w->segment != 0 && bus <= w->last_bus; bus++)
+            scan_bus(w, bus, &w->is_empty[bus], visit, context);
 }
 
 static void disable_bus_mastering(const struct pci_dev *dev, void *context)
@@ -225,7 +263,7 @@ static void disable_bus_mastering(const struct pci_dev *dev, void *context)
 
 struct pci_found pci_disable_bus_mastering(void)
 {
-    struct pci_found found = {.by_ecam = window.base != 0};
+    struct pci_found found = {.windows = windows_n};
     pci_scan(disable_bus_mastering, &found);
     return found;
 }
@@ -264,9 +302,20 @@ uint32_t pci_extended(const struct pci_dev *dev, uint16_t id)
 
 static bool is_above(const struct pci_dev *bridge, const struct pci_dev *dev)
 {
-    return is_bridge(bridge) && bridge->bus < dev->bus &&
+    return is_bridge(bridge) && bridge->segment == dev->segment && bridge->bus < dev->bus &&
            pci_read8(bridge, BRIDGE_SECONDARY) <= dev->bus &&
            pci_read8(bridge, BRIDGE_SUBORDINATE) >= dev->bus;
+}
+
+/* False on a segment's first bus, which saves a scan. */
+static bool may_have_bridges_above(const struct pci_dev *dev)
+{
+    if (dev->segment == 0)
+        return dev->bus != 0;
+    for (const struct window *w = windows; w < windows + windows_n; w++)
+        if (w->segment == dev->segment && w->first_bus < dev->bus)
+            return true;
+    return false;
 }
 
 struct isolation {
@@ -293,7 +342,7 @@ unsigned pci_isolate(const struct pci_dev *dev)
     if (ats)
         pci_write16(dev, ats + ATS_CONTROL,
                     pci_read16(dev, ats + ATS_CONTROL) & (uint16_t)~ATS_ENABLE);
-    if (dev->bus != first_bus) /* on the first bus there is no bridge above */
+    if (may_have_bridges_above(dev))
         pci_scan(isolate_if_above, &isolation);
     return isolation.lacking;
 }
@@ -366,7 +415,7 @@ static void enable_forwarding_if_above(const struct pci_dev *bridge, void *conte
 
 void pci_command(const struct pci_dev *dev, uint16_t set, uint16_t clear)
 {
-    if ((set & PCI_COMMAND_MASTER) && dev->bus != first_bus) {
+    if ((set & PCI_COMMAND_MASTER) && may_have_bridges_above(dev)) {
         struct pci_dev copy = *dev;
         pci_scan(enable_forwarding_if_above, &copy);
     }

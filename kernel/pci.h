@@ -38,9 +38,13 @@ struct pci_ecam {
     uint8_t first_bus, last_bus;
 };
 
-/* Access configuration space through this window, or with NULL through the two ports. Boot CPU. */
-void pci_init(const struct pci_ecam *ecam);
-/* Call visit for each function that answers, in bus order; bounded by the number of buses. */
+#define PCI_WINDOWS_MAX 16u
+
+/* Access configuration space through these n windows, and the buses of segment 0 outside of them
+ * through the two ports. A window that cannot be used costs a warning. Boot CPU. */
+void pci_init(const struct pci_ecam *ecams, unsigned n);
+/* Call visit for each function that answers, in bus order, segment 0 first; bounded by the number of
+ * buses. */
 void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *context);
 /* Make a pci_dev for a function, present or not, only for access to its configuration space. False:
  * that segment or bus is out of reach. */
@@ -51,7 +55,7 @@ bool pci_at(unsigned segment, unsigned bus, unsigned device, unsigned function,
  * after pci_init, before any driver. */
 struct pci_found {
     unsigned functions, bridges, masters; /* masters: had bus mastering on */
-    bool by_ecam;
+    unsigned windows;                     /* of ECAM; 0: by ports */
 };
 struct pci_found pci_disable_bus_mastering(void);
 

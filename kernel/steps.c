@@ -225,19 +225,22 @@ void step_pci(struct found *found)
 {
     struct acpi_table table = acpi_find(&acpi, "MCFG", 0);
     struct acpi_mcfg entry;
-    struct pci_ecam ecam;
-    const struct pci_ecam *chosen = NULL;
-    for (unsigned i = 0; !chosen && acpi_mcfg_entry(&table, i, &entry); i++) {
-        ecam = (struct pci_ecam){{entry.base}, entry.segment, entry.first_bus, entry.last_bus};
+    struct pci_ecam ecams[PCI_WINDOWS_MAX + 1]; /* one more: pci_init warns of too many */
+    unsigned n = 0;
+    for (unsigned i = 0; n < ARRAY_SIZE(ecams) && acpi_mcfg_entry(&table, i, &entry); i++) {
         if (entry.base == 0)
             log_warn("pci: entry %u of ACPI's MCFG is invalid; not used", i);
-        else if (entry.segment == 0)
-            chosen = &ecam;
+        else
+            ecams[n++] =
+                (struct pci_ecam){{entry.base}, entry.segment, entry.first_bus, entry.last_bus};
     }
-    pci_init(chosen);
+    pci_init(ecams, n);
     struct pci_found all = pci_disable_bus_mastering();
+    char by[40] = "ports";
+    if (all.windows)
+        fmt_print(by, sizeof by, all.windows == 1 ? "ECAM" : "%u ECAM windows", all.windows);
     FOUND("%u functions (%u bridges) by %s; bus mastering switched off in %u", all.functions,
-          all.bridges, all.by_ecam ? "ECAM" : "ports", all.masters);
+          all.bridges, by, all.masters);
 }
 
 void step_pci_line(struct found *found)

@@ -228,9 +228,22 @@ put(dsdt + code.index(b"_S5_"), "<4s", b"_S9_")
     assert "S5 is sleep type 2 at port 0x604" in text
 
 
-# A MADT of its own, behind the RAM that the map tells of. cpus: (APIC id, enabled).
-MADT = """
+# The memory map without the last MiB of RAM, where tables may be put; move: the root table lists a table
+# at that place.
+MOVE = """
 set_map((0, 0x9F000, 1), (0x100000, ram[0] + ram[1] - 0x200000, 1), (ram[0] + ram[1] - 0x100000, 0x100000, 3))
+def move(name, place):
+    old, (rsdt,) = table(name), get(rsdp + 16, "<I")
+    length, = get(rsdt + 4, "<I")
+    for i in range((length - 36) // 4):
+        if get(rsdt + 36 + 4 * i, "<I")[0] == old:
+            put(rsdt + 36 + 4 * i, "<I", place)
+    total = sum(cpu.read_memory(rsdt, length).tobytes())
+    put(rsdt + 9, "<B", (get(rsdt + 9, "<B")[0] - total) & 0xFF)
+"""
+
+# cpus: (APIC id, enabled).
+MADT = MOVE + """
 def set_madt(cpus):
     entries = b"".join(struct.pack("<BBBBI", 0, 8, i & 0xFF, at, on) if at < 255 else
                        struct.pack("<BBHIII", 9, 16, 0, at, on, i) for i, (at, on) in enumerate(cpus))
@@ -238,16 +251,39 @@ def set_madt(cpus):
     new = b"APIC" + struct.pack("<IBB6s8sIII", 44 + len(entries), 3, 0, b"FERRUL", b"MADTTEST", 1, 1, 1)
     new += struct.pack("<II", 0xFEE00000, 1) + entries
     new = new[:9] + bytes([-sum(new) & 0xFF]) + new[10:]
-    at = ram[0] + ram[1] - 0x80000
-    cpu.write_memory(at, new)
-    rsdt, = get(rsdp + 16, "<I")
-    length, = get(rsdt + 4, "<I")
-    for i in range((length - 36) // 4):
-        if get(rsdt + 36 + 4 * i, "<I")[0] == table(b"APIC"):
-            put(rsdt + 36 + 4 * i, "<I", at)
-            put(rsdt + 9, "<B", (get(rsdt + 9, "<B")[0] + sum(cpu.read_memory(rsdt, length).tobytes()) * -1) & 0xFF)
-            return
+    cpu.write_memory(ram[0] + ram[1] - 0x80000, new)
+    move(b"APIC", ram[0] + ram[1] - 0x80000)
 """
+
+
+# The MCFG's entries: (segment, first bus, last bus), all at QEMU's window.
+MCFG = """
+def set_mcfg(rows):
+    at = table(b"MCFG")
+    base, = get(at + 44, "<Q")
+    new = cpu.read_memory(at, 44).tobytes() + b"".join(struct.pack("<QHBBI", base, *row, 0) for row in rows)
+    new = new[:4] + struct.pack("<I", len(new)) + new[8:9] + b"\\x00" + new[10:]
+    new = new[:9] + bytes([-sum(new) & 0xFF]) + new[10:]
+    place = ram[0] + ram[1] - 0x80000
+    cpu.write_memory(place, new)
+    move(b"MCFG", place)
+"""
+
+
+@pytest.mark.parametrize("rows,how", [
+    ([(0, 0, 0), (0, 1, 255)], "2 ECAM windows"),            # as mcfg_two_entries_segment0.bin
+    ([(0, 0, 0)], "ECAM"),                                   # the card's bus has no window
+    ([(0, 4, 255)], "ECAM"),                                 # bus 0 has none
+    ([(0, 0, 255), (0, 0, 255), (0, 3, 9)], "ECAM"),         # repeated
+], ids=["two windows", "bus 0 alone", "not bus 0", "repeated"])
+def test_buses_are_found_in_every_window_and_outside_of_them(damaged, rows, how):
+    """Two cards, each below a root port: neither is on bus 0."""
+    ports = [x for i in (1, 2) for x in ("-device", f"pcie-root-port,id=rp{i},chassis={i}")]
+    text = forwards(damaged(f"set_mcfg({rows})", words=SCRIPT + MOVE + MCFG,
+                            devices=["bus=rp1", "bus=rp2"],
+                            boot=ports + ["-kernel", IMAGE, "-append", "app=forward"]))
+    assert re.search(rf"pci +\d+ functions \(\d+ bridges\) by {how};", text)
+    assert text.count("repeats buses of segment 0; not used") == (2 if len(rows) == 3 else 0)
 
 
 @pytest.mark.parametrize("bogus", [0x100, 0x101, 0x1FF, 0xFFFFFFFF, 0xFF], ids=hex)
