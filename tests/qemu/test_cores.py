@@ -148,6 +148,16 @@ def test_no_wake_up_is_lost(boot):
     assert machine.poweroff() == 0
 
 
+def test_an_nmi_between_sti_and_hlt_does_not_lose_the_wake_up(boot):
+    """TCG takes the NMI at the next block, which begins with the hlt. If it returned to the hlt, the
+    pending wake-up would be taken first, and the core would sleep until its timer, a second later."""
+    machine = boot("selftest=nmi-halt", wires=0, cores=1)
+    found = re.search(r"selftest: an NMI came before hlt at try \d+; slept (\d+) us", machine.console_text)
+    assert found, machine.console_text
+    assert int(found[1]) < 500000
+    assert machine.poweroff() == 0
+
+
 def test_show_cores_and_show_irqs(boot):
     machine = boot("", wires=2, cores=4)
     cores = machine.json("show cores -j")
