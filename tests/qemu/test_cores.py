@@ -92,6 +92,12 @@ def test_a_stack_overflow_on_another_core_hits_its_guard_page(boot):
                      r"not mapped", text, re.M), text
 
 
+def test_the_last_error_of_a_panic_on_another_core_is_printed(boot):
+    """Without the device that panic=exit needs, a line says so, also on a core other than core 0."""
+    machine = boot("panic=exit selftest=core-null", wires=0, prompt=False, cores=2)
+    machine.expect(r"exit: no isa-debug-exit device at port 0xf4; halted")
+
+
 def test_a_silent_core_is_named_with_a_backtrace_within_a_second(boot):
     text = panic_text(boot, "core-silent", 3)
     found = re.search(r"core 1 has been silent for (\d+) ms; it is at\n.*spin_forever", text)
@@ -109,6 +115,17 @@ def test_an_nmi_with_an_error_on_the_board_panics(boot):
     text = panic_text(boot, "nmi", 2, IOCHK)
     assert "PANIC: non-maskable interrupt" in text
     assert re.search(r"^core 1 was at\n", text, re.M)
+
+
+def test_an_nmi_of_the_board_on_every_core_stops_each_at_once(boot):
+    """Each core is in its NMI handler then, where another core's NMI does not arrive."""
+    machine = boot("panic=exit", wires=0, cores=3, extra=[*EXIT, *IOCHK])
+    machine.qmp("inject-nmi")
+    assert machine.wait_exit() == PANIC_STATUS
+    text = machine.console_text.replace("\r", "")
+    assert text.count("PANIC: non-maskable interrupt") == 1, text
+    assert len(re.findall(r"^core \d was at\n  0x", text, re.M)) == 2, text
+    assert "does not stop" not in text
 
 
 def nmis(machine):
