@@ -23,6 +23,7 @@ static void (*mirror)(const char *text, size_t n); /* NULL: none */
 
 /* The core that writes to the sink: core 0, unless log_take_over has made it another. */
 static uint32_t printer;
+static bool is_standing_in; /* core 0 may still be inside the sink or the mirror */
 
 /* Lines of the other cores, queued for the printer. pending_n never exceeds PENDING_BYTES. */
 #define PENDING_BYTES 4096u
@@ -80,6 +81,10 @@ static void pending_add(const char *text, size_t n)
 
 static void show(const char *text, size_t n)
 {
+    if (is_standing_in) {
+        serial_write(text, n);
+        return;
+    }
     sink(text, n);
     if (mirror)
         mirror(text, n);
@@ -135,12 +140,27 @@ void log_pump(void)
         log_warn("log: %u lines of other cores were not printed", lost);
 }
 
+static void print_here(void)
+{
+    __atomic_store_n(&printer, cpu_this()->index, __ATOMIC_RELAXED);
+    log_pump();
+}
+
+void log_stand_in(bool is_on)
+{
+    is_standing_in = is_on;
+    if (is_on)
+        print_here();
+    else
+        __atomic_store_n(&printer, 0, __ATOMIC_RELEASE);
+}
+
 void log_take_over(void)
 {
     __atomic_store_n(&lock, 0, __ATOMIC_RELAXED);
     log_set_sink(NULL);
-    __atomic_store_n(&printer, cpu_this()->index, __ATOMIC_RELAXED);
-    log_pump();
+    is_standing_in = false;
+    print_here();
 }
 
 void log_line(enum log_level level, const char *fmt, ...)

@@ -32,6 +32,10 @@ void log_pump(void);
  * panic: the others are stopped, one of them perhaps while it held the lock. */
 void log_take_over(void);
 
+/* While core 0 hangs: this core prints, on the serial line alone, since core 0 may be inside the
+ * sink or the mirror. false: core 0 prints again. A core other than core 0. */
+void log_stand_in(bool is_on);
+
 /* Print lines up to this level; LOG_INFO at start. */
 void log_set_level(enum log_level level);
 enum log_level log_level(void);

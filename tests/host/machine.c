@@ -147,6 +147,16 @@ void watchdog_count_stall(struct cpu *cpu, uint64_t ticks)
     (void)cpu, (void)ticks;
 }
 
+void watchdog_poll_core_0(void)
+{
+}
+
+uint64_t watchdog_sleep_ns(unsigned core)
+{
+    (void)core;
+    return 0;
+}
+
 void watchdog_poll(void)
 {
 }

@@ -2,6 +2,7 @@
 """Cores: all that firmware describes start, with -kernel, BIOS and UEFI; cpus= limits them; a fault of one
 core is reported by another. selftest= causes the faults, see kernel/selftest/cores.c."""
 import re
+import subprocess
 import time
 
 import pytest
@@ -104,6 +105,49 @@ def test_a_silent_core_is_named_with_a_backtrace_within_a_second(boot):
     assert found, text
     assert int(found[1]) < 1500  # a second, with a margin for a busy host
     assert text.count("has been silent") == text.count("core 1 has been silent")
+
+
+def write_code(path, address, code):
+    """Write bytes over the image's code, as gdb does: read-only pages do not prevent it."""
+    script = [f"set {{unsigned char}}({address} + {i}) = {byte}" for i, byte in enumerate(code)]
+    command = ["gdb", "-nx", "-batch", f"{ROOT}/build/ferrule.elf", "-ex", f"target remote {path}"]
+    for line in [*script, "detach"]:
+        command += ["-ex", line]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S,
+                          check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def code_at(name, n):
+    """The first n bytes of a function of the image."""
+    with open(f"{ROOT}/build/ferrule.elf", "rb") as f:
+        elf = f.read()
+    rows = subprocess.run(["nm", f"{ROOT}/build/ferrule.elf"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    address = next(int(row.split()[0], 16) for row in rows.splitlines() if row.endswith(f" T {name}"))
+    header = subprocess.run(["readelf", "-WS", f"{ROOT}/build/ferrule.elf"], stdout=subprocess.PIPE, text=True,
+                            check=True).stdout
+    start, offset = (int(field, 16) for field in
+                     re.search(r" \.text +PROGBITS +(\w+) (\w+)", header).groups())
+    return elf[offset + address - start:][:n]
+
+
+@pytest.mark.parametrize("poll", ["adaptive", "always"])
+def test_core_1_names_a_silent_core_0_with_a_backtrace(boot, tmp_path, poll):
+    """The first instruction of console_poll becomes a jump to itself, and later what it was. Core 1 sleeps
+    meanwhile, or polls."""
+    path, saved = f"{tmp_path}/gdb", code_at("console_poll", 2)
+    machine = boot(f"app=forward poll={poll}", cores=2, extra=["-gdb", f"unix:{path},server=on,wait=off"])
+    machine.wires[0].send(bytes(range(64)))
+    assert machine.wires[1].receive(1) == [bytes(range(64))]
+    write_code(path, "console_poll", b"\xeb\xfe")
+    found = machine.expect(r"core 0 has been silent for (\d+) ms; it is at\r?\n.* console_poll\+0x0")
+    assert int(found[1]) >= 3000
+    write_code(path, "console_poll", saved)
+    machine.expect("core 0 responds again")
+    assert machine.console_text.count("core 0 has been silent") == 1
+    assert [row["state"] for row in machine.json("show cores -j")] == ["running", "running"]
+    balanced(machine)
+    assert machine.poweroff() == 0
 
 
 # Port 61h, where the chipset shows the cause of an NMI, is here the line status register of an idle UART,

@@ -2,7 +2,8 @@
  * kernel/log/log.c with a thread a core. With the lock each line is printed whole or counted as
  * lost. Where the lock is given up at once, as after the death of its holder, lines may mix, but
  * memory stays whole: the address sanitizer looks on here, and the thread sanitizer in
- * test_log_threads.c. Then who prints: core 0, and after a panic the core that panics.
+ * test_log_threads.c. Then who prints: core 0, and after a panic the core that panics, and core 1
+ * while core 0 hangs.
  *
  * links: kernel/lib/fmt.c
  */
@@ -226,6 +227,29 @@ static void lines__of_the_core_that_took_over__are_printed_at_once(void **state)
     assert_int_equal(lock, 0);
 }
 
+/* Core 0 hangs, perhaps inside the sink: the stand-in uses the serial line, and gives way again. */
+static void lines__of_a_stand_in__bypass_the_sink_until_core_0_is_back(void **state)
+{
+    (void)state;
+    log_set_sink(print_elsewhere);
+    log_set_mirror(print_elsewhere);
+    this_cpu.index = 2;
+    log_warn("waits");
+    this_cpu.index = 1;
+    log_stand_in(true);
+    log_error("core 0 is silent");
+    assert_non_null(strstr(shown, "waits\n"));
+    assert_non_null(strstr(shown, "core 0 is silent\n"));
+    log_stand_in(false);
+    log_error("core 0 is back");
+    assert_null(strstr(shown, "is back"));
+    this_cpu.index = 0;
+    log_set_sink(NULL);
+    log_pump();
+    assert_non_null(strstr(shown, "core 0 is back\n"));
+    log_set_mirror(NULL);
+}
+
 int main(void)
 {
 #define ROW(test) cmocka_unit_test_setup(test, start)
@@ -236,6 +260,7 @@ int main(void)
         ROW(pump__number_beyond_the_array__copies_no_more_than_it_has),
         ROW(line__of_another_core__waits_for_core_0),
         ROW(lines__of_the_core_that_took_over__are_printed_at_once),
+        ROW(lines__of_a_stand_in__bypass_the_sink_until_core_0_is_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
