@@ -145,7 +145,6 @@ def test_core_1_names_a_silent_core_0_with_a_backtrace(boot, tmp_path, poll):
     write_code(path, "console_poll", saved)
     machine.expect("core 0 responds again")
     assert machine.console_text.count("core 0 has been silent") == 1
-    assert [row["state"] for row in machine.json("show cores -j")] == ["running", "running"]
     balanced(machine)
     assert machine.poweroff() == 0
 
