@@ -293,7 +293,7 @@ void trap_dispatch(struct trap_frame *f)
 
 /* Called by code that the compiler adds to functions with arrays. */
 _Noreturn void __stack_chk_fail(void);
-uint64_t __stack_chk_guard; /* set by boot/start.asm before any C runs */
+READ_ONLY_AFTER_BOOT uint64_t __stack_chk_guard; /* set by boot/start.asm before any C runs */
 
 _Noreturn void __stack_chk_fail(void)
 {
