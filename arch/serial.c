@@ -148,7 +148,8 @@ bool serial_is_present(void)
 
 static void send(char c)
 {
-    if (room == 0) {
+    /* Beyond fifo: two cores have written at once, when one came back that had been silent. */
+    if (room == 0 || room > fifo) {
         if (!has_drained(LSR_THR_EMPTY))
             return;
         room = fifo;

@@ -14,8 +14,6 @@
 #include "arch/image.h"
 #include "arch/lapic.h"
 #include "arch/paging.h"
-#include "arch/port.h"
-#include "arch/trap.h"
 #include "arch/tsc.h"
 #include "kernel/lib/str.h"
 
@@ -44,11 +42,9 @@ static_assert(STACK_STRIDE * CPUS_MAX <= STACKS_BYTES, "room for every core's st
 #define BEGIN_LEAST_MS 10u
 #define FINISH_MS      1000u
 
-#define TSC_ROUNDS     8u
-#define TSC_ROUND_NS   20000000u
-#define TSC_FIRST_NS   500000000u /* until core 0 begins */
-#define TRACE_WAIT_NS  100000000u /* a core answers in microseconds, an emulated one later */
-#define STOP_WAIT_NS   1000000000u
+#define TSC_ROUNDS       8u
+#define TSC_ROUND_NS     20000000u
+#define TSC_FIRST_NS     500000000u /* until core 0 begins */
 
 /* At the end of the trampoline, see boot/ap.asm. */
 struct ap_block {
@@ -358,71 +354,6 @@ void smp_wake(unsigned core)
 {
     if (core < cpus_n)
         lapic_send(cpus[core]->apic_id, IRQ_WAKE);
-}
-
-/* --- NMI --- */
-
-#define NMI_STATUS 0x61 /* of the chipset: which board error has raised an NMI */
-#define NMI_SERR   BIT(7)
-#define NMI_IOCHK  BIT(6)
-
-static void leave_trace(struct cpu *cpu, const struct trap_frame *frame)
-{
-    cpu->trace.rip[0] = frame->rip;
-    cpu->trace.n = 1 + trap_backtrace(frame->rbp, cpu->trace.rip + 1, TRACE_MAX - 1);
-}
-
-bool smp_nmi(const struct trap_frame *frame)
-{
-    struct cpu *cpu = cpu_this();
-    bool is_ours = __atomic_load_n(&cpu->is_trace_wanted, __ATOMIC_ACQUIRE);
-    if (is_ours) {
-        leave_trace(cpu, frame);
-        __atomic_store_n(&cpu->is_trace_wanted, false, __ATOMIC_RELEASE);
-    }
-    if (__atomic_load_n(&cpu->is_stop_wanted, __ATOMIC_ACQUIRE)) {
-        leave_trace(cpu, frame);
-        set_state(cpu, CPU_STOPPED);
-        for (;;)
-            cpu_halt();
-    }
-    if (is_ours)
-        return true;
-    if (port_in8(NMI_STATUS) & (NMI_SERR | NMI_IOCHK))
-        return false;
-    uint64_t *strays = &cpu->irqs[TRAP_NMI].count;
-    leave_trace(cpu, frame);
-    __atomic_store_n(strays, *strays + 1, __ATOMIC_RELEASE);
-    return true;
-}
-
-bool smp_trace(unsigned core)
-{
-    struct cpu *cpu = cpus[core];
-    __atomic_store_n(&cpu->is_trace_wanted, true, __ATOMIC_RELEASE);
-    lapic_send_nmi(cpu->apic_id);
-    uint64_t start = cpu_tsc(), limit = tsc_ticks(TRACE_WAIT_NS);
-    while (__atomic_load_n(&cpu->is_trace_wanted, __ATOMIC_ACQUIRE)) {
-        if (cpu_tsc() - start > limit)
-            return false;
-        cpu_pause();
-    }
-    return true;
-}
-
-void smp_stop_others(void)
-{
-    struct cpu *self = cpu_this();
-    for (unsigned i = 0; i < cpus_n; i++)
-        if (cpus[i] != self) {
-            __atomic_store_n(&cpus[i]->is_stop_wanted, true, __ATOMIC_RELEASE);
-            lapic_send_nmi(cpus[i]->apic_id);
-        }
-    uint64_t start = cpu_tsc(), limit = tsc_ticks(STOP_WAIT_NS);
-    for (unsigned i = 0; i < cpus_n; i++)
-        while (cpus[i] != self && __atomic_load_n(&cpus[i]->state, __ATOMIC_ACQUIRE) != CPU_STOPPED)
-            if (cpu_tsc() - start > limit)
-                return;
 }
 
 bool smp_is_guard(uint64_t address)

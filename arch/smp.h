@@ -109,18 +109,24 @@ void smp_sleep(uint64_t max_ns);
  */
 void smp_wake(unsigned core);
 
-/* Get a backtrace of a core by NMI into cpus[core]->trace; waits at most a tenth of a second.
- * False: the core does not answer the NMI. Core 0. */
+/* Get a backtrace of another core by NMI into cpus[core]->trace; waits at most a tenth of a second.
+ * False: the core does not answer the NMI. One caller at a time for each core. */
 bool smp_trace(unsigned core);
 
-/* Stop all other cores for good, by NMI; for panic. Each stores its backtrace in its trace. */
+/* Stop all other cores for good, by NMI; for panic. Each stores its backtrace in its trace. Waits
+ * at most a second, prints nothing; the state of a core that stopped is CPU_STOPPED. */
 void smp_stop_others(void);
 
+/* Stop this core as smp_stop_others would, with a trace that begins at rip and rbp. For a core that
+ * another one's NMI cannot stop, since it is in the handler of an NMI itself. */
+_Noreturn void smp_stop(uint64_t rip, uint64_t rbp);
+
 /* The NMI handler. True: the NMI was one of smp_trace or smp_stop_others; or its source is unknown,
- * and then it is counted as vector 2 of this core, with a trace. False: the chipset reports a board
- * error. */
+ * and then it is counted as vector 2 of this core, with a trace. An NMI between the two
+ * instructions of cpu_sleep ends the sleep: frame then returns behind the hlt. False: the chipset
+ * reports a board error. */
 struct trap_frame;
-bool smp_nmi(const struct trap_frame *frame);
+bool smp_nmi(struct trap_frame *frame);
 
 /* Does the address lie in the hole below one of a core's stacks? For panic. */
 bool smp_is_guard(uint64_t address);

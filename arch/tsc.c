@@ -5,6 +5,7 @@
 #include "arch/cpu.h"
 #include "arch/mmio.h"
 #include "arch/port.h"
+#include "arch/smp.h"
 #include "arch/tsc.h"
 
 #define GUESS_HZ 2000000000ull
@@ -236,7 +237,7 @@ uint64_t tsc_ns(uint64_t ticks)
 
 uint64_t tsc_now_ns(void)
 {
-    return tsc_ns(cpu_tsc() - entry_tsc);
+    return tsc_ns(cpu_tsc() - (uint64_t)cpu_this()->tsc_skew - entry_tsc);
 }
 
 uint64_t tsc_ticks(uint64_t ns)

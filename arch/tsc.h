@@ -25,8 +25,9 @@ const char *tsc_source(void);
 
 /* Ticks per second; never 0. */
 uint64_t tsc_hz(void);
-/* Nanoseconds since the first instructions (boot/entry.asm); never goes back on one CPU. Any CPU,
- * any time. */
+/* Nanoseconds since the first instructions (boot/entry.asm), by core 0's TSC: where a core's own
+ * TSC is certainly ahead or behind (tsc_skew), the difference is taken off. Never goes back on one
+ * CPU. Any CPU, after smp_init. */
 uint64_t tsc_now_ns(void);
 /* Convert nanoseconds to TSC ticks, and back, for loops that compare raw TSC values. */
 uint64_t tsc_ticks(uint64_t ns);

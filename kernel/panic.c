@@ -23,7 +23,9 @@
 #define OTHERS_TRACE_MAX 4u
 
 static enum panic_end end_wanted = PANIC_HALT;
-static struct cpu *panicking; /* the first core that panicked */
+static struct cpu *panicking;  /* the first core that panicked */
+static const char *first_what; /* and why: text of panic() or the name of an exception */
+static uint64_t first_rip;
 
 void panic_set_end(enum panic_end end)
 {
@@ -77,11 +79,10 @@ static void print_backtrace(uint64_t rbp)
         print_return(rip[i]);
 }
 
-/* Stop the other cores and print where each one was. */
+/* Print where each of the other cores was when it was stopped. */
 static void print_others(void)
 {
     const struct cpu *self = cpu_this();
-    smp_stop_others();
     for (unsigned i = 0; i < cpus_n; i++) {
         const struct cpu_trace *trace = &cpus[i]->trace;
         if (cpus[i] == self)
@@ -194,9 +195,8 @@ static void print_core(void)
 
 static _Noreturn void end(void)
 {
-    drivers_cut_off();
     print_others();
-    log_set_sink(NULL); /* the console's sink may be broken */
+    log_take_over(); /* core 0 prints no more; its sink, the console's, may be broken */
     print("last log lines:\n");
     log_tail(LOG_LINES, print_bytes, NULL);
     /* Last: if a view faults, the rest has been printed. */
@@ -216,20 +216,25 @@ static _Noreturn void end(void)
     power_halt();
 }
 
-/* Record the first panic. A second one on the same core prints one line and ends; one on another
- * core waits to be stopped. */
-static void stop_if_panicking(const char *what, uint64_t rip)
+/* Record the first panic; then, before a word is printed, stop the other cores, which would go on
+ * writing to the serial line, and take bus mastering from the cards. Both take a second at most. A
+ * second panic on the same core prints one line and ends; one on another core stops that core. */
+static void begin(const char *what, uint64_t rip, uint64_t rbp)
 {
     struct cpu *first = NULL, *self = cpu_this();
     if (__atomic_compare_exchange_n(&panicking, &first, self, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE)) {
+        first_what = what;
+        first_rip = rip;
+        smp_stop_others();
+        drivers_cut_off();
         screen_keep();
         return;
     }
-    if (first != self) /* the first core prints its report, and stops this one by NMI */
-        for (;;)
-            cpu_halt();
-    print("\npanic inside a panic: %s at 0x%lx; halted\n", what, rip);
+    if (first != self) /* by itself, since it may be in an NMI's handler */
+        smp_stop(rip, rbp);
+    print("\npanic inside a panic: %s at 0x%lx; the first was: %s at 0x%lx; halted\n", what, rip,
+          first_what, first_rip);
     if (end_wanted == PANIC_EXIT)
         power_exit(PANIC_EXIT_CODE);
     power_halt();
@@ -239,7 +244,7 @@ _Noreturn void panic(const char *fmt, ...)
 {
     cpu_interrupts_off();
     uint64_t caller = (uintptr_t)__builtin_return_address(0);
-    stop_if_panicking(fmt, caller);
+    begin(fmt, caller, (uintptr_t)__builtin_frame_address(0));
     char text[160];
     va_list args;
     va_start(args, fmt);
@@ -261,7 +266,7 @@ void trap_dispatch(struct trap_frame *f)
     if (f->vector == TRAP_NMI && smp_nmi(f))
         return;
     uint64_t cr2 = cpu_cr2_read();
-    stop_if_panicking(trap_name(f->vector), f->rip);
+    begin(trap_name(f->vector), f->rip, f->rbp);
     char why[96];
     trap_explain(f, why, sizeof why);
     print("\nPANIC: %s%s%s (vector %lu, error code 0x%lx)\n", trap_name(f->vector),
@@ -288,7 +293,7 @@ void trap_dispatch(struct trap_frame *f)
 
 /* Called by code that the compiler adds to functions with arrays. */
 _Noreturn void __stack_chk_fail(void);
-uint64_t __stack_chk_guard; /* set by boot/start.asm before any C runs */
+READ_ONLY_AFTER_BOOT uint64_t __stack_chk_guard; /* set by boot/start.asm before any C runs */
 
 _Noreturn void __stack_chk_fail(void)
 {

@@ -5,6 +5,9 @@
  * for WATCHDOG_SLEEP_FACTOR times as long: that it received an INIT is otherwise undetectable. It
  * gets no NMI, because under QEMU an NMI ends the wait for STARTUP, and the core would run into
  * the firmware's reset code. Unexpected NMIs are logged.
+ *
+ * Core 0 checks all others; core 1, if it runs, checks core 0 in the same way, but later, since
+ * core 0 waits for cards and for other cores. While core 0 is silent, core 1 prints the log.
  */
 #ifndef KERNEL_WATCHDOG_H
 #define KERNEL_WATCHDOG_H
@@ -14,7 +17,9 @@
 
 #define WATCHDOG_STALL_NS     1000000u
 #define WATCHDOG_SILENT_NS    700000000u
+#define WATCHDOG_CORE_0_NS    3000000000u /* a mailbox call and a reset may take two seconds */
 #define WATCHDOG_SLEEP_FACTOR 8
+#define WATCHDOG_OF_CORE_0    1u
 
 /* WATCHDOG_STALL_NS in ticks; set by watchdog_init. */
 extern uint64_t watchdog_stall_tsc;
@@ -36,7 +41,12 @@ static inline void watchdog_stamp(struct cpu *cpu, uint64_t now)
 /* Log a backtrace, with the names of functions. */
 void watchdog_log_trace(const struct cpu_trace *trace);
 
-/* Check all cores. Core 0, a few times a second. */
+/* Check all cores but core 0. Core 0, a few times a second. */
 void watchdog_poll(void);
+
+/* Check core 0. Core WATCHDOG_OF_CORE_0, a few times a second while it is awake. */
+void watchdog_poll_core_0(void);
+/* How long this core may sleep without a look at core 0; 0: without limit. */
+uint64_t watchdog_sleep_ns(unsigned core);
 
 #endif

@@ -443,7 +443,7 @@ static void sleep_until_event(unsigned core, uint64_t until_service_ns)
     if (lanes_have_work(core) || mailbox_poll() ||
         (core == 0 && (link_event_pending || !console_may_sleep())))
         return;
-    uint64_t limit_ns = core == 0 ? until_service_ns : 0;
+    uint64_t limit_ns = core == 0 ? until_service_ns : watchdog_sleep_ns(core);
     if (lanes_are_in_flight(core))
         limit_ns = limit_ns ? MIN(limit_ns, (uint64_t)IN_FLIGHT_NS) : IN_FLIGHT_NS;
     if (due_ns != UINT64_MAX)
@@ -490,6 +490,9 @@ static _Noreturn void core_loop(void)
             console_poll();
             if (console_is_busy())
                 idle = 0;
+        } else if (core == WATCHDOG_OF_CORE_0 && now_tsc - service_tsc >= interval_tsc) {
+            service_tsc = now_tsc;
+            watchdog_poll_core_0();
         }
         if (idle >= IDLE_ROUNDS && may_sleep) {
             uint64_t since_tsc = cpu_tsc() - service_tsc;

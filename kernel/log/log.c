@@ -12,7 +12,8 @@
 
 #define RING_BYTES 16384u
 
-/* The lines in sequence, each with its newline; `ring_end` is a free-running index. */
+/* The lines in sequence, each with its newline; `ring_end` is a free-running index. Without the
+ * lock, bytes of two lines may mix, but no index leaves its array: so all of this is atomic. */
 static char ring[RING_BYTES];
 static uint64_t ring_end;
 
@@ -20,15 +21,21 @@ static enum log_level level_max = LOG_INFO;
 static void (*sink)(const char *text, size_t n) = serial_write;
 static void (*mirror)(const char *text, size_t n); /* NULL: none */
 
-/* Lines of other cores, queued for core 0, the only one that writes to the sink. */
+/* The core that writes to the sink: core 0, unless log_take_over has made it another. */
+static uint32_t printer;
+static bool is_standing_in; /* core 0 may still be inside the sink or the mirror */
+
+/* Lines of the other cores, queued for the printer. pending_n never exceeds PENDING_BYTES. */
 #define PENDING_BYTES 4096u
 static char pending[PENDING_BYTES];
 static size_t pending_n;
 static unsigned pending_lost;
 
-/* Guards the ring and `pending`. A holder takes microseconds; after LOCK_TRIES it is considered
- * dead, and the line, which may be the reason, is logged without the lock. */
+/* Keeps the lines in the ring and in `pending` whole. A holder takes microseconds; after LOCK_TRIES
+ * it is considered dead, and the line, which may be the reason, is logged without the lock. */
+#ifndef LOCK_TRIES /* the unit test has fewer */
 #define LOCK_TRIES 1000000u
+#endif
 static uint32_t lock;
 
 static void lock_take(void)
@@ -41,14 +48,43 @@ static void lock_give(void)
     __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
 }
 
+static void put(char *at, char c)
+{
+    __atomic_store_n(at, c, __ATOMIC_RELAXED);
+}
+static char get(const char *at)
+{
+    return __atomic_load_n(at, __ATOMIC_RELAXED);
+}
+
 static void ring_add(const char *text, size_t n)
 {
+    uint64_t at = __atomic_fetch_add(&ring_end, n, __ATOMIC_RELAXED);
     for (size_t i = 0; i < n; i++)
-        ring[ring_end++ % RING_BYTES] = text[i];
+        put(&ring[(at + i) % RING_BYTES], text[i]);
+}
+
+/* Check for room and take it in one step: two cores without the lock get different parts. */
+static void pending_add(const char *text, size_t n)
+{
+    size_t at = __atomic_load_n(&pending_n, __ATOMIC_RELAXED);
+    do {
+        if (n > PENDING_BYTES - at) {
+            __atomic_fetch_add(&pending_lost, 1, __ATOMIC_RELAXED);
+            return;
+        }
+    } while (!__atomic_compare_exchange_n(&pending_n, &at, at + n, false, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+    for (size_t i = 0; i < n; i++)
+        put(&pending[at + i], text[i]);
 }
 
 static void show(const char *text, size_t n)
 {
+    if (is_standing_in) {
+        serial_write(text, n);
+        return;
+    }
     sink(text, n);
     if (mirror)
         mirror(text, n);
@@ -73,19 +109,14 @@ void log_vline(enum log_level level, const char *fmt, va_list args)
     size_t len = strlen(text);
     len += fmt_vprint(text + len, sizeof text - 1 - len, fmt, args);
     text[len++] = '\n';
-    bool is_printed = level <= level_max, is_core_0 = cpu_this()->index == 0;
+    bool is_printed = level <= level_max;
+    bool is_printer = cpu_this()->index == __atomic_load_n(&printer, __ATOMIC_RELAXED);
     lock_take();
     ring_add(text, len);
-    if (is_printed && !is_core_0) {
-        if (pending_n + len > PENDING_BYTES) {
-            pending_lost++;
-        } else {
-            memcpy(pending + pending_n, text, len);
-            pending_n += len;
-        }
-    }
+    if (is_printed && !is_printer)
+        pending_add(text, len);
     lock_give();
-    if (is_printed && is_core_0) {
+    if (is_printed && is_printer) {
         log_pump();
         show(text, len);
     }
@@ -93,18 +124,43 @@ void log_vline(enum log_level level, const char *fmt, va_list args)
 
 void log_pump(void)
 {
-    if (__atomic_load_n(&pending_n, __ATOMIC_RELAXED) == 0)
+    if (__atomic_load_n(&pending_n, __ATOMIC_RELAXED) == 0 ||
+        cpu_this()->index != __atomic_load_n(&printer, __ATOMIC_RELAXED))
         return;
     char text[PENDING_BYTES];
     lock_take();
-    size_t n = pending_n;
-    unsigned lost = pending_lost;
-    memcpy(text, pending, n);
-    pending_n = pending_lost = 0;
+    size_t n = __atomic_exchange_n(&pending_n, 0, __ATOMIC_RELAXED);
+    n = MIN(n, sizeof text);
+    unsigned lost = __atomic_exchange_n(&pending_lost, 0, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < n; i++)
+        text[i] = get(&pending[i]);
     lock_give();
     show(text, n);
     if (lost)
         log_warn("log: %u lines of other cores were not printed", lost);
+}
+
+static void print_here(void)
+{
+    __atomic_store_n(&printer, cpu_this()->index, __ATOMIC_RELAXED);
+    log_pump();
+}
+
+void log_stand_in(bool is_on)
+{
+    is_standing_in = is_on;
+    if (is_on)
+        print_here();
+    else
+        __atomic_store_n(&printer, 0, __ATOMIC_RELEASE);
+}
+
+void log_take_over(void)
+{
+    __atomic_store_n(&lock, 0, __ATOMIC_RELAXED);
+    log_set_sink(NULL);
+    is_standing_in = false;
+    print_here();
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -138,19 +194,20 @@ void log_set_mirror(void (*write)(const char *text, size_t n))
 void log_tail(unsigned max, void (*visit)(void *context, const char *text, size_t n), void *context)
 {
     /* Go back over max + 1 newlines; the first is that of the last line. */
-    uint64_t oldest = ring_end > RING_BYTES ? ring_end - RING_BYTES : 0;
-    uint64_t start = ring_end;
+    const uint64_t end = __atomic_load_n(&ring_end, __ATOMIC_RELAXED);
+    uint64_t oldest = end > RING_BYTES ? end - RING_BYTES : 0;
+    uint64_t start = end;
     unsigned found = 0;
-    while (start > oldest && !(ring[(start - 1) % RING_BYTES] == '\n' && found++ == max))
+    while (start > oldest && !(get(&ring[(start - 1) % RING_BYTES]) == '\n' && found++ == max))
         start--;
     /* If the ring has wrapped, its oldest line is incomplete: leave it out. */
     if (start == oldest && oldest > 0)
-        while (start < ring_end && ring[start++ % RING_BYTES] != '\n')
+        while (start < end && get(&ring[start++ % RING_BYTES]) != '\n')
             ;
     char line[LOG_LINE_BYTES + 1];
     size_t n = 0;
-    for (uint64_t at = start; at < ring_end; at++) {
-        char c = ring[at % RING_BYTES];
+    for (uint64_t at = start; at < end; at++) {
+        char c = get(&ring[at % RING_BYTES]);
         if (n < sizeof line)
             line[n++] = c;
         if (c == '\n') {

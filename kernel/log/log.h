@@ -28,6 +28,14 @@ void log_vline(enum log_level level, const char *fmt, va_list args)
 /* Print the lines logged by other cores. Core 0, in each round of the console. */
 void log_pump(void);
 
+/* Make this core the one that prints, on the serial line, and print what waits for that. For a
+ * panic: the others are stopped, one of them perhaps while it held the lock. */
+void log_take_over(void);
+
+/* While core 0 hangs: this core prints, on the serial line alone, since core 0 may be inside the
+ * sink or the mirror. false: core 0 prints again. A core other than core 0. */
+void log_stand_in(bool is_on);
+
 /* Print lines up to this level; LOG_INFO at start. */
 void log_set_level(enum log_level level);
 enum log_level log_level(void);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Selftests of cores other than core 0: a panic, a stack overflow, a core that becomes silent; and
- * that a core which sleeps between two polls of its mailbox loses no wake-up.
+ * that a core which sleeps between two polls of its mailbox loses no wake-up, nor one that gets an
+ * NMI between sti and hlt.
  */
 #include "arch/cpu.h"
+#include "arch/image.h"
 #include "arch/lapic.h"
+#include "arch/mmio.h"
+#include "arch/paging.h"
 #include "arch/selftest.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
@@ -67,6 +71,54 @@ void selftest_core_silent(void)
 void selftest_nmi(void)
 {
     lapic_send_nmi(cpu_this()->apic_id);
+}
+
+/* --- an NMI between sti and hlt --- */
+
+#define XAPIC_PADDR    0xFEE00000ull
+#define XAPIC_ICR      0x300
+#define XAPIC_ICR_HIGH 0x310
+#define ICR_NMI        0x4400u /* delivery mode NMI, assert */
+#define CODE_HLT       0xF4
+#define NMI_TRIES      1000u
+#define NMI_SLEEP_NS   1000000000u
+
+/* Sleep with a wake-up pending, and send this core an NMI by the last instruction before sti: an
+ * emulator takes it before the hlt. Returns whether it was taken there. */
+static bool nmi_hits_the_halt(mmio_t lapic, uint64_t *slept_tsc)
+{
+    struct cpu *cpu = cpu_this();
+    mmio_write32(lapic, XAPIC_ICR_HIGH, cpu->apic_id << 24);
+    lapic_timer_arm(NMI_SLEEP_NS); /* the end where the wake-up is lost */
+    smp_wake(cpu->index);
+    cpu->is_trace_wanted = true; /* the NMI is expected */
+    uint64_t start = cpu_tsc();
+    mmio_write32(lapic, XAPIC_ICR, ICR_NMI);
+    cpu_sleep();
+    *slept_tsc = cpu_tsc() - start;
+    lapic_timer_arm(0);
+    tsc_wait_us(1000);
+    const uint8_t *at = (const uint8_t *)cpu->trace.rip[0];
+    return !cpu->is_trace_wanted && at > image_text_start && at < image_text_end && *at == CODE_HLT;
+}
+
+void selftest_nmi_halt(void)
+{
+    mmio_t lapic;
+    if (lapic_mode() != LAPIC_XAPIC ||
+        paging_map_device((paddr_t){XAPIC_PADDR}, PAGE_BYTES, &lapic) != OK) {
+        log_error("selftest: this needs a LAPIC in xAPIC mode");
+        return;
+    }
+    for (unsigned i = 1; i <= NMI_TRIES; i++) {
+        uint64_t slept_tsc;
+        if (nmi_hits_the_halt(lapic, &slept_tsc)) {
+            log_info("selftest: an NMI came before hlt at try %u; slept %lu us", i,
+                     tsc_ns(slept_tsc) / 1000);
+            return;
+        }
+    }
+    log_error("selftest: no NMI came before hlt");
 }
 
 /* --- wake-ups --- */

@@ -148,6 +148,10 @@ void selftest_run(const char *name)
         selftest_wake();
         return;
     }
+    if (str_equal(name, "nmi-halt")) {
+        selftest_nmi_halt();
+        return;
+    }
     if (str_equal(name, "edu")) {
         selftest_edu();
         return;

@@ -30,5 +30,8 @@ void selftest_zlr(void);
 void selftest_forge(void);
 /* Wake core 1 many times and log how many wake-ups were lost (none must be). Returns. */
 void selftest_wake(void);
+/* Send this core an NMI between sti and hlt and log how long it slept with a wake-up pending. Only
+ * in xAPIC mode. Returns. */
+void selftest_nmi_halt(void);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "net/trial/generator.h"
 
+#include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
 #include "kernel/lib/fmt.h"
@@ -119,8 +120,10 @@ static enum err set_up(unsigned core, unsigned port)
     return err;
 }
 
+/* began_tsc: by core 0's TSC. A generator counts by that of its own core. */
 static void go(struct generators *mine, uint64_t began_tsc)
 {
+    began_tsc += (uint64_t)cpu_this()->tsc_skew;
     for (unsigned i = 0; i < ports_n; i++) {
         struct generator *g = &mine->port[i];
         g->began_tsc = g->first_tsc = g->last_tsc = began_tsc;

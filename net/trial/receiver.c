@@ -3,6 +3,7 @@
  */
 #include "net/trial/receiver.h"
 
+#include "arch/smp.h"
 #include "arch/tsc.h"
 #include "kernel/log/log.h"
 #include "kernel/ask.h"
@@ -139,6 +140,10 @@ static void copy_out(void *context)
     const struct stream *s = &r->streams[copy->port];
 
     copy->count = s->count;
+    /* To core 0's TSC, so that the times of several cores can be compared. */
+    copy->count.last_tsc -= (uint64_t)cpu_this()->tsc_skew;
+    if (copy->count.first_tsc)
+        copy->count.first_tsc -= (uint64_t)cpu_this()->tsc_skew;
     if (is_own && s->count.tag != 0)
         copy->count.bytes = bytes_of_trials(r, copy->port) - r->bytes_before[copy->port];
     copy->window = s->window;

@@ -2,6 +2,7 @@
 """Cores: all that firmware describes start, with -kernel, BIOS and UEFI; cpus= limits them; a fault of one
 core is reported by another. selftest= causes the faults, see kernel/selftest/cores.c."""
 import re
+import subprocess
 import time
 
 import pytest
@@ -92,12 +93,60 @@ def test_a_stack_overflow_on_another_core_hits_its_guard_page(boot):
                      r"not mapped", text, re.M), text
 
 
+def test_the_last_error_of_a_panic_on_another_core_is_printed(boot):
+    """Without the device that panic=exit needs, a line says so, also on a core other than core 0."""
+    machine = boot("panic=exit selftest=core-null", wires=0, prompt=False, cores=2)
+    machine.expect(r"exit: no isa-debug-exit device at port 0xf4; halted")
+
+
 def test_a_silent_core_is_named_with_a_backtrace_within_a_second(boot):
     text = panic_text(boot, "core-silent", 3)
     found = re.search(r"core 1 has been silent for (\d+) ms; it is at\n.*spin_forever", text)
     assert found, text
     assert int(found[1]) < 1500  # a second, with a margin for a busy host
     assert text.count("has been silent") == text.count("core 1 has been silent")
+
+
+def write_code(path, address, code):
+    """Write bytes over the image's code, as gdb does: read-only pages do not prevent it."""
+    script = [f"set {{unsigned char}}({address} + {i}) = {byte}" for i, byte in enumerate(code)]
+    command = ["gdb", "-nx", "-batch", f"{ROOT}/build/ferrule.elf", "-ex", f"target remote {path}"]
+    for line in [*script, "detach"]:
+        command += ["-ex", line]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S,
+                          check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def code_at(name, n):
+    """The first n bytes of a function of the image."""
+    with open(f"{ROOT}/build/ferrule.elf", "rb") as f:
+        elf = f.read()
+    rows = subprocess.run(["nm", f"{ROOT}/build/ferrule.elf"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    address = next(int(row.split()[0], 16) for row in rows.splitlines() if row.endswith(f" T {name}"))
+    header = subprocess.run(["readelf", "-WS", f"{ROOT}/build/ferrule.elf"], stdout=subprocess.PIPE, text=True,
+                            check=True).stdout
+    start, offset = (int(field, 16) for field in
+                     re.search(r" \.text +PROGBITS +(\w+) (\w+)", header).groups())
+    return elf[offset + address - start:][:n]
+
+
+@pytest.mark.parametrize("poll", ["adaptive", "always"])
+def test_core_1_names_a_silent_core_0_with_a_backtrace(boot, tmp_path, poll):
+    """The first instruction of console_poll becomes a jump to itself, and later what it was. Core 1 sleeps
+    meanwhile, or polls."""
+    path, saved = f"{tmp_path}/gdb", code_at("console_poll", 2)
+    machine = boot(f"app=forward poll={poll}", cores=2, extra=["-gdb", f"unix:{path},server=on,wait=off"])
+    machine.wires[0].send(bytes(range(64)))
+    assert machine.wires[1].receive(1) == [bytes(range(64))]
+    write_code(path, "console_poll", b"\xeb\xfe")
+    found = machine.expect(r"core 0 has been silent for (\d+) ms; it is at\r?\n.* console_poll\+0x0")
+    assert int(found[1]) >= 3000
+    write_code(path, "console_poll", saved)
+    machine.expect("core 0 responds again")
+    assert machine.console_text.count("core 0 has been silent") == 1
+    balanced(machine)
+    assert machine.poweroff() == 0
 
 
 # Port 61h, where the chipset shows the cause of an NMI, is here the line status register of an idle UART,
@@ -109,6 +158,17 @@ def test_an_nmi_with_an_error_on_the_board_panics(boot):
     text = panic_text(boot, "nmi", 2, IOCHK)
     assert "PANIC: non-maskable interrupt" in text
     assert re.search(r"^core 1 was at\n", text, re.M)
+
+
+def test_an_nmi_of_the_board_on_every_core_stops_each_at_once(boot):
+    """Each core is in its NMI handler then, where another core's NMI does not arrive."""
+    machine = boot("panic=exit", wires=0, cores=3, extra=[*EXIT, *IOCHK])
+    machine.qmp("inject-nmi")
+    assert machine.wait_exit() == PANIC_STATUS
+    text = machine.console_text.replace("\r", "")
+    assert text.count("PANIC: non-maskable interrupt") == 1, text
+    assert len(re.findall(r"^core \d was at\n  0x", text, re.M)) == 2, text
+    assert "does not stop" not in text
 
 
 def nmis(machine):
@@ -145,6 +205,16 @@ def test_no_wake_up_is_lost(boot):
     assert int(found[4]) > 100  # the core did sleep
     took = re.search(r"10 sleeps of 2 ms took (\d+) us", machine.console_text)
     assert int(took[1]) >= 19000
+    assert machine.poweroff() == 0
+
+
+def test_an_nmi_between_sti_and_hlt_does_not_lose_the_wake_up(boot):
+    """TCG takes the NMI at the next block, which begins with the hlt. If it returned to the hlt, the
+    pending wake-up would be taken first, and the core would sleep until its timer, a second later."""
+    machine = boot("selftest=nmi-halt", wires=0, cores=1)
+    found = re.search(r"selftest: an NMI came before hlt at try \d+; slept (\d+) us", machine.console_text)
+    assert found, machine.console_text
+    assert int(found[1]) < 500000
     assert machine.poweroff() == 0
 
 

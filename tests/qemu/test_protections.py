@@ -132,8 +132,31 @@ def test_descriptor_tables_and_acpi_results_are_in_the_sealed_data(symbols=f"{RO
                               check=True).stdout.splitlines():
         at.setdefault(row.split()[-1], []).append(int(row.split()[0], 16))
     start, end = at["image_sealed_start"][0], at["image_sealed_end"][0]
-    for name in ("idt", "boot_area", "acpi", "line", "power"):
+    for name in ("idt", "boot_area", "acpi", "line", "power", "__stack_chk_guard"):
         assert any(start <= address < end for address in at[name]), name
+
+
+def canary_of(boot, *options):
+    machine = boot("", wires=0, cores=1, extra=options)
+    at = subprocess.run(["nm", f"{ROOT}/build/ferrule.elf"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    address = re.search(r"^(\w+) \w __stack_chk_guard$", at, re.M)[1]
+    text = machine.qmp("human-monitor-command", command_line=f"x /1gx 0x{address}")
+    assert machine.poweroff() == 0
+    return int(text.split(":")[1], 16)
+
+
+# Instructions are the clock, so that the TSC is the same in each boot.
+SAME_TIME = ["-icount", "shift=3,sleep=off"]
+
+
+def test_the_canary_depends_on_the_tsc_and_on_rdrand_where_there_is_one(boot):
+    without = [canary_of(boot, "-cpu", "qemu64") for _ in range(2)]
+    same_time = [canary_of(boot, "-cpu", "qemu64", *SAME_TIME) for _ in range(2)]
+    seeds = [canary_of(boot, "-cpu", "max", "-seed", seed, *SAME_TIME) for seed in ("1", "1", "2")]
+    assert all(canary and canary & 0xFF == 0 for canary in without + seeds)
+    assert without[0] != without[1], "two boots"
+    assert same_time[0] == same_time[1], "the time is not the same: the next two lines would show nothing"
+    assert seeds[0] == seeds[1] != seeds[2], "RDRAND, which QEMU's seed determines, is not in it"
 
 
 def test_panic_halt_keeps_the_machine_halted(boot):

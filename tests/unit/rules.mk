@@ -26,8 +26,8 @@ build/unit/boot_keys.c: $(filter-out boot/%,$(IMAGE_C)) tests/unit/rules.mk
 
 HOST_WARN := -Wall -Wextra -Werror
 HOST_INC := -Itests/host -I.
-UNIT_CFLAGS := -std=gnu11 -g -O1 -fno-omit-frame-pointer $(HOST_WARN) $(HOST_INC) \
-    -fsanitize=address,undefined -fno-sanitize-recover=all -MMD -MP
+UNIT_SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
+UNIT_CFLAGS := -std=gnu11 -g -O1 -fno-omit-frame-pointer $(HOST_WARN) $(HOST_INC) -MMD -MP
 
 # $(call links_of,FILE): the words of the file's links comment, with $(MODEL), $(STACK) etc.
 # expanded.
@@ -40,13 +40,24 @@ UNIT_BINS := $(addprefix build/unit/,$(basename $(notdir $(UNIT_SRCS))))
 
 build/unit/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+	$(CC) $(UNIT_CFLAGS) $(UNIT_SANITIZERS) -c -o $@ $<
 
 define unit_program
 build/unit/$(basename $(notdir $(1))): $(patsubst %.c,build/unit/obj/%.o,$(1) $(call links_of,$(1))) tests/host/tables.ld
-	$$(CC) -fsanitize=address,undefined -o $$@ $$(filter-out %.ld,$$^) -Wl,-T,tests/host/tables.ld -lcmocka -lm
+	$$(CC) $(UNIT_SANITIZERS) -o $$@ $$(filter-out %.ld,$$^) -Wl,-T,tests/host/tables.ld -lcmocka -lm
 endef
-$(foreach t,$(UNIT_SRCS),$(eval $(call unit_program,$(t))))
+$(foreach t,$(filter-out %_threads.c,$(UNIT_SRCS)),$(eval $(call unit_program,$(t))))
+
+# A test_NAME_threads.c has the thread sanitizer instead.
+build/unit/obj/threads/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -fsanitize=thread -c -o $@ $<
+
+define threads_program
+build/unit/$(basename $(notdir $(1))): $(patsubst %.c,build/unit/obj/threads/%.o,$(1) $(call links_of,$(1)))
+	$$(CC) -fsanitize=thread -o $$@ $$^ -lcmocka
+endef
+$(foreach t,$(filter %_threads.c,$(UNIT_SRCS)),$(eval $(call threads_program,$(t))))
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_BINS)

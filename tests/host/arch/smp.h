@@ -20,7 +20,7 @@ struct cpu {
     struct hist stalls;
 };
 
-static struct cpu host_cpu __attribute__((unused));
+__attribute__((weak)) struct cpu host_cpu;
 #define cpus_n 1u
 /* A test may give lanes to a second core; it is the same. */
 #define cpus ((struct cpu *[]){&host_cpu, &host_cpu})

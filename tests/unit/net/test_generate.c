@@ -325,6 +325,27 @@ static void generate__head_word_past_the_ring__is_ignored(void **state)
     assert_balance();
 }
 
+/* A core whose TSC is an hour behind core 0's, or ahead: began_tsc is by its own. */
+static void generate__core_with_another_tsc__begins_with_the_others(void **state)
+{
+    (void)state;
+    set_up(&app_generate, "");
+    static const int64_t skews[] = {0, -3600000000000, 3600000000000};
+    uint64_t began = 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(skews); i++) {
+        ask_for("rate=1Mpps count=10");
+        host_cpu.tsc_skew = skews[i];
+        uint64_t now = machine_now_ns();
+        begin();
+        if (i == 0)
+            began = generators[0].port[0].began_tsc - now;
+        assert_in_range(generators[0].port[0].began_tsc - (uint64_t)skews[i] - now, began - 100000,
+                        began + 100000);
+        generator_stop();
+    }
+    host_cpu.tsc_skew = 0;
+}
+
 static void generate__no_target_address__is_refused(void **state)
 {
     (void)state;
@@ -358,6 +379,7 @@ int main(void)
         cmocka_unit_test(generate__stuck_card__is_reset_and_logged),
         cmocka_unit_test(generate__invalid_head_word__is_ignored),
         cmocka_unit_test(generate__head_word_past_the_ring__is_ignored),
+        cmocka_unit_test(generate__core_with_another_tsc__begins_with_the_others),
         cmocka_unit_test(generate__no_target_address__is_refused),
     };
 

@@ -258,6 +258,21 @@ static void sink__rings_wrap__loses_none(void **state)
     assert_balance();
 }
 
+static void receiver__core_with_another_tsc__reports_times_of_core_0(void **state)
+{
+    (void)state;
+    set_up(&app_generate, "");
+    ask_for("rate=1Mpps count=10");
+    begin();
+    run_trial();
+    (void)device(1, 0, 0, 0);
+    uint64_t last_tsc = receiver_report(1).count->last_tsc;
+    assert_true(last_tsc != 0);
+    host_cpu.tsc_skew = -3600000000000;
+    assert_true(receiver_report(1).count->last_tsc == last_tsc + 3600000000000);
+    host_cpu.tsc_skew = 0;
+}
+
 static void receiver__silent_core__is_reported(void **state)
 {
     (void)state;
@@ -277,6 +292,7 @@ int main(void)
         cmocka_unit_test(sink__damaged_and_foreign_frames__are_dropped_by_reason),
         cmocka_unit_test(sink__arp_for_our_address__is_answered_by_the_side_queue),
         cmocka_unit_test(sink__rings_wrap__loses_none),
+        cmocka_unit_test(receiver__core_with_another_tsc__reports_times_of_core_0),
         cmocka_unit_test(receiver__silent_core__is_reported),
     };
 
