@@ -22,9 +22,16 @@
 #define LEVELS         4
 #define ENTRIES        512u
 
+/* Blocks of registers: 8 ports with 2 each, 32 IOAPICs, 32 units with 2, and a few more. */
+#define DEVICES_MAX 128u
+
 static paddr_t (*source)(void);
 static paddr_t root;
 static uint64_t device_next = DEVICE_BASE;
+static struct device {
+    uint64_t start, end; /* bytes, physical: blocks may share a page */
+} devices[DEVICES_MAX];
+static unsigned devices_n;
 
 /* Bytes that one entry of a table at this level covers; level 1 holds 4 KiB pages. */
 static uint64_t entry_bytes(unsigned level)
@@ -40,6 +47,13 @@ static unsigned entry_index(uint64_t va, unsigned level)
 static bool is_canonical(uint64_t va)
 {
     return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+}
+
+/* Does the CPU have all these addresses? An access to others is a page fault. */
+static bool is_physical(uint64_t paddr, uint64_t bytes)
+{
+    uint64_t limit = MIN(1ull << features()->physical_bits, PTE_ADDRESS + PAGE_BYTES);
+    return bytes != 0 && paddr < limit && bytes <= limit - paddr;
 }
 
 static uint64_t *table_of(uint64_t entry)
@@ -93,8 +107,7 @@ static uint64_t *table_for(uint64_t va, unsigned page_level, enum err *why)
 enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
 {
     if ((va | paddr.v | bytes) % PAGE_BYTES != 0 || bytes == 0 || va + (bytes - 1) < va ||
-        !is_canonical(va) || !is_canonical(va + (bytes - 1)) ||
-        (paddr.v + (bytes - 1)) & ~(PTE_ADDRESS | (PAGE_BYTES - 1)) ||
+        !is_canonical(va) || !is_canonical(va + (bytes - 1)) || !is_physical(paddr.v, bytes) ||
         ((rights & PAGING_WRITE) && (rights & PAGING_EXECUTE)))
         return ERR_BAD_VALUE;
 
@@ -251,41 +264,97 @@ void paging_walk(void (*visit)(void *context, uint64_t va, uint64_t bytes,
         visit(context, run_va, run_bytes, &run);
 }
 
-/* Is any page of [paddr, paddr + bytes) mapped in the physmap? */
-static bool is_in_physmap(uint64_t paddr, uint64_t bytes)
+static bool overlaps(uint64_t start, uint64_t last, uint64_t other, uint64_t other_end)
 {
-    for (uint64_t at = paddr; at < paddr + bytes && at < PHYSMAP_BYTES;) {
+    return other_end > other && start < other_end && last >= other;
+}
+
+/* The first mapping in the physmap of a page of [start, last]. */
+static struct paging_entry find_in_physmap(uint64_t start, uint64_t last)
+{
+    for (uint64_t at = start; root.v && at <= last && at < PHYSMAP_BYTES;) {
         struct paging_entry e = paging_lookup(PHYSMAP_BASE + at);
         if (e.is_present)
-            return true;
+            return e;
         at = (at | (e.page_bytes - 1)) + 1;
     }
-    return false;
+    return (struct paging_entry){0};
+}
+
+const char *paging_ours(paddr_t paddr, uint64_t bytes)
+{
+    uint64_t start = paddr.v, last = start + (bytes - 1);
+    if (overlaps(start, last, (uintptr_t)image_start_paddr, (uintptr_t)image_end_paddr))
+        return "overlaps the image";
+    /* In whole pages, as that is what would be mapped. */
+    struct paging_entry e =
+        find_in_physmap(start & ~(PAGE_BYTES - 1ull), last | (PAGE_BYTES - 1ull));
+    if (e.is_present)
+        return e.is_writable ? "overlaps RAM in use" : "overlaps read-only memory in use";
+    for (unsigned i = 0; i < devices_n; i++)
+        if (overlaps(start, last, devices[i].start, devices[i].end))
+            return "overlaps registers or a frame buffer in use";
+    return NULL;
+}
+
+const char *paging_refusal(enum err err, paddr_t paddr, uint64_t bytes)
+{
+    const char *ours = err == ERR_BUSY ? paging_ours(paddr, bytes) : NULL;
+    if (ours)
+        return ours;
+    return err == ERR_NO_MEMORY ? "finds no memory for its page tables"
+                                : "is empty, or beyond the CPU's physical addresses";
 }
 
 enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out)
 {
     uint64_t inside = paddr.v % PAGE_BYTES;
     uint64_t start = paddr.v - inside;
-    if (bytes == 0 || bytes > DEVICE_BYTES || paddr.v > PTE_ADDRESS ||
-        paddr.v + bytes > PTE_ADDRESS + PAGE_BYTES)
+    if (!is_physical(paddr.v, bytes) || bytes > DEVICE_BYTES)
         return ERR_BAD_VALUE;
-    uint64_t pages = ALIGN_UP(inside + bytes, PAGE_BYTES);
-    if (is_in_physmap(start, pages))
+    if (paging_ours(paddr, bytes))
         return ERR_BUSY;
 
     /* The same offset in a large page as in physical memory, so that large pages can be used. */
+    uint64_t pages = ALIGN_UP(inside + bytes, PAGE_BYTES);
     uint64_t large = entry_bytes(pages >= entry_bytes(3) ? 3 : 2);
     uint64_t va = device_next;
     if (pages >= large)
         va = ALIGN_UP(va - start % large, large) + start % large;
-    if (va + pages + PAGE_BYTES > DEVICE_BASE + DEVICE_BYTES)
+    if (va + pages + PAGE_BYTES > DEVICE_BASE + DEVICE_BYTES || devices_n == DEVICES_MAX)
         return ERR_NO_MEMORY;
     device_next = va + pages + PAGE_BYTES; /* a guard page catches too large a register offset */
     enum err e = paging_map(va, (paddr_t){start}, pages, PAGING_WRITE | PAGING_DEVICE);
-    if (e == OK)
-        out->base = va + inside;
-    return e;
+    if (e != OK)
+        return e;
+    devices[devices_n] = (struct device){paddr.v, paddr.v + bytes};
+    devices_n++;
+    out->base = va + inside;
+    return OK;
+}
+
+enum err paging_extend_device(uint64_t bytes)
+{
+    if (devices_n == 0)
+        return ERR_BAD_VALUE;
+    struct device *last = &devices[devices_n - 1];
+    uint64_t start = ALIGN_UP(last->end, (uint64_t)PAGE_BYTES);
+    uint64_t end = last->end + bytes;
+    if (!is_physical(last->end, bytes))
+        return ERR_BAD_VALUE;
+    if (paging_ours((paddr_t){last->end}, bytes))
+        return ERR_BUSY;
+    if (end > start) {
+        uint64_t va = device_next - PAGE_BYTES, pages = ALIGN_UP(end - start, (uint64_t)PAGE_BYTES);
+        if (device_next + pages > DEVICE_BASE + DEVICE_BYTES)
+            return ERR_NO_MEMORY;
+        device_next += pages;
+        enum err e = paging_map(va, (paddr_t){start}, pages, PAGING_WRITE | PAGING_DEVICE);
+        if (e != OK)
+            return e;
+    }
+    last->end = end;
+    return OK;
 }
 
 const void *paging_map_firmware(paddr_t paddr, uint64_t bytes)

@@ -24,6 +24,7 @@
 #define BAR_TYPE                FIELD(2, 1)
 #define BAR_TYPE_64_BIT         2
 #define BAR_MEMORY_FLAGS        0xFu
+#define BAR_BYTES_MAX           (UINT64_C(64) << 20) /* those of network cards have at most 8 MiB */
 #define BRIDGE_SECONDARY        0x19
 #define BRIDGE_SUBORDINATE      0x1A
 #define STATUS_HAS_CAPABILITIES BIT(4)
@@ -58,8 +59,8 @@ void pci_init(const struct pci_ecam *ecam)
     enum err e = paging_map_device(base, bytes, &window);
     if (e != OK) {
         window = (mmio_t){0};
-        log_warn("pci: the ECAM window at 0x%lx cannot be mapped (%s); using ports CF8h and CFCh",
-                 base.v, e == ERR_BUSY ? "it is RAM" : "no memory or address space");
+        log_warn("pci: the ECAM window 0x%lx to 0x%lx %s; not used, but ports CF8h and CFCh",
+                 base.v, base.v + (bytes - 1), paging_refusal(e, base, bytes));
         return;
     }
     segment = ecam->segment;
@@ -343,11 +344,16 @@ enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_
                   dev->bus, dev->device, dev->function, n, size, address);
         return ERR_BAD_VALUE;
     }
+    if (size > BAR_BYTES_MAX) { /* page tables for it could take all memory */
+        log_error("pci %02x:%02x.%u: BAR%u at 0x%lx has 0x%lx bytes, at most 0x%lx expected",
+                  dev->bus, dev->device, dev->function, n, address, size, BAR_BYTES_MAX);
+        return ERR_BAD_VALUE;
+    }
     enum err e = paging_map_device((paddr_t){address}, size, out);
     if (e != OK) {
-        log_error("pci %02x:%02x.%u: BAR%u at 0x%lx, 0x%lx bytes, cannot be mapped%s", dev->bus,
+        log_error("pci %02x:%02x.%u: BAR%u at 0x%lx, 0x%lx bytes, %s; not mapped", dev->bus,
                   dev->device, dev->function, n, address, size,
-                  e == ERR_BUSY ? ": RAM is there" : "");
+                  paging_refusal(e, (paddr_t){address}, size));
         return e;
     }
     *bytes = size;

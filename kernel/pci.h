@@ -74,8 +74,8 @@ uint32_t pci_extended(const struct pci_dev *dev, uint16_t id);
 unsigned pci_isolate(const struct pci_dev *dev);
 
 /* Map memory BAR n (0..5; of a 64-bit BAR the low half) uncached; *bytes gets its size. Decoding is
- * off while it is sized. ERR_BAD_VALUE: an I/O BAR, size 0, or no address assigned, and the errors
- * of paging_map_device; each after one log line. */
+ * off while it is sized. ERR_BAD_VALUE: an I/O BAR, size 0 or over 64 MiB, or no address assigned,
+ * and the errors of paging_map_device; each after one log line. */
 enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out,
                      uint64_t *bytes) MUST_CHECK;
 
