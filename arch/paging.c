@@ -3,7 +3,7 @@
  * the first tables of boot/entry.asm map until paging_switch and these tables map after it.
  *
  * Invariants, checked where an entry is written: no page is both writable and executable; a present
- * entry is never overwritten, except by paging_seal, which only removes the right to write.
+ * entry is never overwritten, except to remove the right to write, or to split a large page.
  */
 #include "arch/cpu.h"
 #include "arch/features.h"
@@ -19,6 +19,8 @@
 #define PTE_ADDRESS    0x000FFFFFFFFFF000ull
 #define PTE_NO_EXECUTE BIT64(63)
 
+#define CR0_WP         BIT64(16)
+
 #define LEVELS         4
 #define ENTRIES        512u
 
@@ -32,6 +34,7 @@ static struct device {
     uint64_t start, end; /* bytes, physical: blocks may share a page */
 } devices[DEVICES_MAX];
 static unsigned devices_n;
+static bool is_sealed; /* tables are read-only in the physmap */
 
 /* Bytes that one entry of a table at this level covers; level 1 holds 4 KiB pages. */
 static uint64_t entry_bytes(unsigned level)
@@ -68,12 +71,100 @@ enum err paging_init(paddr_t (*take_page)(void))
     return root.v ? OK : ERR_NO_MEMORY;
 }
 
+/* The leaf entry for va, or the first absent entry on the way to it; *level is that entry's level.
+ */
+static uint64_t *entry_for(uint64_t va, unsigned *level)
+{
+    uint64_t *table = paging_pointer(root);
+    for (*level = LEVELS;; --*level) {
+        uint64_t *entry = &table[entry_index(va, *level)];
+        if (!(*entry & PTE_PRESENT) || *level == 1 || (*entry & PTE_LARGE))
+            return entry;
+        table = table_of(*entry);
+    }
+}
+
+/* --- writing to tables that are read-only --- */
+
+/* Between these two calls this CPU may write to tables. Interrupts are off; an NMI's handler runs
+ * with the same right. Returns CR0 as it was. */
+static uint64_t open_tables(void)
+{
+    uint64_t cr0 = is_sealed ? cpu_cr0_read() : 0;
+    if (is_sealed)
+        cpu_cr0_write(cr0 & ~CR0_WP);
+    return cr0;
+}
+static void close_tables(uint64_t cr0)
+{
+    if (is_sealed)
+        cpu_cr0_write(cr0);
+}
+
+/* Make a page of RAM read-only in the physmap. A large page that contains it is split, by tables that
+ * are made read-only in turn: the next one mostly lies in the same page, so the depth is small. */
+static enum err protect(uint64_t paddr)
+{
+    uint64_t va = PHYSMAP_BASE + paddr;
+    unsigned level;
+    uint64_t *entry;
+    while (entry = entry_for(va, &level), level > 1) {
+        if (!(*entry & PTE_PRESENT))
+            return OK; /* it has no right to lose */
+        paddr_t page = source();
+        if (!page.v)
+            return ERR_NO_MEMORY;
+        uint64_t *table = paging_pointer(page), small = *entry & ~(level == 2 ? PTE_LARGE : 0);
+        for (unsigned i = 0; i < ENTRIES; i++)
+            table[i] = small + i * entry_bytes(level - 1);
+        *entry = page.v | PTE_PRESENT | PTE_WRITE;
+        cpu_flush_page((const void *)va);
+        enum err e = protect(page.v);
+        if (e != OK)
+            return e;
+    }
+    *entry &= ~PTE_WRITE;
+    cpu_flush_page((const void *)va);
+    return OK;
+}
+
+/* Protect all tables below this one. */
+static enum err protect_below(uint64_t *table, unsigned level)
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        if (!(table[i] & PTE_PRESENT) || (table[i] & PTE_LARGE))
+            continue;
+        enum err e = protect(table[i] & PTE_ADDRESS);
+        if (e == OK && level > 2)
+            e = protect_below(table_of(table[i]), level - 1);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+void *paging_take(void)
+{
+    paddr_t page = source();
+    return page.v ? paging_pointer(page) : NULL;
+}
+
+enum err paging_protect(const void *page)
+{
+    uint64_t cr0 = open_tables();
+    enum err e = protect(paging_paddr(page).v);
+    close_tables(cr0);
+    return e;
+}
+
+/* --- mapping --- */
+
 /* The table below *entry, created if missing; NULL if a page is mapped there or memory is short. */
 static uint64_t *table_below(uint64_t *entry, enum err *why)
 {
     if (!(*entry & PTE_PRESENT)) {
         paddr_t page = source();
-        if (!page.v) {
+        if (!page.v || (is_sealed && protect(page.v) != OK)) {
             *why = ERR_NO_MEMORY;
             return NULL;
         }
@@ -104,23 +195,9 @@ static uint64_t *table_for(uint64_t va, unsigned page_level, enum err *why)
     return table;
 }
 
-enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
+/* Write the entries for these pages. */
+static enum err fill(uint64_t va, paddr_t paddr, uint64_t bytes, uint64_t flags)
 {
-    if ((va | paddr.v | bytes) % PAGE_BYTES != 0 || bytes == 0 || va + (bytes - 1) < va ||
-        !is_canonical(va) || !is_canonical(va + (bytes - 1)) || !is_physical(paddr.v, bytes) ||
-        ((rights & PAGING_WRITE) && (rights & PAGING_EXECUTE)))
-        return ERR_BAD_VALUE;
-
-    uint64_t flags = PTE_PRESENT;
-    if (rights & PAGING_WRITE)
-        flags |= PTE_WRITE;
-    if (!(rights & PAGING_EXECUTE))
-        flags |= PTE_NO_EXECUTE;
-    if (rights & PAGING_DEVICE)
-        flags |= PTE_UNCACHED;
-    if (features()->has_global_pages)
-        flags |= PTE_GLOBAL;
-
     while (bytes > 0) {
         /* Fill the entries of one table with pages of one size. */
         enum err why = OK;
@@ -140,6 +217,29 @@ enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
         } while (++i < ENTRIES && bytes > 0 && level_for(va, paddr.v, bytes) == level);
     }
     return OK;
+}
+
+enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
+{
+    if ((va | paddr.v | bytes) % PAGE_BYTES != 0 || bytes == 0 || va + (bytes - 1) < va ||
+        !is_canonical(va) || !is_canonical(va + (bytes - 1)) || !is_physical(paddr.v, bytes) ||
+        ((rights & PAGING_WRITE) && (rights & PAGING_EXECUTE)))
+        return ERR_BAD_VALUE;
+
+    uint64_t flags = PTE_PRESENT;
+    if (rights & PAGING_WRITE)
+        flags |= PTE_WRITE;
+    if (!(rights & PAGING_EXECUTE))
+        flags |= PTE_NO_EXECUTE;
+    if (rights & PAGING_DEVICE)
+        flags |= PTE_UNCACHED;
+    if (features()->has_global_pages)
+        flags |= PTE_GLOBAL;
+
+    uint64_t cr0 = open_tables();
+    enum err why = fill(va, paddr, bytes, flags);
+    close_tables(cr0);
+    return why;
 }
 
 static enum err map_part(const uint8_t *start, const uint8_t *end, unsigned rights)
@@ -190,26 +290,20 @@ paddr_t paging_trampoline_tables(void *pages, paddr_t code)
     return paging_paddr(pages);
 }
 
-/* The leaf entry for va, or the first absent entry on the way to it; *level is that entry's level.
- */
-static uint64_t *entry_for(uint64_t va, unsigned *level)
+enum err paging_seal(void)
 {
-    uint64_t *table = paging_pointer(root);
-    for (*level = LEVELS;; --*level) {
-        uint64_t *entry = &table[entry_index(va, *level)];
-        if (!(*entry & PTE_PRESENT) || *level == 1 || (*entry & PTE_LARGE))
-            return entry;
-        table = table_of(*entry);
-    }
-}
-
-void paging_seal(void)
-{
+    is_sealed = true;
+    uint64_t cr0 = open_tables();
+    enum err e = protect(root.v);
+    if (e == OK)
+        e = protect_below(paging_pointer(root), LEVELS);
     for (uint8_t *page = image_sealed_start; page < image_sealed_end; page += PAGE_BYTES) {
         unsigned level;
         *entry_for((uintptr_t)page, &level) &= ~PTE_WRITE;
         cpu_flush_page(page);
     }
+    close_tables(cr0);
+    return e;
 }
 
 struct paging_entry paging_lookup(uint64_t va)

@@ -70,8 +70,18 @@ void paging_switch(void);
 #define PAGING_TRAMPOLINE_PAGES 4u
 paddr_t paging_trampoline_tables(void *pages, paddr_t code);
 
-/* Make READ_ONLY_AFTER_BOOT data (arch/image.h) read-only. Boot CPU, when the machine is up. */
-void paging_seal(void);
+/* Make READ_ONLY_AFTER_BOOT data (arch/image.h) and the page tables read-only. From now on only
+ * functions of this file write to tables, with CR0.WP off on this CPU meanwhile; tables that they
+ * add are read-only from their first entry on. Boot CPU, when the machine is up, before other cores
+ * start. ERR_NO_MEMORY: some tables stay writable. */
+enum err paging_seal(void) MUST_CHECK;
+
+/* A zeroed page for data that the CPU reads, which paging_protect makes read-only once it is filled.
+ * NULL: memory is short. Boot CPU. */
+void *paging_take(void);
+/* Make this page of the physmap read-only. A core that runs may have the old right in its TLB. Boot
+ * CPU. */
+enum err paging_protect(const void *page) MUST_CHECK;
 
 /* Is any byte of [paddr, paddr + bytes) ours? NULL: no. Else text for a log line, "overlaps ...": the
  * image; memory in the physmap (RAM with the page tables and DMA memory, boot modules, tables of

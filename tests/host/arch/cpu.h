@@ -49,6 +49,14 @@ static inline void cpu_cr3_write(uint64_t v)
 {
     (void)v;
 }
+static inline uint64_t cpu_cr0_read(void)
+{
+    return 0;
+}
+static inline void cpu_cr0_write(uint64_t v)
+{
+    (void)v;
+}
 static inline void cpu_flush_page(const void *page)
 {
     (void)page;

@@ -5,6 +5,7 @@
  * IOAPICs, VT-d units, reserved memory (kernel/iommu/iommu.c). Each is given every page of what is
  * ours, and ranges that only touch it; each pays with the one thing concerned, after one line. The
  * pages beside it are accepted. Addresses that the CPU does not have, and huge ranges, are refused.
+ * And a page that is made read-only inside a large one.
  *
  * links: arch/paging.c arch/ioapic.c arch/vtd.c arch/vtd_table.c kernel/pci.c kernel/iommu/iommu.c
  * kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
@@ -155,7 +156,7 @@ void machine_write(uintptr_t at, uint64_t v, uint32_t bytes)
 }
 const struct features *features(void)
 {
-    static const struct features host = {.physical_bits = 48};
+    static const struct features host = {.physical_bits = 48, .has_pages_1g = true};
     return &host;
 }
 uint64_t machine_now_ns(void)
@@ -430,8 +431,8 @@ static bool is_not_granted(uint64_t at, uint64_t bytes)
     lines = 0;
     if (iommu_confine(&card, 0, &domain) != OK) /* the port works without */
         fail_msg("at 0x%lx: %s", at, log_text);
-    bool is_absent = lines == 1 && strstr(log_text, "reserved memory") &&
-                     strstr(log_text, "not mapped");
+    bool is_absent =
+        lines == 1 && strstr(log_text, "reserved memory") && strstr(log_text, "not mapped");
     for (uint64_t page = at; page < at + MIN(bytes, 16 * PAGE_BYTES); page += PAGE_BYTES)
         is_absent &= rights_at(page) == 0;
     iommu_release(domain);
@@ -520,14 +521,43 @@ static void map__addresses_that_the_cpu_lacks__are_refused(void **state)
     mmio_t regs;
     for (unsigned bit = 48; bit < 64; bit++) {
         assert_int_equal(paging_map_device((paddr_t){1ull << bit}, 16, &regs), ERR_BAD_VALUE);
-        assert_int_equal(paging_map(DEVICE_BASE + (1ull << 43), (paddr_t){1ull << bit}, PAGE_BYTES,
-                                    PAGING_READ),
-                         ERR_BAD_VALUE);
+        assert_int_equal(
+            paging_map(DEVICE_BASE + (1ull << 43), (paddr_t){1ull << bit}, PAGE_BYTES, PAGING_READ),
+            ERR_BAD_VALUE);
     }
     assert_int_equal(paging_map_device((paddr_t){(1ull << 48) - 16}, 17, &regs), ERR_BAD_VALUE);
     assert_int_equal(paging_map_device((paddr_t){(1ull << 48) - 16}, 16, &regs), OK);
     assert_int_equal(paging_map_device((paddr_t){0xFE900000}, 0, &regs), ERR_BAD_VALUE);
     assert_int_equal(paging_map_device((paddr_t){0xFE900000}, UINT64_MAX, &regs), ERR_BAD_VALUE);
+}
+
+/* A page of 2 MiB or 1 GiB is split; all others keep their address and their rights. */
+static void protect__page_inside_a_large_one__splits_it(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t start, bytes, page;
+    } tries[] = {
+        {RAM, 0x200000, RAM + 0x5000},
+        {RAM + 0x200000, 0x200000, RAM_END - PAGE_BYTES},
+        {1ull << 30, 1ull << 30, (1ull << 30) + 0x12345000},
+    };
+    map(1ull << 30, 2ull << 30, PAGING_WRITE);
+    for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
+        uint64_t at = tries[i].start, end = at + tries[i].bytes, n = 0;
+        assert_int_equal(paging_lookup(PHYSMAP_BASE + at).page_bytes, tries[i].bytes);
+        assert_int_equal(paging_protect(paging_pointer((paddr_t){tries[i].page})), OK);
+        while (at < end) {
+            struct paging_entry e = paging_lookup(PHYSMAP_BASE + at);
+            assert_true(e.is_present && !e.is_executable && e.paddr == at && !e.is_uncached);
+            assert_int_equal(e.is_writable, at != tries[i].page);
+            if (at == tries[i].page)
+                assert_int_equal(e.page_bytes, PAGE_BYTES);
+            at += e.page_bytes;
+            n++;
+        }
+        assert_int_equal(n, tries[i].bytes > 0x200000 ? 511 + 512 : 512);
+    }
 }
 
 int main(void)
@@ -544,6 +574,7 @@ int main(void)
         cmocka_unit_test(extend_device__next_pages__are_adjacent),
         cmocka_unit_test(map_device__the_same_registers_again__are_refused),
         cmocka_unit_test(map__addresses_that_the_cpu_lacks__are_refused),
+        cmocka_unit_test(protect__page_inside_a_large_one__splits_it),
     };
     return cmocka_run_group_tests(tests, boot, shut_down);
 }
