@@ -43,6 +43,7 @@
 static mmio_t window; /* base 0: the two ports */
 static uint16_t segment;
 static uint8_t first_bus, last_bus = 255;
+static unsigned masters_silenced;
 static bool bus_is_empty[256]; /* found by the first scan; later scans skip these buses */
 
 void pci_init(const struct pci_ecam *ecam)
@@ -224,9 +225,32 @@ static void disable_bus_mastering(const struct pci_dev *dev, void *context)
     }
 }
 
+/* Devices only: one below a bridge whose bus mastering is off has its writes refused, which some
+ * boards report as an error, so bridges come later. */
+static void silence(const struct pci_dev *dev, void *context)
+{
+    bool *is_wanted = context;
+    if (is_bridge(dev)) {
+        uint8_t below = pci_read8(dev, BRIDGE_SECONDARY);
+        is_wanted[below] |=
+            below > dev->bus; /* so that each bus is visited once, and 0 never again */
+    } else if (pci_read16(dev, PCI_COMMAND) & PCI_COMMAND_MASTER) {
+        masters_silenced++;
+        pci_command(dev, 0, PCI_COMMAND_MASTER);
+    }
+}
+
+void pci_silence(void)
+{
+    bool is_wanted[256] = {true};
+    for (unsigned bus = 0; bus < ARRAY_SIZE(is_wanted); bus++)
+        for (unsigned device = 0; is_wanted[bus] && device < 32; device++)
+            (void)scan_device(bus, device, silence, is_wanted);
+}
+
 struct pci_found pci_disable_bus_mastering(void)
 {
-    struct pci_found found = {.by_ecam = window.base != 0};
+    struct pci_found found = {.by_ecam = window.base != 0, .masters = masters_silenced};
     pci_scan(disable_bus_mastering, &found);
     return found;
 }

@@ -47,10 +47,16 @@ void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *con
 bool pci_at(unsigned segment, unsigned bus, unsigned device, unsigned function,
             struct pci_dev *out);
 
+/* Disable bus mastering in the devices on bus 0 and below its bridges, through the two ports: what a
+ * loader left on stops writing to memory before we use any. The bridges themselves, and buses that
+ * only ACPI's AML names, follow in pci_disable_bus_mastering. Boot CPU, before pci_init. */
+void pci_silence(void);
+
 /* Disable bus mastering in every function, bridges included, and count the functions. Boot CPU,
  * after pci_init, before any driver. */
 struct pci_found {
-    unsigned functions, bridges, masters; /* masters: had bus mastering on */
+    unsigned functions, bridges,
+        masters; /* masters: had bus mastering on, before pci_silence too */
     bool by_ecam;
 };
 struct pci_found pci_disable_bus_mastering(void);

@@ -157,6 +157,7 @@ void step_cpu(struct found *found)
 
 void step_memory(struct found *found)
 {
+    pci_silence(); /* a network card that a loader left on must not write into pages that we take */
     enum err e = memory_init(&info, found->text, sizeof found->text);
     if (e == ERR_BAD_VALUE)
         panic("memory: the loader's map has no usable RAM (%u ranges)", info.n_ranges);

@@ -203,6 +203,36 @@ def test_reserved_bios_memory_is_granted_also_after_a_search_in_it(damaged):
     assert [(m["iova"], m["bytes"]) for m in ports[0] if m["iova"] == m["paddr"]] == [(0xE5000, 0x4000)]
 
 
+# ---- cards that a loader left on ----
+
+LEFT_ON = """
+def masters():
+    found = []
+    for bus, device in ((0, 1), (0, 2), (1, 0)):
+        gdb.execute(f"monitor o /w 0xcf8 {1 << 31 | bus << 16 | device << 11 | 4:#x}")
+        found.append(bool(int(gdb.execute("monitor i /w 0xcfc", to_string=True).split("=")[1], 16) & 4))
+    return found
+gdb.execute(f"monitor o /w 0xcf8 {1 << 31 | 1 << 16:#x}")
+assert "0x10d38086" in gdb.execute("monitor i /w 0xcfc", to_string=True).lower(), "no card below the bridge"
+for bus, device in ((0, 1), (0, 2), (1, 0)):
+    gdb.execute(f"monitor o /w 0xcf8 {1 << 31 | bus << 16 | device << 11 | 4:#x}")
+    gdb.execute("monitor o /w 0xcfc 6")
+assert masters() == [True] * 3
+gdb.Breakpoint("paging_init")
+gdb.execute("continue")
+assert masters() == [False] * 3, masters()
+gdb.execute("delete")
+"""
+
+
+def test_cards_that_a_loader_left_on_are_silent_before_memory_is_used(damaged):
+    """The two ports, and a card below a bridge."""
+    machine = damaged(LEFT_ON, words=WORDS, extra=["-device", "pcie-root-port,id=root,chassis=1,slot=5,addr=6",
+                                                   "-device", "e1000e,bus=root"])
+    text = forwards(machine)
+    assert re.search(r"bus mastering switched off in [3-9]", text), text
+
+
 # ---- the frame buffer, which is drawn on before memory is known ----
 
 def framebuffer(start):
