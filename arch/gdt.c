@@ -13,7 +13,8 @@ static_assert(sizeof(struct table_register) == 10, "as lgdt reads it");
 
 #define SEGMENT_CODE_64 0x00AF9B000000FFFFull /* present, ring 0, execute/read, accessed, L */
 #define SEGMENT_DATA    0x00CF93000000FFFFull /* present, ring 0, read/write, accessed */
-#define TSS_AVAILABLE   0x89ull               /* present, 64-bit TSS */
+#define TSS_BUSY        0x8Bull               /* present, 64-bit TSS, in use */
+#define TSS_IS_BUSY     BIT64(41)
 
 static READ_ONLY_AFTER_BOOT struct gdt_area boot_area;
 
@@ -24,8 +25,8 @@ static void set_stack(struct tss *tss, enum ist n, const uint8_t *top)
     tss->ist[n - 1][1] = (uint32_t)(address >> 32);
 }
 
-void gdt_start(struct gdt_area *area, const uint8_t *fault_top, const uint8_t *nmi_top,
-               const uint8_t *check_top)
+void gdt_fill(struct gdt_area *area, const uint8_t *fault_top, const uint8_t *nmi_top,
+              const uint8_t *check_top)
 {
     struct tss *tss = &area->tss;
     set_stack(tss, IST_DOUBLE_FAULT, fault_top);
@@ -37,12 +38,23 @@ void gdt_start(struct gdt_area *area, const uint8_t *fault_top, const uint8_t *n
     uint64_t *gdt = area->gdt;
     gdt[GDT_CODE / 8] = SEGMENT_CODE_64;
     gdt[GDT_DATA / 8] = SEGMENT_DATA;
-    gdt[GDT_TSS / 8] = (sizeof *tss - 1) | (base & 0xFFFFFF) << 16 | TSS_AVAILABLE << 40 |
-                       (base >> 24 & 0xFF) << 56;
+    gdt[GDT_TSS / 8] =
+        (sizeof *tss - 1) | (base & 0xFFFFFF) << 16 | TSS_BUSY << 40 | (base >> 24 & 0xFF) << 56;
     gdt[GDT_TSS / 8 + 1] = base >> 32;
+}
 
-    struct table_register where = {sizeof area->gdt - 1, (uintptr_t)gdt};
-    __asm__ volatile("lgdt %0\n\t"
+void gdt_load(const struct gdt_area *area)
+{
+    /* ltr wants a descriptor that is not busy, and sets that bit: in a copy. TR keeps the base. */
+    uint64_t copy[ARRAY_SIZE(area->gdt)];
+    for (unsigned i = 0; i < ARRAY_SIZE(copy); i++)
+        copy[i] = area->gdt[i];
+    copy[GDT_TSS / 8] &= ~TSS_IS_BUSY;
+    struct table_register first = {sizeof copy - 1, (uintptr_t)copy};
+    struct table_register where = {sizeof area->gdt - 1, (uintptr_t)area->gdt};
+    __asm__ volatile("lgdt %4\n\t"
+                     "ltr %w3\n\t"
+                     "lgdt %0\n\t"
                      "pushq %1\n\t"
                      "leaq 1f(%%rip), %%rax\n\t"
                      "pushq %%rax\n\t"
@@ -50,14 +62,14 @@ void gdt_start(struct gdt_area *area, const uint8_t *fault_top, const uint8_t *n
                      "1:\n\t"
                      "movw %w2, %%ds\n\t"
                      "movw %w2, %%es\n\t"
-                     "movw %w2, %%ss\n\t"
-                     "ltr %w3"
+                     "movw %w2, %%ss"
                      :
-                     : "m"(where), "i"(GDT_CODE), "r"(GDT_DATA), "r"(GDT_TSS)
+                     : "m"(where), "i"(GDT_CODE), "r"(GDT_DATA), "r"(GDT_TSS), "m"(first)
                      : "rax", "memory");
 }
 
 void gdt_init(void)
 {
-    gdt_start(&boot_area, stack_fault_top, stack_nmi_top, stack_check_top);
+    gdt_fill(&boot_area, stack_fault_top, stack_nmi_top, stack_check_top);
+    gdt_load(&boot_area);
 }

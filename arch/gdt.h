@@ -24,7 +24,7 @@ struct tss {
 };
 static_assert(sizeof(struct tss) == 104, "as the CPU reads it");
 
-/* One core's tables. */
+/* One core's tables. In 64-bit mode the CPU only reads a TSS. */
 struct gdt_area {
     uint64_t gdt[5];
     struct tss tss;
@@ -32,8 +32,11 @@ struct gdt_area {
 
 /* Load our GDT and TSS on the boot CPU. */
 void gdt_init(void);
-/* The same on another core, from its own area and with its own stacks. The area must stay valid. */
-void gdt_start(struct gdt_area *area, const uint8_t *fault_top, const uint8_t *nmi_top,
-               const uint8_t *check_top);
+
+/* Fill an area for a core with these stacks. The area stays where it is. */
+void gdt_fill(struct gdt_area *area, const uint8_t *fault_top, const uint8_t *nmi_top,
+              const uint8_t *check_top);
+/* Load a filled area on this core. It is not written to, then or later: it may be read-only. */
+void gdt_load(const struct gdt_area *area);
 
 #endif

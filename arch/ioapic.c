@@ -4,7 +4,6 @@
 #include "arch/ioapic.h"
 #include "arch/paging.h"
 
-#define IOAPIC_BYTES      0x20u
 #define REG_SELECT        0x00
 #define REG_DATA          0x10
 

@@ -10,7 +10,8 @@
 #define IOAPICS_MAX 32u
 
 /* Map an IOAPIC of the MADT and mask all its lines. Boot CPU. After an error its lines cannot be
- * used. */
+ * used: ERR_NO_DEVICE: it does not answer; else those of paging_map_device. */
+#define IOAPIC_BYTES 0x20u
 enum err ioapic_add(uint8_t id, uint64_t paddr, uint32_t gsi_first) MUST_CHECK;
 unsigned ioapic_count(void);
 unsigned ioapic_lines(void);

@@ -15,7 +15,6 @@
 #define BASE_ADDRESS      0x000FFFFFFFFFF000ull
 #define MSR_X2APIC        0x800
 #define XAPIC_PADDR       0xFEE00000ull
-#define XAPIC_BYTES       4096u
 
 #define REG_ID            0x020 /* xAPIC: id in [31:24]; x2APIC: all of it */
 #define REG_VERSION       0x030
@@ -113,20 +112,20 @@ static void set_up(void)
         lapic_eoi();
 }
 
-enum err lapic_init(uint64_t paddr, bool may_x2apic)
+enum err lapic_init(paddr_t *paddr, bool may_x2apic)
 {
     if (!(cpu_id(1, 0).edx & BIT(9)) && !(cpu_msr_read(MSR_APIC_BASE) & BASE_ENABLE))
         return ERR_NO_DEVICE;
     uint64_t base = cpu_msr_read(MSR_APIC_BASE);
     if (base & BASE_ADDRESS)
-        paddr = base & BASE_ADDRESS;
-    if (!paddr)
-        paddr = XAPIC_PADDR;
+        paddr->v = base & BASE_ADDRESS;
+    if (!paddr->v)
+        paddr->v = XAPIC_PADDR;
     bool is_x2apic = (base & BASE_ENABLE) && (base & BASE_X2APIC);
     if (is_x2apic || (may_x2apic && features()->has_x2apic)) {
         mode = LAPIC_X2APIC;
     } else {
-        enum err e = paging_map_device((paddr_t){paddr}, XAPIC_BYTES, &regs);
+        enum err e = paging_map_device(*paddr, LAPIC_BYTES, &regs);
         if (e != OK)
             return e;
         mode = LAPIC_XAPIC;

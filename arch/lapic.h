@@ -10,10 +10,11 @@
 enum lapic_mode { LAPIC_NONE, LAPIC_XAPIC, LAPIC_X2APIC };
 
 /* Find this CPU's controller, choose the mode for all CPUs, map the registers, and enable it with
- * every local source masked. paddr: the MADT's address; the MSR's is used if they differ.
- * may_x2apic false: stay in xAPIC mode unless firmware enabled x2APIC. Boot CPU, once.
- * ERR_NO_DEVICE, without a log line: there is none, or it cannot be enabled. */
-enum err lapic_init(uint64_t paddr, bool may_x2apic) MUST_CHECK;
+ * every local source masked. *paddr: the MADT's address; becomes the MSR's if they differ.
+ * may_x2apic false: stay in xAPIC mode unless firmware enabled x2APIC. Boot CPU, once. Errors,
+ * without a log line: ERR_NO_DEVICE: there is none; those of paging_map_device for *paddr. */
+#define LAPIC_BYTES 4096u
+enum err lapic_init(paddr_t *paddr, bool may_x2apic) MUST_CHECK;
 /* Enable this core's controller in the same mode. Every other core, once. */
 void lapic_start(void);
 /* Local pin 0 or 1 of this core delivers NMIs, as the MADT says. */

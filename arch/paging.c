@@ -3,7 +3,7 @@
  * the first tables of boot/entry.asm map until paging_switch and these tables map after it.
  *
  * Invariants, checked where an entry is written: no page is both writable and executable; a present
- * entry is never overwritten, except by paging_seal, which only removes the right to write.
+ * entry is never overwritten, except to remove the right to write, or to split a large page.
  */
 #include "arch/cpu.h"
 #include "arch/features.h"
@@ -19,12 +19,22 @@
 #define PTE_ADDRESS    0x000FFFFFFFFFF000ull
 #define PTE_NO_EXECUTE BIT64(63)
 
+#define CR0_WP         BIT64(16)
+
 #define LEVELS         4
 #define ENTRIES        512u
+
+/* Blocks of registers: 8 ports with 2 each, 32 IOAPICs, 32 units with 2, and a few more. */
+#define DEVICES_MAX 128u
 
 static paddr_t (*source)(void);
 static paddr_t root;
 static uint64_t device_next = DEVICE_BASE;
+static struct device {
+    uint64_t start, end; /* bytes, physical: blocks may share a page */
+} devices[DEVICES_MAX];
+static unsigned devices_n;
+static bool is_sealed; /* tables are read-only in the physmap */
 
 /* Bytes that one entry of a table at this level covers; level 1 holds 4 KiB pages. */
 static uint64_t entry_bytes(unsigned level)
@@ -42,6 +52,13 @@ static bool is_canonical(uint64_t va)
     return (uint64_t)((int64_t)(va << 16) >> 16) == va;
 }
 
+/* Does the CPU have all these addresses? An access to others is a page fault. */
+static bool is_physical(uint64_t paddr, uint64_t bytes)
+{
+    uint64_t limit = MIN(1ull << features()->physical_bits, PTE_ADDRESS + PAGE_BYTES);
+    return bytes != 0 && paddr < limit && bytes <= limit - paddr;
+}
+
 static uint64_t *table_of(uint64_t entry)
 {
     return paging_pointer((paddr_t){entry & PTE_ADDRESS});
@@ -54,12 +71,100 @@ enum err paging_init(paddr_t (*take_page)(void))
     return root.v ? OK : ERR_NO_MEMORY;
 }
 
+/* The leaf entry for va, or the first absent entry on the way to it; *level is that entry's level.
+ */
+static uint64_t *entry_for(uint64_t va, unsigned *level)
+{
+    uint64_t *table = paging_pointer(root);
+    for (*level = LEVELS;; --*level) {
+        uint64_t *entry = &table[entry_index(va, *level)];
+        if (!(*entry & PTE_PRESENT) || *level == 1 || (*entry & PTE_LARGE))
+            return entry;
+        table = table_of(*entry);
+    }
+}
+
+/* --- writing to tables that are read-only --- */
+
+/* Between these two calls this CPU may write to tables. Interrupts are off; an NMI's handler runs
+ * with the same right. Returns CR0 as it was. */
+static uint64_t open_tables(void)
+{
+    uint64_t cr0 = is_sealed ? cpu_cr0_read() : 0;
+    if (is_sealed)
+        cpu_cr0_write(cr0 & ~CR0_WP);
+    return cr0;
+}
+static void close_tables(uint64_t cr0)
+{
+    if (is_sealed)
+        cpu_cr0_write(cr0);
+}
+
+/* Make a page of RAM read-only in the physmap. A large page that contains it is split, by tables that
+ * are made read-only in turn: the next one mostly lies in the same page, so the depth is small. */
+static enum err protect(uint64_t paddr)
+{
+    uint64_t va = PHYSMAP_BASE + paddr;
+    unsigned level;
+    uint64_t *entry;
+    while (entry = entry_for(va, &level), level > 1) {
+        if (!(*entry & PTE_PRESENT))
+            return OK; /* it has no right to lose */
+        paddr_t page = source();
+        if (!page.v)
+            return ERR_NO_MEMORY;
+        uint64_t *table = paging_pointer(page), small = *entry & ~(level == 2 ? PTE_LARGE : 0);
+        for (unsigned i = 0; i < ENTRIES; i++)
+            table[i] = small + i * entry_bytes(level - 1);
+        *entry = page.v | PTE_PRESENT | PTE_WRITE;
+        cpu_flush_page((const void *)va);
+        enum err e = protect(page.v);
+        if (e != OK)
+            return e;
+    }
+    *entry &= ~PTE_WRITE;
+    cpu_flush_page((const void *)va);
+    return OK;
+}
+
+/* Protect all tables below this one. */
+static enum err protect_below(uint64_t *table, unsigned level)
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        if (!(table[i] & PTE_PRESENT) || (table[i] & PTE_LARGE))
+            continue;
+        enum err e = protect(table[i] & PTE_ADDRESS);
+        if (e == OK && level > 2)
+            e = protect_below(table_of(table[i]), level - 1);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+void *paging_take(void)
+{
+    paddr_t page = source();
+    return page.v ? paging_pointer(page) : NULL;
+}
+
+enum err paging_protect(const void *page)
+{
+    uint64_t cr0 = open_tables();
+    enum err e = protect(paging_paddr(page).v);
+    close_tables(cr0);
+    return e;
+}
+
+/* --- mapping --- */
+
 /* The table below *entry, created if missing; NULL if a page is mapped there or memory is short. */
 static uint64_t *table_below(uint64_t *entry, enum err *why)
 {
     if (!(*entry & PTE_PRESENT)) {
         paddr_t page = source();
-        if (!page.v) {
+        if (!page.v || (is_sealed && protect(page.v) != OK)) {
             *why = ERR_NO_MEMORY;
             return NULL;
         }
@@ -90,24 +195,9 @@ static uint64_t *table_for(uint64_t va, unsigned page_level, enum err *why)
     return table;
 }
 
-enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
+/* Write the entries for these pages. */
+static enum err fill(uint64_t va, paddr_t paddr, uint64_t bytes, uint64_t flags)
 {
-    if ((va | paddr.v | bytes) % PAGE_BYTES != 0 || bytes == 0 || va + (bytes - 1) < va ||
-        !is_canonical(va) || !is_canonical(va + (bytes - 1)) ||
-        (paddr.v + (bytes - 1)) & ~(PTE_ADDRESS | (PAGE_BYTES - 1)) ||
-        ((rights & PAGING_WRITE) && (rights & PAGING_EXECUTE)))
-        return ERR_BAD_VALUE;
-
-    uint64_t flags = PTE_PRESENT;
-    if (rights & PAGING_WRITE)
-        flags |= PTE_WRITE;
-    if (!(rights & PAGING_EXECUTE))
-        flags |= PTE_NO_EXECUTE;
-    if (rights & PAGING_DEVICE)
-        flags |= PTE_UNCACHED;
-    if (features()->has_global_pages)
-        flags |= PTE_GLOBAL;
-
     while (bytes > 0) {
         /* Fill the entries of one table with pages of one size. */
         enum err why = OK;
@@ -127,6 +217,29 @@ enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
         } while (++i < ENTRIES && bytes > 0 && level_for(va, paddr.v, bytes) == level);
     }
     return OK;
+}
+
+enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
+{
+    if ((va | paddr.v | bytes) % PAGE_BYTES != 0 || bytes == 0 || va + (bytes - 1) < va ||
+        !is_canonical(va) || !is_canonical(va + (bytes - 1)) || !is_physical(paddr.v, bytes) ||
+        ((rights & PAGING_WRITE) && (rights & PAGING_EXECUTE)))
+        return ERR_BAD_VALUE;
+
+    uint64_t flags = PTE_PRESENT;
+    if (rights & PAGING_WRITE)
+        flags |= PTE_WRITE;
+    if (!(rights & PAGING_EXECUTE))
+        flags |= PTE_NO_EXECUTE;
+    if (rights & PAGING_DEVICE)
+        flags |= PTE_UNCACHED;
+    if (features()->has_global_pages)
+        flags |= PTE_GLOBAL;
+
+    uint64_t cr0 = open_tables();
+    enum err why = fill(va, paddr, bytes, flags);
+    close_tables(cr0);
+    return why;
 }
 
 static enum err map_part(const uint8_t *start, const uint8_t *end, unsigned rights)
@@ -177,26 +290,20 @@ paddr_t paging_trampoline_tables(void *pages, paddr_t code)
     return paging_paddr(pages);
 }
 
-/* The leaf entry for va, or the first absent entry on the way to it; *level is that entry's level.
- */
-static uint64_t *entry_for(uint64_t va, unsigned *level)
+enum err paging_seal(void)
 {
-    uint64_t *table = paging_pointer(root);
-    for (*level = LEVELS;; --*level) {
-        uint64_t *entry = &table[entry_index(va, *level)];
-        if (!(*entry & PTE_PRESENT) || *level == 1 || (*entry & PTE_LARGE))
-            return entry;
-        table = table_of(*entry);
-    }
-}
-
-void paging_seal(void)
-{
+    is_sealed = true;
+    uint64_t cr0 = open_tables();
+    enum err e = protect(root.v);
+    if (e == OK)
+        e = protect_below(paging_pointer(root), LEVELS);
     for (uint8_t *page = image_sealed_start; page < image_sealed_end; page += PAGE_BYTES) {
         unsigned level;
         *entry_for((uintptr_t)page, &level) &= ~PTE_WRITE;
         cpu_flush_page(page);
     }
+    close_tables(cr0);
+    return e;
 }
 
 struct paging_entry paging_lookup(uint64_t va)
@@ -251,41 +358,97 @@ void paging_walk(void (*visit)(void *context, uint64_t va, uint64_t bytes,
         visit(context, run_va, run_bytes, &run);
 }
 
-/* Is any page of [paddr, paddr + bytes) mapped in the physmap? */
-static bool is_in_physmap(uint64_t paddr, uint64_t bytes)
+static bool overlaps(uint64_t start, uint64_t last, uint64_t other, uint64_t other_end)
 {
-    for (uint64_t at = paddr; at < paddr + bytes && at < PHYSMAP_BYTES;) {
+    return other_end > other && start < other_end && last >= other;
+}
+
+/* The first mapping in the physmap of a page of [start, last]. */
+static struct paging_entry find_in_physmap(uint64_t start, uint64_t last)
+{
+    for (uint64_t at = start; root.v && at <= last && at < PHYSMAP_BYTES;) {
         struct paging_entry e = paging_lookup(PHYSMAP_BASE + at);
         if (e.is_present)
-            return true;
+            return e;
         at = (at | (e.page_bytes - 1)) + 1;
     }
-    return false;
+    return (struct paging_entry){0};
+}
+
+const char *paging_ours(paddr_t paddr, uint64_t bytes)
+{
+    uint64_t start = paddr.v, last = start + (bytes - 1);
+    if (overlaps(start, last, (uintptr_t)image_start_paddr, (uintptr_t)image_end_paddr))
+        return "overlaps the image";
+    /* In whole pages, as that is what would be mapped. */
+    struct paging_entry e =
+        find_in_physmap(start & ~(PAGE_BYTES - 1ull), last | (PAGE_BYTES - 1ull));
+    if (e.is_present)
+        return e.is_writable ? "overlaps RAM in use" : "overlaps read-only memory in use";
+    for (unsigned i = 0; i < devices_n; i++)
+        if (overlaps(start, last, devices[i].start, devices[i].end))
+            return "overlaps registers or a frame buffer in use";
+    return NULL;
+}
+
+const char *paging_refusal(enum err err, paddr_t paddr, uint64_t bytes)
+{
+    const char *ours = err == ERR_BUSY ? paging_ours(paddr, bytes) : NULL;
+    if (ours)
+        return ours;
+    return err == ERR_NO_MEMORY ? "finds no memory for its page tables"
+                                : "is empty, or beyond the CPU's physical addresses";
 }
 
 enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out)
 {
     uint64_t inside = paddr.v % PAGE_BYTES;
     uint64_t start = paddr.v - inside;
-    if (bytes == 0 || bytes > DEVICE_BYTES || paddr.v > PTE_ADDRESS ||
-        paddr.v + bytes > PTE_ADDRESS + PAGE_BYTES)
+    if (!is_physical(paddr.v, bytes) || bytes > DEVICE_BYTES)
         return ERR_BAD_VALUE;
-    uint64_t pages = ALIGN_UP(inside + bytes, PAGE_BYTES);
-    if (is_in_physmap(start, pages))
+    if (paging_ours(paddr, bytes))
         return ERR_BUSY;
 
     /* The same offset in a large page as in physical memory, so that large pages can be used. */
+    uint64_t pages = ALIGN_UP(inside + bytes, PAGE_BYTES);
     uint64_t large = entry_bytes(pages >= entry_bytes(3) ? 3 : 2);
     uint64_t va = device_next;
     if (pages >= large)
         va = ALIGN_UP(va - start % large, large) + start % large;
-    if (va + pages + PAGE_BYTES > DEVICE_BASE + DEVICE_BYTES)
+    if (va + pages + PAGE_BYTES > DEVICE_BASE + DEVICE_BYTES || devices_n == DEVICES_MAX)
         return ERR_NO_MEMORY;
     device_next = va + pages + PAGE_BYTES; /* a guard page catches too large a register offset */
     enum err e = paging_map(va, (paddr_t){start}, pages, PAGING_WRITE | PAGING_DEVICE);
-    if (e == OK)
-        out->base = va + inside;
-    return e;
+    if (e != OK)
+        return e;
+    devices[devices_n] = (struct device){paddr.v, paddr.v + bytes};
+    devices_n++;
+    out->base = va + inside;
+    return OK;
+}
+
+enum err paging_extend_device(uint64_t bytes)
+{
+    if (devices_n == 0)
+        return ERR_BAD_VALUE;
+    struct device *last = &devices[devices_n - 1];
+    uint64_t start = ALIGN_UP(last->end, (uint64_t)PAGE_BYTES);
+    uint64_t end = last->end + bytes;
+    if (!is_physical(last->end, bytes))
+        return ERR_BAD_VALUE;
+    if (paging_ours((paddr_t){last->end}, bytes))
+        return ERR_BUSY;
+    if (end > start) {
+        uint64_t va = device_next - PAGE_BYTES, pages = ALIGN_UP(end - start, (uint64_t)PAGE_BYTES);
+        if (device_next + pages > DEVICE_BASE + DEVICE_BYTES)
+            return ERR_NO_MEMORY;
+        device_next += pages;
+        enum err e = paging_map(va, (paddr_t){start}, pages, PAGING_WRITE | PAGING_DEVICE);
+        if (e != OK)
+            return e;
+    }
+    last->end = end;
+    return OK;
 }
 
 const void *paging_map_firmware(paddr_t paddr, uint64_t bytes)

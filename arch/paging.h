@@ -54,7 +54,8 @@ enum err paging_init(paddr_t (*take_page)(void)) MUST_CHECK;
 
 /* Map [paddr, paddr + bytes) at va in the largest pages that fit; all three are multiples of 4 KiB.
  * ERR_BUSY: a page is already mapped there (the part before it stays mapped). ERR_BAD_VALUE: not
- * aligned, not canonical, or writable and executable. ERR_NO_MEMORY. Boot CPU. */
+ * aligned, not canonical, beyond the CPU's physical addresses, or writable and executable.
+ * ERR_NO_MEMORY. Boot CPU. */
 enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights) MUST_CHECK;
 
 /* Map the image as linker.ld lays it out: each segment with its rights, stack guards left out. */
@@ -69,13 +70,37 @@ void paging_switch(void);
 #define PAGING_TRAMPOLINE_PAGES 4u
 paddr_t paging_trampoline_tables(void *pages, paddr_t code);
 
-/* Make READ_ONLY_AFTER_BOOT data (arch/image.h) read-only. Boot CPU, when the machine is up. */
-void paging_seal(void);
+/* Make READ_ONLY_AFTER_BOOT data (arch/image.h) and the page tables read-only. From now on only
+ * functions of this file write to tables, with CR0.WP off on this CPU meanwhile; tables that they
+ * add are read-only from their first entry on. Boot CPU, when the machine is up, before other cores
+ * start. ERR_NO_MEMORY: some tables stay writable. */
+enum err paging_seal(void) MUST_CHECK;
 
-/* Map registers uncached, after paging_switch; any paddr, any length. Each call makes a new
- * mapping, also of the same registers. ERR_BAD_VALUE: the range is empty or wraps. ERR_BUSY: it
- * overlaps RAM in use. ERR_NO_MEMORY: no memory for tables, or no address is left. */
+/* A zeroed page for data that the CPU reads, which paging_protect makes read-only once it is filled.
+ * NULL: memory is short. Boot CPU. */
+void *paging_take(void);
+/* Make this page of the physmap read-only. A core that runs may have the old right in its TLB. Boot
+ * CPU. */
+enum err paging_protect(const void *page) MUST_CHECK;
+
+/* Is any byte of [paddr, paddr + bytes) ours? NULL: no. Else text for a log line, "overlaps ...": the
+ * image; memory in the physmap (RAM with the page tables and DMA memory, boot modules, tables of
+ * firmware that were read); registers or a frame buffer that paging_map_device has mapped. Each
+ * address that a card or firmware names is checked by this before it is mapped or granted to a card.
+ * Memory that firmware reserves for itself is not ours. The range is neither empty nor wraps. Boot
+ * CPU; before paging_init only the image is known. */
+const char *paging_ours(paddr_t paddr, uint64_t bytes);
+
+/* Map registers uncached, once their tables exist; any paddr, any length. ERR_BAD_VALUE: the range
+ * is empty, wraps, or exceeds the CPU's physical addresses. ERR_BUSY: it is ours (paging_ours), so
+ * registers are mapped only once. ERR_NO_MEMORY: no memory for tables, or no address is left. */
 enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out) MUST_CHECK;
+
+/* Make the mapping of registers that was made last `bytes` bytes longer. Errors as above. */
+enum err paging_extend_device(uint64_t bytes) MUST_CHECK;
+
+/* Why one of these two refused the range, as text for a log line: "overlaps ...", "is beyond ...". */
+const char *paging_refusal(enum err err, paddr_t paddr, uint64_t bytes);
 
 /* Map data that firmware left in memory, read-only, after paging_switch; NULL if it cannot be
  * mapped. Pages that are mapped already (RAM in use) stay as they are. */

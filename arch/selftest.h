@@ -59,6 +59,14 @@ static inline uint64_t selftest_gdt_base(void)
     __asm__ volatile("sgdt %0" : "=m"(table));
     return table.base;
 }
+/* The base of the TSS that this core's GDT names. */
+static inline uint64_t selftest_tss_base(void)
+{
+    uint16_t selector;
+    __asm__ volatile("str %0" : "=r"(selector));
+    const uint64_t *entry = (const uint64_t *)(selftest_gdt_base() + selector);
+    return (entry[0] >> 16 & 0xFFFFFF) | (entry[0] >> 56 << 24) | entry[1] << 32;
+}
 /* Continue at rip in ring 3, without a stack. Does not return. */
 static inline void selftest_enter_user(uint64_t rip)
 {

@@ -62,11 +62,12 @@ static_assert(sizeof(struct ap_block) == 56, "as in boot/ap.asm");
 
 extern const uint8_t ap_code[], ap_code_end[], ap_block[];
 
-/* A core's pages: its struct cpu, which other cores read too, and its GDT and TSS. */
+/* A core's pages: its struct cpu, which other cores read too. Its GDT and TSS are read-only. */
 struct area {
     struct cpu cpu;
-    struct gdt_area tables;
+    const struct gdt_area *tables;
 };
+#define TABLES_A_PAGE (PAGE_BYTES / sizeof(struct gdt_area))
 
 struct cpu *cpus[CPUS_MAX];
 unsigned cpus_n;
@@ -149,8 +150,7 @@ static _Noreturn void core_main(struct cpu *cpu)
     paging_switch();
     features_enable();
     set_this_cpu(cpu);
-    gdt_start(&((struct area *)cpu)->tables, stack_at(cpu, STACK_FAULT_END),
-              stack_at(cpu, STACK_NMI_END), stack_at(cpu, STACK_CHECK_END));
+    gdt_load(((struct area *)cpu)->tables);
     idt_load();
     lapic_start();
     set_up_core(cpu);
@@ -183,6 +183,31 @@ static int64_t compare_tsc(void)
     return least > 0 ? least : most < 0 ? most : 0;
 }
 
+static uint64_t stacks_of(uint32_t index)
+{
+    return STACKS_BASE + (uint64_t)index * STACK_STRIDE;
+}
+
+/* The GDT and TSS of a core, whose stacks may not be mapped yet: filled in for a page of cores, which
+ * is then made read-only. NULL: no memory. */
+static const struct gdt_area *tables_of(uint32_t index)
+{
+    static const struct gdt_area *pages[CPUS_MAX / TABLES_A_PAGE + 1];
+    const struct gdt_area **page = &pages[index / TABLES_A_PAGE];
+    if (!*page) {
+        struct gdt_area *areas = paging_take();
+        for (uint32_t i = 0; areas && i < TABLES_A_PAGE; i++) {
+            const uint8_t *stacks =
+                (const uint8_t *)stacks_of((uint32_t)(index / TABLES_A_PAGE * TABLES_A_PAGE) + i);
+            gdt_fill(&areas[i], stacks + STACK_FAULT_END, stacks + STACK_NMI_END,
+                     stacks + STACK_CHECK_END);
+        }
+        if (areas && paging_protect(areas) == OK)
+            *page = areas;
+    }
+    return *page ? &(*page)[index % TABLES_A_PAGE] : NULL;
+}
+
 /* Memory for a core: its area, and its stacks with holes between them. */
 static struct cpu *make_core(uint32_t index, void *(*take)(size_t bytes))
 {
@@ -197,7 +222,10 @@ static struct cpu *make_core(uint32_t index, void *(*take)(size_t bytes))
     struct area *area = take(sizeof *area);
     if (!area)
         return NULL;
-    area->cpu.stacks = STACKS_BASE + (uint64_t)index * STACK_STRIDE;
+    area->tables = tables_of(index);
+    if (!area->tables)
+        return NULL;
+    area->cpu.stacks = stacks_of(index);
     for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
         uint32_t bytes = parts[i].end - parts[i].start;
         void *pages = take(bytes);

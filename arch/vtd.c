@@ -138,7 +138,7 @@ enum err vtd_open(struct vtd_unit *unit, paddr_t base, uint32_t bytes)
     *unit = (struct vtd_unit){.base = base};
     enum err err = paging_map_device(base, REGISTERS_FIRST, &unit->regs);
     if (err) {
-        WRONG("its registers cannot be mapped%s", err == ERR_BUSY ? ": RAM is there" : "");
+        WRONG("its page of registers %s", paging_refusal(err, base, REGISTERS_FIRST));
         return err;
     }
     unit->version = mmio_read32(unit->regs, VER);
@@ -164,9 +164,11 @@ enum err vtd_open(struct vtd_unit *unit, paddr_t base, uint32_t bytes)
         MAX(CAP_FRO(unit->cap) + FRCD_BYTES * CAP_NFR(unit->cap), ECAP_IRO(unit->ecap) + 16);
     bytes = ALIGN_UP(MAX(bytes, end), (uint32_t)PAGE_BYTES);
     if (bytes > REGISTERS_FIRST) {
-        err = paging_map_device(base, bytes, &unit->regs);
+        paddr_t rest = {base.v + REGISTERS_FIRST};
+        err = paging_extend_device(bytes - REGISTERS_FIRST);
         if (err) {
-            WRONG("its 0x%x bytes of registers cannot be mapped", bytes);
+            WRONG("the last of its 0x%x bytes of registers %s", bytes,
+                  paging_refusal(err, rest, bytes - REGISTERS_FIRST));
             return err;
         }
     }

@@ -51,7 +51,8 @@ void drivers_quiet(void)
 
 void drivers_cut_off(void)
 {
-    for (unsigned i = 0; i < ports_n; i++)
+    /* The card that is being probed too, which is not a port yet. */
+    for (unsigned i = 0; i < PORTS_MAX && cards[i].port; i++)
         pci_command(&cards[i].pci, 0, PCI_COMMAND_MASTER);
 }
 

@@ -8,8 +8,8 @@
 /* Mask and stop every card, take away its memory access, and tell its firmware that the driver is
  * gone. Each wait has a limit. Boot CPU, with the other cores stopped. */
 void drivers_quiet(void);
-/* For a panic, without waits: take away every card's memory access by one write to its
- * configuration space. Any core, any state. */
+/* For a panic, without waits: take away the memory access of every card, also of one that is being
+ * probed, by one write to its configuration space. Any core, any state. */
 void drivers_cut_off(void);
 
 #endif

@@ -61,7 +61,8 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
     step("pci", step_pci);
     step("serial", step_pci_line);
     step("iommu", step_iommu);
-    paging_seal();
+    if (paging_seal() != OK)
+        log_warn("memory: too little is left to make all page tables read-only");
     step("cores", step_cores);
 
     const struct cmdline *line = steps_line();

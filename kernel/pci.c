@@ -24,6 +24,7 @@
 #define BAR_TYPE                FIELD(2, 1)
 #define BAR_TYPE_64_BIT         2
 #define BAR_MEMORY_FLAGS        0xFu
+#define BAR_BYTES_MAX           (UINT64_C(64) << 20) /* those of network cards have at most 8 MiB */
 #define BRIDGE_SECONDARY        0x19
 #define BRIDGE_SUBORDINATE      0x1A
 #define STATUS_HAS_CAPABILITIES BIT(4)
@@ -47,6 +48,7 @@ static struct window {
     bool is_empty[256]; /* by bus: found by the first scan; later scans skip these buses */
 } windows[PCI_WINDOWS_MAX];
 static unsigned windows_n;
+static unsigned masters_silenced;
 static bool ports_are_empty[256]; /* the same for the buses of segment 0 without a window */
 
 static struct window *window_of(unsigned segment, unsigned bus)
@@ -74,9 +76,9 @@ static void add_window(const struct pci_ecam *ecam)
     }
     enum err e = paging_map_device(base, bytes, &w->regs);
     if (e != OK) {
-        log_warn("pci: the ECAM window at 0x%lx cannot be mapped (%s); %s", base.v,
-                 e == ERR_BUSY ? "it is RAM" : "no memory or address space",
-                 ecam->segment == 0 ? "using ports CF8h and CFCh" : "not used");
+        log_warn("pci: the ECAM window 0x%lx to 0x%lx %s; not used%s", base.v, base.v + (bytes - 1),
+                 paging_refusal(e, base, bytes),
+                 ecam->segment == 0 ? ", but ports CF8h and CFCh" : "");
         return;
     }
     w->segment = ecam->segment;
@@ -261,9 +263,32 @@ static void disable_bus_mastering(const struct pci_dev *dev, void *context)
     }
 }
 
+/* Devices only: one below a bridge whose bus mastering is off has its writes refused, which some
+ * boards report as an error, so bridges come later. */
+static void silence(const struct pci_dev *dev, void *context)
+{
+    bool *is_wanted = context;
+    if (is_bridge(dev)) {
+        uint8_t below = pci_read8(dev, BRIDGE_SECONDARY);
+        is_wanted[below] |=
+            below > dev->bus; /* so that each bus is visited once, and 0 never again */
+    } else if (pci_read16(dev, PCI_COMMAND) & PCI_COMMAND_MASTER) {
+        masters_silenced++;
+        pci_command(dev, 0, PCI_COMMAND_MASTER);
+    }
+}
+
+void pci_silence(void)
+{
+    bool is_wanted[256] = {true};
+    for (unsigned bus = 0; bus < ARRAY_SIZE(is_wanted); bus++)
+        for (unsigned device = 0; is_wanted[bus] && device < 32; device++)
+            (void)scan_device(NULL, bus, device, silence, is_wanted);
+}
+
 struct pci_found pci_disable_bus_mastering(void)
 {
-    struct pci_found found = {.windows = windows_n};
+    struct pci_found found = {.windows = windows_n, .masters = masters_silenced};
     pci_scan(disable_bus_mastering, &found);
     return found;
 }
@@ -392,11 +417,16 @@ enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_
                   dev->bus, dev->device, dev->function, n, size, address);
         return ERR_BAD_VALUE;
     }
+    if (size > BAR_BYTES_MAX) { /* page tables for it could take all memory */
+        log_error("pci %02x:%02x.%u: BAR%u at 0x%lx has 0x%lx bytes, at most 0x%lx expected",
+                  dev->bus, dev->device, dev->function, n, address, size, BAR_BYTES_MAX);
+        return ERR_BAD_VALUE;
+    }
     enum err e = paging_map_device((paddr_t){address}, size, out);
     if (e != OK) {
-        log_error("pci %02x:%02x.%u: BAR%u at 0x%lx, 0x%lx bytes, cannot be mapped%s", dev->bus,
+        log_error("pci %02x:%02x.%u: BAR%u at 0x%lx, 0x%lx bytes, %s; not mapped", dev->bus,
                   dev->device, dev->function, n, address, size,
-                  e == ERR_BUSY ? ": RAM is there" : "");
+                  paging_refusal(e, (paddr_t){address}, size));
         return e;
     }
     *bytes = size;

@@ -51,11 +51,17 @@ void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *con
 bool pci_at(unsigned segment, unsigned bus, unsigned device, unsigned function,
             struct pci_dev *out);
 
+/* Disable bus mastering in the devices on bus 0 and below its bridges, through the two ports: what a
+ * loader left on stops writing to memory before we use any. The bridges themselves, and buses that
+ * only ACPI's AML names, follow in pci_disable_bus_mastering. Boot CPU, before pci_init. */
+void pci_silence(void);
+
 /* Disable bus mastering in every function, bridges included, and count the functions. Boot CPU,
  * after pci_init, before any driver. */
 struct pci_found {
-    unsigned functions, bridges, masters; /* masters: had bus mastering on */
-    unsigned windows;                     /* of ECAM; 0: by ports */
+    unsigned functions, bridges;
+    unsigned masters; /* had bus mastering on, before pci_silence too */
+    unsigned windows; /* of ECAM; 0: by ports */
 };
 struct pci_found pci_disable_bus_mastering(void);
 
@@ -78,8 +84,8 @@ uint32_t pci_extended(const struct pci_dev *dev, uint16_t id);
 unsigned pci_isolate(const struct pci_dev *dev);
 
 /* Map memory BAR n (0..5; of a 64-bit BAR the low half) uncached; *bytes gets its size. Decoding is
- * off while it is sized. ERR_BAD_VALUE: an I/O BAR, size 0, or no address assigned, and the errors
- * of paging_map_device; each after one log line. */
+ * off while it is sized. ERR_BAD_VALUE: an I/O BAR, size 0 or over 64 MiB, or no address assigned,
+ * and the errors of paging_map_device; each after one log line. */
 enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out,
                      uint64_t *bytes) MUST_CHECK;
 

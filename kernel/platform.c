@@ -32,9 +32,14 @@ void platform_hpet(struct acpi *acpi)
     struct acpi_table table = acpi_find(acpi, "HPET", 0);
     struct acpi_hpet hpet;
     mmio_t regs;
-    if (acpi_hpet_read(&table, &hpet) &&
-        paging_map_device((paddr_t){hpet.paddr}, HPET_BYTES, &regs) == OK)
+    if (!acpi_hpet_read(&table, &hpet))
+        return;
+    enum err e = paging_map_device((paddr_t){hpet.paddr}, HPET_BYTES, &regs);
+    if (e == OK)
         tsc_offer_hpet(regs);
+    else
+        log_warn("clock: the HPET at 0x%lx, 0x%x bytes, %s; not used", hpet.paddr, HPET_BYTES,
+                 paging_refusal(e, (paddr_t){hpet.paddr}, HPET_BYTES));
 }
 
 static void warn_about_madt(void)
@@ -66,6 +71,15 @@ static void set_up_core(struct cpu *cpu)
     set_nmi_pins(cpu->apic_id);
 }
 
+static void add_ioapic(uint8_t id, uint64_t paddr, uint32_t gsi_first)
+{
+    enum err e = ioapic_add(id, paddr, gsi_first);
+    if (e != OK)
+        log_warn("irq: IOAPIC %u at 0x%lx %s; not used", id, paddr,
+                 e == ERR_NO_DEVICE ? "does not answer"
+                                    : paging_refusal(e, (paddr_t){paddr}, IOAPIC_BYTES));
+}
+
 void platform_interrupts(struct acpi *acpi, char *found, size_t n)
 {
     struct acpi_table table = acpi_find(acpi, "APIC", 0);
@@ -73,16 +87,19 @@ void platform_interrupts(struct acpi *acpi, char *found, size_t n)
         log_warn("acpi: no MADT; one core, no IOAPIC");
     warn_about_madt();
     irq_init();
-    if (lapic_init(madt.lapic_paddr, may_x2apic(acpi)) != OK) {
+    paddr_t lapic = {madt.lapic_paddr};
+    enum err e = lapic_init(&lapic, may_x2apic(acpi));
+    if (e != OK) {
+        if (e != ERR_NO_DEVICE)
+            log_warn("irq: the LAPIC at 0x%lx %s; not used", lapic.v,
+                     paging_refusal(e, lapic, LAPIC_BYTES));
         log_warn("irq: no usable LAPIC; one core, which never sleeps");
         return;
     }
     cpus[0]->apic_id = lapic_id();
     set_nmi_pins(cpus[0]->apic_id);
     for (unsigned i = 0; i < madt.n_ioapics; i++)
-        if (ioapic_add(madt.ioapics[i].id, madt.ioapics[i].paddr, madt.ioapics[i].gsi_first) != OK)
-            log_warn("irq: IOAPIC %u at 0x%lx does not answer; not used", madt.ioapics[i].id,
-                     madt.ioapics[i].paddr);
+        add_ioapic(madt.ioapics[i].id, madt.ioapics[i].paddr, madt.ioapics[i].gsi_first);
     if (lapic_timer_calibrate() != OK)
         log_warn("irq: the LAPIC timer does not count; waits do not halt");
     fmt_print(found, n, "%s, timer at %lu.%03lu MHz, %u IOAPICs with %u lines, 8259s masked",

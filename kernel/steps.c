@@ -49,6 +49,34 @@ static const void *look_early(uint64_t paddr, size_t bytes)
     return paging_pointer((paddr_t){paddr});
 }
 
+static uint8_t rsdp[ACPI_RSDP_BYTES];
+static const char *rsdp_from; /* NULL: none was found */
+
+/* Copy the root pointer of ACPI's tables from the address that the loader gave. */
+static bool rsdp_copy(const void *(*look)(uint64_t paddr, size_t bytes))
+{
+    const void *given = info.rsdp_paddr ? look(info.rsdp_paddr, ACPI_RSDP_BYTES) : NULL;
+    if (!given || !acpi_is_rsdp(given, ACPI_RSDP_BYTES))
+        return false;
+    memcpy(rsdp, given, ACPI_RSDP_BYTES);
+    rsdp_from = "the loader";
+    return true;
+}
+
+/* Copy the root pointer from the loader's boot information or from BIOS memory. The first page tables
+ * are used, so that the BIOS memory which is searched is not mapped afterwards: some firmware reserves
+ * pages of it for cards (RMRR), and what we map is not granted to a card. */
+static void rsdp_find_early(void)
+{
+    struct acpi bios = {.map = look_early};
+    if (info.rsdp_bytes) {
+        memcpy(rsdp, info.rsdp, info.rsdp_bytes);
+        rsdp_from = "the loader";
+    } else if (!rsdp_copy(look_early) && acpi_find_rsdp(&bios, rsdp)) {
+        rsdp_from = "BIOS memory";
+    }
+}
+
 void step_screen(struct found *found)
 {
     screen_start(&info, found->text, sizeof found->text);
@@ -64,6 +92,7 @@ void step_boot_information(struct found *found)
     bootlog_set_loader(bootinfo_path_name(info.path), info.loader);
     if (info.damage)
         log_warn("boot: %s", info.damage);
+    rsdp_find_early();
     FOUND("%s, loader \"%s\", %u memory ranges, %u modules", bootinfo_path_name(info.path),
           info.loader, info.n_ranges, info.n_modules);
 }
@@ -115,6 +144,7 @@ void step_cpu(struct found *found)
 
 void step_memory(struct found *found)
 {
+    pci_silence(); /* a network card that a loader left on must not write into pages that we take */
     enum err e = memory_init(&info, found->text, sizeof found->text);
     if (e == ERR_BAD_VALUE)
         panic("memory: the loader's map has no usable RAM (%u ranges)", info.n_ranges);
@@ -142,36 +172,17 @@ static void say_firmware(const char *text)
     log_warn("acpi: %s", text);
 }
 
-/* Copy the root pointer, from the loader's boot information or from BIOS memory. */
-static bool rsdp_get(uint8_t rsdp[ACPI_RSDP_BYTES], const char **where)
-{
-    *where = "the loader";
-    if (info.rsdp_bytes) {
-        memset(rsdp, 0, ACPI_RSDP_BYTES);
-        memcpy(rsdp, info.rsdp, info.rsdp_bytes);
-        return true;
-    }
-    const void *given = info.rsdp_paddr ? look_firmware(info.rsdp_paddr, ACPI_RSDP_BYTES) : NULL;
-    if (given) {
-        memcpy(rsdp, given, ACPI_RSDP_BYTES);
-        if (acpi_is_rsdp(rsdp, ACPI_RSDP_BYTES))
-            return true;
-    }
-    *where = "BIOS memory";
-    return acpi_find_rsdp(&acpi, rsdp);
-}
-
 void step_acpi_tables(struct found *found)
 {
     acpi = (struct acpi){.map = look_firmware, .warn = say_firmware};
-    uint8_t rsdp[ACPI_RSDP_BYTES];
-    const char *where;
-    if (!rsdp_get(rsdp, &where) || !acpi_open(&acpi, rsdp, sizeof rsdp)) {
+    if (info.rsdp_paddr >= PAGING_FIRST_BYTES)
+        (void)rsdp_copy(look_firmware);
+    if (!rsdp_from || !acpi_open(&acpi, rsdp, sizeof rsdp)) {
         log_warn("acpi: no root pointer; without tables: PCI by ports, no poweroff, one CPU");
         return;
     }
     FOUND("%s at 0x%lx, found through %s", acpi.root_is_xsdt ? "XSDT" : "RSDT", acpi.root_paddr,
-          where);
+          rsdp_from);
 }
 
 void step_firmware_line(struct found *found)

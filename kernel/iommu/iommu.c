@@ -14,8 +14,9 @@
 #include "kernel/panic.h"
 
 enum {
-    FAULT_LINES_MAX = 8,        /* lines printed per interval; */
-    FAULT_LINES_NS = 1000000000 /* further faults are counted only */
+    FAULT_LINES_MAX = 8,         /* lines printed per interval; */
+    FAULT_LINES_NS = 1000000000, /* further faults are counted only */
+    RESERVED_BYTES_MAX = 1 << 30 /* per RMRR: page tables for more could take all memory */
 };
 
 struct iommu_unit iommu_units[IOMMU_UNITS_MAX];
@@ -244,19 +245,8 @@ static enum err map(struct dma_domain *dma, iova_t iova, paddr_t paddr, size_t b
 }
 static_assert((int)DMA_READ == VTD_READ && (int)DMA_WRITE == VTD_WRITE, "rights are entry bits");
 
-/* Is any of it RAM in use? */
-static bool is_our_ram(uint64_t start, uint64_t last)
-{
-    for (uint64_t at = start; at <= last && at < PHYSMAP_BYTES;) {
-        struct paging_entry entry = paging_lookup(PHYSMAP_BASE + at);
-        if (entry.is_present && entry.is_writable)
-            return true;
-        at = (at | (entry.page_bytes - 1)) + 1;
-    }
-    return false;
-}
-
-/* Map the memory that firmware reserves for the card (RMRR), at the same addresses. */
+/* Map the memory that firmware reserves for the card (RMRR), at the same addresses. What is ours is
+ * left out: the card would get more than firmware needs. */
 static enum err map_reserved(struct iommu_domain *domain)
 {
     struct acpi_walk walk = dmar_walk(&dmar);
@@ -266,17 +256,22 @@ static enum err map_reserved(struct iommu_domain *domain)
         if (entry.kind != DMAR_RMRR || entry.damage ||
             !dmar_covers(&entry, &iommu_pci, function_of(&domain->pci)))
             continue;
-        if (is_our_ram(entry.base, entry.limit)) {
-            log_warn("iommu: port%u: reserved memory 0x%lx to 0x%lx is RAM in use; not mapped",
-                     domain->port, entry.base, entry.limit);
+        uint64_t bytes = entry.limit - entry.base + 1;
+        const char *why = paging_ours((paddr_t){entry.base}, bytes);
+        if (!why && bytes > RESERVED_BYTES_MAX)
+            why = "is longer than 1 GiB";
+        if (why) {
+            log_warn("iommu: port%u: reserved memory 0x%lx to 0x%lx %s; not mapped", domain->port,
+                     entry.base, entry.limit, why);
             continue;
         }
-        enum err err = map(&domain->dma, (iova_t){entry.base}, (paddr_t){entry.base},
-                           entry.limit - entry.base + 1, DMA_READ_WRITE);
-        if (err)
+        enum err err =
+            map(&domain->dma, (iova_t){entry.base}, (paddr_t){entry.base}, bytes, DMA_READ_WRITE);
+        if (err == ERR_NO_MEMORY)
             return err;
-        log_info("iommu: port%u: firmware reserves 0x%lx to 0x%lx for it", domain->port, entry.base,
-                 entry.limit);
+        if (!err)
+            log_info("iommu: port%u: firmware reserves 0x%lx to 0x%lx for it", domain->port,
+                     entry.base, entry.limit);
     }
     return OK;
 }

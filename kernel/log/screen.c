@@ -161,6 +161,24 @@ static void start_text(void)
     port_out8(VGA_CRTC + 1, CURSOR_OFF);
 }
 
+/* Does it overlap RAM, a boot module, or memory with ACPI's tables? */
+static bool is_memory(const struct bootinfo *info, uint64_t start, uint64_t bytes)
+{
+    for (unsigned i = 0; i < info->n_ranges; i++) {
+        const struct boot_range *r = &info->ranges[i];
+        if ((r->type == BOOT_MEMORY_USABLE || r->type == BOOT_MEMORY_ACPI ||
+             r->type == BOOT_MEMORY_NVS) &&
+            r->start < start + bytes && start < r->start + r->bytes)
+            return true;
+    }
+    for (unsigned i = 0; i < info->n_modules; i++) {
+        const struct boot_module *m = &info->modules[i];
+        if (m->start < start + bytes && start < m->start + m->bytes)
+            return true;
+    }
+    return false;
+}
+
 /* Why this frame buffer cannot be used; NULL: it can, and *screen is set. */
 static const char *start_pixels(const struct bootinfo *info)
 {
@@ -174,12 +192,8 @@ static const char *start_pixels(const struct bootinfo *info)
         f->pitch_bytes < f->width * pixel_bytes || bytes > UINT32_MAX ||
         f->start + bytes < f->start || f->width < 20 * CELL_COLUMNS || f->height < 5 * CELL_ROWS)
         return "its size is invalid";
-    for (unsigned i = 0; i < info->n_ranges; i++) {
-        const struct boot_range *r = &info->ranges[i];
-        if (r->type == BOOT_MEMORY_USABLE && r->start < f->start + bytes &&
-            f->start < r->start + r->bytes)
-            return "it lies in RAM";
-    }
+    if (paging_ours((paddr_t){f->start}, bytes) || is_memory(info, f->start, bytes))
+        return "it lies in RAM";
     screen.paddr = f->start;
     screen.bytes = bytes;
     screen.pitch = f->pitch_bytes;
@@ -219,9 +233,12 @@ void screen_start(const struct bootinfo *info, char *found, size_t n)
 
 void screen_map(void)
 {
-    if (screen.bytes &&
-        paging_map_device((paddr_t){screen.paddr}, screen.bytes, &screen.next_base) != OK)
-        log_warn("screen: 0x%lx cannot be mapped; it is no longer used", screen.paddr);
+    if (!screen.bytes)
+        return;
+    enum err e = paging_map_device((paddr_t){screen.paddr}, screen.bytes, &screen.next_base);
+    if (e != OK)
+        log_warn("screen: its memory at 0x%lx, 0x%lx bytes, %s; no longer used", screen.paddr,
+                 screen.bytes, paging_refusal(e, (paddr_t){screen.paddr}, screen.bytes));
 }
 
 void screen_moved(void)

@@ -92,17 +92,22 @@ static void spare_find(void)
     ranges_remove(&low, LOW_END, PHYSMAP_BYTES);
 }
 
-static void *take(struct ranges *from, size_t bytes, size_t align)
+static void *take_below(struct ranges *from, size_t bytes, size_t align, uint64_t below)
 {
     uint64_t start;
     bytes = ALIGN_UP(bytes, (size_t)PAGE_BYTES);
-    if (bytes == 0 || !ranges_take(from, bytes, align, reach, &start))
+    if (bytes == 0 || !ranges_take(from, bytes, align, MIN(below, reach), &start))
         return NULL;
     mmio_t word = {PHYSMAP_BASE + start}; /* check that there is RAM: write a word, read it back */
     mmio_write64(word, 0, ~start);
     if (mmio_read64(word, 0) != ~start)
         panic("memory: no RAM at 0x%lx, where the loader's map has some", start);
     return paging_pointer((paddr_t){start});
+}
+
+static void *take(struct ranges *from, size_t bytes, size_t align)
+{
+    return take_below(from, bytes, align, PHYSMAP_BYTES);
 }
 
 static void *zeroed(void *p, size_t bytes)
@@ -128,9 +133,17 @@ void *memory_alloc_low(size_t bytes)
     return zeroed(take(&low, bytes, PAGE_BYTES), bytes);
 }
 
+/* A page for tables: next to the image, one after the other, as the physmap has small pages there.
+ * Making tables read-only then splits no large page with other data in it. Else any page. */
 static paddr_t take_table(void)
 {
-    void *page = memory_alloc(PAGE_BYTES, PAGE_BYTES);
+    static uint64_t taken;
+    uint64_t end = ALIGN_UP((uintptr_t)image_end_paddr, (uint64_t)PAGE_BYTES) + taken + PAGE_BYTES;
+    void *page = zeroed(take_below(&spare, PAGE_BYTES, PAGE_BYTES, end), PAGE_BYTES);
+    if (page)
+        taken += PAGE_BYTES;
+    else
+        page = memory_alloc(PAGE_BYTES, PAGE_BYTES);
     return page ? paging_paddr(page) : (paddr_t){0};
 }
 

@@ -57,6 +57,35 @@ void selftest_core_stack(void)
         tsc_wait_us(3000000);
 }
 
+/* Each core has a GDT and a TSS of its own, and all have one IDT. */
+static void write_gdt_on_a_core(void)
+{
+    selftest_write(selftest_gdt_base(), 0);
+}
+static void write_tss_on_a_core(void)
+{
+    selftest_write(selftest_tss_base(), 0);
+}
+static void write_idt_on_a_core(void)
+{
+    selftest_write(selftest_idt_base(), 0);
+}
+void selftest_core_gdt(void)
+{
+    if (on_core_1(write_gdt_on_a_core))
+        tsc_wait_us(3000000);
+}
+void selftest_core_tss(void)
+{
+    if (on_core_1(write_tss_on_a_core))
+        tsc_wait_us(3000000);
+}
+void selftest_core_idt(void)
+{
+    if (on_core_1(write_idt_on_a_core))
+        tsc_wait_us(3000000);
+}
+
 void selftest_core_silent(void)
 {
     if (!on_core_1(spin_forever))

@@ -120,10 +120,18 @@ static const struct {
     {"umip", selftest_smsw_from_user_page},
     {"write-idt", selftest_write_idt},
     {"write-gdt", selftest_write_gdt},
+    {"write-tss", selftest_write_tss},
+    {"write-root", selftest_write_root},
+    {"write-table", selftest_write_table},
+    {"write-new-table", selftest_write_new_table},
+    {"write-table-of-tables", selftest_write_table_of_tables},
     {"write-firmware", selftest_write_firmware},
     {"nmi", selftest_nmi},
     {"core-null", selftest_core_null},
     {"core-stack", selftest_core_stack},
+    {"core-gdt", selftest_core_gdt},
+    {"core-tss", selftest_core_tss},
+    {"core-idt", selftest_core_idt},
     {"core-silent", selftest_core_silent},
 };
 

@@ -15,6 +15,9 @@ void selftest_edu(void);
 /* Selftests with more than one core, in kernel/selftest/cores.c. */
 void selftest_core_null(void);
 void selftest_core_stack(void);
+void selftest_core_gdt(void);
+void selftest_core_tss(void);
+void selftest_core_idt(void);
 void selftest_core_silent(void);
 void selftest_nmi(void);
 /* Selftests with user pages, and writes to the CPU's tables, in kernel/selftest/user.c. */
@@ -23,6 +26,11 @@ void selftest_read_user_page(void);
 void selftest_smsw_from_user_page(void);
 void selftest_write_idt(void);
 void selftest_write_gdt(void);
+void selftest_write_tss(void);
+void selftest_write_root(void);
+void selftest_write_table(void);
+void selftest_write_new_table(void);
+void selftest_write_table_of_tables(void);
 void selftest_write_firmware(void);
 /* Selftests of the IOMMU, in kernel/selftest/iommu.c: what they change takes effect when cards are
  * confined. They return. */

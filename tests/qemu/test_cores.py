@@ -99,6 +99,15 @@ def test_the_last_error_of_a_panic_on_another_core_is_printed(boot):
     machine.expect(r"exit: no isa-debug-exit device at port 0xf4; halted")
 
 
+@pytest.mark.parametrize("table,where", [("gdt", "the map of physical memory"), ("tss", "the map of physical memory"),
+                                         ("idt", "data sealed after start")])
+def test_the_descriptor_tables_of_another_core_are_read_only(boot, table, where):
+    text = panic_text(boot, f"core-{table}", 2)
+    assert re.search(rf"^PANIC: page fault: write to a page that does not allow it.*\non core 1 of 2\n"
+                     rf"address 0xffff\w+: {where}; mapped r--", text, re.M), text
+    assert f"write_{table}_on_a_core" in text
+
+
 def test_a_silent_core_is_named_with_a_backtrace_within_a_second(boot):
     text = panic_text(boot, "core-silent", 3)
     found = re.search(r"core 1 has been silent for (\d+) ms; it is at\n.*spin_forever", text)

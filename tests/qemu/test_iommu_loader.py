@@ -220,7 +220,7 @@ def test_memory_that_firmware_reserves_for_a_card_is_mapped_for_it(boot, qtest_a
     text = machine.console_text.replace("\r", "")
     assert f"port0: firmware reserves {RESERVED:#x} to {RESERVED + RESERVED_BYTES - 1:#x}" in text
     for port in (0, 1):
-        assert f"port{port}: reserved memory 0x8000000 to 0x8000fff is RAM in use; not mapped" in text
+        assert f"port{port}: reserved memory 0x8000000 to 0x8000fff overlaps RAM in use; not mapped" in text
     assert re.search(r"reserved memory 0xfffc000 to 0xfffbfff .*; ignored", text)
     exchange(machine)
     _, ports = show(machine)

@@ -76,14 +76,16 @@ def test_reboot_starts_the_image_again(boot):
     assert machine.poweroff() == 0
 
 
-@pytest.mark.parametrize("end,said", [("exit", r"no isa-debug-exit device"), ("halt", r"^halted"),
+@pytest.mark.parametrize("core", [0, 2])
+@pytest.mark.parametrize("end,said", [("exit", r"^panic=exit"), ("halt", r"^halted"),
                                       ("reboot", r"^panic=reboot")])
-def test_a_panic_takes_bus_mastering_from_every_card(boot, end, said):
+def test_a_panic_takes_bus_mastering_from_every_card(boot, end, said, core):
     """The one thing that a panic can do to a card without waiting for it."""
-    machine = boot(f"app=forward panic={end}", extra=["-no-shutdown"])
+    machine = boot(f"app=forward panic={end}", cores=4, extra=["-no-shutdown"])
     machine.wires[0].send(FRAME)
     machine.wires[1].receive()
-    machine.qmp("human-monitor-command", command_line=MACHINE_CHECK)
+    assert [is_master(machine, port) for port in range(2)] == [True] * 2
+    machine.qmp("human-monitor-command", command_line=MACHINE_CHECK.replace("0", str(core), 1))
     machine.expect(said)
     if end == "reboot":
         wait_stopped(machine)

@@ -2,7 +2,9 @@
 """The protections of the image, each tested by a violation: selftest= commits it, and the panic that
 follows must name the fault and its place. Then the live page tables, and unusual machines: CPUs
 without a feature, the least and the most memory, other platforms, other serial ports."""
+import os
 import re
+import struct
 import subprocess
 
 import pytest
@@ -11,6 +13,7 @@ from machine import ROOT
 
 MODULE = ["-initrd", f"{ROOT}/LICENSE"]  # any file
 EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+PHYSMAP = 0xFFFF800000000000
 PANIC_STATUS = 3  # isa-debug-exit: (1 << 1) | 1
 
 # Selftest, first line of the panic, its line about the address, the function in the backtrace.
@@ -34,6 +37,16 @@ SELFTESTS = [
      "data sealed after start; mapped r--", "selftest_write_idt"),
     ("write-gdt", "page fault: write to a page that does not allow it",
      "data sealed after start; mapped r--", "selftest_write_gdt"),
+    ("write-tss", "page fault: write to a page that does not allow it",
+     "data sealed after start; mapped r--", "selftest_write_tss"),
+    ("write-root", "page fault: write to a page that does not allow it",
+     "the map of physical memory; mapped r--", "selftest_write_root"),
+    ("write-table", "page fault: write to a page that does not allow it",
+     "the map of physical memory; mapped r--", "selftest_write_table"),
+    ("write-new-table", "page fault: write to a page that does not allow it",
+     "the map of physical memory; mapped r--", "selftest_write_new_table"),
+    ("write-table-of-tables", "page fault: write to a page that does not allow it",
+     "the map of physical memory; mapped r--", "selftest_write_table_of_tables"),
     ("write-firmware", "page fault: write to a page that does not allow it",
      "the map of physical memory; mapped r--", "selftest_write_firmware"),
     ("smep", "page fault: execution of a page that does not allow it",
@@ -106,6 +119,66 @@ def test_no_page_is_writable_and_executable(boot, cpu):
     tail = [(int(s, 16), int(k) * 1024) for s, k, _, _ in rows][-5:]
     for (start, size), (following, _) in zip(tail, tail[1:]):
         assert following - (start + size) >= 4096
+
+
+class Tables:
+    """The page tables of a stopped machine, read from its memory."""
+
+    def __init__(self, machine, megabytes):
+        path = f"{machine.folder}/memory.bin"
+        machine.qmp("pmemsave", val=0, size=megabytes << 20, filename=path)
+        with open(path, "rb") as f:
+            self.memory = f.read()
+        os.unlink(path)
+        text = machine.qmp("human-monitor-command", command_line="info registers -a")
+        roots = {int(value, 16) & ~0xFFF for value in re.findall(r"CR3=([0-9a-f]+)", text)}
+        assert len(roots) == 1, text
+        self.root, = roots
+        self.descriptors = [int(base, 16) for base in re.findall(r"(?:GDT|IDT)= +([0-9a-f]+)", text)]
+        self.descriptors += [int(base, 16) for base in re.findall(r"TR =\w+ ([0-9a-f]+)", text)]
+        self.wp = [int(value, 16) >> 16 & 1 for value in re.findall(r"CR0=([0-9a-f]+)", text)]
+        self.all = self._below(self.root, 4)
+
+    def _entry(self, table, i):
+        return struct.unpack_from("<Q", self.memory, table + 8 * i)[0]
+
+    def _below(self, table, level):
+        found = {table}
+        for i in range(512) if level > 1 else ():
+            entry = self._entry(table, i)
+            if entry & 1 and not (level < 4 and entry & 0x80):
+                found |= self._below(entry & 0xFFFFFFFFFF000, level - 1)
+        return found
+
+    def rights(self, va):
+        table, all_writable = self.root, True
+        for level in (4, 3, 2, 1):
+            entry = self._entry(table, va >> 12 + 9 * (level - 1) & 511)
+            if not entry & 1:
+                return None
+            all_writable &= bool(entry & 2)
+            if level == 1 or level < 4 and entry & 0x80:
+                return "rw" if all_writable else "r"
+            table = entry & 0xFFFFFFFFFF000
+
+
+@pytest.mark.parametrize("options", [
+    {"cores": 4}, {"cores": 4, "iommu": True}, {"cores": 30, "wires": 0},
+    {"cores": 2, "extra": ["-cpu", "max"]}, {"cores": 1, "memory_mb": 16}],
+    ids=lambda o: " ".join(f"{k} {v}" for k, v in o.items()))
+def test_page_tables_and_descriptor_tables_of_all_cores_are_read_only(boot, options):
+    """At the prompt: those made after the seal too, for the stacks of cores and the cards' registers."""
+    machine = boot("app=forward", **options)
+    machine.qmp("stop")
+    tables = Tables(machine, options.get("memory_mb", 256))
+    cores = options["cores"]
+    assert len(tables.all) > 12 and len(tables.descriptors) == 3 * cores and tables.wp == [1] * cores
+    assert [hex(t) for t in tables.all if tables.rights(PHYSMAP + t) != "r"] == []
+    assert [hex(d) for d in tables.descriptors if tables.rights(d) != "r"] == []
+    # Each core has its own GDT and TSS, and no page of them is writable by the physmap.
+    assert len(set(tables.descriptors)) == 2 * cores + 1
+    machine.qmp("cont")
+    assert machine.poweroff() == 0
 
 
 def test_a_panic_shows_each_lane(boot):

@@ -47,6 +47,23 @@ static inline void cpu_flush_line(const void *line)
 static inline void cpu_fence(void)
 {
 }
+/* Page tables are built, and never used. */
+static inline void cpu_cr3_write(uint64_t v)
+{
+    (void)v;
+}
+static inline uint64_t cpu_cr0_read(void)
+{
+    return 0;
+}
+static inline void cpu_cr0_write(uint64_t v)
+{
+    (void)v;
+}
+static inline void cpu_flush_page(const void *page)
+{
+    (void)page;
+}
 
 /* Returns v, but hides its origin from the compiler, which then uses the value instead of computing
  * it again. Compiles to no instruction. */

@@ -3,7 +3,7 @@
  *  - quiet: interrupts masked, queues off, then receive off, no memory access, DRV_LOAD cleared;
  *    bounded on a card whose requests never end, and on one that is gone;
  *  - a probe or a reset that fails leaves the card so too;
- *  - cut off: bus mastering alone, and no register is touched;
+ *  - cut off: bus mastering alone, and no register is touched; a card that is being probed too;
  *  - a port out of service has no link, or a line says why it has one; a reset brings it back.
  */
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
@@ -145,6 +145,31 @@ static void quiet__card_is_gone__is_left_at_once(void **state)
     assert_false(machine_cards[0].command & PCI_COMMAND_MASTER);
 }
 
+static bool was_master, is_master;
+
+static void panic_in_probe(unsigned card, uint32_t offset, uint32_t value)
+{
+    (void)offset, (void)value;
+    if (card != 1 || was_master || !(machine_cards[1].command & PCI_COMMAND_MASTER))
+        return;
+    was_master = true;
+    drivers_cut_off();
+    is_master = (machine_cards[0].command | machine_cards[1].command) & PCI_COMMAND_MASTER;
+}
+
+/* A card that is not a port yet may master the bus already. */
+static void cut_off__during_a_probe__includes_its_card(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    machine_add_card(NULL);
+    was_master = is_master = false;
+    machine_on_write = panic_in_probe;
+    drivers_start(NULL);
+    assert_true(was_master);
+    assert_false(is_master);
+}
+
 static void probe__fails__leaves_the_card_quiet(void **state)
 {
     (void)state;
@@ -234,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup(link_off__receive_path__is_drained_before_it_stops, reset),
         cmocka_unit_test_setup(quiet__requests_never_end__is_bounded_and_logged, reset),
         cmocka_unit_test_setup(quiet__card_is_gone__is_left_at_once, reset),
+        cmocka_unit_test_setup(cut_off__during_a_probe__includes_its_card, reset),
         cmocka_unit_test_setup(probe__fails__leaves_the_card_quiet, reset),
         cmocka_unit_test_setup(reset__fails__leaves_the_card_silent, reset),
         cmocka_unit_test_setup(cut_off__running_ports__have_no_access_to_memory, reset),
