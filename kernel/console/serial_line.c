@@ -5,6 +5,7 @@
 #include "arch/image.h"
 #include "arch/ioapic.h"
 #include "arch/irq.h"
+#include "arch/paging.h"
 #include "arch/serial.h"
 #include "arch/smp.h"
 #include "boot/cmdline.h"
@@ -52,11 +53,13 @@ static enum err use(const struct serial_regs *regs, uint32_t baud)
     return OK;
 }
 
-static const char *why(enum err e)
+static const char *why(enum err e, const struct serial_regs *regs)
 {
-    return e == ERR_NO_DEVICE ? "no UART answers there"
-           : e == ERR_BUSY    ? "it is not a device's address"
-                              : "it cannot be reached";
+    if (e == ERR_NO_DEVICE)
+        return "no UART answers there";
+    if (!regs->is_memory)
+        return "it cannot be reached";
+    return paging_refusal(e, (paddr_t){regs->base}, 8u * regs->stride);
 }
 
 static void describe_rate(char *found, size_t n, uint32_t baud)
@@ -74,7 +77,7 @@ static void use_key(char *found, size_t n)
     const char *where = regs.is_memory ? "address" : "port";
     is_settled = true;
     if (e != OK) {
-        log_warn("serial: console=: %s 0x%lx: %s; the line stays", where, key.base, why(e));
+        log_warn("serial: console=: %s 0x%lx: %s; the line stays", where, key.base, why(e, &regs));
         return;
     }
     fmt_print(found, n, "at %s 0x%lx", where, key.base);
@@ -115,7 +118,8 @@ void serial_line_firmware(struct acpi *acpi, char *found, size_t n)
             describe_rate(found, n, spcr.is_memory ? spcr.baud : baud);
             fmt_append(found, n, ", by ACPI's SPCR");
         } else {
-            fmt_print(found, n, "ACPI's SPCR names the UART at 0x%lx: %s", spcr.address, why(e));
+            fmt_print(found, n, "ACPI's SPCR names the UART at 0x%lx: %s", spcr.address,
+                      why(e, &regs));
         }
     }
     if (has_spcr && spcr.is_port && spcr.address == port) {
@@ -161,7 +165,7 @@ void serial_line_pci(char *found, size_t n)
     enum err e = regs.base ? use(&regs, key.baud) : ERR_NO_DEVICE;
     if (e != OK) {
         log_warn("serial: console=pciserial: %02x:%02x.%u, BAR0 0x%08x: %s; the line stays",
-                 dev.bus, dev.device, dev.function, bar, why(e));
+                 dev.bus, dev.device, dev.function, bar, why(e, &regs));
         return;
     }
     fmt_print(found, n, "PCI %02x:%02x.%u at %s 0x%lx", dev.bus, dev.device, dev.function,
