@@ -310,6 +310,16 @@ static void do_nothing(void *context)
     (void)context;
 }
 
+/* The grace period of what is retired. While a change is in progress, entries that are still to be
+ * changed may refer to a retired next hop, so it begins after the change. */
+static void settle(void)
+{
+    if (!hops_have_retired() || routes.change.is_on)
+        return;
+    if (ask_cores(1, lanes_cores, do_nothing, cores, 0, CALL_LIMIT_US).silent == 0)
+        hops_reclaim();
+}
+
 void router_service(uint64_t now_ns)
 {
     if (!routes.table)
@@ -321,10 +331,7 @@ void router_service(uint64_t now_ns)
             /* A core that does not answer in time is called again next time. */
             (void)(mailbox_call(core, serve_waiting, &cores[core], CALL_LIMIT_US) == OK);
         }
-    if (!hops_have_retired())
-        return;
-    if (ask_cores(1, lanes_cores, do_nothing, cores, 0, CALL_LIMIT_US).silent == 0)
-        hops_reclaim();
+    settle();
 }
 
 const char *router_open(void)

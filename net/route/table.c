@@ -100,7 +100,7 @@ static void ungroup(struct routes *r, uint32_t ip)
     uint16_t *at = &r->table->first[ip >> 8];
     uint16_t g = *at & (uint16_t)~ROUTE_GROUP;
 
-    if (!(*at & ROUTE_GROUP) || r->retired_n == ARRAY_SIZE(r->retired))
+    if (!(*at & ROUTE_GROUP))
         return;
     for (unsigned i = 0; i < 256; i++)
         if ((r->table->groups[g][i] & ROUTE_DEPTH) > 24)
@@ -211,7 +211,8 @@ const char *routes_clear(struct routes *r, uint32_t prefix, unsigned bits)
 size_t routes_bytes(uint32_t rules_max, uint32_t groups_max)
 {
     return sizeof(struct route_table) + (size_t)groups_max * sizeof(uint16_t[256]) +
-           (size_t)slots_for(rules_max) * sizeof(struct route_rule);
+           (size_t)slots_for(rules_max) * sizeof(struct route_rule) +
+           (size_t)groups_max * sizeof(uint16_t);
 }
 
 void routes_init(struct routes *r, void *memory, uint32_t rules_max, uint32_t groups_max)
@@ -227,4 +228,5 @@ void routes_init(struct routes *r, void *memory, uint32_t rules_max, uint32_t gr
     r->groups_free = ROUTE_NONE;
     r->slots = slots_for(rules_max);
     r->rules = (struct route_rule *)(r->table->groups + groups_max);
+    r->retired = (uint16_t *)(r->rules + r->slots);
 }

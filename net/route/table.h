@@ -61,7 +61,7 @@ struct routes {
     struct route_table *table;
     uint32_t groups_max, groups_n; /* 0..groups_n - 1 have been used at least once */
     uint16_t groups_free;          /* free list, linked through entry 0; ROUTE_NONE ends it */
-    uint16_t retired[64];          /* unused groups that a loop may still be reading */
+    uint16_t *retired;             /* unused groups that a loop may still be reading */
     uint32_t retired_n;
     struct route_rule *rules; /* open addressing */
     uint32_t slots, n;        /* slots: a power of two; at most half of them are used */

@@ -268,6 +268,24 @@ static void routes__freed_groups__are_reused_only_after_the_grace_period(void **
     check_all();
 }
 
+static void routes__any_number_of_groups_freed_at_once__none_is_lost(void **state)
+{
+    (void)state;
+    enum { MANY = 1000 };
+
+    make(2 * MANY, MANY);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < MANY; i++)
+            assert_null(routes_set(&r, 0x0A000000 + i * 256 + 7, 32, 10));
+        assert_non_null(routes_set(&r, 0x0B000007, 32, 10)); /* each is in use */
+        for (unsigned i = 0; i < MANY; i++)
+            assert_null(routes_clear(&r, 0x0A000000 + i * 256 + 7, 32));
+        for (unsigned i = 0; i < MANY; i++)
+            assert_int_equal(r.table->first[0x0A0000 + i], 0);
+        routes_reclaim(&r);
+    }
+}
+
 static void routes__too_many__the_table_is_full(void **state)
 {
     (void)state;
@@ -322,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup(routes__random_changes__agree_with_the_list, start),
         cmocka_unit_test_setup(routes__change_in_steps__each_address_has_old_or_new_hop, start),
         cmocka_unit_test_setup(routes__freed_groups__are_reused_only_after_the_grace_period, start),
+        cmocka_unit_test_setup(routes__any_number_of_groups_freed_at_once__none_is_lost, start),
         cmocka_unit_test_setup(routes__too_many__the_table_is_full, start),
         cmocka_unit_test_setup(routes__a_million_prefixes__agree_with_a_slow_search, start),
     };

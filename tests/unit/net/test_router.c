@@ -481,6 +481,36 @@ static void route__more_hosts_than_next_hops__oldest_are_replaced(void **state)
     is_forwarded(frame, 100, 1, IP(198, 51, 100, 10));
 }
 
+static void route__next_hop_given_up_by_an_unfinished_change__is_not_reused(void **state)
+{
+    (void)state;
+    struct route_line line = {.via = ROUTE_VIA_GATEWAY, .gateway = IP(198, 51, 100, 99)};
+    uint8_t frame[2048];
+
+    assert_null(hops_clear(IP(10, 5, 0, 0), 16)); /* only the default route uses .99 */
+    routes_work(&routes, ~0u);
+    pass(SECOND);
+    assert_null(hops_route(&line));
+    routes_work(&routes, ~0u);
+    line.gateway = IP(198, 51, 100, 10);
+    assert_null(hops_route(&line));
+    assert_false(routes_work(&routes, 1 << 17)); /* one slice: 200.1.1.1 still leads to .99 */
+    router_service(machine_now_ns());
+    make(frame, 100, IP(198, 51, 100, 30), 0); /* a new host */
+    give(frame, 100);
+    is_forwarded(frame, 100, 1, IP(198, 51, 100, 30));
+    make(frame, 100, IP(200, 1, 1, 1), 0);
+    give(frame, 100);
+    if (sent_n == 1)
+        assert_memory_not_equal(sent[0].bytes, "\x02\x00\x00\x00\x01\x1e", 6);
+    assert_true(hops_have_retired());
+    assert_true(routes_work(&routes, ~0u));
+    router_service(machine_now_ns());
+    assert_false(hops_have_retired());
+    give(frame, 100);
+    is_forwarded(frame, 100, 1, IP(198, 51, 100, 10));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -499,6 +529,7 @@ int main(void)
         TEST(route__host_that_is_gone__is_removed),
         TEST(route__silent_neighbour__queues_a_few_and_sends_errors),
         TEST(route__neighbour_moves__its_new_address_is_used),
+        TEST(route__next_hop_given_up_by_an_unfinished_change__is_not_reused),
         TEST(route__more_hosts_than_next_hops__oldest_are_replaced),
     };
 
