@@ -32,7 +32,7 @@ static void arp_row(const struct call *call, unsigned port, uint32_t ip, const u
 
 static enum command_result show_arp(const struct call *call)
 {
-    static const char *const states[] = {"free", "asking", "known", "failed"};
+    static const char *const states[] = {"free", "asking", "known", "kept", "failed"};
     if (!call->json)
         out_text(call->out, "port   address          mac                state         age\n");
     for (unsigned i = 0; i < ports_n; i++) {
@@ -44,13 +44,12 @@ static enum command_result show_arp(const struct call *call)
                 : netif_is_silent(nif) ? "probing"
                                        : "ours",
                 0);
-        for (unsigned k = 0; k < ARP_ENTRIES; k++) {
-            const struct arp_entry *entry = &nif->arp.entries[k];
-            bool is_known = entry->state == ARP_KNOWN;
-            if (entry->state != ARP_FREE)
-                arp_row(call, ports[i].index, entry->ip, is_known ? entry->mac : NULL,
-                        states[entry->state],
-                        is_known ? (nif->now_ns - entry->known_ns) / 1000000000 : 0);
+        const struct arp_entry *entry;
+        for (uint32_t k = 0; (entry = arp_entry(&nif->arp, k)) != NULL; k++) {
+            bool is_known = entry->state == ARP_KNOWN || entry->state == ARP_KEPT;
+            arp_row(call, ports[i].index, entry->ip, is_known ? entry->mac : NULL,
+                    states[entry->state],
+                    is_known ? (nif->now_ns - entry->known_ns) / 1000000000 : 0);
         }
     }
     return COMMAND_DONE;

@@ -157,10 +157,10 @@ static void evict_host(const struct port *port)
 void hops_resolve(struct port *port, uint32_t ip, uint64_t now_ns)
 {
     unsigned hop = hop_for(port, ip, false);
-    bool has_failed;
+    enum arp_state state;
     uint8_t mac[6];
 
-    if (!arp_lookup(&port->netif->arp, ip, now_ns, mac, &has_failed))
+    if (!arp_lookup(&port->netif->arp, ip, now_ns, mac, &state))
         return;
     if (hop == 0) {
         hop = hop_for(port, ip, true);
@@ -180,16 +180,16 @@ void hops_refresh(uint64_t now_ns)
 {
     for (unsigned i = 0; i < ports_n * ROUTE_PORT_HOPS; i++) {
         struct port *port = &ports[hop_port(i)];
-        bool has_failed;
+        enum arp_state state;
         uint8_t mac[6];
 
         if (!is_neighbour(i) || hops[i].refs == 0)
             continue;
-        bool is_known = arp_lookup(&port->netif->arp, hops[i].ip, now_ns, mac, &has_failed);
+        bool is_known = arp_lookup(&port->netif->arp, hops[i].ip, now_ns, mac, &state);
         put(i, is_known ? mac : NULL);
         if (is_known && !routes_find(&routes, hops[i].ip, 32))
             (void)set_rule(hops[i].ip, 32, i); /* the gateway's own address */
-        if (has_failed && hops[i].is_host)
+        if (state == ARP_FAILED && hops[i].is_host)
             remove_host(i);
     }
 }

@@ -317,6 +317,7 @@ struct outcome netif_ip_input(struct netif *nif, const struct netif_face *face, 
         return netif_drop(nif, DROP_ip_broadcast);
     if (ip.dst != nif->ip || netif_is_silent(nif))
         return netif_drop(nif, DROP_ip_not_ours);
+    arp_confirm(&nif->arp, ip.src, frame + ETH_SRC, nif->now_ns);
     /* RFC 1122 section 3.3.6: discard a unicast datagram inside a group frame. */
     if (mac_is_group(frame + ETH_DST))
         return netif_drop(nif, DROP_ip_link_group);

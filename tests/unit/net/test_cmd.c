@@ -448,7 +448,7 @@ static void arp__entries_of_each_state__are_listed(void **state)
     ports[1].netif = &netifs[1]; /* not configured: not shown */
     run("ping 192.0.2.77 1");
     netif_resolve(&netifs[0], IP(192, 0, 2, 200), mac);
-    netifs[0].now_ns = netifs[0].arp.entries[0].known_ns + 12 * SECOND;
+    netifs[0].now_ns = netifs[0].arp.own[0].known_ns + 12 * SECOND;
     assert_string_equal(run("show arp"),
                         "port   address          mac                state         age\n"
                         "port0  192.0.2.1        02:00:00:00:00:01  ours          0 s\n"
