@@ -290,6 +290,7 @@ bool arp_answer(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64
     entry->tries = 0;
     entry->known_ns = entry->alive_ns = now_ns;
     cache->replies++;
+    cache->answered_ip = ip;
     return true;
 }
 

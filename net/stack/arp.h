@@ -77,6 +77,7 @@ struct arp_cache {
     uint32_t at;                /* arp_due: the next entry to look at */
     uint64_t due_ns, least_ns;  /* no request is due before due_ns; the same, of a pass not ended */
     uint32_t changes;           /* counts changes of a state or MAC address */
+    uint32_t answered_ip;       /* of the last reply to a request */
     uint64_t requests, replies; /* sent for the table; replies to them */
     uint64_t unsolicited;       /* other replies; they changed nothing */
     uint64_t full;              /* look-ups that found no free entry */

@@ -9,8 +9,8 @@
  *  - forwarded frames, byte by byte: by the lane, by another port, back by the input port;
  *  - fragments for one port's address that came in by another port: answers and errors leave by the
  *    port where the first one came in, whichever port's core notices that their time is over;
- *  - neighbours: frames wait for ARP, up to a limit; a neighbour that does not answer is reported;
- *    a new MAC address is used; hosts are replaced when there are too many.
+ *  - neighbours: frames wait for ARP; lost replies stop nothing; a neighbour that is gone is removed;
+ *    a new MAC address is used. Many neighbours: test_neighbours.c.
  */
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
  * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
@@ -416,27 +416,6 @@ static void route__host_that_is_gone__is_removed(void **state)
     assert_false(hops_have_retired());
 }
 
-static void route__silent_neighbour__queues_a_few_and_sends_errors(void **state)
-{
-    (void)state;
-    uint8_t frame[2048];
-
-    for (unsigned i = 0; i < 12; i++) {
-        make(frame, 100, IP(10, 5, 0, (uint8_t)i), 0);
-        give(frame, 100);
-        assert_int_equal(sent_n, 0);
-    }
-    assert_int_equal(router_waiting(), 8);
-    assert_int_equal(dropped(DROP_route_waiting), 4);
-    sent_n = 0;
-    pass(5 * SECOND);
-    assert_int_equal(router_waiting(), 0);
-    assert_int_equal(dropped(DROP_route_no_host), 8);
-    assert_int_equal(sent_n, 8);
-    make(frame, 100, IP(10, 5, 0, 0), 0);
-    is_error(0, frame, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
-}
-
 static void route__neighbour_moves__its_new_address_is_used(void **state)
 {
     (void)state;
@@ -465,38 +444,6 @@ static void route__neighbour_moves__its_new_address_is_used(void **state)
     neighbours_are_silent = false;
     sent_n = 0;
     pass(10 * SECOND);
-    give(frame, 100);
-    is_forwarded(frame, 100, 1, IP(198, 51, 100, 10));
-}
-
-static void route__more_hosts_than_next_hops__oldest_are_replaced(void **state)
-{
-    (void)state;
-    struct netif *nif = ports[1].netif;
-    const uint8_t mac[6] = {2, 0, 0, 7, 7, 7};
-    unsigned made = 0;
-
-    for (unsigned i = 0; i < 200; i++) {
-        uint32_t ip = IP(198, 51, 100, 20 + i % 70), due;
-        uint8_t whom[6];
-        uint64_t now = machine_now_ns();
-        hops_resolve(&ports[1], ip, now);
-        while (arp_due(&nif->arp, now, &due, whom))
-            ;
-        (void)arp_answer(&nif->arp, ip, mac, now);
-        hops_resolve(&ports[1], ip, now);
-        pass(SECOND / 10);
-        hops_resolve(&ports[1], ip, machine_now_ns());
-        made += hop_kind(route_hop_of(route_entry(routes.table, ip))) == HOP_FIRST;
-    }
-    assert_true(made > 190);
-    unsigned hosts = 0;
-    for (uint32_t i = 20; i < 90; i++)
-        hosts +=
-            hop_kind(route_hop_of(route_entry(routes.table, IP(198, 51, 100, i)))) == HOP_FIRST;
-    assert_in_range(hosts, 40, 58);
-    uint8_t frame[2048];
-    make(frame, 100, IP(10, 9, 9, 9), 0); /* gateways stay */
     give(frame, 100);
     is_forwarded(frame, 100, 1, IP(198, 51, 100, 10));
 }
@@ -548,10 +495,8 @@ int main(void)
         TEST(route__host_of_a_net__waits_for_arp_then_takes_the_fast_path),
         TEST(route__lost_arp_replies__stop_no_traffic),
         TEST(route__host_that_is_gone__is_removed),
-        TEST(route__silent_neighbour__queues_a_few_and_sends_errors),
         TEST(route__neighbour_moves__its_new_address_is_used),
         TEST(route__next_hop_given_up_by_an_unfinished_change__is_not_reused),
-        TEST(route__more_hosts_than_next_hops__oldest_are_replaced),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
