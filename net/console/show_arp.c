@@ -30,6 +30,22 @@ static void arp_row(const struct call *call, unsigned port, uint32_t ip, const u
     }
 }
 
+/* As many neighbours of a port are listed; app=route has up to thousands. */
+#define ROWS_MAX 64u
+
+static void more_row(const struct call *call, unsigned port, uint32_t more)
+{
+    if (call->json) {
+        struct json j;
+        json_begin(&j, call->out);
+        json_u64(&j, "port", port);
+        json_u64(&j, "more", more);
+        json_line(&j);
+    } else {
+        out_printf(call->out, "port%-2u %u more; show routes ADDRESS shows one\n", port, more);
+    }
+}
+
 static enum command_result show_arp(const struct call *call)
 {
     static const char *const states[] = {"free", "asking", "known", "kept", "failed"};
@@ -45,12 +61,14 @@ static enum command_result show_arp(const struct call *call)
                                        : "ours",
                 0);
         const struct arp_entry *entry;
-        for (uint32_t k = 0; (entry = arp_entry(&nif->arp, k)) != NULL; k++) {
+        for (uint32_t k = 0; k < ROWS_MAX && (entry = arp_entry(&nif->arp, k)) != NULL; k++) {
             bool is_known = entry->state == ARP_KNOWN || entry->state == ARP_KEPT;
             arp_row(call, ports[i].index, entry->ip, is_known ? entry->mac : NULL,
                     states[entry->state],
                     is_known ? (nif->now_ns - entry->known_ns) / 1000000000 : 0);
         }
+        if (nif->arp.used > ROWS_MAX)
+            more_row(call, ports[i].index, nif->arp.used - ROWS_MAX);
     }
     return COMMAND_DONE;
 }
