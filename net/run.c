@@ -277,6 +277,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         nifs[core].clock = tsc_now_ns;
         nifs[core].send = send_by_side;
         nifs[core].send_context = port;
+        nifs[core].errors_full_ns = &nifs[0].errors_full_own_ns;
         nifs[core].vlan = (uint16_t)vlan;
         nifs[core].reass = core == 0 ? reass : NULL;
         /* Only core 0 answers ARP: until it does, no host can reach the other cores. */

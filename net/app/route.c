@@ -78,10 +78,13 @@ static LANE_FAST bool route_frame(struct lane_app app, uint8_t *frame, size_t le
     if (__builtin_expect((uint16_t)hop_at >= ROUTE_PORT_ENTRIES, 0)) {
         uint16_t entry = (uint16_t)(hop_at ^ app.b);
         REQUIRE(entry & ROUTE_GROUP);
-        hop_at = route_group_entry(table, entry, frame[AT_TARGET_IP + 3]) ^ app.b;
-        REQUIRE((uint16_t)hop_at < ROUTE_PORT_ENTRIES);
+        uint32_t at = route_group_entry(table, entry, frame[AT_TARGET_IP + 3]) -
+                      (uint16_t)app.b * ROUTE_GROUP_FACTOR;
+        REQUIRE(at < ROUTE_PORT_BYTES);
+        hop_at = at & ~ROUTE_DEPTH;
+    } else {
+        hop_at &= ROUTE_PORT_HOP;
     }
-    hop_at &= ROUTE_PORT_HOP;
     REQUIRE((int64_t)(length - HEADERS) <= HOP(bytes_max));
 
     store64(frame, HOP(macs));

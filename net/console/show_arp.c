@@ -30,9 +30,25 @@ static void arp_row(const struct call *call, unsigned port, uint32_t ip, const u
     }
 }
 
+/* As many neighbours of a port are listed; app=route has up to thousands. */
+#define ROWS_MAX 64u
+
+static void more_row(const struct call *call, unsigned port, uint32_t more)
+{
+    if (call->json) {
+        struct json j;
+        json_begin(&j, call->out);
+        json_u64(&j, "port", port);
+        json_u64(&j, "more", more);
+        json_line(&j);
+    } else {
+        out_printf(call->out, "port%-2u %u more; show routes ADDRESS shows one\n", port, more);
+    }
+}
+
 static enum command_result show_arp(const struct call *call)
 {
-    static const char *const states[] = {"free", "asking", "known", "failed"};
+    static const char *const states[] = {"free", "asking", "known", "kept", "failed"};
     if (!call->json)
         out_text(call->out, "port   address          mac                state         age\n");
     for (unsigned i = 0; i < ports_n; i++) {
@@ -44,14 +60,15 @@ static enum command_result show_arp(const struct call *call)
                 : netif_is_silent(nif) ? "probing"
                                        : "ours",
                 0);
-        for (unsigned k = 0; k < ARP_ENTRIES; k++) {
-            const struct arp_entry *entry = &nif->arp.entries[k];
-            bool is_known = entry->state == ARP_KNOWN;
-            if (entry->state != ARP_FREE)
-                arp_row(call, ports[i].index, entry->ip, is_known ? entry->mac : NULL,
-                        states[entry->state],
-                        is_known ? (nif->now_ns - entry->known_ns) / 1000000000 : 0);
+        const struct arp_entry *entry;
+        for (uint32_t k = 0; k < ROWS_MAX && (entry = arp_entry(&nif->arp, k)) != NULL; k++) {
+            bool is_known = entry->state == ARP_KNOWN || entry->state == ARP_KEPT;
+            arp_row(call, ports[i].index, entry->ip, is_known ? entry->mac : NULL,
+                    states[entry->state],
+                    is_known ? (nif->now_ns - entry->known_ns) / 1000000000 : 0);
         }
+        if (nif->arp.used > ROWS_MAX)
+            more_row(call, ports[i].index, nif->arp.used - ROWS_MAX);
     }
     return COMMAND_DONE;
 }

@@ -57,7 +57,7 @@ static enum command_result clear_arp(const struct call *call)
     (void)call;
     for (unsigned i = 0; i < ports_n; i++)
         if (ports[i].netif)
-            memset(&ports[i].netif->arp, 0, sizeof(ports[i].netif->arp));
+            arp_clear(&ports[i].netif->arp);
     return COMMAND_DONE;
 }
 COMMAND("clear arp", "", "remove all neighbours; they are resolved again", clear_arp);

@@ -66,7 +66,7 @@ static void add_core(void *context)
             sum->consumed += ports[i].netif[core].consumed;
             sum->held += netif_held(&ports[i].netif[core]);
             add_drops(sum, ports[i].netif[core].drops);
-            sum->errors_limited += ports[i].netif[core].errors.limited;
+            sum->errors_limited += ports[i].netif[core].errors_limited;
         }
     }
 }

@@ -22,7 +22,7 @@ static const char *kind_text(unsigned hop)
     static const char *const kinds[] = {"none",  "port",   "local",  "broadcast",
                                         "never", "reject", "gateway"};
     unsigned kind = hop_kind(hop);
-    return kind == HOP_FIRST && hops[hop].is_host ? "host" : kinds[kind];
+    return kind == HOP_FIRST && hop_is_host(hop) ? "host" : kinds[kind];
 }
 
 /* The next hop as the argument of `set route`. */
@@ -39,16 +39,24 @@ static const char *via_text(unsigned hop, char text[24])
     return text;
 }
 
+static const char *state_text(unsigned hop)
+{
+    static const char *const states[] = {"", "asking", "known", "known", "failed", ""};
+    return hop_kind(hop) == HOP_FIRST ? states[hop_state(hop)] : "";
+}
+
 static void print_route(const struct call *call, uint32_t prefix, unsigned bits, unsigned hop)
 {
     const struct route_hop *to = &routes.table->hops[hop];
     bool has_port = hop_kind(hop) == HOP_FIRST || hop_kind(hop) == HOP_LINK;
+    bool is_known = hop_kind(hop) == HOP_FIRST &&
+                    (hop_state(hop) == HOP_KNOWN || hop_state(hop) == HOP_CHECKED);
     char prefix_text[24], via[24], mac[18] = "-";
     be32_t wire = be32_of(prefix);
 
     fmt_print(prefix_text, sizeof(prefix_text), "%pI4/%u", &wire, bits);
     via_text(hop, via);
-    if (to->bytes_max >= 0)
+    if (is_known)
         fmt_print(mac, sizeof(mac), "%pM", &to->macs);
     if (call->json) {
         struct json j;
@@ -58,11 +66,13 @@ static void print_route(const struct call *call, uint32_t prefix, unsigned bits,
         json_string(&j, "kind", kind_text(hop));
         if (has_port)
             json_u64(&j, "port", hop_port(hop));
-        json_string(&j, "mac", to->bytes_max >= 0 ? mac : NULL);
+        if (hop_kind(hop) == HOP_FIRST)
+            json_string(&j, "state", state_text(hop));
+        json_string(&j, "mac", is_known ? mac : NULL);
         json_line(&j);
     } else if (has_port) {
-        out_printf(call->out, "%-18s via %-15s port%u  %-7s %s\n", prefix_text, via, hop_port(hop),
-                   kind_text(hop), mac);
+        out_printf(call->out, "%-18s via %-15s port%u  %-7s %-17s %s\n", prefix_text, via,
+                   hop_port(hop), kind_text(hop), mac, state_text(hop));
     } else {
         out_printf(call->out, "%-18s %s\n", prefix_text, via);
     }
@@ -72,11 +82,11 @@ static void print_route(const struct call *call, uint32_t prefix, unsigned bits,
 
 static void print_summary(const struct call *call)
 {
-    uint32_t gateways = 0, hosts = 0;
+    unsigned hosts = hops_count(true, HOP_KNOWN) + hops_count(true, HOP_CHECKED), gateways = 0;
+    unsigned asking = hops_count(true, HOP_ASKING), failed = hops_count(true, HOP_FAILED);
 
-    for (unsigned i = 0; i < ROUTE_HOPS; i++)
-        if (hops[i].refs > 0)
-            *(hops[i].is_host ? &hosts : &gateways) += 1;
+    for (enum hop_state state = HOP_ASKING; state < HOP_RETIRED; state++)
+        gateways += hops_count(false, state);
     if (call->json) {
         struct json j;
         char bits[8];
@@ -85,6 +95,8 @@ static void print_summary(const struct call *call)
         json_u64(&j, "from_module", router_loaded());
         json_u64(&j, "gateways", gateways);
         json_u64(&j, "hosts", hosts);
+        json_u64(&j, "hosts_asking", asking);
+        json_u64(&j, "hosts_failed", failed);
         json_u64(&j, "waiting", router_waiting());
         json_object(&j, "by_bits");
         for (unsigned b = 0; b <= 32; b++)
@@ -98,8 +110,8 @@ static void print_summary(const struct call *call)
     }
     out_printf(call->out,
                "%u routes (routes.txt: %u, not listed), %u gateways, %u hosts found, %u "
-               "frames queued\n",
-               routes.n, router_loaded(), gateways, hosts, router_waiting());
+               "asked for, %u silent, %u frames queued\n",
+               routes.n, router_loaded(), gateways, hosts, asking, failed, router_waiting());
     for (unsigned b = 0, column = 0; b <= 32; b++)
         if (routes.n_by_bits[b] > 0)
             out_printf(call->out, "%s/%-2u %8u",
@@ -130,11 +142,16 @@ static enum command_result show_one(const struct call *call)
         print_route(call, line.prefix, line.bits, rule->hop);
         return COMMAND_DONE;
     }
-    uint16_t entry = route_entry(routes.table, line.prefix);
-    unsigned bits = entry & ROUTE_DEPTH;
+    uint32_t entry = route_entry(routes.table, line.prefix);
+    unsigned bits = entry & ROUTE_DEPTH, hop = route_hop_of(entry);
     if (entry == 0)
         return command_fail(call, "no route to %s", call->argv[0]);
-    print_route(call, line.prefix & ip_mask(bits), bits, route_hop_of(entry));
+    if (hop_kind(hop) == HOP_LINK) { /* a host of the subnet, or a gateway, as far as it is known */
+        const struct port *port = &ports[hop_port(hop)];
+        unsigned host = hops_find(port, line.prefix), gateway = hops_gateway(port, line.prefix);
+        hop = host ? host : gateway ? gateway : hop;
+    }
+    print_route(call, line.prefix & ip_mask(bits), bits, hop);
     return COMMAND_DONE;
 }
 

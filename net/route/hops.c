@@ -12,11 +12,33 @@
 
 static_assert(HOPS_MTU == ETH_MAX - ETH_BYTES, "the longest frame holds the longest datagram");
 
+enum {
+    CHAINS = ROUTE_FAR_HOPS,
+    ARP_MAX = ROUTE_PORT_HOPS + ARP_ENTRIES, /* each next hop has an entry, and so has the stack */
+    HOSTS_SPARE = 96,                        /* with fewer next hops left, hosts give way */
+    CHECKED_MAX = 1024,                      /* hosts that are checked at a time */
+};
+#define CHECK_NS   1000000000ull /* a host to which no frame is sent for so long may give way */
+#define REFRESH_NS 1000000000ull
+
 READ_MOSTLY struct routes routes;
-struct hop hops[ROUTE_HOPS] __attribute__((aligned(CACHE_LINE_BYTES)));
+READ_MOSTLY struct hop *hops;
+
+/* The hosts of a port. They are found by any core, so a host is taken out of its chain but keeps its
+ * place in it until the grace period is over. */
+READ_MOSTLY static struct hosts {
+    uint16_t chains[CHAINS]; /* by ip: the first one's hop; 0: none */
+    uint16_t free;           /* released ones, a list */
+    uint16_t top;            /* far next hops used so far */
+    uint16_t n, checked;     /* in use; of them, those in state HOP_CHECKED */
+    uint16_t hand;           /* the last one checked */
+    bool is_urgent;          /* nearly none is left: they give way at once, not after CHECK_NS */
+    uint32_t arp_changes;    /* of the port's ARP table when they were last refreshed, and when */
+    uint64_t refreshed_ns;
+} * hosts;
 
 static uint32_t mtus[PORTS_MAX]; /* 0: HOPS_MTU */
-static bool has_retired;
+static uint16_t retired;         /* a list */
 
 uint32_t hops_mtu(const struct port *port)
 {
@@ -30,26 +52,74 @@ void hops_set_mtu(unsigned port, uint32_t mtu)
 
 /* ---- Allocating and releasing next hops ---- */
 
-/* The next hop of a neighbour of the port; with `may_make` a free one is allocated. 0: none. */
-static unsigned hop_for(const struct port *port, uint32_t ip, bool may_make)
+static void set_state(unsigned hop, enum hop_state state)
 {
-    unsigned first = port->index * ROUTE_PORT_HOPS, free = 0;
+    if (hop_is_host(hop)) {
+        struct hosts *own = &hosts[hop_port(hop)];
+        own->checked -= hops[hop].state == HOP_CHECKED;
+        own->checked += state == HOP_CHECKED;
+    }
+    __atomic_store_n(&hops[hop].state, (uint8_t)state, __ATOMIC_RELEASE); /* pairs with hop_state */
+}
 
-    for (unsigned i = first + HOP_FIRST; i < first + ROUTE_PORT_HOPS; i++) {
+unsigned hops_gateway(const struct port *port, uint32_t ip)
+{
+    unsigned first = port->index * ROUTE_PORT_HOPS;
+
+    for (unsigned i = first + HOP_FIRST; i < first + ROUTE_NEAR_HOPS; i++)
         if (hops[i].refs > 0 && hops[i].ip == ip)
             return i;
-        if (hops[i].refs == 0 && !hops[i].is_retired && free == 0)
-            free = i;
-    }
-    if (!may_make || free == 0)
-        return 0;
-    hops[free] = (struct hop){.ip = ip};
-    return free;
+    return 0;
+}
+
+/* A next hop for a gateway that has none. 0: none is free. */
+static unsigned make_gateway(const struct port *port, uint32_t ip)
+{
+    unsigned first = port->index * ROUTE_PORT_HOPS;
+
+    for (unsigned i = first + HOP_FIRST; i < first + ROUTE_NEAR_HOPS; i++)
+        if (hops[i].refs == 0 && hops[i].state != HOP_RETIRED) {
+            hops[i] = (struct hop){.ip = ip, .state = HOP_ASKING};
+            return i;
+        }
+    return 0;
+}
+
+static uint16_t *chain_of(unsigned port, uint32_t ip)
+{
+    return &hosts[port].chains[(ip * 0x9E3779B1u) >> 16 & (CHAINS - 1)];
 }
 
 unsigned hops_find(const struct port *port, uint32_t ip)
 {
-    return hop_for(port, ip, false);
+    unsigned hop = __atomic_load_n(chain_of(port->index, ip), __ATOMIC_ACQUIRE);
+
+    while (hop != 0 && hops[hop].ip != ip)
+        hop = __atomic_load_n(&hops[hop].chain, __ATOMIC_ACQUIRE);
+    return hop;
+}
+
+static bool can_make_host(const struct port *port)
+{
+    const struct hosts *own = &hosts[port->index];
+    return own->free != 0 || own->top < ROUTE_FAR_HOPS;
+}
+
+/* A next hop for a host that has none, if can_make_host. */
+static unsigned make_host(const struct port *port, uint32_t ip)
+{
+    struct hosts *own = &hosts[port->index];
+    uint16_t *chain = chain_of(port->index, ip);
+    unsigned hop = own->free;
+
+    if (hop != 0)
+        own->free = hops[hop].link;
+    else
+        hop = port->index * ROUTE_PORT_HOPS + ROUTE_NEAR_HOPS + own->top++;
+    own->n++;
+    hops[hop] = (struct hop){.ip = ip, .chain = *chain, .state = HOP_ASKING};
+    __atomic_store_n(chain, (uint16_t)hop, __ATOMIC_RELEASE); /* pairs with hops_find */
+    return hop;
 }
 
 static bool is_neighbour(unsigned hop)
@@ -73,13 +143,26 @@ struct port *hops_towards(uint32_t ip, uint32_t *next)
     return &ports[hop_port(hop)];
 }
 
+/* No rule refers to it any more. */
+static void retire(unsigned hop)
+{
+    if (hop_is_host(hop)) {
+        uint16_t *at = chain_of(hop_port(hop), hops[hop].ip);
+        while (*at != hop)
+            at = &hops[*at].chain;
+        __atomic_store_n(at, hops[hop].chain, __ATOMIC_RELEASE);
+        hosts[hop_port(hop)].n--;
+    }
+    set_state(hop, HOP_RETIRED);
+    routes.table->hops[hop].bytes_max = -1;
+    hops[hop].link = retired;
+    retired = (uint16_t)hop;
+}
+
 static void release_hop(unsigned hop)
 {
-    if (!is_neighbour(hop) || --hops[hop].refs > 0)
-        return;
-    hops[hop].is_retired = true;
-    has_retired = true;
-    routes.table->hops[hop].bytes_max = -1;
+    if (is_neighbour(hop) && --hops[hop].refs == 0)
+        retire(hop);
 }
 
 static const char *set_rule(uint32_t prefix, unsigned bits, unsigned hop)
@@ -98,26 +181,36 @@ static const char *set_rule(uint32_t prefix, unsigned bits, unsigned hop)
 
 bool hops_have_retired(void)
 {
-    return has_retired || routes_have_retired(&routes);
+    return retired != 0 || routes_have_retired(&routes);
 }
 
 void hops_reclaim(void)
 {
-    for (unsigned i = 0; i < ROUTE_HOPS && has_retired; i++)
-        hops[i].is_retired = false;
-    has_retired = false;
+    while (retired != 0) {
+        struct hop *hop = &hops[retired];
+        struct hosts *own = &hosts[hop_port(retired)];
+        unsigned next = hop->link;
+
+        if (hop_is_host(retired)) {
+            hop->link = own->free;
+            own->free = retired;
+        }
+        set_state(retired, HOP_FREE);
+        retired = (uint16_t)next;
+    }
     routes_reclaim(&routes);
 }
 
 /* ---- Neighbours ---- */
 
-/* Update what the loops read of a next hop; a value that has not changed is not written. */
-static void put(unsigned hop, const uint8_t *mac)
+/* Update what the loops read of a next hop; a value that has not changed is not written. With
+ * is_open the loops forward to it. mac may be NULL: none is known. */
+static void put(unsigned hop, const uint8_t *mac, bool is_open)
 {
     struct route_hop *to = &routes.table->hops[hop];
     const struct port *port = &ports[hop_port(hop)];
     int64_t bytes_max =
-        mac ? (int64_t)(ETH_BYTES + hops_mtu(port)) - (int64_t)ROUTE_PLAIN_HEADERS : -1;
+        mac && is_open ? (int64_t)(ETH_BYTES + hops_mtu(port)) - (int64_t)ROUTE_PLAIN_HEADERS : -1;
     uint64_t macs = to->macs;
     uint32_t our_mac;
 
@@ -134,64 +227,152 @@ static void put(unsigned hop, const uint8_t *mac)
         __atomic_store_n(&to->bytes_max, bytes_max, __ATOMIC_RELEASE);
 }
 
-/* Remove the route and next hop of a host on a port's own subnet. */
+/* Remove the route and next hop of a host. */
 static void remove_host(unsigned hop)
 {
-    (void)hops_clear(hops[hop].ip, 32);
+    if (hops[hop].refs > 0)
+        (void)hops_clear(hops[hop].ip, 32);
+    else
+        retire(hop);
 }
 
-/* All next hops of the port are in use: remove a host's, round robin. */
-static void evict_host(const struct port *port)
+/* Are so few next hops left for hosts of the port? */
+static bool is_short(const struct hosts *own, unsigned left)
 {
-    static unsigned victim;
+    return own->n + left > ROUTE_FAR_HOPS;
+}
 
-    for (unsigned i = 0; i < ROUTE_PORT_HOPS; i++) {
-        unsigned hop = port->index * ROUTE_PORT_HOPS + ++victim % ROUTE_PORT_HOPS;
-        if (is_neighbour(hop) && hops[hop].refs > 0 && hops[hop].is_host) {
+/* May a host to which no frame was sent since it is checked give way now? */
+static bool gives_way(unsigned hop, uint64_t now_ns)
+{
+    const struct hosts *own = &hosts[hop_port(hop)];
+
+    return is_short(own, HOSTS_SPARE) && (own->is_urgent || now_ns >= hops[hop].until_ns);
+}
+
+static void refresh_known(unsigned hop, const uint8_t *mac, uint64_t now_ns)
+{
+    bool is_idle = hops[hop].state == HOP_CHECKED && !hops[hop].is_used;
+
+    if (is_idle && gives_way(hop, now_ns)) {
+        remove_host(hop);
+        return;
+    }
+    put(hop, mac, !is_idle);
+    if (!is_idle && hops[hop].state != HOP_KNOWN)
+        set_state(hop, HOP_KNOWN);
+    if (hop_is_host(hop) && !routes_find(&routes, hops[hop].ip, 32))
+        (void)set_rule(hops[hop].ip, 32,
+                       hop); /* if the table is full, its frames take the slow path */
+}
+
+static void refresh(unsigned hop, uint64_t now_ns)
+{
+    struct arp_cache *arp = &ports[hop_port(hop)].netif->arp;
+    struct hop *h = &hops[hop];
+    enum arp_state state;
+    uint8_t mac[6];
+
+    if (h->state == HOP_FAILED && hop_is_host(hop)) {
+        if (now_ns < h->until_ns)
+            return;
+        if (!h->is_used) {
             remove_host(hop);
             return;
         }
     }
+    if (arp_lookup(arp, h->ip, now_ns, mac, &state)) {
+        refresh_known(hop, mac, now_ns);
+        return;
+    }
+    put(hop, NULL, false);
+    if (state != ARP_FAILED) {
+        set_state(hop, HOP_ASKING);
+        return;
+    }
+    if (h->state != HOP_FAILED) {
+        h->is_used = false;
+        h->until_ns = now_ns + ARP_HOLD_OFF_NS;
+    }
+    set_state(hop, HOP_FAILED);
 }
 
-void hops_resolve(struct port *port, uint32_t ip, uint64_t now_ns)
+void hops_resolve(struct port *port, uint32_t ip, bool is_wanted, uint64_t now_ns)
 {
-    unsigned hop = hop_for(port, ip, false);
-    bool has_failed;
+    unsigned gateway = hops_gateway(port, ip), host = hops_find(port, ip);
+    enum arp_state state;
     uint8_t mac[6];
 
-    if (!arp_lookup(&port->netif->arp, ip, now_ns, mac, &has_failed))
-        return;
-    if (hop == 0) {
-        hop = hop_for(port, ip, true);
-        if (hop == 0) {
-            if (!has_retired)
-                evict_host(port);
-            return;
-        }
-        hops[hop].is_host = true;
+    if (gateway != 0)
+        refresh(gateway, now_ns);
+    if (host == 0 && is_wanted && can_make_host(port)) {
+        (void)arp_lookup(&port->netif->arp, ip, now_ns, mac, &state);
+        if (state != ARP_FREE)
+            host = make_host(port, ip);
     }
-    put(hop, mac);
-    if (!routes_find(&routes, ip, 32))
-        (void)set_rule(ip, 32, hop); /* if the table is full, its frames take the slow path */
+    if (host != 0)
+        refresh(host, now_ns);
+}
+
+/* Have the next hosts checked for use. */
+static void check_hosts(unsigned port, uint64_t now_ns)
+{
+    struct hosts *own = &hosts[port];
+
+    for (unsigned i = 0; i < own->top && own->checked < CHECKED_MAX; i++) {
+        own->hand = (uint16_t)((own->hand + 1) % own->top);
+        unsigned hop = port * ROUTE_PORT_HOPS + ROUTE_NEAR_HOPS + own->hand;
+
+        if (hops[hop].state == HOP_FAILED)
+            remove_host(hop);
+        if (hops[hop].state != HOP_KNOWN)
+            continue;
+        hops[hop].is_used = false;
+        hops[hop].until_ns = now_ns + CHECK_NS;
+        set_state(hop, HOP_CHECKED);
+        routes.table->hops[hop].bytes_max = -1;
+    }
+}
+
+static void refresh_port(unsigned port, uint64_t now_ns)
+{
+    const struct arp_cache *arp = &ports[port].netif->arp;
+    struct hosts *own = &hosts[port];
+    unsigned first = port * ROUTE_PORT_HOPS, hop;
+
+    for (unsigned i = HOP_FIRST; i < ROUTE_NEAR_HOPS; i++)
+        if (hops[first + i].refs > 0)
+            refresh(first + i, now_ns);
+    /* Hosts change only as their ARP entries do, and as time passes. */
+    if (own->checked > 0 || own->arp_changes != arp->changes ||
+        now_ns - own->refreshed_ns >= REFRESH_NS) {
+        own->arp_changes = arp->changes;
+        own->refreshed_ns = now_ns;
+        own->is_urgent = is_short(own, HOSTS_SPARE / 2);
+        for (unsigned i = 0; i < own->top; i++) {
+            hop = first + ROUTE_NEAR_HOPS + i;
+            if (hops[hop].state != HOP_FREE && hops[hop].state != HOP_RETIRED)
+                refresh(hop, now_ns);
+        }
+    }
+    if (is_short(own, HOSTS_SPARE))
+        check_hosts(port, now_ns);
 }
 
 void hops_refresh(uint64_t now_ns)
 {
-    for (unsigned i = 0; i < ports_n * ROUTE_PORT_HOPS; i++) {
-        struct port *port = &ports[hop_port(i)];
-        bool has_failed;
-        uint8_t mac[6];
+    for (unsigned i = 0; i < ports_n; i++)
+        if (ports[i].netif)
+            refresh_port(i, now_ns);
+}
 
-        if (!is_neighbour(i) || hops[i].refs == 0)
-            continue;
-        bool is_known = arp_lookup(&port->netif->arp, hops[i].ip, now_ns, mac, &has_failed);
-        put(i, is_known ? mac : NULL);
-        if (is_known && !routes_find(&routes, hops[i].ip, 32))
-            (void)set_rule(hops[i].ip, 32, i); /* the gateway's own address */
-        if (has_failed && hops[i].is_host)
-            remove_host(i);
-    }
+unsigned hops_count(bool is_host, enum hop_state state)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < ports_n * ROUTE_PORT_HOPS; i++)
+        n += is_neighbour(i) && hop_is_host(i) == is_host && hops[i].state == state;
+    return n;
 }
 
 /* ---- Routes ---- */
@@ -249,10 +430,11 @@ const char *hops_route(const struct route_line *line)
         struct port *port = port_of_net(line->gateway);
         if (!port || line->gateway == port->netif->ip)
             return "the gateway is not a host on any port's subnet";
-        hop = hop_for(port, line->gateway, true);
+        hop = hops_gateway(port, line->gateway);
+        if (hop == 0)
+            hop = make_gateway(port, line->gateway);
         if (hop == 0)
             return "that port has no room for another gateway";
-        hops[hop].is_host = false;
     }
     return set_rule(line->prefix, line->bits, hop);
 }
@@ -268,10 +450,6 @@ const char *hops_clear(uint32_t prefix, unsigned bits)
     if (wrong)
         return wrong;
     release_hop(hop);
-    /* If no route uses it as a gateway any more, it may still be a host with its own route. */
-    rule = is_neighbour(hop) && hops[hop].refs == 1 ? routes_find(&routes, hops[hop].ip, 32) : NULL;
-    if (rule && rule->hop == hop)
-        hops[hop].is_host = true;
     return NULL;
 }
 
@@ -293,18 +471,27 @@ const char *hops_start(uint32_t rules, uint32_t long_rules)
 {
     enum { OWN = 4096, OWN_GROUPS = 1024 };
     uint32_t groups = MIN(long_rules + OWN_GROUPS, ROUTE_GROUPS_MAX);
-    void *memory = memory_alloc(routes_bytes(rules + OWN, groups), ROUTE_ALIGN);
+    uint32_t most = rules + OWN + ports_n * ROUTE_FAR_HOPS;
+    void *memory = memory_alloc(routes_bytes(most, groups), ROUTE_ALIGN);
 
-    if (!memory)
+    hops = memory_alloc(ports_n * ROUTE_PORT_HOPS * sizeof(struct hop), PAGE_BYTES);
+    hosts = memory_alloc(ports_n * sizeof(struct hosts), PAGE_BYTES);
+    if (!memory || !hops || !hosts)
         return "not enough memory for the routing table";
-    routes_init(&routes, memory, rules + OWN, groups);
-    memset(hops, 0, sizeof(hops));
+    routes_init(&routes, memory, most, groups);
+    retired = 0;
     for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++) {
         (void)set_rule(fixed[i].prefix, fixed[i].bits, fixed[i].hop);
         routes_work(&routes, ~0u);
     }
     for (unsigned i = 0; i < ports_n; i++) {
-        const char *wrong = ports[i].netif ? start_port(&ports[i]) : NULL;
+        if (!ports[i].netif)
+            continue;
+        void *neighbours = memory_alloc(arp_bytes(ARP_MAX), PAGE_BYTES);
+        if (!neighbours)
+            return "not enough memory for neighbours";
+        arp_extend(&ports[i].netif->arp, neighbours, ARP_MAX);
+        const char *wrong = start_port(&ports[i]);
         if (wrong)
             return wrong;
     }

@@ -10,7 +10,9 @@
 #include "net/route/table.h"
 #include "net/route/text.h"
 
-/* What an entry may refer to besides a neighbour. Each port has its own HOP_LINK: p * 64 + 1. */
+/* What an entry may refer to besides a neighbour. Each port has its own HOP_LINK. The near next hops
+ * of a port from HOP_FIRST on are gateways, the far ones hosts of its subnet; a neighbour that is both
+ * has one of each. */
 enum {
     HOP_NONE = 0,      /* no route */
     HOP_LINK = 1,      /* the port's subnet: the destination is the neighbour */
@@ -21,16 +23,29 @@ enum {
     HOP_FIRST = 6,     /* the first neighbour of each port */
 };
 
-/* What the slow path reads of a next hop, besides what is in the table. */
+enum hop_state {
+    HOP_FREE,
+    HOP_ASKING, /* its MAC address is being asked for: frames wait */
+    HOP_KNOWN,
+    HOP_CHECKED, /* a host: known, but its frames take the slow path, to see whether it is in use */
+    HOP_FAILED,  /* does not answer: frames are refused */
+    HOP_RETIRED, /* released; may be reused after a grace period */
+};
+
+/* What the slow path reads of a next hop, besides what is in the table. Core 0 writes all but
+ * is_used. */
 struct hop {
     uint32_t ip;
-    uint32_t refs;   /* rules that refer to it; 0: free */
-    bool is_host;    /* made for the neighbour's own address, not for a gateway */
-    bool is_retired; /* released; may be reused after a grace period */
+    uint32_t refs;     /* rules that refer to it: of a gateway its routes, of a host its own */
+    uint64_t until_ns; /* FAILED, CHECKED: until then */
+    uint16_t chain;    /* of a host: the next in its hash chain; 0: none */
+    uint16_t link;     /* in the list of retired or free ones; 0: none */
+    uint8_t state;     /* enum hop_state */
+    bool is_used;      /* a frame met it in state FAILED or CHECKED */
 };
 
 extern struct routes routes; /* .table: NULL before hops_start */
-extern struct hop hops[ROUTE_HOPS];
+extern struct hop *hops;     /* of the ports that there are */
 
 static inline unsigned hop_port(unsigned hop)
 {
@@ -41,6 +56,14 @@ static inline unsigned hop_kind(unsigned hop)
 {
     unsigned i = hop % ROUTE_PORT_HOPS;
     return hop == HOP_NONE ? HOP_NONE : i < HOP_FIRST ? i : HOP_FIRST;
+}
+static inline bool hop_is_host(unsigned hop)
+{
+    return !route_hop_is_near(hop);
+}
+static inline enum hop_state hop_state(unsigned hop)
+{
+    return __atomic_load_n(&hops[hop].state, __ATOMIC_ACQUIRE);
 }
 
 /* The MTU of a port, in bytes: HOPS_MTU unless set. */
@@ -56,17 +79,22 @@ const char *hops_start(uint32_t rules, uint32_t long_rules);
 const char *hops_route(const struct route_line *line);
 const char *hops_clear(uint32_t prefix, unsigned bits);
 
-/* The next hop of this neighbour of the port; 0: none yet. Any core. */
+/* The next hop of this host of the port's subnet; 0: none yet. Any core. */
 unsigned hops_find(const struct port *port, uint32_t ip);
+/* That of this gateway; 0: none. Core 0. */
+unsigned hops_gateway(const struct port *port, uint32_t ip);
 
 /* The port by which an address is reached, and in *next the neighbour there. NULL: unreachable. */
 struct port *hops_towards(uint32_t ip, uint32_t *next);
 
-/* Frames wait for this neighbour of a port: enter it if its MAC address is known, else send an ARP
- * request. Core 0. */
-void hops_resolve(struct port *port, uint32_t ip, uint64_t now_ns);
-/* Refresh all neighbours in use and enter their changed MAC addresses. Core 0. */
+/* Enter a neighbour of a port if its MAC address is known, else have an ARP request sent. A host that
+ * has no next hop gets one if frames wait for it. Core 0. */
+void hops_resolve(struct port *port, uint32_t ip, bool is_wanted, uint64_t now_ns);
+/* Refresh all neighbours and enter their changed MAC addresses; release hosts that do not answer
+ * and, where few next hops are left, those not in use. Ten times a second, core 0. */
 void hops_refresh(uint64_t now_ns);
+/* How many neighbours are in a state: gateways, or hosts. */
+unsigned hops_count(bool is_host, enum hop_state state);
 /* Retired groups and next hops await a grace period (each core outside of its loop once);
  * hops_reclaim, called after it, makes them available again. Core 0. */
 bool hops_have_retired(void);

@@ -20,27 +20,40 @@
 #include "net/stack/netif.h"
 
 enum {
-    WAITING_MAX = 8,       /* frames queued for neighbours, per core */
+    WAITING_SETS = 64, /* per core: frames queued for neighbours, one for each, */
+    WAITING_WAYS = 8,  /* in one of the places of a set by its address */
+    WAITING_MAX = WAITING_SETS * WAITING_WAYS,
+    WANTED_MAX = 256,      /* per core: hosts to be asked for */
     CALL_LIMIT_US = 20000, /* for serve_waiting on another core */
     IP_DONT_FRAGMENT = 0x4000,
 };
-#define WAITING_NS 3000000000ull /* as long as ARP retries, see net/stack/arp.h */
+#define WAITING_NS 3000000000ull /* until ARP's third request, see net/stack/arp.h */
 
 /* A received frame, queued until its next hop's MAC address is known. It is counted as consumed
  * when queued, and as generated when it is sent or dropped. */
 struct waiting {
     uint64_t since_ns;
     uint32_t length; /* 0: free */
+    uint32_t next;   /* the neighbour of `out` to resolve */
     struct port *in;
     struct port *out;
-    uint32_t next; /* the neighbour of `out` to resolve */
-    uint8_t frame[SLOT_BYTES];
+    uint8_t *frame; /* SLOT_BYTES */
+};
+
+/* A host that frames wait for, and that has no next hop. */
+struct wanted {
+    struct port *out;
+    uint32_t ip;
 };
 
 /* Per-core state. */
 struct core {
     uint32_t waiting_n; /* core 0 reads it too, ten times a second */
+    /* A queue from this core to core 0; the positions run free. */
+    uint32_t wanted_in, wanted_out;
+    struct wanted wanted[WANTED_MAX];
     struct waiting waiting[WAITING_MAX] __attribute__((aligned(CACHE_LINE_BYTES)));
+    uint8_t frames[WAITING_MAX][SLOT_BYTES];
     uint8_t fragment[ETH_BUFFER];
 };
 static struct core *cores;
@@ -103,6 +116,66 @@ static struct outcome to_stack(const struct packet *packet, struct netif *owner,
     return answer.length != 0 ? send(packet, packet->in, frame, answer.length) : answer;
 }
 
+/* Have core 0 ask for a host. If the queue is full, serve_waiting tries again. */
+static void want(struct core *core, struct port *out, uint32_t ip)
+{
+    uint32_t in = core->wanted_in;
+
+    if (in - __atomic_load_n(&core->wanted_out, __ATOMIC_ACQUIRE) == WANTED_MAX)
+        return;
+    core->wanted[in % WANTED_MAX] = (struct wanted){out, ip};
+    __atomic_store_n(&core->wanted_in, in + 1, __ATOMIC_RELEASE); /* pairs with take_wanted */
+}
+
+static bool take_wanted(struct core *core, struct wanted *wanted)
+{
+    uint32_t out = core->wanted_out;
+
+    if (__atomic_load_n(&core->wanted_in, __ATOMIC_ACQUIRE) == out)
+        return false;
+    *wanted = core->wanted[out % WANTED_MAX];
+    __atomic_store_n(&core->wanted_out, out + 1, __ATOMIC_RELEASE); /* pairs with want */
+    return true;
+}
+
+static struct waiting *waiting_set(struct core *core, const struct port *out, uint32_t next)
+{
+    uint32_t h = (next ^ out->index << 29) * 0x9E3779B1u;
+
+    return &core->waiting[(h >> 16) % WAITING_SETS * WAITING_WAYS];
+}
+
+/* The frame that waits for this neighbour; NULL: none. */
+static struct waiting *waiting_for(struct core *core, const struct port *out, uint32_t next)
+{
+    struct waiting *w = waiting_set(core, out, next);
+
+    for (unsigned i = 0; i < WAITING_WAYS; i++)
+        if (w[i].length != 0 && w[i].out == out && w[i].next == next)
+            return &w[i];
+    return NULL;
+}
+
+/* A place for a frame: its neighbour's own, a free one, or the oldest frame's. */
+static struct waiting *place_for(struct core *core, const struct port *out, uint32_t next)
+{
+    struct waiting *w = waiting_set(core, out, next), *place = waiting_for(core, out, next);
+
+    if (place)
+        return place;
+    place = w;
+    for (unsigned i = 0; i < WAITING_WAYS && place->length != 0; i++)
+        if (w[i].length == 0 || w[i].since_ns < place->since_ns)
+            place = &w[i];
+    return place;
+}
+
+static void set_waiting_n(struct core *core, uint32_t n)
+{
+    __atomic_store_n(&core->waiting_n, n, __ATOMIC_RELEASE);
+}
+
+/* Queue the frame; it takes the place of an earlier one for the same neighbour. */
 static struct outcome wait(struct packet *packet, const uint8_t *frame, uint32_t length,
                            struct port *out, uint32_t next)
 {
@@ -112,20 +185,23 @@ static struct outcome wait(struct packet *packet, const uint8_t *frame, uint32_t
         packet->still_waits = true;
         return (struct outcome){0, FATE_KEPT};
     }
-    for (unsigned i = 0; i < WAITING_MAX; i++) {
-        struct waiting *w = &core->waiting[i];
-        if (w->length != 0)
-            continue;
-        w->since_ns = tsc_now_ns();
-        w->in = packet->in;
-        w->out = out;
-        w->next = next;
-        memcpy(w->frame, frame, length);
-        __atomic_store_n(&w->length, length, __ATOMIC_RELEASE); /* pairs with request_neighbours */
-        __atomic_store_n(&core->waiting_n, core->waiting_n + 1, __ATOMIC_RELEASE);
-        return consume(packet);
+    struct waiting *w = place_for(core, out, next);
+    if (w->length != 0) {
+        const struct packet before = {.in = w->in, .core = packet->core};
+        (void)drop(&before, DROP_route_waiting);
+    } else {
+        set_waiting_n(core, core->waiting_n + 1);
     }
-    return drop(packet, DROP_route_waiting);
+    w->frame = core->frames[w - core->waiting];
+    w->since_ns = tsc_now_ns();
+    w->in = packet->in;
+    w->out = out;
+    w->next = next;
+    w->length = length;
+    memcpy(w->frame, frame, length);
+    if (hops_find(out, next) == 0)
+        want(core, out, next);
+    return consume(packet);
 }
 
 /* ---- Forwarding ---- */
@@ -203,8 +279,16 @@ static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t le
         return refuse(packet, frame, DROP_tx_no_link, ICMP_UNREACHABLE,
                       is_on_net ? ICMP_HOST_UNREACHABLE : ICMP_NET_UNREACHABLE, 0);
     const struct route_hop *to = &routes.table->hops[hop];
-    if (__atomic_load_n(&to->bytes_max, __ATOMIC_ACQUIRE) < 0)
-        return wait(packet, frame, length, out, next);
+    if (__atomic_load_n(&to->bytes_max, __ATOMIC_ACQUIRE) < 0) {
+        enum hop_state state = hop_state(hop);
+        if (state == HOP_FAILED || state == HOP_CHECKED)
+            hops[hop].is_used = true;
+        if (state == HOP_FAILED)
+            return refuse(packet, frame, DROP_route_no_host, ICMP_UNREACHABLE,
+                          ICMP_HOST_UNREACHABLE, 0);
+        if (state != HOP_CHECKED)
+            return wait(packet, frame, length, out, next);
+    }
     if (ip->total_bytes > hops_mtu(out) &&
         wire_get16(frame + ETH_BYTES + IP_FRAGMENT) & IP_DONT_FRAGMENT)
         return refuse(packet, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG,
@@ -248,33 +332,38 @@ static struct outcome route_datagram(struct packet *packet, uint8_t *frame, uint
 
 /* ---- Frames queued for a neighbour ---- */
 
-/* On the core that queued them: send frames whose neighbour is now known, drop those past
- * WAITING_NS. */
+/* On the core that queued it: send a frame whose neighbour is now known; drop it if that does not
+ * answer, or WAITING_NS have passed. */
+static void serve_frame(struct core *core, struct waiting *w)
+{
+    const unsigned index = (unsigned)(core - cores);
+    struct packet packet = {.in = w->in, .netif = &w->in->netif[index], .core = index};
+    uint64_t age_ns = tsc_now_ns() - w->since_ns;
+
+    (void)route_datagram(&packet, w->frame, w->length);
+    if (packet.still_waits && age_ns > WAITING_NS) {
+        packet.still_waits = false;
+        (void)refuse(&packet, w->frame, DROP_route_no_host, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE,
+                     0);
+    }
+    if (packet.still_waits)
+        return;
+    w->length = 0;
+    set_waiting_n(core, core->waiting_n - 1);
+}
+
 static void serve_waiting(void *context)
 {
     struct core *core = context;
-    unsigned left = 0;
 
     for (unsigned i = 0; i < WAITING_MAX; i++) {
         struct waiting *w = &core->waiting[i];
         if (w->length == 0)
             continue;
-        const unsigned index = (unsigned)(core - cores);
-        struct packet packet = {.in = w->in, .netif = &w->in->netif[index], .core = index};
-        uint64_t age_ns = tsc_now_ns() - w->since_ns;
-
-        (void)route_datagram(&packet, w->frame, w->length);
-        if (packet.still_waits && age_ns > WAITING_NS) {
-            packet.still_waits = false;
-            (void)refuse(&packet, w->frame, DROP_route_no_host, ICMP_UNREACHABLE,
-                         ICMP_HOST_UNREACHABLE, 0);
-        }
-        if (packet.still_waits)
-            left++;
-        else
-            w->length = 0;
+        serve_frame(core, w);
+        if (w->length != 0 && hops_find(w->out, w->next) == 0)
+            want(core, w->out, w->next);
     }
-    __atomic_store_n(&core->waiting_n, left, __ATOMIC_RELEASE);
 }
 
 /* Send at once what core 0's stack has to send (ARP requests). */
@@ -287,17 +376,28 @@ static void send_requests(struct port *port, uint64_t now_ns)
         (void)side_send(port, frame, length);
 }
 
-/* Core 0: resolve the neighbours that a core's frames wait for. The queue may change meanwhile: at
- * worst a neighbour is resolved needlessly. */
-static void request_neighbours(const struct core *core, uint64_t now_ns)
+/* Core 0: resolve the hosts that a core wants. */
+static void resolve_wanted(struct core *core, uint64_t now_ns)
 {
-    for (unsigned i = 0; i < WAITING_MAX; i++) {
-        const struct waiting *w = &core->waiting[i];
-        if (__atomic_load_n(&w->length, __ATOMIC_ACQUIRE) == 0)
-            continue;
-        hops_resolve(w->out, w->next, now_ns);
-        send_requests(w->out, now_ns);
+    struct wanted wanted;
+
+    for (unsigned i = 0; i < WANTED_MAX && take_wanted(core, &wanted); i++) {
+        hops_resolve(wanted.out, wanted.ip, true, now_ns);
+        send_requests(wanted.out, now_ns);
+        struct waiting *w = core == &cores[0] ? waiting_for(core, wanted.out, wanted.ip) : NULL;
+        if (w)
+            serve_frame(core, w);
     }
+}
+
+/* Core 0: a neighbour of the port has answered. Its frames on this core need not wait for
+ * router_service. */
+static void serve_answered(struct port *port, uint32_t ip, uint64_t now_ns)
+{
+    hops_resolve(port, ip, false, now_ns);
+    struct waiting *w = waiting_for(&cores[0], port, ip);
+    if (w)
+        serve_frame(&cores[0], w);
 }
 
 static uint32_t waiting_on(unsigned core)
@@ -310,21 +410,28 @@ static void do_nothing(void *context)
     (void)context;
 }
 
+/* The grace period of what is retired. While a change is in progress, entries that are still to be
+ * changed may refer to a retired next hop, so it begins after the change. */
+void router_settle(void)
+{
+    if (!hops_have_retired() || routes.change.is_on)
+        return;
+    if (ask_cores(1, lanes_cores, do_nothing, cores, 0, CALL_LIMIT_US).silent == 0)
+        hops_reclaim();
+}
+
 void router_service(uint64_t now_ns)
 {
     if (!routes.table)
         return;
     hops_refresh(now_ns);
-    for (unsigned core = 0; core < lanes_cores; core++)
-        if (waiting_on(core) > 0) {
-            request_neighbours(&cores[core], now_ns);
-            /* A core that does not answer in time is called again next time. */
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        resolve_wanted(&cores[core], now_ns);
+        /* A core that does not answer in time is called again next time. */
+        if (waiting_on(core) > 0)
             (void)(mailbox_call(core, serve_waiting, &cores[core], CALL_LIMIT_US) == OK);
-        }
-    if (!hops_have_retired())
-        return;
-    if (ask_cores(1, lanes_cores, do_nothing, cores, 0, CALL_LIMIT_US).silent == 0)
-        hops_reclaim();
+    }
+    router_settle();
 }
 
 const char *router_open(void)
@@ -347,7 +454,6 @@ unsigned router_waiting(void)
 struct outcome router_input(struct lane *lane, uint8_t *frame, uint32_t length)
 {
     struct packet packet = {.lane = lane, .in = lane->in, .netif = lane->netif, .core = lane->core};
-    uint32_t waited = cores[packet.core].waiting_n;
     struct outcome out;
     uint64_t replies = packet.netif->arp.replies;
 
@@ -356,11 +462,10 @@ struct outcome router_input(struct lane *lane, uint8_t *frame, uint32_t length)
         out = route_datagram(&packet, frame, length);
     else
         out = to_stack(&packet, packet.netif, frame, length);
-    /* On core 0, which runs ARP, queued frames need not wait for router_service. */
-    if (packet.core == 0 && waiting_on(0) > 0 &&
-        (waiting_on(0) != waited || packet.netif->arp.replies != replies)) {
-        request_neighbours(&cores[0], tsc_now_ns());
-        serve_waiting(&cores[0]);
+    if (packet.core == 0) { /* which runs ARP */
+        if (packet.netif->arp.replies != replies)
+            serve_answered(packet.in, packet.netif->arp.answered_ip, tsc_now_ns());
+        resolve_wanted(&cores[0], tsc_now_ns());
     }
     return out;
 }

@@ -59,6 +59,7 @@ static unsigned configured_find(const struct route_line *line)
 
 const char *router_add(const struct route_line *line)
 {
+    router_settle(); /* many changes in a row need next hops that the earlier ones gave up */
     const char *wrong = hops_route(line);
     unsigned i = configured_find(line);
 
@@ -171,6 +172,7 @@ void router_start(void)
             (void)hops_route(&line);
             routes_work(&routes, ~0u);
         }
-    log_info("route: %u routes, %u next hops for each port, table of %lu MiB", routes.n,
-             ROUTE_PORT_HOPS - HOP_FIRST, routes_bytes(rules, long_rules) >> 20);
+    log_info("route: %u routes, room for %u gateways and %u hosts on each port, table of %lu MiB",
+             routes.n, ROUTE_NEAR_HOPS - HOP_FIRST, ROUTE_FAR_HOPS,
+             routes_bytes(rules, long_rules) >> 20);
 }

@@ -56,25 +56,30 @@ static void delete_rule(struct routes *r, struct route_rule *rule)
 }
 
 /* The entry of the longest shorter route that covers the prefix; 0: none. */
-static uint16_t covering(const struct routes *r, uint32_t prefix, unsigned bits)
+static uint32_t covering(const struct routes *r, uint32_t prefix, unsigned bits)
 {
     while (bits-- > 0) {
         const struct route_rule *rule = routes_find(r, prefix & ip_mask(bits), bits);
         if (rule)
-            return (uint16_t)(rule->hop * 64 | bits);
+            return rule->hop * 64u | bits;
     }
     return 0;
 }
 
 /* ---- Entries ---- */
 
+/* After the group or next hop that it refers to. */
 static void put(uint16_t *at, uint16_t entry)
 {
-    __atomic_store_n(at, entry, __ATOMIC_RELEASE); /* after the group or next hop it refers to */
+    __atomic_store_n(at, entry, __ATOMIC_RELEASE);
+}
+static void put_in_group(uint32_t *at, uint32_t entry)
+{
+    __atomic_store_n(at, entry, __ATOMIC_RELEASE);
 }
 
 /* The group of ip's first three bytes, allocated if there is none. NULL: no group is left. */
-static uint16_t *group_of(struct routes *r, uint32_t ip)
+static uint32_t *group_of(struct routes *r, uint32_t ip)
 {
     uint16_t *at = &r->table->first[ip >> 8], g;
 
@@ -82,14 +87,14 @@ static uint16_t *group_of(struct routes *r, uint32_t ip)
         return r->table->groups[*at & ~ROUTE_GROUP];
     if (r->groups_free != ROUTE_NONE) {
         g = r->groups_free;
-        r->groups_free = r->table->groups[g][0];
+        r->groups_free = (uint16_t)r->table->groups[g][0];
     } else if (r->groups_n < r->groups_max) {
         g = (uint16_t)r->groups_n++;
     } else {
         return NULL;
     }
     for (unsigned i = 0; i < 256; i++)
-        r->table->groups[g][i] = *at;
+        r->table->groups[g][i] = route_wide(*at);
     put(at, ROUTE_GROUP | g);
     return r->table->groups[g];
 }
@@ -100,12 +105,12 @@ static void ungroup(struct routes *r, uint32_t ip)
     uint16_t *at = &r->table->first[ip >> 8];
     uint16_t g = *at & (uint16_t)~ROUTE_GROUP;
 
-    if (!(*at & ROUTE_GROUP) || r->retired_n == ARRAY_SIZE(r->retired))
+    if (!(*at & ROUTE_GROUP))
         return;
     for (unsigned i = 0; i < 256; i++)
         if ((r->table->groups[g][i] & ROUTE_DEPTH) > 24)
             return;
-    put(at, r->table->groups[g][0]);
+    put(at, route_narrow(r->table->groups[g][0]));
     r->retired[r->retired_n++] = g;
 }
 
@@ -118,12 +123,9 @@ void routes_reclaim(struct routes *r)
     }
 }
 
-static void change_entry(const struct routes *r, uint16_t *at)
+static bool is_changed(const struct routes *r, unsigned depth)
 {
-    unsigned depth = *at & ROUTE_DEPTH;
-
-    if (r->change.is_exact ? depth == r->change.depth : depth <= r->change.depth)
-        put(at, r->change.entry);
+    return r->change.is_exact ? depth == r->change.depth : depth <= r->change.depth;
 }
 
 bool routes_work(struct routes *r, uint32_t budget)
@@ -133,12 +135,13 @@ bool routes_work(struct routes *r, uint32_t budget)
         uint32_t cost = 1;
 
         if (*at & ROUTE_GROUP) {
-            uint16_t *group = r->table->groups[*at & ~ROUTE_GROUP];
+            uint32_t *group = r->table->groups[*at & ~ROUTE_GROUP];
             for (unsigned i = 0; i < 256; i++)
-                change_entry(r, &group[i]);
+                if (is_changed(r, group[i] & ROUTE_DEPTH))
+                    put_in_group(&group[i], r->change.entry);
             cost = 256;
-        } else {
-            change_entry(r, at);
+        } else if (is_changed(r, *at & ROUTE_DEPTH)) {
+            put(at, route_narrow(r->change.entry));
         }
         budget -= MIN(budget, cost);
         if (r->change.next++ == r->change.last)
@@ -149,7 +152,7 @@ bool routes_work(struct routes *r, uint32_t budget)
 
 /* Begin the change of the prefix's entries with at most `bits` bits (is_exact: exactly) to
  * `entry`. */
-static void begin(struct routes *r, uint32_t prefix, unsigned bits, uint16_t entry, bool is_exact)
+static void begin(struct routes *r, uint32_t prefix, unsigned bits, uint32_t entry, bool is_exact)
 {
     uint32_t last = prefix | ~ip_mask(bits);
 
@@ -162,11 +165,11 @@ static void begin(struct routes *r, uint32_t prefix, unsigned bits, uint16_t ent
         r->change.is_on = true;
         return;
     }
-    uint16_t *group = r->table->groups[r->table->first[prefix >> 8] & ~ROUTE_GROUP];
+    uint32_t *group = r->table->groups[r->table->first[prefix >> 8] & ~ROUTE_GROUP];
     for (uint32_t i = prefix & 0xFF; i <= (last & 0xFF); i++) {
         unsigned depth = group[i] & ROUTE_DEPTH;
         if (is_exact ? depth == bits : depth <= bits)
-            put(&group[i], entry);
+            put_in_group(&group[i], entry);
     }
 }
 
@@ -174,6 +177,8 @@ const char *routes_set(struct routes *r, uint32_t prefix, unsigned bits, unsigne
 {
     struct route_rule *rule = slot_of(r, prefix, bits);
 
+    if (bits <= 24 && !route_hop_is_near(hop))
+        return "this next hop is for routes longer than 24 bits";
     if (bits <= 24 && r->change.is_on)
         return "another change is in progress";
     if (!rule->is_used && r->n >= r->slots / 2)
@@ -185,7 +190,7 @@ const char *routes_set(struct routes *r, uint32_t prefix, unsigned bits, unsigne
         r->n_by_bits[bits]++;
     }
     *rule = (struct route_rule){prefix, (uint16_t)hop, (uint8_t)bits, true};
-    begin(r, prefix, bits, (uint16_t)(hop * 64 | bits), false);
+    begin(r, prefix, bits, hop * 64 | bits, false);
     return NULL;
 }
 
@@ -210,21 +215,23 @@ const char *routes_clear(struct routes *r, uint32_t prefix, unsigned bits)
 
 size_t routes_bytes(uint32_t rules_max, uint32_t groups_max)
 {
-    return sizeof(struct route_table) + (size_t)groups_max * sizeof(uint16_t[256]) +
-           (size_t)slots_for(rules_max) * sizeof(struct route_rule);
+    return sizeof(struct route_table) + (size_t)groups_max * sizeof(uint32_t[256]) +
+           (size_t)slots_for(rules_max) * sizeof(struct route_rule) +
+           (size_t)groups_max * sizeof(uint16_t);
 }
 
 void routes_init(struct routes *r, void *memory, uint32_t rules_max, uint32_t groups_max)
 {
     memset(r, 0, sizeof(*r));
     r->table = memory;
-    r->table->groups = (uint16_t(*)[256])(r->table + 1);
+    r->table->groups = (uint32_t(*)[256])(r->table + 1);
     for (unsigned i = 0; i < ROUTE_HOPS; i++)
         r->table->hops[i].bytes_max = -1;
-    for (unsigned i = 0; i < ROUTE_PORT_HOPS; i++)
+    for (unsigned i = 0; i < ROUTE_NEAR_HOPS; i++)
         r->table->nowhere[i].bytes_max = -1;
     r->groups_max = groups_max;
     r->groups_free = ROUTE_NONE;
     r->slots = slots_for(rules_max);
     r->rules = (struct route_rule *)(r->table->groups + groups_max);
+    r->retired = (uint16_t *)(r->rules + r->slots);
 }

@@ -4,10 +4,13 @@
  * of 256 entries where a prefix is longer than 24 bits. Pure. Read next: net/route/router.h, which
  * fills it, and net/app/route.c, whose loop reads it.
  *
- * An entry has 16 bits and is read and written whole:
+ * An entry is read and written whole. One of `first` has 16 bits, one of a group 32 bits, and so a
+ * group may lead to any next hop, `first` only to the first 64 of each port:
  *
- *     0 hhhhhhhhh dddddd     next hop h, by a route of d bits; 0: no route
+ *     0 ppp hhhhhh dddddd    next hop h of port p, by a route of d bits; 0: no route
  *     1 ggggggggggggggg      look up the last byte in group g
+ *
+ *     h..h dddddd            of a group: next hop h of all
  *
  * Only core 0 writes, on command or when a neighbour is found or lost; the loops of all cores read
  * meanwhile, without a lock. Each store replaces an old answer by the new one atomically, and a
@@ -20,13 +23,15 @@
 #include "arch/types.h"
 
 #define ROUTE_DEPTH        0x003Fu /* of an entry: the prefix length of its route */
-#define ROUTE_HOP          0x7FC0u /* of an entry: next hop * 64, its offset in hops[] */
 #define ROUTE_GROUP        0x8000u
 #define ROUTE_FIRST        (1u << 24)
-#define ROUTE_HOPS         512u
-#define ROUTE_PORT_HOPS    64u     /* next hops p * 64 to p * 64 + 63 belong to port p */
-#define ROUTE_PORT_HOP     0x0FC0u /* the part of ROUTE_HOP within a port */
-#define ROUTE_PORT_ENTRIES (ROUTE_PORT_HOPS * 64) /* the range of a port's entries */
+#define ROUTE_NEAR_HOPS    64u   /* of a port: those that entries of `first` can refer to */
+#define ROUTE_FAR_HOPS     4096u /* its others */
+#define ROUTE_PORT_HOPS    (ROUTE_NEAR_HOPS + ROUTE_FAR_HOPS) /* next hops of port p: from p * this */
+#define ROUTE_HOPS         (8 * ROUTE_PORT_HOPS)
+#define ROUTE_PORT_HOP     0x0FC0u /* of an entry of `first`: hop within its port * 64 */
+#define ROUTE_PORT_ENTRIES (ROUTE_NEAR_HOPS * 64) /* the range of a port's entries in `first` */
+#define ROUTE_PORT_BYTES   (ROUTE_PORT_HOPS * 64) /* and in groups: the bytes of its next hops */
 #define ROUTE_GROUPS_MAX   0x8000u
 
 /* What the loops read of a next hop: both MAC addresses as in a frame's header. */
@@ -38,17 +43,22 @@ struct route_hop {
 static_assert(sizeof(struct route_hop) == 64, "an entry's hop field is an offset");
 #define ROUTE_PLAIN_HEADERS 34u /* Ethernet and IPv4 without options */
 
-/* Everything that the loops read, aligned to ROUTE_ALIGN. So the low 16 bits of the address of a
- * port's first next hop equal the first entry of that port, and one XOR of an entry with the
- * address shows whether the entry is of that port, and its offset. */
+/* Everything that the loops read, aligned to ROUTE_ALIGN. The next hops of a port take 0x41000 bytes.
+ * So the low 16 bits of the address of port p's first next hop are p * 0x1000, which is also the
+ * first entry of that port, and one XOR of an entry with the address shows whether the entry is of
+ * that port, and its offset. In a group, the first entry of a port is those bits times 0x41. */
 struct route_table {
     uint16_t first[ROUTE_FIRST];
     struct route_hop hops[ROUTE_HOPS];
-    struct route_hop nowhere[ROUTE_PORT_HOPS]; /* never known: for lanes without an output port */
-    uint16_t (*groups)[256];                   /* never changes */
+    struct route_hop nowhere[ROUTE_NEAR_HOPS]; /* never known: for lanes without an output port */
+    uint32_t (*groups)[256];                   /* never changes */
 };
 #define ROUTE_ALIGN 0x10000u
 static_assert(offsetof(struct route_table, hops) % ROUTE_ALIGN == 0, "entries match addresses");
+static_assert(ROUTE_PORT_BYTES == 0x41 * ROUTE_PORT_ENTRIES &&
+                  ROUTE_PORT_BYTES % ROUTE_ALIGN == ROUTE_PORT_ENTRIES,
+              "the same for each port");
+#define ROUTE_GROUP_FACTOR 0x41u
 
 struct route_rule {
     uint32_t prefix;
@@ -61,7 +71,7 @@ struct routes {
     struct route_table *table;
     uint32_t groups_max, groups_n; /* 0..groups_n - 1 have been used at least once */
     uint16_t groups_free;          /* free list, linked through entry 0; ROUTE_NONE ends it */
-    uint16_t retired[64];          /* unused groups that a loop may still be reading */
+    uint16_t *retired;             /* unused groups that a loop may still be reading */
     uint32_t retired_n;
     struct route_rule *rules; /* open addressing */
     uint32_t slots, n;        /* slots: a power of two; at most half of them are used */
@@ -70,7 +80,7 @@ struct routes {
      * become `entry`. */
     struct {
         uint32_t next, last;
-        uint16_t entry;
+        uint32_t entry; /* as in a group */
         uint8_t depth;
         bool is_on, is_exact; /* exact: only entries of exactly `depth` bits */
     } change;
@@ -83,27 +93,42 @@ size_t routes_bytes(uint32_t rules_max, uint32_t groups_max);
 void routes_init(struct routes *r, void *memory, uint32_t rules_max, uint32_t groups_max);
 
 /* The entry of an address's last byte in the group of `entry`, which has ROUTE_GROUP set. */
-static inline uint16_t route_group_entry(const struct route_table *table, uint16_t entry,
+static inline uint32_t route_group_entry(const struct route_table *table, uint16_t entry,
                                          uint8_t last)
 {
     return __atomic_load_n(&table->groups[entry & ~ROUTE_GROUP][last], __ATOMIC_RELAXED);
 }
-/* The entry of an address, without ROUTE_GROUP. Any core. */
-static inline uint16_t route_entry(const struct route_table *table, uint32_t ip)
+/* An entry of `first` without ROUTE_GROUP as it is in a group, and back. */
+static inline uint32_t route_wide(uint16_t entry)
+{
+    uint32_t in_port = entry & (ROUTE_PORT_ENTRIES - 1);
+    return (entry - in_port) * ROUTE_GROUP_FACTOR + in_port;
+}
+static inline uint16_t route_narrow(uint32_t entry)
+{
+    return (uint16_t)(entry / ROUTE_PORT_BYTES * ROUTE_PORT_ENTRIES + entry % ROUTE_PORT_BYTES);
+}
+/* The entry of an address, as in a group. Any core. */
+static inline uint32_t route_entry(const struct route_table *table, uint32_t ip)
 {
     uint16_t entry = __atomic_load_n(&table->first[ip >> 8], __ATOMIC_RELAXED);
 
-    return entry & ROUTE_GROUP ? route_group_entry(table, entry, (uint8_t)ip) : entry;
+    return entry & ROUTE_GROUP ? route_group_entry(table, entry, (uint8_t)ip) : route_wide(entry);
 }
-static inline unsigned route_hop_of(uint16_t entry)
+static inline unsigned route_hop_of(uint32_t entry)
 {
-    return (entry & ROUTE_HOP) / 64;
+    return entry / 64;
+}
+static inline bool route_hop_is_near(unsigned hop)
+{
+    return hop % ROUTE_PORT_HOPS < ROUTE_NEAR_HOPS;
 }
 
 /* The rule of exactly this prefix; NULL: none. */
 const struct route_rule *routes_find(const struct routes *r, uint32_t prefix, unsigned bits);
 
-/* Add or change a route; remove one. The bits after the prefix are 0. NULL: the change has begun,
+/* Add or change a route; remove one. The bits after the prefix are 0; one of up to 24 bits needs a
+ * near next hop. NULL: the change has begun,
  * and routes_work completes it. Only one may be in progress; routes longer than 24 bits are changed
  * at once, at any time. Else the error as text. Core 0. */
 const char *routes_set(struct routes *r, uint32_t prefix, unsigned bits, unsigned hop);

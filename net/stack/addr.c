@@ -43,10 +43,25 @@ void netif_take_redirect(struct netif *nif, uint32_t from, uint32_t dst, uint32_
     *known = (struct netif_redirect){dst, to};
 }
 
+/* Section 3.3.1.5: does the gateway `ip` not answer, but the other one? Then change to that. */
+static bool is_gateway_replaced(struct netif *nif, uint32_t ip, uint8_t *mac)
+{
+    uint32_t other = nif->gateways[!nif->uses_second];
+    enum arp_state state;
+    uint8_t other_mac[6];
+
+    if (ip != gateway_in_use(nif) || other == 0 ||
+        !arp_lookup(&nif->arp, other, nif->now_ns, other_mac, &state) || state != ARP_KNOWN)
+        return false;
+    memcpy(mac, other_mac, 6);
+    nif->uses_second = !nif->uses_second;
+    return true;
+}
+
 enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac)
 {
     struct netif_redirect *redirect = NULL;
-    bool has_failed;
+    enum arp_state state;
 
     if (!nif->is_configured || nif->is_refused || !ip_is_host(ip) || ip == nif->ip)
         return NETIF_NO_ROUTE;
@@ -58,12 +73,16 @@ enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac)
     }
     if (netif_is_silent(nif))
         return NETIF_ASKING;
-    if (arp_lookup(&nif->arp, ip, nif->now_ns, mac, &has_failed))
-        return NETIF_READY;
-    if (has_failed && redirect) { /* section 3.3.1.4: fall back to the default gateway */
-        redirect->dst = 0;
+    bool has_mac = arp_lookup(&nif->arp, ip, nif->now_ns, mac, &state);
+    bool has_failed = state == ARP_FAILED;
+    if ((has_failed || state == ARP_KEPT) && redirect) {
+        redirect->dst = 0; /* section 3.3.1.4: fall back to the default gateway */
         return NETIF_ASKING;
     }
+    if (state == ARP_KEPT && is_gateway_replaced(nif, ip, mac))
+        return NETIF_READY;
+    if (has_mac)
+        return NETIF_READY;
     if (has_failed && ip == gateway_in_use(nif) && nif->gateways[1] != 0) { /* section 3.3.1.5 */
         nif->uses_second = !nif->uses_second;
         if (nif->uses_second) /* else neither answers: report it, or this would not end */

@@ -49,112 +49,228 @@ uint32_t arp_build(uint8_t *frame, const uint8_t *eth_dst, const struct arp_pack
     return eth_pad(frame, ETH_BYTES + ARP_BYTES);
 }
 
+/* ---- The table ---- */
+
+static const uint8_t everyone[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+
+static uint32_t entries_max(const struct arp_cache *cache)
+{
+    return cache->more ? cache->more_n : ARP_ENTRIES;
+}
+
+static struct arp_entry *entry_at(struct arp_cache *cache, uint32_t i)
+{
+    return cache->more ? &cache->more[i] : &cache->own[i];
+}
+
+const struct arp_entry *arp_entry(const struct arp_cache *cache, uint32_t i)
+{
+    if (i >= cache->used)
+        return NULL;
+    return cache->more ? &cache->more[i] : &cache->own[i];
+}
+
+/* The links of the hash chains are entry numbers plus 1; 0 ends a chain. There are as many chains as
+ * the largest power of two that is not above the number of entries. */
+static uint16_t *chain_of(struct arp_cache *cache, uint32_t ip)
+{
+    uint32_t chains = 1u << (31 - __builtin_clz(entries_max(cache)));
+    uint16_t *heads = cache->more ? (uint16_t *)(cache->more + cache->more_n) : cache->own_heads;
+
+    return &heads[(ip * 0x9E3779B1u) >> 16 & (chains - 1)];
+}
+
 static struct arp_entry *find(struct arp_cache *cache, uint32_t ip)
 {
-    for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        if (cache->entries[i].state != ARP_FREE && cache->entries[i].ip == ip)
-            return &cache->entries[i];
+    for (uint16_t link = *chain_of(cache, ip); link != 0;) {
+        struct arp_entry *entry = entry_at(cache, link - 1u);
+        if (entry->ip == ip)
+            return entry;
+        link = entry->link;
+    }
     return NULL;
 }
 
-/* Start a round of requests; the first is due at once. */
-static void start_requests(struct arp_entry *entry, uint64_t now_ns)
+static void unlink_entry(struct arp_cache *cache, const struct arp_entry *entry)
 {
-    entry->tries = 0;
-    entry->next_ns = now_ns;
+    uint16_t *link = chain_of(cache, entry->ip);
+
+    while (entry_at(cache, *link - 1u) != entry)
+        link = &entry_at(cache, *link - 1u)->link;
+    *link = entry->link;
+}
+
+static bool has_mac(const struct arp_entry *entry)
+{
+    return entry->state == ARP_KNOWN || entry->state == ARP_KEPT;
+}
+
+static void set_state(struct arp_cache *cache, struct arp_entry *entry, enum arp_state state)
+{
+    cache->asking -= entry->state == ARP_ASKING;
+    cache->asking += state == ARP_ASKING;
+    cache->changes += entry->state != state;
+    entry->state = (uint8_t)state;
 }
 
 /* Replacement order: entries of lower worth go first. Pending ones are kept. */
 static unsigned worth(const struct arp_entry *entry)
 {
-    switch (entry->state) {
-    case ARP_FREE:
-        return 0;
-    case ARP_FAILED:
-        return 1;
-    case ARP_KNOWN:
-        return 2;
-    default:
-        return 3;
-    }
+    return entry->state == ARP_FAILED ? 1 : has_mac(entry) ? 2 : 3;
 }
 
-/* An entry to replace, or NULL if too many await a reply. Among entries of equal worth it is the
- * least recently used. */
-static struct arp_entry *make_room(struct arp_cache *cache)
+/* A new entry for the address, or NULL if too many await a first reply. It replaces another if the
+ * table is full: among those of equal worth the least recently used. */
+static struct arp_entry *make_entry(struct arp_cache *cache, uint32_t ip)
 {
-    struct arp_entry *room = &cache->entries[0];
-    unsigned asking = 0;
-    for (unsigned i = 0; i < ARP_ENTRIES; i++) {
-        struct arp_entry *entry = &cache->entries[i];
-        asking += entry->state == ARP_ASKING;
-        if (worth(entry) < worth(room) ||
-            (worth(entry) == worth(room) && entry->used_ns < room->used_ns))
-            room = entry;
+    uint32_t max = entries_max(cache), i = 0;
+
+    if (cache->asking >= max / 2)
+        return NULL;
+    if (cache->used < max) {
+        i = cache->used++;
+    } else {
+        for (uint32_t k = 1; k < max; k++) {
+            const struct arp_entry *entry = entry_at(cache, k), *room = entry_at(cache, i);
+            if (worth(entry) < worth(room) ||
+                (worth(entry) == worth(room) && entry->used_ns < room->used_ns))
+                i = k;
+        }
+        unlink_entry(cache, entry_at(cache, i));
     }
-    return asking < ARP_ASKING_MAX ? room : NULL;
+    struct arp_entry *entry = entry_at(cache, i);
+    uint16_t *head = chain_of(cache, ip);
+    *entry = (struct arp_entry){.ip = ip, .link = *head};
+    *head = (uint16_t)(i + 1);
+    return entry;
+}
+
+size_t arp_bytes(uint32_t n)
+{
+    return n * (sizeof(struct arp_entry) + sizeof(uint16_t));
+}
+
+void arp_extend(struct arp_cache *cache, void *memory, uint32_t n)
+{
+    arp_clear(cache);
+    cache->more = memory;
+    cache->more_n = n;
+}
+
+void arp_clear(struct arp_cache *cache)
+{
+    struct arp_entry *more = cache->more;
+    uint32_t n = cache->more_n, changes = cache->changes + 1;
+
+    if (more)
+        memset(more, 0, arp_bytes(n));
+    memset(cache, 0, sizeof(*cache));
+    cache->more = more;
+    cache->more_n = n;
+    cache->changes = changes;
+}
+
+/* ---- Requests ---- */
+
+/* Start a round of requests; the first is due at once. */
+static void start_requests(struct arp_cache *cache, struct arp_entry *entry, uint64_t now_ns)
+{
+    entry->tries = 0;
+    entry->next_ns = now_ns;
+    cache->due_ns = MIN(cache->due_ns, now_ns);
+    cache->least_ns = MIN(cache->least_ns, now_ns);
+}
+
+static void ask(struct arp_cache *cache, struct arp_entry *entry, uint64_t now_ns)
+{
+    set_state(cache, entry, ARP_ASKING);
+    start_requests(cache, entry, now_ns);
+}
+
+static void ask_again(struct arp_cache *cache, struct arp_entry *entry, bool is_direct,
+                      uint64_t now_ns)
+{
+    entry->is_refreshing = true;
+    entry->is_direct = is_direct;
+    start_requests(cache, entry, now_ns);
 }
 
 bool arp_lookup(struct arp_cache *cache, uint32_t ip, uint64_t now_ns, uint8_t *mac,
-                bool *has_failed)
+                enum arp_state *state)
 {
     struct arp_entry *entry = find(cache, ip);
 
-    *has_failed = false;
+    *state = ARP_FREE;
     if (entry == NULL) {
-        entry = make_room(cache);
+        entry = make_entry(cache, ip);
         if (entry == NULL) {
             cache->full++;
             return false;
         }
-        *entry = (struct arp_entry){.ip = ip, .state = ARP_ASKING};
-        start_requests(entry, now_ns);
+        ask(cache, entry, now_ns);
     }
     entry->used_ns = now_ns;
-    if (entry->state == ARP_KNOWN) {
-        uint64_t age_ns = now_ns - entry->known_ns;
-        if (age_ns > ARP_FRESH_NS && !entry->is_refreshing) {
-            entry->is_refreshing = true;
-            start_requests(entry, now_ns);
-        }
-        if (age_ns <= ARP_KEPT_NS) {
+    if (has_mac(entry)) {
+        bool is_due = entry->state == ARP_KEPT ? now_ns >= entry->next_ns
+                                               : now_ns - entry->known_ns > ARP_FRESH_NS;
+        if (is_due && !entry->is_refreshing)
+            ask_again(cache, entry, true, now_ns);
+        if (now_ns - entry->alive_ns <= ARP_KEPT_NS) {
             memcpy(mac, entry->mac, 6);
+            *state = entry->state;
             return true;
         }
-        entry->state = ARP_ASKING; /* the pending round of requests continues */
+        if (!entry->is_refreshing)
+            start_requests(cache, entry, now_ns);
+        set_state(cache, entry, ARP_ASKING); /* the pending round of requests continues */
         entry->is_refreshing = false;
     }
-    if (entry->state == ARP_FAILED) {
-        if (now_ns < entry->next_ns) {
-            *has_failed = true;
-            return false;
-        }
-        entry->state = ARP_ASKING;
-        start_requests(entry, now_ns);
-    }
+    if (entry->state == ARP_FAILED && now_ns >= entry->next_ns)
+        ask(cache, entry, now_ns);
+    *state = entry->state;
     return false;
 }
 
-bool arp_due(struct arp_cache *cache, uint64_t now_ns, uint32_t *ip)
+/* No request of the round was answered. */
+static void give_up(struct arp_cache *cache, struct arp_entry *entry, uint64_t now_ns)
 {
-    for (unsigned i = 0; i < ARP_ENTRIES; i++) {
-        struct arp_entry *entry = &cache->entries[i];
-        bool is_waiting = entry->state == ARP_ASKING || entry->is_refreshing;
-        if (!is_waiting || now_ns < entry->next_ns)
+    set_state(cache, entry, has_mac(entry) ? ARP_KEPT : ARP_FAILED);
+    entry->is_refreshing = false;
+    entry->next_ns = now_ns + ARP_HOLD_OFF_NS;
+}
+
+bool arp_due(struct arp_cache *cache, uint64_t now_ns, uint32_t *ip, uint8_t *eth_dst)
+{
+    for (;;) {
+        if (cache->at == cache->used) { /* end of a pass */
+            cache->at = 0;
+            cache->due_ns = cache->least_ns;
+        }
+        if (cache->at == 0) {
+            if (now_ns < cache->due_ns || cache->used == 0)
+                return false;
+            cache->least_ns = UINT64_MAX;
+        }
+        struct arp_entry *entry = entry_at(cache, cache->at++);
+        if (entry->state != ARP_ASKING && !entry->is_refreshing)
             continue;
-        if (entry->tries == ARP_TRIES) {
-            entry->state = ARP_FAILED;
-            entry->is_refreshing = false;
-            entry->next_ns = now_ns + ARP_HOLD_OFF_NS;
+        bool is_due = now_ns >= entry->next_ns;
+        if (is_due && entry->tries == ARP_TRIES) {
+            give_up(cache, entry, now_ns);
             continue;
         }
-        entry->next_ns = now_ns + (ARP_FIRST_WAIT << entry->tries);
-        entry->tries++;
-        cache->requests++;
-        *ip = entry->ip;
-        return true;
+        if (is_due) {
+            bool is_direct = entry->is_refreshing && entry->is_direct && entry->tries == 0;
+            memcpy(eth_dst, is_direct ? entry->mac : everyone, 6);
+            *ip = entry->ip;
+            entry->next_ns = now_ns + (ARP_FIRST_WAIT << entry->tries);
+            entry->tries++;
+            cache->requests++;
+        }
+        cache->least_ns = MIN(cache->least_ns, entry->next_ns);
+        if (is_due)
+            return true;
     }
-    return false;
 }
 
 bool arp_answer(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_t now_ns)
@@ -164,28 +280,41 @@ bool arp_answer(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64
     if (entry == NULL || entry->tries == 0 ||
         !(entry->state == ARP_ASKING || entry->is_refreshing)) {
         cache->unsolicited++;
-        arp_recheck(cache, ip, mac, now_ns);
+        arp_claim(cache, ip, mac, now_ns);
         return false;
     }
+    cache->changes += !mac_equal(entry->mac, mac);
     memcpy(entry->mac, mac, 6);
-    entry->state = ARP_KNOWN;
+    set_state(cache, entry, ARP_KNOWN);
     entry->is_refreshing = false;
     entry->tries = 0;
-    entry->known_ns = now_ns;
+    entry->known_ns = entry->alive_ns = now_ns;
     cache->replies++;
+    cache->answered_ip = ip;
     return true;
 }
 
-void arp_recheck(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_t now_ns)
+void arp_confirm(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_t now_ns)
 {
     struct arp_entry *entry = find(cache, ip);
 
-    if (entry == NULL || entry->state != ARP_KNOWN || entry->is_refreshing ||
-        mac_equal(entry->mac, mac))
+    if (entry != NULL && has_mac(entry) && mac_equal(entry->mac, mac))
+        entry->alive_ns = now_ns;
+}
+
+void arp_claim(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_t now_ns)
+{
+    struct arp_entry *entry = find(cache, ip);
+
+    if (entry == NULL || !has_mac(entry))
         return;
-    if (entry->recheck_ns != 0 && now_ns - entry->recheck_ns < ARP_RECHECK_GAP_NS)
+    if (mac_equal(entry->mac, mac)) {
+        entry->alive_ns = now_ns;
+        return;
+    }
+    if (entry->is_refreshing ||
+        (entry->recheck_ns != 0 && now_ns - entry->recheck_ns < ARP_RECHECK_GAP_NS))
         return;
     entry->recheck_ns = now_ns;
-    entry->is_refreshing = true;
-    start_requests(entry, now_ns);
+    ask_again(cache, entry, false, now_ns);
 }

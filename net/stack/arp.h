@@ -4,7 +4,12 @@
  * An entry is created only by a look-up of ours, and its MAC address is set only by a reply to a
  * pending request. Unsolicited packets create and change no entry; they can only cause a new
  * request. So another host can fill the table or redirect an entry only by answering a pending
- * request in the place of its owner. Pure; time is passed in as nanoseconds.
+ * request in the place of its owner.
+ *
+ * An entry in use is requested again when it is a minute old: first from its MAC address alone (RFC
+ * 1122 section 2.3.2.1, unicast poll), then by broadcast. While that is not answered, the MAC
+ * address is kept for ten minutes after the neighbour's last sign of life, and requested again
+ * every 12 s: lost replies do not stop traffic. Pure; time is passed in as nanoseconds.
  */
 #ifndef NET_STACK_ARP_H
 #define NET_STACK_ARP_H
@@ -31,20 +36,20 @@ uint32_t arp_build(uint8_t *frame, const uint8_t *eth_dst, const struct arp_pack
 
 /* ---- Neighbours ---- */
 
-#define ARP_ENTRIES        64u
-#define ARP_ASKING_MAX     32u             /* of them, entries that await a first reply */
-#define ARP_TRIES          3u              /* requests before we give up */
-#define ARP_FIRST_WAIT     1000000000ull   /* after the first request; doubles with each */
-#define ARP_FRESH_NS       60000000000ull  /* a look-up of an older entry requests it again ... */
-#define ARP_KEPT_NS        600000000000ull /* ... and beyond this age is not used until the reply */
-#define ARP_HOLD_OFF_NS    5000000000ull   /* no new request after one that failed */
-#define ARP_RECHECK_GAP_NS 10000000000ull  /* least time between checks caused by other hosts */
+#define ARP_ENTRIES        64u /* of a cache's own; half of them may await a first reply */
+#define ARP_TRIES          3u  /* requests before we give up */
+#define ARP_FIRST_WAIT     1000000000ull  /* after the first request; doubles with each */
+#define ARP_FRESH_NS       60000000000ull /* a look-up of an older entry requests it again ... */
+#define ARP_KEPT_NS        600000000000ull /* ... and so long after its last sign of life it is kept */
+#define ARP_HOLD_OFF_NS    5000000000ull  /* no new request after a round that failed */
+#define ARP_RECHECK_GAP_NS 10000000000ull /* least time between checks caused by other hosts */
 
 enum arp_state {
     ARP_FREE,
     ARP_ASKING, /* no MAC address yet */
     ARP_KNOWN,
-    ARP_FAILED, /* did not answer */
+    ARP_KEPT, /* did not answer when it was requested again: the known MAC address is still used */
+    ARP_FAILED, /* did not answer, no MAC address */
 };
 
 struct arp_entry {
@@ -52,34 +57,59 @@ struct arp_entry {
     uint8_t mac[6];
     uint8_t state;       /* enum arp_state */
     uint8_t tries;       /* requests sent in the current round */
-    bool is_refreshing;  /* ARP_KNOWN, and a request is pending */
-    uint64_t next_ns;    /* ASKING, refreshing: next request. FAILED: end of the hold-off */
+    uint16_t link;       /* of the hash chain */
+    bool is_refreshing;  /* has a MAC address, and a request is pending */
+    bool is_direct;      /* the first request of that round goes to the known MAC address alone */
+    uint64_t next_ns;    /* ASKING, refreshing: next request. KEPT, FAILED: end of the hold-off */
     uint64_t known_ns;   /* time of the last reply */
+    uint64_t alive_ns;   /* of the last reply or other frame from this IP and MAC address */
     uint64_t used_ns;    /* time of the last look-up */
     uint64_t recheck_ns; /* when another host last caused a check */
 };
 
+/* All zeroes: empty. */
 struct arp_cache {
-    struct arp_entry entries[ARP_ENTRIES];
+    struct arp_entry own[ARP_ENTRIES];
+    uint16_t own_heads[ARP_ENTRIES]; /* hash chains */
+    struct arp_entry *more;          /* used instead of these, see arp_extend; NULL: not */
+    uint32_t more_n;
+    uint32_t used, asking;      /* entries used so far; of them, those that await a first reply */
+    uint32_t at;                /* arp_due: the next entry to look at */
+    uint64_t due_ns, least_ns;  /* no request is due before due_ns; the same, of a pass not ended */
+    uint32_t changes;           /* counts changes of a state or MAC address */
+    uint32_t answered_ip;       /* of the last reply to a request */
     uint64_t requests, replies; /* sent for the table; replies to them */
     uint64_t unsolicited;       /* other replies; they changed nothing */
     uint64_t full;              /* look-ups that found no free entry */
 };
 
-/* Look up the MAC address of a neighbour. Returns true with *mac filled in, or false if it is not
- * known yet (arp_due then returns the request to send) or has not answered (*has_failed). */
-bool arp_lookup(struct arp_cache *cache, uint32_t ip, uint64_t now_ns, uint8_t *mac,
-                bool *has_failed);
+/* Make the cache empty; the table stays. Give it a larger table: n entries (up to 65,534) in zeroed
+ * memory of arp_bytes(n). */
+void arp_clear(struct arp_cache *cache);
+size_t arp_bytes(uint32_t n);
+void arp_extend(struct arp_cache *cache, void *memory, uint32_t n);
 
-/* Is a request due? Returns true with its address in *ip and counts it as sent. Call until false.
- */
-bool arp_due(struct arp_cache *cache, uint64_t now_ns, uint32_t *ip);
+/* Entry i of those in use; NULL past the last. */
+const struct arp_entry *arp_entry(const struct arp_cache *cache, uint32_t i);
+
+/* Look up the MAC address of a neighbour. Returns true with *mac filled in (*state: ARP_KNOWN or
+ * ARP_KEPT), or false: ARP_ASKING (arp_due then returns the request to send), ARP_FAILED, or
+ * ARP_FREE if there is no room for another neighbour. */
+bool arp_lookup(struct arp_cache *cache, uint32_t ip, uint64_t now_ns, uint8_t *mac,
+                enum arp_state *state);
+
+/* Is a request due? Returns true with its address in *ip, and in eth_dst to whom to send it, and
+ * counts it as sent. Call until false. */
+bool arp_due(struct arp_cache *cache, uint64_t now_ns, uint32_t *ip, uint8_t *eth_dst);
 
 /* Handle a reply. Returns true if it answers a pending request. */
 bool arp_answer(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_t now_ns);
 
-/* Handle an unsolicited claim that ip is at mac: if the entry differs, request the address again.
- */
-void arp_recheck(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_t now_ns);
+/* A frame to us came from this IP and MAC address: if that is what the entry has, it lives. */
+void arp_confirm(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_t now_ns);
+
+/* Handle an unsolicited claim that ip is at mac: as arp_confirm, and if the entry differs, request
+ * the address again. */
+void arp_claim(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_t now_ns);
 
 #endif

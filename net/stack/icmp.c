@@ -107,12 +107,14 @@ uint32_t icmp_error_build(uint8_t *out, struct icmp_error error, uint32_t us, ui
     return IP_BYTES + bytes;
 }
 
-bool icmp_limit_take(struct icmp_limit *limit, uint64_t now_ns)
+bool icmp_limit_take(uint64_t *full_ns, uint64_t now_ns)
 {
-    if (limit->due_ns > now_ns + (ICMP_BURST - 1) * ICMP_GAP_NS) {
-        limit->limited++;
-        return false;
-    }
-    limit->due_ns = MAX(limit->due_ns, now_ns) + ICMP_GAP_NS;
+    uint64_t full = __atomic_load_n(full_ns, __ATOMIC_RELAXED);
+
+    do {
+        if (full > now_ns + (ICMP_BURST - 1) * ICMP_GAP_NS)
+            return false;
+    } while (!__atomic_compare_exchange_n(full_ns, &full, MAX(full, now_ns) + ICMP_GAP_NS, true,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     return true;
 }

@@ -79,16 +79,13 @@ bool icmp_error_may(const uint8_t *p, uint32_t bytes);
 uint32_t icmp_error_build(uint8_t *out, struct icmp_error error, uint32_t us, uint16_t ip_id,
                           const uint8_t *about, uint32_t bytes);
 
-/* Token bucket for errors: ICMP_BURST at once, then one every ICMP_GAP_NS. All zeroes: full. */
+/* Token bucket for errors: ICMP_BURST at once, then one every ICMP_GAP_NS. It is *full_ns, when the
+ * bucket will be full again; 0: now. The cores of a port share one, which is written only when an
+ * error is sent. */
 #define ICMP_BURST  50u
 #define ICMP_GAP_NS 10000000ull /* 100 a second */
 
-struct icmp_limit {
-    uint64_t due_ns;  /* when the bucket will be full again */
-    uint64_t limited; /* errors not sent because of the limit */
-};
-
-/* May one more error be sent now? If true, it counts as sent. */
-bool icmp_limit_take(struct icmp_limit *limit, uint64_t now_ns);
+/* May one more error be sent now? If true, it counts as sent. Any core. */
+bool icmp_limit_take(uint64_t *full_ns, uint64_t now_ns);
 
 #endif

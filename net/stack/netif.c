@@ -39,7 +39,7 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     memcpy(nif->gateways, gateways, sizeof(nif->gateways));
     nif->uses_second = false;
     nif->is_configured = true;
-    memset(&nif->arp, 0, sizeof(nif->arp));
+    arp_clear(&nif->arp);
     memset(nif->redirects, 0, sizeof(nif->redirects));
     nif->ping.is_on = false;
     nif->is_refused = false;
@@ -110,10 +110,10 @@ static struct outcome arp_input(struct netif *nif, const struct netif_face *face
         if (packet.target_ip == nif->ip && packet.sender_ip != 0)
             arp_answer(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
         else
-            arp_recheck(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
+            arp_claim(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
         return netif_consume(nif);
     }
-    arp_recheck(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
+    arp_claim(&nif->arp, packet.sender_ip, packet.sender_mac, nif->now_ns);
     if (packet.target_ip != nif->ip || netif_is_silent(nif))
         return netif_consume(nif);
 
@@ -208,6 +208,8 @@ uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame)
         return 0;
     if (nif->reass != NULL)
         netif_expire(nif);
+    uint8_t eth_dst[6];
+    memcpy(eth_dst, broadcast_mac, 6);
     struct arp_packet request = {.op = ARP_REQUEST, .sender_ip = nif->ip, .target_ip = nif->ip};
     memcpy(request.sender_mac, nif->mac, 6);
 
@@ -221,10 +223,10 @@ uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame)
         nif->announce_ns = now_ns + NETIF_ANNOUNCE_GAP_NS;
         nif->is_probing = false;
         nif->is_refused = false;
-    } else if (netif_is_silent(nif) || !arp_due(&nif->arp, now_ns, &request.target_ip)) {
+    } else if (netif_is_silent(nif) || !arp_due(&nif->arp, now_ns, &request.target_ip, eth_dst)) {
         return 0;
     }
-    return netif_tag(nif, frame, arp_build(frame, broadcast_mac, &request));
+    return netif_tag(nif, frame, arp_build(frame, eth_dst, &request));
 }
 
 uint32_t netif_ping(struct netif *nif, uint8_t *frame, const uint8_t *mac, uint32_t to, uint16_t id,

@@ -91,7 +91,9 @@ struct netif {
     uint64_t defended_ns;    /* when a claim was last answered by an announcement */
     uint8_t conflict_mac[6]; /* of the last claim */
 
-    struct icmp_limit errors;
+    uint64_t *errors_full_ns; /* the port's limit of ICMP errors, shared by its cores; NULL: own */
+    uint64_t errors_full_own_ns;
+    uint64_t errors_limited; /* not sent because of the limit */
 
     struct netif_binding bindings[NETIF_BINDINGS];
     struct netif_pinger ping;

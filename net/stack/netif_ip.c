@@ -20,9 +20,13 @@ static void error_by(struct netif *nif, const struct netif_face *face, const uin
     uint8_t out[ETH_BYTES + VLAN_BYTES + ICMP_ERROR_MAX];
 
     if (nif->send == NULL || mac_is_group(frame + ETH_DST) ||
-        !icmp_error_may(frame + ETH_BYTES, ip_bytes) ||
-        !icmp_limit_take(&nif->errors, netif_clock(nif)))
+        !icmp_error_may(frame + ETH_BYTES, ip_bytes))
         return;
+    if (!icmp_limit_take(nif->errors_full_ns ? nif->errors_full_ns : &nif->errors_full_own_ns,
+                         netif_clock(nif))) {
+        nif->errors_limited++;
+        return;
+    }
     uint32_t bytes = icmp_error_build(out + ETH_BYTES, error, nif->ip, nif->next_ip_id++,
                                       frame + ETH_BYTES, ip_bytes);
     eth_build(out, frame + ETH_SRC, face->mac, ETH_IPV4);
@@ -313,6 +317,7 @@ struct outcome netif_ip_input(struct netif *nif, const struct netif_face *face, 
         return netif_drop(nif, DROP_ip_broadcast);
     if (ip.dst != nif->ip || netif_is_silent(nif))
         return netif_drop(nif, DROP_ip_not_ours);
+    arp_confirm(&nif->arp, ip.src, frame + ETH_SRC, nif->now_ns);
     /* RFC 1122 section 3.3.6: discard a unicast datagram inside a group frame. */
     if (mac_is_group(frame + ETH_DST))
         return netif_drop(nif, DROP_ip_link_group);

@@ -76,7 +76,8 @@ static void route_after(void)
         for (unsigned g = 0; g < BENCH_GATEWAYS; g++) {
             const uint8_t mac[6] = {2, 0, 0, 0, (uint8_t)p, (uint8_t)g};
             uint32_t ip;
-            while (arp_due(&ports[p].netif->arp, machine_now_ns(), &ip))
+            uint8_t whom[6];
+            while (arp_due(&ports[p].netif->arp, machine_now_ns(), &ip, whom))
                 ;
             arp_answer(&ports[p].netif->arp, gateway_ip(p, g), mac, machine_now_ns());
         }

@@ -51,6 +51,8 @@ static const struct {
     {2, IP(203, 0, 113, 10)},
 };
 static bool neighbours_are_silent; /* they do not answer ARP */
+/* Further neighbours, of 172.16/12: does this one answer? NULL: none does. */
+static bool (*is_live)(uint32_t ip);
 
 static struct {
     unsigned port;
@@ -63,21 +65,27 @@ static inline void mac_of(unsigned port, uint32_t ip, uint8_t *mac)
     memcpy(mac, "\x02\x00\x00\x00", 4);
     mac[4] = (uint8_t)port;
     mac[5] = (uint8_t)ip;
+    if (ip >> 20 == 0xAC1) {
+        mac[2] = (uint8_t)(ip >> 16);
+        mac[3] = (uint8_t)(ip >> 8);
+    }
 }
 
 static inline void answer_arp(unsigned port, const uint8_t *frame)
 {
     uint32_t ip = wire_get32(frame + ETH_BYTES + 24);
+    bool answers = ip >> 20 == 0xAC1 && is_live && is_live(ip);
 
     for (unsigned i = 0; i < ARRAY_SIZE(neighbours) && !neighbours_are_silent; i++)
-        if (neighbours[i].port == port && neighbours[i].ip == ip && replies_n < 64) {
-            struct arp_packet reply = {
-                .op = ARP_REPLY, .sender_ip = ip, .target_ip = wire_get32(frame + ETH_BYTES + 14)};
-            mac_of(port, ip, reply.sender_mac);
-            memcpy(reply.target_mac, frame + 6, 6);
-            replies[replies_n].port = port;
-            (void)arp_build(replies[replies_n++].bytes, frame + 6, &reply);
-        }
+        answers |= neighbours[i].port == port && neighbours[i].ip == ip;
+    if (!answers || replies_n == 64)
+        return;
+    struct arp_packet reply = {
+        .op = ARP_REPLY, .sender_ip = ip, .target_ip = wire_get32(frame + ETH_BYTES + 14)};
+    mac_of(port, ip, reply.sender_mac);
+    memcpy(reply.target_mac, frame + 6, 6);
+    replies[replies_n].port = port;
+    (void)arp_build(replies[replies_n++].bytes, frame + 6, &reply);
 }
 
 static inline void keep_sent_frame(void *opaque, const uint8_t *frame, uint32_t length)
@@ -128,6 +136,7 @@ static inline int start(void **state)
     memset(reasses, 0, sizeof(reasses));
     lanes_cores = 1;
     neighbours_are_silent = false;
+    is_live = NULL;
     replies_n = 0;
     start_ports(PORTS);
     for (unsigned i = 0; i < PORTS; i++) {

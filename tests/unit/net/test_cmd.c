@@ -448,7 +448,7 @@ static void arp__entries_of_each_state__are_listed(void **state)
     ports[1].netif = &netifs[1]; /* not configured: not shown */
     run("ping 192.0.2.77 1");
     netif_resolve(&netifs[0], IP(192, 0, 2, 200), mac);
-    netifs[0].now_ns = netifs[0].arp.entries[0].known_ns + 12 * SECOND;
+    netifs[0].now_ns = netifs[0].arp.own[0].known_ns + 12 * SECOND;
     assert_string_equal(run("show arp"),
                         "port   address          mac                state         age\n"
                         "port0  192.0.2.1        02:00:00:00:00:01  ours          0 s\n"
@@ -463,6 +463,31 @@ static void arp__entries_of_each_state__are_listed(void **state)
                         "\"state\":\"known\",\"age_s\":12}\n"
                         "{\"port\":0,\"ip\":\"192.0.2.200\",\"mac\":null,\"state\":\"asking\","
                         "\"age_s\":0}\n");
+}
+
+static void arp__more_entries_than_lines__are_counted(void **state)
+{
+    static uint64_t memory[100 * 10];
+    uint8_t mac[6];
+    (void)state;
+    assert_true(sizeof(memory) >= arp_bytes(100));
+    memset(memory, 0, sizeof(memory));
+    arp_extend(&netifs[0].arp, memory, 100);
+    for (uint32_t i = 0; i < 20; i++)
+        netif_resolve(&netifs[0], IP(192, 0, 2, 20) + i, mac);
+    assert_int_equal(json_lines(run("show arp -j")), 21);
+    for (uint32_t i = 0; i < 70; i++) {
+        uint32_t ip;
+        netif_resolve(&netifs[0], IP(192, 0, 2, 20) + i, mac);
+        while (arp_due(&netifs[0].arp, netifs[0].now_ns, &ip, mac))
+            (void)arp_answer(&netifs[0].arp, ip, (const uint8_t *)"\2\0\0\0\0\2", netifs[0].now_ns);
+    }
+    const char *text = run("show arp");
+    assert_non_null(strstr(text, "port0  192.0.2.83 "));
+    assert_null(strstr(text, "port0  192.0.2.84 "));
+    assert_non_null(strstr(text, "port0  6 more; show routes ADDRESS shows one\n"));
+    assert_non_null(strstr(run("show arp -j"), "{\"port\":0,\"more\":6}\n"));
+    memset(&netifs[0].arp, 0, sizeof(netifs[0].arp));
 }
 
 /* ---- Ping ---- */
@@ -659,6 +684,7 @@ int main(void)
         TEST(ledger__lanes_sides_and_stacks__are_added),
         TEST(ledger__largest_counters__fit_the_table),
         TEST(arp__entries_of_each_state__are_listed),
+        TEST(arp__more_entries_than_lines__are_counted),
         TEST(ping__peer_answers__prints_each_and_a_summary),
         TEST(ping__json__is_an_object_for_each_and_one_for_all),
         TEST(ping__duplicate_replies__are_counted_apart),

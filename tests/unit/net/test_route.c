@@ -6,6 +6,7 @@
  *  - a change in small steps, with routes of 32 bits set and cleared meanwhile;
  *  - during a change every address has either its old or its new next hop;
  *  - groups: reused only after the grace period, refused when exhausted; rules: the table is full;
+ *  - next hops that only a group's entries can refer to are refused for shorter routes;
  *  - 1,000,000 prefixes.
  */
 /* links: net/route/table.c tests/bench/routes.c */
@@ -52,7 +53,7 @@ static unsigned list_find(uint32_t prefix, unsigned bits)
 }
 
 /* The expected entry of an address: next hop times 64 plus prefix length; 0: no route. */
-static uint16_t list_entry(uint32_t ip)
+static uint32_t list_entry(uint32_t ip)
 {
     unsigned best = list_n;
 
@@ -60,7 +61,7 @@ static uint16_t list_entry(uint32_t ip)
         if (((ip ^ list[i].prefix) & mask_of(list[i].bits)) == 0 &&
             (best == list_n || list[i].bits > list[best].bits))
             best = i;
-    return best == list_n ? 0 : (uint16_t)(list[best].hop * 64 | list[best].bits);
+    return best == list_n ? 0 : list[best].hop * 64 | list[best].bits;
 }
 
 static void check(uint32_t ip)
@@ -174,6 +175,14 @@ static uint32_t some_prefix(unsigned *bits)
     return (bases[random() % 5] + ((uint32_t)random() & 0x3FF)) & mask_of(*bits);
 }
 
+/* Any of the ports' next hops that a route of so many bits may have. */
+static unsigned some_hop(unsigned bits)
+{
+    unsigned of = bits > 24 && random() % 2 ? ROUTE_PORT_HOPS : ROUTE_NEAR_HOPS;
+
+    return (unsigned)random() % 8 * ROUTE_PORT_HOPS + 6 + (unsigned)random() % (of - 6);
+}
+
 static void routes__random_changes__agree_with_the_list(void **state)
 {
     (void)state;
@@ -187,7 +196,7 @@ static void routes__random_changes__agree_with_the_list(void **state)
             unsigned k = (unsigned)random() % list_n;
             assert_null(clear(list[k].prefix, list[k].bits));
         } else {
-            (void)set(prefix, bits, 6 + (unsigned)random() % 500); /* groups may run out */
+            (void)set(prefix, bits, some_hop(bits)); /* groups may run out */
         }
         done();
         if (random() % 8 == 0)
@@ -219,7 +228,7 @@ static void routes__change_in_steps__each_address_has_old_or_new_hop(void **stat
     assert_null(set(inner, 16, 20));
     done();
     for (unsigned round = 0; round < 4; round++) {
-        uint16_t before[512], after;
+        uint32_t before[512], after;
         for (unsigned i = 0; i < 512; i++)
             before[i] = route_entry(r.table, net + i * 0x8000 + 5);
         assert_null(round & 1 ? clear(net, 8) : set(net, 8, 30 + round));
@@ -266,6 +275,46 @@ static void routes__freed_groups__are_reused_only_after_the_grace_period(void **
     assert_false(routes_have_retired(&r));
     assert_null(set(0x0B000007, 32, 10));
     check_all();
+}
+
+static void routes__any_number_of_groups_freed_at_once__none_is_lost(void **state)
+{
+    (void)state;
+    enum { MANY = 1000 };
+
+    make(2 * MANY, MANY);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < MANY; i++)
+            assert_null(routes_set(&r, 0x0A000000 + i * 256 + 7, 32, 10));
+        assert_non_null(routes_set(&r, 0x0B000007, 32, 10)); /* each is in use */
+        for (unsigned i = 0; i < MANY; i++)
+            assert_null(routes_clear(&r, 0x0A000000 + i * 256 + 7, 32));
+        for (unsigned i = 0; i < MANY; i++)
+            assert_int_equal(r.table->first[0x0A0000 + i], 0);
+        routes_reclaim(&r);
+    }
+}
+
+static void routes__far_next_hops__are_for_routes_longer_than_24_bits(void **state)
+{
+    (void)state;
+    const unsigned last = ROUTE_HOPS - 1;
+
+    assert_null(set(0x0A000000, 8, 7 * ROUTE_PORT_HOPS + 63));
+    done();
+    assert_non_null(routes_set(&r, 0x0B000000, 24, last));
+    assert_non_null(routes_set(&r, 0x0B000000, 24, ROUTE_NEAR_HOPS));
+    assert_null(set(0x0A000001, 32, last));
+    assert_null(set(0x0A000080, 25, ROUTE_NEAR_HOPS));
+    check_all();
+    assert_int_equal(route_hop_of(route_entry(r.table, 0x0A000001)), last);
+    assert_int_equal(route_hop_of(route_entry(r.table, 0x0A000002)), 7 * ROUTE_PORT_HOPS + 63);
+    for (unsigned port = 0; port < 8; port++)
+        for (unsigned i = 0; i < 64 * 64; i++) {
+            uint32_t wide = port * ROUTE_PORT_BYTES + i;
+            assert_int_equal(route_narrow(wide), port * 4096 + i);
+            assert_int_equal(route_wide(route_narrow(wide)), wide);
+        }
 }
 
 static void routes__too_many__the_table_is_full(void **state)
@@ -322,6 +371,8 @@ int main(void)
         cmocka_unit_test_setup(routes__random_changes__agree_with_the_list, start),
         cmocka_unit_test_setup(routes__change_in_steps__each_address_has_old_or_new_hop, start),
         cmocka_unit_test_setup(routes__freed_groups__are_reused_only_after_the_grace_period, start),
+        cmocka_unit_test_setup(routes__any_number_of_groups_freed_at_once__none_is_lost, start),
+        cmocka_unit_test_setup(routes__far_next_hops__are_for_routes_longer_than_24_bits, start),
         cmocka_unit_test_setup(routes__too_many__the_table_is_full, start),
         cmocka_unit_test_setup(routes__a_million_prefixes__agree_with_a_slow_search, start),
     };

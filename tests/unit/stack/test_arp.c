@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * net/stack/arp.c: packets truncated at each byte and with each fixed byte wrong; requests with
  * back-off, up to failure and hold-off; solicited and unsolicited replies; rechecks (another MAC
- * address claims a known address); ageing; the full table.
+ * address claims a known address); ageing, with replies that are lost; the full table.
  *
  * links: net/stack/arp.c net/stack/csum.c
  */
@@ -111,19 +111,21 @@ static void build__any_packet__is_read_back_by_parse(void **state)
 
 static bool lookup(uint32_t ip, uint64_t now, uint8_t *mac)
 {
-    bool has_failed;
-    return arp_lookup(&cache, ip, now, mac, &has_failed);
+    enum arp_state state;
+    return arp_lookup(&cache, ip, now, mac, &state);
 }
 static bool failed(uint32_t ip, uint64_t now)
 {
     uint8_t mac[6];
-    bool has_failed;
-    return !arp_lookup(&cache, ip, now, mac, &has_failed) && has_failed;
+    enum arp_state state;
+    return !arp_lookup(&cache, ip, now, mac, &state) && state == ARP_FAILED;
 }
+static uint8_t asked[6]; /* to whom the last request was sent */
+
 static bool due(uint64_t now, uint32_t want)
 {
     uint32_t ip = 0;
-    bool is_due = arp_due(&cache, now, &ip);
+    bool is_due = arp_due(&cache, now, &ip, asked);
     if (is_due)
         assert_int_equal(ip, want);
     return is_due;
@@ -182,8 +184,7 @@ static void answer__unsolicited__makes_no_entry(void **state)
     (void)state;
     for (uint32_t i = 0; i < 1000; i++)
         assert_false(arp_answer(&cache, PEER_IP + i, mac_a, i));
-    for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        assert_int_equal(cache.entries[i].state, ARP_FREE);
+    assert_null(arp_entry(&cache, 0));
     assert_false(lookup(PEER_IP, 2000, mac));
     assert_int_equal(cache.unsolicited, 1000);
 }
@@ -194,16 +195,16 @@ static void recheck__other_mac_claimed__requests_again_and_keeps_the_old_mac(voi
     uint64_t t = 50 * SECOND;
     (void)state;
     learn(PEER_IP, mac_a, t);
-    arp_recheck(&cache, PEER_IP, mac_a, t); /* the known MAC address */
+    arp_claim(&cache, PEER_IP, mac_a, t); /* the known MAC address */
     assert_false(due(t, 0));
-    arp_recheck(&cache, PEER_IP, mac_b, t);
+    arp_claim(&cache, PEER_IP, mac_b, t);
     assert_true(lookup(PEER_IP, t, mac));
     assert_memory_equal(mac, mac_a, 6);
     assert_true(due(t, PEER_IP));
-    arp_recheck(&cache, PEER_IP, mac_b, t); /* a request is open already */
+    arp_claim(&cache, PEER_IP, mac_b, t); /* a request is open already */
     assert_false(due(t, 0));
     assert_true(arp_answer(&cache, PEER_IP, mac_a, t + 1)); /* the owner still answers */
-    arp_recheck(&cache, PEER_IP, mac_b, t + ARP_RECHECK_GAP_NS - 1);
+    arp_claim(&cache, PEER_IP, mac_b, t + ARP_RECHECK_GAP_NS - 1);
     assert_false(due(t + ARP_RECHECK_GAP_NS - 1, 0));                         /* within the gap */
     assert_false(arp_answer(&cache, PEER_IP, mac_b, t + ARP_RECHECK_GAP_NS)); /* causes a request */
     assert_true(due(t + ARP_RECHECK_GAP_NS, PEER_IP));
@@ -228,13 +229,81 @@ static void age__used_when_old__is_requested_again_and_used_meanwhile(void **sta
     assert_false(due(t, 0));
     assert_true(arp_answer(&cache, PEER_IP, mac_a, t));
     assert_false(due(t + SECOND, 0));
-    /* Without a reply this time, the entry fails. */
+}
+
+static bool kept(uint32_t ip, uint64_t now)
+{
+    uint8_t mac[6];
+    enum arp_state state;
+
+    return arp_lookup(&cache, ip, now, mac, &state) && state == ARP_KEPT &&
+           memcmp(mac, mac_a, 6) == 0;
+}
+
+/* Requests and look-ups each second, without replies, from `t` to `end`. Returns the requests. */
+static unsigned silence(uint64_t t, uint64_t end)
+{
+    unsigned n = 0;
+
+    for (; t < end; t += SECOND) {
+        (void)kept(PEER_IP, t);
+        while (due(t, PEER_IP))
+            n++;
+    }
+    return n;
+}
+
+static void age__reply_is_lost__mac_is_kept_and_requested_again(void **state)
+{
+    uint64_t t = 50 * SECOND, known = t;
+    uint8_t mac[6];
+    (void)state;
+    learn(PEER_IP, mac_a, t);
     t += ARP_FRESH_NS + 1;
-    assert_true(lookup(PEER_IP, t, mac));
-    assert_true(due(t, PEER_IP) && due(t + SECOND, PEER_IP) && due(t + 3 * SECOND, PEER_IP));
+    /* First from the neighbour alone, then from all. */
+    assert_true(lookup(PEER_IP, t, mac) && due(t, PEER_IP));
+    assert_memory_equal(asked, mac_a, 6);
+    assert_true(due(t + SECOND, PEER_IP));
+    assert_memory_equal(asked, ALL_MAC, 6);
+    assert_true(due(t + 3 * SECOND, PEER_IP));
+    assert_memory_equal(asked, ALL_MAC, 6);
     assert_true(lookup(PEER_IP, t + 4 * SECOND, mac));
     assert_false(due(t + 7 * SECOND, 0));
-    assert_true(failed(PEER_IP, t + 7 * SECOND));
+    assert_true(kept(PEER_IP, t + 7 * SECOND));
+    assert_false(due(t + 7 * SECOND, 0)); /* the hold-off */
+    assert_true(kept(PEER_IP, t + 12 * SECOND));
+    assert_true(due(t + 12 * SECOND, PEER_IP));
+    assert_memory_equal(asked, mac_a, 6);
+    assert_true(arp_answer(&cache, PEER_IP, mac_a, t + 12 * SECOND)); /* this one is not lost */
+    assert_false(kept(PEER_IP, t + 13 * SECOND));
+    assert_true(lookup(PEER_IP, t + 13 * SECOND, mac));
+    assert_false(due(t + 13 * SECOND, 0));
+    known = t + 12 * SECOND;
+
+    /* Silent for long: every 12 s, until it is given up. */
+    assert_in_range(silence(known, known + ARP_KEPT_NS), 3 * 43, 3 * 46);
+    assert_true(kept(PEER_IP, known + ARP_KEPT_NS));
+    silence(known + ARP_KEPT_NS + SECOND, known + ARP_KEPT_NS + 10 * SECOND);
+    assert_true(failed(PEER_IP, known + ARP_KEPT_NS + 10 * SECOND));
+}
+
+static void confirm__frames_of_the_neighbour__keep_its_entry_and_change_nothing(void **state)
+{
+    uint64_t t = 50 * SECOND;
+    uint8_t mac[6];
+    (void)state;
+    arp_confirm(&cache, PEER_IP, mac_a, t);
+    assert_null(arp_entry(&cache, 0));
+    learn(PEER_IP, mac_a, t);
+    silence(t, t + ARP_KEPT_NS - SECOND);
+    arp_confirm(&cache, PEER_IP, mac_a, t + ARP_KEPT_NS - SECOND);
+    arp_confirm(&cache, PEER_IP, mac_b, t + ARP_KEPT_NS + SECOND); /* of another: does not count */
+    assert_true(kept(PEER_IP, t + 2 * ARP_KEPT_NS - SECOND));
+    assert_true(silence(t + 2 * ARP_KEPT_NS - SECOND, t + 2 * ARP_KEPT_NS) > 0); /* still asked */
+    assert_false(lookup(PEER_IP, t + 2 * ARP_KEPT_NS + SECOND, mac));
+    /* It does not end a request either. */
+    arp_confirm(&cache, PEER_IP, mac_a, t + 2 * ARP_KEPT_NS + SECOND);
+    assert_false(lookup(PEER_IP, t + 2 * ARP_KEPT_NS + SECOND, mac));
 }
 
 static void age__too_old__is_not_used_until_answered(void **state)
@@ -244,7 +313,7 @@ static void age__too_old__is_not_used_until_answered(void **state)
     (void)state;
     learn(PEER_IP, mac_a, t);
     assert_true(lookup(PEER_IP, t + ARP_KEPT_NS, mac));
-    assert_true(arp_due(&cache, t + ARP_KEPT_NS, &(uint32_t){0}));
+    assert_true(due(t + ARP_KEPT_NS, PEER_IP));
     assert_false(lookup(PEER_IP, t + ARP_KEPT_NS + 1, mac));
     assert_false(due(t + ARP_KEPT_NS + 1, 0)); /* the open request continues */
     assert_true(arp_answer(&cache, PEER_IP, mac_b, t + ARP_KEPT_NS + 2));
@@ -274,17 +343,17 @@ static void table__requests_at_their_limit__refuses_one_more(void **state)
 {
     uint8_t mac[6];
     (void)state;
-    for (uint32_t i = 0; i < ARP_ASKING_MAX; i++)
+    for (uint32_t i = 0; i < (ARP_ENTRIES / 2); i++)
         assert_false(lookup(PEER_IP + i, 1000, mac));
-    for (uint32_t i = 0; i < ARP_ASKING_MAX; i++)
+    for (uint32_t i = 0; i < (ARP_ENTRIES / 2); i++)
         assert_true(due(1000, PEER_IP + i));
     assert_int_equal(cache.full, 0);
-    assert_false(lookup(PEER_IP + ARP_ASKING_MAX, 1000, mac));
+    assert_false(lookup(PEER_IP + (ARP_ENTRIES / 2), 1000, mac));
     assert_int_equal(cache.full, 1);
     assert_false(due(1000, 0));
     assert_true(arp_answer(&cache, PEER_IP, mac_a, 1001)); /* one request is answered */
-    assert_false(lookup(PEER_IP + ARP_ASKING_MAX, 1002, mac));
-    assert_true(due(1002, PEER_IP + ARP_ASKING_MAX));
+    assert_false(lookup(PEER_IP + (ARP_ENTRIES / 2), 1002, mac));
+    assert_true(due(1002, PEER_IP + (ARP_ENTRIES / 2)));
     assert_int_equal(cache.full, 1);
 }
 
@@ -293,22 +362,47 @@ static void table__lookups_of_many_addresses__keep_known_entries(void **state)
     uint8_t mac[6];
     uint32_t ip;
     (void)state;
-    for (uint32_t i = 0; i < ARP_ENTRIES - ARP_ASKING_MAX; i++)
+    for (uint32_t i = 0; i < ARP_ENTRIES - (ARP_ENTRIES / 2); i++)
         learn(PEER_IP + i, mac_a, 1000);
     for (uint32_t i = 0; i < 5000; i++) {
         assert_false(lookup(IP(10, 0, 0, 0) + i, 2000 + i * SECOND / 10, mac));
-        while (arp_due(&cache, 2000 + i * SECOND / 10, &ip))
+        while (arp_due(&cache, 2000 + i * SECOND / 10, &ip, asked))
             ;
     }
     assert_true(cache.full > 0);
-    for (uint32_t i = 0; i < ARP_ENTRIES - ARP_ASKING_MAX; i++) {
+    for (uint32_t i = 0; i < ARP_ENTRIES - (ARP_ENTRIES / 2); i++) {
         bool is_there = false;
         for (unsigned k = 0; k < ARP_ENTRIES; k++)
-            is_there |= cache.entries[k].state == ARP_KNOWN && cache.entries[k].ip == PEER_IP + i;
+            is_there |= cache.own[k].state == ARP_KNOWN && cache.own[k].ip == PEER_IP + i;
         assert_true(is_there);
     }
     /* Requests are bounded too: at most one a second for each pending address. */
-    assert_true(cache.requests < 500 * ARP_ASKING_MAX);
+    assert_true(cache.requests < 500 * (ARP_ENTRIES / 2));
+}
+
+static void table__extended__holds_thousands_and_finds_each(void **state)
+{
+    enum { MANY = 4224 };
+    uint8_t mac[6];
+    (void)state;
+    void *memory = calloc(1, arp_bytes(MANY));
+    arp_extend(&cache, memory, MANY);
+    for (unsigned round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < MANY; i++)
+            learn(IP(10, 0, 0, 1) + i * 7, i & 1 ? mac_a : mac_b, 1000 + i);
+        for (uint32_t i = 0; i < MANY; i++) {
+            assert_true(lookup(IP(10, 0, 0, 1) + i * 7, 2 * MANY + i, mac));
+            assert_memory_equal(mac, i & 1 ? mac_a : mac_b, 6);
+        }
+        learn(PEER_IP, mac_a, 4 * MANY); /* replaces the first */
+        assert_false(lookup(IP(10, 0, 0, 1), 4 * MANY, mac));
+        assert_true(lookup(PEER_IP, 4 * MANY, mac));
+        assert_true(lookup(IP(10, 0, 0, 1) + 14, 4 * MANY, mac));
+        arp_clear(&cache);
+        assert_null(arp_entry(&cache, 0));
+        assert_false(due(5 * MANY, 0));
+    }
+    free(memory);
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
@@ -326,9 +420,12 @@ int main(void)
         TEST(answer__unsolicited__makes_no_entry),
         TEST(recheck__other_mac_claimed__requests_again_and_keeps_the_old_mac),
         TEST(age__used_when_old__is_requested_again_and_used_meanwhile),
+        TEST(age__reply_is_lost__mac_is_kept_and_requested_again),
+        TEST(confirm__frames_of_the_neighbour__keep_its_entry_and_change_nothing),
         TEST(age__too_old__is_not_used_until_answered),
         TEST(table__full_of_known_entries__replaces_least_recently_used),
         TEST(table__requests_at_their_limit__refuses_one_more),
+        TEST(table__extended__holds_thousands_and_finds_each),
         TEST(table__lookups_of_many_addresses__keep_known_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,13 +250,12 @@ static void limit__burst_then_rate__holds_at_any_clock_value(void **state)
 {
     (void)state;
     for (unsigned start = 0; start < 3; start++) {
-        struct icmp_limit limit = {0};
+        uint64_t limit = 0;
         uint64_t now = (uint64_t)start * 1000000007u;
         for (unsigned i = 0; i < ICMP_BURST; i++)
             assert_true(icmp_limit_take(&limit, now));
         assert_false(icmp_limit_take(&limit, now));
         assert_false(icmp_limit_take(&limit, now + ICMP_GAP_NS - 1));
-        assert_int_equal(limit.limited, 2);
         unsigned sent = 0;
         for (uint64_t t = 1; t <= 1000; t++)
             sent += icmp_limit_take(&limit, now + t * 1000000);

@@ -150,7 +150,7 @@ static void arp__request_for_us__is_answered(void **state)
         assert_int_equal(get32(frame + 38), i == 2 ? 0 : PEER_IP);
     }
     for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        assert_int_equal(nif.arp.entries[i].state, ARP_FREE);
+        assert_int_equal(nif.arp.own[i].state, ARP_FREE);
     /* The shortest form that a card may deliver. */
     make_arp(frame, 1, ALL_MAC, PEER_MAC, PEER_IP, "\0\0\0\0\0\0", US_IP);
     assert_int_equal(input(42), 60);
