@@ -42,9 +42,9 @@ static_assert(STACK_STRIDE * CPUS_MAX <= STACKS_BYTES, "room for every core's st
 #define BEGIN_LEAST_MS 10u
 #define FINISH_MS      1000u
 
-#define TSC_ROUNDS       8u
-#define TSC_ROUND_NS     20000000u
-#define TSC_FIRST_NS     500000000u /* until core 0 begins */
+#define TSC_ROUNDS     8u
+#define TSC_ROUND_NS   20000000u
+#define TSC_FIRST_NS   500000000u /* until core 0 begins */
 
 /* At the end of the trampoline, see boot/ap.asm. */
 struct ap_block {

@@ -53,27 +53,27 @@ static uint64_t plain_ip[SLOT_BYTES - HEADERS], plain_udp[SLOT_BYTES - HEADERS];
     } while (0)
 
 /* app.a: our MAC address followed by the EtherType of IPv4; app.b: our IPv4 address. */
-static LANE_FAST bool echo_frame(struct lane_app app, uint8_t *frame, size_t length)
+static LANE_FAST bool echo_frame(struct lane_app app, wire_frame_t frame, size_t length)
 {
-    REQUIRE(load32(frame + AT_TYPE) == PLAIN_IPV4);
-    REQUIRE((load64(frame + AT_IP) & IP_CHECKED) == plain_ip[length - HEADERS]);
-    REQUIRE((load64(frame + AT_PORTS) & UDP_CHECKED) == plain_udp[length - HEADERS]);
-    REQUIRE(load32(frame + AT_TARGET_IP) == (uint32_t)app.b);
-    REQUIRE(!(frame[0] & 1));             /* no answer to broadcast and multicast */
-    REQUIRE(!(frame[AT_SOURCE_MAC] & 1)); /* nor from a group address */
+    REQUIRE(wire_is32(frame, AT_TYPE, PLAIN_IPV4));
+    REQUIRE(wire_bits64(frame, AT_IP, IP_CHECKED) == plain_ip[length - HEADERS]);
+    REQUIRE(wire_bits64(frame, AT_PORTS, UDP_CHECKED) == plain_udp[length - HEADERS]);
+    REQUIRE(wire_is32(frame, AT_TARGET_IP, (uint32_t)app.b));
+    REQUIRE(!wire_tests8(frame, 0, 1)); /* no answer to broadcast and multicast */
     /* The source must be a host, and its port not below 256, where an answering service could cause
      * a loop. The tables hold all ones or zero, so one AND tests all three. */
-    REQUIRE(is_host_first[frame[AT_SOURCE_IP]] & is_host_last[frame[AT_SOURCE_IP + 3]] &
-            frame[AT_PORTS]);
+    REQUIRE(wire_tests8(frame, AT_PORTS,
+                        is_host_first[wire_load8(frame, AT_SOURCE_IP)] &
+                            is_host_last[wire_load8(frame, AT_SOURCE_IP + 3)]));
+    uint64_t source_mac = wire_load64(frame, AT_SOURCE_MAC);
+    REQUIRE(!(source_mac & 1)); /* no answer to a group address either */
 
     /* The swap changes neither checksum, since both are sums of the same words. Identification and
      * DF stay the sender's; the identification remains unique between the same two hosts. */
-    store64(frame, load64(frame + AT_SOURCE_MAC)); /* the next store overwrites 2 excess bytes */
-    store64(frame + AT_SOURCE_MAC, app.a);
-    uint64_t addresses = load64(frame + AT_SOURCE_IP);
-    store64(frame + AT_SOURCE_IP, addresses << 32 | addresses >> 32);
-    uint32_t udp_ports = load32(frame + AT_PORTS);
-    store32(frame + AT_PORTS, udp_ports << 16 | udp_ports >> 16);
+    wire_store64(frame, 0, source_mac); /* the next store overwrites 2 excess bytes */
+    wire_store64(frame, AT_SOURCE_MAC, app.a);
+    wire_swap_halves64(frame, AT_SOURCE_IP);
+    wire_swap_halves32(frame, AT_PORTS);
     return true;
 }
 

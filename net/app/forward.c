@@ -5,7 +5,7 @@
 #include "net/app/app.h"
 #include "net/lane/lane.h"
 
-static LANE_FAST bool forward_frame(struct lane_app app, uint8_t *frame, size_t length)
+static LANE_FAST bool forward_frame(struct lane_app app, wire_frame_t frame, size_t length)
 {
     (void)app, (void)frame, (void)length;
     return true;

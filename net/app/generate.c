@@ -15,7 +15,7 @@
 
 /* ---- Receiving ---- */
 
-static LANE_FAST bool returned_frame(struct lane_app app, uint8_t *frame, size_t length)
+static LANE_FAST bool returned_frame(struct lane_app app, wire_frame_t frame, size_t length)
 {
     return measure_frame(app, frame, length, true);
 }

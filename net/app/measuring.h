@@ -13,12 +13,43 @@
 #define MEASURED_CHECKED (RX_UDPCS | RX_L4CS | RX_IPCS | RX_TCPE | RX_IPE)
 #define MEASURED_WANTED  (RX_UDPCS | RX_L4CS | RX_IPCS)
 
+static LANE_FAST void record_frame(struct stream *s, enum stream_verdict verdict,
+                                   wire_frame_t frame, size_t length, uint64_t now_tsc,
+                                   bool is_timed)
+{
+    uint64_t latency =
+        is_timed ? wire_subtract64(probe_time(now_tsc), frame, PROBE_AT_TIME_WORD) : 0;
+
+    stream_record(s, verdict, length, latency, is_timed);
+}
+
+/* A frame that is not the next of its flow, or while there are holes. Decides anew, from what it
+ * loads. */
+static __attribute__((noinline)) bool measure_other(struct stream *s, wire_frame_t frame,
+                                                    size_t length, uint64_t now_tsc, bool is_timed)
+{
+    enum stream_verdict verdict =
+        stream_place(s, wire_load64(frame, PROBE_AT_TAG), wire_load32(frame, PROBE_AT_NUMBER),
+                     wire_load_be16(frame, PROBE_AT_PORT), now_tsc);
+
+    if (verdict != STREAM_FOREIGN)
+        record_frame(s, verdict, frame, length, now_tsc, is_timed);
+    return verdict != STREAM_FOREIGN;
+}
+
 /* app.a: the stream. The time is read for each frame, since a burst takes longer than the accepted
  * error of a latency. */
-static LANE_FAST bool measure_frame(struct lane_app app, const uint8_t *frame, size_t length,
+static LANE_FAST bool measure_frame(struct lane_app app, wire_frame_t frame, size_t length,
                                     bool is_timed)
 {
-    return stream_take((struct stream *)(uintptr_t)app.a, frame, length, cpu_tsc(), is_timed);
+    struct stream *s = (struct stream *)(uintptr_t)app.a;
+    uint64_t now_tsc = cpu_tsc();
+
+    if (!stream_is_next(s, wire_load64(frame, PROBE_AT_TAG), wire_load32(frame, PROBE_AT_NUMBER),
+                        wire_load_be16(frame, PROBE_AT_PORT), now_tsc))
+        return measure_other(s, frame, length, now_tsc, is_timed);
+    record_frame(s, STREAM_FIRST, frame, length, now_tsc, is_timed);
+    return true;
 }
 
 #define MEASURING                                                                                  \

@@ -47,13 +47,14 @@ static uint8_t is_host_last[256] __attribute__((aligned(CACHE_LINE_BYTES)));
             return false;                                                                          \
     } while (0)
 
-/* Is it a valid frame of the minimum length, with padding after the datagram? */
-static bool is_padded(const uint8_t *frame, size_t length)
+/* Is it a valid frame of the minimum length, with padding after the datagram? `checked`: of the 8
+ * bytes from AT_LENGTH. */
+static bool is_padded(uint64_t checked, size_t length)
 {
-    uint32_t total = wire_get16(frame + ETH_BYTES + 2);
+    uint32_t total = __builtin_bswap16((uint16_t)(checked >> 48));
 
     return length == ETH_MIN && total >= 20 && total <= ETH_MIN - ETH_BYTES &&
-           ((load64(frame + AT_LENGTH) ^ LENGTH_PLAIN) & LENGTH_CHECKED) << 16 == 0;
+           (checked ^ LENGTH_PLAIN) << 16 == 0;
 }
 
 /* A field of the next hop; recomputed at each access so that it folds into the addressing mode. */
@@ -61,25 +62,27 @@ static bool is_padded(const uint8_t *frame, size_t length)
 
 /* app.a: the table; app.b: its first next hop at the lane's output; the low 16 bits of that address
  * are the table entry for it. */
-static LANE_FAST bool route_frame(struct lane_app app, uint8_t *frame, size_t length)
+static LANE_FAST bool route_frame(struct lane_app app, wire_frame_t frame, size_t length)
 {
     const struct route_table *table = (const struct route_table *)app.a;
 
-    REQUIRE(!(load64(frame) & GROUP_BITS));
-    if (__builtin_expect((load64(frame + AT_LENGTH) & LENGTH_CHECKED) != plain[length - HEADERS],
-                         0))
-        REQUIRE(is_padded(frame, length));
-    REQUIRE(is_host_first[frame[AT_SOURCE_IP]] & is_host_last[frame[AT_SOURCE_IP + 3]] &
-            frame[AT_TTL]);
-    REQUIRE(load16(frame + AT_CHECKSUM) < 0xFFFE); /* an increment would carry */
+    REQUIRE(!wire_tests64(frame, 0, GROUP_BITS));
+    uint64_t checked = wire_bits64(frame, AT_LENGTH, LENGTH_CHECKED);
+    if (__builtin_expect(checked != plain[length - HEADERS], 0))
+        REQUIRE(is_padded(checked, length));
+    REQUIRE(wire_tests8(frame, AT_TTL,
+                        is_host_first[wire_load8(frame, AT_SOURCE_IP)] &
+                            is_host_last[wire_load8(frame, AT_SOURCE_IP + 3)]));
+    REQUIRE(wire_is_below16(frame, AT_CHECKSUM, 0xFFFE)); /* else an increment would carry */
 
     uint64_t hop_at =
-        opaque(table->first[__builtin_bswap32(load32(frame + AT_TARGET_IP)) >> 8] ^ app.b);
+        opaque(table->first[__builtin_bswap32(wire_load32(frame, AT_TARGET_IP)) >> 8] ^ app.b);
     if (__builtin_expect((uint16_t)hop_at >= ROUTE_PORT_ENTRIES, 0)) {
         uint16_t entry = (uint16_t)(hop_at ^ app.b);
         REQUIRE(entry & ROUTE_GROUP);
-        uint32_t at = route_group_entry(table, entry, frame[AT_TARGET_IP + 3]) -
-                      (uint16_t)app.b * ROUTE_GROUP_FACTOR;
+        uint32_t at =
+            route_group_entry(table, entry, (uint8_t)wire_load8(frame, AT_TARGET_IP + 3)) -
+            (uint16_t)app.b * ROUTE_GROUP_FACTOR;
         REQUIRE(at < ROUTE_PORT_BYTES);
         hop_at = at & ~ROUTE_DEPTH;
     } else {
@@ -87,11 +90,11 @@ static LANE_FAST bool route_frame(struct lane_app app, uint8_t *frame, size_t le
     }
     REQUIRE((int64_t)(length - HEADERS) <= HOP(bytes_max));
 
-    store64(frame, HOP(macs));
-    store32(frame + 8, HOP(our_mac));
+    wire_store64(frame, 0, HOP(macs));
+    wire_store32(frame, 8, HOP(our_mac));
     /* TTL, protocol and checksum in one addition: TTL - 1, checksum + 1 (RFC 1624; correct in
      * either byte order). The conditions above exclude a carry between fields. */
-    store32(frame + AT_TTL, load32(frame + AT_TTL) + 0x0000FFFF);
+    wire_add32(frame, AT_TTL, 0x0000FFFF);
     return true;
 }
 

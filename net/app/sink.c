@@ -6,7 +6,7 @@
 #include "net/app/app.h"
 #include "net/app/measuring.h"
 
-static LANE_FAST bool sink_frame(struct lane_app app, uint8_t *frame, size_t length)
+static LANE_FAST bool sink_frame(struct lane_app app, wire_frame_t frame, size_t length)
 {
     return measure_frame(app, frame, length, false);
 }

@@ -79,9 +79,10 @@ static void keep(struct tap *tap, const struct capture_record *r)
     __atomic_store_n(&tap->used, tap->used + record_bytes(r->held), __ATOMIC_RELEASE);
 }
 
-static const uint8_t *frame_at(const struct lane *lane, uint32_t i)
+/* A copy of a slot's frame, which cannot change between the filter and the record. */
+static const uint8_t *frame_at(const struct lane *lane, uint32_t i, uint32_t length)
 {
-    return lane->frames + (size_t)(i & (LANE_SLOTS - 1)) * SLOT_BYTES;
+    return wire_copy(wire_slot(lane->frames, i & (LANE_SLOTS - 1)), lane->core, length);
 }
 
 /* Install the shadow ring in the lane, with a variable for the tail register and a head that does
@@ -170,10 +171,12 @@ void capture_before(struct lane *lane)
             break;
         tap->ring[i & (LANE_SLOTS - 1)].word = word;
         tap->words[i % LANE_BURST] = word;
-        if (!is_input || tap->request.is_trace || !slot_is_whole(word) ||
-            !matches(tap, frame_at(lane, i), length))
+        if (!is_input || tap->request.is_trace || !slot_is_whole(word))
             continue;
-        struct capture_record *r = record(tap, frame_at(lane, i), length);
+        const uint8_t *frame = frame_at(lane, i, length);
+        if (!matches(tap, frame, length))
+            continue;
+        struct capture_record *r = record(tap, frame, length);
         if (r) {
             r->word = word;
             keep(tap, r);
@@ -205,9 +208,10 @@ void capture_after(struct lane *lane)
     for (uint32_t i = tap->first; lane->state != LANE_PARKED && i != (uint32_t)lane->next; i++) {
         if (tap->request.is_trace && lane->in == tap->request.port)
             trace(tap, lane, i);
-        if (!tap->request.is_trace && lane->out == tap->request.port && tap->is_shadowed)
-            capture_sent(tap, frame_at(lane, i),
-                         (uint32_t)(tap->ring[i & (LANE_SLOTS - 1)].word & TX_LENGTH));
+        if (!tap->request.is_trace && lane->out == tap->request.port && tap->is_shadowed) {
+            uint32_t length = (uint32_t)(tap->ring[i & (LANE_SLOTS - 1)].word & TX_LENGTH);
+            capture_sent(tap, frame_at(lane, i, length), length);
+        }
         if (!tap->request.is_trace && lane->in == tap->request.port && !tap->is_shadowed)
             tap->missed++; /* a draining lane drops frames unrecorded */
     }

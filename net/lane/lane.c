@@ -83,9 +83,12 @@ void lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked
 
     lane->count.rx_bytes += (uint64_t)length - counted;
     if (slot_is_whole(checked)) {
-        out = slow(lane, lane->frames + (size_t)(slot - lane->ring) * SLOT_BYTES, length);
+        wire_frame_t received = wire_slot(lane->frames, (size_t)(slot - lane->ring));
+        uint8_t *frame = wire_copy(received, lane->core, length);
+        out = slow(lane, frame, length);
         if (out.length > FRAME_MAX || (out.length != 0 && out.length < FRAME_MIN))
             out = lane_drop(lane, DROP_side_length);
+        wire_copy_back(received, frame, out.length);
     } else {
         out = refuse(lane, checked);
     }
@@ -281,14 +284,15 @@ uint32_t lane_drain(struct lane *lane)
     while (n < LANE_BURST && slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)])) {
         uint32_t i = lane->next & (LANE_SLOTS - 1);
         struct descriptor *slot = &lane->ring[i];
-        uint8_t *frame = lane->frames + (size_t)i * SLOT_BYTES;
+        wire_frame_t frame = wire_slot(lane->frames, i);
         uint64_t checked = dma_load64(&slot->word) & RX_CHECKED;
         uint32_t length = (uint32_t)(checked & RX_LENGTH);
         struct outcome out;
 
         if (!slot_is_whole(checked))
             out = refuse(lane, checked);
-        else if (!drain_slow || (out = drain_slow(lane, frame, length)).length != 0)
+        else if (!drain_slow ||
+                 (out = drain_slow(lane, wire_copy(frame, lane->core, length), length)).length != 0)
             out = lane_drop(lane, DROP_tx_no_link);
         lane->count.rx_bytes += length;
         count_unsent(lane, length);
@@ -377,7 +381,7 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
         return err;
     }
     lane->ring = lane->ring_buf.va;
-    lane->frames = lane->frames_buf.va;
+    lane->frames = wire_frames(lane->frames_buf.va);
     struct port *stuck = lane_start(lane);
     if (stuck)
         give_up(stuck);

@@ -26,10 +26,11 @@ static inline bool slot_is_whole(uint64_t word)
 
 /* An application's two handlers. The fast one is compiled into the loop. It may change the frame's
  * bytes and returns true to send it with the length received, or it changes nothing and returns
- * false to pass it to the slow one. */
-typedef bool lane_fast(struct lane_app app, uint8_t *frame, size_t length);
-/* The slow one may change all SLOT_BYTES of the buffer. It returns how many bytes to send
- * (FRAME_MIN..FRAME_MAX), or 0 and what it counted the frame as: consumed, or a named drop. */
+ * false to pass it to the slow one. It loads what it decides on once (net/lane/wire.h). */
+typedef bool lane_fast(struct lane_app app, wire_frame_t frame, size_t length);
+/* The slow one gets a copy of the frame in the core's own memory, valid until it returns, and may
+ * change all SLOT_BYTES of it. It returns how many bytes of it to send (FRAME_MIN..FRAME_MAX), or 0
+ * and what it counted the frame as: consumed, or a named drop. */
 typedef struct outcome lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);
 
 /* An application's handlers, and the frames that the fast one gets. */
@@ -48,7 +49,7 @@ void lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked
 
 /* Turn a receive descriptor into a transmit descriptor: one load and one store per frame. */
 static LANE_FAST void lane_step(struct lane *lane, struct lane_app app, struct descriptor *slot,
-                                uint8_t *frame, struct lane_shape shape, uint64_t *bytes)
+                                wire_frame_t frame, struct lane_shape shape, uint64_t *bytes)
 {
     const uint64_t wanted = (RX_WHOLE | shape.status_wanted) + shape.length_least;
     uint64_t excess =
@@ -96,7 +97,7 @@ static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
     const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
     struct descriptor *first = lane->slot, *slot = first;
     struct descriptor *end = (struct descriptor *)(((uintptr_t)first | (burst_bytes - 1)) + 1);
-    uint8_t *frame = lane->frames + (size_t)(first - lane->ring) * SLOT_BYTES;
+    wire_frame_t frame = wire_slot(lane->frames, (size_t)(first - lane->ring));
     const struct lane_app app = lane->app; /* in registers: stores to frames cannot change it */
     uint64_t bytes = 0;
 
@@ -105,14 +106,14 @@ static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
     while (slot < end - (LANE_GROUP - 1) && slot_is_done(slot + (LANE_GROUP - 1))) {
 #pragma GCC unroll 8
         for (unsigned i = 0; i < LANE_GROUP; i++)
-            lane_step(lane, app, slot + i, frame + i * SLOT_BYTES, shape, &bytes);
+            lane_step(lane, app, slot + i, wire_slot(frame, i), shape, &bytes);
         slot += LANE_GROUP;
-        frame += LANE_GROUP * SLOT_BYTES;
+        frame = wire_slot(frame, LANE_GROUP);
     }
     while (slot != end && slot_is_done(slot)) {
         lane_step(lane, app, slot, frame, shape, &bytes);
         slot++;
-        frame += SLOT_BYTES;
+        frame = wire_slot(frame, 1);
     }
 
     uint32_t n = (uint32_t)(slot - first);

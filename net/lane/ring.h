@@ -17,6 +17,7 @@
 
 #include "drivers/nic.h"
 #include "net/drops.h"
+#include "net/lane/wire.h"
 
 #ifndef LANE_SLOTS /* tests/bench varies it */
 #define LANE_SLOTS 512u
@@ -59,7 +60,7 @@ struct lane {
 
     /* Not used by the loop; written by the owner core only. */
     struct descriptor *ring;  /* aligned to its size */
-    uint8_t *frames;          /* slot i at frames + i * SLOT_BYTES */
+    wire_frame_t frames;      /* that of slot 0 */
     struct port *in, *out;    /* equal for an echo, and for a sink */
     struct netif *netif;      /* the stack of `in` on this core; NULL: none */
     uint64_t received_before; /* frames of earlier runs: next starts at 0 in each */

@@ -4,7 +4,6 @@
  */
 #include "net/lane/rss_check.h"
 #include "kernel/log/log.h"
-#include "kernel/lib/str.h"
 #include "net/lane/lane.h"
 
 enum {
@@ -16,18 +15,12 @@ enum {
 };
 
 /* A number for the frame's flow, the same in both directions: the exclusive or of the 16-bit words
- * of addresses and ports. 0: not TCP or UDP over IPv4, or a fragment. The card may write the frame
- * meanwhile, so it is copied first. */
-static uint32_t flow_of(const uint8_t *frame)
+ * of addresses and ports. 0: not TCP or UDP over IPv4, or a fragment. */
+static uint32_t flow_of(const uint8_t *bytes)
 {
-    uint64_t words[HEADERS_BYTES / 8];
-    uint8_t bytes[HEADERS_BYTES];
     const uint8_t *ip = bytes + IP_AT;
     uint32_t flow = 0;
 
-    for (unsigned i = 0; i < HEADERS_BYTES / 8; i++)
-        words[i] = dma_load64((const uint64_t *)(const void *)frame + i);
-    memcpy(bytes, words, sizeof(bytes));
     if (bytes[12] != 0x08 || bytes[13] != 0 || ip[0] != 0x45 || (ip[9] != 6 && ip[9] != 17) ||
         (ip[6] & 0x3F) != 0 || ip[7] != 0)
         return 0;
@@ -42,7 +35,7 @@ static bool has_many_flows(const struct lane *lane)
     unsigned n = 0;
 
     for (uint32_t i = 0; i < LANE_SLOTS && n < MANY_FLOWS; i++) {
-        uint32_t flow = flow_of(lane->frames + (size_t)i * SLOT_BYTES);
+        uint32_t flow = flow_of(wire_copy(wire_slot(lane->frames, i), 0, HEADERS_BYTES));
         bool is_new = flow != 0;
 
         for (unsigned k = 0; k < n; k++)

@@ -41,9 +41,9 @@ static uint32_t copy_header(const uint8_t *header, uint32_t bytes, uint8_t *out)
 uint32_t fragment_next(struct fragmenter *f, uint8_t *out)
 {
     const uint8_t *in = f->datagram;
-    uint32_t in_header = (in[IP_VERSION_IHL] & 15u) * 4, header = in_header;
-    uint32_t payload = wire_get16(in + IP_TOTAL) - in_header;
-    uint16_t flags = wire_get16(in + IP_FRAGMENT);
+    uint32_t in_header = f->ip->header_bytes, header = in_header;
+    uint32_t payload = f->ip->total_bytes - in_header;
+    uint16_t flags = f->ip->fragment;
 
     if (f->at >= payload)
         return 0;

@@ -6,10 +6,13 @@
 
 #include "arch/types.h"
 
+struct ip_view;
+
 struct fragmenter {
-    const uint8_t *datagram; /* with a valid header; may be a fragment itself */
-    uint32_t mtu;            /* bytes, 68 or more */
-    uint32_t at;             /* payload bytes already written */
+    const uint8_t *datagram;  /* may be a fragment itself */
+    const struct ip_view *ip; /* as ip_parse found it; lengths are not read from the header again */
+    uint32_t mtu;             /* bytes, 68 or more */
+    uint32_t at;              /* payload bytes already written */
 };
 
 /* Write the next fragment to `out` (mtu bytes). The first has all options, the others only those

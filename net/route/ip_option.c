@@ -19,12 +19,16 @@
 #define STAMP_PRESPECIFIED  3u
 #define STAMP_NOT_STANDARD  0x80000000u /* not milliseconds since midnight UT */
 
-static uint8_t record_route(uint8_t *option, uint32_t at, const struct ip_router *router)
+/* An option at byte `at` of the header, of `length` bytes (2 or more, all within the header).
+ * Returns 0, or the offset of its invalid byte. */
+static uint8_t record_route(uint8_t *option, uint32_t length, uint32_t at,
+                            const struct ip_router *router)
 {
-    uint32_t length = option[AT_LENGTH], pointer = option[AT_POINTER];
-
-    if (length < 3 || pointer < 4)
-        return (uint8_t)(at + (length < 3 ? AT_LENGTH : AT_POINTER));
+    if (length < 3)
+        return (uint8_t)(at + AT_LENGTH);
+    uint32_t pointer = option[AT_POINTER];
+    if (pointer < 4)
+        return (uint8_t)(at + AT_POINTER);
     if (pointer > length)
         return 0; /* no room: leave it unchanged */
     if (pointer + 3 > length)
@@ -34,11 +38,14 @@ static uint8_t record_route(uint8_t *option, uint32_t at, const struct ip_router
     return 0;
 }
 
-static uint8_t time_stamp(uint8_t *option, uint32_t at, const struct ip_router *router)
+static uint8_t time_stamp(uint8_t *option, uint32_t length, uint32_t at,
+                          const struct ip_router *router)
 {
-    uint32_t length = option[AT_LENGTH], pointer = option[AT_POINTER];
-    if (length < 4 || pointer < 5)
-        return (uint8_t)(at + (length < 4 ? AT_LENGTH : AT_POINTER));
+    if (length < 4)
+        return (uint8_t)(at + AT_LENGTH);
+    uint32_t pointer = option[AT_POINTER];
+    if (pointer < 5)
+        return (uint8_t)(at + AT_POINTER);
     uint32_t kind = option[AT_OVERFLOW] & 15u, size = kind == STAMP_ONLY ? 4 : 8;
 
     if (kind != STAMP_ONLY && kind != STAMP_ADDRESS && kind != STAMP_PRESPECIFIED)
@@ -71,13 +78,18 @@ uint8_t ip_options_forward(uint8_t *p, uint32_t bytes, const struct ip_router *r
             at++;
             continue;
         }
+        if (bytes - at < 2)
+            return (uint8_t)at;
+        uint32_t length = p[at + AT_LENGTH];
+        if (length < 2 || length > bytes - at)
+            return (uint8_t)(at + AT_LENGTH);
         if (p[at] == OPTION_RECORD_ROUTE)
-            bad = record_route(p + at, at, router);
+            bad = record_route(p + at, length, at, router);
         else if (p[at] == OPTION_TIMESTAMP)
-            bad = time_stamp(p + at, at, router);
+            bad = time_stamp(p + at, length, at, router);
         if (bad)
             return bad;
-        at += p[at + AT_LENGTH];
+        at += length;
     }
     return 0;
 }

@@ -13,9 +13,9 @@ struct ip_router {
     bool (*is_ours)(uint32_t ip); /* is it an address of one of the ports? */
 };
 
-/* Update the options of the header at p, of `bytes` bytes (20..60), whose option lengths ip_parse
- * has checked. The caller updates the checksum. Returns 0, or the offset of an invalid byte:
- * nothing at or after it has been changed. */
+/* Update the options of the header at p, of `bytes` bytes (20..60), of which ip_parse has accepted
+ * the option lengths; one that does not fit is refused here too. The caller updates the checksum.
+ * Returns 0, or the offset of an invalid byte: nothing at or after it has been changed. */
 uint8_t ip_options_forward(uint8_t *p, uint32_t bytes, const struct ip_router *router);
 
 #endif

@@ -230,7 +230,7 @@ static bool may_be_source(uint32_t ip)
 static void send_fragments(const struct packet *packet, struct port *out, const uint8_t *frame,
                            uint32_t mtu)
 {
-    struct fragmenter f = {.datagram = frame + ETH_BYTES, .mtu = mtu};
+    struct fragmenter f = {.datagram = frame + ETH_BYTES, .ip = &packet->ip, .mtu = mtu};
     uint8_t *to = cores[packet->core].fragment;
     uint32_t bytes;
 
@@ -289,8 +289,7 @@ static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t le
         if (state != HOP_CHECKED)
             return wait(packet, frame, length, out, next);
     }
-    if (ip->total_bytes > hops_mtu(out) &&
-        wire_get16(frame + ETH_BYTES + IP_FRAGMENT) & IP_DONT_FRAGMENT)
+    if (ip->total_bytes > hops_mtu(out) && ip->fragment & IP_DONT_FRAGMENT)
         return refuse(packet, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG,
                       hops_mtu(out));
     /* RFC 1812 section 5.2.7.2: the sender is on the next hop's subnet, so it gets a redirect. */

@@ -45,6 +45,7 @@ enum drop ip_parse(const uint8_t *p, uint32_t bytes, struct ip_view *view)
         return DROP_ip_header;
     if (csum_close(csum_bytes(p, header)) != 0)
         return DROP_ip_checksum;
+    uint16_t fragment = wire_get16(p + IP_FRAGMENT);
     *view = (struct ip_view){
         .src = wire_get32(p + IP_SRC),
         .dst = wire_get32(p + IP_DST),
@@ -53,7 +54,8 @@ enum drop ip_parse(const uint8_t *p, uint32_t bytes, struct ip_view *view)
         .tos = p[IP_TOS],
         .ttl = p[IP_TTL],
         .protocol = p[IP_PROTOCOL],
-        .is_fragment = wire_get16(p + IP_FRAGMENT) & (IP_FRAGMENT_MORE | IP_FRAGMENT_OFFSET),
+        .fragment = fragment,
+        .is_fragment = fragment & (IP_FRAGMENT_MORE | IP_FRAGMENT_OFFSET),
     };
     return options_are_good(p, header, &view->bad_byte) ? DROP_NONE : DROP_ip_option;
 }

@@ -34,8 +34,9 @@ struct ip_view {
     uint32_t header_bytes; /* 20..60 */
     uint32_t total_bytes;  /* header and payload; further bytes of the frame are padding */
     uint8_t tos, ttl, protocol;
-    uint8_t bad_byte; /* with DROP_ip_option: offset of the malformed byte; 0: a source route */
-    bool is_fragment; /* more follow, or its offset is not 0 */
+    uint8_t bad_byte;  /* with DROP_ip_option: offset of the malformed byte; 0: a source route */
+    uint16_t fragment; /* flags and offset, as in the header */
+    bool is_fragment;  /* more follow, or its offset is not 0 */
 };
 
 /* Parse the header at p, where `bytes` bytes are present. Returns DROP_NONE with *view filled in;

@@ -85,7 +85,7 @@ struct reass_slot *reass_add(struct reass *reass, const struct ip_view *ip, cons
                              uint64_t drops[DROP_COUNT], uint32_t *fate)
 {
     const uint8_t *header = frame + ETH_BYTES, *data = header + ip->header_bytes;
-    uint32_t field = wire_get16(header + IP_FRAGMENT), at = (field & IP_FRAGMENT_OFFSET) * 8;
+    uint32_t field = ip->fragment, at = (field & IP_FRAGMENT_OFFSET) * 8;
     uint32_t bytes = ip->total_bytes - ip->header_bytes, end = at + bytes;
     bool is_last = !(field & IP_FRAGMENT_MORE);
     uint16_t id = wire_get16(header + IP_ID);

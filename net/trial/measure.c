@@ -83,21 +83,37 @@ static enum stream_verdict place(struct stream *s, uint32_t flow, uint32_t numbe
     return STREAM_FIRST;
 }
 
-enum stream_verdict stream_slow_path(struct stream *s, const uint8_t *frame)
+enum stream_verdict stream_place(struct stream *s, uint64_t tag, uint32_t number, uint32_t port,
+                                 uint64_t now_tsc)
 {
-    uint64_t tag = load64(frame + PROBE_AT_TAG);
-    uint32_t flow = (uint32_t)__builtin_bswap16(load16(frame + PROBE_AT_PORT)) - PROBE_PORT;
+    uint32_t flow = port - PROBE_PORT;
 
     if (tag != s->count.tag || flow >= s->flows)
         return STREAM_FOREIGN;
-    enum stream_verdict verdict = place(s, flow, load32(frame + PROBE_AT_NUMBER));
+    enum stream_verdict verdict = place(s, flow, number);
+    s->count.last_tsc = now_tsc;
     s->count.untimed += verdict == STREAM_AGAIN;
     s->fast_tag = s->count.holes == 0 ? tag : ~tag;
     return verdict;
 }
 
-void stream_latency_slow(struct stream *s, uint64_t latency)
+bool stream_take(struct stream *s, const uint8_t *frame, size_t length, uint64_t now_tsc,
+                 bool is_timed)
 {
+    enum stream_verdict verdict =
+        stream_place(s, load64(frame + PROBE_AT_TAG), load32(frame + PROBE_AT_NUMBER),
+                     __builtin_bswap16(load16(frame + PROBE_AT_PORT)), now_tsc);
+    uint64_t latency = probe_time(now_tsc) - load64(frame + PROBE_AT_TIME_WORD);
+
+    if (verdict != STREAM_FOREIGN)
+        stream_record(s, verdict, length, latency, is_timed);
+    return verdict != STREAM_FOREIGN;
+}
+
+void stream_latency_slow(struct stream *s, uint64_t excess)
+{
+    uint64_t latency = excess + LATENCY_TICK;
+
     if (latency >> 63) {
         s->count.backwards++;
         s->count.untimed++;

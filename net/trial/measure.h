@@ -55,15 +55,18 @@ struct stream {
 /* Clear all counts and measure frames of this tag; 0: of none. */
 void stream_reset(struct stream *s, uint64_t tag);
 
-/* Slow path of stream_take: a frame of another trial, out of order, or while there are holes. */
+/* Find the place in its trial of a frame received at now_tsc, by its tag, number and source port
+ * (0..65535). STREAM_FOREIGN: nothing has changed; else stream_record follows. */
 enum stream_verdict {
     STREAM_FIRST,   /* the first copy */
     STREAM_AGAIN,   /* a duplicate, or beyond the window; counted */
     STREAM_FOREIGN, /* of another trial, or of no flow of this one */
 };
-enum stream_verdict stream_slow_path(struct stream *s, const uint8_t *frame);
-/* Slow path of stream_take: a latency below a tick, negative, or a new maximum. */
-void stream_latency_slow(struct stream *s, uint64_t latency);
+enum stream_verdict stream_place(struct stream *s, uint64_t tag, uint32_t number, uint32_t port,
+                                 uint64_t now_tsc);
+/* Slow path of stream_record: a latency below a tick, negative, or a new maximum. `excess`: the
+ * latency less LATENCY_TICK, modulo 2^64. */
+void stream_latency_slow(struct stream *s, uint64_t excess);
 
 /* The bucket of a latency of at least LATENCY_TICK: 0..LATENCY_BUCKETS - 1. */
 static inline uint64_t latency_bucket(uint64_t latency)
@@ -79,41 +82,47 @@ static inline uint64_t latency_of(uint64_t bucket)
     return (fine << shift) + (1ull << shift) - 1;
 }
 
-/* Count a frame of `length` bytes (at least PROBE_BYTES) received at now_tsc. False: it is not of
- * this trial, and nothing has changed. is_timed: sender and receiver share a clock; then its
- * latency is counted, and its bytes are not. */
-static inline __attribute__((always_inline)) bool stream_take(struct stream *s,
-                                                              const uint8_t *frame, size_t length,
-                                                              uint64_t now_tsc, bool is_timed)
+/* The usual case of stream_place: the next frame of its flow, and no holes. False: nothing has
+ * changed, and stream_place decides. */
+static inline __attribute__((always_inline)) bool stream_is_next(struct stream *s, uint64_t tag,
+                                                                 uint32_t number, size_t port,
+                                                                 uint64_t now_tsc)
 {
-    uint32_t number = load32(frame + PROBE_AT_NUMBER);
-    uint32_t *next = &s->next[__builtin_bswap16(load16(frame + PROBE_AT_PORT))];
+    uint32_t *next = &s->next[port];
 
-    if (__builtin_expect(load64(frame + PROBE_AT_TAG) == s->fast_tag && number == *next, 1)) {
-        *next = number + 1;
-    } else {
-        enum stream_verdict verdict = stream_slow_path(s, frame);
-        if (verdict == STREAM_FOREIGN)
-            return false;
-        if (verdict == STREAM_AGAIN) {
-            s->count.bytes += is_timed ? 0 : length;
-            s->count.last_tsc = now_tsc;
-            return true;
-        }
-    }
+    if (__builtin_expect(tag != s->fast_tag || number != *next, 0))
+        return false;
+    *next = number + 1;
     s->count.last_tsc = now_tsc;
-    if (is_timed) {
-        uint64_t latency = probe_time(now_tsc) - load64(frame + PROBE_AT_TIME_WORD);
-        if (__builtin_expect(latency - LATENCY_TICK >= s->fast_span, 0))
-            stream_latency_slow(s, latency);
+    return true;
+}
+
+/* Count a frame of `length` bytes (at least PROBE_BYTES). is_timed: sender and receiver share a
+ * clock; then its latency (probe_time of its arrival less its time) is counted, and its bytes are
+ * not. */
+static inline __attribute__((always_inline)) void stream_record(struct stream *s,
+                                                                enum stream_verdict verdict,
+                                                                size_t length, uint64_t latency,
+                                                                bool is_timed)
+{
+    if (verdict == STREAM_AGAIN) {
+        s->count.bytes += is_timed ? 0 : length;
+    } else if (is_timed) {
+        uint64_t excess = latency - LATENCY_TICK;
+        if (__builtin_expect(excess >= s->fast_span, 0))
+            stream_latency_slow(s, excess);
         else
             s->count.latency[latency_bucket(latency)]++;
     } else {
         s->count.untimed++;
         s->count.bytes += length;
     }
-    return true;
 }
+
+/* All of it for a frame in memory of our own. False: it is not of this trial, and nothing has
+ * changed. */
+bool stream_take(struct stream *s, const uint8_t *frame, size_t length, uint64_t now_tsc,
+                 bool is_timed);
 
 /* Add one core's counts to the sum; both are of the same trial. */
 void stream_add(struct stream_count *sum, const struct stream_count *more);

@@ -73,7 +73,7 @@ static void forward_datagram(const uint8_t *data, size_t size, uint32_t mtu)
         require(memcmp(p, data, 10) == 0 && memcmp(p + 12, data + 12, 8) == 0);
         require(memcmp(p + view.header_bytes, data + view.header_bytes, size - view.header_bytes) ==
                 0);
-        struct fragmenter f = {.datagram = p, .mtu = mtu};
+        struct fragmenter f = {.datagram = p, .ip = &view, .mtu = mtu};
         uint32_t bytes, end = 0, all = view.total_bytes - view.header_bytes;
         while ((bytes = fragment_next(&f, out)) != 0) {
             require(bytes <= mtu && ip_parse(out, bytes, &part) == DROP_NONE);

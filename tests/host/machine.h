@@ -13,12 +13,6 @@
 
 #define MACHINE_CARDS 4
 
-/* A frame that a card put on the wire. */
-struct wire_frame {
-    uint32_t length;
-    uint8_t bytes[X540_FRAME_MAX];
-};
-
 struct machine_card {
     struct x540 *model;
     struct pci_dev pci;
