@@ -23,6 +23,7 @@
 #include "net/lane/capture.h"
 #include "net/lane/lane_control.h"
 #include "net/stack/eth.h"
+#include "net/stack/ip.h"
 #include "net/stack/netif.h"
 #include "net/stack/services.h"
 
@@ -43,6 +44,7 @@ BOOT_KEY("port#.state", CMDLINE_ENUM, .words = "up|down");
 BOOT_KEY("port#.vlan", CMDLINE_COUNT, .needs_address = true);
 BOOT_KEY("probe", CMDLINE_ENUM, .words = "first|meanwhile", .needs_address = true);
 BOOT_KEY("twamp", CMDLINE_COUNT, .needs_address = true);
+BOOT_KEY("twamp.from", CMDLINE_PREFIXES, .needs_address = true);
 BOOT_KEY("poll", CMDLINE_ENUM, .words = "always|adaptive");
 
 static READ_MOSTLY const struct app *app;
@@ -232,6 +234,32 @@ static void send_by_side(void *port, const uint8_t *frame, uint32_t length)
     (void)side_send(port, frame, length); /* a loss is counted there */
 }
 
+/* twamp=, twamp.from=. Without valid senders there is no reflector. */
+static void bind_twamp(const struct cmdline *line, struct netif *nif, bool may_log)
+{
+    static struct twamp_senders senders;
+    struct ipv4_prefix from[PREFIXES_MAX];
+    const char *listed = cmdline_get(line, "twamp.from"), *wrong = NULL;
+    uint64_t twamp;
+
+    static_assert(TWAMP_SENDERS_MAX == PREFIXES_MAX, "a sender for each prefix");
+    if (!cmdline_u64(line, "twamp", &twamp))
+        return;
+    senders.n = 0;
+    if (listed && !cmdline_prefixes(line, "twamp.from", from, &senders.n))
+        wrong = "no reflector: twamp.from= is invalid";
+    for (unsigned i = 0; i < senders.n; i++) {
+        senders.net[i].ip = be32_get(from[i].address);
+        senders.net[i].mask = ip_mask(from[i].bits);
+    }
+    if (twamp < 1 || twamp > 65535)
+        wrong = "a UDP port must be 1 to 65535";
+    if (!wrong && !netif_bind(nif, (uint16_t)twamp, udp_twamp, listed ? &senders : NULL))
+        wrong = "the port is in use";
+    if (wrong && may_log)
+        log_error("twamp=%lu: %s", twamp, wrong);
+}
+
 /* portN.ip=, portN.gw=, portN.gw2=, portN.vlan=: one stack per core, since cores share no data that
  * they write. State of the whole host (neighbours, pings, announcements, fragments) is kept on core
  * 0, where RSS delivers frames without a UDP or TCP port. An application that takes everything
@@ -241,7 +269,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
     char key[24];
     struct ipv4_prefix address;
     uint32_t gateways[2] = {0};
-    uint64_t vlan = 0, twamp = 0;
+    uint64_t vlan = 0;
     enum { PROBE_FIRST, PROBE_MEANWHILE }; /* in the order of the key's words */
     unsigned probe = PROBE_MEANWHILE;
 
@@ -259,10 +287,6 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         log_error("port%u: address not set: VLAN must be 1 to %u, not %lu", port->index,
                   VLAN_ID - 1, vlan);
         return;
-    }
-    if (cmdline_u64(line, "twamp", &twamp) && (twamp < 1 || twamp > 65535)) {
-        log_error("twamp=%lu: a UDP port must be 1 to 65535", twamp);
-        twamp = 0;
     }
 
     (void)cmdline_enum(line, "probe", &probe);
@@ -287,8 +311,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
             log_error("port%u: address not set: %s", port->index, wrong);
             return;
         }
-        if (twamp != 0 && !netif_bind(&nifs[core], (uint16_t)twamp, udp_twamp, NULL) && core == 0)
-            log_error("twamp=%lu: the port is in use", twamp);
+        bind_twamp(line, &nifs[core], core == 0);
     }
     port->netif = nifs;
 }

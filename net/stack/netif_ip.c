@@ -150,8 +150,11 @@ static struct verdict udp_input(struct netif *nif, const struct message *m)
     uint32_t bytes = binding->service(binding->context, &datagram);
     if (bytes == UDP_SILENT)
         return settled(DROP_NONE);
-    /* That port may belong to a service that answers too, which would be an endless loop. */
-    if (udp_port_would_loop(datagram.src_port) || binding_of(nif, datagram.src_port) != NULL)
+    if (bytes == UDP_REFUSED)
+        return settled(DROP_udp_refused);
+    /* The source may be a service that answers too, which would be an endless loop. */
+    if (bytes == UDP_LOOPS || udp_port_would_loop(datagram.src_port) ||
+        binding_of(nif, datagram.src_port) != NULL)
         return settled(DROP_udp_loop);
     if (bytes > datagram.room)
         return settled(DROP_udp_length); /* an error of the service */

@@ -199,6 +199,34 @@ def test_twamp_light_reflects_what_a_sender_sends(echo):
     assert drops(echo) == {"udp_loop": 1}
 
 
+def test_twamp_answers_only_the_senders_of_twamp_from(boot):
+    machine = boot(f"app=echo port0.ip={THEIR_IP}/24 twamp=20000 twamp.from=10.0.0.0/24,192.0.2.77", wires=1,
+                   devices=[f"mac={THEIR_MAC}"])
+
+    def from_source(source, sport=5000):
+        return bytes(Ether(src=OUR_MAC, dst=THEIR_MAC) / IP(src=source, dst=THEIR_IP)
+                     / UDP(sport=sport, dport=20000) / Raw(bytes(60)))
+
+    machine.wires[0].send(from_source("192.0.2.76"), from_source("10.0.1.0"), from_source("10.0.0.9", 862),
+                          from_source("10.0.0.9"))
+    got = answer(machine, 17)
+    assert (got[IP].dst, got[UDP].sport, got[UDP].dport) == ("10.0.0.9", 20000, 5000)
+    machine.wires[0].send(from_source("192.0.2.77"))
+    assert answer(machine, 17)[IP].dst == "192.0.2.77"
+    assert drops(machine) == {"udp_refused": 2, "udp_loop": 1}
+
+
+def test_an_invalid_list_of_senders_leaves_no_reflector(boot):
+    machine = boot(f"app=echo port0.ip={THEIR_IP}/24 twamp=20000 twamp.from=10.0.0.0/24,x", wires=1,
+                   devices=[f"mac={THEIR_MAC}"])
+    for said in ("boot line: twamp.from=10.0.0.0/24,x is invalid; expected up to 16 prefixes",
+                 "twamp=20000: no reflector: twamp.from= is invalid"):
+        assert said in machine.console_text, machine.console_text
+    machine.wires[0].send(bytes(ip() / UDP(sport=5000, dport=20000) / Raw(bytes(60))))
+    assert answer(machine, 1)[ICMP].code == 3
+    assert drops(machine) == {"udp_no_port": 1}
+
+
 def test_arp_for_the_address_is_answered_only_after_its_probes(boot):
     machine = boot(f"app=echo probe=first port0.ip={THEIR_IP}/24", wires=1,
                    devices=[f"mac={THEIR_MAC}"])
