@@ -66,6 +66,20 @@ static inline struct cpuid cpu_id(uint32_t leaf, uint32_t subleaf)
                      : "a"(leaf), "c"(subleaf));
     return r;
 }
+/* A word from the CPU's random number generator, or from the entropy source behind it. False: none
+ * was ready. Only where CPUID lists the instruction. */
+static inline bool cpu_rdrand(uint64_t *word)
+{
+    bool is_ready;
+    __asm__ volatile("rdrand %0" : "=r"(*word), "=@ccc"(is_ready));
+    return is_ready;
+}
+static inline bool cpu_rdseed(uint64_t *word)
+{
+    bool is_ready;
+    __asm__ volatile("rdseed %0" : "=r"(*word), "=@ccc"(is_ready));
+    return is_ready;
+}
 static inline uint64_t cpu_msr_read(uint32_t msr)
 {
     uint32_t low, high;

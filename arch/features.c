@@ -64,6 +64,7 @@ void features_init(void)
     found.has_hypervisor = basic.ecx & BIT(31);
     found.has_smep = structured.ebx & BIT(7);
     found.has_smap = structured.ebx & BIT(20);
+    found.has_rdseed = structured.ebx & BIT(18);
     found.has_umip = structured.ecx & BIT(2);
     found.has_la57 = structured.ecx & BIT(16);
     found.has_invariant_tsc =

@@ -11,7 +11,7 @@ struct features {
     unsigned physical_bits;
     bool has_pages_1g, has_global_pages, has_pat;
     bool has_smep, has_smap, has_umip;
-    bool has_x2apic, has_rdrand, has_invariant_tsc, has_hypervisor;
+    bool has_x2apic, has_rdrand, has_rdseed, has_invariant_tsc, has_hypervisor;
     bool has_la57; /* 5-level paging exists; it is off, see boot/entry.asm */
 };
 

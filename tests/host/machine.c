@@ -12,6 +12,7 @@
 
 #include "arch/cpu.h"
 #include "arch/irq.h"
+#include "arch/random.h"
 #include "arch/tsc.h"
 #include "kernel/console/console.h"
 #include "kernel/memory/dma.h"
@@ -105,6 +106,15 @@ uint64_t tsc_hz(void)
 {
     return 1000000000;
 }
+/* The same words in each run, so that tests repeat. */
+uint64_t random_u64(void)
+{
+    static uint64_t state;
+    uint64_t x = state += 0x9E3779B97F4A7C15ull;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ull;
+    return x ^ x >> 31;
+}
+
 uint64_t tsc_now_ns(void)
 {
     machine_wait_ns(20);

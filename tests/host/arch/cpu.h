@@ -36,6 +36,9 @@ static inline struct cpuid cpu_id(uint32_t leaf, uint32_t subleaf)
     (void)leaf, (void)subleaf;
     return (struct cpuid){0, 0, 0, 0};
 }
+/* Defined by the test of arch/random.c; other programs have machine.c's random_u64. */
+bool cpu_rdrand(uint64_t *word);
+bool cpu_rdseed(uint64_t *word);
 void machine_flush_line(const void *line);
 static inline void cpu_flush_line(const void *line)
 {
