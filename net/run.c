@@ -7,6 +7,7 @@
 #include "arch/cpu.h"
 #include "arch/image.h"
 #include "arch/irq.h"
+#include "arch/random.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
@@ -297,7 +298,9 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         log_error("port%u: no memory for its address", port->index);
         return;
     }
+    uint16_t first_id = (uint16_t)random_u64();
     for (unsigned core = 0; core < lanes_cores; core++) {
+        netif_share_ids(&nifs[core], first_id, core, lanes_cores);
         nifs[core].clock = tsc_now_ns;
         nifs[core].send = send_by_side;
         nifs[core].send_context = port;

@@ -23,7 +23,7 @@ static void error_by(struct netif *nif, const struct netif_face *face, const uin
         !icmp_error_may(frame + ETH_BYTES, ip_bytes) ||
         !icmp_limit_take(&nif->errors, netif_clock(nif)))
         return;
-    uint32_t bytes = icmp_error_build(out + ETH_BYTES, error, nif->ip, nif->next_ip_id++,
+    uint32_t bytes = icmp_error_build(out + ETH_BYTES, error, nif->ip, netif_ip_id(nif),
                                       frame + ETH_BYTES, ip_bytes);
     eth_build(out, frame + ETH_SRC, face->mac, ETH_IPV4);
     send(nif, face, out, bytes);
@@ -205,7 +205,7 @@ static struct outcome frame_input(struct netif *nif, const struct netif_face *fa
 
     if (verdict.answer == 0)
         return verdict.why == DROP_NONE ? netif_consume(nif) : netif_drop(nif, verdict.why);
-    build_header(nif, frame + ETH_BYTES, verdict.answer, nif->next_ip_id++, ip, verdict.ttl);
+    build_header(nif, frame + ETH_BYTES, verdict.answer, netif_ip_id(nif), ip, verdict.ttl);
     eth_build(frame, frame + ETH_SRC, face->mac, ETH_IPV4);
     return netif_answer(nif, eth_pad(frame, headers + verdict.answer));
 }
@@ -218,7 +218,7 @@ static void send_back(struct netif *nif, const struct netif_face *face, const ui
 {
     const uint32_t most = (ETH_MAX - ETH_BYTES - IP_BYTES) / 8 * 8;
     uint8_t frame[ETH_MAX + VLAN_BYTES];
-    uint16_t id = nif->next_ip_id++;
+    uint16_t id = netif_ip_id(nif);
 
     for (uint32_t at = 0; at < bytes; at += most) {
         uint32_t n = MIN(bytes - at, most);

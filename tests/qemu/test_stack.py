@@ -227,6 +227,27 @@ def test_an_invalid_list_of_senders_leaves_no_reflector(boot):
     assert drops(machine) == {"udp_no_port": 1}
 
 
+def first_ids(machine, flows):
+    """The identification of the stack's answer to one datagram of each flow. (app=echo's fast path leaves
+    the sender's; it does not take a TTL of 63.)"""
+    machine.wires[0].send(*[bytes(ip(ttl=63, id=7) / UDP(sport=5000 + f, dport=7) / Raw(b"id"))
+                            for f in range(flows)])
+    return [answer(machine, 17)[IP].id for _ in range(flows)]
+
+
+def test_identifications_differ_between_cores_and_boots(boot):
+    """RFC 6864: no two datagrams of a port have the same one; nor can they be guessed from the uptime."""
+    seen = []
+    for _ in range(2):
+        machine = boot(f"app=echo port0.ip={THEIR_IP}/24", cores=4, wires=1, devices=[f"mac={THEIR_MAC}"])
+        ids = first_ids(machine, 64)
+        assert len(set(ids)) == 64, sorted(ids)
+        assert sum(core["rx_packets"] > 0 for core in machine.json("show cores -j")) >= 2
+        seen.append(sorted(ids))
+        assert machine.poweroff() == 0
+    assert seen[0] != seen[1], seen
+
+
 def test_arp_for_the_address_is_answered_only_after_its_probes(boot):
     machine = boot(f"app=echo probe=first port0.ip={THEIR_IP}/24", wires=1,
                    devices=[f"mac={THEIR_MAC}"])
