@@ -23,6 +23,7 @@
 #include "kernel/watchdog.h"
 #include "net/lane/capture.h"
 #include "net/lane/lane_control.h"
+#include "net/lane/rss_key.h"
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
@@ -365,7 +366,7 @@ void run_start_app(const struct app *chosen)
         app->prepare();
     for (unsigned i = 0; i < ports_n; i++) {
         ports[i].ops->set_promiscuous(&ports[i], app->takes_everything);
-        ports[i].ops->set_queues(&ports[i], lanes_cores, app->takes_everything);
+        ports[i].ops->set_queues(&ports[i], lanes_cores, app->takes_everything, rss_key());
         ports[i].ops->poll_link(&ports[i]);
         lanes_per_core += app->output(&ports[i]) != NULL;
     }
@@ -409,6 +410,7 @@ void net_start(const struct cmdline *line)
         chosen = run_find_app("forward");
     }
     lanes_cores = MIN(cpus_n, QUEUES_MAX);
+    rss_key_choose(line);
     for (unsigned i = 0; i < ports_n; i++) {
         char key[24];
         unsigned is_down = 0;
