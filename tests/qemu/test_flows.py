@@ -4,7 +4,6 @@ with an equal share of the flows; with rss=symmetric both directions of a flow a
 reordered; idle cores sleep, and a frame wakes them at once. The RSS key differs at each boot."""
 import os
 import random
-import socket
 import struct
 import time
 
@@ -15,6 +14,7 @@ from scapy.packet import Raw
 
 from boot_media import ISO, clean, uefi
 from machine import wait_until
+from rss import queue_of
 from test_x2apic import X2APIC
 
 CORES = [1, 2, 4, 8]
@@ -115,15 +115,9 @@ def test_flows_are_distributed_and_each_keeps_its_order(boot, platform, cores):
     assert machine.poweroff() == 0
 
 
-def toeplitz(key, source, target, from_port, to_port):
-    """The RSS hash of a UDP datagram."""
-    data = int.from_bytes(socket.inet_aton(source) + socket.inet_aton(target)
-                          + struct.pack(">HH", from_port, to_port), "big")
-    key, result = int(key, 16), 0
-    for bit in range(96):
-        if data >> (95 - bit) & 1:
-            result ^= key >> (320 - 32 - bit) & 0xFFFFFFFF
-    return result
+def expected_core(key, cores, number):
+    source, target, *ports = flow(number)
+    return queue_of(key, cores, source, target, ports)
 
 
 def cores_of(machine, flows):
@@ -146,13 +140,13 @@ def test_the_key_of_each_boot_assigns_flows_to_cores_and_can_be_given(boot):
         key = {port["rss_key"] for port in machine.ports()}
         assert len(key) == 1, key
         keys += key
-        assert cores_of(machine, flows) == [toeplitz(keys[-1], *flow(f)) % 128 % 4 for f in flows]
+        assert cores_of(machine, flows) == [expected_core(keys[-1], 4, f) for f in flows]
         assert machine.poweroff() == 0
     assert len(set(keys)) == 3, keys
     assert [key == key[:4] * 20 for key in keys] == [False, False, True], keys
     machine = boot(f"app=forward rss.key={keys[0]}", cores=4)
     assert machine.ports()[1]["rss_key"] == keys[0]
-    assert cores_of(machine, flows) == [toeplitz(keys[0], *flow(f)) % 128 % 4 for f in flows]
+    assert cores_of(machine, flows) == [expected_core(keys[0], 4, f) for f in flows]
     assert f"rss.key={keys[0]}" in machine.run("show config")
 
 
