@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import balanced, settled
-from machine import PATIENCE_S, Failure
+from machine import PATIENCE_S, Failure, wait_until
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.layers.inet import ICMP, IP, UDP, defragment, fragment  # noqa: E402
@@ -214,6 +214,30 @@ def test_twamp_answers_only_the_senders_of_twamp_from(boot):
     machine.wires[0].send(from_source("192.0.2.77"))
     assert answer(machine, 17)[IP].dst == "192.0.2.77"
     assert drops(machine) == {"udp_refused": 2, "udp_loop": 1}
+
+
+@pytest.mark.parametrize("ports", [(862, 20000), (20000, 862), (20000, 20001), (20000, 7)])
+def test_one_spoofed_datagram_does_not_keep_two_reflectors_busy(boot, ports):
+    """Two machines, each a reflector; the datagram claims to come from the second one's."""
+    addresses, macs = (THEIR_IP, "192.0.2.2"), (THEIR_MAC, "52:54:00:00:00:0b")
+    both = [boot(f"app=echo port0.ip={address}/24 twamp={port if port != 7 else 9000}", wires=1,
+                 devices=[f"mac={mac}"]) for address, mac, port in zip(addresses, macs, ports)]
+    frame = bytes(Ether(src=macs[1], dst=macs[0]) / IP(src=addresses[1], dst=addresses[0], ttl=64)
+                  / UDP(sport=ports[1], dport=ports[0]) / Raw(bytes(60)))
+
+    def answers(machine):
+        return [f for f in machine.wires[0].frames if is_ip(f, 17)]
+
+    for turn in range(5):
+        to = both[turn % 2]
+        before = len(answers(to))
+        to.wires[0].send(frame)
+        wait_until(lambda to=to: (len(answers(to)), drops(to).get("udp_loop", 0)),
+                   lambda seen, before=before: seen[0] > before or seen[1], "an answer or a drop")
+        if len(answers(to)) == before:
+            break
+        frame = answers(to)[-1]
+    assert turn <= 3 and [drops(to) for to in both].count({"udp_loop": 1}) == 1, (turn, ports)
 
 
 def test_an_invalid_list_of_senders_leaves_no_reflector(boot):
