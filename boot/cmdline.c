@@ -164,7 +164,7 @@ static bool value_fits(const struct cmdline_key *key, const char *value)
     uint64_t number = 0;
     unsigned position;
     be32_t address;
-    struct ipv4_prefix prefix;
+    struct ipv4_prefix prefix, prefixes[PREFIXES_MAX];
     switch (key->kind) {
     case CMDLINE_COUNT:
         return parse_u64(value, &number);
@@ -174,6 +174,8 @@ static bool value_fits(const struct cmdline_key *key, const char *value)
         return parse_ipv4(value, &address);
     case CMDLINE_PREFIX:
         return parse_prefix(value, &prefix);
+    case CMDLINE_PREFIXES:
+        return parse_prefixes(value, prefixes, &position);
     case CMDLINE_ROUTE:
         return is_route(value);
     case CMDLINE_CONSOLE:
@@ -195,6 +197,8 @@ static const char *expected_value(const struct cmdline_key *key)
         return "an address such as 192.0.2.1";
     case CMDLINE_PREFIX:
         return "an address such as 192.0.2.1/24";
+    case CMDLINE_PREFIXES:
+        return "up to 16 prefixes such as 10.0.0.0/24,192.0.2.1";
     case CMDLINE_ROUTE:
         return "prefix,gateway such as 10.0.0.0/8,192.0.2.254 (the gateway may be portN or reject)";
     case CMDLINE_CONSOLE:
@@ -266,10 +270,10 @@ unsigned cmdline_validate(const struct cmdline *c, void (*warn)(void *context, c
 }
 
 /* Does the parameter set the address of the port that `given` names ("port1.gw"), or of any port if
- * `given` names none? */
+ * `given` is NULL? */
 static bool is_address_of(const struct cmdline_param *p, const char *given)
 {
-    const char *dot = strchr(given, '.');
+    const char *dot = given ? strchr(given, '.') : NULL;
     struct ipv4_prefix prefix;
     unsigned port;
 
@@ -297,7 +301,7 @@ bool cmdline_has_no_effect(const struct cmdline *c, unsigned i, const char *app,
         return true;
     }
     for (unsigned other = 0; other < c->n; other++)
-        has_address |= is_address_of(&c->params[other], given);
+        has_address |= is_address_of(&c->params[other], strchr(key->name, '#') ? given : NULL);
     fmt_append(text, n, "without an address (port#.ip=)");
     return key->needs_address && !has_address;
 }
@@ -337,6 +341,13 @@ bool cmdline_prefix(const struct cmdline *c, const char *key, struct ipv4_prefix
 {
     const char *value = cmdline_get(c, key);
     return value && parse_prefix(value, out);
+}
+
+bool cmdline_prefixes(const struct cmdline *c, const char *key,
+                      struct ipv4_prefix out[PREFIXES_MAX], unsigned *n)
+{
+    const char *value = cmdline_get(c, key);
+    return value && parse_prefixes(value, out, n);
 }
 
 bool cmdline_enum(const struct cmdline *c, const char *key, unsigned *out)

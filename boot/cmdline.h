@@ -48,17 +48,20 @@ const char *cmdline_next(const struct cmdline *c, const char *key, unsigned *cur
 bool cmdline_u64(const struct cmdline *c, const char *key, uint64_t *out);
 bool cmdline_ipv4(const struct cmdline *c, const char *key, be32_t *out);
 bool cmdline_prefix(const struct cmdline *c, const char *key, struct ipv4_prefix *out);
+bool cmdline_prefixes(const struct cmdline *c, const char *key,
+                      struct ipv4_prefix out[PREFIXES_MAX], unsigned *n);
 /* *out: the position of the value in the key's list of words in the table. */
 bool cmdline_enum(const struct cmdline *c, const char *key, unsigned *out);
 
 enum cmdline_kind {
-    CMDLINE_TEXT,    /* anything */
-    CMDLINE_COUNT,   /* parse_u64 */
-    CMDLINE_ENUM,    /* one of words */
-    CMDLINE_IPV4,    /* parse_ipv4 */
-    CMDLINE_PREFIX,  /* parse_prefix */
-    CMDLINE_ROUTE,   /* prefix,gateway or prefix,portN or prefix,reject */
-    CMDLINE_CONSOLE, /* console_key_parse */
+    CMDLINE_TEXT,     /* anything */
+    CMDLINE_COUNT,    /* parse_u64 */
+    CMDLINE_ENUM,     /* one of words */
+    CMDLINE_IPV4,     /* parse_ipv4 */
+    CMDLINE_PREFIX,   /* parse_prefix */
+    CMDLINE_PREFIXES, /* parse_prefixes */
+    CMDLINE_ROUTE,    /* prefix,gateway or prefix,portN or prefix,reject */
+    CMDLINE_CONSOLE,  /* console_key_parse */
 };
 /* A known key. */
 struct cmdline_key {

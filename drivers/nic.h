@@ -10,12 +10,13 @@
 #include "arch/types.h"
 #include "kernel/memory/dma.h"
 
-#define PORTS_MAX  8u
-#define SLOT_BYTES 2048u
-#define QUEUES_MAX 16u   /* receive queues that RSS can use, and so cores that receive */
-#define FRAME_MIN  17u   /* the card cannot send a shorter one */
-#define FRAME_MAX  1518u /* 1514 and a VLAN tag */
-#define WIRE_MIN   60u   /* shorter frames are padded to it by the card; CRC not counted */
+#define PORTS_MAX     8u
+#define SLOT_BYTES    2048u
+#define QUEUES_MAX    16u /* receive queues that RSS can use, and so cores that receive */
+#define RSS_KEY_BYTES 40u
+#define FRAME_MIN     17u   /* the card cannot send a shorter one */
+#define FRAME_MAX     1518u /* 1514 and a VLAN tag */
+#define WIRE_MIN      60u   /* shorter frames are padded to it by the card; CRC not counted */
 
 /* A legacy descriptor, either direction; see drivers/desc.h for the bits of `word`. */
 struct descriptor {
@@ -72,10 +73,10 @@ struct port_ops {
     void (*poll_link)(struct port *port);
     /* Add the card's counters (which clear on read) to port->count. */
     void (*poll_counters)(struct port *port);
-    /* Set up RSS over queues 0..n-1 (1..16), both directions of a flow on the same queue. TCP and
-     * UDP are hashed by addresses and ports, other IP by addresses if by_address is true. All other
-     * frames go to queue 0. Before any queue is started. */
-    void (*set_queues)(struct port *port, unsigned n, bool by_address);
+    /* Set up RSS over queues 0..n-1 (1..16) with a key of RSS_KEY_BYTES, which stays in place. TCP
+     * and UDP are hashed by addresses and ports, other IP by addresses if by_address is true. All
+     * other frames go to queue 0. Before any queue is started. */
+    void (*set_queues)(struct port *port, unsigned n, bool by_address, const uint8_t *hash_key);
     /* Set interrupt `vector` (0: link and errors; c + 1: receive queue c) to write `data` to
      * `address`. It stays masked until armed. */
     enum err (*irq_set)(struct port *port, unsigned vector, uint64_t address, uint32_t data);

@@ -43,7 +43,8 @@
     X(udp_length, "UDP length invalid")                                                            \
     X(udp_checksum, "UDP checksum wrong")                                                          \
     X(udp_no_port, "UDP port not in use here")                                                     \
-    X(udp_loop, "UDP source port would loop")                                                      \
+    X(udp_loop, "UDP from a port or reflector that would loop")                                    \
+    X(udp_refused, "UDP source is not in twamp.from=")                                             \
     /* Not forwarded by the router. */                                                             \
     X(route_none, "router: no route to the destination")                                           \
     X(route_reject, "router: the route is a reject route")                                         \

@@ -7,6 +7,7 @@
 #include "arch/cpu.h"
 #include "arch/image.h"
 #include "arch/irq.h"
+#include "arch/random.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
@@ -22,7 +23,9 @@
 #include "kernel/watchdog.h"
 #include "net/lane/capture.h"
 #include "net/lane/lane_control.h"
+#include "net/lane/rss_key.h"
 #include "net/stack/eth.h"
+#include "net/stack/ip.h"
 #include "net/stack/netif.h"
 #include "net/stack/services.h"
 
@@ -43,6 +46,7 @@ BOOT_KEY("port#.state", CMDLINE_ENUM, .words = "up|down");
 BOOT_KEY("port#.vlan", CMDLINE_COUNT, .needs_address = true);
 BOOT_KEY("probe", CMDLINE_ENUM, .words = "first|meanwhile", .needs_address = true);
 BOOT_KEY("twamp", CMDLINE_COUNT, .needs_address = true);
+BOOT_KEY("twamp.from", CMDLINE_PREFIXES, .needs_address = true);
 BOOT_KEY("poll", CMDLINE_ENUM, .words = "always|adaptive");
 
 static READ_MOSTLY const struct app *app;
@@ -232,6 +236,32 @@ static void send_by_side(void *port, const uint8_t *frame, uint32_t length)
     (void)side_send(port, frame, length); /* a loss is counted there */
 }
 
+/* twamp=, twamp.from=. Without valid senders there is no reflector. */
+static void bind_twamp(const struct cmdline *line, struct netif *nif, bool may_log)
+{
+    static struct twamp_senders senders;
+    struct ipv4_prefix from[PREFIXES_MAX];
+    const char *listed = cmdline_get(line, "twamp.from"), *wrong = NULL;
+    uint64_t twamp;
+
+    static_assert(TWAMP_SENDERS_MAX == PREFIXES_MAX, "a sender for each prefix");
+    if (!cmdline_u64(line, "twamp", &twamp))
+        return;
+    senders.n = 0;
+    if (listed && !cmdline_prefixes(line, "twamp.from", from, &senders.n))
+        wrong = "no reflector: twamp.from= is invalid";
+    for (unsigned i = 0; i < senders.n; i++) {
+        senders.net[i].ip = be32_get(from[i].address);
+        senders.net[i].mask = ip_mask(from[i].bits);
+    }
+    if (twamp < 1 || twamp > 65535)
+        wrong = "a UDP port must be 1 to 65535";
+    if (!wrong && !netif_bind(nif, (uint16_t)twamp, udp_twamp, listed ? &senders : NULL))
+        wrong = "the port is in use";
+    if (wrong && may_log)
+        log_error("twamp=%lu: %s", twamp, wrong);
+}
+
 /* portN.ip=, portN.gw=, portN.gw2=, portN.vlan=: one stack per core, since cores share no data that
  * they write. State of the whole host (neighbours, pings, announcements, fragments) is kept on core
  * 0, where RSS delivers frames without a UDP or TCP port. An application that takes everything
@@ -241,7 +271,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
     char key[24];
     struct ipv4_prefix address;
     uint32_t gateways[2] = {0};
-    uint64_t vlan = 0, twamp = 0;
+    uint64_t vlan = 0;
     enum { PROBE_FIRST, PROBE_MEANWHILE }; /* in the order of the key's words */
     unsigned probe = PROBE_MEANWHILE;
 
@@ -260,10 +290,6 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
                   VLAN_ID - 1, vlan);
         return;
     }
-    if (cmdline_u64(line, "twamp", &twamp) && (twamp < 1 || twamp > 65535)) {
-        log_error("twamp=%lu: a UDP port must be 1 to 65535", twamp);
-        twamp = 0;
-    }
 
     (void)cmdline_enum(line, "probe", &probe);
     struct netif *nifs = memory_alloc(lanes_cores * sizeof(struct netif), PAGE_BYTES);
@@ -273,7 +299,9 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         log_error("port%u: no memory for its address", port->index);
         return;
     }
+    uint16_t first_id = (uint16_t)random_u64();
     for (unsigned core = 0; core < lanes_cores; core++) {
+        netif_share_ids(&nifs[core], first_id, core, lanes_cores);
         nifs[core].clock = tsc_now_ns;
         nifs[core].send = send_by_side;
         nifs[core].send_context = port;
@@ -288,8 +316,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
             log_error("port%u: address not set: %s", port->index, wrong);
             return;
         }
-        if (twamp != 0 && !netif_bind(&nifs[core], (uint16_t)twamp, udp_twamp, NULL) && core == 0)
-            log_error("twamp=%lu: the port is in use", twamp);
+        bind_twamp(line, &nifs[core], core == 0);
     }
     port->netif = nifs;
 }
@@ -340,7 +367,7 @@ void run_start_app(const struct app *chosen)
         app->prepare();
     for (unsigned i = 0; i < ports_n; i++) {
         ports[i].ops->set_promiscuous(&ports[i], app->takes_everything);
-        ports[i].ops->set_queues(&ports[i], lanes_cores, app->takes_everything);
+        ports[i].ops->set_queues(&ports[i], lanes_cores, app->takes_everything, rss_key());
         ports[i].ops->poll_link(&ports[i]);
         lanes_per_core += app->output(&ports[i]) != NULL;
     }
@@ -384,6 +411,7 @@ void net_start(const struct cmdline *line)
         chosen = run_find_app("forward");
     }
     lanes_cores = MIN(cpus_n, QUEUES_MAX);
+    rss_key_choose(line);
     for (unsigned i = 0; i < ports_n; i++) {
         char key[24];
         unsigned is_down = 0;

@@ -3,11 +3,10 @@
  * handled in net/lane/lane.h.
  */
 #include "drivers/x540/x540.h"
+#include "arch/bytes.h"
 #include "arch/tsc.h"
 #include "drivers/x540/regs.h"
 #include "kernel/log/log.h"
-
-#define RSS_SYMMETRIC_KEY 0x5A6D5A6Du /* the bytes 6D 5A, over and over */
 
 enum {
     SECRX_LIMIT_US = 40000,
@@ -19,11 +18,9 @@ static uint32_t filter_bits(const struct x540 *card)
     return FCTRL_BAM | (card->is_promiscuous ? FCTRL_MPE | FCTRL_UPE : 0);
 }
 
-/* Receive-side scaling (X550 7.1.3.7): a Toeplitz hash of addresses and ports selects the queue. A
- * key of period 16 bits gives the same hash when source and destination are exchanged, so both
- * directions of a flow reach one core. Fragments have no ports: they are hashed by addresses if
- * by_address is set (IPv6 perhaps not even then, 7.1.3.7.3), and else go to queue 0. The table is
- * undefined after a reset. */
+/* Receive-side scaling (X550 7.1.3.7): a Toeplitz hash of addresses and ports selects the queue.
+ * Fragments have no ports: they are hashed by addresses if by_address is set (IPv6 perhaps not even
+ * then, 7.1.3.7.3), and else go to queue 0. The table is undefined after a reset. */
 static void rss_setup(struct x540 *card)
 {
     mmio_t regs = card->regs;
@@ -33,8 +30,8 @@ static void rss_setup(struct x540 *card)
         mmio_write32(regs, MRQC, 0);
         return;
     }
-    for (uint32_t i = 0; i < 10; i++)
-        mmio_write32(regs, RSSRK(i), RSS_SYMMETRIC_KEY);
+    for (uint32_t i = 0; i < RSS_KEY_BYTES / 4; i++)
+        mmio_write32(regs, RSSRK(i), load32(card->hash_key + 4 * i));
     for (uint32_t i = 0; i < card->family->rss_entries / 4; i++) {
         uint32_t entries = 0;
         for (uint32_t b = 0; b < 4; b++)
@@ -48,11 +45,12 @@ static void rss_setup(struct x540 *card)
 }
 
 /* X550 7.1.3.7 */
-void x540_set_queues(struct port *port, unsigned n, bool by_address)
+void x540_set_queues(struct port *port, unsigned n, bool by_address, const uint8_t *hash_key)
 {
     struct x540 *card = port->driver_state;
 
     card->by_address = by_address;
+    card->hash_key = hash_key;
     card->queues = MIN(MAX(n, 1u), QUEUES_MAX);
     rss_setup(card);
 }

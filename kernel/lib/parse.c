@@ -95,21 +95,41 @@ bool parse_ipv4(const char *word, be32_t *out)
     return true;
 }
 
+/* Parse address/bits or address from *s on and move *s past it. */
+static bool take_prefix(const char **s, struct ipv4_prefix *out)
+{
+    out->bits = 32;
+    if (!take_ipv4(s, &out->address))
+        return false;
+    if (**s == '/') {
+        uint64_t bits;
+        const char *start = ++*s;
+        if (!take_number(s, 10, &bits) || bits > 32 || *s > start + 2)
+            return false;
+        out->bits = (uint8_t)bits;
+    }
+    return true;
+}
+
 bool parse_prefix(const char *word, struct ipv4_prefix *out)
 {
-    struct ipv4_prefix p = {.bits = 32};
-    if (!take_ipv4(&word, &p.address))
-        return false;
-    if (*word == '/') {
-        uint64_t bits;
-        const char *start = ++word;
-        if (!take_number(&word, 10, &bits) || bits > 32 || word > start + 2)
-            return false;
-        p.bits = (uint8_t)bits;
-    }
-    if (*word)
+    struct ipv4_prefix p;
+    if (!take_prefix(&word, &p) || *word)
         return false;
     *out = p;
+    return true;
+}
+
+bool parse_prefixes(const char *word, struct ipv4_prefix out[PREFIXES_MAX], unsigned *n)
+{
+    unsigned found = 0;
+    do {
+        if (found == PREFIXES_MAX || !take_prefix(&word, &out[found++]))
+            return false;
+    } while (*word++ == ',');
+    if (word[-1] != 0)
+        return false;
+    *n = found;
     return true;
 }
 

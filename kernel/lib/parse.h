@@ -19,6 +19,9 @@ bool parse_u64(const char *word, uint64_t *out);
 bool parse_ipv4(const char *word, be32_t *out);
 /* address/bits; without "/bits", bits is 32. */
 bool parse_prefix(const char *word, struct ipv4_prefix *out);
+/* 1 to PREFIXES_MAX prefixes with commas between them; *n: how many. out[] may change even if false. */
+#define PREFIXES_MAX 16u
+bool parse_prefixes(const char *word, struct ipv4_prefix out[PREFIXES_MAX], unsigned *n);
 /* *out: the position of word in a list such as "halt|reboot|exit". */
 bool parse_enum(const char *word, const char *words, unsigned *out);
 

@@ -3,8 +3,8 @@
  * source by swapping its addresses in place; netif_input handles ARP, ping and all other frames.
  *
  * The fast handler takes plain frames: IPv4 and UDP checksums verified by the card, no options, a
- * TTL of 64, no padding, a source port of 256 or above. The slow path answers all others, and
- * answers any TTL and any padding alike.
+ * TTL of 64, no padding, a source port that neither a service of ours nor a well-known one has. The
+ * slow path answers all others, and answers any TTL and any padding alike.
  */
 #include "arch/bytes.h"
 #include "net/app/app.h"
@@ -38,9 +38,9 @@ enum {
 #define CHECKSUMS_CHECKED (RX_UDPCS | RX_L4CS | RX_IPCS | RX_TCPE | RX_IPE)
 #define CHECKSUMS_GOOD    (RX_UDPCS | RX_L4CS | RX_IPCS)
 
-/* Indexed by the first byte of a source address: ones if it may be a host's (not 0, not loopback,
- * not class D or E). Indexed by the last byte: ones unless one of our addresses or of our subnets'
- * broadcasts ends in it; those sources take the slow path. */
+/* Indexed by the first byte of a source address: port_bits if it may be a host's (not 0, not
+ * loopback, not class D or E). Indexed by the last byte: ones unless one of our addresses or of our
+ * subnets' broadcasts ends in it; those sources take the slow path. */
 static uint8_t is_host_first[256], is_host_last[256];
 
 /* Indexed by payload bytes: the required value of each header's checked bytes. */
@@ -60,8 +60,7 @@ static LANE_FAST bool echo_frame(struct lane_app app, wire_frame_t frame, size_t
     REQUIRE(wire_bits64(frame, AT_PORTS, UDP_CHECKED) == plain_udp[length - HEADERS]);
     REQUIRE(wire_is32(frame, AT_TARGET_IP, (uint32_t)app.b));
     REQUIRE(!wire_tests8(frame, 0, 1)); /* no answer to broadcast and multicast */
-    /* The source must be a host, and its port not below 256, where an answering service could cause
-     * a loop. The tables hold all ones or zero, so one AND tests all three. */
+    /* The source must be a host, and its port have one of port_bits. One AND tests all three. */
     REQUIRE(wire_tests8(frame, AT_PORTS,
                         is_host_first[wire_load8(frame, AT_SOURCE_IP)] &
                             is_host_last[wire_load8(frame, AT_SOURCE_IP + 3)]));
@@ -85,6 +84,20 @@ static struct outcome echo_slow(struct lane *lane, uint8_t *frame, uint32_t leng
 LANE_LOOP(echo_poll, .fast = echo_frame, .slow = echo_slow, .status_checked = CHECKSUMS_CHECKED,
           .status_wanted = CHECKSUMS_GOOD, .length_least = HEADERS)
 
+/* The high byte of a source port that the fast path answers has one of these bits: no bit that is
+ * set in the high byte of a bound port, and none of the two that ports below UDP_WELL_KNOWN have.
+ * So a port that would loop has none. With no bound port above 32767 (twamp=), all ephemeral ports
+ * from 32768 on have bit 7. */
+static uint8_t port_bits(void)
+{
+    uint8_t bits = (uint8_t) ~((UDP_WELL_KNOWN - 1) >> 8);
+
+    for (unsigned i = 0; i < ports_n; i++)
+        for (unsigned b = 0; ports[i].netif && b < NETIF_BINDINGS; b++)
+            bits &= (uint8_t) ~(ports[i].netif->bindings[b].port >> 8);
+    return bits;
+}
+
 /* A port without an address gets no lane. */
 static struct port *echo_output(struct port *in)
 {
@@ -94,6 +107,8 @@ static struct port *echo_output(struct port *in)
 /* Before any lane runs: fill the tables, which all lanes read. */
 static void echo_prepare(void)
 {
+    const uint8_t bits = port_bits();
+
     for (uint32_t length = HEADERS; length < SLOT_BYTES; length++) {
         uint64_t ip_length = __builtin_bswap16((uint16_t)(length - ETH_BYTES));
         uint64_t udp_length = __builtin_bswap16((uint16_t)(length - ETH_BYTES - IP_HEADER));
@@ -101,7 +116,7 @@ static void echo_prepare(void)
         plain_udp[length - HEADERS] = UDP_PLAIN | udp_length << 32;
     }
     for (unsigned i = 0; i < 256; i++) {
-        is_host_first[i] = i > 0 && i < 224 && i != 127 ? 0xFF : 0;
+        is_host_first[i] = i > 0 && i < 224 && i != 127 ? bits : 0;
         is_host_last[i] = 0xFF;
     }
     for (unsigned i = 0; i < ports_n; i++) {

@@ -8,6 +8,7 @@
 #include "kernel/lib/json.h"
 #include "net/lane/lane.h"
 #include "net/lane/ledger.h"
+#include "net/lane/rss_key.h"
 
 static const struct {
     const char *name;
@@ -74,6 +75,10 @@ static const char *speed_text(const struct port *port, char text[8])
 
 static void json_ports(const struct call *call)
 {
+    char key[2 * RSS_KEY_BYTES + 1];
+
+    for (unsigned i = 0; i < RSS_KEY_BYTES; i++)
+        fmt_print(key + 2 * i, 3, "%02x", rss_key()[i]);
     for (unsigned i = 0; i < ports_n; i++) {
         const struct port *port = &ports[i];
         const struct port_counters count = since(port);
@@ -95,6 +100,7 @@ static void json_ports(const struct call *call)
             if (lanes[k].in == port)
                 json_u64(&j, name, lanes[k].received_before + lanes[k].next);
         }
+        json_string(&j, "rss_key", key);
         json_line(&j);
     }
 }

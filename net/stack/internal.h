@@ -32,6 +32,15 @@ static inline uint64_t netif_clock(const struct netif *nif)
     return nif->clock != NULL ? nif->clock() : nif->now_ns;
 }
 
+/* The identification of the next datagram that we send. */
+static inline uint16_t netif_ip_id(struct netif *nif)
+{
+    uint16_t id = nif->next_ip_id;
+
+    nif->next_ip_id = (uint16_t)(id + nif->ip_id_step);
+    return id;
+}
+
 /* The face of the stack's own port. */
 static inline struct netif_face netif_own_face(const struct netif *nif)
 {

@@ -39,6 +39,8 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     memcpy(nif->gateways, gateways, sizeof(nif->gateways));
     nif->uses_second = false;
     nif->is_configured = true;
+    if (nif->ip_id_step == 0)
+        netif_share_ids(nif, 0, 0, 1);
     arp_clear(&nif->arp);
     memset(nif->redirects, 0, sizeof(nif->redirects));
     nif->ping.is_on = false;
@@ -236,7 +238,7 @@ uint32_t netif_ping(struct netif *nif, uint8_t *frame, const uint8_t *mac, uint3
     nif->ping = (struct netif_pinger){
         .is_on = true, .to = to, .id = id, .sequence = sequence, .extra = nif->ping.extra};
     uint32_t bytes = icmp_build_echo(frame + ETH_BYTES + IP_BYTES, id, sequence, data_bytes);
-    ip_build(frame + ETH_BYTES, bytes, nif->next_ip_id++, 0, IP_ICMP, nif->ip, to);
+    ip_build(frame + ETH_BYTES, bytes, netif_ip_id(nif), 0, IP_ICMP, nif->ip, to);
     eth_build(frame, mac, nif->mac, ETH_IPV4);
     return netif_tag(nif, frame, eth_pad(frame, ETH_BYTES + IP_BYTES + bytes));
 }

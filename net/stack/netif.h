@@ -63,12 +63,12 @@ struct netif {
     bool is_configured; /* else no address is set, and all frames are dropped */
     uint16_t vlan;      /* 1..4094: all our frames carry this tag; 0: no VLAN */
     uint32_t ip, mask;
-    uint32_t gateways[2]; /* as configured; 0: none */
-    bool uses_second;     /* the first gateway did not answer ARP */
-    be32_t ip_wire;       /* ip in network byte order */
-    uint16_t next_ip_id;
-    uint64_t now_ns;         /* of the last poll */
-    uint64_t (*clock)(void); /* current time in ns; NULL: use now_ns */
+    uint32_t gateways[2];            /* as configured; 0: none */
+    bool uses_second;                /* the first gateway did not answer ARP */
+    be32_t ip_wire;                  /* ip in network byte order */
+    uint16_t next_ip_id, ip_id_step; /* see netif_share_ids */
+    uint64_t now_ns;                 /* of the last poll */
+    uint64_t (*clock)(void);         /* current time in ns; NULL: use now_ns */
     /* Sends a frame that is not an answer in place by this port; it counts as generated. NULL: such
      * frames (ICMP errors) are not made. */
     void (*send)(void *context, const uint8_t *frame, uint32_t length);
@@ -144,6 +144,17 @@ void netif_link_up(struct netif *nif);
 /* Bind a UDP port (not 0) to a service; NULL unbinds it. Returns false if the table is full or the
  * port is already bound. */
 bool netif_bind(struct netif *nif, uint16_t port, udp_service *service, void *context);
+
+/* Use every `cores`th identification (rounded up to a power of two) from first + core on, so that no
+ * two cores with the same `first` send datagrams from one address with the same one (RFC 6864). Without
+ * this call a stack uses all of them from 0 on. */
+static inline void netif_share_ids(struct netif *nif, uint16_t first, unsigned core, unsigned cores)
+{
+    nif->ip_id_step = 1;
+    while (nif->ip_id_step < cores)
+        nif->ip_id_step = (uint16_t)(2 * nif->ip_id_step);
+    nif->next_ip_id = (uint16_t)(first + core);
+}
 
 /* Is it a host address of the port's own subnet? */
 bool netif_is_on_net(const struct netif *nif, uint32_t ip);

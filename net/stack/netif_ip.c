@@ -27,7 +27,7 @@ static void error_by(struct netif *nif, const struct netif_face *face, const uin
         nif->errors_limited++;
         return;
     }
-    uint32_t bytes = icmp_error_build(out + ETH_BYTES, error, nif->ip, nif->next_ip_id++,
+    uint32_t bytes = icmp_error_build(out + ETH_BYTES, error, nif->ip, netif_ip_id(nif),
                                       frame + ETH_BYTES, ip_bytes);
     eth_build(out, frame + ETH_SRC, face->mac, ETH_IPV4);
     send(nif, face, out, bytes);
@@ -154,8 +154,11 @@ static struct verdict udp_input(struct netif *nif, const struct message *m)
     uint32_t bytes = binding->service(binding->context, &datagram);
     if (bytes == UDP_SILENT)
         return settled(DROP_NONE);
-    /* That port may belong to a service that answers too, which would be an endless loop. */
-    if (udp_port_would_loop(datagram.src_port) || binding_of(nif, datagram.src_port) != NULL)
+    if (bytes == UDP_REFUSED)
+        return settled(DROP_udp_refused);
+    /* The source may be a service that answers too, which would be an endless loop. */
+    if (bytes == UDP_LOOPS || udp_port_would_loop(datagram.src_port) ||
+        binding_of(nif, datagram.src_port) != NULL)
         return settled(DROP_udp_loop);
     if (bytes > datagram.room)
         return settled(DROP_udp_length); /* an error of the service */
@@ -206,7 +209,7 @@ static struct outcome frame_input(struct netif *nif, const struct netif_face *fa
 
     if (verdict.answer == 0)
         return verdict.why == DROP_NONE ? netif_consume(nif) : netif_drop(nif, verdict.why);
-    build_header(nif, frame + ETH_BYTES, verdict.answer, nif->next_ip_id++, ip, verdict.ttl);
+    build_header(nif, frame + ETH_BYTES, verdict.answer, netif_ip_id(nif), ip, verdict.ttl);
     eth_build(frame, frame + ETH_SRC, face->mac, ETH_IPV4);
     return netif_answer(nif, eth_pad(frame, headers + verdict.answer));
 }
@@ -219,7 +222,7 @@ static void send_back(struct netif *nif, const struct netif_face *face, const ui
 {
     const uint32_t most = (ETH_MAX - ETH_BYTES - IP_BYTES) / 8 * 8;
     uint8_t frame[ETH_MAX + VLAN_BYTES];
-    uint16_t id = nif->next_ip_id++;
+    uint16_t id = netif_ip_id(nif);
 
     for (uint32_t at = 0; at < bytes; at += most) {
         uint32_t n = MIN(bytes - at, most);

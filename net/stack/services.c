@@ -30,11 +30,57 @@ uint32_t udp_discard(void *context, struct udp_datagram *datagram)
 /* Not synchronized (S = 0), NTP format, 1 * 2^12 * 2^-32 s: a microsecond. */
 #define TWAMP_ESTIMATE 0x0C01u
 #define TWAMP_SEND_TTL 255u
+/* The longest turn of a loop that is recognized. */
+#define TWAMP_LOOP_S 60u
+
+/* Seconds since boot, 32 bits, and their fraction. */
+static uint64_t time_of(uint64_t ns)
+{
+    return ns / 1000000000 << 32 | (ns % 1000000000 << 32) / 1000000000;
+}
 
 static void put_time(uint8_t *p, uint64_t ns)
 {
-    wire_put32(p, (uint32_t)(ns / 1000000000));
-    wire_put32(p + 4, (uint32_t)((ns % 1000000000 << 32) / 1000000000));
+    uint64_t time = time_of(ns);
+
+    wire_put32(p, (uint32_t)(time >> 32));
+    wire_put32(p + 4, (uint32_t)time);
+}
+
+/* Is it a time of the last minute by our clock? */
+static bool is_recent(const uint8_t *p, uint64_t now_ns)
+{
+    uint64_t time = (uint64_t)wire_get32(p) << 32 | wire_get32(p + 4);
+
+    return time != 0 && time_of(now_ns) - time <= (uint64_t)TWAMP_LOOP_S << 32;
+}
+
+/* Does a sender's part at p (sequence number, time, error estimate, two zero bytes) come from our
+ * clock? No sender's does, and random padding has our error estimate and a time of the last minute
+ * once in 2^58 packets. */
+static bool is_ours(const uint8_t *p, uint64_t now_ns)
+{
+    return wire_get16(p + TWAMP_ERROR) == TWAMP_ESTIMATE && wire_get16(p + TWAMP_ERROR + 2) == 0 &&
+           is_recent(p + TWAMP_SENT, now_ns);
+}
+
+/* Is it a reflector's answer to an answer of ours, or one of ours that has come back unchanged? */
+static bool is_loop(const struct udp_datagram *datagram)
+{
+    const uint8_t *p = datagram->data;
+    uint64_t now_ns = datagram->received_ns;
+
+    return datagram->data_bytes >= TWAMP_BYTES &&
+           (is_ours(p + TWAMP_SENDER, now_ns) ||
+            (is_ours(p, now_ns) && is_recent(p + TWAMP_RECEIVED, now_ns)));
+}
+
+static bool may_send(const struct twamp_senders *senders, uint32_t source)
+{
+    for (unsigned i = 0; senders != NULL && i < senders->n; i++)
+        if (((source ^ senders->net[i].ip) & senders->net[i].mask) == 0)
+            return true;
+    return senders == NULL;
 }
 
 /* The answer is as long as the test packet, or TWAMP_BYTES; the padding is kept. */
@@ -42,9 +88,12 @@ uint32_t udp_twamp(void *context, struct udp_datagram *datagram)
 {
     uint8_t *p = datagram->data;
 
-    (void)context;
+    if (!may_send(context, datagram->src))
+        return UDP_REFUSED;
     if (datagram->data_bytes < TWAMP_SENDER_BYTES || datagram->room < TWAMP_BYTES)
         return UDP_SILENT;
+    if (is_loop(datagram))
+        return UDP_LOOPS;
     memmove(p + TWAMP_SENDER, p, TWAMP_SENDER_BYTES);
     wire_put16(p + TWAMP_ERROR, TWAMP_ESTIMATE);
     wire_put16(p + TWAMP_ERROR + 2, 0);

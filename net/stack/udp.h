@@ -29,8 +29,11 @@ struct udp_datagram {
 };
 
 /* A service: handles the datagram and returns the length of the answer that it has written to data,
- * to be sent to the source, or UDP_SILENT. */
-#define UDP_SILENT UINT32_MAX
+ * to be sent to the source, or one of these. */
+#define UDP_SILENT UINT32_MAX       /* no answer: the datagram counts as consumed */
+#define UDP_LOOPS  (UINT32_MAX - 1) /* dropped as udp_loop: it is an answer to an answer of ours */
+#define UDP_REFUSED                                                                                \
+    (UINT32_MAX - 2) /* dropped as udp_refused: its source may not use the service */
 typedef uint32_t udp_service(void *context, struct udp_datagram *datagram);
 
 /* Parse the datagram at p in an IP payload of `bytes`, from src to dst, and verify its checksum
@@ -44,12 +47,13 @@ enum drop udp_parse(uint8_t *p, uint32_t bytes, uint32_t src, uint32_t dst,
 uint32_t udp_build(uint8_t *p, uint32_t data_bytes, uint32_t src, uint16_t src_port, uint32_t dst,
                    uint16_t dst_port);
 
-/* Is it the port of a service that answers every datagram, so that an answer to it could start a
- * loop, or 0 (no answer wanted)? */
+/* Is it a well-known port? Services have these, and one that answers every datagram would answer an
+ * answer too, for ever. A client that expects an answer sends from an ephemeral port; 0 expects none.
+ * FreeBSD's inetd refuses the same ports. */
+#define UDP_WELL_KNOWN 1024u
 static inline bool udp_port_would_loop(uint16_t port)
 {
-    return port == 0 || port == 7 || port == 9 || port == 13 || port == 17 || port == 19 ||
-           port == 37;
+    return port < UDP_WELL_KNOWN;
 }
 
 #endif

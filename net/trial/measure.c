@@ -24,36 +24,66 @@ void stream_reset(struct stream *s, uint64_t tag)
     memset(&s->next[PROBE_PORT], 0, s->flows * sizeof(s->next[0]));
 }
 
-/* The word of a number's hole bit, and in *bit its mask. */
-static uint64_t *hole_at(struct stream *s, uint32_t flow, uint32_t number, uint64_t *bit)
+/* The bit of a number. */
+static uint32_t hole_at(const struct stream *s, uint32_t flow, uint32_t number)
 {
-    uint32_t at = flow * s->window + (number & (s->window - 1));
-
-    *bit = BIT64(at % 64);
-    return &s->hole[at / 64];
+    return flow * s->window + (number & (s->window - 1));
 }
 
 static bool hole_close(struct stream *s, uint32_t flow, uint32_t number)
 {
-    uint64_t bit, *word = hole_at(s, flow, number, &bit);
-    bool was_open = *word & bit;
+    uint32_t at = hole_at(s, flow, number);
+    uint16_t *open = &s->open[at / HOLE_GROUP];
+    uint64_t bit = BIT64(at % 64), *word = &s->hole[at / 64];
 
+    if (*open == HOLE_GROUP) /* its words were not written */
+        memset(&s->hole[at / HOLE_GROUP * (HOLE_GROUP / 64)], 0xFF, HOLE_GROUP / 8);
+    bool was_open = *word & bit;
     *word &= ~bit;
+    *open = (uint16_t)(*open - was_open);
     s->count.holes -= was_open;
     return was_open;
 }
 
-/* Mark numbers from..from+n-1 as missing; n is at most the window. One word at a time. */
+static uint32_t ones(uint64_t x)
+{
+    x -= x >> 1 & 0x5555555555555555ull;
+    x = (x & 0x3333333333333333ull) + (x >> 2 & 0x3333333333333333ull);
+    x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0Full;
+    return (uint32_t)(x * 0x0101010101010101ull >> 56);
+}
+
+/* Set n bits from `at` on, all of one group. */
+static void group_open(struct stream *s, uint32_t at, uint32_t n)
+{
+    uint16_t *open = &s->open[at / HOLE_GROUP];
+    uint32_t fresh = 0;
+
+    if (*open == HOLE_GROUP)
+        return;
+    if (n == HOLE_GROUP) {
+        fresh = HOLE_GROUP - *open;
+        n = 0;
+    }
+    for (uint32_t here; n > 0; at += here, n -= here) {
+        here = MIN(64 - at % 64, n);
+        uint64_t bits = (here == 64 ? UINT64_MAX : BIT64(here) - 1) << at % 64;
+        fresh += ones(bits & ~s->hole[at / 64]);
+        s->hole[at / 64] |= bits;
+    }
+    *open = (uint16_t)(*open + fresh);
+    s->count.holes += fresh;
+}
+
+/* Mark numbers from..from+n-1 as missing; n is at most the window. A group at a time, so that a frame
+ * that skips a million numbers costs 256 groups and the words of two, not 16,384 words. */
 static void holes_open(struct stream *s, uint32_t flow, uint32_t from, uint32_t n)
 {
-    while (n > 0) {
-        uint64_t first, *word = hole_at(s, flow, from, &first);
-        uint32_t at = (uint32_t)__builtin_ctzll(first), here = MIN(64 - at, n);
-        uint64_t bits = (here == 64 ? UINT64_MAX : BIT64(here) - 1) << at;
+    const uint32_t unit = MIN(s->window, HOLE_GROUP); /* does not cross a window's or group's end */
 
-        for (uint64_t fresh = bits & ~*word; fresh != 0; fresh &= fresh - 1)
-            s->count.holes++;
-        *word |= bits;
+    while (n > 0) {
+        uint32_t at = hole_at(s, flow, from), here = MIN(unit - at % unit, n);
+        group_open(s, at, here);
         from += here;
         n -= here;
     }

@@ -22,6 +22,8 @@
 #define STREAM_FLOWS 4096u
 #define STREAM_HOLES (1u << 20) /* bits: a million numbers with one flow, 256 with 4096 */
 
+#define HOLE_GROUP   4096u /* bits that are counted together */
+
 /* The latency histogram, in 2^-16 ticks (differences of probe_time), at least one tick: 32 buckets
  * for each power of two, so a bucket is at most 1/32 of its values wide. */
 #define LATENCY_TICK    (1ull << PROBE_TICK)
@@ -50,6 +52,9 @@ struct stream {
     struct stream_count count;
     uint32_t flows, window;           /* powers of two; both 0 before the first trial */
     uint64_t hole[STREAM_HOLES / 64]; /* number s of flow f: bit f * window + s % window */
+    /* Bits that are set in each group of them. If all are, their words need not be: many numbers can be
+     * marked as missing with few stores. */
+    uint16_t open[STREAM_HOLES / HOLE_GROUP];
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 
 /* Clear all counts and measure frames of this tag; 0: of none. */

@@ -119,7 +119,7 @@ def test_a_card_that_tells_of_nothing_is_slow_and_loses_nothing(boot):
         machine.card(port, "evil", "irq-silent")
     interrupts = [machine.truth(port)["interrupts"] for port in (0, 1)]
     frames = [bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="192.0.2.1", dst="192.0.2.2")
-                    / UDP(sport=1000 + i, dport=9) / bytes(40)) for i in range(64)]
+                    / UDP(sport=1024 + i, dport=9) / bytes(40)) for i in range(64)]
     for first in range(0, 64, 8):
         machine.wires[0].send(*frames[first:first + 8])
         assert sorted(machine.wires[1].receive(8)) == sorted(frames[first:first + 8])

@@ -572,7 +572,7 @@ def send_each_vector_in_the_old_format(machine):
     before, _ = interrupts(machine)
     for i in range(40):
         machine.wait_asleep()
-        machine.wires[0].send(frame(i % 16, i))
+        machine.wires[0].send(frame(5 * i % 64, i))  # both cores
         machine.wires[1].receive(1)
     after, _ = interrupts(machine)
     for core in (0, 1):

@@ -99,9 +99,9 @@ def test_iperf3_udp_goes_through_on_all_cores(boot, pair):
     a, b = pair
     addresses(a, b)
     assert ping(a, B)[0] == 5
-    streams = hosts.iperf3(a, b, B, "-P", "4", "-l", "1200", "-b", "500000", "-t", "5")
+    streams = hosts.iperf3(a, b, B, "-P", "16", "-l", "1200", "-b", "125000", "-t", "5")
     packets, lost = (sum(s[key] for s in streams) for key in ("packets", "lost_packets"))
-    assert packets > 0.9 * 8 * 500000 * 5 / (1200 * 8)
+    assert packets > 0.9 * 32 * 125000 * 5 / (1200 * 8)
     drops = balanced(machine)["drops"]
     assert lost <= packets / 100 and sum(drops.values()) == 0, (lost, packets, drops)
     used = [row["rx_packets"] for row in machine.json("show cores -j")]
@@ -307,7 +307,7 @@ def test_three_ports_route_between_each_other(boot):
     for n in range(240):
         port, to = n % 3, n // 3 % 2
         frame = ours[port] + b"\x02\0\0\0\0\x09\x08\0" + bytes(
-            IP(src="172.16.0.9", dst=f"10.{128 * to}.0.{n}", ttl=9)
+            IP(src="172.16.0.9", dst=f"10.{128 * to}.0.1", ttl=9)
             / UDP(sport=1024 + n, dport=9) / Raw(n.to_bytes(4, "big")))
         machine.wires[port].send(frame)
         sent[to] += 1
@@ -345,12 +345,12 @@ def test_cores_share_the_table_and_no_core_writes_it(boot, folder, cores):
     for gateway in ("192.0.2.101", "198.51.100.101"):
         assert machine.json(f"show routes {gateway} -j")[0]["mac"] is not None
     ours = [bytes.fromhex(port["mac"].replace(":", "")) for port in machine.ports()]
-    flows, each = 32, 20
+    flows, each = 64, 10
     for s in range(each):
         for port in (0, 1):
             machine.wires[port].send(*[
                 ours[port] + b"\x02\0\0\0\0\x09\x08\0" + bytes(
-                    IP(src="172.16.0.9", dst=f"10.{128 * (1 - port)}.{f}.1", ttl=9)
+                    IP(src="172.16.0.9", dst=f"10.{128 * (1 - port)}.0.1", ttl=9)
                     / UDP(sport=1024 + f, dport=9) / Raw(bytes(18))) for f in range(flows)])
         for side in sides:
             side.wait(flows * (s + 1))

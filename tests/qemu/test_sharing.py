@@ -19,7 +19,7 @@ def test_no_core_writes_a_line_that_another_cores_loop_accesses(request, boot, f
     machine = boot("app=forward", cores=cores, extra=more + watch.options, **options)
     assert f" {mode}, timer" in machine.console_text
     watch.wait_begun()
-    flows, each = 32, 20
+    flows, each = 64, 10
     exchange_flows(machine, flows, each)
     assert machine.poweroff() == 0
     seen = watch.totals()

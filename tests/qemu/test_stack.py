@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import balanced, settled
-from machine import PATIENCE_S, Failure
+from machine import PATIENCE_S, Failure, wait_until
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.layers.inet import ICMP, IP, UDP, defragment, fragment  # noqa: E402
@@ -200,6 +200,79 @@ def test_twamp_light_reflects_what_a_sender_sends(echo):
     assert answer(echo, 17)[UDP].dport == 4009
     settled(echo)
     assert drops(echo) == {"udp_loop": 1}
+
+
+def test_twamp_answers_only_the_senders_of_twamp_from(boot):
+    machine = boot(f"app=echo port0.ip={THEIR_IP}/24 twamp=20000 twamp.from=10.0.0.0/24,192.0.2.77", wires=1,
+                   devices=[f"mac={THEIR_MAC}"])
+
+    def from_source(source, sport=5000):
+        return bytes(Ether(src=OUR_MAC, dst=THEIR_MAC) / IP(src=source, dst=THEIR_IP)
+                     / UDP(sport=sport, dport=20000) / Raw(bytes(60)))
+
+    machine.wires[0].send(from_source("192.0.2.76"), from_source("10.0.1.0"), from_source("10.0.0.9", 862),
+                          from_source("10.0.0.9"))
+    got = answer(machine, 17)
+    assert (got[IP].dst, got[UDP].sport, got[UDP].dport) == ("10.0.0.9", 20000, 5000)
+    machine.wires[0].send(from_source("192.0.2.77"))
+    assert answer(machine, 17)[IP].dst == "192.0.2.77"
+    assert drops(machine) == {"udp_refused": 2, "udp_loop": 1}
+
+
+@pytest.mark.parametrize("ports", [(862, 20000), (20000, 862), (20000, 20001), (20000, 7)])
+def test_one_spoofed_datagram_does_not_keep_two_reflectors_busy(boot, ports):
+    """Two machines, each a reflector; the datagram claims to come from the second one's."""
+    addresses, macs = (THEIR_IP, "192.0.2.2"), (THEIR_MAC, "52:54:00:00:00:0b")
+    both = [boot(f"app=echo port0.ip={address}/24 twamp={port if port != 7 else 9000}", wires=1,
+                 devices=[f"mac={mac}"]) for address, mac, port in zip(addresses, macs, ports)]
+    frame = bytes(Ether(src=macs[1], dst=macs[0]) / IP(src=addresses[1], dst=addresses[0], ttl=64)
+                  / UDP(sport=ports[1], dport=ports[0]) / Raw(bytes(60)))
+
+    def answers(machine):
+        return [f for f in machine.wires[0].frames if is_ip(f, 17)]
+
+    for turn in range(5):
+        to = both[turn % 2]
+        before = len(answers(to))
+        to.wires[0].send(frame)
+        wait_until(lambda to=to: (len(answers(to)), drops(to).get("udp_loop", 0)),
+                   lambda seen, before=before: seen[0] > before or seen[1], "an answer or a drop")
+        if len(answers(to)) == before:
+            break
+        frame = answers(to)[-1]
+    assert turn <= 3 and [drops(to) for to in both].count({"udp_loop": 1}) == 1, (turn, ports)
+
+
+def test_an_invalid_list_of_senders_leaves_no_reflector(boot):
+    machine = boot(f"app=echo port0.ip={THEIR_IP}/24 twamp=20000 twamp.from=10.0.0.0/24,x", wires=1,
+                   devices=[f"mac={THEIR_MAC}"])
+    for said in ("boot line: twamp.from=10.0.0.0/24,x is invalid; expected up to 16 prefixes",
+                 "twamp=20000: no reflector: twamp.from= is invalid"):
+        assert said in machine.console_text, machine.console_text
+    machine.wires[0].send(bytes(ip() / UDP(sport=5000, dport=20000) / Raw(bytes(60))))
+    assert answer(machine, 1)[ICMP].code == 3
+    assert drops(machine) == {"udp_no_port": 1}
+
+
+def first_ids(machine, flows):
+    """The identification of the stack's answer to one datagram of each flow. (app=echo's fast path leaves
+    the sender's; it does not take a TTL of 63.)"""
+    machine.wires[0].send(*[bytes(ip(ttl=63, id=7) / UDP(sport=5000 + f, dport=7) / Raw(b"id"))
+                            for f in range(flows)])
+    return [answer(machine, 17)[IP].id for _ in range(flows)]
+
+
+def test_identifications_differ_between_cores_and_boots(boot):
+    """RFC 6864: no two datagrams of a port have the same one; nor can they be guessed from the uptime."""
+    seen = []
+    for _ in range(2):
+        machine = boot(f"app=echo port0.ip={THEIR_IP}/24", cores=4, wires=1, devices=[f"mac={THEIR_MAC}"])
+        ids = first_ids(machine, 64)
+        assert len(set(ids)) == 64, sorted(ids)
+        assert sum(core["rx_packets"] > 0 for core in machine.json("show cores -j")) >= 2
+        seen.append(sorted(ids))
+        assert machine.poweroff() == 0
+    assert seen[0] != seen[1], seen
 
 
 def test_arp_for_the_address_is_answered_only_after_its_probes(boot):

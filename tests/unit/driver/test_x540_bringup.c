@@ -244,7 +244,8 @@ static void set_queues__whole_table__is_written(void **state)
     for (uint32_t i = 0; i < 96; i++)
         x540_write(machine_cards[0].model, ERETA(i), 0x3F3F3F3F, 4);
     drivers_start(NULL);
-    ports[0].ops->set_queues(&ports[0], 4, true);
+    static const uint8_t key[RSS_KEY_BYTES] = {0x6D, 0x5A};
+    ports[0].ops->set_queues(&ports[0], 4, true, key);
     for (uint32_t i = 0; i < 32; i++)
         assert_int_equal(reg(RETA(i)), 0x03020100);
     for (uint32_t i = 0; i < 96; i++)

@@ -66,10 +66,21 @@ static void wait_for_link(void)
     assert_true(port->link_is_up);
 }
 
+/* The bytes 6D 5A, repeated: the same hash in both directions. */
+static uint8_t symmetric_key[RSS_KEY_BYTES];
+/* Of Microsoft's "Verifying the RSS Hash Calculation". */
+static const uint8_t microsoft_key[RSS_KEY_BYTES] = {
+    0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
+    0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
+    0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa};
+static const uint8_t *rss_key = symmetric_key;
+
 static void set_queues(unsigned n)
 {
     queues_n = n;
-    port->ops->set_queues(port, n, true);
+    for (unsigned i = 0; i < RSS_KEY_BYTES; i++)
+        symmetric_key[i] = i % 2 ? 0x5A : 0x6D;
+    port->ops->set_queues(port, n, true, rss_key);
 }
 
 static void start_queues(unsigned n)
@@ -301,6 +312,41 @@ static void rss__flows__spread_and_both_directions_meet(void **state)
     }
 }
 
+/* The key reaches the card in the order of its bytes, and again after a reset: flows of the
+ * verification suite use the queues of their hashes. */
+static void rss__verification_suite__queues_are_those_of_the_hashes(void **state)
+{
+    static const struct {
+        uint32_t src, dst;
+        uint16_t src_port, dst_port;
+        uint32_t hash;
+    } rows[] = {
+        {0x420995BB, 0xA18E6450, 2794, 1766, 0x51ccc178},
+        {0xC75C6F02, 0x41458C53, 14230, 4739, 0xc626b0ea},
+        {0x1813C65F, 0x0C16CFB8, 12898, 38024, 0x5c2b394a},
+        {0x261BCD1E, 0xD18EA306, 48228, 2217, 0xafc7327f},
+        {0x9927A3BF, 0xCABC7F02, 44251, 1303, 0x10e828a2},
+    };
+    (void)state;
+
+    rss_key = microsoft_key;
+    start_queues(16);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+            unsigned q = 99;
+            udp_in(rows[i].src, rows[i].dst, rows[i].src_port, rows[i].dst_port);
+            assert_int_equal(look_all(&q), 1);
+            assert_int_equal(q, rows[i].hash % 16);
+        }
+        assert_int_equal(port->ops->reset(port), OK);
+        for (unsigned q = 0; q < 16; q++)
+            start_queue(q);
+        wait_for_link();
+    }
+    rss_key = symmetric_key;
+    assert_int_equal(machine_complaints(), 0);
+}
+
 /* Its table has 512 entries, undefined after a reset: each must name a queue that is on. */
 static void rss__x550__no_frame_is_given_to_a_queue_that_is_off(void **state)
 {
@@ -487,6 +533,7 @@ int main(void)
         cmocka_unit_test_setup(vector_0__old_causes__are_cleared_before_the_first_arming, start),
         cmocka_unit_test_setup(reset__vectors_and_queues__work_again, start),
         cmocka_unit_test_setup(rss__flows__spread_and_both_directions_meet, start),
+        cmocka_unit_test_setup(rss__verification_suite__queues_are_those_of_the_hashes, start),
         cmocka_unit_test_setup(start__frames_come_meanwhile__none_is_given_to_a_queue_that_is_off,
                                start),
         cmocka_unit_test_setup(rss__x550__no_frame_is_given_to_a_queue_that_is_off, start),

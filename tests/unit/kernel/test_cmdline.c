@@ -177,12 +177,13 @@ static void is_idle__last_parameter__gives_the_reason(void **state)
         {"echo",
          2,
          "without an address (port#.ip=)",
-         {IP0 "port1.gw=192.0.2.2", "port1.ip=x port1.vlan=7", "twamp=862"}},
+         {IP0 "port1.gw=192.0.2.2", "port1.ip=x port1.vlan=7", "twamp=862", "twamp.from=10.0.0.1"}},
         {"echo", 12, "without an address (port#.ip=)", {"port11.ip=192.0.2.1/24 port1.vlan=7"}},
         {"echo",
          2,
          NULL,
-         {IP1, IP1 "port1.gw=192.0.2.2", IP1 "twamp=862", "route=nonsense", "colour=blue"}},
+         {IP1, IP1 "port1.gw=192.0.2.2", IP1 "twamp=862", IP1 "twamp.from=10.0.0.1,10.0.0.2",
+          "route=nonsense", "colour=blue"}},
         {"echo", 0, NULL, {"cpus=2"}},
     };
     (void)state;

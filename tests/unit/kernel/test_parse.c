@@ -116,6 +116,42 @@ static void prefix__words__are_accepted_or_refused(void **state)
     }
 }
 
+static void prefixes__words__are_accepted_or_refused(void **state)
+{
+    (void)state;
+    struct ipv4_prefix p[PREFIXES_MAX];
+    unsigned n = 77;
+    assert_true(parse_prefixes("10.0.0.0/24,192.0.2.1,0.0.0.0/0", p, &n));
+    assert_int_equal(n, 3);
+    assert_int_equal(be32_get(p[0].address), 0x0A000000);
+    assert_int_equal(be32_get(p[1].address), 0xC0000201);
+    assert_int_equal(p[0].bits << 16 | p[1].bits << 8 | p[2].bits, 24 << 16 | 32 << 8);
+    assert_true(parse_prefixes("192.0.2.1", p, &n));
+    assert_int_equal(n, 1);
+    assert_true(parse_prefixes("1.0.0.1,1.0.0.2,1.0.0.3,1.0.0.4,1.0.0.5,1.0.0.6,1.0.0.7,1.0.0.8,"
+                               "1.0.0.9,1.0.0.10,1.0.0.11,1.0.0.12,1.0.0.13,1.0.0.14,1.0.0.15,"
+                               "1.0.0.16",
+                               p, &n));
+    assert_int_equal(n, PREFIXES_MAX);
+    static const char *const bad[] = {
+        "",
+        ",",
+        "10.0.0.0/24,",
+        ",10.0.0.0/24",
+        "10.0.0.0/24,,10.0.0.1",
+        "10.0.0.0/24 10.0.0.1",
+        "10.0.0.0/33,10.0.0.1",
+        "10.0.0.1,10.0.0.0/24x",
+        "10.0.0.1,10.0.0.256",
+        "1.0.0.1,1.0.0.2,1.0.0.3,1.0.0.4,1.0.0.5,1.0.0.6,1.0.0.7,1.0.0.8,"
+        "1.0.0.9,1.0.0.10,1.0.0.11,1.0.0.12,1.0.0.13,1.0.0.14,1.0.0.15,1.0.0.16,1.0.0.17"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        n = 77;
+        assert_false(parse_prefixes(bad[i], p, &n));
+        assert_int_equal(n, 77);
+    }
+}
+
 static void enum__words__match_only_in_full(void **state)
 {
     (void)state;
@@ -156,6 +192,7 @@ int main(void)
         cmocka_unit_test(u64__bad_words__are_refused),
         cmocka_unit_test(ipv4__words__are_accepted_or_refused),
         cmocka_unit_test(prefix__words__are_accepted_or_refused),
+        cmocka_unit_test(prefixes__words__are_accepted_or_refused),
         cmocka_unit_test(enum__words__match_only_in_full),
         cmocka_unit_test(distance__words__is_levenshteins),
     };

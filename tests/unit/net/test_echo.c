@@ -5,6 +5,8 @@
  *  - every length of datagram;
  *  - every byte of the headers at its boundary values, checksums stale or recomputed;
  *  - every pair of bytes of the IPv4 and UDP headers at their extremes, checksums recomputed;
+ *  - every source port: answered from 1024 on unless a service of ours is bound to it, by the fast
+ *    path and by the slow one alike;
  *  - an address in a VLAN;
  *  - counters: each frame not answered is consumed or dropped in the port's stack.
  */
@@ -14,6 +16,7 @@
  * boot/cmdline.c boot/console_key.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c
  * $(MODEL) */
 #include "net/stack/netif.h"
+#include "net/stack/services.h"
 #include "net/lane/lane_control.h"
 #include "tests/unit/frames.h"
 #include "tests/unit/net/loop_host.h"
@@ -218,6 +221,53 @@ static void echo__forbidden_sources__are_not_answered(void **state)
     }
 }
 
+/* Input one datagram from source port `port` with this TTL. Returns whether it was answered. */
+static bool is_answered(unsigned port, unsigned ttl)
+{
+    uint8_t frame[64];
+
+    make(frame, sizeof(frame));
+    put16(frame + 34, port);
+    frame[22] = (uint8_t)ttl;
+    fix_checksums(frame, sizeof(frame));
+    out_n = 0;
+    machine_frame_in(0, frame, sizeof(frame));
+    while (poll_once() != 0)
+        ;
+    assert_true(out_n <= 1);
+    return out_n == 1;
+}
+
+/* A reflector that is bound to an ephemeral port, or to a well-known one, must not be answered
+ * either. The fast path takes a TTL of 64 only. */
+static void echo__every_source_port__is_answered_alike_by_both_paths(void **state)
+{
+    static const uint16_t bound[] = {0, 862, 20000, 50000, 0xFFFF};
+    (void)state;
+
+    for (unsigned b = 0; b < ARRAY_SIZE(bound); b++) {
+        if (bound[b] != 0)
+            assert_true(netif_bind(&ours, bound[b], udp_twamp, NULL));
+        app_echo.prepare();
+        uint64_t slow = ours.answered, loops = ours.drops[DROP_udp_loop];
+        unsigned answers = 0;
+        for (unsigned port = 0; port < 65536; port++) {
+            bool is_fine = port >= 1024 && port != bound[b];
+            if (is_answered(port, 64) != is_fine || is_answered(port, 63) != is_fine)
+                fail_msg("port %u with a service on %u", port, bound[b]);
+            answers += is_fine;
+        }
+        /* Each is counted; the fast path has most answers with a service on no port above 32767. */
+        assert_int_equal(ours.drops[DROP_udp_loop] - loops, 2 * (65536 - answers));
+        slow = ours.answered - slow - answers;
+        if (bound[b] < 32768)
+            assert_in_range(slow, 0, 16384);
+        if (bound[b] != 0)
+            assert_true(netif_bind(&ours, bound[b], NULL, NULL));
+    }
+    assert_int_equal(machine_complaints(), 0);
+}
+
 /* An address in a VLAN: a frame without its tag is dropped; one with the tag is answered with the
  * tag. */
 static void echo__address_in_a_vlan__equals_the_stack(void **state)
@@ -248,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup(echo__every_pair_of_header_bytes__equals_the_stack, start),
         cmocka_unit_test_setup(echo__checksum_zero_and_bad__equals_the_stack, start),
         cmocka_unit_test_setup(echo__forbidden_sources__are_not_answered, start),
+        cmocka_unit_test_setup(echo__every_source_port__is_answered_alike_by_both_paths, start),
         cmocka_unit_test_setup(echo__address_in_a_vlan__equals_the_stack, start),
     };
 

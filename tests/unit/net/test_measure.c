@@ -175,6 +175,91 @@ static void measure__jump_beyond_window__holes_stay_bounded(void **state)
     assert_counts(10 * window - 1, 0, 1, 1);
 }
 
+/* One flow of many, number by number. */
+static struct {
+    uint8_t is_missing[STREAM_HOLES]; /* by number modulo the window */
+    uint32_t next, window;
+    uint64_t lost, duplicates, reordered, beyond, missing;
+} plain;
+
+static void plain_mark(uint32_t number, bool is_missing)
+{
+    uint8_t *mark = &plain.is_missing[number % plain.window];
+
+    plain.missing += is_missing;
+    plain.missing -= *mark;
+    *mark = is_missing;
+}
+
+static void plain_take(uint32_t number)
+{
+    if (number - plain.next < 1u << 31) {
+        plain.lost += number - plain.next;
+        uint32_t from = number - plain.next > plain.window ? number - plain.window : plain.next;
+        for (; from != number; from++)
+            plain_mark(from, true);
+        plain_mark(number, false);
+        plain.next = number + 1;
+    } else if (plain.next - number > plain.window) {
+        plain.beyond++;
+    } else if (plain.is_missing[number % plain.window]) {
+        plain_mark(number, false);
+        plain.lost--;
+        plain.reordered++;
+    } else {
+        plain.duplicates++;
+    }
+}
+
+/* Jumps of all sizes, up to several windows, with late frames between them: the counts stay exact
+ * where whole groups of numbers are missing, too. */
+static void measure__jumps_of_every_size__equal_the_oracle(void **state)
+{
+    static const unsigned logs[] = {0, 1, 4, 7, 8, 9, 12};
+    (void)state;
+    for (unsigned l = 0; l < ARRAY_SIZE(logs); l++) {
+        unsigned flow = (1u << logs[l]) - 1;
+        memset(&plain, 0, sizeof(plain));
+        plain.window = STREAM_HOLES >> logs[l];
+        stream_reset(&stream, probe_tag(l, 2, logs[l]));
+        for (unsigned i = 0; i < 4000u >> (logs[l] < 4 ? 4 : 0); i++) {
+            uint32_t reach = 1 + random_next() % (2u << random_next() % (21 - logs[l]));
+            uint32_t number = plain.next + (i % 4 == 0 ? reach : i % 4 == 1 ? 0 : -reach);
+            take(flow, number);
+            plain_take(number);
+            assert_counts(plain.lost, plain.duplicates, plain.reordered, plain.beyond);
+            assert_int_equal(stream.count.holes, plain.missing);
+        }
+        assert_true(plain.reordered > 50 && plain.duplicates > 5);
+    }
+}
+
+/* However far a frame jumps, the work it causes is bounded: at most 600 words change (16,384 would, if
+ * each missing number's bit were set). */
+static void measure__one_frame__changes_few_words(void **state)
+{
+    static struct stream before;
+    uint32_t number = 0;
+    (void)state;
+    for (unsigned log2 = 0; log2 <= 12; log2++) {
+        uint32_t window = STREAM_HOLES >> log2;
+        stream_reset(&stream, probe_tag(6, 0, log2));
+        number = 100;
+        for (unsigned i = 0; i < 60; i++) {
+            number += i % 3 == 0   ? window + 77
+                      : i % 3 == 1 ? -(window / 2 + 5 * i) /* late: closes one hole */
+                                   : window - 1;
+            memcpy(&before, &stream, sizeof(before));
+            take(0, number);
+            unsigned words = 0;
+            for (size_t w = 0; w < sizeof(stream) / 8; w++)
+                words += ((uint64_t *)&before)[w] != ((uint64_t *)&stream)[w];
+            if (words > 600)
+                fail_msg("2^%u flows, frame %u: %u words", log2, i, words);
+        }
+    }
+}
+
 static void measure__frames_of_other_trials__change_nothing(void **state)
 {
     (void)state;
@@ -312,6 +397,8 @@ int main(void)
         cmocka_unit_test(measure__number_wraps__counts_stay_exact),
         cmocka_unit_test(measure__window_edge__is_exact),
         cmocka_unit_test(measure__jump_beyond_window__holes_stay_bounded),
+        cmocka_unit_test(measure__jumps_of_every_size__equal_the_oracle),
+        cmocka_unit_test(measure__one_frame__changes_few_words),
         cmocka_unit_test(measure__frames_of_other_trials__change_nothing),
         cmocka_unit_test(latency__buckets__cover_all_values),
         cmocka_unit_test(latency__percentiles__equal_those_of_a_sorted_list),

@@ -389,7 +389,7 @@ static void udp__data_after_its_length__is_not_echoed(void **state)
 
 static void udp__ports__answer_consume_or_drop(void **state)
 {
-    static const uint16_t loops[] = {0, 7, 9, 13, 17, 19, 37};
+    static const uint16_t loops[] = {0, 1, 7, 9, 13, 17, 19, 37, 53, 862, 1023};
     (void)state;
     consumed(make_udp(frame, 4000, 9, 0, 5));
     dropped(make_udp(frame, 4000, 53, 0, 5), DROP_udp_no_port);
@@ -399,6 +399,38 @@ static void udp__ports__answer_consume_or_drop(void **state)
     size_t n = make_udp(frame, 4000, 7, 0, 5);
     frame[46] ^= 1;
     dropped(n, DROP_udp_checksum);
+}
+
+/* Answers, errors, fragments and pings of one core take one sequence; no other core of the same
+ * address uses any of its numbers. */
+static void ip_id__each_number__is_used_by_one_core(void **state)
+{
+    static uint8_t user[65536];
+    (void)state;
+    for (unsigned cores = 1; cores <= 16; cores++) {
+        memset(user, 0xFF, sizeof(user));
+        for (unsigned core = 0; core < cores; core++) {
+            netif_share_ids(&nif, 65530, core, cores);
+            for (unsigned i = 0; i < 65536 / (2 * cores); i++) {
+                uint32_t n;
+                if (i % 4 == 0) {
+                    n = netif_ping(&nif, frame, (const uint8_t *)PEER_MAC, PEER_IP, 1, 1, 10);
+                } else {
+                    n = (uint32_t)make_udp(frame, 4000, i % 4 == 1 ? 53 : 7, 0, 5);
+                    nif.now_ns += 20000000; /* the limit of errors */
+                    out_n = 0;
+                    n = netif_input(&nif, frame, n).length;
+                }
+                unsigned id = get16(n != 0 ? frame + 18 : out[0] + 18);
+                assert_int_equal(out_n, n == 0);
+                out_n = 0;
+                assert_int_equal(user[id], 0xFF);
+                user[id] = (uint8_t)core;
+                if (i == 0)
+                    assert_int_equal(id, (uint16_t)(65530 + core));
+            }
+        }
+    }
 }
 
 static uint32_t answer_bytes;
@@ -498,6 +530,7 @@ int main(void)
         TEST(udp__echo__answers_each_size_with_both_checksums),
         TEST(udp__data_after_its_length__is_not_echoed),
         TEST(udp__ports__answer_consume_or_drop),
+        TEST(ip_id__each_number__is_used_by_one_core),
         TEST(bind__service__gets_datagrams_and_answers_up_to_its_room),
         TEST(captures__every_frame__is_safe_and_counted),
     };

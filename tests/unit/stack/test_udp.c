@@ -118,14 +118,11 @@ static void build__any_size__equals_the_slow_sum(void **state)
     }
 }
 
-static void loop__each_port__is_refused_if_its_service_always_answers(void **state)
+static void loop__each_port__is_refused_if_it_is_well_known(void **state)
 {
     (void)state;
-    unsigned n = 0;
     for (unsigned port = 0; port < 65536; port++)
-        n += udp_port_would_loop((uint16_t)port);
-    assert_int_equal(n, 7);
-    assert_true(udp_port_would_loop(0) && udp_port_would_loop(7) && udp_port_would_loop(19));
+        assert_int_equal(udp_port_would_loop((uint16_t)port), port < 1024);
 }
 
 int main(void)
@@ -138,7 +135,7 @@ int main(void)
         cmocka_unit_test(parse__no_checksum__accepts_any_data),
         cmocka_unit_test(build__sum_of_zero__is_sent_and_accepted_as_all_ones),
         cmocka_unit_test(build__any_size__equals_the_slow_sum),
-        cmocka_unit_test(loop__each_port__is_refused_if_its_service_always_answers),
+        cmocka_unit_test(loop__each_port__is_refused_if_it_is_well_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
