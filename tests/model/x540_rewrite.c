@@ -130,8 +130,8 @@ static void anything(struct x540 *card, const struct delivered *at)
 /* The type, the length or the pointer of an option. */
 static uint32_t option_byte(struct x540 *card)
 {
-    static const uint8_t bytes[] = {0, 0, 0,  1,  2,  3,  4,   5,   7,   11,
-                                    2, 4, 39, 40, 41, 68, 131, 137, 148, 255};
+    static const uint8_t bytes[] = {0, 0,  0,  0,  0,  1,  1,   2,   3,   4,  5,
+                                    7, 11, 39, 40, 41, 68, 131, 137, 148, 255};
 
     return ONE_OF(card, bytes);
 }

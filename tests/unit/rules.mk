@@ -46,7 +46,9 @@ define unit_program
 build/unit/$(basename $(notdir $(1))): $(patsubst %.c,build/unit/obj/%.o,$(1) $(call links_of,$(1))) tests/host/tables.ld
 	$$(CC) -fsanitize=address,undefined -o $$@ $$(filter-out %.ld,$$^) -Wl,-T,tests/host/tables.ld -lcmocka -lm
 endef
-$(foreach t,$(UNIT_SRCS),$(eval $(call unit_program,$(t))))
+# test_evil is made otherwise.
+$(foreach t,$(filter-out tests/unit/evil/%,$(UNIT_SRCS)),$(eval $(call unit_program,$(t))))
+include tests/unit/evil/rules.mk
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_BINS)
