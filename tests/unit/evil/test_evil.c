@@ -450,7 +450,7 @@ static void campaign(const struct app *app)
     traffic_seed(run.seed ^ (uint64_t)app->name[0] << 56 ^ (uint64_t)app->name[1] << 48);
     set_up(app);
     begin_epoch();
-    alarm(120 + (unsigned)(run.steps_wanted / 10000)); /* a loop without loads */
+    alarm(600 + (unsigned)(run.steps_wanted / 1000)); /* a loop without loads */
     for (unsigned n = 1; run.steps < run.steps_wanted; n++) {
         batch();
         if (n % 8 == 0)
