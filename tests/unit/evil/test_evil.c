@@ -43,7 +43,7 @@ extern uint32_t machine_cut_off;
 #define DESCRIPTORS (X540_REWRITE_DESCRIPTOR | X540_REWRITE_BUFFER_ADDRESS)
 
 enum {
-    STEPS = 100000,      /* a test of `make unit` */
+    STEPS = 50000,       /* a test of `make unit` */
     BYTES_MOST = 4096,   /* that leave for one frame that came: itself in fragments, an error */
     BYTES_SPARE = 24000, /* and for what waited: a datagram's last fragment, an ARP reply */
     SECRET = 0xE7,       /* fills memory that is not granted */
@@ -513,12 +513,12 @@ static void echo__card_rewrites_between_loads__keeps_to_its_memory(void **state)
 static void route__card_rewrites_between_loads__keeps_to_its_memory(void **state)
 {
     (void)state;
-    evil(&app_route, X540_REWRITE_ALL, 1, STEPS);
+    evil(&app_route, X540_REWRITE_ALL, 2, STEPS);
 }
 static void route__card_rewrites_lengths__cuts_what_it_has_checked(void **state)
 {
     (void)state;
-    evil(&app_route, X540_REWRITE_VERSION | X540_REWRITE_TOTAL | X540_REWRITE_FRAGMENT, 2, STEPS);
+    evil(&app_route, X540_REWRITE_VERSION | X540_REWRITE_TOTAL | X540_REWRITE_FRAGMENT, 6, STEPS);
 }
 static void route__card_rewrites_options__every_round_ends(void **state)
 {
