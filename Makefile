@@ -26,7 +26,7 @@ MODEL_SO := build/x540.so
 -include tests/fuzz/rules.mk
 -include tests/bench/rules.mk
 
-.PHONY: all iso efi netboot run demo qemu qemu-gdb test unit tables system fuzz bench bench-quick lint format help setup clean
+.PHONY: all iso efi netboot run demo qemu qemu-gdb test unit tables system fuzz evil bench bench-quick lint format help setup clean
 
 all: $(IMAGE) $(MODEL_SO) ## build the image and the X540 model for the installed QEMU
 
@@ -67,6 +67,10 @@ system: ## the image under QEMU, driven as a person and a wire would
 
 fuzz: ## each fuzzer for FUZZ_SECONDS (10); crashes are kept in build/fuzz/crashes
 	@+$(PYTHON) tests/tools/check.py --fuzz-seconds $(FUZZ_SECONDS) fuzz
+
+evil: ## a card that rewrites what it delivered at any load: STEPS (1000000) for each application, SEED, APP
+	@+$(MAKE) --no-print-directory -s build/unit/test_evil
+	@SEED=$(SEED) STEPS=$(or $(STEPS),1000000) APP=$(APP) KINDS=$(KINDS) build/unit/test_evil
 
 bench: ## our loops beside DPDK's, curves, the whole image; writes tests/bench/README.md
 	@tests/tools/setup.sh test

@@ -346,6 +346,17 @@ void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights)
     return NULL;
 }
 
+bool machine_grant(unsigned i, struct machine_grant *out)
+{
+    if (i >= grants_n)
+        return false;
+    const struct grant *g = &grants[i];
+    *out = (struct machine_grant){(unsigned)(g->domain - domains),
+                                  (void *)(uintptr_t)(g->iova - IOVA_SHIFT), g->iova, g->bytes,
+                                  g->rights};
+    return true;
+}
+
 static void *translate(void *opaque, uint64_t address, uint32_t bytes, unsigned rights)
 {
     struct machine_card *card = opaque;

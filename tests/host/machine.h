@@ -49,6 +49,16 @@ uint64_t machine_now_ns(void);
  * (DMA_READ 1, DMA_WRITE 2) for all of the bytes. */
 void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights);
 
+/* Grant i (0..n-1) of all cards; false: there are no more. rights: as above. */
+struct machine_grant {
+    unsigned card;
+    void *va;
+    uint64_t iova;
+    size_t bytes;
+    unsigned rights;
+};
+bool machine_grant(unsigned i, struct machine_grant *out);
+
 /* Called before each register write takes effect, NULL: not. It may access the model. */
 extern void (*machine_on_write)(unsigned card, uint32_t offset, uint32_t value);
 

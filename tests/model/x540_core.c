@@ -154,6 +154,9 @@ static void happen(struct x540 *card, enum event event)
     case EV_FDIR:
         x540_fdir_init_done(card);
         break;
+    case EV_REWRITE:
+        x540_rewrite_due(card);
+        break;
     case EV_TX_RETRY: /* x540_run tries all of transmit at its end */
     case EV_COUNT:
         break;
@@ -191,6 +194,8 @@ void x540_run(struct x540 *card, uint64_t now_ns)
         x540_tx_run(card);
     if (card->evil[X540_EVIL_IRQ_STORM])
         x540_intr_storm(card);
+    if (card->evil[X540_EVIL_REWRITE])
+        x540_rewrite_meanwhile(card);
 }
 
 uint64_t x540_next_event_ns(const struct x540 *card)

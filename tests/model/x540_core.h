@@ -180,6 +180,11 @@ enum x540_evil {
     X540_EVIL_LEGACY_SCTP,    /* queues of legacy format lose SCTP frames, uncounted */
     X540_EVIL_RSS_LEGACY, /* RSS sends every frame to queue 0 where that has the legacy format */
     X540_EVIL_RDH_KEPT,   /* RDH and TDH keep their value where a queue starts again */
+    X540_EVIL_REWRITE,    /* what was delivered is written again, with other contents: arg[31:0] is
+                           * a seed, not 0; arg[47:32] the X540_REWRITE_ kinds, 0 for all;
+                           * arg[63:48], if not 0, microseconds from one burst of rewritings to
+                           * the next, with further ones at each access and descriptor; if 0, only
+                           * x540_rewrite does it */
     X540_EVIL_COUNT
 };
 #define X540_EVIL_DMA_READ  1u
@@ -187,6 +192,32 @@ enum x540_evil {
 #define X540_EVIL_DMA_ZERO  4u /* writes zeroes, not X540_EVIL_DMA_BYTE */
 #define X540_EVIL_DMA_BYTE  0xE5
 void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg);
+
+/* What X540_EVIL_REWRITE rewrites: fields of frames that were delivered, by the headers that they
+ * had; descriptors of receive rings; the head words of transmit queues. */
+enum x540_rewrite {
+    X540_REWRITE_VERSION = 1 << 0,         /* IPv4: version and header length */
+    X540_REWRITE_TOTAL = 1 << 1,           /* total length */
+    X540_REWRITE_FRAGMENT = 1 << 2,        /* flags and fragment offset */
+    X540_REWRITE_TTL = 1 << 3,             /* time to live, protocol */
+    X540_REWRITE_IP_ADDRESS = 1 << 4,      /* source, destination: another frame's */
+    X540_REWRITE_OPTION = 1 << 5,          /* types, lengths and pointers of options */
+    X540_REWRITE_TRANSPORT = 1 << 6,       /* ports, length and checksum of UDP; ICMP */
+    X540_REWRITE_TYPE = 1 << 7,            /* EtherType */
+    X540_REWRITE_ARP = 1 << 8,             /* a field of ARP */
+    X540_REWRITE_MAC = 1 << 9,             /* a MAC address */
+    X540_REWRITE_HEADERS = 1 << 10,        /* all headers: another frame's */
+    X540_REWRITE_ANYTHING = 1 << 11,       /* any bytes of the buffer */
+    X540_REWRITE_DESCRIPTOR = 1 << 12,     /* length, status and errors of a descriptor */
+    X540_REWRITE_HEAD = 1 << 13,           /* a head word */
+    X540_REWRITE_BUFFER_ADDRESS = 1 << 14, /* the address in a descriptor */
+};
+#define X540_REWRITE_KINDS 15u
+#define X540_REWRITE_ALL   0x7FFFu
+/* One rewriting now, if the mode is on. near: the bus address that software is about to read, which
+ * is preferred; 0: unknown. Called where time passes for software: by a host test at each of its
+ * loads. */
+void x540_rewrite(struct x540 *card, uint64_t near);
 
 /* ---- For tests: the true numbers, which no register read changes. At any time
  * frames_in + frames_looped = frames_to_host + all dropped_* + what waits in the packet buffer.
@@ -201,6 +232,7 @@ struct x540_truth {
     uint64_t dropped_link_down, dropped_rx_off, dropped_oversize, dropped_undersize;
     uint64_t dma_refused, interrupts;
     uint64_t stray_bytes; /* bytes other than 0 that reads by X540_EVIL_DMA have brought */
+    uint64_t rewrites;    /* writes by X540_EVIL_REWRITE */
 };
 struct x540_truth x540_truth(const struct x540 *card);
 

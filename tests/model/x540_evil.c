@@ -69,6 +69,8 @@ void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg)
         x540_rx_flush_held(card);
     if (what == X540_EVIL_DMA && arg)
         stray_dma(card, arg);
+    if (what == X540_EVIL_REWRITE)
+        x540_rewrite_set(card);
     if (what == X540_EVIL_MSI && arg)
         forge(card, arg);
     if (what == X540_EVIL_FIRMWARE_REGSMP || what == X540_EVIL_FIRMWARE_LOCKS ||

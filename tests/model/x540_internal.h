@@ -20,6 +20,7 @@
 #define RX_STORE_BYTES (1u << 20)    /* holds the packet buffer, headers and the wrap included */
 #define TX_HEADROOM    8u            /* before a gathered packet: room for a VLAN tag */
 #define TX_PACKET_MAX  (320u * 1024) /* the largest chain of descriptors that is gathered */
+#define DELIVERIES     64u           /* buffers that evil mode remembers */
 #define MAC_FRAME_MAX  (X540_FRAME_MAX + 8) /* with a VLAN tag inserted and a CRC appended */
 
 enum event {
@@ -38,6 +39,7 @@ enum event {
     EV_TXQ,
     EV_VECTORS, /* some throttled interrupt may go */
     EV_FDIR,    /* FDIRCTRL.INIT_DONE sets */
+    EV_REWRITE, /* X540_EVIL_REWRITE: the next burst */
     EV_COUNT
 };
 
@@ -146,6 +148,13 @@ struct x540_semaphores {
     uint64_t firmware_regsmp_until, firmware_locks_until, flip_every, reads;
 };
 
+/* A buffer that was delivered, and the headers that it had. */
+struct delivered {
+    uint64_t address;
+    uint32_t room; /* 0: none yet */
+    uint8_t kept[96];
+};
+
 struct x540 {
     struct x540_config config;
     struct x540_env env;
@@ -229,6 +238,10 @@ struct x540 {
     uint64_t held_address;
     struct descriptor held;
     uint32_t held_bytes;
+
+    struct delivered delivered[DELIVERIES]; /* the newest, for X540_EVIL_REWRITE */
+    uint32_t delivered_n;
+    uint64_t rewrite_state; /* of its generator */
 
     struct x540_truth truth;
     struct x540_complaint complaints[RULE_COUNT];
@@ -451,6 +464,14 @@ enum tx_result { TX_SENT, TX_REFUSED, TX_DROPPED };
 /* The gathered packet of an advanced data descriptor, with len bytes in card->tx_packet. */
 enum tx_result x540_tx_advanced(struct x540 *card, uint32_t queue, uint64_t q1, uint32_t len);
 enum tx_result x540_tx_legacy(struct x540 *card, uint32_t queue, uint64_t q1, uint32_t len);
+
+/* ---- x540_rewrite.c ---- */
+/* n bytes were delivered to a buffer of `room` bytes. */
+void x540_rewrite_note(struct x540 *card, uint64_t address, uint32_t room, const uint8_t *bytes,
+                       uint32_t n);
+void x540_rewrite_set(struct x540 *card); /* the mode was set or ended */
+void x540_rewrite_due(struct x540 *card);
+void x540_rewrite_meanwhile(struct x540 *card); /* at an access, at a descriptor */
 
 /* ---- x540_stats.c ---- */
 void x540_stats_power_on(struct x540 *card);

@@ -316,6 +316,10 @@ bool x540_rx_deliver(struct x540 *card, struct packet *packet)
             done = legacy_done(packet, (part + (last ? adjust : 0)) & 0xFFFF, last, strip,
                                queue->ring.head);
         write_back(card, queue, queue->ring.head, done, given->q0);
+        if (card->evil[X540_EVIL_REWRITE]) {
+            x540_rewrite_note(card, given->q0, room, data + at, part);
+            x540_rewrite_meanwhile(card);
+        }
         queue->ring.head = queue->ring.head + 1 == queue->ring.size ? 0 : queue->ring.head + 1;
         at += part;
         left -= part;

@@ -50,6 +50,7 @@ static const char *const evil_names[X540_EVIL_COUNT] = {
     [X540_EVIL_LEGACY_SCTP] = "legacy-sctp",
     [X540_EVIL_RSS_LEGACY] = "rss-legacy",
     [X540_EVIL_RDH_KEPT] = "rdh-kept",
+    [X540_EVIL_REWRITE] = "rewrite",
 };
 
 static const char *const damage_names[] = {
@@ -152,7 +153,7 @@ void x540_print_truth(const struct x540 *card, FILE *out)
         TRUTH(dropped_filter),   TRUTH(dropped_missed),    TRUTH(dropped_no_descriptor),
         TRUTH(dropped_error),    TRUTH(dropped_link_down), TRUTH(dropped_rx_off),
         TRUTH(dropped_oversize), TRUTH(dropped_undersize), TRUTH(dma_refused),
-        TRUTH(interrupts),       TRUTH(stray_bytes),
+        TRUTH(interrupts),       TRUTH(stray_bytes),       TRUTH(rewrites),
 #undef TRUTH
     };
 

@@ -46,7 +46,9 @@ define unit_program
 build/unit/$(basename $(notdir $(1))): $(patsubst %.c,build/unit/obj/%.o,$(1) $(call links_of,$(1))) tests/host/tables.ld
 	$$(CC) $(UNIT_SANITIZERS) -o $$@ $$(filter-out %.ld,$$^) -Wl,-T,tests/host/tables.ld -lcmocka -lm
 endef
-$(foreach t,$(filter-out %_threads.c,$(UNIT_SRCS)),$(eval $(call unit_program,$(t))))
+# test_evil is made otherwise.
+$(foreach t,$(filter-out tests/unit/evil/% %_threads.c,$(UNIT_SRCS)),$(eval $(call unit_program,$(t))))
+include tests/unit/evil/rules.mk
 
 # A test_NAME_threads.c has the thread sanitizer instead.
 build/unit/obj/threads/%.o: %.c

@@ -534,6 +534,90 @@ static void legacy_sctp(struct pair *p)
     assert_int_equal(x540_truth(p->b->card).frames_to_host, 3);
 }
 
+/* Each kind changes its own field of what was delivered and no other byte of memory. */
+static void rewrite(struct pair *p)
+{
+    const uint64_t frames = p->rx.buffers, ring = p->rx.base, head = p->tx.head_at;
+    const struct {
+        uint32_t kind;
+        uint64_t at, end;
+    } fields[] = {
+        {X540_REWRITE_VERSION, frames + 14, frames + 15},
+        {X540_REWRITE_TOTAL, frames + 16, frames + 18},
+        {X540_REWRITE_FRAGMENT, frames + 20, frames + 22},
+        {X540_REWRITE_TTL, frames + 22, frames + 24},
+        {X540_REWRITE_IP_ADDRESS, frames + 26, frames + 34},
+        {X540_REWRITE_OPTION, frames + 34, frames + 74},
+        {X540_REWRITE_TRANSPORT, frames + 38, frames + 48}, /* the header has 24 bytes */
+        {X540_REWRITE_TYPE, frames + 12, frames + 14},
+        {X540_REWRITE_ARP, frames + 14, frames + 42},
+        {X540_REWRITE_MAC, frames, frames + 12},
+        {X540_REWRITE_HEADERS, frames, frames + 96},
+        {X540_REWRITE_ANYTHING, frames, frames + BUFFER},
+        {X540_REWRITE_DESCRIPTOR, ring, ring + 64 * 16},
+        {X540_REWRITE_BUFFER_ADDRESS, ring, ring + 64 * 16},
+        {X540_REWRITE_HEAD, head, head + 4},
+    };
+    uint8_t *before = malloc(MEMORY_BYTES);
+    uint64_t n;
+
+    out(p);
+    make_frame(frame, 100, 1);
+    memcpy(frame + 12, "\x08\x00\x46", 3);
+    evil(p, X540_EVIL_REWRITE, 1);
+    x540_frame_in(p->b->card, frame, 100);
+    memset(frame + 15, 0x5A, 85);
+    x540_frame_in(p->b->card, frame, 100);
+    for (uint32_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        const uint64_t second = fields[i].at - frames < BUFFER ? BUFFER : 0;
+        memcpy(before, p->b->memory, MEMORY_BYTES);
+        evil(p, X540_EVIL_REWRITE, (uint64_t)fields[i].kind << 32 | 7);
+        for (n = 0; n < 200; n++)
+            x540_rewrite(p->b->card, 0);
+        uint32_t changed = 0;
+        for (uint32_t k = 0; k < MEMORY_BYTES; k++) {
+            const uint64_t address = MEMORY_AT + k;
+            bool is_word = (fields[i].kind != X540_REWRITE_DESCRIPTOR || address & 8) &&
+                           (fields[i].kind != X540_REWRITE_BUFFER_ADDRESS || !(address & 8));
+            if (p->b->memory[k] == before[k])
+                continue;
+            bool is_field = address - fields[i].at < fields[i].end - fields[i].at ||
+                            address - second - fields[i].at < fields[i].end - fields[i].at;
+            if (!is_field || !is_word)
+                fail_msg("kind 0x%x changed 0x%lx", fields[i].kind, (unsigned long)address);
+            changed++;
+        }
+        if (changed == 0)
+            fail_msg("kind 0x%x changed nothing", fields[i].kind);
+        memcpy(p->b->memory, before, MEMORY_BYTES);
+    }
+    free(before);
+
+    /* What software is about to read is preferred. */
+    evil(p, X540_EVIL_REWRITE, (uint64_t)X540_REWRITE_ANYTHING << 32 | 7);
+    for (n = 0; n < 100; n++) {
+        at(p->b, frames + 700)[0] = 0xEE;
+        x540_rewrite(p->b->card, frames + 700);
+        if (at(p->b, frames + 700)[0] != 0xEE)
+            break;
+    }
+    assert_true(n < 50);
+
+    /* By itself, or not. */
+    n = x540_truth(p->b->card).rewrites;
+    wait_ms(p->b, 10);
+    assert_int_equal(x540_truth(p->b->card).rewrites, n);
+    evil(p, X540_EVIL_REWRITE, 100ull << 48 | (uint64_t)X540_REWRITE_TOTAL << 32 | 7);
+    wait_ms(p->b, 10);
+    assert_in_range(x540_truth(p->b->card).rewrites - n, 10 / 0.15 * 16, 10 / 0.05 * 16 + 100);
+    evil(p, X540_EVIL_REWRITE, 0);
+    n = x540_truth(p->b->card).rewrites;
+    wait_ms(p->b, 10);
+    x540_rewrite(p->b->card, 0);
+    assert_int_equal(x540_truth(p->b->card).rewrites, n);
+    assert_int_equal(x540_truth(p->b->card).dma_refused, 0);
+}
+
 static const struct mode {
     enum x540_evil what;
     const char *name;
@@ -578,6 +662,7 @@ static const struct mode {
     {X540_EVIL_RSS_LEGACY, "rss__not_with_legacy_descriptors", rss_legacy},
     {X540_EVIL_RDH_KEPT, "heads__kept_at_a_new_start", rdh_kept},
     {X540_EVIL_NULL_RS_SILENT, "null_descriptor_with_rs__moves_no_head", null_rs_silent},
+    {X540_EVIL_REWRITE, "what_was_delivered__is_written_again", rewrite},
     {X540_EVIL_LEGACY_SCTP, "sctp__lost_by_legacy_queues", legacy_sctp},
 };
 #define MODES (sizeof(modes) / sizeof(modes[0]))
