@@ -41,9 +41,10 @@ struct x540 {
     unsigned phy_address;     /* on MDIO, 0..31, or X540_NO_PHY */
     mmio_t msix;              /* the MSI-X table, valid if has_msix */
     bool has_msix;
-    unsigned queues;    /* receive queues that RSS uses; 1: no RSS */
-    bool by_address;    /* RSS also hashes IP packets without ports */
-    bool receive_is_on; /* RXCTRL.RXEN */
+    unsigned queues;        /* receive queues that RSS uses; 1: no RSS */
+    bool by_address;        /* RSS also hashes IP packets without ports */
+    bool has_control_queue; /* ARP goes to CONTROL_QUEUE */
+    bool receive_is_on;     /* RXCTRL.RXEN */
     bool is_promiscuous;
     bool nvm_is_checked;
     bool firmware_is_reported;
@@ -105,6 +106,7 @@ enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, i
 enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head);
 uint32_t x540_tx_head(struct port *port, unsigned q);
 void x540_set_queues(struct port *port, unsigned n, bool by_address);
+void x540_set_control_queue(struct port *port, bool is_wanted);
 /* intr.c */
 void x540_intr_init(struct x540 *card); /* after each reset: map queues to vectors */
 enum err x540_irq_set(struct port *port, unsigned vector, uint64_t address, uint32_t data);
