@@ -8,10 +8,12 @@
 #include "net/lane/lane.h"
 
 /* Allocate the lane's memory, grant the cards access (buffers: `in` writes, `out` reads; ring: `in`
- * reads and writes, `out` reads; head word: `out` writes) and start queue `core` of both; only
- * receive if `out` has no link. `out` NULL: a sink, see ring.h. Boot CPU, before that core's loop.
- */
-enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core) MUST_CHECK;
+ * reads and writes, `out` reads; head word: `out` writes) and start queue `queue` of both (that of
+ * the core, or CONTROL_QUEUE); only receive if `out` has no link. `out` NULL: a sink, see ring.h.
+ * Boot CPU, before that core's loop. After an error lane->ring is NULL if the lane has no memory; `in`
+ * is then down, unless it was a control lane's. */
+enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core,
+                   unsigned queue) MUST_CHECK;
 /* The same for a port's side queue of that core. */
 enum err side_open(struct port *port, unsigned core) MUST_CHECK;
 /* Allocate a feed for each core on every port. Boot CPU, before any lane. */
