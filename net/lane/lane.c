@@ -512,7 +512,7 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
         return false;
     }
     side_collect(side, dma_load32(side->head));
-    if (side->next - side->done == SIDE_SLOTS - 1) {
+    if (!side_has_room(side, frame)) {
         side->drops[DROP_side_full]++;
         return false;
     }

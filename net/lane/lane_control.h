@@ -47,6 +47,19 @@ static inline void side_collect(struct side *side, uint32_t head)
     side->done_at = head;
 }
 
+/* Is a slot free for this frame? The last SIDE_KEPT are for ARP: frames that take the slow path to
+ * this port faster than it sends them must not keep a neighbour's request or answer from it. */
+static inline bool side_has_room(const struct side *side, const uint8_t *frame)
+{
+    const uint8_t *type = frame + 12;
+    uint64_t room = side->slots - 1 - (side->next - side->done);
+
+    if (type[0] == 0x81 && type[1] == 0 && frame[16] == 0x08) /* a VLAN tag */
+        type += 4;
+    bool is_arp = type[0] == 0x08 && type[1] == 0x06;
+    return room > (is_arp ? 0 : SIDE_KEPT);
+}
+
 /* Copy `length` (FRAME_MIN..FRAME_MAX) bytes to the port's side queue of this core and send them.
  * Never waits; the caller keeps the frame. Any core, its own queue. Counts the frame as generated.
  * Returns false if it was dropped, which is counted too. */

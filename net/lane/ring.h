@@ -24,6 +24,7 @@
 #define LANE_BURST  32u /* frames between two writes of the tail; LANE_SLOTS is a multiple */
 #define LANE_GROUP  8u  /* descriptors tested at once by the DD of the last; divides LANE_BURST */
 #define SIDE_SLOTS  64u
+#define SIDE_KEPT   8u  /* of them, free slots that only ARP frames get */
 #define SIDE_QUEUES 32u /* first transmit queue of side queues */
 #define FEED_QUEUES 16u /* first transmit queue of feeds; lanes use the 16 below */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Control lanes (net/lane/control.c) with the real driver on the model, app=route on three ports:
  *  - ARP reaches the stack while queue 0 has no free slot, at any size of the flood; tagged too;
+ *  - its answers find a slot where other frames fill the side queue;
  *  - each frame is counted once, by ledger and card alike, and the answer as generated;
  *  - the lane follows `stop`, `start`, a reset, a port out of service, a lost link; and it is looked
  *    at before core 0 sleeps, which an ARP frame's interrupt ends;
@@ -156,6 +157,40 @@ static void arp__reply__lets_a_waiting_frame_go_at_once(void **state)
     make(frame, 100, IP(198, 51, 100, 30), 0);
     give(frame, 100);
     is_forwarded(frame, 100, 1, IP(198, 51, 100, 30));
+}
+
+/* The side queue is full of other frames, which the card cannot send: ARP has slots of its own. */
+static void answer__side_queue_is_full__has_a_slot(void **state)
+{
+    (void)state;
+    const struct side *side = port_side(&ports[0], 0);
+    const uint64_t lost = side->drops[DROP_side_full];
+    uint8_t frame[60];
+    unsigned sent_too = 0, taken = 0;
+
+    for (unsigned tagged = 0; tagged < 2; tagged++) {
+        make(frame, 60, IP(192, 0, 2, 20), 0);
+        if (tagged)
+            memcpy(frame + 12, "\x81\x00\x00\x07\x08\x00", 6);
+        machine_cards[0].wire_is_full = true;
+        for (unsigned i = 0; i < 2 * SIDE_SLOTS; i++)
+            sent_too += side_send(&ports[0], frame, 60);
+    }
+    taken = 4 * SIDE_SLOTS - sent_too;
+    assert_int_equal(side->drops[DROP_side_full] - lost, taken);
+    ports[0].netif->vlan = 7;
+    for (unsigned i = 0; i < SIDE_KEPT; i++) {
+        if (i == SIDE_KEPT / 2)
+            ports[0].netif->vlan = 0;
+        request(0, ports[0].netif->vlan);
+        rounds();
+    }
+    assert_int_equal(side->drops[DROP_side_full] - lost, taken);
+    machine_cards[0].wire_is_full = false;
+    machine_wait_ns(SECOND);
+    rounds();
+    assert_int_equal(answers_n, SIDE_KEPT);
+    agree();
 }
 
 static void arp__tagged__comes_by_the_same_queue(void **state)
@@ -339,6 +374,7 @@ int main(void)
         TEST(arp__queue_0_is_full__loses_none),
         TEST(arp__more_than_the_ring_between_two_polls__is_counted),
         TEST(arp__reply__lets_a_waiting_frame_go_at_once),
+        TEST(answer__side_queue_is_full__has_a_slot),
         TEST(arp__tagged__comes_by_the_same_queue),
         TEST(lane__stop_and_start__follows),
         TEST(lane__reset_or_down_or_no_link__follows),
