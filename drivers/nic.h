@@ -18,6 +18,9 @@
 #define FRAME_MAX     1518u /* 1514 and a VLAN tag */
 #define WIRE_MIN      60u   /* shorter frames are padded to it by the card; CRC not counted */
 
+/* The receive queue of control frames, which RSS never chooses; see set_control_queue. */
+#define CONTROL_QUEUE QUEUES_MAX
+
 /* A legacy descriptor, either direction; see drivers/desc.h for the bits of `word`. */
 struct descriptor {
     uint64_t address;
@@ -77,8 +80,11 @@ struct port_ops {
      * and UDP are hashed by addresses and ports, other IP by addresses if by_address is true. All
      * other frames go to queue 0. Before any queue is started. */
     void (*set_queues)(struct port *port, unsigned n, bool by_address, const uint8_t *hash_key);
-    /* Set interrupt `vector` (0: link and errors; c + 1: receive queue c) to write `data` to
-     * `address`. It stays masked until armed. */
+    /* Deliver ARP frames, VLAN-tagged ones too, to receive queue CONTROL_QUEUE, whatever set_queues
+     * says, from now on and after each reset; or no longer. Core 0, or the boot CPU. */
+    void (*set_control_queue)(struct port *port, bool is_wanted);
+    /* Set interrupt `vector` (0: link and errors; c + 1: receive queue c, and 1 CONTROL_QUEUE too)
+     * to write `data` to `address`. It stays masked until armed. */
     enum err (*irq_set)(struct port *port, unsigned vector, uint64_t address, uint32_t data);
     /* Let the vector fire once, immediately if an event is pending; firing masks it again. One
      * register write; owner core of the vector. */

@@ -22,6 +22,7 @@
 #include "kernel/start.h"
 #include "kernel/watchdog.h"
 #include "net/lane/capture.h"
+#include "net/lane/control.h"
 #include "net/lane/lane_control.h"
 #include "net/lane/rss_key.h"
 #include "net/stack/eth.h"
@@ -348,7 +349,7 @@ static bool set_vectors(struct port *port)
 static bool open_lane(struct lane *lane, struct port *port, unsigned core)
 {
     struct port *out = app->output(port);
-    bool is_open = lane_open(lane, port, app->is_sink ? NULL : out, core) == OK;
+    bool is_open = lane_open(lane, port, app->is_sink ? NULL : out, core, core) == OK;
 
     if (!is_open)
         log_error("port%u: no lane to port%u on core %u", port->index, out->index, core);
@@ -372,6 +373,7 @@ void run_start_app(const struct app *chosen)
         lanes_per_core += app->output(&ports[i]) != NULL;
     }
     lanes_n = lanes_per_core * lanes_cores;
+    lanes_control_n = 0;
     for (unsigned i = 0, at = 0; i < ports_n; i++) {
         struct port *out = app->output(&ports[i]);
 
@@ -397,6 +399,9 @@ void run_start_app(const struct app *chosen)
                       "(cpus=)",
                       i, n, lanes_cores);
     }
+    for (unsigned i = 0; i < ports_n && app->control; i++)
+        if (ports[i].netif && app->output(&ports[i]))
+            control_open(&ports[i], app->control);
 }
 
 void net_start(const struct cmdline *line)
@@ -496,6 +501,8 @@ static _Noreturn void core_loop(void)
     cpu->loop_tsc = cpu_tsc(); /* time before the first round is not a stall */
     for (;;) {
         uint32_t n = run_round(own);
+        if (core == 0)
+            n += control_poll();
         uint64_t now_tsc = cpu_tsc();
 
         watchdog_stamp(cpu, now_tsc);

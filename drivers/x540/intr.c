@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Interrupts: MSI-X, one vector for each receive queue and vector 0 for all else. A queue's vector
- * is masked as its message goes out (EIAM_EX) and its queue's cause clears with it (EIAC), so the
- * handler does not access the card: the core polls its queue until it is empty and arms the vector
- * again. An event in between stays pending as a cause and fires as soon as the vector is armed: no
- * wake-up is lost. Vector 0 is not masked by its message (EIAM_EX covers only the 16 queue bits of
- * EIAM, X550 7.3.1.1); it sends one message per assertion.
+ * Interrupts: MSI-X, one vector for each receive queue and vector 0 for all else. CONTROL_QUEUE has
+ * the vector of queue 0: core 0 polls both. A queue's vector is masked as its message goes out
+ * (EIAM_EX) and its queue's cause clears with it (EIAC), so the handler does not access the card:
+ * the core polls its queue until it is empty and arms the vector again. An event in between stays
+ * pending as a cause and fires as soon as the vector is armed: no wake-up is lost. Vector 0 is not
+ * masked by its message (EIAM_EX covers only the 16 queue bits of EIAM, X550 7.3.1.1); it sends one
+ * message per assertion.
  */
 #include "drivers/x540/x540.h"
 #include "drivers/x540/regs.h"
@@ -74,6 +75,7 @@ void x540_intr_init(struct x540 *card)
      * polls their head words. */
     for (uint32_t n = 0; n < QUEUES_MAX / 2; n++)
         mmio_write32(regs, IVAR(n), (IVAR_VALID | (2 * n + 1)) | (IVAR_VALID | (2 * n + 2)) << 16);
+    mmio_write32(regs, IVAR(CONTROL_QUEUE / 2), IVAR_VALID | 1);
     mmio_write32(regs, IVAR_MISC, (IVAR_VALID | 0) << 8);
     mmio_write32(regs, EIAC, EIAC_RTXQ);
     mmio_write32(regs, EIAM_EX(0), 0xFFFFFFFFu);

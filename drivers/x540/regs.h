@@ -201,6 +201,13 @@
 /* 82599/X540 only: no X550 section. Five-Tuple Queue Filter */
 #define FTQF(n) (0x0E600 + 0x4 * (n))   /* RW  n < 128 */
 #define FTQF_QUEUE_ENABLE FIELD(31, 31) /* RW  undefined at reset */
+/* X550 8.2.2.8.8  EType Queue Filter; resets to 0 */
+#define ETQF(n) (0x05128 + 0x4 * (n))   /* RW  n < 8; EtherType in b15..0 */
+#define ETQF_FILTER_ENABLE FIELD(31, 31) /* RW  */
+/* X550 8.2.2.8.20  EType Queue Select; resets to 0 */
+#define ETQS(n) (0x0EC00 + 0x4 * (n))   /* RW  n < 8 */
+#define ETQS_RX_QUEUE FIELD(22, 16)     /* RW  */
+#define ETQS_QUEUE_ENABLE FIELD(31, 31) /* RW  */
 /* X550 8.2.2.22.24  VLAN Pool Filter (PFVLVF); its id is undefined after reset */
 #define VLVF(n) (0x0F100 + 0x4 * (n))   /* RW  n < 64 */
 /* X550 8.2.2.22.25  VLAN Pool Filter Bitmap (PFVLVFB); undefined after reset */

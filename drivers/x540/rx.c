@@ -10,6 +10,8 @@
 
 enum {
     SECRX_LIMIT_US = 40000,
+    CONTROL_FILTER = 0, /* of the eight EtherType filters */
+    TYPE_ARP = 0x0806,
 };
 
 /* X550 7.1.2.1, 8.2.2.8.4 */
@@ -55,6 +57,30 @@ void x540_set_queues(struct port *port, unsigned n, bool by_address, const uint8
     rss_setup(card);
 }
 
+/* EtherType filter (X550 7.1.3.3): it comes before RSS, works without RSS, and is compared with
+ * every type field of a frame, so a VLAN-tagged ARP frame matches too. "When possible it is
+ * recommended to assign Rx queues not used by the DCB / RSS queues" (table 7-1). */
+static void control_filter(struct x540 *card)
+{
+    mmio_t regs = card->regs;
+
+    mmio_write32(regs, ETQF(CONTROL_FILTER), 0); /* off while the other half changes */
+    mmio_write32(
+        regs, ETQS(CONTROL_FILTER),
+        card->has_control_queue ? ETQS_QUEUE_ENABLE | FIELD_PUT(ETQS_RX_QUEUE, CONTROL_QUEUE) : 0);
+    if (card->has_control_queue)
+        mmio_write32(regs, ETQF(CONTROL_FILTER), ETQF_FILTER_ENABLE | TYPE_ARP);
+}
+
+/* X550 7.1.3.3 */
+void x540_set_control_queue(struct port *port, bool is_wanted)
+{
+    struct x540 *card = port->driver_state;
+
+    card->has_control_queue = is_wanted;
+    control_filter(card);
+}
+
 /* X550 4.6.7 */
 void x540_rx_init(struct x540 *card)
 {
@@ -89,6 +115,7 @@ void x540_rx_init(struct x540 *card)
                 RFCTL_NFSW_DIS | RFCTL_NFSR_DIS |
                     (card->family->has_82599_bits ? RFCTL_RSC_DIS : 0));
     rss_setup(card);
+    control_filter(card);
 
     for (uint32_t q = 0; q < 128; q++)
         x540_change(card, DCA_RXCTRL(q), DCA_RXCTRL_MBZ | DCA_RXCTRL_DATA_WRO | DCA_RXCTRL_HEAD_WRO,

@@ -403,6 +403,7 @@ static const struct port_ops x540_ops = {
     .poll_counters = x540_poll_counters,
     .set_promiscuous = x540_set_promiscuous,
     .set_queues = x540_set_queues,
+    .set_control_queue = x540_set_control_queue,
     .irq_set = x540_irq_set,
     .irq_arm = x540_irq_arm,
     .irq_causes = x540_irq_causes,

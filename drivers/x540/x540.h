@@ -44,7 +44,8 @@ struct x540 {
     unsigned queues; /* receive queues that RSS uses; 1: no RSS */
     bool by_address; /* RSS also hashes IP packets without ports */
     const uint8_t *hash_key;
-    bool receive_is_on; /* RXCTRL.RXEN */
+    bool has_control_queue; /* ARP goes to CONTROL_QUEUE */
+    bool receive_is_on;     /* RXCTRL.RXEN */
     bool is_promiscuous;
     bool nvm_is_checked;
     bool firmware_is_reported;
@@ -106,6 +107,7 @@ enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, i
 enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head);
 uint32_t x540_tx_head(struct port *port, unsigned q);
 void x540_set_queues(struct port *port, unsigned n, bool by_address, const uint8_t *hash_key);
+void x540_set_control_queue(struct port *port, bool is_wanted);
 /* intr.c */
 void x540_intr_init(struct x540 *card); /* after each reset: map queues to vectors */
 enum err x540_irq_set(struct port *port, unsigned vector, uint64_t address, uint32_t data);

@@ -19,6 +19,9 @@ struct app {
     /* Returns the output port for frames of ours to `ip`, with the next hop in *next; NULL: no
      * route. If `towards` is NULL, the ports' subnets and gateways decide. */
     struct port *(*towards)(uint32_t ip, uint32_t *next);
+    /* For ARP frames received by ports that have an address: they come by a queue of their own
+     * (net/lane/control.h). NULL: they come by the lanes, as all other frames. */
+    lane_slow *control;
     lane_slow *slow;                  /* for frames of draining lanes; NULL: they are dropped */
     void (*service)(uint64_t now_ns); /* ten times a second, core 0; may be NULL */
     void (*prepare)(void);            /* once, before any lane is opened; may be NULL */

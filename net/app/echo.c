@@ -144,6 +144,7 @@ APP(echo) = {
     .name = "echo",
     .help = "answer UDP port 7, ping and ARP on every port that has an address",
     .poll = echo_poll,
+    .control = echo_slow,
     .prepare = echo_prepare,
     .readdress = echo_prepare,
     .output = echo_output,

@@ -9,7 +9,7 @@
  */
 #include "net/app/app.h"
 #include "net/app/measuring.h"
-#include "net/lane/lane_control.h"
+#include "net/lane/control.h"
 #include "net/run.h"
 #include "net/trial/generator.h"
 
@@ -126,6 +126,7 @@ APP(generate) = {
     .name = "generate",
     .help = "send paced load, and measure the frames that return",
     .poll = generate_poll,
+    .control = control_to_stack,
     .configure = generator_configure,
     .prepare = generate_prepare,
     .output = generate_output,

@@ -147,6 +147,7 @@ APP(route) = {
     .help = "IPv4 router between all ports that have an address",
     .configure = router_configure,
     .poll = route_poll,
+    .control = router_input,
     .slow = router_input,
     .service = router_service,
     .towards = hops_towards,

@@ -5,6 +5,7 @@
  */
 #include "net/app/app.h"
 #include "net/app/measuring.h"
+#include "net/lane/control.h"
 
 static LANE_FAST bool sink_frame(struct lane_app app, wire_frame_t frame, size_t length)
 {
@@ -29,6 +30,7 @@ APP(sink) = {
     .name = "sink",
     .help = "receive and measure the frames of a generator elsewhere",
     .poll = sink_poll,
+    .control = control_to_stack,
     .prepare = sink_prepare,
     .output = sink_output,
     .start = receiver_start,

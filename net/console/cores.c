@@ -25,7 +25,7 @@ static void read_row(void *context)
     const struct cpu *cpu = cpus[row->core];
 
     row->rx_packets = row->tx_packets = 0;
-    for (unsigned i = 0; i < lanes_n; i++)
+    for (unsigned i = 0; i < lanes_total(); i++)
         if (lanes[i].core == row->core && lanes[i].in) {
             struct lane_ledger lane = lane_ledger(&lanes[i]);
             row->rx_packets += lane.received;

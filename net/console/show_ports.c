@@ -94,9 +94,9 @@ static void json_ports(const struct call *call)
         json_u64(&j, "speed_mbps", port->speed_mbps);
         for (unsigned k = 0; k < ARRAY_SIZE(port_counters); k++)
             json_u64(&j, port_counters[k].name, counter(&count, k));
-        for (unsigned k = 0; k < lanes_n; k++) {
+        for (unsigned k = 0; k < lanes_total(); k++) {
             char name[24];
-            fmt_print(name, sizeof(name), "rx_queue_%u_packets", lanes[k].core);
+            fmt_print(name, sizeof(name), "rx_queue_%u_packets", lanes[k].queue);
             if (lanes[k].in == port)
                 json_u64(&j, name, lanes[k].received_before + lanes[k].next);
         }

@@ -22,7 +22,7 @@ enum {
 };
 
 struct lane lanes[LANES_MAX];
-READ_MOSTLY unsigned lanes_n, lanes_per_core, lanes_cores = 1;
+READ_MOSTLY unsigned lanes_n, lanes_per_core, lanes_cores = 1, lanes_control_n;
 struct core_lanes core_lanes[QUEUES_MAX];
 struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
 struct side *lanes_feeds[PORTS_MAX];
@@ -208,11 +208,11 @@ static struct port *lane_start(struct lane *lane)
         return NULL;
     clear_ring(lane);
     if (has_output && !lane->is_sink)
-        err = out->ops->tx_start(out, lane->core, lane->ring_buf.iova, LANE_SLOTS,
+        err = out->ops->tx_start(out, lane->queue, lane->ring_buf.iova, LANE_SLOTS,
                                  lane->head_buf.iova, &lane->tdt);
     if (!err) {
         stuck = in;
-        err = in->ops->rx_start(in, lane->core, lane->ring_buf.iova, LANE_SLOTS, &lane->rdt);
+        err = in->ops->rx_start(in, lane->queue, lane->ring_buf.iova, LANE_SLOTS, &lane->rdt);
     }
     if (err)
         return stuck;
@@ -242,13 +242,13 @@ static struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finis
 
     if (lane->state == LANE_PARKED)
         return NULL;
-    if (lane->in->ops->rx_stop(lane->in, lane->core) != OK)
+    if (lane->in->ops->rx_stop(lane->in, lane->queue) != OK)
         stuck = lane->in;
     if (lane->state == LANE_RUNNING) {
         lane->head = &lane->head_seen; /* give no slot back to the receiver, which is off */
         for (unsigned i = 0; finish && i <= LANE_SLOTS / LANE_BURST && waiting(lane) != 0; i++)
             (void)finish(&(struct core_lanes){.first = lane, .end = lane + 1, .core = lane->core});
-        if (!lane->is_sink && lane->out->ops->tx_stop(lane->out, lane->core, &head) != OK)
+        if (!lane->is_sink && lane->out->ops->tx_stop(lane->out, lane->queue, &head) != OK)
             stuck = lane->out;
         uint32_t finished = (head - lane->done) & (LANE_SLOTS - 1);
         if (finished <= (uint32_t)lane->next - lane->done)
@@ -333,9 +333,22 @@ void lanes_collect(unsigned core)
     }
 }
 
+/* Lane i of a core: on core 0 first the control lanes; then those that run_round polls. NULL past
+ * the last. */
+static struct lane *lane_at(unsigned core, unsigned i)
+{
+    unsigned control_n = core == 0 ? lanes_control_n : 0;
+
+    if (i < control_n)
+        return &lanes[lanes_n + i];
+    return i - control_n < lanes_per_core ? lanes_of(core) + (i - control_n) : NULL;
+}
+
 bool lanes_have_work(unsigned core)
 {
-    for (const struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++) {
+    const struct lane *lane;
+
+    for (unsigned i = 0; (lane = lane_at(core, i)) != NULL; i++) {
         if (lane->state != LANE_PARKED && slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)]))
             return true;
         if (dma_load32(lane->head) != lane->head_seen)
@@ -352,12 +365,14 @@ bool lanes_are_in_flight(unsigned core)
     return false;
 }
 
-enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core)
+enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core,
+                   unsigned queue)
 {
     lane->in = in;
     lane->out = out ? out : in;
     lane->is_sink = out == NULL;
     lane->core = (uint16_t)core;
+    lane->queue = (uint16_t)queue;
     park(lane);
     const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
     enum err err = dma_alloc(ring_bytes, ring_bytes, &lane->ring_buf);
@@ -377,7 +392,7 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
     if (!err && out)
         err = dma_grant(out->domain, &lane->head_buf, DMA_WRITE);
     if (err) {
-        in->is_down = true; /* there is no lane to start */
+        in->is_down |= queue != CONTROL_QUEUE; /* there is no lane to start */
         return err;
     }
     lane->ring = lane->ring_buf.va;
@@ -501,7 +516,7 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
         return false;
     }
     side_collect(side, dma_load32(side->head));
-    if (side->next - side->done == SIDE_SLOTS - 1) {
+    if (!side_has_room(side, frame)) {
         side->drops[DROP_side_full]++;
         return false;
     }
@@ -580,7 +595,8 @@ static void apply_change(void *context)
     change->stuck = NULL;
     for (unsigned i = 0; i < SIDES; i++)
         side_apply_change(change, side_of(change->port, core, i));
-    for (struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++) {
+    struct lane *lane;
+    for (unsigned i = 0; (lane = lane_at(core, i)) != NULL; i++) {
         struct port *stuck = NULL;
 
         if (!touches(lane, change->port) || (change->what == FOLLOW && !lane_must_change(lane)))
@@ -667,13 +683,14 @@ static void apply_pause(void *context)
 {
     struct pause *pause = context;
     unsigned core = (unsigned)(pause - pauses);
+    struct lane *lane;
 
-    for (struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++) {
+    for (unsigned i = 0; (lane = lane_at(core, i)) != NULL; i++) {
         struct port *stuck = NULL;
 
         if (pause->finish)
             stuck = lane_stop(lane, lane->state == LANE_DRAINING ? DROP_tx_no_link : DROP_tx_stuck,
-                              pause->finish);
+                              lane->poll ? lane->poll : pause->finish);
         else
             stuck = lane_start(lane);
         if (stuck)
@@ -716,7 +733,8 @@ static bool core_must_change(unsigned core, struct port *port)
     for (unsigned i = 0; i < SIDES; i++)
         if (side_must_change(port, side_of(port, core, i)))
             return true;
-    for (const struct lane *lane = lanes_of(core); lane != lanes_of(core + 1); lane++)
+    const struct lane *lane;
+    for (unsigned i = 0; (lane = lane_at(core, i)) != NULL; i++)
         if (touches(lane, port) && lane_must_change(lane))
             return true;
     return false;

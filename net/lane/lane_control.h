@@ -8,10 +8,12 @@
 #include "net/lane/lane.h"
 
 /* Allocate the lane's memory, grant the cards access (buffers: `in` writes, `out` reads; ring: `in`
- * reads and writes, `out` reads; head word: `out` writes) and start queue `core` of both; only
- * receive if `out` has no link. `out` NULL: a sink, see ring.h. Boot CPU, before that core's loop.
- */
-enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core) MUST_CHECK;
+ * reads and writes, `out` reads; head word: `out` writes) and start queue `queue` of both (that of
+ * the core, or CONTROL_QUEUE); only receive if `out` has no link. `out` NULL: a sink, see ring.h.
+ * Boot CPU, before that core's loop. After an error lane->ring is NULL if the lane has no memory; `in`
+ * is then down, unless it was a control lane's. */
+enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core,
+                   unsigned queue) MUST_CHECK;
 /* The same for a port's side queue of that core. */
 enum err side_open(struct port *port, unsigned core) MUST_CHECK;
 /* Allocate a feed for each core on every port. Boot CPU, before any lane. */
@@ -43,6 +45,19 @@ static inline void side_collect(struct side *side, uint32_t head)
     }
     side->done += finished;
     side->done_at = head;
+}
+
+/* Is a slot free for this frame? The last SIDE_KEPT are for ARP: frames that take the slow path to
+ * this port faster than it sends them must not keep a neighbour's request or answer from it. */
+static inline bool side_has_room(const struct side *side, const uint8_t *frame)
+{
+    const uint8_t *type = frame + 12;
+    uint64_t room = side->slots - 1 - (side->next - side->done);
+
+    if (type[0] == 0x81 && type[1] == 0 && frame[16] == 0x08) /* a VLAN tag */
+        type += 4;
+    bool is_arp = type[0] == 0x08 && type[1] == 0x06;
+    return room > (is_arp ? 0 : SIDE_KEPT);
 }
 
 /* Copy `length` (FRAME_MIN..FRAME_MAX) bytes to the port's side queue of this core and send them.

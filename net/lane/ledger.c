@@ -45,7 +45,7 @@ static void add_core(void *context)
     struct ledger *sum = &part->sum;
 
     *part = (struct part){0};
-    for (unsigned i = 0; i < lanes_n; i++) {
+    for (unsigned i = 0; i < lanes_total(); i++) {
         if (lanes[i].core != core)
             continue;
         struct lane_ledger lane = lane_ledger(&lanes[i]);

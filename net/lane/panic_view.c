@@ -10,9 +10,10 @@ static void print_lane(const struct lane *lane, panic_print *print)
     static const char *const states[] = {"parked", "running", "draining"};
     struct lane_ledger sum = lane_ledger(lane);
 
-    print("core %u, port%u to port%u: %s, next %lu, done %u, head %u (last %u), %lu received, "
+    print("core %u, port%u to port%u%s: %s, next %lu, done %u, head %u (last %u), %lu received, "
           "%lu sent, %lu held, %lu consumed, %lu dropped\n",
           lane->core, lane->in->index, lane->out->index,
+          lane->queue == CONTROL_QUEUE ? " (ARP)" : "",
           (unsigned)lane->state < ARRAY_SIZE(states) ? states[lane->state] : "?", lane->next,
           lane->done, lane->head ? *lane->head : 0, lane->head_seen, sum.received, sum.sent,
           sum.held, sum.consumed, sum.dropped);
@@ -20,9 +21,9 @@ static void print_lane(const struct lane *lane, panic_print *print)
 
 static void lanes_view(panic_print *print)
 {
-    if (lanes_n)
+    if (lanes_total())
         print("lanes:\n");
-    for (unsigned i = 0; i < lanes_n && i < LANES_MAX; i++)
+    for (unsigned i = 0; i < lanes_total() && i < LANES_MAX; i++)
         if (lanes[i].in && lanes[i].out)
             print_lane(&lanes[i], print);
 }

@@ -25,6 +25,7 @@
 #define LANE_BURST  32u /* frames between two writes of the tail; LANE_SLOTS is a multiple */
 #define LANE_GROUP  8u  /* descriptors tested at once by the DD of the last; divides LANE_BURST */
 #define SIDE_SLOTS  64u
+#define SIDE_KEPT   8u  /* of them, free slots that only ARP frames get */
 #define SIDE_QUEUES 32u /* first transmit queue of side queues */
 #define FEED_QUEUES 16u /* first transmit queue of feeds; lanes use the 16 below */
 
@@ -45,6 +46,9 @@ struct lane_app {
     uint64_t a, b;
 };
 
+struct core_lanes;
+typedef uint32_t lane_poll(const struct core_lanes *own);
+
 struct lane {
     /* Read by every poll; one cache line. A lane that does not run is parked: slot and head point
      * at words that never change, so that the loop needs no test of the state. */
@@ -63,8 +67,10 @@ struct lane {
     wire_frame_t frames;      /* that of slot 0 */
     struct port *in, *out;    /* equal for an echo, and for a sink */
     struct netif *netif;      /* the stack of `in` on this core; NULL: none */
+    lane_poll *poll;          /* of a control lane; NULL: the application's */
     uint64_t received_before; /* frames of earlier runs: next starts at 0 in each */
-    uint16_t core;            /* owner; also the number of both queues */
+    uint16_t core;            /* owner */
+    uint16_t queue;           /* number of both queues: the core's, or CONTROL_QUEUE */
     bool is_sink;             /* no transmit queue: `head` points at `taken` */
     uint32_t taken;           /* of a sink: index of the first slot not handled */
     enum lane_state {
@@ -123,15 +129,19 @@ static inline struct outcome lane_consume(struct lane *lane)
     return (struct outcome){0, FATE_CONSUMED};
 }
 
-#define LANES_MAX (PORTS_MAX * QUEUES_MAX)
+#define LANES_MAX (PORTS_MAX * (QUEUES_MAX + 1))
 
-/* All lanes, ordered by core: core c of lanes_cores owns the lanes_per_core lanes from
- * lanes[c * lanes_per_core] on. Fixed before the loops start. */
+/* The lanes_n lanes that run_round polls, ordered by core: core c of lanes_cores owns the
+ * lanes_per_core lanes from lanes[c * lanes_per_core] on. After them, from lanes[lanes_n] on, the
+ * lanes_control_n control lanes (net/lane/control.h), which core 0 owns. Fixed before the loops
+ * start. */
 extern struct lane lanes[LANES_MAX];
-extern unsigned lanes_n, lanes_per_core, lanes_cores;
+extern unsigned lanes_n, lanes_per_core, lanes_cores, lanes_control_n;
 
-struct core_lanes;
-typedef uint32_t lane_poll(const struct core_lanes *own);
+static inline unsigned lanes_total(void)
+{
+    return lanes_n + lanes_control_n;
+}
 
 /* The lanes of one core, at least one, and its application's poll: one round of the core's loop
  * polls each lane once. Every SLOW_ROUND_EVERY-th round is a slow one, which also collects finished

@@ -89,8 +89,26 @@ bool x540_filter_accept(struct x540 *card, struct packet *packet)
 
 /* ---- Choosing a queue ---- */
 
+/* What the facts ask of the EtherType filters that are on (X550 7.1.3.3). */
+static void check_ethertypes(struct x540 *card)
+{
+    for (uint32_t n = 0; n < 8; n++) {
+        uint32_t etqf = REG(card, ETQF + 4 * n), type = etqf & 0xFFFF;
+
+        if (!(etqf & ETQF_FILTER_EN))
+            continue;
+        if (type == 0x0800 || type == 0x86DD)
+            x540_complain(card, RULE_ETQF_IP, "ETQF[%u] = 0x%08x: the type of IP", n, etqf);
+        for (uint32_t i = 0; i < n; i++)
+            if ((REG(card, ETQF + 4 * i) & (ETQF_FILTER_EN | 0xFFFF)) == (ETQF_FILTER_EN | type))
+                x540_complain(card, RULE_ETQF_TWICE, "ETQF[%u] = 0x%08x: ETQF[%u] has its type", n,
+                              etqf, i);
+    }
+}
+
 void x540_filter_classify_changed(struct x540 *card)
 {
+    check_ethertypes(card);
     card->classify = 0;
     card->ftqf_count = 0;
     for (uint32_t n = 0; n < 8; n++)
@@ -105,12 +123,19 @@ void x540_filter_classify_changed(struct x540 *card)
         card->classify |= 4;
 }
 
+/* "Compared against all L2 type fields": the tag's, and the one after it. */
+static bool has_type(const struct x540 *card, const struct packet *packet, uint32_t type)
+{
+    return type == packet->ethertype ||
+           ((packet->flags & PK_TAGGED) && type == (uint16_t)REG(card, VLNCTRL));
+}
+
 static bool ethertype_filter(struct x540 *card, struct packet *packet)
 {
     for (uint32_t n = 0; n < 8; n++) {
         uint32_t etqf = REG(card, ETQF + 4 * n), etqs = REG(card, ETQS + 4 * n);
 
-        if (!(etqf & ETQF_FILTER_EN) || (etqf & 0xFFFF) != packet->ethertype)
+        if (!(etqf & ETQF_FILTER_EN) || !has_type(card, packet, etqf & 0xFFFF))
             continue;
         packet->etqf = (uint8_t)(n + 1);
         if (!(etqs & ETQS_QUEUE_EN))

@@ -100,6 +100,10 @@
          "DCA_RXCTRL bit 12 resets to 1 and is written 0")                                         \
     RULE(DCA_TXCTRL_B11, "dca-txctrl-bit-11", ADVICE, "14.14",                                     \
          "relaxed ordering of descriptor write-back (DCA_TXCTRL bit 11) is off")                   \
+    RULE(ETQF_IP, "ethertype-filter-of-ip", ADVICE, "5",                                           \
+         "no EtherType filter has the type of IP: the results are unexpected")                     \
+    RULE(ETQF_TWICE, "ethertype-filters-alike", ADVICE, "5",                                       \
+         "no frame matches two EtherType filters")                                                 \
     RULE(TX_TE_FIRST, "dmatxctl-te-first", ADVICE, "7",                                            \
          "DMATXCTL.TE is 1 before any TXDCTL.ENABLE")                                              \
     RULE(MTQC_ARBDIS, "mtqc-needs-arbdis", ERROR, "7",                                             \

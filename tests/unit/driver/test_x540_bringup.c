@@ -252,6 +252,31 @@ static void set_queues__whole_table__is_written(void **state)
         assert_int_equal(reg(ERETA(i)), 0x03020100);
 }
 
+/* ARP has a queue that no entry of the table names, with RSS and without; a reset keeps that. */
+static void set_control_queue__arp_filter__outlives_a_reset(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n <= QUEUES_MAX; n += QUEUES_MAX - 1) {
+        reset(NULL);
+        machine_add_card(NULL);
+        drivers_start(NULL);
+        assert_int_equal(reg(ETQF(0)), 0);
+        ports[0].ops->set_queues(&ports[0], n, false);
+        ports[0].ops->set_control_queue(&ports[0], true);
+        for (unsigned turn = 0; turn < 2; turn++) {
+            assert_int_equal(reg(ETQF(0)), 0x80000806);
+            assert_int_equal(reg(ETQS(0)), 0x80000000 | 16u << 16);
+            for (uint32_t i = 0; i < 32 && n > 1; i++)
+                for (uint32_t b = 0; b < 4; b++)
+                    assert_true((reg(RETA(i)) >> (8 * b) & 0xFF) < CONTROL_QUEUE);
+            assert_int_equal(ports[0].ops->reset(&ports[0]), OK);
+        }
+        ports[0].ops->set_control_queue(&ports[0], false);
+        assert_int_equal(reg(ETQF(0)), 0);
+        assert_int_equal(reg(ETQS(0)), 0);
+    }
+}
+
 static unsigned reserved_writes; /* to FTQF, and of RXDCTL.SWFLSH */
 
 static void count_reserved(unsigned card, uint32_t offset, uint32_t value)
@@ -395,6 +420,7 @@ int main(void)
         cmocka_unit_test_setup(probe__other_bits_of_shared_registers__are_kept, reset),
         cmocka_unit_test_setup(probe__long_nvm__lock_is_given_back_between, reset),
         cmocka_unit_test_setup(set_queues__whole_table__is_written, reset),
+        cmocka_unit_test_setup(set_control_queue__arp_filter__outlives_a_reset, reset),
         cmocka_unit_test_setup(probe__reserved_on_the_x550__is_not_written, reset),
         cmocka_unit_test_setup(link__cable_out_and_in__is_followed, reset),
         cmocka_unit_test_setup(probe__registers_all_ones__says_so, reset),

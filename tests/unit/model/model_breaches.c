@@ -154,6 +154,15 @@ static void te_starts_queue_0(struct bench *b)
     tx_prepared(b, false);
     assert_int_equal(rd(b, TDLEN(0)), 0);
 }
+static void etqf_ip(struct bench *b)
+{
+    wr(b, ETQF + 4, ETQF_FILTER_EN | 0x0800);
+}
+static void etqf_twice(struct bench *b)
+{
+    wr(b, ETQF, ETQF_FILTER_EN | 0x0806);
+    wr(b, ETQF + 4 * 7, ETQF_FILTER_EN | 0x0806);
+}
 static void mtqc(struct bench *b)
 {
     wr(b, MTQC, 2 << 2);
@@ -537,6 +546,8 @@ const struct breach queue_breaches[] = {
     {"rx-descriptor-done-set", "advanced", rx_desc_dirty_advanced, false},
     {"dca-rxctrl-bit-12", "left 1", dca_rxctrl, false},
     {"dca-txctrl-bit-11", "left 1", dca_txctrl, false},
+    {"ethertype-filter-of-ip", "0800h", etqf_ip, false},
+    {"ethertype-filters-alike", "0806h twice", etqf_twice, false},
     {"dmatxctl-te-first", "TE 0", te_first, false},
     {"mtqc-needs-arbdis", "ARBDIS 0", mtqc, false},
     {"arbdis-left-on", "then TDT", arbdis_left, false},

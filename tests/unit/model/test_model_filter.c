@@ -404,6 +404,31 @@ static void ethertype__filter__comes_first_and_shows_in_the_packet_type(void **s
     bench_free(b);
 }
 
+static int of_type(struct bench *b, bool tagged)
+{
+    struct wanted w = {.tagged = tagged, .tci = 7, .payload = 46};
+
+    packet_make(&w, &m);
+    return send(b);
+}
+
+static void ethertype__filter__sees_both_types_of_a_tagged_frame(void **state)
+{
+    struct bench *b = spread(LEGACY);
+
+    (void)state;
+    wr(b, ETQF, ETQF_FILTER_EN | 0x88B5);
+    wr(b, ETQS, ETQS_QUEUE_EN | 9u << 16);
+    assert_int_equal(of_type(b, false), 9);
+    assert_int_equal(of_type(b, true), 9);
+    wr(b, ETQF, ETQF_FILTER_EN | 0x8100);
+    assert_int_equal(of_type(b, false), 0);
+    assert_int_equal(of_type(b, true), 9);
+    wr(b, ETQS, 9u << 16); /* no queue of its own: 0 */
+    assert_int_equal(of_type(b, true), 0);
+    bench_free(b);
+}
+
 /* ---- Traffic classes and pools ---- */
 
 static void classes__vlan_priority__picks_the_block(void **state)
@@ -704,6 +729,7 @@ int main(void)
         cmocka_unit_test(five_tuple__left_undefined__catches_its_junk_address),
         cmocka_unit_test(syn__filter__takes_first_segments_only),
         cmocka_unit_test(ethertype__filter__comes_first_and_shows_in_the_packet_type),
+        cmocka_unit_test(ethertype__filter__sees_both_types_of_a_tagged_frame),
         cmocka_unit_test(classes__vlan_priority__picks_the_block),
         cmocka_unit_test(pools__by_address_or_default),
         cmocka_unit_test(fdir_signature__right_hashes__send_the_flow_to_its_queue),

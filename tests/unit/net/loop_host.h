@@ -16,6 +16,7 @@
 
 #include "drivers/nic.h"
 #include "kernel/start.h"
+#include "net/lane/control.h"
 #include "net/run.h"
 #include "tests/host/machine.h"
 
@@ -31,7 +32,7 @@ static inline void start_ports(unsigned n)
     memset(lanes_sides, 0, sizeof(lanes_sides));
     memset(lanes_feeds, 0, sizeof(lanes_feeds));
     ports_n = 0;
-    lanes_n = 0;
+    lanes_n = lanes_control_n = 0;
     for (unsigned i = 0; i < n; i++)
         machine_add_card(NULL);
     drivers_start(NULL);
@@ -40,13 +41,14 @@ static inline void start_ports(unsigned n)
         ports[i].domain = machine_cards[i].domain;
 }
 
-/* Run one slow round of core 0, which does all pending work. Returns how many frames it handled. */
+/* Run one slow round of core 0 and poll its control lanes, which does all pending work. Returns how
+ * many frames it handled. */
 static inline uint32_t poll_once(void)
 {
     struct core_lanes *own = run_core_lanes(0);
 
     own->rounds_to_slow = 1;
-    return run_round(own);
+    return control_poll() + run_round(own);
 }
 
 #endif

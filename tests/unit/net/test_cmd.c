@@ -38,7 +38,7 @@ unsigned ports_n;
 struct lane lanes[LANES_MAX];
 struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
 struct side *lanes_feeds[PORTS_MAX];
-unsigned lanes_n, lanes_cores = 1;
+unsigned lanes_n, lanes_cores = 1, lanes_control_n;
 
 static struct netif netifs[2];
 static struct lane_ledger lane_rows[LANES_MAX];
