@@ -13,7 +13,7 @@ static READ_MOSTLY lane_slow *control_handler;
 /* All of them, as a poll takes them. */
 static READ_MOSTLY struct core_lanes control_lanes;
 
-static LANE_FAST bool control_frame(struct lane_app app, uint8_t *frame, size_t length)
+static LANE_FAST bool control_frame(struct lane_app app, wire_frame_t frame, size_t length)
 {
     (void)app, (void)frame, (void)length;
     return false;
