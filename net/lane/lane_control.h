@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Lanes and side queues outside the data path: opening, starting, stopping and supervising them,
- * sending by a side queue, and what the ledger and the taps read. Implemented in net/lane/lane.c.
+ * sending by a side queue, and what the ledger and the taps read. Implemented in lane.c,
+ * side.c and supervise.c of this folder.
  */
 #ifndef NET_LANE_LANE_CONTROL_H
 #define NET_LANE_LANE_CONTROL_H
