@@ -192,6 +192,7 @@ void run_service(uint64_t now_ns)
             handle_causes(&ports[i]);
     link_event_pending = false;
     lanes_service(now_ns);
+    capture_service();
     follow_start(now_tsc);
     if (app->service)
         app->service(now_ns);

@@ -312,6 +312,8 @@ static void do_nothing(void *context)
 
 void router_service(uint64_t now_ns)
 {
+    static const struct question settle = {.run = do_nothing, .max_us = CALL_LIMIT_US};
+
     if (!routes.table)
         return;
     hops_refresh(now_ns);
@@ -323,7 +325,7 @@ void router_service(uint64_t now_ns)
         }
     if (!hops_have_retired())
         return;
-    if (ask_cores(1, lanes_cores, do_nothing, cores, 0, CALL_LIMIT_US).silent == 0)
+    if (ask_cores(1, lanes_cores, &settle).silent == 0)
         hops_reclaim();
 }
 
