@@ -41,9 +41,11 @@ struct x540 {
     unsigned phy_address;     /* on MDIO, 0..31, or X540_NO_PHY */
     mmio_t msix;              /* the MSI-X table, valid if has_msix */
     bool has_msix;
-    unsigned queues;    /* receive queues that RSS uses; 1: no RSS */
-    bool by_address;    /* RSS also hashes IP packets without ports */
-    bool receive_is_on; /* RXCTRL.RXEN */
+    unsigned queues;       /* receive queues that RSS uses; 1: no RSS */
+    bool by_address;       /* RSS also hashes IP packets without ports */
+    bool reset_has_failed; /* the last one: registers may read anything, all ones for instance */
+    bool receive_is_on;    /* RXCTRL.RXEN */
+    uint32_t rx_started;   /* receive queues that run, a bit each; cores change their own bit */
     bool is_promiscuous;
     bool nvm_is_checked;
     bool firmware_is_reported;
@@ -96,6 +98,7 @@ void x540_link_off(struct port *port);
 void x540_rx_init(struct x540 *card);
 enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, mmio_t *tail);
 enum err x540_rx_stop(struct port *port, unsigned q);
+void x540_receive(struct port *port);
 enum err x540_rx_pause(struct x540 *card); /* stops the receive path, so that FCTRL may change */
 void x540_rx_resume(struct x540 *card);
 void x540_set_promiscuous(struct port *port, bool everything);

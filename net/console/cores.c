@@ -60,6 +60,13 @@ static const struct core_row *ask(unsigned core, const char **state)
     return &seen;
 }
 
+/* Has the core not carried out the last order about port i, or, for i = ports_n, the last `stop` or
+ * `start`? */
+static bool is_late(unsigned core, unsigned i)
+{
+    return core < lanes_cores && (lanes_late(i < ports_n ? &ports[i] : NULL) & BIT(core));
+}
+
 static void json_row(const struct call *call, unsigned core, const struct core_row *row,
                      const char *state)
 {
@@ -84,6 +91,13 @@ static void json_row(const struct call *call, unsigned core, const struct core_r
             json_u64(&j, "count", row->stalls.count[b]);
             json_end(&j);
         }
+    json_end(&j);
+    json_array(&j, "late_ports");
+    for (unsigned i = 0; i < ports_n; i++)
+        if (is_late(core, i))
+            json_u64(&j, NULL, i);
+    json_end(&j);
+    json_bool(&j, "late_stop", is_late(core, ports_n));
     json_line(&j);
 }
 
@@ -94,6 +108,25 @@ static void text_row(const struct call *call, unsigned core, const struct core_r
 
     out_printf(call->out, "%4u %4u %-7s %12lu %12lu %11lu %9lu %9lu\n", core, cpus[core]->apic_id,
                state, row->rx_packets, row->tx_packets, busy, row->sleeps, row->interrupts);
+}
+
+static void text_late(const struct out *out, unsigned core)
+{
+    bool is_first = true;
+
+    for (unsigned i = 0; i <= ports_n; i++) {
+        if (!is_late(core, i))
+            continue;
+        if (is_first)
+            out_printf(out, "core %u is asked again to carry out the last order about", core);
+        is_first = false;
+        if (i < ports_n)
+            out_printf(out, "\n    port%u", i);
+        else
+            out_text(out, "\n    its lanes (stop or start)");
+    }
+    if (!is_first)
+        out_text(out, "\n");
 }
 
 static enum command_result show_cores(const struct call *call)
@@ -110,6 +143,8 @@ static enum command_result show_cores(const struct call *call)
         else
             text_row(call, i, row, state);
     }
+    for (unsigned i = 0; i < cpus_n && !call->json; i++)
+        text_late(call->out, i);
     for (unsigned i = 0; i < cpus_n && !call->json; i++) {
         const struct hist *stalls = &cpus[i]->stalls;
         if (hist_total(stalls) == 0)

@@ -172,7 +172,7 @@ struct port *lane_start(struct lane *lane)
     struct port *stuck = out;
     enum err err = OK;
 
-    if (lane->state != LANE_PARKED || in->is_down || in->is_gone || is_stopped)
+    if (!lane->ring || lane->state != LANE_PARKED || in->is_down || in->is_gone || is_stopped)
         return NULL;
     clear_ring(lane);
     if (has_output && !lane->is_sink)
@@ -195,11 +195,12 @@ struct port *lane_start(struct lane *lane)
 
 struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finish)
 {
-    uint32_t head = lane->done & (LANE_SLOTS - 1);
     struct port *stuck = NULL;
 
     if (lane->state == LANE_PARKED)
         return NULL;
+    /* The last head word, for an output that does not report its head any more. */
+    uint32_t head = (lane->is_sink ? lane->done : dma_load32(lane->head)) & (LANE_SLOTS - 1);
     if (lane->in->ops->rx_stop(lane->in, lane->core) != OK)
         stuck = lane->in;
     if (lane->state == LANE_RUNNING) {

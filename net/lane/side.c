@@ -47,10 +47,9 @@ bool side_start(struct port *port, struct side *side)
 
 bool side_stop(struct port *port, struct side *side, enum drop why)
 {
-    uint32_t head = side->done_at;
-
     if (!side->is_running)
         return true;
+    uint32_t head = dma_load32(side->head); /* if the card does not report it any more */
     bool is_clean = port->ops->tx_stop(port, side->queue, &head) == OK;
     side_collect(side, head);
     side->drops[why] += side->next - side->done;

@@ -46,6 +46,12 @@ static struct app echo_app = {.name = "echo"};
 static uint64_t now_ns;
 static unsigned polled;
 
+static uint32_t late_cores;
+uint32_t lanes_late(const struct port *port)
+{
+    (void)port;
+    return late_cores;
+}
 struct lane_ledger lane_ledger(const struct lane *lane)
 {
     return lane_rows[lane - lanes];
@@ -336,11 +342,16 @@ static void ports__json__has_the_fields_that_scripts_rely_on(void **state)
                                   "\"rx_missed_errors\":0,\"rx_crc_errors\":0,"
                                   "\"rx_frame_errors\":0,\"rx_length_errors\":0,"
                                   "\"rx_over_errors\":0,\"rx_errors\":0,"
-                                  "\"rx_queue_0_packets\":12}\n"),
+                                  "\"rx_queue_0_packets\":12,\"late_cores\":[]}\n"),
                      text);
     assert_non_null(strstr(text, "\"link\":\"down\",\"speed_mbps\":0"));
     ports[1].is_gone = true;
     assert_non_null(strstr(run("show ports -j"), "\"link\":\"gone\""));
+    late_cores = BIT(0); /* an order that core 0's lanes have not carried out */
+    assert_non_null(strstr(run("show ports -j"), ",\"late_cores\":[0]}"));
+    assert_non_null(
+        strstr(run("show ports"), "\nport0: its queues are not as ordered yet on core 0\n"));
+    late_cores = 0;
 }
 
 static void ports__none__prints_a_line_or_no_object(void **state)
