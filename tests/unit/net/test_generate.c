@@ -324,6 +324,51 @@ static void generate__head_word_past_the_ring__is_ignored(void **state)
     assert_balance();
 }
 
+/* Of SET_UP, GO and STOP, one call fails: withdrawn, or begun and carried out late. */
+static void generate__call_to_a_core_fails__no_trial_begins_half_and_the_next_is_right(void **state)
+{
+    const enum err errors[] = {ERR_TIMEOUT, ERR_NO_DEVICE, ERR_BUSY};
+
+    (void)state;
+    lanes_cores = 2;
+    for (unsigned e = 0; e < ARRAY_SIZE(errors); e++)
+        for (unsigned n = 1; n <= 4; n++) {
+            const char *why = NULL;
+
+            mailbox_host = (struct mailbox_host){0};
+            set_up(&app_generate, "");
+            ask_for("rate=100kpps count=200 flows=8 ports=0");
+            mailbox_host = (struct mailbox_host){.fails = n, .fails_n = 2, .with = errors[e]};
+            const char *wrong = generator_request();
+            if (!wrong)
+                wrong = generator_poll(&why);
+            assert_true(n > 2 || wrong || why);
+            ask_for("rate=50kpps count=300 flows=4"); /* not for the trial that a core is late in */
+            (void)generator_request();
+            pass(500000);
+            generator_stop();
+            for (unsigned i = 0; i < 10; i++) {
+                mailbox_host_run_late();
+                tick();
+            }
+            mailbox_host.fails = 0;
+            generator_stop();
+            tick();
+            assert_int_equal(generators[0].n_on + generators[1].n_on, 0);
+            wires[0].n = 0;
+            begin();
+            for (unsigned i = 0; i < 5000 && generators[0].n_on + generators[1].n_on != 0; i++)
+                pass(10000);
+            pass(2000000);
+            struct trial_report r = generator_report(0);
+            assert_int_equal(r.cores_silent, 0);
+            assert_int_equal(r.sent, 300);
+            assert_int_equal(wires[0].n, 300);
+            assert_int_equal(machine_complaints(), 0);
+        }
+    lanes_cores = 1;
+}
+
 static void generate__no_target_address__is_refused(void **state)
 {
     (void)state;
@@ -357,6 +402,8 @@ int main(void)
         cmocka_unit_test(generate__stuck_card__is_reset_and_logged),
         cmocka_unit_test(generate__invalid_head_word__is_ignored),
         cmocka_unit_test(generate__head_word_past_the_ring__is_ignored),
+        cmocka_unit_test(
+            generate__call_to_a_core_fails__no_trial_begins_half_and_the_next_is_right),
         cmocka_unit_test(generate__no_target_address__is_refused),
     };
 
