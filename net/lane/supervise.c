@@ -21,8 +21,9 @@ static struct progress {
     uint32_t done; /* what it was then */
 } lanes_progress[LANES_MAX], feeds_progress[LANES_MAX];
 
-/* For a core to stop or start its queues of a port; for one that has missed an order before. */
-enum { CALL_LIMIT_US = 2000000, AGAIN_LIMIT_US = 30000 };
+/* For a core to stop or start its queues of a port; for one that is late already, of which core 0
+ * bears a wait ten times a second. */
+enum { CALL_LIMIT_US = 2000000, AGAIN_LIMIT_US = 3000 };
 
 /* An order of core 0 to a core. PAUSE and RESUME, the console's `stop` and `start`, are for all its
  * lanes; the others for all its lanes and side queues that use a port. START also stops what it
@@ -132,18 +133,18 @@ static void carry_out(void *context)
 
 /* Have a core carry out an order; what it does not carry out stays in `late`. False: it did not.
  * *stuck: the ports that must be reset, since a queue did not stop or start, a bit each. */
-static bool give_order(unsigned core, const struct order_request *request, uint32_t max_us,
-                       uint32_t *stuck)
+static bool give_order(unsigned core, const struct order_request *request, uint32_t *stuck)
 {
     uint32_t *cores = request->port ? &late[request->port->index] : &late_pause;
     const char *verb = request->what == STOP || request->what == PAUSE ? "stopped" : "started";
     char about[16] = "";
-    struct answer answer = ask_core(core, &(struct question){.run = carry_out,
-                                                             .contexts = orders,
-                                                             .bytes = sizeof(orders[0]),
-                                                             .request = request,
-                                                             .request_bytes = sizeof(*request),
-                                                             .max_us = max_us});
+    struct answer answer = ask_core(
+        core, &(struct question){.run = carry_out,
+                                 .contexts = orders,
+                                 .bytes = sizeof(orders[0]),
+                                 .request = request,
+                                 .request_bytes = sizeof(*request),
+                                 .max_us = *cores & BIT(core) ? AGAIN_LIMIT_US : CALL_LIMIT_US});
 
     *stuck = 0;
     if (!answer.err) {
@@ -251,7 +252,7 @@ static bool stop_all(struct port *port, enum drop why)
 
     for (unsigned core = 0; core < lanes_cores; core++) {
         uint32_t stuck;
-        are_off &= give_order(core, &request, CALL_LIMIT_US, &stuck);
+        are_off &= give_order(core, &request, &stuck);
         are_off &= !(stuck & BIT(port->index));
         must_reset |= stuck;
     }
@@ -264,7 +265,7 @@ static void start_all(struct port *port)
 
     for (unsigned core = 0; core < lanes_cores; core++) {
         uint32_t stuck;
-        (void)give_order(core, &request, CALL_LIMIT_US, &stuck);
+        (void)give_order(core, &request, &stuck);
         if (stuck & BIT(port->index) && !port->is_down)
             port_give_up(port);
         must_reset |= stuck & ~BIT(port->index);
@@ -343,13 +344,13 @@ void port_take_down(struct port *port, const char *why)
     start_all(port); /* lanes to this port drain */
 }
 
-static void pause_core(unsigned core, uint32_t max_us)
+static void pause_core(unsigned core)
 {
     const struct order_request request = {.what = lanes_are_stopped() ? PAUSE : RESUME,
                                           .finish = pause_finish};
     uint32_t stuck;
 
-    (void)give_order(core, &request, max_us, &stuck);
+    (void)give_order(core, &request, &stuck);
     must_reset |= stuck;
 }
 
@@ -358,7 +359,7 @@ static void pause_all(lane_poll *finish)
     lanes_set_stopped(finish != NULL);
     pause_finish = finish;
     for (unsigned core = 0; core < lanes_cores; core++)
-        pause_core(core, CALL_LIMIT_US);
+        pause_core(core);
     reset_stuck(DROP_tx_stuck);
     for (unsigned i = 0; i < ports_n && late_pause && !finish; i++)
         if (!ports[i].is_down && !ports[i].is_gone)
@@ -383,7 +384,7 @@ static void ask_again(void)
         bool answers = true;
 
         if (late_pause & BIT(core))
-            pause_core(core, AGAIN_LIMIT_US);
+            pause_core(core);
         answers = !(late_pause & BIT(core));
         for (unsigned i = 0; i < ports_n && answers; i++) {
             const struct order_request request = {
@@ -391,7 +392,7 @@ static void ask_again(void)
             uint32_t stuck = 0;
 
             if (late[i] & BIT(core))
-                answers = give_order(core, &request, AGAIN_LIMIT_US, &stuck);
+                answers = give_order(core, &request, &stuck);
             must_reset |= stuck;
         }
     }
@@ -419,7 +420,7 @@ static void follow_port(struct port *port)
 
         if (((late[port->index] | late_pause) & BIT(core)) || !core_must_change(core, port))
             continue;
-        (void)give_order(core, &request, CALL_LIMIT_US, &stuck);
+        (void)give_order(core, &request, &stuck);
         if (stuck) {
             must_reset |= stuck;
             reset_stuck(DROP_tx_no_link);
