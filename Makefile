@@ -13,6 +13,7 @@ CLANG := clang
 CLANG_FORMAT := clang-format
 
 FUZZ_SECONDS ?= 10
+BOOTS ?= 200
 
 IMAGE := build/ferrule.elf
 MODEL_SO := build/x540.so
@@ -26,7 +27,7 @@ MODEL_SO := build/x540.so
 -include tests/fuzz/rules.mk
 -include tests/bench/rules.mk
 
-.PHONY: all iso efi netboot run demo qemu qemu-gdb test unit tables system fuzz evil bench bench-quick lint format help setup clean
+.PHONY: all iso efi netboot run demo qemu qemu-gdb test unit tables system fuzz evil bench bench-quick boots lint format help setup clean
 
 all: $(IMAGE) $(MODEL_SO) ## build the image and the X540 model for the installed QEMU
 
@@ -81,6 +82,9 @@ bench-quick: ## counts of the loops against those recorded, as CI runs it
 	@tests/tools/setup.sh test
 	@+$(MAKE) --no-print-directory -s $(BENCH_PROGRAMS)
 	@$(PYTHON) tests/bench/bench.py quick
+
+boots: all ## BOOTS (200) boots of 16 cores on a busy host; every lane receives after each
+	@$(PYTHON) tests/tools/boots.py --count $(BOOTS)
 
 lint: ## layers, formatting, licence lines, pages, documented commands and boot keys, tables of RFCs
 	@+$(PYTHON) tests/tools/check.py lint

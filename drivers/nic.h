@@ -57,17 +57,20 @@ struct port_ops {
     /* Start the stopped queue q at index 0 of a ring of n legacy descriptors. Receive: descriptors
      * 0..n-2 belong to the card at once. Transmit: none does, and the card writes its head index to
      * `head`, 4 bytes on a 16-byte boundary. *tail is the tail register. After an error only a
-     * reset of the port helps. After probe or reset, receive queues are started in order from 0;
-     * the port receives once the last of set_queues runs. */
+     * reset of the port helps. After probe or reset the port receives once all queues of set_queues
+     * run, or after `receive`. */
     enum err (*rx_start)(struct port *port, unsigned q, iova_t ring, uint32_t n, mmio_t *tail);
     enum err (*tx_start)(struct port *port, unsigned q, iova_t ring, uint32_t n, iova_t head,
                          mmio_t *tail);
     /* Stop queue q; after OK the card no longer accesses its memory. Transmit: queued frames are
      * sent first, for at most 100 ms. If some remain, nothing is stopped, the result is ERR_BUSY,
      * and only a reset helps. *head becomes the index of the first descriptor not sent, or is left
-     * unchanged if the card does not report it. */
+     * unchanged if the card does not report it, as for a queue that a reset has switched off. */
     enum err (*rx_stop)(struct port *port, unsigned q);
     enum err (*tx_stop)(struct port *port, unsigned q, uint32_t *head);
+    /* Receive with the queues that run, though others of set_queues do not: the card drops frames
+     * for those. Core 0. */
+    void (*receive)(struct port *port);
     /* The head register of a running transmit queue: the index of the next descriptor to finish. A
      * register read, for use when the head word does not change. All ones: the card is gone. */
     uint32_t (*tx_head)(struct port *port, unsigned q);
@@ -93,7 +96,8 @@ struct port_ops {
     uint32_t (*irq_causes)(struct port *port);
     /* true: receive every frame; false: only to our address, broadcast and multicast. */
     void (*set_promiscuous)(struct port *port, bool everything);
-    /* Reset the card to the state after probe, with all queues stopped. */
+    /* Reset the card to the state after probe, with all queues stopped. It may access memory only
+     * once they are stopped, not after an error, and not while it is cut off (kernel/iommu). */
     enum err (*reset)(struct port *port);
     /* Disable receive and drop the link until the next reset, so that the neighbour stops sending.
      * All queues must be stopped. Logs one line if the link cannot be dropped. */

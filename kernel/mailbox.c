@@ -18,8 +18,8 @@ void mailbox_serve(struct mailbox *box)
         return; /* just withdrawn, or not yet complete */
     void (*run)(void *context) = box->run;
     run(box->context);
-    __atomic_store_n(&box->run, NULL, __ATOMIC_RELAXED);
-    __atomic_store_n(&box->is_done, 1, __ATOMIC_RELEASE); /* pairs with the acquire below */
+    /* The last access to the box: core 0 may use it for the next call at once. */
+    __atomic_store_n(&box->run, NULL, __ATOMIC_RELEASE); /* pairs with mailbox_is_free */
 }
 
 enum err mailbox_call(unsigned core, void (*run)(void *context), void *context, uint32_t max_us)
@@ -31,19 +31,18 @@ enum err mailbox_call(unsigned core, void (*run)(void *context), void *context, 
     if (core >= cpus_n || __atomic_load_n(&cpus[core]->state, __ATOMIC_ACQUIRE) != CPU_RUNNING)
         return ERR_NO_DEVICE;
     struct mailbox *box = &mailboxes[core];
-    if (__atomic_load_n(&box->run, __ATOMIC_ACQUIRE))
+    if (!mailbox_is_free(core))
         return ERR_BUSY;
     box->context = context;
-    box->is_done = 0;
     __atomic_store_n(&box->run, run, __ATOMIC_RELEASE);
     __atomic_store_n(&box->is_open, 1, __ATOMIC_RELEASE); /* last: pairs with the exchange */
     smp_wake(core);
 
     uint64_t start = cpu_tsc(), limit = tsc_ticks(max_us * 1000ull);
-    while (!__atomic_load_n(&box->is_done, __ATOMIC_ACQUIRE)) {
+    while (!mailbox_is_free(core)) {
         if (cpu_tsc() - start > limit) {
             if (!take(box))
-                return __atomic_load_n(&box->is_done, __ATOMIC_ACQUIRE) ? OK : ERR_BUSY;
+                return mailbox_is_free(core) ? OK : ERR_BUSY;
             __atomic_store_n(&box->run, NULL, __ATOMIC_RELEASE);
             return ERR_TIMEOUT;
         }

@@ -11,10 +11,9 @@
 #include "arch/types.h"
 
 struct mailbox {
-    void (*run)(void *context); /* NULL: empty */
+    void (*run)(void *context); /* NULL: empty, all calls have ended */
     void *context;
     uint32_t is_open; /* the owner changes it from 1 to 0 to run the call, core 0 to withdraw it */
-    uint32_t is_done;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 
 extern struct mailbox mailboxes[CPUS_MAX];
@@ -22,10 +21,18 @@ extern struct mailbox mailboxes[CPUS_MAX];
 /* Run a function on that core and wait until it has returned, at most max_us. With core 0 it is
  * called directly. A sleeping core is woken. Core 0 only. OK: it has run, and its writes are
  * visible here. ERR_TIMEOUT: the call was withdrawn and will not run. ERR_BUSY: the function is
- * still running (so context must stay valid), or that of an earlier call is. ERR_NO_DEVICE: that
- * core runs no loop. */
+ * still running (so context must stay valid), or, at once, that of an earlier call is.
+ * ERR_NO_DEVICE: that core runs no loop. A context that a core may still use (!mailbox_is_free) is
+ * not to be written: kernel/ask.h writes it at the right time. */
 enum err mailbox_call(unsigned core, void (*run)(void *context), void *context,
                       uint32_t max_us) MUST_CHECK;
+
+/* Have all calls to that core ended or been withdrawn, so that it uses no context? Always true of
+ * core 0. Core 0 only. Pairs with the release in mailbox_serve. */
+static inline bool mailbox_is_free(unsigned core)
+{
+    return __atomic_load_n(&mailboxes[core].run, __ATOMIC_ACQUIRE) == NULL;
+}
 
 /* Run the call in the box; never inlined into the loop. */
 void mailbox_serve(struct mailbox *box);

@@ -34,6 +34,10 @@ enum {
     SERVICE_NS = 100000000, /* period of run_service */
     IDLE_ROUNDS = 1000,     /* rounds without a frame before a core sleeps */
     NAP_LEAST_NS = 50000,   /* a shorter sleep would cost more than it saves */
+    LINK_NS = 10000000,     /* between two runs of it for a card's interrupt */
+    CORES_MS = 10000,       /* for the other cores to enter their loops */
+    CAUSE_LINES_MAX = 4,    /* log lines about a port's causes in each period of */
+    CAUSE_LINES_NS = 1000000000,
     ECC_RESETS_MAX = 3,     /* memory errors without a link in between that take a port down */
     IN_FLIGHT_NS = 1000000, /* longest sleep while an output holds frames: no interrupt reports
                              * their completion, and receive needs their slots */
@@ -133,11 +137,28 @@ static void link_event(void *context)
     link_event_pending = true;
 }
 
-static void handle_causes(struct port *port)
+/* May one more line about this port's causes be logged? A few a second may. */
+static bool may_log(const struct port *port, uint64_t now_ns)
+{
+    static struct {
+        uint64_t since_ns;
+        unsigned n;
+    } lines[PORTS_MAX];
+
+    if (now_ns - lines[port->index].since_ns >= CAUSE_LINES_NS) {
+        lines[port->index].since_ns = now_ns;
+        lines[port->index].n = 0;
+    }
+    return lines[port->index].n++ < CAUSE_LINES_MAX;
+}
+
+/* The causes of a port that is out of service are cleared and not acted on: only the operator puts
+ * it back. */
+static void handle_causes(struct port *port, uint64_t now_ns)
 {
     uint32_t causes = port->ops->irq_causes(port);
 
-    if (causes & CAUSE_TOO_HOT)
+    if ((causes & CAUSE_TOO_HOT) && may_log(port, now_ns))
         log_warn("port%u: the card is too hot; if it switches the link off, only a power cycle "
                  "brings it back",
                  port->index);
@@ -147,8 +168,9 @@ static void handle_causes(struct port *port)
         if (++ecc_resets[port->index] == ECC_RESETS_MAX) {
             port_take_down(port, "third memory error in its card without a link in between");
         } else {
-            log_error("port%u: memory error in the card: reset", port->index);
-            (void)port_restart(port);
+            if (may_log(port, now_ns))
+                log_error("port%u: memory error in the card: reset", port->index);
+            (void)port_reset_card(port);
         }
     }
     port->ops->irq_arm(port, 0);
@@ -194,9 +216,10 @@ void run_service(uint64_t now_ns)
                            "its card accessed memory outside its buffers and was cut off");
     if (may_sleep)
         for (unsigned i = 0; i < ports_n; i++)
-            handle_causes(&ports[i]);
+            handle_causes(&ports[i], now_ns);
     link_event_pending = false;
     lanes_service(now_ns);
+    capture_service();
     follow_start(now_tsc);
     if (app->service)
         app->service(now_ns);
@@ -494,7 +517,7 @@ static _Noreturn void core_loop(void)
     struct cpu *cpu = cpu_this();
     const unsigned core = cpu->index;
     struct core_lanes *own = run_core_lanes(core);
-    const uint64_t interval_tsc = tsc_ticks(SERVICE_NS);
+    const uint64_t interval_tsc = tsc_ticks(SERVICE_NS), link_tsc = tsc_ticks(LINK_NS);
     uint64_t service_tsc = cpu_tsc();
     uint32_t idle = 0;
 
@@ -518,7 +541,8 @@ static _Noreturn void core_loop(void)
         if (mailbox_poll())
             idle = 0;
         if (core == 0) {
-            if (now_tsc - service_tsc >= interval_tsc || link_event_pending) {
+            uint64_t since_tsc = now_tsc - service_tsc;
+            if (since_tsc >= (link_event_pending ? link_tsc : interval_tsc)) {
                 service_tsc = now_tsc;
                 run_service(tsc_now_ns());
                 watchdog_poll();
@@ -540,8 +564,25 @@ static _Noreturn void core_loop(void)
     }
 }
 
+/* Wait until the other cores are in their loops: an order to one that is not cannot be carried
+ * out. */
+static void wait_for_cores(void)
+{
+    uint64_t start_ns = tsc_now_ns();
+
+    for (unsigned core = 1; core < lanes_cores; core++) {
+        while (__atomic_load_n(&cpus[core]->state, __ATOMIC_ACQUIRE) != CPU_RUNNING &&
+               tsc_now_ns() - start_ns < CORES_MS * 1000000ull)
+            cpu_pause();
+        if (__atomic_load_n(&cpus[core]->state, __ATOMIC_ACQUIRE) != CPU_RUNNING)
+            log_error("core %u: not in its loop after %u ms: it carries out orders once it is",
+                      core, (unsigned)((tsc_now_ns() - start_ns) / 1000000));
+    }
+}
+
 _Noreturn void net_run(void)
 {
     smp_run(core_loop, lanes_cores);
+    wait_for_cores();
     core_loop();
 }

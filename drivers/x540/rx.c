@@ -157,6 +157,14 @@ void x540_set_promiscuous(struct port *port, bool everything)
         x540_rx_resume(card);
 }
 
+static enum err receive_on(struct x540 *card)
+{
+    enum err err = x540_rx_pause(card); /* 82599 erratum: stop the data path while RXEN is set */
+
+    x540_rx_resume(card);
+    return err;
+}
+
 /* X550 4.6.7.1 */
 enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, mmio_t *tail)
 {
@@ -185,12 +193,20 @@ enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, m
     /* The tail is the first descriptor that does not belong to the card. */
     mmio_write32(regs, RDT(q), n - 1);
     *tail = mmio_at(regs, RDT(q));
-    /* Receive is enabled with the last queue: frames hashed to a disabled queue would be lost. */
-    if (!card->receive_is_on && q + 1 == card->queues) {
-        err = x540_rx_pause(card); /* 82599 erratum: stop the data path while RXEN is set */
-        x540_rx_resume(card);
-    }
-    return err;
+    /* Receive is enabled with the last queue, in whichever order cores start them: frames hashed to
+     * a disabled queue would be lost. */
+    uint32_t all = (uint32_t)(BIT64(card->queues) - 1);
+    bool are_complete =
+        (__atomic_or_fetch(&card->rx_started, BIT(q), __ATOMIC_ACQ_REL) & all) == all;
+    return are_complete && !card->receive_is_on ? receive_on(card) : OK;
+}
+
+void x540_receive(struct port *port)
+{
+    struct x540 *card = port->driver_state;
+
+    if (!card->receive_is_on)
+        (void)receive_on(card); /* a time-out was logged; receive is on nevertheless */
 }
 
 /* X550 4.6.7.1.1 */
@@ -198,6 +214,7 @@ enum err x540_rx_stop(struct port *port, unsigned q)
 {
     struct x540 *card = port->driver_state;
 
+    (void)__atomic_and_fetch(&card->rx_started, ~BIT(q), __ATOMIC_ACQ_REL);
     x540_change(card, RXDCTL(q), RXDCTL_ENABLE, 0);
     enum err err =
         x540_wait(card, RXDCTL(q), RXDCTL_ENABLE, 0, card->enable_limit_us, "RXDCTL.ENABLE");

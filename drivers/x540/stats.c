@@ -65,8 +65,8 @@ void x540_poll_counters(struct port *port)
     struct x540 *card = port->driver_state;
     struct port_counters *count = &port->count;
 
-    if (port->is_gone || mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu)
-        return; /* a removed card reads all ones, which must not be counted */
+    if (port->is_gone || card->reset_has_failed || mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu)
+        return; /* a removed card reads all ones, one in reset may: not to be counted */
 
     for (size_t i = 0; i < ARRAY_SIZE(simple); i++) {
         uint32_t n = mmio_read32(card->regs, simple[i].offset);

@@ -86,6 +86,8 @@ enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head)
 
     /* Queued frames are sent first. Without a link they cannot be, and a queue must not be disabled
      * while it holds frames: the caller then resets the card, as the reference drivers do. */
+    if (!(mmio_read32(card->regs, TXDCTL(q)) & TXDCTL_ENABLE))
+        return OK; /* off since a reset, which has cleared TDH */
     uint32_t tail = mmio_read32(card->regs, TDT(q)), stopped_at = mmio_read32(card->regs, TDH(q));
     enum err err = OK;
     if (stopped_at != tail && port->link_is_up)

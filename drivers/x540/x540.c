@@ -11,6 +11,7 @@
 #include "drivers/x540/x540.h"
 #include "arch/tsc.h"
 #include "drivers/x540/regs.h"
+#include "kernel/iommu/iommu.h"
 #include "kernel/log/log.h"
 
 enum {
@@ -136,6 +137,7 @@ static void stop(struct x540 *card)
     x540_change(card, PFDTXGSWC, PFDTXGSWC_VT_LBEN, 0);
     x540_change(card, RXCTRL, RXCTRL_RXEN, 0);
     card->receive_is_on = false;
+    card->rx_started = 0;
 }
 
 /* Leave the card with interrupts masked, queues and receive off and no more memory requests, and
@@ -341,13 +343,12 @@ static void clear_tables(struct x540 *card)
         mmio_write32(regs, VLVF(i), 0);
 }
 
-/* X550 4.6.3 */
+/* The card's queues are off. X550 4.6.3 */
 static enum err bring_up(struct x540 *card)
 {
     unsigned resets = 0;
     enum err err;
 
-    stop(card);
     err = quiesce(card, &resets);
     for (unsigned i = 0; i < resets && !err; i++)
         err = reset_once(card);
@@ -387,9 +388,14 @@ static enum err reset(struct port *port)
     port->resets++;
     port->link_is_up = false;
     port->speed_mbps = 0;
+    /* A queue that still holds frames must not send them when the card may access memory again. */
+    stop(card);
+    if (!iommu_is_cut_off(port->domain))
+        pci_command(&card->pci, PCI_COMMAND_MASTER, 0);
     enum err err = bring_up(card);
+    card->reset_has_failed = err != OK;
     if (err)
-        silence(card);
+        quiet(port);
     return err;
 }
 
@@ -398,6 +404,7 @@ static const struct port_ops x540_ops = {
     .tx_start = x540_tx_start,
     .rx_stop = x540_rx_stop,
     .tx_stop = x540_tx_stop,
+    .receive = x540_receive,
     .tx_head = x540_tx_head,
     .poll_link = x540_poll_link,
     .poll_counters = x540_poll_counters,
@@ -460,6 +467,7 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
         card->lan_id = FIELD_GET(STATUS_LAN_ID, status) & 1;
         card->enable_limit_us = completion_limit_us(pci);
         x540_lock_break(card);
+        stop(card);
         err = bring_up(card);
     }
     if (err)

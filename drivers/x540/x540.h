@@ -45,7 +45,9 @@ struct x540 {
     bool by_address; /* RSS also hashes IP packets without ports */
     const uint8_t *hash_key;
     bool has_control_queue; /* ARP goes to CONTROL_QUEUE */
+    bool reset_has_failed;  /* the last one: registers may read anything, all ones for instance */
     bool receive_is_on;     /* RXCTRL.RXEN */
+    uint32_t rx_started;    /* receive queues that run, a bit each; cores change their own bit */
     bool is_promiscuous;
     bool nvm_is_checked;
     bool firmware_is_reported;
@@ -98,6 +100,7 @@ void x540_link_off(struct port *port);
 void x540_rx_init(struct x540 *card);
 enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, mmio_t *tail);
 enum err x540_rx_stop(struct port *port, unsigned q);
+void x540_receive(struct port *port);
 enum err x540_rx_pause(struct x540 *card); /* stops the receive path, so that FCTRL may change */
 void x540_rx_resume(struct x540 *card);
 void x540_set_promiscuous(struct port *port, bool everything);

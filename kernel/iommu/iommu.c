@@ -302,19 +302,35 @@ static struct vtd_entry *context_of(struct iommu_unit *unit, const struct pci_de
     return &unit->contexts[pci->bus][pci->device << 3 | pci->function];
 }
 
-static enum err attach(struct iommu_domain *domain)
+/* Its table exists. */
+static enum err set_entry(struct iommu_domain *domain)
 {
     struct iommu_unit *unit = domain->unit;
-    struct vtd_entry *entry = context_of(unit, &domain->pci);
-
-    if (!entry)
-        return ERR_NO_MEMORY;
+    const struct pci_dev *pci = &domain->pci;
+    struct vtd_entry *entry = &unit->contexts[pci->bus][pci->device << 3 | pci->function];
     struct vtd_entry value =
         vtd_context_entry(domain->tables.top, domain->tables.levels, domain->number);
     entry->high = value.high;
     entry->low = value.low; /* last: it holds the present bit */
     vtd_flush_entries(&unit->vtd, entry, sizeof(*entry));
     return vtd_invalidate(&unit->vtd);
+}
+
+static enum err clear_entry(struct iommu_domain *domain)
+{
+    struct iommu_unit *unit = domain->unit;
+    const struct pci_dev *pci = &domain->pci;
+    struct vtd_entry *entry = &unit->contexts[pci->bus][pci->device << 3 | pci->function];
+
+    entry->low = 0; /* first: it holds the present bit */
+    entry->high = 0;
+    vtd_flush_entries(&unit->vtd, entry, sizeof(*entry));
+    return vtd_invalidate(&unit->vtd);
+}
+
+static enum err attach(struct iommu_domain *domain)
+{
+    return context_of(domain->unit, &domain->pci) ? set_entry(domain) : ERR_NO_MEMORY;
 }
 
 enum err iommu_confine(const struct pci_dev *pci, unsigned port, struct dma_domain **out)
@@ -375,12 +391,8 @@ void iommu_release(struct dma_domain *dma)
     if (!dma || !domain->is_used)
         return;
     domain->is_used = false;
-    struct vtd_entry *entry = context_of(domain->unit, &domain->pci);
-    if (entry) {
-        *entry = (struct vtd_entry){0};
-        vtd_flush_entries(&domain->unit->vtd, entry, sizeof(*entry));
-    }
-    if (vtd_invalidate(&domain->unit->vtd) != OK)
+    /* Without a table of its bus, the card was never attached. */
+    if (domain->unit->contexts[domain->pci.bus] && clear_entry(domain) != OK)
         log_error("iommu: port%u: %s", domain->port, domain->unit->vtd.wrong);
 }
 
@@ -447,6 +459,8 @@ static void on_fault(void *context, const struct vtd_fault *fault)
         if (!domain->is_cut_off) {
             pci_command(&domain->pci, 0, PCI_COMMAND_MASTER);
             domain->is_cut_off = true;
+            if (clear_entry(domain) != OK)
+                log_error("iommu: port%u: %s", domain->port, domain->unit->vtd.wrong);
             now->cut_off |= BIT(domain->port);
         }
     }
@@ -486,12 +500,21 @@ uint32_t iommu_poll(void)
     return now.cut_off;
 }
 
-void iommu_enable_bus_mastering(struct dma_domain *dma)
+bool iommu_is_cut_off(const struct dma_domain *dma)
+{
+    return dma && ((const struct iommu_domain *)dma)->is_cut_off;
+}
+
+enum err iommu_readmit(struct dma_domain *dma)
 {
     struct iommu_domain *domain = (struct iommu_domain *)dma;
 
-    if (!dma)
-        return;
-    domain->is_cut_off = false;
-    pci_command(&domain->pci, PCI_COMMAND_MASTER, 0);
+    if (!dma || !domain->is_cut_off)
+        return OK;
+    enum err err = set_entry(domain);
+    if (err)
+        log_error("iommu: port%u: %s", domain->port, domain->unit->vtd.wrong);
+    else
+        domain->is_cut_off = false;
+    return err;
 }

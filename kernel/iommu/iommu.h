@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Cards behind VT-d: each card may access only the pages mapped for it, in the direction in which
  * they were mapped. All mappings are made before the loops start; after that nothing changes and
- * nothing is invalidated, so the data path does no work for it.
+ * nothing is invalidated, but for a card that is cut off, so the data path does no work for it.
  *
  * iommu_init runs before any driver, while bus mastering is off in every function. A driver's card
  * is confined (iommu_confine) before it may master the bus. iommu_poll collects faults a few times
@@ -40,10 +40,15 @@ enum err iommu_msi(struct dma_domain *domain, unsigned core, uint8_t vector, uin
 /* Forbid further changes of mappings. Boot CPU, before the loops start. */
 void iommu_seal(void);
 
-/* Log the faults that units have recorded, and disable bus mastering in the cards that caused them.
- * Returns a bit for each port whose card was disabled by this call. Service loop of one core. */
+/* Log the faults that units have recorded, and cut off the cards that caused them: no bus mastering,
+ * and no entry in the unit's tables, so that a card which ignores the former is blocked all the
+ * same. Returns a bit for each port whose card was cut off by this call. Service loop of one core.
+ */
 uint32_t iommu_poll(void);
-/* Enable the card's bus mastering again. NULL does nothing. */
-void iommu_enable_bus_mastering(struct dma_domain *domain);
+/* Is it cut off? NULL: no. */
+bool iommu_is_cut_off(const struct dma_domain *domain);
+/* Undo the cut-off, but for bus mastering, which is the driver's to enable once the card's queues are
+ * off. NULL does nothing. An error is logged: the unit does not answer. */
+enum err iommu_readmit(struct dma_domain *domain) MUST_CHECK;
 
 #endif

@@ -1,40 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * `show cores`: the activity and frame counts of each core. Each core reads its own row, between
- * two bursts. Core 0 reads the row of a core that does not answer in time, whose state is then
+ * `show cores`: the activity and frame counts of each core. Each core fills its own row, between
+ * two bursts. Core 0 reads the counters of a core that does not answer in time, whose state is then
  * `silent` or `parked`.
  */
 #include "arch/smp.h"
 #include "kernel/console/command.h"
 #include "kernel/lib/json.h"
-#include "kernel/mailbox.h"
+#include "kernel/ask.h"
 #include "net/lane/lane_control.h"
 
 #define ANSWER_US 20000u
 
 struct core_row {
-    unsigned core;
     uint64_t rx_packets, tx_packets, polls, empty_polls, interrupts, sleeps;
     struct hist stalls;
-    const char *state;
 };
-static struct core_row rows[CPUS_MAX]; /* static, since a core may answer late */
+static struct core_row rows[CPUS_MAX]; /* written by the cores, which may answer late */
 
-static void read_row(void *context)
+static void read_row(struct core_row *row, unsigned core)
 {
-    struct core_row *row = context;
-    const struct cpu *cpu = cpus[row->core];
+    const struct cpu *cpu = cpus[core];
 
     row->rx_packets = row->tx_packets = 0;
     for (unsigned i = 0; i < lanes_total(); i++)
-        if (lanes[i].core == row->core && lanes[i].in) {
+        if (lanes[i].core == core && lanes[i].in) {
             struct lane_ledger lane = lane_ledger(&lanes[i]);
             row->rx_packets += lane.received;
             row->tx_packets += lane.sent;
         }
-    for (unsigned i = 0; i < ports_n && row->core < lanes_cores; i++) {
-        row->tx_packets += side_ledger(port_side(&ports[i], row->core)).sent;
+    for (unsigned i = 0; i < ports_n && core < lanes_cores; i++) {
+        row->tx_packets += side_ledger(port_side(&ports[i], core)).sent;
         if (lanes_feeds[i])
-            row->tx_packets += side_ledger(&lanes_feeds[i][row->core]).sent;
+            row->tx_packets += side_ledger(&lanes_feeds[i][core]).sent;
     }
     row->polls = cpu->polls;
     row->empty_polls = cpu->empty_polls;
@@ -43,33 +40,42 @@ static void read_row(void *context)
     row->stalls = cpu->stalls;
 }
 
-static void ask(unsigned core)
+static void fill_row(void *context)
 {
-    struct core_row *row = &rows[core];
-
-    row->core = core;
-    switch (mailbox_call(core, read_row, row, ANSWER_US)) {
-    case OK:
-        row->state = "running";
-        return;
-    case ERR_NO_DEVICE:
-        row->state = "parked";
-        break;
-    default:
-        row->state = "silent";
-        break;
-    }
-    read_row(row);
+    read_row(context, (unsigned)((struct core_row *)context - rows));
 }
 
-static void json_row(const struct call *call, const struct core_row *row)
+/* The core's row, valid until the next call, and its state. */
+static const struct core_row *ask(unsigned core, const char **state)
+{
+    static const struct question question = {
+        .run = fill_row, .contexts = rows, .bytes = sizeof(rows[0]), .max_us = ANSWER_US};
+    static struct core_row seen; /* of a core that does not answer */
+    enum err err = ask_core(core, &question).err;
+
+    *state = err == OK ? "running" : err == ERR_NO_DEVICE ? "parked" : "silent";
+    if (err == OK)
+        return &rows[core];
+    read_row(&seen, core);
+    return &seen;
+}
+
+/* Has the core not carried out the last order about port i, or, for i = ports_n, the last `stop` or
+ * `start`? */
+static bool is_late(unsigned core, unsigned i)
+{
+    return core < lanes_cores && (lanes_late(i < ports_n ? &ports[i] : NULL) & BIT(core));
+}
+
+static void json_row(const struct call *call, unsigned core, const struct core_row *row,
+                     const char *state)
 {
     struct json j;
 
     json_begin(&j, call->out);
-    json_u64(&j, "core", row->core);
-    json_u64(&j, "apic", cpus[row->core]->apic_id);
-    json_string(&j, "state", row->state);
+    json_u64(&j, "core", core);
+    json_u64(&j, "apic", cpus[core]->apic_id);
+    json_string(&j, "state", state);
     json_u64(&j, "rx_packets", row->rx_packets);
     json_u64(&j, "tx_packets", row->tx_packets);
     json_u64(&j, "polls", row->polls);
@@ -85,16 +91,42 @@ static void json_row(const struct call *call, const struct core_row *row)
             json_u64(&j, "count", row->stalls.count[b]);
             json_end(&j);
         }
+    json_end(&j);
+    json_array(&j, "late_ports");
+    for (unsigned i = 0; i < ports_n; i++)
+        if (is_late(core, i))
+            json_u64(&j, NULL, i);
+    json_end(&j);
+    json_bool(&j, "late_stop", is_late(core, ports_n));
     json_line(&j);
 }
 
-static void text_row(const struct call *call, const struct core_row *row)
+static void text_row(const struct call *call, unsigned core, const struct core_row *row,
+                     const char *state)
 {
     uint64_t busy = row->polls - row->empty_polls;
 
-    out_printf(call->out, "%4u %4u %-7s %12lu %12lu %11lu %9lu %9lu\n", row->core,
-               cpus[row->core]->apic_id, row->state, row->rx_packets, row->tx_packets, busy,
-               row->sleeps, row->interrupts);
+    out_printf(call->out, "%4u %4u %-7s %12lu %12lu %11lu %9lu %9lu\n", core, cpus[core]->apic_id,
+               state, row->rx_packets, row->tx_packets, busy, row->sleeps, row->interrupts);
+}
+
+static void text_late(const struct out *out, unsigned core)
+{
+    bool is_first = true;
+
+    for (unsigned i = 0; i <= ports_n; i++) {
+        if (!is_late(core, i))
+            continue;
+        if (is_first)
+            out_printf(out, "core %u is asked again to carry out the last order about", core);
+        is_first = false;
+        if (i < ports_n)
+            out_printf(out, "\n    port%u", i);
+        else
+            out_text(out, "\n    its lanes (stop or start)");
+    }
+    if (!is_first)
+        out_text(out, "\n");
 }
 
 static enum command_result show_cores(const struct call *call)
@@ -103,14 +135,18 @@ static enum command_result show_cores(const struct call *call)
         out_text(call->out, "core apic state     rx_packets   tx_packets  busy polls    sleeps"
                             " interrupts\n");
     for (unsigned i = 0; i < cpus_n; i++) {
-        ask(i);
+        const char *state;
+        const struct core_row *row = ask(i, &state);
+
         if (call->json)
-            json_row(call, &rows[i]);
+            json_row(call, i, row, state);
         else
-            text_row(call, &rows[i]);
+            text_row(call, i, row, state);
     }
+    for (unsigned i = 0; i < cpus_n && !call->json; i++)
+        text_late(call->out, i);
     for (unsigned i = 0; i < cpus_n && !call->json; i++) {
-        const struct hist *stalls = &rows[i].stalls;
+        const struct hist *stalls = &cpus[i]->stalls;
         if (hist_total(stalls) == 0)
             continue;
         out_printf(call->out, "core %u: slow poll rounds (histogram), longest %lu us:", i,

@@ -6,7 +6,7 @@
 #include "kernel/console/command.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/json.h"
-#include "net/lane/lane.h"
+#include "net/lane/lane_control.h"
 #include "net/lane/ledger.h"
 #include "net/lane/rss_key.h"
 
@@ -101,6 +101,11 @@ static void json_ports(const struct call *call)
                 json_u64(&j, name, lanes[k].received_before + lanes[k].next);
         }
         json_string(&j, "rss_key", key);
+        json_array(&j, "late_cores");
+        for (unsigned core = 0; core < lanes_cores; core++)
+            if (lanes_late(port) & BIT(core))
+                json_u64(&j, NULL, core);
+        json_end(&j);
         json_line(&j);
     }
 }
@@ -130,6 +135,15 @@ static enum command_result show_ports(const struct call *call)
                    brief(dropped, sizeof(dropped), count.rx_dropped, 7),
                    brief(missed, sizeof(missed), count.rx_missed_errors, 6),
                    brief(crc, sizeof(crc), count.rx_crc_errors, 6));
+    }
+    for (unsigned i = 0; i < ports_n; i++) {
+        if (!lanes_late(&ports[i]))
+            continue;
+        out_printf(call->out, "port%u: its queues are not as ordered yet on core", i);
+        for (unsigned core = 0; core < lanes_cores; core++)
+            if (lanes_late(&ports[i]) & BIT(core))
+                out_printf(call->out, " %u", core);
+        out_text(call->out, "\n");
     }
     return COMMAND_DONE;
 }

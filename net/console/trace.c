@@ -44,6 +44,7 @@ static const char *drop_text(const struct capture_record *r)
 static void json_record(const struct out *out, const struct capture_record *r)
 {
     static char hex[2 * SLOT_BYTES + 1];
+    const unsigned held = MIN(r->held, SLOT_BYTES);
     struct json j;
 
     json_begin(&j, out);
@@ -52,9 +53,9 @@ static void json_record(const struct out *out, const struct capture_record *r)
     json_u64(&j, "ns", r->ns);
     json_u64(&j, "length", r->length);
     if (!work.request.is_trace) {
-        for (unsigned i = 0; i < r->held; i++)
+        for (unsigned i = 0; i < held; i++)
             fmt_print(hex + 2 * i, 3, "%02x", r->bytes[i]);
-        hex[2 * r->held] = 0;
+        hex[2 * held] = 0;
         json_string(&j, "direction", r->is_sent ? "out" : "in");
         json_string(&j, "bytes", hex);
     } else {

@@ -239,22 +239,35 @@ static void restart_log(void *context)
     __atomic_store_n(&tap->generation, tap->generation + 1, __ATOMIC_RELEASE);
 }
 
-static struct capture_request requested;
+/* What each core is asked for, and the cores that have not carried it out, a bit each. */
+static struct capture_request requests[QUEUES_MAX], wanted;
+static uint64_t pending;
 
 static void carry_out(void *context)
 {
-    struct tap *tap = context;
+    const struct capture_request *request = context;
+    struct tap *tap = &taps[request - requests];
     struct rare_work *work = &rare_work[tap - taps];
 
-    work->n += (requested.port != NULL) - (tap->request.port != NULL);
-    work->notes = requested.port && requested.is_trace ? tap->notes : NULL;
-    work->side_sent = requested.port ? side_sent : NULL;
-    if (requested.port) {
+    work->n += (request->port != NULL) - (tap->request.port != NULL);
+    work->notes = request->port && request->is_trace ? tap->notes : NULL;
+    work->side_sent = request->port ? side_sent : NULL;
+    if (request->port) {
         tap->missed = 0;
         restart_log(tap);
     }
-    tap->request = requested;
+    tap->request = *request;
     core_lanes[tap - taps].rounds_to_slow = 1; /* takes effect in the next round */
+}
+
+static struct question question(uint32_t max_us)
+{
+    return (struct question){.run = carry_out,
+                             .contexts = requests,
+                             .bytes = sizeof(requests[0]),
+                             .request = &wanted,
+                             .request_bytes = sizeof(wanted),
+                             .max_us = max_us};
 }
 
 void capture_prepare(void)
@@ -269,14 +282,22 @@ static struct {
 
 bool capture_set(const struct capture_request *request)
 {
-    requested = *request;
     if (!taps)
         return false;
-    struct ask ask = ask_cores(0, lanes_cores, carry_out, taps, sizeof(taps[0]), ANSWER_US);
-    for (unsigned core = 0; core < lanes_cores; core++)
-        if (ask.absent & BIT64(core))
-            carry_out(&taps[core]); /* its loop has not started yet */
+    wanted = *request;
+    const struct question q = question(ANSWER_US);
+    struct ask ask = ask_cores(0, lanes_cores, &q);
+    pending = ask.silent | ask.absent; /* an absent core has no frame to record */
     return ask.silent == 0;
+}
+
+void capture_service(void)
+{
+    const struct question q = question(BRIEF_US);
+
+    for (unsigned core = 0; pending != 0 && core < lanes_cores; core++)
+        if ((pending & BIT64(core)) && ask_core(core, &q).err == OK)
+            pending &= ~BIT64(core);
 }
 
 const struct capture_record *capture_next(void)
@@ -285,14 +306,18 @@ const struct capture_record *capture_next(void)
 
     for (unsigned core = 0; core < lanes_cores; core++) {
         struct tap *tap = &taps[core];
-        uint32_t generation = __atomic_load_n(&tap->generation, __ATOMIC_ACQUIRE);
-        uint32_t used = __atomic_load_n(&tap->used, __ATOMIC_ACQUIRE);
 
+        /* Only a call of core 0 restarts a log. While one may still run, `used` and the records
+         * may belong to either generation. */
+        if (!mailbox_is_free(core))
+            continue;
+        uint32_t used = __atomic_load_n(&tap->used, __ATOMIC_ACQUIRE);
+        uint32_t generation = __atomic_load_n(&tap->generation, __ATOMIC_ACQUIRE);
         if (generation != reader[core].generation) {
             reader[core].generation = generation;
             reader[core].at = 0;
         }
-        if (reader[core].at < used) {
+        if (reader[core].at < MIN(used, LOG_BYTES)) {
             const struct capture_record *r =
                 (const struct capture_record *)(tap->log + reader[core].at);
             if (!oldest || r->ns < oldest->ns)

@@ -34,8 +34,10 @@ struct capture_request {
 /* Allocate the logs: once, at boot, before the loops. If it fails, capture_set returns false. */
 void capture_prepare(void);
 /* Switch the tap of all cores on or off. Returns false if there is no memory or a core did not
- * answer in time; the others have switched. Core 0. */
+ * answer in time; the others have switched, and capture_service asks that one again. Core 0. */
 bool capture_set(const struct capture_request *request);
+/* Ask the cores again that have not carried out the last capture_set. Core 0, ten times a second. */
+void capture_service(void);
 /* The oldest unread record, valid until the next call; NULL: none. Core 0. */
 const struct capture_record *capture_next(void);
 /* Frames missed since the tap was switched on, mostly because a log was full. Core 0. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Lanes and side queues outside the data path: opening, starting, stopping and supervising them,
- * sending by a side queue, and what the ledger and the taps read. Implemented in net/lane/lane.c.
+ * sending by a side queue, and what the ledger and the taps read. Implemented in lane.c,
+ * side.c and supervise.c of this folder.
  */
 #ifndef NET_LANE_LANE_CONTROL_H
 #define NET_LANE_LANE_CONTROL_H
@@ -102,15 +103,23 @@ extern struct rare_work rare_work[QUEUES_MAX];
 void lanes_stop(lane_poll *poll);
 void lanes_start(void);
 bool lanes_are_stopped(void);
+/* The cores that have not carried out the last order to stop or start their queues of this port, or,
+ * with NULL, the last `stop` or `start`: a bit each. lanes_service asks them again. Core 0. */
+uint32_t lanes_late(const struct port *port);
 /* Before a core sleeps. Has a frame or a head word arrived since the last poll? Does an output
  * still hold frames, for whose completion there is no interrupt? */
 bool lanes_have_work(unsigned core);
 bool lanes_are_in_flight(unsigned core);
 /* Reset the port's card and restart every lane and side queue that uses the port; frames they held
- * are counted as drops. If the reset fails the port stays out of service. Core 0. */
+ * are counted as drops. If the reset fails the port is out of service; one that was stays so. Core
+ * 0. */
+enum err port_reset_card(struct port *port);
+/* The same by the operator's command, which alone puts a port back into service, and lets a card
+ * that was cut off access memory again. ERR_NO_MEMORY, after a log line: it has no lanes. */
 enum err port_restart(struct port *port);
-/* Take the port out of service until port_restart, and log why: its queues are stopped, frames they
- * held are counted as drops, the link is dropped, lanes to this port drain. Core 0. */
+/* Take the port out of service until port_restart, and log why: its queues are stopped, by a reset if
+ * need be, frames they held are counted as drops, the link is dropped, lanes to this port drain. Core
+ * 0. */
 void port_take_down(struct port *port, const char *why);
 
 /* The ledger's view of a lane; exact when the owner core is not in a burst. */

@@ -15,14 +15,14 @@ static void add_drops(struct ledger *ledger, const uint64_t drops[DROP_COUNT])
     }
 }
 
-/* The sums of one core, computed by that core between two bursts. Static, since the core may run
- * add_core after the call has timed out. */
+/* The sums of one core, computed by that core between two bursts: `parts` is what the cores write,
+ * maybe after the call has timed out, `kept` what each has answered last. */
 static struct part {
     struct ledger sum;
     struct {
         uint64_t received, sent;
     } ports[PORTS_MAX];
-} parts[QUEUES_MAX];
+} parts[QUEUES_MAX], kept[QUEUES_MAX];
 
 enum { CALL_LIMIT_US = 20000 };
 
@@ -74,11 +74,18 @@ static void add_core(void *context)
 /* A core that does not answer keeps the sums of its last answer. Returns how many did not. */
 static unsigned add_cores(void)
 {
-    struct ask ask = ask_cores(0, lanes_cores, add_core, parts, sizeof(parts[0]), CALL_LIMIT_US);
+    struct ask ask = ask_cores(0, lanes_cores,
+                               &(struct question){.run = add_core,
+                                                  .contexts = parts,
+                                                  .bytes = sizeof(parts[0]),
+                                                  .max_us = CALL_LIMIT_US});
 
-    for (unsigned core = 0; core < lanes_cores; core++)
+    for (unsigned core = 0; core < lanes_cores; core++) {
         if (ask.absent & BIT64(core))
-            add_core(&parts[core]);
+            add_core(&parts[core]); /* it runs no loop, so its counters are still */
+        if (!(ask.silent & BIT64(core)))
+            kept[core] = parts[core];
+    }
     return ask.silent_n;
 }
 
@@ -87,7 +94,7 @@ struct ledger ledger_read(void)
     struct ledger ledger = {.cores_silent = add_cores()};
 
     for (unsigned core = 0; core < lanes_cores; core++) {
-        const struct ledger *sum = &parts[core].sum;
+        const struct ledger *sum = &kept[core].sum;
         ledger.received += sum->received;
         ledger.generated += sum->generated;
         ledger.sent += sum->sent;
@@ -110,8 +117,8 @@ struct ledger_port ledger_port_read(const struct port *port)
     };
 
     for (unsigned core = 0; core < lanes_cores; core++) {
-        row.received += parts[core].ports[port->index].received;
-        row.sent += parts[core].ports[port->index].sent;
+        row.received += kept[core].ports[port->index].received;
+        row.sent += kept[core].ports[port->index].sent;
     }
     return row;
 }

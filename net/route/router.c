@@ -413,9 +413,11 @@ static void do_nothing(void *context)
  * changed may refer to a retired next hop, so it begins after the change. */
 void router_settle(void)
 {
+    static const struct question settle = {.run = do_nothing, .max_us = CALL_LIMIT_US};
+
     if (!hops_have_retired() || routes.change.is_on)
         return;
-    if (ask_cores(1, lanes_cores, do_nothing, cores, 0, CALL_LIMIT_US).silent == 0)
+    if (ask_cores(1, lanes_cores, &settle).silent == 0)
         hops_reclaim();
 }
 

@@ -8,7 +8,6 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/json.h"
 #include "kernel/lib/str.h"
-#include "kernel/mailbox.h"
 #include "net/run.h"
 #include "net/trial/generator.h"
 #include "net/trial/receiver.h"
@@ -358,21 +357,14 @@ static enum command_result show_sink(const struct call *call)
 }
 COMMAND("show sink", "[-j]", "the result of a trial: loss, order, latency", show_sink);
 
-static void forget(void *context)
-{
-    static const uint64_t no_tags[PORTS_MAX];
-
-    receiver_reset((unsigned)(uintptr_t)context, no_tags);
-}
-
 static enum command_result clear_sink(const struct call *call)
 {
     if (!run_app()->is_sink || does_generate())
         return command_fail(call, "app=%s: %s", run_app()->name,
                             does_generate() ? "start begins a new trial" : "does not measure");
-    for (unsigned core = 0; core < lanes_cores; core++)
-        if (mailbox_call(core, forget, (void *)(uintptr_t)core, 50000) != OK)
-            return command_fail(call, "core %u does not answer", core);
+    unsigned silent_n = receivers_clear();
+    if (silent_n != 0)
+        return command_fail(call, "%u cores did not answer and may keep their counts", silent_n);
     return COMMAND_DONE;
 }
 COMMAND("clear sink", "", "clear the result; the next trial is measured", clear_sink);

@@ -40,14 +40,18 @@ static struct {
     bool has_logged;        /* why it waits */
 } trial;
 
-/* Core 0's request to a core; static, since a late core may still use it. */
+/* Core 0's request to a core; a late core may still use it, and what of `trial` SET_UP reads. */
 static struct order {
-    enum { SET_UP, GO, STOP, REPORT } what;
-    unsigned port;
-    uint64_t began_tsc;
+    struct request {
+        enum { SET_UP, GO, STOP, REPORT } what;
+        unsigned port;
+        uint64_t began_tsc;
+    } request;
     enum err err;               /* out, of SET_UP */
     struct trial_report report; /* out */
 } orders[QUEUES_MAX];
+
+static uint64_t unstopped; /* cores that have not carried out STOP, a bit each: asked again */
 
 /* ---- On the core concerned ---- */
 
@@ -160,7 +164,7 @@ static void execute_order(void *context)
     unsigned core = (unsigned)(order - orders);
     struct generators *mine = &generators[core];
 
-    switch (order->what) {
+    switch (order->request.what) {
     case SET_UP:
         stop(mine);
         receiver_reset(core, trial.tags);
@@ -169,13 +173,13 @@ static void execute_order(void *context)
             order->err = set_up(core, i);
         break;
     case GO:
-        go(mine, order->began_tsc);
+        go(mine, order->request.began_tsc);
         break;
     case STOP:
         stop(mine);
         break;
     case REPORT:
-        report(&mine->port[order->port], &order->report);
+        report(&mine->port[order->request.port], &order->report);
         break;
     }
 }
@@ -200,30 +204,60 @@ uint64_t generator_idle_ns(unsigned core)
 
 /* ---- Core 0 ---- */
 
-static unsigned ask(int what, unsigned port, uint64_t began_tsc, uint32_t limit_us)
+static struct question question(const struct request *request, uint32_t max_us)
 {
-    for (unsigned core = 0; core < lanes_cores; core++) {
-        orders[core].what = what;
-        orders[core].port = port;
-        orders[core].began_tsc = began_tsc;
-        orders[core].err = ERR_TIMEOUT;
-        orders[core].report = (struct trial_report){0};
-    }
-    struct ask ask = ask_cores(0, lanes_cores, execute_order, orders, sizeof(orders[0]), limit_us);
-    return ask.silent_n + ask.absent_n;
+    return (struct question){.run = execute_order,
+                             .contexts = orders,
+                             .bytes = sizeof(orders[0]),
+                             .request = request,
+                             .request_bytes = sizeof(*request),
+                             .max_us = max_us};
+}
+
+static struct ask ask(int what, unsigned port, uint64_t began_tsc, uint32_t max_us)
+{
+    const struct request request = {.what = what, .port = port, .began_tsc = began_tsc};
+    const struct question q = question(&request, max_us);
+
+    return ask_cores(0, lanes_cores, &q);
+}
+
+/* Have all cores ended all earlier requests, so that `trial` may change, and stopped? */
+static bool cores_are_ready(void)
+{
+    bool are_free = unstopped == 0;
+
+    for (unsigned core = 0; core < lanes_cores; core++)
+        are_free &= mailbox_is_free(core);
+    return are_free;
+}
+
+/* Ask the cores that have not stopped once more. */
+static void stop_again(void)
+{
+    static const struct request request = {.what = STOP};
+    const struct question q = question(&request, ANSWER_US);
+
+    for (unsigned core = 0; core < lanes_cores; core++)
+        if ((unstopped & BIT64(core)) && ask_core(core, &q).err == OK) {
+            unstopped &= ~BIT64(core);
+            log_warn("generate: core %u has stopped now", core);
+        }
 }
 
 static const char *begin(void)
 {
     uint64_t lead_tsc = tsc_ticks(LEAD_NS);
 
-    if (ask(SET_UP, 0, 0, CALL_LIMIT_US) != 0)
+    struct ask set_up = ask(SET_UP, 0, 0, CALL_LIMIT_US);
+    if (set_up.silent_n + set_up.absent_n != 0)
         return "a core does not answer";
     for (unsigned core = 0; core < lanes_cores; core++)
         if (orders[core].err != OK)
             return "a transmit queue does not stop";
     trial.state = TRIAL_RUNNING;
-    if (ask(GO, 0, cpu_tsc() + lead_tsc, CALL_LIMIT_US) != 0) {
+    struct ask went = ask(GO, 0, cpu_tsc() + lead_tsc, CALL_LIMIT_US);
+    if (went.silent_n + went.absent_n != 0) {
         generator_stop();
         return "a core does not answer";
     }
@@ -299,6 +333,10 @@ const char *generator_poll(const char **why)
             return NULL;
         trial.link_mbps[i] = ports[i].speed_mbps;
     }
+    if (!cores_are_ready()) {
+        *why = "a core that has not carried out an earlier request";
+        return NULL;
+    }
     trial.number = (uint32_t)(cpu_tsc() >> 10) & 0xFFFFFF;
     unsigned log2 = 0;
     while (BIT(log2) < trial.options.flows)
@@ -321,6 +359,8 @@ const char *generator_request(void)
     if (options.ports >> ports_n != 0)
         return "ports= names a port that does not exist";
     generator_stop();
+    if (!cores_are_ready())
+        return "a core has not carried out an earlier request; try again";
     trial.options = options;
     trial.state = TRIAL_WAITING;
     trial.is_from_boot_line = trial.has_logged = false;
@@ -333,14 +373,20 @@ void generator_stop(void)
         trial.state = TRIAL_IDLE;
     if (trial.state != TRIAL_RUNNING)
         return;
-    if (ask(STOP, 0, 0, CALL_LIMIT_US) != 0)
-        log_error("generate: a core does not answer and may continue to send");
+    struct ask stopped = ask(STOP, 0, 0, CALL_LIMIT_US);
+    unstopped = stopped.silent | stopped.absent;
+    if (unstopped != 0)
+        log_error("generate: %u cores do not answer and may continue to send; asked again until "
+                  "they have stopped",
+                  stopped.silent_n + stopped.absent_n);
     trial.state = TRIAL_DONE;
 }
 
 void generator_service(uint64_t now_ns)
 {
     const char *why = NULL;
+
+    stop_again();
     const char *wrong = trial.is_from_boot_line ? generator_poll(&why) : NULL;
 
     (void)now_ns;
@@ -368,8 +414,11 @@ struct trial_report generator_report(unsigned port)
     if (trial.state < TRIAL_RUNNING)
         return sum;
     sum.state = TRIAL_DONE;
-    sum.cores_silent = ask(REPORT, port, 0, ANSWER_US);
+    struct ask reports = ask(REPORT, port, 0, ANSWER_US);
+    sum.cores_silent = reports.silent_n + reports.absent_n;
     for (unsigned core = 0; core < lanes_cores; core++) {
+        if (!(reports.answered & BIT64(core)))
+            continue;
         const struct trial_report *r = &orders[core].report;
         if (r->state == TRIAL_RUNNING)
             sum.state = TRIAL_RUNNING;

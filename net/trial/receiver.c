@@ -29,9 +29,9 @@ static struct receiver {
 
 /* A core's copy of one port's counts, made by that core; it outlives the call. */
 struct copy {
-    struct stream_count count;
+    unsigned port; /* the request */
     uint32_t window;
-    unsigned core, port;
+    struct stream_count count;
 };
 static struct copy *copies;
 
@@ -42,7 +42,7 @@ bool receivers_open(bool own)
 {
     is_own = own;
     silent_tsc = tsc_ticks(SILENT_NS);
-    copies = memory_alloc((lanes_cores + 1) * sizeof(struct copy), PAGE_BYTES);
+    copies = memory_alloc(lanes_cores * sizeof(struct copy), PAGE_BYTES);
     for (unsigned core = 0; copies && core < lanes_cores; core++) {
         receivers[core].streams = memory_alloc(ports_n * sizeof(struct stream) + 1, PAGE_BYTES);
         if (!receivers[core].streams)
@@ -73,6 +73,25 @@ void receiver_reset(unsigned core, const uint64_t tags[PORTS_MAX])
         stream_reset(&receivers[core].streams[i], 0);
         receivers[core].bytes_before[i] = bytes_of_trials(&receivers[core], i);
     }
+}
+
+static void clear(void *context)
+{
+    static const uint64_t no_tags[PORTS_MAX];
+
+    receiver_reset((unsigned)((struct receiver *)context - receivers), no_tags);
+}
+
+unsigned receivers_clear(void)
+{
+    if (!copies)
+        return 0;
+    struct ask ask = ask_cores(0, lanes_cores,
+                               &(struct question){.run = clear,
+                                                  .contexts = receivers,
+                                                  .bytes = sizeof(receivers[0]),
+                                                  .max_us = ANSWER_US});
+    return ask.silent_n + ask.absent_n;
 }
 
 /* ---- Slow path ---- */
@@ -136,7 +155,7 @@ struct outcome receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
 static void copy_out(void *context)
 {
     struct copy *copy = context;
-    const struct receiver *r = &receivers[copy->core];
+    const struct receiver *r = &receivers[copy - copies];
     const struct stream *s = &r->streams[copy->port];
 
     copy->count = s->count;
@@ -152,32 +171,34 @@ static void copy_out(void *context)
 struct reception receiver_report(unsigned port)
 {
     struct reception r = {.is_own = is_own};
-    struct stream_count *sum = &copies[lanes_cores].count;
+    static struct stream_count total;
+    struct stream_count *sum = &total;
     uint64_t last_tsc = 0;
 
     *sum = (struct stream_count){0};
     r.count = sum;
-    for (unsigned core = 0; core < lanes_cores; core++) {
-        copies[core].core = core;
-        copies[core].port = port;
-    }
-    struct ask ask = ask_cores(0, lanes_cores, copy_out, copies, sizeof(copies[0]), ANSWER_US);
-    for (unsigned core = 0; core < lanes_cores; core++)
-        if ((ask.silent | ask.absent) & BIT64(core)) {
-            copies[core].count.tag = 0;
-            r.cores_silent++;
-        }
+    if (!copies)
+        return r; /* no memory for measuring */
+    struct ask ask = ask_cores(0, lanes_cores,
+                               &(struct question){.run = copy_out,
+                                                  .contexts = copies,
+                                                  .bytes = sizeof(copies[0]),
+                                                  .request = &port,
+                                                  .request_bytes = sizeof(port),
+                                                  .max_us = ANSWER_US});
+    r.cores_silent = ask.silent_n + ask.absent_n;
     /* Cores may have adopted different trials: the one received last is reported. */
     for (unsigned core = 0; core < lanes_cores; core++) {
         const struct copy *copy = &copies[core];
-        if (copy->count.tag != 0 && copy->count.last_tsc >= last_tsc) {
+        if ((ask.answered & BIT64(core)) && copy->count.tag != 0 &&
+            copy->count.last_tsc >= last_tsc) {
             last_tsc = copy->count.last_tsc;
             sum->tag = copy->count.tag;
             r.window = copy->window;
         }
     }
     for (unsigned core = 0; core < lanes_cores; core++)
-        if (sum->tag != 0 && copies[core].count.tag == sum->tag)
+        if ((ask.answered & BIT64(core)) && sum->tag != 0 && copies[core].count.tag == sum->tag)
             stream_add(sum, &copies[core].count);
     return r;
 }

@@ -22,6 +22,10 @@ void receiver_start(struct lane *lane);
  * port. On that core. */
 void receiver_reset(unsigned core, const uint64_t tags[PORTS_MAX]);
 
+/* Clear the measurements of every core, without a trial of our own. Returns the number of cores that
+ * did not answer. Core 0. */
+unsigned receivers_clear(void);
+
 /* The slow handler of a measuring lane: adopts trials, drops frames of other trials, delivers the
  * rest to the stack. */
 lane_slow receiver_slow;

@@ -320,6 +320,11 @@ uint32_t iommu_poll(void)
     uint32_t cut_off = machine_cut_off;
 
     machine_cut_off = 0;
+    for (unsigned i = 0; i < machine_cards_n; i++)
+        if (cut_off & BIT(i)) {
+            machine_cards[i].is_cut_off = true;
+            pci_command(&machine_cards[i].pci, 0, PCI_COMMAND_MASTER);
+        }
     return cut_off;
 }
 enum err iommu_msi(struct dma_domain *domain, unsigned core, uint8_t vector, uint64_t *address,
@@ -328,11 +333,19 @@ enum err iommu_msi(struct dma_domain *domain, unsigned core, uint8_t vector, uin
     (void)domain;
     return msi_compose(core, vector, address, data);
 }
-void iommu_enable_bus_mastering(struct dma_domain *domain)
+bool iommu_is_cut_off(const struct dma_domain *domain)
+{
+    for (unsigned i = 0; i < machine_cards_n; i++)
+        if (domain && machine_cards[i].domain == domain)
+            return machine_cards[i].is_cut_off;
+    return false;
+}
+enum err iommu_readmit(struct dma_domain *domain)
 {
     for (unsigned i = 0; i < machine_cards_n; i++)
         if (machine_cards[i].domain == domain)
-            pci_command(&machine_cards[i].pci, PCI_COMMAND_MASTER, 0);
+            machine_cards[i].is_cut_off = false;
+    return OK;
 }
 
 void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights)

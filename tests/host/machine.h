@@ -23,6 +23,7 @@ struct machine_card {
     bool wire_is_full; /* frame_out refuses */
     uint64_t frames_out;
     uint64_t dma_refused;                /* by a missing grant */
+    bool is_cut_off;                     /* by iommu_poll, for machine_cut_off */
     uint16_t command;                    /* PCI command register */
     uint16_t pm_control;                 /* PMCSR; state 3: registers do not answer */
     uint64_t awake_ns;                   /* nor do they before this time, 10 ms after state 3 */

@@ -93,6 +93,25 @@ def test_progress_that_cannot_be_told_from_none_is_reset(boot, evil):
     end_misbehaviour(machine)
 
 
+def test_a_port_that_is_down_stays_down_whatever_its_card_reports(boot):
+    """A memory error, for which a port in service is reset."""
+    machine = boot("app=forward", complaints=False)
+    machine.run("set port 1 down")
+    for _ in range(3):
+        machine.card(1, "evil", "causes:0x10000000")
+        before = balanced(machine)["drops"]["tx_no_link"]
+        machine.wires[0].send(*[bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, n]) + bytes(52) for n in range(20)])
+        wait_until(lambda: balanced(machine)["drops"]["tx_no_link"], lambda n: n >= before + 20,
+                   "frames for the port are dropped")
+        assert machine.ports()[1]["link"] == "down"
+    assert "memory error" not in machine.console_text
+    assert machine.run("show config") == "app=forward port1.state=down"
+    machine.run("set port 1 up")
+    machine.wait_links()
+    forwards_again(machine)
+    assert machine.poweroff() == 0
+
+
 def test_memory_errors_without_a_link_end_the_port_at_the_third(boot):
     """EICR bit 28, three times, while no cable is there to show that the card works in between."""
     machine = boot("app=forward", complaints=False)

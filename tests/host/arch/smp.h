@@ -9,11 +9,12 @@
 
 #define CPUS_MAX 256u
 
+enum cpu_state { CPU_PARKED, CPU_RUNNING };
 struct cpu_trace;
 
 struct cpu {
     struct cpu *self;
-    uint32_t index, apic_id;
+    uint32_t index, apic_id, state;
     uint64_t loop_tsc, polls, empty_polls;
     uint64_t interrupts, sleeps, first_tsc;
     int64_t tsc_skew;
@@ -22,8 +23,8 @@ struct cpu {
 
 __attribute__((weak)) struct cpu host_cpu;
 #define cpus_n 1u
-/* A test may give lanes to a second core; it is the same. */
-#define cpus ((struct cpu *[]){&host_cpu, &host_cpu})
+/* A test may give lanes to more cores; they are the same. */
+#define cpus ((struct cpu *[]){&host_cpu, &host_cpu, &host_cpu, &host_cpu})
 
 static inline struct cpu *cpu_this(void)
 {

@@ -389,6 +389,9 @@ static void poll__fault__clears_bus_mastering_and_names_the_port(void **state)
     init(IOMMU_ON);
     assert_int_equal(iommu_confine(&card_2, 4, &two), OK);
     assert_int_equal(iommu_confine(&card_3, 5, &three), OK);
+    enum { AT = 0x5000 };
+    assert_int_equal(two->map(two, (iova_t){AT}, (paddr_t){0x9000}, 4096, DMA_READ_WRITE), OK);
+    assert_int_equal(three->map(three, (iova_t){AT}, (paddr_t){0xA000}, 4096, DMA_READ_WRITE), OK);
     commands[2 << 3] = commands[3 << 3] = PCI_COMMAND_MASTER;
     assert_int_equal(iommu_poll(), 0);
     fault(0, 2 << 3);
@@ -402,8 +405,14 @@ static void poll__fault__clears_bus_mastering_and_names_the_port(void **state)
     fault(1, 2 << 3); /* of another unit: not one of our ports */
     assert_int_equal(iommu_poll(), 0);
     assert_non_null(strstr(log_text, "00:02.0 (no port) tried"));
-    iommu_enable_bus_mastering(two);
-    assert_int_equal(commands[2 << 3], PCI_COMMAND_MASTER);
+    assert_true(iommu_is_cut_off(two));
+    assert_false(iommu_is_cut_off(three) || iommu_is_cut_off(NULL));
+    assert_int_equal(translate(0, 2 << 3, AT).rights, 0); /* not only by its own command register */
+    assert_int_equal(translate(1, 3 << 3, AT).rights, DMA_READ_WRITE);
+    assert_int_equal(iommu_readmit(two), OK);
+    assert_false(iommu_is_cut_off(two));
+    assert_int_equal(translate(0, 2 << 3, AT).rights, DMA_READ_WRITE);
+    assert_int_equal(commands[2 << 3], 0); /* the driver enables it once the queues are off */
     fault(0, 2 << 3);
     assert_int_equal(iommu_poll(), 1 << 4);
 }

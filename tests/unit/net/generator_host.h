@@ -39,6 +39,8 @@ static inline void pass(uint64_t ns)
     for (uint64_t end = machine_now_ns() + ns; machine_now_ns() < end;) {
         machine_wait_ns(200);
         poll_once();
+        for (unsigned core = 1; core < lanes_cores; core++)
+            (void)run_round(run_core_lanes(core));
     }
 }
 
@@ -78,7 +80,7 @@ static inline void set_up(const struct app *app, const char *line)
         tick();
     for (unsigned i = 0; i < 5; i++)
         tick();
-    assert_int_equal(lanes_n, 2);
+    assert_int_equal(lanes_n, 2 * lanes_cores);
 }
 
 /* Set options of the next trial, written as at the console: "rate=1Mpps count=10". */

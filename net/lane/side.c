@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Side queues and feeds: transmit rings that software fills. Every frame that was counted as
+ * generated ends as sent or as a named drop.
+ */
+#include "arch/smp.h"
+#include "kernel/lib/str.h"
+#include "kernel/memory/memory.h"
+#include "net/lane/internal.h"
+
+struct side_ledger side_ledger(const struct side *side)
+{
+    uint64_t queued = side->next - side->done, finished = 0;
+
+    /* side_send reads the head word; here it is only looked at, with the same check. */
+    if (side->is_running)
+        finished = side_finished(side, dma_load32(side->head));
+    if (finished > queued)
+        finished = 0;
+    struct side_ledger l = {
+        .generated = side->generated,
+        .sent = side->sent_before + side->done + finished,
+        .held = queued - finished,
+    };
+
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        l.dropped += side->drops[i];
+    return l;
+}
+
+bool side_start(struct port *port, struct side *side)
+{
+    for (uint32_t i = 0; i < side->slots; i++) {
+        /* A feed's slot keeps its frame. */
+        uint64_t length = side->is_feed ? side->ring[i].word & TX_LENGTH : 0;
+        side->ring[i].address = side->frames_buf.iova.v + (uint64_t)i * SLOT_BYTES;
+        side->ring[i].word = length != 0 ? length | TX_EOP | TX_IFCS : 0;
+    }
+    memset(side->head_buf.va, 0, HEAD_BYTES);
+    side->next = side->done = 0;
+    side->at = side->done_at = 0;
+    if (!port_is_usable(port))
+        return true;
+    side->is_running = port->ops->tx_start(port, side->queue, side->ring_buf.iova, side->slots,
+                                           side->head_buf.iova, &side->tdt) == OK;
+    return side->is_running;
+}
+
+bool side_stop(struct port *port, struct side *side, enum drop why)
+{
+    if (!side->is_running)
+        return true;
+    uint32_t head = dma_load32(side->head); /* if the card does not report it any more */
+    bool is_clean = port->ops->tx_stop(port, side->queue, &head) == OK;
+    side_collect(side, head);
+    side->drops[why] += side->next - side->done;
+    side->sent_before += side->done;
+    side->next = side->done = 0;
+    side->at = side->done_at = 0;
+    side->is_running = false;
+    return is_clean;
+}
+
+static enum err make_side(struct port *port, struct side *side, uint32_t slots, unsigned queue)
+{
+    enum err err = dma_alloc(slots * sizeof(struct descriptor), PAGE_BYTES, &side->ring_buf);
+
+    if (!err)
+        err = dma_alloc_frames((size_t)slots * SLOT_BYTES, PAGE_BYTES, &side->frames_buf);
+    if (!err)
+        err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &side->head_buf);
+    if (!err)
+        err = dma_grant(port->domain, &side->ring_buf, DMA_READ);
+    if (!err)
+        err = dma_grant(port->domain, &side->frames_buf, DMA_READ);
+    if (!err)
+        err = dma_grant(port->domain, &side->head_buf, DMA_WRITE);
+    if (err)
+        return err;
+    side->ring = side->ring_buf.va;
+    side->frames = side->frames_buf.va;
+    side->head = side->head_buf.va;
+    side->slots = slots;
+    side->queue = (uint16_t)queue;
+    return OK;
+}
+
+enum err side_open(struct port *port, unsigned core)
+{
+    struct side *side = port_side(port, core);
+    enum err err = make_side(port, side, SIDE_SLOTS, SIDE_QUEUES + core);
+
+    if (!err && !side_start(port, side))
+        port_give_up(port);
+    return err;
+}
+
+enum err feeds_open(void)
+{
+    enum err err = OK;
+
+    for (unsigned i = 0; !err && i < ports_n; i++) {
+        lanes_feeds[i] = memory_alloc(lanes_cores * sizeof(struct side), PAGE_BYTES);
+        err = lanes_feeds[i] ? OK : ERR_NO_MEMORY;
+        for (unsigned core = 0; !err && core < lanes_cores; core++) {
+            lanes_feeds[i][core].is_feed = true;
+            err = make_side(&ports[i], &lanes_feeds[i][core], LANE_SLOTS, FEED_QUEUES + core);
+        }
+    }
+    return err;
+}
+
+enum err feed_fill(struct port *port, unsigned core, uint32_t slots,
+                   uint32_t (*fill)(void *context, uint32_t slot, uint8_t *frame), void *context)
+{
+    struct side *feed = &port_feeds(port)[core];
+
+    if (!side_stop(port, feed, DROP_tx_stuck))
+        return ERR_BUSY;
+    feed->slots = slots;
+    for (uint32_t i = 0; i < slots; i++)
+        feed->ring[i].word = fill(context, i, feed->frames + (size_t)i * SLOT_BYTES);
+    return side_start(port, feed) ? OK : ERR_TIMEOUT;
+}
+
+bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
+{
+    struct side *side = port_side(port, cpu_this()->index);
+
+    side->generated++;
+    if (length < FRAME_MIN || length > FRAME_MAX) {
+        side->drops[DROP_side_length]++;
+        return false;
+    }
+    if (!side->is_running) {
+        side->drops[DROP_tx_no_link]++;
+        return false;
+    }
+    side_collect(side, dma_load32(side->head));
+    if (!side_has_room(side, frame)) {
+        side->drops[DROP_side_full]++;
+        return false;
+    }
+    uint32_t i = side->at;
+    memcpy(side->frames + (size_t)i * SLOT_BYTES, frame, length);
+    dma_store64(&side->ring[i].word, length | TX_EOP | TX_IFCS | TX_RS);
+    side->tx_bytes += length;
+    side->next++;
+    side->at = (i + 1) & (SIDE_SLOTS - 1);
+    mmio_write32(side->tdt, 0, side->at);
+    if (rare_work[cpu_this()->index].side_sent)
+        rare_work[cpu_this()->index].side_sent(port, frame, length);
+    return true;
+}

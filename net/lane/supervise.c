@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Core 0's supervision of lanes and side queues: links, resets, stuck outputs, `stop` and `start`.
+ * A core's lanes are changed by that core, at core 0's request.
+ */
+#include "kernel/ask.h"
+#include "kernel/iommu/iommu.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/log/log.h"
+#include "net/lane/internal.h"
+#include "net/lane/rss_check.h"
+
+enum {
+    STUCK_NS = 1000000000,    /* no progress for so long with the link up: the output is stuck */
+    LATE_NS = 50000000,       /* the same if its head words are late: read the register */
+    COUNTERS_NS = 1000000000, /* between two reads of the cards' counters */
+};
+
+/* Core 0's record of each output's progress, to detect stuck ones. */
+static struct progress {
+    uint64_t ns;   /* when `done` last advanced or nothing was queued; 0: not yet recorded */
+    uint32_t done; /* what it was then */
+} lanes_progress[LANES_MAX], feeds_progress[LANES_MAX];
+
+/* For a core to stop or start its queues of a port; for one that is late already, of which core 0
+ * bears a wait ten times a second. */
+enum { CALL_LIMIT_US = 2000000, AGAIN_LIMIT_US = 3000 };
+
+/* An order of core 0 to a core. PAUSE and RESUME, the console's `stop` and `start`, are for all its
+ * lanes; the others for all its lanes and side queues that use a port. START also stops what it
+ * finds running: the core may have missed STOP, and the card been reset since. */
+static struct order {
+    struct order_request {
+        enum { STOP, START, FOLLOW, PAUSE, RESUME } what;
+        struct port *port;
+        enum drop why;
+        lane_poll *finish; /* of PAUSE */
+    } request;
+    /* Result: ports to reset, since a queue did not stop or start, a bit each. Kept until core 0 has
+     * read it, as the order may be carried out late; such a port's queues are not started. */
+    uint32_t stuck;
+} orders[QUEUES_MAX];
+
+/* The cores that have not carried out the last order about a port (late[i]), or the last `stop` or
+ * `start` (late_pause), a bit each. lanes_service asks them again. */
+static uint32_t late[PORTS_MAX], late_pause;
+static uint32_t must_reset; /* ports with a queue that did not stop; the next service resets them */
+static lane_poll *pause_finish; /* of the last `stop` */
+
+uint32_t lanes_late(const struct port *port)
+{
+    return port ? late[port->index] : late_pause;
+}
+
+static bool touches(const struct lane *lane, const struct port *port)
+{
+    return lane->in == port || lane->out == port;
+}
+
+/* i = 0: the core's side queue of the port; 1: its feed. NULL if it is not open. */
+enum { SIDES = 2 };
+static struct side *side_of(struct port *port, unsigned core, unsigned i)
+{
+    struct side *feeds = port_feeds(port), *feed = feeds ? &feeds[core] : NULL;
+    struct side *side = i == 0 ? port_side(port, core) : feed;
+
+    return side && side->ring ? side : NULL;
+}
+
+static bool side_must_change(const struct port *port, const struct side *side)
+{
+    return side && side->is_running != port_is_usable(port);
+}
+
+/* With a link at its output a lane runs; without one it drains. */
+static bool lane_must_change(const struct lane *lane)
+{
+    if (!lane->ring)
+        return false; /* never made: memory was short */
+    if (lane->in->is_gone || lane->in->is_down || lanes_are_stopped())
+        return lane->state != LANE_PARKED;
+    bool has_output = lane->is_sink || port_is_usable(lane->out);
+    return lane->state != (has_output ? LANE_RUNNING : LANE_DRAINING);
+}
+
+static bool is_stuck(const struct order *order, const struct port *port)
+{
+    return order->stuck & BIT(port->index);
+}
+
+static void side_apply(struct order *order, struct side *side)
+{
+    const struct order_request *request = &order->request;
+    struct port *port = request->port;
+
+    if (!side || (request->what == FOLLOW && !side_must_change(port, side)))
+        return;
+    if (!side_stop(port, side, request->why) ||
+        (request->what != STOP && !is_stuck(order, port) && !side_start(port, side)))
+        order->stuck |= BIT(port->index);
+}
+
+static void lane_apply(struct order *order, struct lane *lane)
+{
+    const struct order_request *request = &order->request;
+    enum drop why = request->why;
+    struct port *stuck = NULL;
+
+    if (request->port &&
+        (!touches(lane, request->port) || (request->what == FOLLOW && !lane_must_change(lane))))
+        return;
+    if (request->what == PAUSE)
+        why = lane->state == LANE_DRAINING ? DROP_tx_no_link : DROP_tx_stuck;
+    if (request->what != RESUME)
+        stuck = lane_stop(lane, why, request->finish && lane->poll ? lane->poll : request->finish);
+    if (request->what != STOP && request->what != PAUSE && !stuck && !is_stuck(order, lane->in) &&
+        !is_stuck(order, lane->out))
+        stuck = lane_start(lane);
+    if (stuck)
+        order->stuck |= BIT(stuck->index);
+}
+
+/* Runs on the core that owns the lanes. */
+static void carry_out(void *context)
+{
+    struct order *order = context;
+    unsigned core = (unsigned)(order - orders);
+    struct lane *lane;
+
+    for (unsigned i = 0; order->request.port && i < SIDES; i++)
+        side_apply(order, side_of(order->request.port, core, i));
+    for (unsigned i = 0; (lane = lane_at(core, i)) != NULL; i++)
+        lane_apply(order, lane);
+}
+
+/* Have a core carry out an order; what it does not carry out stays in `late`. False: it did not.
+ * *stuck: the ports that must be reset, since a queue did not stop or start, a bit each. */
+static bool give_order(unsigned core, const struct order_request *request, uint32_t *stuck)
+{
+    uint32_t *cores = request->port ? &late[request->port->index] : &late_pause;
+    const char *verb = request->what == STOP || request->what == PAUSE ? "stopped" : "started";
+    char about[16] = "";
+    struct answer answer = ask_core(
+        core, &(struct question){.run = carry_out,
+                                 .contexts = orders,
+                                 .bytes = sizeof(orders[0]),
+                                 .request = request,
+                                 .request_bytes = sizeof(*request),
+                                 .max_us = *cores & BIT(core) ? AGAIN_LIMIT_US : CALL_LIMIT_US});
+
+    *stuck = 0;
+    if (!answer.err) {
+        *stuck = orders[core].stuck;
+        orders[core].stuck = 0;
+    }
+    if (request->port)
+        fmt_print(about, sizeof(about), "port%u: ", request->port->index);
+    if (answer.err && !(*cores & BIT(core)))
+        log_error("%score %u has not %s its queues: %s after %u ms; asked again until it has",
+                  about, core, verb, ask_error_text(answer.err), answer.waited_us / 1000);
+    if (!answer.err && (*cores & BIT(core)) && request->what != STOP)
+        log_warn("%score %u has %s its queues now", about, core, verb);
+    if (answer.err)
+        *cores |= BIT(core);
+    else if (request->what != STOP) /* START is still to come */
+        *cores &= ~BIT(core);
+    return answer.err == OK;
+}
+
+/* A transmit queue as core 0 sees it. */
+struct output {
+    struct port *port;
+    unsigned queue;
+    uint32_t done;  /* frames finished; runs free */
+    uint64_t held;  /* frames queued and not finished */
+    uint32_t *head; /* its head word */
+    uint32_t at;    /* index of the first slot not finished */
+    uint32_t slots;
+};
+
+static struct output lane_output(const struct lane *lane)
+{
+    bool sends = lane->state == LANE_RUNNING && !lane->is_sink;
+
+    return (struct output){
+        .port = lane->out,
+        .queue = lane->core,
+        .done = lane->done,
+        .held = sends ? (uint32_t)lane->next - lane->done : 0,
+        .head = lane->head_buf.va,
+        .at = lane->done & (LANE_SLOTS - 1),
+        .slots = LANE_SLOTS,
+    };
+}
+
+static struct output side_output(struct port *port, const struct side *side)
+{
+    struct side_ledger l = side_ledger(side);
+
+    return (struct output){
+        .port = port,
+        .queue = side->queue,
+        .done = (uint32_t)l.sent,
+        .held = l.held,
+        .head = side->head_buf.va,
+        .at = (side->done_at + (uint32_t)(l.sent - side->sent_before - side->done)) % side->slots,
+        .slots = side->slots,
+    };
+}
+
+/* Read the head from the card's register. If the card has finished frames, store that index in the
+ * head word, as the card should have; a write by the card meanwhile wins. *word: what the head word
+ * was. Returns false if the card has finished nothing, or if the word had this value already and the
+ * owner core has rejected it. */
+static bool store_head(const struct output *o, uint32_t *word, uint32_t *index)
+{
+    *word = dma_load32(o->head);
+    *index = o->port->ops->tx_head(o->port, o->queue);
+    uint32_t finished = *index >= o->at ? *index - o->at : *index + o->slots - o->at;
+
+    if (*index >= o->slots || finished == 0 || finished > o->held || *index == *word)
+        return false;
+    uint32_t expected = *word;
+    (void)__atomic_compare_exchange_n(o->head, &expected, *index, false, __ATOMIC_RELEASE,
+                                      __ATOMIC_RELAXED);
+    return true;
+}
+
+/* Before a reset: store the heads of queues whose cores have not answered, which find them when
+ * they do. */
+static void store_heads(struct port *port)
+{
+    uint32_t word, index;
+
+    for (unsigned i = 0; i < lanes_n; i++)
+        if (lanes[i].out == port && (late[port->index] & BIT(lanes[i].core))) {
+            const struct output o = lane_output(&lanes[i]);
+            (void)(o.held != 0 && store_head(&o, &word, &index));
+        }
+    for (unsigned i = 0; i < SIDES * lanes_cores; i++) {
+        const struct side *side = side_of(port, i / SIDES, i % SIDES);
+        if (side && side->is_running && (late[port->index] & BIT(i / SIDES))) {
+            const struct output o = side_output(port, side);
+            (void)(o.held != 0 && store_head(&o, &word, &index));
+        }
+    }
+}
+
+/* Returns whether all queues of the port are known to be off. */
+static bool stop_all(struct port *port, enum drop why)
+{
+    const struct order_request request = {.what = STOP, .port = port, .why = why};
+    bool are_off = true;
+
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        uint32_t stuck;
+        are_off &= give_order(core, &request, &stuck);
+        are_off &= !(stuck & BIT(port->index));
+        must_reset |= stuck;
+    }
+    return are_off;
+}
+
+static void start_all(struct port *port)
+{
+    const struct order_request request = {.what = START, .port = port, .why = DROP_port_reset};
+
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        uint32_t stuck;
+        (void)give_order(core, &request, &stuck);
+        if (stuck & BIT(port->index) && !port->is_down)
+            port_give_up(port);
+        must_reset |= stuck & ~BIT(port->index);
+    }
+    /* The queues of a core that has not answered are missing: the others receive nevertheless. */
+    if (late[port->index] && !port->is_down && !port->is_gone && !lanes_are_stopped())
+        port->ops->receive(port);
+}
+
+/* Stop the port's queues, reset its card, start the queues again. is_lifted: the operator puts the
+ * port back into service, also after its card was cut off. Else a port that is out of service stays
+ * so. */
+static enum err restart(struct port *port, enum drop why, bool is_lifted)
+{
+    /* A core sees this no later than its request to stop, and then arms no interrupt until its
+     * request to start: all interrupts are masked during the reset. */
+    __atomic_store_n(&port->is_in_reset, true, __ATOMIC_RELEASE);
+    (void)stop_all(port, why); /* what did not stop is reset now */
+    store_heads(port);
+    must_reset &= ~BIT(port->index);
+    enum err err = is_lifted ? iommu_readmit(port->domain) : OK;
+    if (!err)
+        err = port->is_gone ? ERR_NO_DEVICE : port->ops->reset(port);
+    if (err)
+        log_error("port%u: out of service: reset failed", port->index);
+    if (err || is_lifted)
+        port->is_down = err != OK;
+    else if (port->is_down)
+        port->ops->link_off(port);
+    __atomic_store_n(&port->is_in_reset, false, __ATOMIC_RELEASE);
+    start_all(port);
+    return err;
+}
+
+/* Reset the ports with a queue that did not stop. One that such a reset finds waits for the next
+ * service. */
+static void reset_stuck(enum drop why)
+{
+    uint32_t now = must_reset;
+
+    for (unsigned i = 0; i < ports_n; i++)
+        if (now & BIT(i))
+            (void)restart(&ports[i], why, false);
+}
+
+enum err port_reset_card(struct port *port)
+{
+    return restart(port, DROP_port_reset, false);
+}
+
+enum err port_restart(struct port *port)
+{
+    for (unsigned i = 0; i < lanes_n; i++)
+        if (lanes[i].in == port && !lanes[i].ring) {
+            log_error("port%u: stays out of service: core %u has no lane for it, memory was short "
+                      "at boot; use fewer cores (cpus=)",
+                      port->index, lanes[i].core);
+            return ERR_NO_MEMORY;
+        }
+    return restart(port, DROP_port_reset, true);
+}
+
+void port_take_down(struct port *port, const char *why)
+{
+    __atomic_store_n(&port->is_in_reset, true, __ATOMIC_RELEASE);
+    bool are_off = stop_all(port, DROP_port_reset);
+    store_heads(port);
+    port->is_down = true;
+    log_warn("port%u: out of service: %s; \"set port %u up\" brings it back", port->index, why,
+             port->index);
+    must_reset &= ~BIT(port->index);
+    if (!are_off && !port->is_gone && port->ops->reset(port) != OK)
+        log_error("port%u: reset failed", port->index);
+    port->ops->link_off(port);
+    __atomic_store_n(&port->is_in_reset, false, __ATOMIC_RELEASE);
+    start_all(port); /* lanes to this port drain */
+}
+
+static void pause_core(unsigned core)
+{
+    const struct order_request request = {.what = lanes_are_stopped() ? PAUSE : RESUME,
+                                          .finish = pause_finish};
+    uint32_t stuck;
+
+    (void)give_order(core, &request, &stuck);
+    must_reset |= stuck;
+}
+
+static void pause_all(lane_poll *finish)
+{
+    lanes_set_stopped(finish != NULL);
+    pause_finish = finish;
+    for (unsigned core = 0; core < lanes_cores; core++)
+        pause_core(core);
+    reset_stuck(DROP_tx_stuck);
+    for (unsigned i = 0; i < ports_n && late_pause && !finish; i++)
+        if (!ports[i].is_down && !ports[i].is_gone)
+            ports[i].ops->receive(&ports[i]);
+}
+
+void lanes_stop(lane_poll *poll)
+{
+    pause_all(poll);
+}
+
+void lanes_start(void)
+{
+    pause_all(NULL);
+}
+
+/* Ask the cores again that have not carried out an order. One that does not answer is asked about
+ * nothing else, so that it costs core 0 one short wait. */
+static void ask_again(void)
+{
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        bool answers = true;
+
+        if (late_pause & BIT(core))
+            pause_core(core);
+        answers = !(late_pause & BIT(core));
+        for (unsigned i = 0; i < ports_n && answers; i++) {
+            const struct order_request request = {
+                .what = START, .port = &ports[i], .why = DROP_port_reset};
+            uint32_t stuck = 0;
+
+            if (late[i] & BIT(core))
+                answers = give_order(core, &request, &stuck);
+            must_reset |= stuck;
+        }
+    }
+    reset_stuck(DROP_tx_stuck);
+}
+
+static bool core_must_change(unsigned core, struct port *port)
+{
+    for (unsigned i = 0; i < SIDES; i++)
+        if (side_must_change(port, side_of(port, core, i)))
+            return true;
+    const struct lane *lane;
+    for (unsigned i = 0; (lane = lane_at(core, i)) != NULL; i++)
+        if (touches(lane, port) && lane_must_change(lane))
+            return true;
+    return false;
+}
+
+static void follow_port(struct port *port)
+{
+    const struct order_request request = {
+        .what = FOLLOW, .port = port, .why = port->is_down ? DROP_port_reset : DROP_tx_no_link};
+
+    for (unsigned core = 0; core < lanes_cores; core++) {
+        uint32_t stuck;
+
+        if (((late[port->index] | late_pause) & BIT(core)) || !core_must_change(core, port))
+            continue;
+        (void)give_order(core, &request, &stuck);
+        if (stuck) {
+            must_reset |= stuck;
+            reset_stuck(DROP_tx_no_link);
+            return;
+        }
+    }
+}
+
+/* For a head word that does not change. */
+static bool take_late_head(const struct output *o)
+{
+    uint32_t word, index;
+
+    if (!store_head(o, &word, &index))
+        return false;
+    if (!o->port->is_late)
+        log_warn("port%u: transmit queue %u: head word late: memory has %u, the card %u; from now "
+                 "on its register is read when it stalls (NULL-RS in drivers/x540/README.md)",
+                 o->port->index, o->queue, word, index);
+    o->port->is_late = true;
+    return true;
+}
+
+static void follow_queue(struct progress *m, const struct output *o, uint64_t now_ns)
+{
+    if (o->done != m->done || o->held == 0 || m->ns == 0) {
+        m->done = o->done;
+        m->ns = now_ns;
+    } else if (now_ns - m->ns > (o->port->is_late ? LATE_NS : STUCK_NS) && take_late_head(o)) {
+        m->ns = now_ns;
+    } else if (now_ns - m->ns > STUCK_NS) {
+        log_error("port%u: transmit queue %u has sent nothing for %u ms, of %u slots: reset",
+                  o->port->index, o->queue, (uint32_t)((now_ns - m->ns) / 1000000),
+                  (uint32_t)o->held);
+        m->ns = now_ns;
+        (void)restart(o->port, DROP_tx_stuck, false);
+    }
+}
+
+void lanes_service(uint64_t now_ns)
+{
+    static uint64_t counters_ns;
+    bool is_time_to_count = now_ns - counters_ns >= COUNTERS_NS;
+
+    if (is_time_to_count)
+        counters_ns = now_ns;
+    ask_again();
+    for (unsigned i = 0; i < ports_n; i++) {
+        ports[i].ops->poll_link(&ports[i]);
+        if (is_time_to_count)
+            ports[i].ops->poll_counters(&ports[i]);
+        follow_port(&ports[i]);
+        rss_check(&ports[i]);
+    }
+    for (unsigned i = 0; i < lanes_n; i++) {
+        const struct output o = lane_output(&lanes[i]);
+        follow_queue(&lanes_progress[i], &o, now_ns);
+    }
+    for (unsigned i = 0; i < ports_n * lanes_cores; i++) {
+        struct port *port = &ports[i / lanes_cores];
+        struct side *feed = side_of(port, i % lanes_cores, 1);
+        if (feed) {
+            const struct output o = side_output(port, feed);
+            follow_queue(&feeds_progress[i], &o, now_ns);
+        }
+    }
+}
