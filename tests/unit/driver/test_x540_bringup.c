@@ -261,7 +261,8 @@ static void set_control_queue__arp_filter__outlives_a_reset(void **state)
         machine_add_card(NULL);
         drivers_start(NULL);
         assert_int_equal(reg(ETQF(0)), 0);
-        ports[0].ops->set_queues(&ports[0], n, false);
+        static const uint8_t key[RSS_KEY_BYTES] = {0x6D, 0x5A};
+        ports[0].ops->set_queues(&ports[0], n, false, key);
         ports[0].ops->set_control_queue(&ports[0], true);
         for (unsigned turn = 0; turn < 2; turn++) {
             assert_int_equal(reg(ETQF(0)), 0x80000806);

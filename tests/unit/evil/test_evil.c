@@ -16,7 +16,7 @@
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
  * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
  * drivers/x540/stats.c $(LOOP) net/lane/ledger.c net/app/forward.c net/app/echo.c net/app/route.c
- * net/app/generate.c net/app/sink.c $(ROUTER) $(GENERATOR) $(STACK) boot/cmdline.c
+ * net/app/generate.c net/app/sink.c $(ROUTER) $(GENERATOR) $(STACK) boot/cmdline.c boot/console_key.c
  * kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c tests/host/trial_cmd.c
  * tests/unit/evil/traffic.c tests/unit/evil/loads.c $(MODEL) */
 #include "tests/unit/net/loop_host.h"

@@ -344,91 +344,91 @@ static void generate__core_with_another_tsc__begins_with_the_others(void **state
         generator_stop();
     }
     host_cpu.tsc_skew = 0;
-    /* Of SET_UP, GO and STOP, one call fails: withdrawn, or begun and carried out late. */
-    static void generate__call_to_a_core_fails__no_trial_begins_half_and_the_next_is_right(
-        void **state)
-    {
-        const enum err errors[] = {ERR_TIMEOUT, ERR_NO_DEVICE, ERR_BUSY};
+}
 
-        (void)state;
-        lanes_cores = 2;
-        for (unsigned e = 0; e < ARRAY_SIZE(errors); e++)
-            for (unsigned n = 1; n <= 4; n++) {
-                const char *why = NULL;
+/* Of SET_UP, GO and STOP, one call fails: withdrawn, or begun and carried out late. */
+static void generate__call_to_a_core_fails__no_trial_begins_half_and_the_next_is_right(void **state)
+{
+    const enum err errors[] = {ERR_TIMEOUT, ERR_NO_DEVICE, ERR_BUSY};
 
-                mailbox_host = (struct mailbox_host){0};
-                set_up(&app_generate, "");
-                ask_for("rate=100kpps count=200 flows=8 ports=0");
-                mailbox_host = (struct mailbox_host){.fails = n, .fails_n = 2, .with = errors[e]};
-                const char *wrong = generator_request();
-                if (!wrong)
-                    wrong = generator_poll(&why);
-                assert_true(n > 2 || wrong || why);
-                ask_for(
-                    "rate=50kpps count=300 flows=4"); /* not for the trial that a core is late in */
-                (void)generator_request();
-                pass(500000);
-                generator_stop();
-                for (unsigned i = 0; i < 10; i++) {
-                    mailbox_host_run_late();
-                    tick();
-                }
-                mailbox_host.fails = 0;
-                generator_stop();
+    (void)state;
+    lanes_cores = 2;
+    for (unsigned e = 0; e < ARRAY_SIZE(errors); e++)
+        for (unsigned n = 1; n <= 4; n++) {
+            const char *why = NULL;
+
+            mailbox_host = (struct mailbox_host){0};
+            set_up(&app_generate, "");
+            ask_for("rate=100kpps count=200 flows=8 ports=0");
+            mailbox_host = (struct mailbox_host){.fails = n, .fails_n = 2, .with = errors[e]};
+            const char *wrong = generator_request();
+            if (!wrong)
+                wrong = generator_poll(&why);
+            assert_true(n > 2 || wrong || why);
+            ask_for("rate=50kpps count=300 flows=4"); /* not for the trial that a core is late in */
+            (void)generator_request();
+            pass(500000);
+            generator_stop();
+            for (unsigned i = 0; i < 10; i++) {
+                mailbox_host_run_late();
                 tick();
-                assert_int_equal(generators[0].n_on + generators[1].n_on, 0);
-                wires[0].n = 0;
-                begin();
-                for (unsigned i = 0; i < 5000 && generators[0].n_on + generators[1].n_on != 0; i++)
-                    pass(10000);
-                pass(2000000);
-                struct trial_report r = generator_report(0);
-                assert_int_equal(r.cores_silent, 0);
-                assert_int_equal(r.sent, 300);
-                assert_int_equal(wires[0].n, 300);
-                assert_int_equal(machine_complaints(), 0);
             }
-        lanes_cores = 1;
-    }
+            mailbox_host.fails = 0;
+            generator_stop();
+            tick();
+            assert_int_equal(generators[0].n_on + generators[1].n_on, 0);
+            wires[0].n = 0;
+            begin();
+            for (unsigned i = 0; i < 5000 && generators[0].n_on + generators[1].n_on != 0; i++)
+                pass(10000);
+            pass(2000000);
+            struct trial_report r = generator_report(0);
+            assert_int_equal(r.cores_silent, 0);
+            assert_int_equal(r.sent, 300);
+            assert_int_equal(wires[0].n, 300);
+            assert_int_equal(machine_complaints(), 0);
+        }
+    lanes_cores = 1;
+}
 
-    static void generate__no_target_address__is_refused(void **state)
-    {
-        (void)state;
-        const char *why;
-        set_up(&app_generate, "");
-        assert_string_equal(generator_request(), "rate= must be set");
-        ask_for("rate=1000 ports=2");
-        assert_non_null(strstr(generator_request(), "ports= names"));
-        ask_for("ports=0 dst=192.0.2.9");
-        assert_null(generator_request());
-        assert_non_null(strstr(generator_poll(&why), "dst= needs an address"));
-        ask_for("dstmac=02:00:00:00:00:99 count=1");
-        begin();
-        run_trial();
-        assert_memory_equal(wires[0].bytes[0], "\x02\0\0\0\0\x99", 6);
-        assert_memory_equal(wires[0].bytes[0] + 30, "\xC0\0\x02\x09", 4);
-    }
+static void generate__no_target_address__is_refused(void **state)
+{
+    (void)state;
+    const char *why;
+    set_up(&app_generate, "");
+    assert_string_equal(generator_request(), "rate= must be set");
+    ask_for("rate=1000 ports=2");
+    assert_non_null(strstr(generator_request(), "ports= names"));
+    ask_for("ports=0 dst=192.0.2.9");
+    assert_null(generator_request());
+    assert_non_null(strstr(generator_poll(&why), "dst= needs an address"));
+    ask_for("dstmac=02:00:00:00:00:99 count=1");
+    begin();
+    run_trial();
+    assert_memory_equal(wires[0].bytes[0], "\x02\0\0\0\0\x99", 6);
+    assert_memory_equal(wires[0].bytes[0] + 30, "\xC0\0\x02\x09", 4);
+}
 
-    int main(void)
-    {
-        const struct CMUnitTest tests[] = {
-            cmocka_unit_test(generate__sizes_and_flows__every_frame_is_right),
-            cmocka_unit_test(generate__list_of_n_sizes__sends_them_in_turn),
-            cmocka_unit_test(generate__each_rate__sends_as_many_as_are_due),
-            cmocka_unit_test(generate__idle_time__ends_when_the_next_is_due),
-            cmocka_unit_test(generate__duration__ends_with_its_frames),
-            cmocka_unit_test(generate__stopped_and_started__begins_a_new_trial),
-            cmocka_unit_test(generate__two_ports__both_send),
-            cmocka_unit_test(generate__link_lost__counts_losses_and_resumes),
-            cmocka_unit_test(generate__rate_above_the_lines__counts_skipped_frames),
-            cmocka_unit_test(generate__stuck_card__is_reset_and_logged),
-            cmocka_unit_test(generate__invalid_head_word__is_ignored),
-            cmocka_unit_test(generate__head_word_past_the_ring__is_ignored),
-            cmocka_unit_test(generate__core_with_another_tsc__begins_with_the_others),
-            cmocka_unit_test(
-                generate__call_to_a_core_fails__no_trial_begins_half_and_the_next_is_right),
-            cmocka_unit_test(generate__no_target_address__is_refused),
-        };
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(generate__sizes_and_flows__every_frame_is_right),
+        cmocka_unit_test(generate__list_of_n_sizes__sends_them_in_turn),
+        cmocka_unit_test(generate__each_rate__sends_as_many_as_are_due),
+        cmocka_unit_test(generate__idle_time__ends_when_the_next_is_due),
+        cmocka_unit_test(generate__duration__ends_with_its_frames),
+        cmocka_unit_test(generate__stopped_and_started__begins_a_new_trial),
+        cmocka_unit_test(generate__two_ports__both_send),
+        cmocka_unit_test(generate__link_lost__counts_losses_and_resumes),
+        cmocka_unit_test(generate__rate_above_the_lines__counts_skipped_frames),
+        cmocka_unit_test(generate__stuck_card__is_reset_and_logged),
+        cmocka_unit_test(generate__invalid_head_word__is_ignored),
+        cmocka_unit_test(generate__head_word_past_the_ring__is_ignored),
+        cmocka_unit_test(generate__core_with_another_tsc__begins_with_the_others),
+        cmocka_unit_test(
+            generate__call_to_a_core_fails__no_trial_begins_half_and_the_next_is_right),
+        cmocka_unit_test(generate__no_target_address__is_refused),
+    };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
