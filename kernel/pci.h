@@ -15,6 +15,7 @@
 #define PCI_COMMAND_MASTER   BIT(2)
 #define PCI_COMMAND_INTX_OFF BIT(10)
 #define PCI_STATUS           0x06
+#define PCI_REVISION         0x08
 #define PCI_EXTENDED_ACS     0x000D
 #define PCI_EXTENDED_ATS     0x000F
 #define PCI_CAP_PM           0x01
