@@ -345,8 +345,8 @@ static bool may_have_bridges_above(const struct pci_dev *dev)
     return false;
 }
 
-/* Root ports of Intel's 100 and 200 series and of 7th and 8th generation mobile processors have ACS, but
- * with 32 bits each for capability and control (Linux: pci_quirk_enable_intel_spt_pch_acs). */
+/* Root ports of Intel's 100 and 200 series and of 7th and 8th generation mobile processors have ACS,
+ * but with 32 bits each for capability and control (Linux: pci_quirk_enable_intel_spt_pch_acs). */
 static bool has_acs_in_dwords(const struct pci_dev *bridge)
 {
     static const uint16_t ids[][2] = {

@@ -274,8 +274,8 @@ static void describe(char *found, size_t n, unsigned working)
                           working, iommu_units_n, v->version >> 4 & 15, v->version & 15,
                           vtd_levels(v->cap), vtd_address_bits(v));
     if (at < n)
-        at += fmt_print(found + at, n - at, " pages of 4K%s%s",
-                        vtd_has_pages(v, 2) ? " 2M" : "", vtd_has_pages(v, 3) ? " 1G" : "");
+        at += fmt_print(found + at, n - at, " pages of 4K%s%s", vtd_has_pages(v, 2) ? " 2M" : "",
+                        vtd_has_pages(v, 3) ? " 1G" : "");
     for (unit = iommu_units; unit < iommu_units + iommu_units_n; unit++)
         if (unit->why_off && name_functions(unit, names, sizeof(names)) && at < n)
             at += fmt_print(found + at, n - at, "; not confined:%s", names);

@@ -71,8 +71,8 @@ struct ioapic_place {
     int id;          /* as DMAR has it */
 };
 
-/* Find an IOAPIC in DMAR's scopes: by its id in MADT, else the only one, if the machine and DMAR have one
- * each: some firmware numbers it differently in the two tables. */
+/* Find an IOAPIC in DMAR's scopes: by its id in MADT, else the only one, if both tables have one: some
+ * firmware numbers it differently. */
 static bool find_ioapic(const struct dmar *dmar, int id, struct ioapic_place *place)
 {
     struct acpi_walk walk = dmar_walk(dmar);

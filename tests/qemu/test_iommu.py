@@ -377,7 +377,7 @@ DRHD = struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0xFEB00000)  # no unit is at this 
 @pytest.mark.parametrize("what, body, line", [
     ("no unit there", DRHD, "the unit at 0xfeb00000 is not used: VER reads"),
     ("registers at 0", struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0), "has its registers at address 0"),
-    ("a length of 0", DRHD + struct.pack("<HH", 0, 0), "with an invalid length"),
+    ("a length of 2", DRHD + struct.pack("<HH", 0, 2), "with an invalid length"),
     ("no unit", struct.pack("<HHHHQQ", 1, 24, 0, 0, 0x1000, 0x1FFF), "names no unit that answers"),
 ])
 @pytest.mark.parametrize("mode", ["on", "require"])

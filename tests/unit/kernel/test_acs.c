@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * pci_isolate (kernel/pci.c): ACS of the bridges above a card is enabled where the bridge has its control
- * register, which on the root ports of some Intel chipsets is not where it belongs; a bridge that does not
- * keep what was written costs a line and counts as one without ACS.
+ * pci_isolate (kernel/pci.c): ACS of the bridges above a card is enabled where the bridge has its
+ * control register, which on the root ports of some Intel chipsets is not where it belongs. A bridge
+ * that does not keep what was written costs a line and counts as one without ACS.
  *
  * links: kernel/pci.c
  */
