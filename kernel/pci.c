@@ -235,7 +235,7 @@ static void scan_bus(const struct window *w, unsigned bus, bool *is_empty,
                      void (*visit)(const struct pci_dev *dev, void *context), void *context)
 {
     bool is_any = false;
-    unsigned device = *is_empty ? 32 : 0;
+    unsigned device = 0;
     while ((device = next_device(w, bus, device)) < 32)
         is_any |= scan_device(w, bus, device++, visit, context);
     *is_empty = !is_any;
@@ -245,13 +245,18 @@ void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *con
 {
     /* Every bus, not only those below bridges: a server has a root bus per socket, and its number
      * is known only from AML. Segment 0 first, then the others' windows in MCFG's order. */
+    struct window *w = NULL;
     for (unsigned bus = 0; bus < 256; bus++) {
-        struct window *w = window_of(0, bus);
-        scan_bus(w, bus, w ? &w->is_empty[bus] : &ports_are_empty[bus], visit, context);
+        if (!w || bus > w->last_bus)
+            w = window_of(0, bus);
+        bool *is_empty = w ? &w->is_empty[bus] : &ports_are_empty[bus];
+        if (!*is_empty)
+            scan_bus(w, bus, is_empty, visit, context);
     }
-    for (struct window *w = windows; w < windows + windows_n; w++)
+    for (w = windows; w < windows + windows_n; w++)
         for (unsigned bus = w->first_bus; w->segment != 0 && bus <= w->last_bus; bus++)
-            scan_bus(w, bus, &w->is_empty[bus], visit, context);
+            if (!w->is_empty[bus])
+                scan_bus(w, bus, &w->is_empty[bus], visit, context);
 }
 
 static void disable_bus_mastering(const struct pci_dev *dev, void *context)
