@@ -58,7 +58,7 @@ def iasl(folder, data):
         text = f.read()
     seen = {"entries": [], "stopped": "nknown" in text.partition("Raw Table Data")[0]}
     entries, scope = seen["entries"], None
-    for line in text.splitlines():
+    for line in text.split("\n"):  # not splitlines: a device's name may hold a vertical tab
         row = re.match(r"\[[0-9A-F]+h [0-9]+ +([0-9A-Fa-fx]+)h?\] +(.*?) : (.*)", line)
         if not row:
             continue
