@@ -20,6 +20,9 @@ struct vtd_entry vtd_root_entry(paddr_t context_table);
 /* levels: 3 or 4. A domain number identifies one set of tables within a unit. */
 struct vtd_entry vtd_context_entry(paddr_t top, unsigned levels, uint16_t domain);
 
+/* FPD, in the low word of a context entry, present or not: faults of its function are not recorded. */
+#define VTD_CONTEXT_NO_FAULTS BIT64(1)
+
 /* Levels of tables to use with a unit of this CAP: 4 if supported, else 3, else 0. */
 unsigned vtd_levels(uint64_t cap);
 

@@ -12,6 +12,7 @@
 #define CONFIG_ADDRESS_ENABLE   BIT(31)
 #define CONFIG_DATA             0xCFC
 
+#define VENDOR_INTEL            0x8086
 #define VENDOR_NONE             0xFFFF /* reads so if no function answers */
 #define REVISION_CLASS          0x08
 #define HEADER_TYPE             0x0E
@@ -34,6 +35,7 @@
 #define EXTENDED_STEPS_MAX      960 /* as many capabilities as fit */
 #define ACS_CAPABILITY          4
 #define ACS_CONTROL             6
+#define ACS_CONTROL_DWORDS      8                                   /* see has_acs_in_dwords */
 #define ACS_UPSTREAM            (BIT(0) | BIT(2) | BIT(3) | BIT(4)) /* SV, RR, CR, UF */
 #define ATS_CONTROL             6
 #define ATS_ENABLE              BIT(15)
@@ -233,7 +235,7 @@ static void scan_bus(const struct window *w, unsigned bus, bool *is_empty,
                      void (*visit)(const struct pci_dev *dev, void *context), void *context)
 {
     bool is_any = false;
-    unsigned device = *is_empty ? 32 : 0;
+    unsigned device = 0;
     while ((device = next_device(w, bus, device)) < 32)
         is_any |= scan_device(w, bus, device++, visit, context);
     *is_empty = !is_any;
@@ -243,13 +245,18 @@ void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *con
 {
     /* Every bus, not only those below bridges: a server has a root bus per socket, and its number
      * is known only from AML. Segment 0 first, then the others' windows in MCFG's order. */
+    struct window *w = NULL;
     for (unsigned bus = 0; bus < 256; bus++) {
-        struct window *w = window_of(0, bus);
-        scan_bus(w, bus, w ? &w->is_empty[bus] : &ports_are_empty[bus], visit, context);
+        if (!w || bus > w->last_bus)
+            w = window_of(0, bus);
+        bool *is_empty = w ? &w->is_empty[bus] : &ports_are_empty[bus];
+        if (!*is_empty)
+            scan_bus(w, bus, is_empty, visit, context);
     }
-    for (struct window *w = windows; w < windows + windows_n; w++)
+    for (w = windows; w < windows + windows_n; w++)
         for (unsigned bus = w->first_bus; w->segment != 0 && bus <= w->last_bus; bus++)
-            scan_bus(w, bus, &w->is_empty[bus], visit, context);
+            if (!w->is_empty[bus])
+                scan_bus(w, bus, &w->is_empty[bus], visit, context);
 }
 
 static void disable_bus_mastering(const struct pci_dev *dev, void *context)
@@ -343,6 +350,44 @@ static bool may_have_bridges_above(const struct pci_dev *dev)
     return false;
 }
 
+/* Root ports of Intel's 100 and 200 series and of 7th and 8th generation mobile processors have ACS,
+ * but with 32 bits each for capability and control (Linux: pci_quirk_enable_intel_spt_pch_acs). */
+static bool has_acs_in_dwords(const struct pci_dev *bridge)
+{
+    static const uint16_t ids[][2] = {
+        {0xA110, 0xA11F}, {0xA167, 0xA16A}, /* 100 series, Sunrise Point */
+        {0xA290, 0xA29F}, {0xA2E7, 0xA2EE}, /* 200 series, Union Point */
+        {0x9D10, 0x9D1B},                   /* mobile: from memory, not compared with a document */
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+        if (bridge->vendor_id == VENDOR_INTEL && bridge->device_id >= ids[i][0] &&
+            bridge->device_id <= ids[i][1])
+            return true;
+    return false;
+}
+
+/* Returns which of ACS_UPSTREAM are enabled afterwards. */
+static uint32_t enable_acs(const struct pci_dev *bridge)
+{
+    uint32_t acs = pci_extended(bridge, PCI_EXTENDED_ACS);
+    if (!acs)
+        return 0;
+    uint32_t can = pci_read16(bridge, acs + ACS_CAPABILITY) & ACS_UPSTREAM, now;
+    if (has_acs_in_dwords(bridge)) {
+        uint32_t at = acs + ACS_CONTROL_DWORDS;
+        pci_write32(bridge, at, pci_read32(bridge, at) | can);
+        now = pci_read32(bridge, at);
+    } else {
+        uint32_t at = acs + ACS_CONTROL;
+        pci_write16(bridge, at, pci_read16(bridge, at) | (uint16_t)can);
+        now = pci_read16(bridge, at);
+    }
+    if ((now & can) != can)
+        log_warn("pci %02x:%02x.%u: ACS control reads 0x%04x, 0x%04x was written", bridge->bus,
+                 bridge->device, bridge->function, now, can);
+    return now & can;
+}
+
 struct isolation {
     const struct pci_dev *dev;
     unsigned lacking;
@@ -353,11 +398,7 @@ static void isolate_if_above(const struct pci_dev *bridge, void *context)
     struct isolation *isolation = context;
     if (!is_above(bridge, isolation->dev))
         return;
-    uint32_t acs = pci_extended(bridge, PCI_EXTENDED_ACS);
-    uint16_t can = acs ? pci_read16(bridge, acs + ACS_CAPABILITY) & ACS_UPSTREAM : 0;
-    if (can)
-        pci_write16(bridge, acs + ACS_CONTROL, pci_read16(bridge, acs + ACS_CONTROL) | can);
-    isolation->lacking += can != ACS_UPSTREAM;
+    isolation->lacking += enable_acs(bridge) != ACS_UPSTREAM;
 }
 
 unsigned pci_isolate(const struct pci_dev *dev)

@@ -15,6 +15,7 @@
 #define PCI_COMMAND_MASTER   BIT(2)
 #define PCI_COMMAND_INTX_OFF BIT(10)
 #define PCI_STATUS           0x06
+#define PCI_REVISION         0x08
 #define PCI_EXTENDED_ACS     0x000D
 #define PCI_EXTENDED_ATS     0x000F
 #define PCI_CAP_PM           0x01
@@ -80,7 +81,8 @@ uint32_t pci_capability(const struct pci_dev *dev, uint8_t id);
 uint32_t pci_extended(const struct pci_dev *dev, uint16_t id);
 /* Make all requests of the function pass through the IOMMU: disable ATS, with which it could send
  * addresses as already translated, and enable ACS in the bridges above it, so that they forward its
- * requests upstream and never to another function below them. Returns how many bridges lack ACS. */
+ * requests upstream and never to another function below them. Returns how many bridges lack
+ * ACS, or do not keep it when it is written: each of the latter after one warning. */
 unsigned pci_isolate(const struct pci_dev *dev);
 
 /* Map memory BAR n (0..5; of a 64-bit BAR the low half) uncached; *bytes gets its size. Decoding is

@@ -96,6 +96,19 @@ static void read_entry(const struct acpi_entry *from, struct dmar_entry *e)
     e->scope_bytes = from->bytes - least_bytes[e->kind];
 }
 
+/* Some tables are longer than their structures, with zeroes at the end: that is where they end. */
+static void end_at_padding(struct acpi_walk *walk)
+{
+    const uint8_t *at = walk->at;
+
+    while (at && at < walk->end && *at == 0)
+        at++;
+    if (walk->is_broken && at == walk->end) {
+        walk->at = walk->end;
+        walk->is_broken = false;
+    }
+}
+
 bool dmar_next(struct acpi_walk *walk, struct dmar_entry *entry)
 {
     struct acpi_entry from;
@@ -105,6 +118,7 @@ bool dmar_next(struct acpi_walk *walk, struct dmar_entry *entry)
             read_entry(&from, entry);
             return true;
         }
+    end_at_padding(walk);
     return false;
 }
 

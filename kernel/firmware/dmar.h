@@ -45,7 +45,8 @@ struct dmar {
 bool dmar_open(struct dmar *dmar, const struct acpi_table *table);
 
 /* Walk its structures in order; other kinds are skipped. Check is_broken after the last: true if
- * an invalid length ended the walk; the table must not be used then. */
+ * an invalid length ended the walk, so that what follows is unknown; what came before is valid. Zeroes
+ * up to the end of the table are padding, not an invalid length. */
 struct acpi_walk dmar_walk(const struct dmar *dmar);
 bool dmar_next(struct acpi_walk *walk, struct dmar_entry *entry);
 

@@ -8,13 +8,14 @@
 #include "kernel/firmware/dmar.h"
 #include "kernel/iommu/iommu.h"
 
-enum { IOMMU_UNITS_MAX = 32, IOMMU_DOMAINS_MAX = 32, IOMMU_BUSES = 256 };
+enum { IOMMU_UNITS_MAX = 32, IOMMU_DOMAINS_MAX = 64, IOMMU_BUSES = 256 };
 
 struct iommu_unit {
     struct vtd_unit vtd;
-    uint16_t segment;
-    bool is_for_all;
-    bool works; /* translation is on */
+    struct dmar_entry drhd;
+    const char *why_off; /* it stays off on purpose; NULL: it is to translate */
+    bool is_ready;       /* taken over, its queue runs */
+    bool works;          /* translation is on */
     struct vtd_entry *root;
     struct vtd_entry *contexts[IOMMU_BUSES]; /* 256 entries each; NULL: the bus has none */
     uint64_t invalidations_at_start;
@@ -27,6 +28,8 @@ struct iommu_domain {
     struct iommu_unit *unit;
     struct vtd_tables tables;
     unsigned port;
+    char name[12];   /* port0; or 00:14.0 */
+    bool has_port;   /* else a function for which firmware reserves memory */
     uint16_t number; /* never 0: units in caching mode reserve it */
     bool is_used, is_cut_off;
     uint64_t faults;

@@ -18,14 +18,16 @@
 enum iommu_mode { IOMMU_REQUIRE, IOMMU_ON, IOMMU_OFF };
 
 /* Find the units that DMAR names, take them over from a loader that left them on, and enable
- * translation with nothing mapped. Logs one line for each unit that cannot be used, and describes
- * the result in `found`, a buffer of n bytes. IOMMU_OFF: units are only disabled. IOMMU_REQUIRE:
- * panics if no unit works. Boot CPU, after pci_disable_bus_mastering. */
+ * translation with only firmware's reserved memory mapped, for functions that cannot become ports.
+ * Logs one line for each unit that cannot be used or stays off (kernel/iommu/policy.h), and describes
+ * the result in `found`, a buffer of n bytes. IOMMU_OFF: units are only disabled. IOMMU_REQUIRE: no
+ * unit stays off on purpose, and panics if none works. Boot CPU, after pci_disable_bus_mastering. */
 void iommu_init(const struct acpi_table *dmar, enum iommu_mode mode, char *found, size_t n);
 
 /* Create the domain of the card of port `port` (0..31), with only the reserved memory that firmware
- * names for it mapped. *out is NULL without an IOMMU. After an error, which is logged, the card
- * must not be used. Boot CPU, before start. */
+ * names for it mapped. *out is NULL without an IOMMU, and with IOMMU_ON, after a warning, if no
+ * working unit covers the card. After an error, which is logged, the card must not be used. Boot CPU,
+ * before start. */
 enum err iommu_confine(const struct pci_dev *pci, unsigned port,
                        struct dma_domain **out) MUST_CHECK;
 /* Remove the domain of a card that is not used after all. NULL does nothing. */
@@ -37,13 +39,14 @@ void iommu_release(struct dma_domain *domain);
 enum err iommu_msi(struct dma_domain *domain, unsigned core, uint8_t vector, uint64_t *address,
                    uint32_t *data) MUST_CHECK;
 
-/* Forbid further changes of mappings. Boot CPU, before the loops start. */
+/* Map the reserved memory of network functions that have not become ports, then forbid further changes
+ * of mappings. Boot CPU, before the loops start. */
 void iommu_seal(void);
 
 /* Log the faults that units have recorded, and cut off the cards that caused them: no bus mastering,
  * and no entry in the unit's tables, so that a card which ignores the former is blocked all the
- * same. Returns a bit for each port whose card was cut off by this call. Service loop of one core.
- */
+ * same. Of a function that is no port only the first is recorded. Returns a bit for each port whose
+ * card was cut off by this call. Service loop of one core. */
 uint32_t iommu_poll(void);
 /* Is it cut off? NULL: no. */
 bool iommu_is_cut_off(const struct dma_domain *domain);

@@ -65,23 +65,42 @@ static enum err add(const struct vtd_irte *irte, uint16_t *index)
     return OK;
 }
 
-/* The requester id that an IOAPIC uses, from DMAR's scopes. False: DMAR does not name it. */
-static bool source_of_ioapic(const struct dmar *dmar, int id, uint16_t *source)
+struct ioapic_place {
+    uint16_t source; /* the requester id that it uses */
+    uint64_t unit;   /* registers of the unit above it */
+    int id;          /* as DMAR has it */
+};
+
+/* Find an IOAPIC in DMAR's scopes: by its id in MADT, else the only one, if both tables have one: some
+ * firmware numbers it differently. */
+static bool find_ioapic(const struct dmar *dmar, int id, struct ioapic_place *place)
 {
     struct acpi_walk walk = dmar_walk(dmar);
     struct dmar_entry entry;
     struct dmar_scope scope;
     struct dmar_function f;
+    unsigned n = 0;
 
     while (dmar_next(&walk, &entry)) {
         struct dmar_scopes scopes = dmar_scopes(&entry);
-        while (entry.kind == DMAR_DRHD && dmar_scope_next(&scopes, &scope))
-            if (scope.type == DMAR_SCOPE_IOAPIC && scope.id == id &&
-                dmar_scope_function(&scope, entry.segment, &iommu_pci, &f)) {
-                *source = (uint16_t)(f.bus << 8 | f.devfn);
+        while (entry.kind == DMAR_DRHD && dmar_scope_next(&scopes, &scope)) {
+            if (scope.type != DMAR_SCOPE_IOAPIC ||
+                !dmar_scope_function(&scope, entry.segment, &iommu_pci, &f))
+                continue;
+            *place = (struct ioapic_place){(uint16_t)(f.bus << 8 | f.devfn), entry.base, scope.id};
+            if (scope.id == id)
                 return true;
-            }
+            n++;
+        }
     }
+    return n == 1 && ioapic_count() == 1;
+}
+
+static bool remaps(uint64_t base)
+{
+    for (unsigned i = 0; i < iommu_units_n; i++)
+        if (iommu_units[i].vtd.base.v == base)
+            return iommu_units[i].vtd.is_remapping;
     return false;
 }
 
@@ -93,13 +112,22 @@ static void remap_line(const struct dmar *dmar, uint32_t gsi, uint64_t old)
         .is_level = old & LINE_LEVEL,
         .destination = (uint32_t)(old >> LINE_DESTINATION),
     };
+    int id = ioapic_id_of(gsi);
+    struct ioapic_place place;
     uint16_t index;
 
-    if (!source_of_ioapic(dmar, ioapic_id_of(gsi), &irte.source)) {
-        log_warn("iommu: line %u stays masked: DMAR does not name IOAPIC %d", gsi,
-                 ioapic_id_of(gsi));
+    if (!find_ioapic(dmar, id, &place)) {
+        log_warn("iommu: line %u stays masked: DMAR does not name IOAPIC %d", gsi, id);
         return;
     }
+    if (place.id != id)
+        log_info("iommu: IOAPIC %d is taken for the one that DMAR calls %d", id, place.id);
+    if (!remaps(
+            place.unit)) { /* that unit does not answer: the line's messages pass it unchanged */
+        ioapic_write(gsi, old);
+        return;
+    }
+    irte.source = place.source;
     if (add(&irte, &index) == OK)
         ioapic_write(gsi, vtd_ioapic_entry(index) |
                               (old & (LINE_VECTOR | LINE_LOW_ACTIVE | LINE_LEVEL)));
@@ -112,7 +140,8 @@ static const char *why_not(const struct dmar *dmar)
         return "unsupported by the platform (DMAR flag INTR_REMAP is 0)";
     for (unsigned i = 0; i < iommu_units_n; i++) {
         const struct iommu_unit *unit = &iommu_units[i];
-        if (!unit->works || !unit->vtd.can_remap_interrupts)
+        bool is_usable = unit->works || (unit->is_ready && unit->why_off);
+        if (!is_usable || !unit->vtd.can_remap_interrupts)
             return "unsupported by a unit";
         if (is_x2apic && !unit->vtd.has_x2apic)
             return "a unit does not support x2APIC ids";
@@ -180,7 +209,7 @@ enum err iommu_msi(struct dma_domain *dma, unsigned core, uint8_t vector, uint64
     const struct iommu_domain *domain = (const struct iommu_domain *)dma;
     uint16_t index;
 
-    if (!is_remapping || !domain)
+    if (!is_remapping || !domain) /* without a domain no unit above the card is in use */
         return msi_compose(core, vector, address, data);
     CHECK(!iommu_is_sealed);
     const struct vtd_irte irte = {

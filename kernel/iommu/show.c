@@ -19,14 +19,17 @@ static void show_mapping(void *context, iova_t iova, paddr_t paddr, uint64_t byt
     if (row->call->json) {
         struct json j;
         json_begin(&j, row->call->out);
-        json_u64(&j, "port", row->domain->port);
+        if (row->domain->has_port)
+            json_u64(&j, "port", row->domain->port);
+        else
+            json_string(&j, "device", row->domain->name);
         json_u64(&j, "iova", iova.v);
         json_u64(&j, "bytes", bytes);
         json_string(&j, "access", access);
         json_u64(&j, "paddr", paddr.v);
         json_line(&j);
     } else {
-        out_printf(row->call->out, "port%-3u 0x%012lx %8lu KiB  %-6s 0x%012lx\n", row->domain->port,
+        out_printf(row->call->out, "%-7s 0x%012lx %8lu KiB  %-6s 0x%012lx\n", row->domain->name,
                    iova.v, bytes / 1024, access, paddr.v);
     }
 }
@@ -58,6 +61,8 @@ static void show_unit(const struct call *call, unsigned i)
     }
     out_printf(call->out, "unit %u at 0x%lx: translation %s, interrupt remapping %s\n", i,
                v->base.v, unit->works ? "on" : "off", v->is_remapping ? "on" : "off");
+    if (unit->why_off)
+        out_printf(call->out, "  %s: they may touch all memory\n", unit->why_off);
     out_printf(call->out, "  CAP 0x%lx ECAP 0x%lx: %u levels, pages of 4K%s%s, %u bits\n", v->cap,
                v->ecap, vtd_levels(v->cap), vtd_has_pages(v, 2) ? " 2M" : "",
                vtd_has_pages(v, 3) ? " 1G" : "", vtd_address_bits(v));

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * kernel/firmware/dmar.c: arbitrary bytes as a DMAR table, with a PCI configuration space made of
- * the same bytes; then the units of several functions are looked up. Every result must lie within
- * the table.
+ * the same bytes; then the units of several functions are looked up, and it is decided which units
+ * translate. Every result must lie within the table.
  *
- * links: kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
+ * links: kernel/iommu/policy.c kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "kernel/firmware/dmar.h"
+#include "kernel/iommu/policy.h"
 
 static const uint8_t *noise;
 static size_t noise_bytes;
@@ -58,6 +59,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                     "a path beyond the table");
             (void)dmar_scope_function(&s, e.segment, &pci, &f);
         }
+        struct policy_walk functions = policy_walk(&e, &pci);
+        bool is_below;
+        while (policy_next(&functions, &f, &is_below))
+            require(++steps <= 2 * n, "more functions than bytes");
+        if (e.kind == DMAR_DRHD && !e.damage && e.is_for_all)
+            require(!policy_why_off(&e, &pci), "a unit for all others stays off");
+        else if (e.kind == DMAR_DRHD && !e.damage)
+            (void)policy_why_off(&e, &pci);
     }
     for (unsigned i = 0; i < 16; i++) {
         f = (struct dmar_function){data[i] & 1, data[i + 16], data[i + 32]};

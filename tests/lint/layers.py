@@ -32,6 +32,7 @@ PURE = re.compile(r"""
   | drivers/x540/regs\.[ch]
   | kernel/console/(command|shell|words)\.[ch]
   | kernel/firmware/(acpi|dmar|madt)\.[ch]
+  | kernel/iommu/policy\.[ch]
   | kernel/lib/(fmt|hist|json|out|parse|ranges|str)\.[ch]
   | net/drops\.[ch]
   | net/lane/cbpf\.[ch]

@@ -45,7 +45,7 @@ def show(machine):
     rows = machine.json("show iommu -j")
     ports = {}
     for row in rows:
-        if "iova" in row:
+        if "iova" in row and "port" in row:
             ports.setdefault(row["port"], []).append(row)
     return [row for row in rows if "unit" in row], ports
 
@@ -378,7 +378,7 @@ DRHD = struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0xFEB00000)  # no unit is at this 
 @pytest.mark.parametrize("what, body, line", [
     ("no unit there", DRHD, "the unit at 0xfeb00000 is not used: VER reads"),
     ("registers at 0", struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0), "has its registers at address 0"),
-    ("a length of 0", DRHD + struct.pack("<HH", 0, 0), "with an invalid length"),
+    ("a length of 2", DRHD + struct.pack("<HH", 0, 2), "with an invalid length"),
     ("no unit", struct.pack("<HHHHQQ", 1, 24, 0, 0, 0x1000, 0x1FFF), "names no unit that answers"),
 ])
 @pytest.mark.parametrize("mode", ["on", "require"])
@@ -683,12 +683,13 @@ def test_dma_of_a_device_without_a_driver_is_refused(boot, unit):
                    extra=["-device", "edu,dma_mask=0xffffffffffffffff"])
     text = machine.console_text
     assert "edu tried 14 times, 0 unfinished, 0 places changed" in text
-    # Messages are limited to some a second; each attempt is counted.
-    assert len(re.findall(r"tried to read", text)) >= 3, text
-    assert len(re.findall(r"tried to write", text)) >= 3, text
+    # The first is named; then the unit records no more faults of this device.
+    assert len(re.findall(r"tried to read", text)) == 1, text
+    assert "tried to write" not in text
+    assert "more faults of it are not recorded" in text
     # Of the two attempts in the interrupt range the read returns zeroes; the write is sixteen messages,
     # four of them for entry 32768. QEMU's edu sends its requests without a source id.
-    assert show(machine)[0][0]["faults"] == 12 + records_faults(machine)
+    assert show(machine)[0][0]["faults"] == 1 + records_faults(machine)
     if records_faults(machine):
         assert "sent interrupt 32768: the index is beyond the table" in text
     assert "stray" not in machine.run("show irqs")

@@ -22,13 +22,15 @@ def tables(signature):
     return {path: data for data, path in found.items()}
 
 
-def build(name):
-    """Build tests/tables/NAME_dump.c with kernel/firmware/NAME.c and the sanitizers. Returns the path."""
+def build(name, *sources):
+    """Build tests/tables/NAME_dump.c with these sources (none: kernel/firmware/NAME.c) and the sanitizers.
+    Returns the path."""
     program = f"{ROOT}/build/tables/{name}_dump"
     os.makedirs(os.path.dirname(program), exist_ok=True)
     subprocess.run(["gcc", "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I.",
                     "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-o", program,
-                    f"tests/tables/{name}_dump.c", f"kernel/firmware/{name}.c", "kernel/firmware/acpi.c", "kernel/lib/fmt.c"],
+                    f"tests/tables/{name}_dump.c", *(sources or [f"kernel/firmware/{name}.c"]),
+                    "kernel/firmware/acpi.c", "kernel/lib/fmt.c"],
                    cwd=ROOT, check=True)
     return program
 

@@ -244,6 +244,29 @@ static void walk__length_zero_or_past_the_end__breaks(void **state)
     }
 }
 
+/* A table in the field has 24 zeroes behind its last structure. */
+static void walk__zeroes_up_to_the_end__are_padding(void **state)
+{
+    (void)state;
+    for (uint32_t zeroes = 1; zeroes <= 24; zeroes++) {
+        n = DMAR_BYTES;
+        add_unit(1, 0x1000);
+        add(zeroes);
+        open_table();
+        struct acpi_walk walk = dmar_walk(&dmar);
+        struct dmar_entry e;
+        assert_true(dmar_next(&walk, &e));
+        assert_false(dmar_next(&walk, &e));
+        assert_false(walk.is_broken);
+        assert_int_equal(unit_of(0, 0, 3, 0), 0x1000);
+        bytes[n - 1] = 1; /* not only zeroes */
+        walk = dmar_walk(&dmar);
+        assert_true(dmar_next(&walk, &e));
+        assert_false(dmar_next(&walk, &e));
+        assert_true(walk.is_broken);
+    }
+}
+
 static void scopes__bad_lengths__break(void **state)
 {
     (void)state;
@@ -314,6 +337,7 @@ int main(void)
         TEST(rmrr__limit__is_the_last_byte),
         TEST(walk__structures_too_short_or_of_other_kinds__are_reported_or_skipped),
         TEST(walk__length_zero_or_past_the_end__breaks),
+        TEST(walk__zeroes_up_to_the_end__are_padding),
         TEST(scopes__bad_lengths__break),
         TEST(unit__named_function__is_found_before_include_all),
         TEST(unit__path_through_bridges__is_followed),

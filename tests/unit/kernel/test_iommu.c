@@ -2,11 +2,13 @@
  * kernel/iommu/iommu.c with two simulated units and a few cards: the unit that DMAR assigns to a
  * card gets the card's context entry, reserved memory is mapped only for the card that RMRR names,
  * rights follow the units' ZLR, a card that faults loses its bus mastering, log lines are limited,
- * and a card that cannot be confined is refused. The simulated units complete every command at
+ * and a card that cannot be confined is refused, or runs unconfined unless iommu=require. Units of
+ * displays and audio devices stay off, reserved memory of other devices is mapped for them, and the
+ * faults of a device without a port are recorded once. The simulated units complete every command at
  * once.
  *
- * links: kernel/iommu/iommu.c kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
- * arch/vtd.c arch/vtd_table.c
+ * links: kernel/iommu/iommu.c kernel/iommu/policy.c kernel/firmware/dmar.c
+ * kernel/firmware/acpi.c kernel/lib/fmt.c arch/vtd.c arch/vtd_table.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,6 +137,11 @@ static uint64_t now_ns;
 static unsigned lines;
 static char log_text[16384];
 static uint16_t commands[256]; /* of bus 0 */
+static uint8_t classes[32][2]; /* class and subclass of 00:n.0; class 0: absent */
+static struct {
+    uint16_t device;
+    uint8_t revision;
+} bridge; /* 00:00.0 */
 static unsigned translated_bits;
 static void *taken[512];
 static unsigned taken_n;
@@ -202,15 +209,29 @@ bool pci_at(unsigned segment, unsigned bus, unsigned device, unsigned function, 
                             .function = (uint8_t)function};
     return segment == 0;
 }
+static bool is_here(const struct pci_dev *dev)
+{
+    return dev->bus == 0 && dev->function == 0 && classes[dev->device][0];
+}
 uint8_t pci_read8(const struct pci_dev *dev, uint32_t offset)
 {
-    (void)dev, (void)offset;
-    return 0;
+    if (offset == PCI_REVISION && dev->device == 0)
+        return bridge.revision;
+    if (!is_here(dev))
+        return 0xFF;
+    return offset == 11 ? classes[dev->device][0] : offset == 10 ? classes[dev->device][1] : 0;
 }
 uint16_t pci_read16(const struct pci_dev *dev, uint32_t offset)
 {
-    (void)dev, (void)offset;
+    if (dev->device == 0 && dev->bus == 0 && bridge.device)
+        return offset == PCI_VENDOR ? 0x8086 : bridge.device;
     return 0xFFFF;
+}
+void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *context)
+{
+    for (uint8_t device = 0; device < 32; device++)
+        if (classes[device][0])
+            visit(&(struct pci_dev){.device = device}, context);
 }
 unsigned pci_isolate(const struct pci_dev *dev)
 {
@@ -230,6 +251,8 @@ const char *iommu_irq_start(const struct dmar *dmar)
 
 /* --- firmware's table --- */
 
+enum { NETWORK = 2, DISPLAY = 3, MULTIMEDIA = 4, AUDIO = 1, VIDEO = 0, HD_AUDIO = 3, USB = 0x14 };
+
 static uint8_t bytes[512];
 static uint32_t n;
 
@@ -242,6 +265,15 @@ static void put_scope(uint8_t device)
 {
     put(1 | 8 << 8, 6);
     put(device, 2);
+}
+static void load(const char *name)
+{
+    char path[200];
+    snprintf(path, sizeof(path), "tests/data/acpi/made/%s.bin", name);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    n = (uint32_t)fread(bytes, 1, sizeof(bytes), f);
+    fclose(f);
 }
 static void put_unit(uint8_t flags, uint64_t base, int device)
 {
@@ -272,6 +304,10 @@ static int power_on(void **state)
     for (unsigned i = 0; i < 2; i++)
         fakes[i] = (struct fake){.cap = 0xD2008C222F0606, .ecap = 0xF00F42};
     memset(commands, 0, sizeof(commands));
+    memset(classes, 0, sizeof(classes));
+    memset(&bridge, 0, sizeof(bridge));
+    classes[2][0] = classes[3][0] = NETWORK;
+    classes[USB][0] = 0x0C, classes[USB][1] = 3;
     memset(log_text, 0, sizeof(log_text));
     now_ns += 10000000000; /* the rate limit of log lines starts afresh */
     lines = translated_bits = 0;
@@ -447,16 +483,223 @@ static void poll__unit_that_vanished__is_logged_once(void **state)
     assert_int_equal(lines, 1);
 }
 
-static void confine__unit_that_is_dead__refuses_its_card(void **state)
+static void confine__unit_that_is_dead__refuses_its_card_if_required(void **state)
+{
+    (void)state;
+    struct dma_domain *two, *three;
+    fakes[0].is_dead = true;
+    init(IOMMU_REQUIRE);
+    assert_int_equal(translated_bits, 39);
+    assert_int_equal(iommu_confine(&card_2, 0, &two), ERR_NO_DEVICE);
+    assert_null(two);
+    assert_int_equal(iommu_confine(&card_3, 1, &three), OK);
+    assert_non_null(strstr(log_text, "00:02.0 cannot be confined: no working unit covers it"));
+}
+
+/* All ports share rings, so all addresses are physical then; the other card is still confined. */
+static void confine__unit_that_is_dead__lets_its_card_run_with_a_warning(void **state)
 {
     (void)state;
     struct dma_domain *two, *three;
     fakes[0].is_dead = true;
     init(IOMMU_ON);
-    assert_int_equal(iommu_confine(&card_2, 0, &two), ERR_NO_DEVICE);
+    assert_int_equal(translated_bits, 0);
+    assert_int_equal(iommu_confine(&card_2, 0, &two), OK);
     assert_null(two);
+    assert_non_null(strstr(log_text,
+                           "port0: no working unit covers 00:02.0: it may touch all memory; "
+                           "iommu=require would refuse it"));
     assert_int_equal(iommu_confine(&card_3, 1, &three), OK);
-    assert_non_null(strstr(log_text, "00:02.0 cannot be confined: no working unit covers it"));
+    assert_non_null(three);
+    assert_int_equal(translate(1, 3 << 3, 0x5000).rights, 0);
+}
+
+static bool is_on(unsigned unit)
+{
+    return fakes[unit].gsts >> 31;
+}
+
+static void init__unit_of_displays_or_audio__stays_off_unless_required(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t class, subclass;
+        bool is_on;
+        const char *line;
+    } rows[] = {
+        {DISPLAY, 0, false,
+         "unit 0 at 0xfed90000 stays off: only displays are below it; not confined: 00:02.0"},
+        {MULTIMEDIA, HD_AUDIO, false,
+         "stays off: only audio devices are below it; not confined: 00:02.0"},
+        {MULTIMEDIA, AUDIO, false, "stays off: only audio devices are below it"},
+        {MULTIMEDIA, VIDEO, true, ""},
+        {NETWORK, 0, true, ""},
+        {0, 0, false, "stays off: none of its devices is present"},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+        for (enum iommu_mode mode = IOMMU_REQUIRE; mode <= IOMMU_ON; mode++) {
+            power_on(NULL);
+            classes[2][0] = rows[i].class, classes[2][1] = rows[i].subclass;
+            fakes[0].gsts = 1u << 31; /* a loader's translation ends in any case */
+            init(mode);
+            assert_int_equal(is_on(0), rows[i].is_on || mode == IOMMU_REQUIRE);
+            assert_true(is_on(1));
+            assert_int_equal(translated_bits, 39);
+            assert_true(mode == IOMMU_REQUIRE || strstr(log_text, rows[i].line));
+            bool is_named = mode == IOMMU_ON && !rows[i].is_on && rows[i].class;
+            assert_int_equal(!!strstr(found, "; not confined: 00:02.0"), is_named);
+        }
+}
+
+static void init__display_beside_another_device__is_on(void **state)
+{
+    (void)state;
+    n = DMAR_BYTES;
+    put(0, 2), put(32, 2), put(0, 4), put(0xFED90000, 8), put_scope(5), put_scope(2);
+    put_unit(1, 0xFED91000, -1);
+    classes[5][0] = DISPLAY;
+    init(IOMMU_ON);
+    assert_true(is_on(0));
+    power_on(NULL);
+    n = DMAR_BYTES;
+    put(0, 2), put(32, 2), put(0, 4), put(0xFED90000, 8), put_scope(5), put_scope(6);
+    put_unit(1, 0xFED91000, -1);
+    classes[5][0] = DISPLAY, classes[6][0] = MULTIMEDIA, classes[6][1] = HD_AUDIO;
+    init(IOMMU_ON);
+    assert_false(is_on(0));
+    assert_non_null(strstr(found, "; not confined: 00:05.0 00:06.0"));
+}
+
+static void init__reserved_memory_of_other_devices__is_mapped_for_them(void **state)
+{
+    (void)state;
+    put_reserved(0x8F000000, 0x8F000FFF, USB);
+    put_reserved(0x1000000, 0x1000FFF, USB); /* our RAM */
+    put_reserved(0x8E000000, 0x8E000FFF, 5); /* absent */
+    put_reserved(0x8D000000, 0x8D000FFF, 2); /* below the unit that stays off */
+    put_reserved(0x8C000000, 0x8C000FFF, 3); /* may become a port */
+    classes[2][0] = DISPLAY;
+    init(IOMMU_ON);
+    assert_int_equal(translate(1, USB << 3, 0x8F000000).paddr, 0x8F000000);
+    assert_int_equal(translate(1, USB << 3, 0x8F000000).rights, DMA_READ_WRITE);
+    assert_int_equal(translate(1, USB << 3, 0x8F001000).rights, 0);
+    assert_int_equal(translate(1, USB << 3, 0x1000000).rights, 0);
+    assert_int_equal(translate(1, 5 << 3, 0x8E000000).rights, 0);
+    assert_int_equal(translate(1, 3 << 3, 0x8C000000).rights, 0);
+    assert_non_null(strstr(log_text, "00:14.0: firmware reserves 0x8f000000 to 0x8f000fff for it"));
+    assert_non_null(strstr(log_text, "00:14.0: reserved memory 0x1000000 to 0x1000fff overlaps"));
+    assert_null(strstr(log_text, "0x8d000000"));
+    iommu_seal(); /* the network function is no port */
+    assert_int_equal(translate(1, 3 << 3, 0x8C000000).rights, DMA_READ_WRITE);
+}
+
+static uint64_t *context_at(unsigned unit, uint16_t source)
+{
+    uint64_t *root = paging_pointer((paddr_t){fakes[unit].rtaddr});
+    return (uint64_t *)paging_pointer((paddr_t){root[2 * (source >> 8)] & ~0xFFFull}) +
+           2 * (source & 255);
+}
+
+static void poll__source_without_a_port__is_named_once_and_recorded_no_more(void **state)
+{
+    (void)state;
+    put_reserved(0x8F000000, 0x8F000FFF, USB);
+    init(IOMMU_ON);
+    commands[USB << 3] = commands[5 << 3] = PCI_COMMAND_MASTER;
+    assert_int_equal(*context_at(1, 5 << 3), 0);
+    fault(1, 5 << 3);
+    fault(1, 5 << 3);
+    assert_int_equal(iommu_poll(), 0);
+    assert_int_equal(*context_at(1, 5 << 3), 2); /* FPD, which counts without the present bit too */
+    assert_non_null(strstr(log_text,
+                           "00:05.0 (no port) tried to write 0x1234000: no write permission "
+                           "for the page (reason 05h); more faults of it are not recorded"));
+    uint64_t invalidations = iommu_units[1].vtd.invalidations;
+    fault(1, USB << 3);
+    assert_int_equal(iommu_poll(), 0);
+    assert_int_equal(*context_at(1, USB << 3) & 3, 3);
+    assert_true(iommu_units[1].vtd.invalidations > invalidations); /* the entry may be cached */
+    assert_int_equal(translate(1, USB << 3, 0x8F000000).rights, DMA_READ_WRITE);
+    assert_int_equal(commands[USB << 3] & commands[5 << 3], PCI_COMMAND_MASTER);
+    fault(1, 0x500); /* a bus without functions: only the line */
+    assert_int_equal(iommu_poll(), 0);
+    assert_non_null(strstr(log_text,
+                           "05:00.0 (no port) tried to write 0x1234000: no write permission "
+                           "for the page (reason 05h)"));
+}
+
+static void quirks__host_bridges_with_wrong_capabilities__are_known(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t device;
+        uint8_t revision;
+        bool wants_flush, remaps;
+    } rows[] = {
+        {0x1237, 0, false, true},     {0x2A40, 7, true, true},      {0x2E00, 0, true, true},
+        {0x2E10, 3, true, true},      {0x2E20, 3, true, true},      {0x2E30, 3, true, true},
+        {0x2E40, 3, true, true},      {0x2E90, 3, true, true},      {0x3403, 0x13, false, false},
+        {0x3403, 0x22, false, true},  {0x3406, 0x12, false, false}, {0x3406, 0x22, false, true},
+        {0x3405, 0x22, false, false},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        power_on(NULL);
+        fakes[1].ecap |= 8; /* IR */
+        bridge.device = rows[i].device, bridge.revision = rows[i].revision;
+        init(IOMMU_ON);
+        assert_int_equal(iommu_units[1].vtd.wants_flush, rows[i].wants_flush);
+        assert_int_equal(iommu_units[1].vtd.can_remap_interrupts, rows[i].remaps);
+    }
+}
+
+static void init__unit_for_all_at_0__is_a_warning_or_refuses_the_cards(void **state)
+{
+    (void)state;
+    struct dma_domain *three;
+    load("dmar_gfx_ok_include_all_at_0"); /* 00:1d.0 alone has a unit that answers */
+    classes[0x1D][0] = DISPLAY;
+    init(IOMMU_ON);
+    assert_non_null(
+        strstr(log_text, "a unit of ACPI's DMAR table has its registers at address 0; not used"));
+    assert_non_null(
+        strstr(found, "cards may touch all memory: no unit that may have cards below it works; "
+                      "iommu=require would refuse that"));
+    assert_int_equal(iommu_confine(&card_3, 1, &three), OK);
+    assert_null(three);
+    assert_int_equal(translated_bits, 0);
+    /* The same if the good unit has another device, which is confined. */
+    power_on(NULL);
+    load("dmar_gfx_ok_include_all_at_0");
+    classes[0x1D][0] = 0x0C;
+    init(IOMMU_ON);
+    assert_true(is_on(0));
+    assert_int_equal(iommu_confine(&card_3, 1, &three), OK);
+    assert_null(three);
+    assert_int_equal(translated_bits, 0);
+    power_on(NULL);
+    load("dmar_gfx_ok_include_all_at_0");
+    classes[0x1D][0] = DISPLAY;
+    init(IOMMU_REQUIRE);
+    assert_int_equal(iommu_confine(&card_3, 1, &three), ERR_NO_DEVICE);
+}
+
+static void init__zeroes_or_damage_behind_the_units__leave_them_in_use(void **state)
+{
+    (void)state;
+    struct dma_domain *three;
+    load("dmar_trailing_zeros");
+    init(IOMMU_REQUIRE);
+    assert_int_equal(iommu_confine(&card_3, 1, &three), OK);
+    assert_non_null(three);
+    assert_null(strstr(log_text, "length"));
+    power_on(NULL);
+    put(1, 2), put(3, 2);
+    init(IOMMU_REQUIRE);
+    assert_int_equal(iommu_confine(&card_3, 1, &three), OK);
+    assert_non_null(three);
+    assert_non_null(
+        strstr(log_text, "has a structure with an invalid length at offset 88; what follows is not "
+                         "used"));
 }
 
 static void init__no_unit_works__is_reported_or_refused(void **state)
@@ -498,7 +741,15 @@ int main(void)
         TEST(poll__fault__clears_bus_mastering_and_names_the_port),
         TEST(poll__many_faults__print_few_lines),
         TEST(poll__unit_that_vanished__is_logged_once),
-        TEST(confine__unit_that_is_dead__refuses_its_card),
+        TEST(confine__unit_that_is_dead__refuses_its_card_if_required),
+        TEST(confine__unit_that_is_dead__lets_its_card_run_with_a_warning),
+        TEST(init__unit_of_displays_or_audio__stays_off_unless_required),
+        TEST(init__display_beside_another_device__is_on),
+        TEST(init__reserved_memory_of_other_devices__is_mapped_for_them),
+        TEST(poll__source_without_a_port__is_named_once_and_recorded_no_more),
+        TEST(quirks__host_bridges_with_wrong_capabilities__are_known),
+        TEST(init__unit_for_all_at_0__is_a_warning_or_refuses_the_cards),
+        TEST(init__zeroes_or_damage_behind_the_units__leave_them_in_use),
         TEST(init__no_unit_works__is_reported_or_refused),
         TEST(init__off__disables_translation),
     };

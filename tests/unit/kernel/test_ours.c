@@ -8,7 +8,7 @@
  * And a page that is made read-only inside a large one.
  *
  * links: arch/paging.c arch/ioapic.c arch/vtd.c arch/vtd_table.c kernel/pci.c kernel/iommu/iommu.c
- * kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
+ * kernel/iommu/policy.c kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -412,6 +412,7 @@ static void start_iommu(void)
     if (is_started)
         return;
     is_started = true;
+    config[2] = 0x02000000; /* a network function: its memory is mapped when it becomes a port */
     dmar[36] = 47;
     put(48, 0, 2), put(50, 16, 2), put(52, 1, 1), put(56, UNIT, 8);
     reserve(0xE5000, 0x4000);
