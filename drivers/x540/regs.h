@@ -37,6 +37,7 @@
 #define EEC 0x10010
 #define EEC_PRES FIELD(8, 8)       /* RO  NVM present, signature valid */
 #define EEC_ARD FIELD(9, 9)        /* RO  auto-read after reset is finished */
+#define EEC_SIZE FIELD(14, 11)     /* RO  the NVM has 2^(6 + n) words */
 /* X550 8.2.2.2.3  Manageability EEPROM-Mode Control */
 #define EEMNGCTL 0x10110
 #define EEMNGCTL_CFG_DONE0 FIELD(18, 18) /* RO  PHY of port 0 is configured; port 1: one bit up */
@@ -337,6 +338,11 @@
 /* X550 8.2.2.22.20  PF DMA Tx General Switch Control */
 #define PFDTXGSWC 0x08220
 #define PFDTXGSWC_VT_LBEN FIELD(0, 0)   /* RW  VM loopback */
+/* X550 9.2.2  Base address registers */
+#define PCI_BAR_0 0x10
+#define PCI_BARS 6u
+/* X550 9.2.3.6.5  PCIe Device Control: payload and read request sizes */
+#define PCI_DEVICE_CONTROL 0xA8
 /* X550 9.2.3.6.6  PCIe Device Status in configuration space */
 #define PCI_DEVICE_STATUS 0xAA
 #define PCI_DEVICE_STATUS_PENDING BIT(5) /* RO  */

@@ -341,20 +341,25 @@ static void clear_tables(struct x540 *card)
         mmio_write32(regs, VLVF(i), 0);
 }
 
-/* X550 4.6.3 */
-static enum err bring_up(struct x540 *card)
+/* From any state to that after a reset (X550 4.6.3). */
+static enum err start_over(struct x540 *card)
 {
     unsigned resets = 0;
-    enum err err;
 
     stop(card);
-    err = quiesce(card, &resets);
+    enum err err = quiesce(card, &resets);
     for (unsigned i = 0; i < resets && !err; i++)
         err = reset_once(card);
-    if (err)
-        return err;
-    interrupts_off(card); /* the reset leaves them masked, but causes may be pending */
-    err = wait_for_load(card);
+    if (!err)
+        interrupts_off(card); /* the reset leaves them masked, but causes may be pending */
+    return err;
+}
+
+/* After start_over (X550 4.6.3). */
+static enum err set_up(struct x540 *card)
+{
+    enum err err = wait_for_load(card);
+
     if (!err && !card->nvm_is_checked)
         err = x540_nvm_check(card);
     if (err)
@@ -387,7 +392,9 @@ static enum err reset(struct port *port)
     port->resets++;
     port->link_is_up = false;
     port->speed_mbps = 0;
-    enum err err = bring_up(card);
+    enum err err = start_over(card);
+    if (!err)
+        err = set_up(card);
     if (err)
         silence(card);
     return err;
@@ -412,18 +419,34 @@ static const struct port_ops x540_ops = {
 };
 
 /* A function in D3hot answers only configuration accesses. The change to D0 resets it as CTRL.RST
- * does, and keeps its BARs (X550 5.2.4.3, 9.2.3.1.4). */
+ * does. The X550 keeps its configuration space (5.2.4.3, 9.2.3.1.4: No_Soft_Reset is 1); a function
+ * that does not is given its BARs, payload size and completion time-out again. */
 static void power_up(const struct pci_dev *pci, const struct port *port)
 {
     uint32_t at = pci_capability(pci, PCI_CAP_PM);
     uint16_t control = at ? pci_read16(pci, at + PCI_PM_CONTROL) : 0;
+    uint32_t bars[PCI_BARS];
+    unsigned lost = 0;
 
     if (!(control & PCI_PM_CONTROL_STATE))
         return;
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        bars[i] = pci_read32(pci, PCI_BAR_0 + 4 * i);
+    uint16_t device_control = pci_read16(pci, PCI_DEVICE_CONTROL);
+    uint16_t device_control_2 = pci_read16(pci, PCI_DEVICE_CONTROL_2);
     log_info("x540 p%u: power state D%u (PMCSR 0x%04x): set to D0", port->index,
              control & PCI_PM_CONTROL_STATE, control);
     pci_write16(pci, at + PCI_PM_CONTROL, (uint16_t)(control & ~PCI_PM_CONTROL_STATE));
     tsc_wait_us(POWER_UP_US);
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        lost += pci_read32(pci, PCI_BAR_0 + 4 * i) != bars[i];
+    if (!lost)
+        return;
+    log_info("x540 p%u: D0 has cleared %u BARs: they are written again", port->index, lost);
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        pci_write32(pci, PCI_BAR_0 + 4 * i, bars[i]);
+    pci_write16(pci, PCI_DEVICE_CONTROL, device_control);
+    pci_write16(pci, PCI_DEVICE_CONTROL_2, device_control_2);
 }
 
 /* X550 4.6.3, 9.2.3.1.4, 5.2.4.2 */
@@ -450,7 +473,7 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
                   REGISTERS_BYTES);
         return ERR_BAD_VALUE;
     }
-    pci_command(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF, 0);
+    pci_command(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_OFF, 0);
     uint32_t status = mmio_read32(card->regs, STATUS);
     if (status == 0xFFFFFFFFu) {
         log_error("x540 p%u: STATUS reads 0xffffffff: the card does not answer", port->index);
@@ -459,7 +482,13 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
         card->lan_id = FIELD_GET(STATUS_LAN_ID, status) & 1;
         card->enable_limit_us = completion_limit_us(pci);
         x540_lock_break(card);
-        err = bring_up(card);
+        err = start_over(card);
+        /* Only now: firmware may have left queues on, whose frames would go to memory that is not
+         * the card's any more (X550 5.2.4.3.2: queues off, master disable, reset). */
+        if (!err) {
+            pci_command(pci, PCI_COMMAND_MASTER, 0);
+            err = set_up(card);
+        }
     }
     if (err)
         quiet(port); /* a card without a driver must not write memory */
