@@ -32,6 +32,10 @@
 #define CTRL_EXT_RO_DIS FIELD(17, 17)   /* RW  relaxed ordering off */
 #define CTRL_EXT_DRV_LOAD FIELD(28, 28) /* RW  tells the firmware that a driver owns the port */
 
+/* X550 8.2.2.1.4  Extended SDP Control; bits kept by all but a power-on */
+#define ESDP 0x00020
+#define ESDP_SDP3 FIELD(3, 3)      /* RW  82599: the laser of an optical module is off */
+
 /* ---- NVM and semaphores ---- */
 /* X550 8.2.2.2.1  EEPROM Mode Control */
 #define EEC 0x10010
@@ -441,6 +445,10 @@
 #define PHY_AN_ADVERTISE_PAUSE (BIT(10) | BIT(11))
 #define PHY_AN_10GBT_CONTROL 0x20u
 #define PHY_AN_10GBT_ADVERTISE BIT(12)  /* RW  */
+#define PHY_AN_10GBT_STATUS 0x21u
+#define PHY_AN_10GBT_PARTNER BIT(11)    /* RO  the link partner can do 10 Gb/s */
+#define PHY_AN_VENDOR 0xC400u
+#define PHY_AN_VENDOR_1G BIT(15)        /* RW  1 Gb/s is advertised */
 #define PHY_VENDOR 30u
 #define PHY_VENDOR_CONTROL 0u
 #define PHY_VENDOR_CONTROL_LOW_POWER BIT(11) /* RW  */

