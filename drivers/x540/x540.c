@@ -11,6 +11,7 @@
 #include "drivers/x540/x540.h"
 #include "arch/tsc.h"
 #include "drivers/x540/regs.h"
+#include "kernel/lib/str.h"
 #include "kernel/log/log.h"
 
 enum {
@@ -207,12 +208,15 @@ static enum err reset_once(struct x540 *card)
         reset |= CTRL_LNK_RST;
     /* No MDIO cycle may be in progress during the reset. */
     enum err err = x540_lock(card, x540_phy_lock(card));
+    bool is_locked = err == OK;
+    err = x540_refuse(card, err);
     if (err)
         return err;
     x540_change(card, CTRL, 0, reset);
     tsc_wait_us(RESET_FIRST_LOOK_US);
     err = x540_wait(card, CTRL, CTRL_RST | CTRL_LNK_RST, 0, RESET_LIMIT_US, "CTRL.RST");
-    x540_unlock(card, x540_phy_lock(card));
+    if (is_locked)
+        x540_unlock(card, x540_phy_lock(card));
     if (!err)
         tsc_wait_us(card->family->reset_ms * 1000);
     return err;
@@ -239,8 +243,8 @@ static const char *firmware_error(uint32_t code)
     return "not specified";
 }
 
-/* Fail on states in which the driver cannot work; log errors that only affect management, once per
- * probe (X550 8.2.2.20.2, 8.2.2.4.2). */
+/* Refuse states in which the driver is not expected to work; log errors that only affect
+ * management, once per probe (X550 8.2.2.20.2, 8.2.2.4.2). */
 static enum err check_firmware(struct x540 *card)
 {
     enum { TCO_ISOLATE = 0x03 };
@@ -250,7 +254,9 @@ static enum err check_firmware(struct x540 *card)
         log_error("x540 p%u: FWSM (0x%05x) reads 0x%08x: %s", card->port->index, FWSM, fwsm,
                   code == TCO_ISOLATE ? "isolated by its management controller, writes are ignored"
                                       : "firmware is in recovery mode");
-        return ERR_BAD_VALUE;
+        enum err err = x540_refuse(card, ERR_BAD_VALUE);
+        if (err)
+            return err;
     }
     card->has_thermal_events = fwsm & FWSM_TS_ENABLED;
     if (card->firmware_is_reported)
@@ -266,20 +272,40 @@ static enum err check_firmware(struct x540 *card)
 }
 
 /* Wait until the card has loaded its settings, its address and its firmware from the NVM (X550
- * 4.6.3 steps 3, 5). */
+ * 4.6.3 steps 3, 5). Linux waits for none of these bits: one that stays 0 costs a line. */
 static enum err wait_for_load(struct x540 *card)
 {
-    enum err err = x540_wait(card, EEC, EEC_ARD, EEC_ARD, AUTO_READ_LIMIT_US, "EEC.ARD");
-    if (err)
-        return err;
+    enum err loaded = x540_wait(card, EEC, EEC_ARD, EEC_ARD, AUTO_READ_LIMIT_US, "EEC.ARD");
     uint32_t eec = mmio_read32(card->regs, EEC);
     if (!(eec & EEC_PRES)) /* go on: read_mac fails if no address was loaded */
         log_warn("x540 p%u: EEC reads 0x%08x: no valid NVM (PRES 0)", card->port->index, eec);
-    err = check_firmware(card);
+    enum err err = check_firmware(card);
     if (err)
         return err;
-    return x540_wait(card, RDRXCTL, RDRXCTL_DMAIDONE, RDRXCTL_DMAIDONE, DMA_IDLE_LIMIT_US,
-                     "RDRXCTL.DMAIDONE");
+    enum err idle = x540_wait(card, RDRXCTL, RDRXCTL_DMAIDONE, RDRXCTL_DMAIDONE, DMA_IDLE_LIMIT_US,
+                              "RDRXCTL.DMAIDONE");
+    if (loaded || idle)
+        log_warn("x540 p%u: bring-up goes on without", card->port->index);
+    return OK;
+}
+
+/* A card without an address of its own, used nevertheless: a locally administered address made of
+ * its place on PCI. */
+static void make_mac(struct x540 *card)
+{
+    const struct pci_dev *pci = &card->pci;
+    const uint8_t made[6] = {0x02,
+                             (uint8_t)(pci->segment >> 8),
+                             (uint8_t)pci->segment,
+                             0x40,
+                             pci->bus,
+                             (uint8_t)(pci->device << 3 | pci->function)};
+
+    memcpy(card->port->mac, made, sizeof(made));
+    mmio_write32(card->regs, RAL(0),
+                 made[0] | (uint32_t)made[1] << 8 | (uint32_t)made[2] << 16 |
+                     (uint32_t)made[3] << 24);
+    mmio_write32(card->regs, RAH(0), FIELD_PUT(RAH_RAH, made[4] | (uint32_t)made[5] << 8) | RAH_AV);
 }
 
 /* X550 8.2.2.8.14-15 */
@@ -294,7 +320,10 @@ static enum err read_mac(struct x540 *card)
     if (is_zero || (mac[0] & 1) || !(high & RAH_AV)) { /* bit 0: multicast, and all ones */
         log_error("x540 p%u: RAL0 0x%08x RAH0 0x%08x: no usable address", card->port->index, low,
                   high);
-        return ERR_BAD_VALUE;
+        enum err err = x540_refuse(card, ERR_BAD_VALUE);
+        if (err)
+            return err;
+        make_mac(card);
     }
     return OK;
 }
@@ -361,7 +390,7 @@ static enum err set_up(struct x540 *card)
     enum err err = wait_for_load(card);
 
     if (!err && !card->nvm_is_checked)
-        err = x540_nvm_check(card);
+        err = x540_refuse(card, x540_nvm_check(card));
     if (err)
         return err;
     card->nvm_is_checked = true;
@@ -450,13 +479,14 @@ static void power_up(const struct pci_dev *pci, const struct port *port)
 }
 
 /* X550 4.6.3, 9.2.3.1.4, 5.2.4.2 */
-enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port)
+enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port, bool is_forced)
 {
     uint64_t bytes = 0;
 
     *card = (struct x540){.port = port,
                           .pci = *pci,
                           .family = x540_match(pci),
+                          .is_forced = is_forced,
                           .phy_address = X540_NO_PHY,
                           .queues = 1};
     port->driver = "x540";

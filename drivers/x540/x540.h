@@ -48,6 +48,7 @@ struct x540 {
     bool by_address;    /* RSS also hashes IP packets without ports */
     bool receive_is_on; /* RXCTRL.RXEN */
     bool is_promiscuous;
+    bool is_forced; /* boot key portN.force=on: checks that refuse the card are passed over */
     bool nvm_is_checked;
     bool firmware_is_reported;
     bool cfg_done_timed_out; /* EEMNGCTL.CFG_DONE is not waited for again */
@@ -63,8 +64,10 @@ struct x540 {
 /* The family member that this PCI function is; NULL: not a supported card. */
 const struct x540_family *x540_match(const struct pci_dev *pci);
 /* Map, reset and bring up the function and fill in *port. Does not wait for the link and starts no
- * queue. Boot CPU. Enables bus mastering: call it only once an IOMMU, if any, confines the card. */
-enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port) MUST_CHECK;
+ * queue. Boot CPU. Enables bus mastering: call it only once an IOMMU, if any, confines the card.
+ * is_forced: use it even if its NVM, firmware or locks say that it does not work. */
+enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port,
+                    bool is_forced) MUST_CHECK;
 
 /* ---- between the files of this folder ---- */
 
@@ -78,6 +81,9 @@ enum err x540_poll(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t w
 /* Check that the head (RDH or TDH, read-only by the documents) of a queue that was just enabled is
  * 0, where its ring begins. ERR_BAD_VALUE after one log line: only a reset sets it to 0. */
 enum err x540_starts_at_0(struct x540 *card, uint32_t head, const char *name) MUST_CHECK;
+/* A check that says nothing of whether frames move has ended in err, OK or not. Returns it, after a
+ * log line that names the boot key which passes over it; OK after another line if that is given. */
+enum err x540_refuse(struct x540 *card, enum err err) MUST_CHECK;
 /* Read, change the named bits, write. */
 void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t set);
 

@@ -12,7 +12,8 @@
  */
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
  * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
+ * drivers/x540/stats.c boot/cmdline.c boot/console_key.c kernel/lib/parse.c kernel/lib/fmt.c
+ * tests/host/machine.c $(MODEL) */
 #include "tests/unit/driver/card_host.h"
 
 #define MS    1000000ull
@@ -309,14 +310,16 @@ static void probe__82599_without_a_link_under_veto__mac_is_not_reset(void **stat
 static void firmware__isolated__is_refused(void **state)
 {
     (void)state;
-    probe_fails(X540_EVIL_FWSM, ERROR_CODE(0x03),
-                "FWSM (0x10148) reads 0x00188000: isolated by its management controller");
+    probe_is_refused_unless_forced(
+        X540_AT2, X540_EVIL_FWSM, ERROR_CODE(0x03),
+        "FWSM (0x10148) reads 0x00188000: isolated by its management controller");
 }
 
 static void firmware__in_recovery__is_refused(void **state)
 {
     (void)state;
-    probe_fails(X540_EVIL_FWSM, FWSM_VALID | FWSM_RECOVERY, "firmware is in recovery mode");
+    probe_is_refused_unless_forced(X540_AT2, X540_EVIL_FWSM, FWSM_VALID | FWSM_RECOVERY,
+                                   "firmware is in recovery mode");
 }
 
 static void firmware__other_errors__are_one_warning(void **state)
@@ -330,6 +333,8 @@ static void firmware__other_errors__are_one_warning(void **state)
         {ERROR_CODE(0x14), "firmware reports error 0x14 (a checksum in the NVM's management"},
         {ERROR_CODE(0x21), "firmware reports error 0x21 (firmware's memory)"},
         {0x0118801F, "firmware reports error 0x23 (PHY settings in the NVM)"},
+        {0x8118801B, "firmware reports error 0x23 (PHY settings in the NVM)"},
+        {0x8118801F, "firmware reports error 0x23 (PHY settings in the NVM)"},
         {FWSM_VALID | FWSM_PHY0_BAD, "PHY 0 not configured by the firmware"},
     };
 
