@@ -3,6 +3,7 @@
  * card that the driver brings up becomes the next port.
  */
 #include "arch/image.h"
+#include "boot/cmdline.h"
 #include "drivers/nic.h"
 #include "drivers/x540/x540.h"
 #include "kernel/iommu/iommu.h"
@@ -16,14 +17,30 @@ READ_MOSTLY unsigned ports_n;
 
 static struct x540 cards[PORTS_MAX];
 
+BOOT_KEY("port#.force", CMDLINE_ENUM, .words = "off|on");
+
+struct offers {
+    const struct cmdline *line; /* NULL in tests */
+    unsigned beyond;            /* cards for which there is no port */
+};
+
+static bool is_forced(const struct cmdline *line, unsigned port)
+{
+    unsigned choice = 0;
+    char key[16];
+
+    fmt_print(key, sizeof(key), "port%u.force", port);
+    return line && cmdline_enum(line, key, &choice) && choice == 1;
+}
+
 static void offer(const struct pci_dev *pci, void *context)
 {
-    unsigned *beyond = context;
+    struct offers *offers = context;
 
     if (!x540_match(pci))
         return;
     if (ports_n == PORTS_MAX) {
-        (*beyond)++;
+        offers->beyond++;
         return;
     }
     struct port *port = &ports[ports_n];
@@ -32,7 +49,7 @@ static void offer(const struct pci_dev *pci, void *context)
               pci->device, pci->function);
     enum err err = iommu_confine(pci, port->index, &port->domain);
     if (!err)
-        err = x540_probe(pci, &cards[ports_n], port);
+        err = x540_probe(pci, &cards[ports_n], port, is_forced(offers->line, ports_n));
     if (err) {
         log_error("%s: card not used", port->pci);
         iommu_release(port->domain);
@@ -58,12 +75,12 @@ void drivers_cut_off(void)
 
 void drivers_start(const struct cmdline *line)
 {
-    unsigned beyond = 0;
+    struct offers offers = {.line = line};
 
-    (void)line;
-    pci_scan(offer, &beyond);
-    if (beyond)
-        log_warn("%u more ports found than the limit of %u; they are not used", beyond, PORTS_MAX);
+    pci_scan(offer, &offers);
+    if (offers.beyond)
+        log_warn("%u more ports found than the limit of %u; they are not used", offers.beyond,
+                 PORTS_MAX);
     if (ports_n == 0)
         log_warn("no port: no working X540, 82599 or X550 was found");
 }

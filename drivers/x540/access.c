@@ -41,6 +41,20 @@ enum err x540_wait(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t w
     return err;
 }
 
+enum err x540_refuse(struct x540 *card, enum err err)
+{
+    unsigned port = card->port->index;
+
+    if (!err)
+        return OK;
+    if (!card->is_forced) {
+        log_error("x540 p%u: boot with port%u.force=on to use the card all the same", port, port);
+        return err;
+    }
+    log_warn("x540 p%u: port%u.force=on: the card is used all the same", port, port);
+    return OK;
+}
+
 /* X550 8.2.2.9.4, 8.2.2.10.8 */
 enum err x540_starts_at_0(struct x540 *card, uint32_t head, const char *name)
 {

@@ -96,6 +96,8 @@ enum err x540_lock(struct x540 *card, uint32_t locks)
     uint32_t firmware_locks = locks << SW_FW_SYNC_FW_SHIFT;
     uint32_t taken = 0;
 
+    while (tsc_now_ns() < card->lock_free_ns)
+        tsc_wait_us(SEMAPHORE_STEP_US);
     if (locks & SW_FW_SYNC_EEP)
         firmware_locks |= SW_FW_SYNC_FLASH;
 
@@ -134,7 +136,7 @@ void x540_unlock(struct x540 *card, uint32_t locks)
     (void)semaphores_take(card);
     x540_change(card, SW_FW_SYNC, locks, 0);
     semaphores_give(card);
-    tsc_wait_us(LOCK_STEP_US);
+    card->lock_free_ns = tsc_now_ns() + LOCK_STEP_US * 1000ull;
 }
 
 /* X550 11.8.4.1 */

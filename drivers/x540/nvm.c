@@ -14,9 +14,9 @@ enum {
     NVM_POINTER_PHY = 0x04, /* these two sections are left out of the sum */
     NVM_POINTER_OPTION_ROM = 0x05,
     NVM_SUM = 0xBABA,
-    NVM_WORDS_MAX = 0x4000,   /* EERD.ADDR has 14 bits */
-    NVM_SECTION_MAX = 0x1000, /* words; a longer section is considered damaged and is not summed */
-    NVM_WORDS_A_LOCK = 512,   /* then the lock is released briefly, for the firmware */
+    NVM_WORDS_MAX = 0x4000, /* EERD.ADDR has 14 bits */
+    NVM_SIZE_SHIFT = 6,
+    NVM_WORDS_A_LOCK = 512, /* then the lock is released briefly, for the firmware */
 };
 
 /* Read a word under the NVM lock; *left counts the reads until the lock is released briefly. After
@@ -39,11 +39,20 @@ static enum err read_word(struct x540 *card, uint32_t address, uint32_t *left, u
     return err;
 }
 
+/* In words (X550 8.2.2.2.1). */
+static uint32_t nvm_size(struct x540 *card)
+{
+    uint32_t code = FIELD_GET(EEC_SIZE, mmio_read32(card->regs, EEC));
+
+    return MIN(1u << (code + NVM_SIZE_SHIFT), NVM_WORDS_MAX);
+}
+
 /* Sum words 0..0x3E and the sections that words 0x03..0x0E point to, whose first word is their
- * length (tests/model/FACTS.md section 2). */
+ * length (tests/model/FACTS.md section 2). A section that does not lie within the NVM is left out,
+ * as in the sum of those who write the image. */
 static enum err sum_words(struct x540 *card, uint16_t *sum, uint16_t *stored)
 {
-    uint32_t left = NVM_WORDS_A_LOCK;
+    uint32_t left = NVM_WORDS_A_LOCK, size = nvm_size(card);
     enum err err = OK;
     uint16_t pointer[NVM_POINTER_LAST + 1] = {0};
 
@@ -60,10 +69,10 @@ static enum err sum_words(struct x540 *card, uint16_t *sum, uint16_t *stored)
 
         if (i == NVM_POINTER_PHY || i == NVM_POINTER_OPTION_ROM)
             continue;
-        if (pointer[i] == 0 || pointer[i] >= NVM_WORDS_MAX) /* 0xFFFF among them: no section */
+        if (pointer[i] == 0 || pointer[i] >= size) /* 0xFFFF among them: no section */
             continue;
         err = read_word(card, pointer[i], &left, &length);
-        if (err || length == 0 || length > NVM_SECTION_MAX || pointer[i] + length >= NVM_WORDS_MAX)
+        if (err || length == 0 || pointer[i] + length >= size)
             continue;
         for (uint32_t w = 1; w <= length && !err; w++) {
             uint16_t word = 0;

@@ -32,11 +32,16 @@
 #define CTRL_EXT_RO_DIS FIELD(17, 17)   /* RW  relaxed ordering off */
 #define CTRL_EXT_DRV_LOAD FIELD(28, 28) /* RW  tells the firmware that a driver owns the port */
 
+/* X550 8.2.2.1.4  Extended SDP Control; bits kept by all but a power-on */
+#define ESDP 0x00020
+#define ESDP_SDP3 FIELD(3, 3)      /* RW  82599: the laser of an optical module is off */
+
 /* ---- NVM and semaphores ---- */
 /* X550 8.2.2.2.1  EEPROM Mode Control */
 #define EEC 0x10010
 #define EEC_PRES FIELD(8, 8)       /* RO  NVM present, signature valid */
 #define EEC_ARD FIELD(9, 9)        /* RO  auto-read after reset is finished */
+#define EEC_SIZE FIELD(14, 11)     /* RO  the NVM has 2^(6 + n) words */
 /* X550 8.2.2.2.3  Manageability EEPROM-Mode Control */
 #define EEMNGCTL 0x10110
 #define EEMNGCTL_CFG_DONE0 FIELD(18, 18) /* RO  PHY of port 0 is configured; port 1: one bit up */
@@ -344,6 +349,11 @@
 /* X550 8.2.2.22.20  PF DMA Tx General Switch Control */
 #define PFDTXGSWC 0x08220
 #define PFDTXGSWC_VT_LBEN FIELD(0, 0)   /* RW  VM loopback */
+/* X550 9.2.2  Base address registers */
+#define PCI_BAR_0 0x10
+#define PCI_BARS 6u
+/* X550 9.2.3.6.5  PCIe Device Control: payload and read request sizes */
+#define PCI_DEVICE_CONTROL 0xA8
 /* X550 9.2.3.6.6  PCIe Device Status in configuration space */
 #define PCI_DEVICE_STATUS 0xAA
 #define PCI_DEVICE_STATUS_PENDING BIT(5) /* RO  */
@@ -442,6 +452,10 @@
 #define PHY_AN_ADVERTISE_PAUSE (BIT(10) | BIT(11))
 #define PHY_AN_10GBT_CONTROL 0x20u
 #define PHY_AN_10GBT_ADVERTISE BIT(12)  /* RW  */
+#define PHY_AN_10GBT_STATUS 0x21u
+#define PHY_AN_10GBT_PARTNER BIT(11)    /* RO  the link partner can do 10 Gb/s */
+#define PHY_AN_VENDOR 0xC400u
+#define PHY_AN_VENDOR_1G BIT(15)        /* RW  1 Gb/s is advertised */
 #define PHY_VENDOR 30u
 #define PHY_VENDOR_CONTROL 0u
 #define PHY_VENDOR_CONTROL_LOW_POWER BIT(11) /* RW  */

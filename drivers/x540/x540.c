@@ -12,6 +12,7 @@
 #include "arch/tsc.h"
 #include "drivers/x540/regs.h"
 #include "kernel/iommu/iommu.h"
+#include "kernel/lib/str.h"
 #include "kernel/log/log.h"
 
 enum {
@@ -209,12 +210,15 @@ static enum err reset_once(struct x540 *card)
         reset |= CTRL_LNK_RST;
     /* No MDIO cycle may be in progress during the reset. */
     enum err err = x540_lock(card, x540_phy_lock(card));
+    bool is_locked = err == OK;
+    err = x540_refuse(card, err);
     if (err)
         return err;
     x540_change(card, CTRL, 0, reset);
     tsc_wait_us(RESET_FIRST_LOOK_US);
     err = x540_wait(card, CTRL, CTRL_RST | CTRL_LNK_RST, 0, RESET_LIMIT_US, "CTRL.RST");
-    x540_unlock(card, x540_phy_lock(card));
+    if (is_locked)
+        x540_unlock(card, x540_phy_lock(card));
     if (!err)
         tsc_wait_us(card->family->reset_ms * 1000);
     return err;
@@ -241,8 +245,8 @@ static const char *firmware_error(uint32_t code)
     return "not specified";
 }
 
-/* Fail on states in which the driver cannot work; log errors that only affect management, once per
- * probe (X550 8.2.2.20.2, 8.2.2.4.2). */
+/* Refuse states in which the driver is not expected to work; log errors that only affect
+ * management, once per probe (X550 8.2.2.20.2, 8.2.2.4.2). */
 static enum err check_firmware(struct x540 *card)
 {
     enum { TCO_ISOLATE = 0x03 };
@@ -252,7 +256,9 @@ static enum err check_firmware(struct x540 *card)
         log_error("x540 p%u: FWSM (0x%05x) reads 0x%08x: %s", card->port->index, FWSM, fwsm,
                   code == TCO_ISOLATE ? "isolated by its management controller, writes are ignored"
                                       : "firmware is in recovery mode");
-        return ERR_BAD_VALUE;
+        enum err err = x540_refuse(card, ERR_BAD_VALUE);
+        if (err)
+            return err;
     }
     card->has_thermal_events = fwsm & FWSM_TS_ENABLED;
     if (card->firmware_is_reported)
@@ -268,20 +274,40 @@ static enum err check_firmware(struct x540 *card)
 }
 
 /* Wait until the card has loaded its settings, its address and its firmware from the NVM (X550
- * 4.6.3 steps 3, 5). */
+ * 4.6.3 steps 3, 5). Linux waits for none of these bits: one that stays 0 costs a line. */
 static enum err wait_for_load(struct x540 *card)
 {
-    enum err err = x540_wait(card, EEC, EEC_ARD, EEC_ARD, AUTO_READ_LIMIT_US, "EEC.ARD");
-    if (err)
-        return err;
+    enum err loaded = x540_wait(card, EEC, EEC_ARD, EEC_ARD, AUTO_READ_LIMIT_US, "EEC.ARD");
     uint32_t eec = mmio_read32(card->regs, EEC);
     if (!(eec & EEC_PRES)) /* go on: read_mac fails if no address was loaded */
         log_warn("x540 p%u: EEC reads 0x%08x: no valid NVM (PRES 0)", card->port->index, eec);
-    err = check_firmware(card);
+    enum err err = check_firmware(card);
     if (err)
         return err;
-    return x540_wait(card, RDRXCTL, RDRXCTL_DMAIDONE, RDRXCTL_DMAIDONE, DMA_IDLE_LIMIT_US,
-                     "RDRXCTL.DMAIDONE");
+    enum err idle = x540_wait(card, RDRXCTL, RDRXCTL_DMAIDONE, RDRXCTL_DMAIDONE, DMA_IDLE_LIMIT_US,
+                              "RDRXCTL.DMAIDONE");
+    if (loaded || idle)
+        log_warn("x540 p%u: bring-up goes on without", card->port->index);
+    return OK;
+}
+
+/* A card without an address of its own, used nevertheless: a locally administered address made of
+ * its place on PCI. */
+static void make_mac(struct x540 *card)
+{
+    const struct pci_dev *pci = &card->pci;
+    const uint8_t made[6] = {0x02,
+                             (uint8_t)(pci->segment >> 8),
+                             (uint8_t)pci->segment,
+                             0x40,
+                             pci->bus,
+                             (uint8_t)(pci->device << 3 | pci->function)};
+
+    memcpy(card->port->mac, made, sizeof(made));
+    mmio_write32(card->regs, RAL(0),
+                 made[0] | (uint32_t)made[1] << 8 | (uint32_t)made[2] << 16 |
+                     (uint32_t)made[3] << 24);
+    mmio_write32(card->regs, RAH(0), FIELD_PUT(RAH_RAH, made[4] | (uint32_t)made[5] << 8) | RAH_AV);
 }
 
 /* X550 8.2.2.8.14-15 */
@@ -296,7 +322,10 @@ static enum err read_mac(struct x540 *card)
     if (is_zero || (mac[0] & 1) || !(high & RAH_AV)) { /* bit 0: multicast, and all ones */
         log_error("x540 p%u: RAL0 0x%08x RAH0 0x%08x: no usable address", card->port->index, low,
                   high);
-        return ERR_BAD_VALUE;
+        enum err err = x540_refuse(card, ERR_BAD_VALUE);
+        if (err)
+            return err;
+        make_mac(card);
     }
     return OK;
 }
@@ -343,21 +372,27 @@ static void clear_tables(struct x540 *card)
         mmio_write32(regs, VLVF(i), 0);
 }
 
-/* The card's queues are off. X550 4.6.3 */
-static enum err bring_up(struct x540 *card)
+/* From any state to that after a reset (X550 4.6.3). */
+static enum err start_over(struct x540 *card)
 {
     unsigned resets = 0;
-    enum err err;
 
-    err = quiesce(card, &resets);
+    stop(card);
+    enum err err = quiesce(card, &resets);
     for (unsigned i = 0; i < resets && !err; i++)
         err = reset_once(card);
-    if (err)
-        return err;
-    interrupts_off(card); /* the reset leaves them masked, but causes may be pending */
-    err = wait_for_load(card);
+    if (!err)
+        interrupts_off(card); /* the reset leaves them masked, but causes may be pending */
+    return err;
+}
+
+/* After start_over (X550 4.6.3). */
+static enum err set_up(struct x540 *card)
+{
+    enum err err = wait_for_load(card);
+
     if (!err && !card->nvm_is_checked)
-        err = x540_nvm_check(card);
+        err = x540_refuse(card, x540_nvm_check(card));
     if (err)
         return err;
     card->nvm_is_checked = true;
@@ -374,10 +409,10 @@ static enum err bring_up(struct x540 *card)
     x540_rx_init(card);
     x540_intr_init(card);
     x540_tx_init(card);
-    err = x540_phy_start(card);
-    if (!err) /* last: before this the firmware may use the port */
-        x540_change(card, CTRL_EXT, 0, CTRL_EXT_DRV_LOAD);
-    return err;
+    x540_phy_start(card);
+    /* Last: before this the firmware may use the port. */
+    x540_change(card, CTRL_EXT, 0, CTRL_EXT_DRV_LOAD);
+    return OK;
 }
 
 static enum err reset(struct port *port)
@@ -388,11 +423,14 @@ static enum err reset(struct port *port)
     port->resets++;
     port->link_is_up = false;
     port->speed_mbps = 0;
-    /* A queue that still holds frames must not send them when the card may access memory again. */
-    stop(card);
-    if (!iommu_is_cut_off(port->domain))
-        pci_command(&card->pci, PCI_COMMAND_MASTER, 0);
-    enum err err = bring_up(card);
+    /* start_over switches the queues off: one that still holds frames must not send them when the
+     * card may access memory again. */
+    enum err err = start_over(card);
+    if (!err) {
+        if (!iommu_is_cut_off(port->domain))
+            pci_command(&card->pci, PCI_COMMAND_MASTER, 0);
+        err = set_up(card);
+    }
     card->reset_has_failed = err != OK;
     if (err)
         quiet(port);
@@ -420,28 +458,45 @@ static const struct port_ops x540_ops = {
 };
 
 /* A function in D3hot answers only configuration accesses. The change to D0 resets it as CTRL.RST
- * does, and keeps its BARs (X550 5.2.4.3, 9.2.3.1.4). */
+ * does. The X550 keeps its configuration space (5.2.4.3, 9.2.3.1.4: No_Soft_Reset is 1); a function
+ * that does not is given its BARs, payload size and completion time-out again. */
 static void power_up(const struct pci_dev *pci, const struct port *port)
 {
     uint32_t at = pci_capability(pci, PCI_CAP_PM);
     uint16_t control = at ? pci_read16(pci, at + PCI_PM_CONTROL) : 0;
+    uint32_t bars[PCI_BARS];
+    unsigned lost = 0;
 
     if (!(control & PCI_PM_CONTROL_STATE))
         return;
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        bars[i] = pci_read32(pci, PCI_BAR_0 + 4 * i);
+    uint16_t device_control = pci_read16(pci, PCI_DEVICE_CONTROL);
+    uint16_t device_control_2 = pci_read16(pci, PCI_DEVICE_CONTROL_2);
     log_info("x540 p%u: power state D%u (PMCSR 0x%04x): set to D0", port->index,
              control & PCI_PM_CONTROL_STATE, control);
     pci_write16(pci, at + PCI_PM_CONTROL, (uint16_t)(control & ~PCI_PM_CONTROL_STATE));
     tsc_wait_us(POWER_UP_US);
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        lost += pci_read32(pci, PCI_BAR_0 + 4 * i) != bars[i];
+    if (!lost)
+        return;
+    log_info("x540 p%u: D0 has cleared %u BARs: they are written again", port->index, lost);
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        pci_write32(pci, PCI_BAR_0 + 4 * i, bars[i]);
+    pci_write16(pci, PCI_DEVICE_CONTROL, device_control);
+    pci_write16(pci, PCI_DEVICE_CONTROL_2, device_control_2);
 }
 
 /* X550 4.6.3, 9.2.3.1.4, 5.2.4.2 */
-enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port)
+enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port, bool is_forced)
 {
     uint64_t bytes = 0;
 
     *card = (struct x540){.port = port,
                           .pci = *pci,
                           .family = x540_match(pci),
+                          .is_forced = is_forced,
                           .phy_address = X540_NO_PHY,
                           .queues = 1};
     port->driver = "x540";
@@ -458,7 +513,7 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
                   REGISTERS_BYTES);
         return ERR_BAD_VALUE;
     }
-    pci_command(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF, 0);
+    pci_command(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_OFF, 0);
     uint32_t status = mmio_read32(card->regs, STATUS);
     if (status == 0xFFFFFFFFu) {
         log_error("x540 p%u: STATUS reads 0xffffffff: the card does not answer", port->index);
@@ -467,8 +522,13 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
         card->lan_id = FIELD_GET(STATUS_LAN_ID, status) & 1;
         card->enable_limit_us = completion_limit_us(pci);
         x540_lock_break(card);
-        stop(card);
-        err = bring_up(card);
+        err = start_over(card);
+        /* Only now: firmware may have left queues on, whose frames would go to memory that is not
+         * the card's any more (X550 5.2.4.3.2: queues off, master disable, reset). */
+        if (!err) {
+            pci_command(pci, PCI_COMMAND_MASTER, 0);
+            err = set_up(card);
+        }
     }
     if (err)
         quiet(port); /* a card without a driver must not write memory */

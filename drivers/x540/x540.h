@@ -39,6 +39,9 @@ struct x540 {
     uint32_t enable_limit_us; /* for a queue's ENABLE to change: the PCIe completion time-out */
     unsigned lan_id;          /* which of the card's two ports this is */
     unsigned phy_address;     /* on MDIO, 0..31, or X540_NO_PHY */
+    uint64_t phy_end_ns;      /* until then a PHY that does not answer is looked for; 0: no more */
+    uint64_t phy_next_ns;     /* next look */
+    uint64_t lock_free_ns;    /* no lock is asked for before this time */
     mmio_t msix;              /* the MSI-X table, valid if has_msix */
     bool has_msix;
     unsigned queues; /* receive queues that RSS uses; 1: no RSS */
@@ -49,6 +52,7 @@ struct x540 {
     bool receive_is_on;     /* RXCTRL.RXEN */
     uint32_t rx_started;    /* receive queues that run, a bit each; cores change their own bit */
     bool is_promiscuous;
+    bool is_forced; /* boot key portN.force=on: checks that refuse the card are passed over */
     bool nvm_is_checked;
     bool firmware_is_reported;
     bool cfg_done_timed_out; /* EEMNGCTL.CFG_DONE is not waited for again */
@@ -64,8 +68,10 @@ struct x540 {
 /* The family member that this PCI function is; NULL: not a supported card. */
 const struct x540_family *x540_match(const struct pci_dev *pci);
 /* Map, reset and bring up the function and fill in *port. Does not wait for the link and starts no
- * queue. Boot CPU. Enables bus mastering: call it only once an IOMMU, if any, confines the card. */
-enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port) MUST_CHECK;
+ * queue. Boot CPU. Enables bus mastering: call it only once an IOMMU, if any, confines the card.
+ * is_forced: use it even if its NVM, firmware or locks say that it does not work. */
+enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port,
+                    bool is_forced) MUST_CHECK;
 
 /* ---- between the files of this folder ---- */
 
@@ -79,6 +85,9 @@ enum err x540_poll(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t w
 /* Check that the head (RDH or TDH, read-only by the documents) of a queue that was just enabled is
  * 0, where its ring begins. ERR_BAD_VALUE after one log line: only a reset sets it to 0. */
 enum err x540_starts_at_0(struct x540 *card, uint32_t head, const char *name) MUST_CHECK;
+/* A check that says nothing of whether frames move has ended in err, OK or not. Returns it, after a
+ * log line that names the boot key which passes over it; OK after another line if that is given. */
+enum err x540_refuse(struct x540 *card, enum err err) MUST_CHECK;
 /* Read, change the named bits, write. */
 void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t set);
 
@@ -92,7 +101,7 @@ uint32_t x540_phy_lock(const struct x540 *card);
 /* nvm.c */
 enum err x540_nvm_check(struct x540 *card) MUST_CHECK;
 /* link.c */
-enum err x540_phy_start(struct x540 *card) MUST_CHECK;
+void x540_phy_start(struct x540 *card);
 bool x540_link_is_vetoed(struct x540 *card); /* the management controller forbids link changes */
 void x540_poll_link(struct port *port);
 void x540_link_off(struct port *port);

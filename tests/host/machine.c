@@ -40,6 +40,7 @@ enum {
     LOG_BYTES = 256,
     MSIX_CAPABILITY = 0x70,
     PM_CAPABILITY = 0x40,
+    FIRST_BAR = 0x10,
     PM_D3HOT = 3,
     PM_AWAKE_NS = 10000000, /* from D3hot to D0 */
 };
@@ -224,7 +225,7 @@ uint64_t machine_read(uintptr_t address, uint32_t bytes)
     struct machine_card *card = card_at(address, &offset);
 
     machine_wait_ns(READ_NS);
-    if (card->pm_control == PM_D3HOT || machine_clock_ns < card->awake_ns)
+    if (card->pm_control == PM_D3HOT || machine_clock_ns < card->awake_ns || !card->bars[0])
         return UINT64_MAX >> (64 - 8 * bytes);
     if (offset >= MSIX_BAR)
         return ((uint32_t *)card->msix)[(offset - MSIX_BAR) / 4 % (X540_MSIX_VECTORS * 4)];
@@ -445,6 +446,8 @@ unsigned machine_add_card(const struct x540_config *config)
     if (!card->model)
         abort();
     card->domain = &domains[i];
+    card->bars[0] = 0xF0000000u + (i << 22);
+    card->bars[4] = 0xF8000000u + (i << 22);
     card->pci = (struct pci_dev){
         .bus = 1,
         .device = (uint8_t)i,
@@ -497,6 +500,8 @@ uint16_t pci_read16(const struct pci_dev *dev, uint32_t offset)
         return slot_of(dev)->pm_control;
     case MSIX_CAPABILITY + 2:
         return (uint16_t)(slot_of(dev)->msix_control | (X540_MSIX_VECTORS - 1));
+    case 0xA8: /* PCIe Device Control */
+        return slot_of(dev)->device_control;
     case 0xC8: /* PCIe Device Control 2 */
         return slot_of(dev)->device_control_2;
     case 0xAA: /* PCIe Device Status */
@@ -508,8 +513,15 @@ uint16_t pci_read16(const struct pci_dev *dev, uint32_t offset)
 
 uint32_t pci_read32(const struct pci_dev *dev, uint32_t offset)
 {
-    (void)dev;
+    if (offset >= FIRST_BAR && offset < FIRST_BAR + sizeof(slot_of(dev)->bars))
+        return slot_of(dev)->bars[(offset - FIRST_BAR) / 4];
     return offset == MSIX_CAPABILITY + 4 ? 4 : 0; /* table: BAR 4, offset 0 */
+}
+
+void pci_write32(const struct pci_dev *dev, uint32_t offset, uint32_t value)
+{
+    if (offset >= FIRST_BAR && offset < FIRST_BAR + sizeof(slot_of(dev)->bars))
+        slot_of(dev)->bars[(offset - FIRST_BAR) / 4] = value;
 }
 
 void pci_write16(const struct pci_dev *dev, uint32_t offset, uint16_t value)
@@ -519,10 +531,20 @@ void pci_write16(const struct pci_dev *dev, uint32_t offset, uint16_t value)
         x540_set_msix_enabled(slot_of(dev)->model, value & BIT(15));
     }
     if (offset == PM_CAPABILITY + 4) {
-        if (slot_of(dev)->pm_control == PM_D3HOT && !(value & PM_D3HOT))
-            slot_of(dev)->awake_ns = machine_clock_ns + PM_AWAKE_NS;
-        slot_of(dev)->pm_control = value & PM_D3HOT;
+        struct machine_card *card = slot_of(dev);
+        if (card->pm_control == PM_D3HOT && !(value & PM_D3HOT)) {
+            card->awake_ns = machine_clock_ns + PM_AWAKE_NS;
+            if (card->loses_bars) {
+                memset(card->bars, 0, sizeof(card->bars));
+                card->device_control = card->device_control_2 = 0;
+            }
+        }
+        card->pm_control = value & PM_D3HOT;
     }
+    if (offset == 0xA8)
+        slot_of(dev)->device_control = value;
+    if (offset == 0xC8)
+        slot_of(dev)->device_control_2 = value;
 }
 
 uint32_t pci_capability(const struct pci_dev *dev, uint8_t id)
@@ -541,7 +563,7 @@ void pci_command(const struct pci_dev *dev, uint16_t set, uint16_t clear)
 
 enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_t *bytes)
 {
-    if (n != 0 && n != 4)
+    if ((n != 0 && n != 4) || !slot_of(dev)->bars[n])
         return ERR_BAD_VALUE;
     out->base = REGISTERS + dev->device * CARD_SPAN + (n == 4 ? MSIX_BAR : 0);
     *bytes = n == 4 ? 0x4000 : X540_BAR0_BYTES;

@@ -22,12 +22,15 @@ struct machine_card {
     void *opaque;
     bool wire_is_full; /* frame_out refuses */
     uint64_t frames_out;
-    uint64_t dma_refused;                /* by a missing grant */
-    bool is_cut_off;                     /* by iommu_poll, for machine_cut_off */
-    uint16_t command;                    /* PCI command register */
-    uint16_t pm_control;                 /* PMCSR; state 3: registers do not answer */
-    uint64_t awake_ns;                   /* nor do they before this time, 10 ms after state 3 */
-    uint16_t device_control_2;           /* PCIe */
+    uint64_t dma_refused;    /* by a missing grant */
+    bool is_cut_off;         /* by iommu_poll, for machine_cut_off */
+    uint16_t command;        /* PCI command register */
+    uint16_t pm_control;     /* PMCSR; state 3: registers do not answer */
+    uint64_t awake_ns;       /* nor do they before this time, 10 ms after state 3 */
+    bool loses_bars;         /* with the change from state 3 to 0 */
+    uint32_t bars[6];        /* cleared: its registers do not answer */
+    uint16_t device_control; /* PCIe; lost with the BARs */
+    uint16_t device_control_2;
     uint32_t msix[X540_MSIX_VECTORS][4]; /* the MSI-X table, as the driver wrote it */
     uint16_t msix_control;
     uint64_t messages[X540_MSIX_VECTORS]; /* interrupt messages sent, by vector */

@@ -537,6 +537,11 @@ static void write_register(struct x540 *card, uint32_t offset, const struct x540
     case B_EEC:
         x540_eec_write(card, value);
         break;
+    case B_ESDP:
+        REG(card, offset) = kept;
+        if ((old ^ kept) & ESDP_SDP3 && card->config.kind == X540_82599)
+            x540_link_restart(card);
+        break;
     case B_EERD:
         x540_eerd_write(card, value);
         break;

@@ -164,17 +164,22 @@ enum x540_evil {
     /* The worst behaviour of firmware and hardware that the datasheet allows. */
     X540_EVIL_FIRMWARE_REGSMP, /* firmware holds SW_FW_SYNC.REGSMP (SWESMBI) for arg ns from now on */
     X540_EVIL_FIRMWARE_LOCKS, /* firmware holds all its locks of SW_FW_SYNC for arg ns from now on */
-    X540_EVIL_FIRMWARE_FLIPS, /* firmware's locks of SW_FW_SYNC change with every arg-th read */
-    X540_EVIL_DEAD_LOCKS,     /* at once: a driver that died has left the SW_FW_SYNC bits arg[31:0]
+    X540_EVIL_FIRMWARE_FLIPS,  /* firmware's locks of SW_FW_SYNC change with every arg-th read */
+    X540_EVIL_FIRMWARE_SHARES, /* each arg ns (at least 100,000) firmware takes REGSMP for 50 us, or
+                                * once software gives it back, and flips its PHY locks inside */
+    X540_EVIL_DEAD_LOCKS,      /* at once: a driver that died has left the SW_FW_SYNC bits arg[31:0]
                                 * taken, and SWSM.SMBI where arg has bit 32 */
-    X540_EVIL_CFG_DONE_NS,    /* EEMNGCTL.CFG_DONE rises arg ns after a reset (all ones: never) */
-    X540_EVIL_VETO,           /* MMNGC.MNG_VETO reads 1: a BMC's session would lose the link */
-    X540_EVIL_ENABLE_NS,      /* RXDCTL/TXDCTL.ENABLE take arg ns to read 1, and to read 0 */
-    X540_EVIL_EICS_ZERO,      /* EICS reads 0, as a write-only register may */
-    X540_EVIL_PHY_DUMB_NS,    /* MDIO reads bring FFFFh until arg ns after a reset of the PHY */
-    X540_EVIL_FWSM,           /* FWSM reads arg[31:0] */
-    X540_EVIL_CAUSES,         /* at once: the causes arg[31:0] of EICR 31:16 are raised */
-    X540_EVIL_HOT,            /* STATUS bit 20, the thermal state, reads 1 */
+    X540_EVIL_CFG_DONE_NS,     /* EEMNGCTL.CFG_DONE rises arg ns after a reset (all ones: never) */
+    X540_EVIL_VETO,            /* MMNGC.MNG_VETO reads 1: a BMC's session would lose the link */
+    X540_EVIL_ENABLE_NS,       /* RXDCTL/TXDCTL.ENABLE take arg ns to read 1, and to read 0 */
+    X540_EVIL_EICS_ZERO,       /* EICS reads 0, as a write-only register may */
+    X540_EVIL_PHY_DUMB_NS,     /* MDIO reads bring FFFFh until arg ns after a reset of the PHY */
+    X540_EVIL_FWSM,            /* FWSM reads arg[31:0] */
+    X540_EVIL_NVM_ABSENT,      /* EEC.PRES reads 0 */
+    X540_EVIL_LEFT_RECEIVING,  /* at once, and at each power-on: firmware has left receive and queue
+                                * 0 on, with a ring of 64 descriptors at arg */
+    X540_EVIL_CAUSES,          /* at once: the causes arg[31:0] of EICR 31:16 are raised */
+    X540_EVIL_HOT,             /* STATUS bit 20, the thermal state, reads 1 */
     /* What the documents leave open for queues with legacy descriptors (drivers/x540/README.md). */
     X540_EVIL_NULL_RS_SILENT, /* a null descriptor with RS moves no head word */
     X540_EVIL_LEGACY_SCTP,    /* queues of legacy format lose SCTP frames, uncounted */

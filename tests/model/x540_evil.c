@@ -74,8 +74,11 @@ void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg)
     if (what == X540_EVIL_MSI && arg)
         forge(card, arg);
     if (what == X540_EVIL_FIRMWARE_REGSMP || what == X540_EVIL_FIRMWARE_LOCKS ||
-        what == X540_EVIL_FIRMWARE_FLIPS || what == X540_EVIL_DEAD_LOCKS)
+        what == X540_EVIL_FIRMWARE_FLIPS || what == X540_EVIL_FIRMWARE_SHARES ||
+        what == X540_EVIL_DEAD_LOCKS)
         x540_sem_evil(card, what, arg);
+    if (what == X540_EVIL_LEFT_RECEIVING && arg)
+        x540_rx_left_on(card, arg);
     if (what == X540_EVIL_CAUSES && arg)
         x540_intr_other(card, (uint32_t)arg & 0x7FFF0000u);
     if (arg)

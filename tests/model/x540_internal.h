@@ -146,6 +146,7 @@ struct x540_semaphores {
     /* REGSMP, for the first time since it was last had; NEVER: it was not. */
     uint64_t refused_since;
     uint64_t firmware_regsmp_until, firmware_locks_until, flip_every, reads;
+    uint64_t share_every, share_next, share_until; /* firmware that takes REGSMP now and then */
 };
 
 /* A buffer that was delivered, and the headers that it had. */
@@ -410,6 +411,8 @@ void x540_ring_head(struct x540 *card, struct x540_ring *ring, char way, uint32_
 /* ---- x540_rx.c, x540_rxq.c ---- */
 void x540_rx_reset(struct x540 *card);
 void x540_rxq_moved(struct x540 *card);
+/* Queue 0 is on, as firmware has left it. */
+void x540_rx_left_on(struct x540 *card, uint64_t ring);
 void x540_rx_write(struct x540 *card, uint32_t offset, uint32_t behaviour, uint32_t value);
 void x540_rx_drain(struct x540 *card);
 void x540_rx_check(struct x540 *card);

@@ -145,8 +145,10 @@ void x540_nvm_done(struct x540 *card)
 uint32_t x540_eec_read(struct x540 *card)
 {
     uint32_t value =
-        (REG(card, EEC) & (EEC_REQ | EEC_FLUP | EEC_FLUDONE)) | EEC_PRES | EEC_SIZE(NVM_SIZE_CODE);
+        (REG(card, EEC) & (EEC_REQ | EEC_FLUP | EEC_FLUDONE)) | EEC_SIZE(NVM_SIZE_CODE);
 
+    if (!card->evil[X540_EVIL_NVM_ABSENT])
+        value |= EEC_PRES;
     if (card->config.kind == X540_X550)
         value |= BIT(27); /* reserved, and 1 */
     if (value & EEC_REQ)

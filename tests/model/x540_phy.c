@@ -82,10 +82,16 @@ static void link_set(struct x540 *card, bool up)
     }
 }
 
+/* Of an 82599 with an optical module. */
+static bool laser_is_off(const struct x540 *card)
+{
+    return card->config.kind == X540_82599 && (REG(card, ESDP) & ESDP_SDP3);
+}
+
 void x540_link_restart(struct x540 *card)
 {
     link_set(card, false);
-    if (card->cable && card->phy_powered)
+    if (card->cable && card->phy_powered && !laser_is_off(card))
         x540_plan(card, EV_LINK, card->config.link_ns);
     else
         x540_plan_never(card, EV_LINK);

@@ -15,7 +15,7 @@ static const struct x540_register table[] = {
     {"CTRL", 0x00000, 0x0, 1, 0x0400000C, 0, 0, 0, 2, B_CTRL},
     {"STATUS", 0x00008, 0x0, 1, 0x00000080, 0, 0, 0x00080000, 2, B_STATUS},
     {"CTRL_EXT", 0x00018, 0x0, 1, 0x14034000, 0, 0, 0, 2, B_CTRL_EXT},
-    {"ESDP", 0x00020, 0x0, 1, ALL, 0, 0, 0, 2, B_PLAIN},
+    {"ESDP", 0x00020, 0x0, 1, ALL, 0, 0, 0, 2, B_ESDP},
     {"LEDCTL", 0x00200, 0x0, 1, 0xCFCFCFEF, 0, 0, 0x05048100, 2, B_PLAIN},
     {"FRTIMER", 0x00048, 0x0, 1, 0, 0, 0, 0, 2, B_FRTIMER},
     {"TCPTIMER", 0x0004C, 0x0, 1, 0x00000FFF, 0, 0, 0, 2, B_TCPTIMER},

@@ -25,6 +25,7 @@ enum x540_behaviour {
     B_FRTIMER,
     B_TCPTIMER,
     B_EEC,
+    B_ESDP,
     B_EERD,
     B_EEWR,
     B_EEMNGCTL,
@@ -185,6 +186,7 @@ uint32_t x540_reset_value(const struct x540_register *row, enum x540_kind kind);
 #define RXMTRL 0x05120u
 #define TSAUXC 0x08C20u
 #define ESDP 0x00020u
+#define ESDP_SDP3 0x8u
 #define FCTTV 0x03200u
 #define MFLCN 0x04294u
 #define MFLCN_PMCF BIT(0)  /* pass control frames that are not understood */

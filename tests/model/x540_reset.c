@@ -163,6 +163,8 @@ void x540_power_on(struct x540 *card)
     x540_phy_power_on(card);
     x540_load_done(card); /* the machine's firmware took seconds to get here */
     x540_link_restart(card);
+    if (card->evil[X540_EVIL_LEFT_RECEIVING])
+        x540_rx_left_on(card, card->evil[X540_EVIL_LEFT_RECEIVING]);
 }
 
 /* The part of CTRL.RST that function resets do too. */
@@ -189,6 +191,8 @@ static void check_quiet(struct x540 *card)
 {
     uint32_t on = 0;
 
+    if (card->evil[X540_EVIL_LEFT_RECEIVING])
+        return; /* not by a driver */
     for (uint32_t n = 0; n < QUEUES; n++)
         on += x540_ring_is_on(&card->rxq[n].ring) || x540_ring_is_on(&card->txq[n].ring);
     if (on || (REG(card, RXCTRL) & RXCTRL_RXEN) || (REG(card, CTRL_EXT) & CTRL_EXT_DRV_LOAD))

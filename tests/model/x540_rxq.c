@@ -97,6 +97,26 @@ static void start(struct x540 *card, uint32_t n)
     move(card, n, QUEUE_STARTING);
 }
 
+void x540_rx_left_on(struct x540 *card, uint64_t ring)
+{
+    enum { DESCRIPTORS = 64 };
+    struct rx_queue *queue = &card->rxq[0];
+
+    REG(card, RDBAL(0)) = (uint32_t)ring;
+    REG(card, RDBAL(0) + 4) = (uint32_t)(ring >> 32);
+    REG(card, RDBAL(0) + RING_LENGTH) = DESCRIPTORS * 16;
+    REG(card, RDBAL(0) + RING_TAIL) = DESCRIPTORS - 1;
+    queue->ring = (struct x540_ring){
+        .state = QUEUE_ON, .size = DESCRIPTORS, .tail = DESCRIPTORS - 1, .base = ring};
+    queue->buffer_bytes = 2048;
+    queue->was_filled = true;
+    queue->drop = queue->advanced = false;
+    queue->cached = 0;
+    REG(card, RXDCTL(0)) |= RXDCTL_ENABLE;
+    REG(card, RXCTRL) |= RXCTRL_RXEN;
+    REG(card, FCTRL) |= FCTRL_UPE | FCTRL_MPE | FCTRL_BAM;
+}
+
 void x540_rxq_moved(struct x540 *card)
 {
     for (uint32_t n = 0; n < QUEUES; n++) {

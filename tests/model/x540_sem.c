@@ -15,6 +15,9 @@
 #define LOCK_NS          1000000000ull
 #define FIRMWARE_DEAD_NS 50000000ull /* 11.8.4.1: after so long software goes on without REGSMP */
 #define FIRMWARE_NS      10000
+#define SHARE_NS         50000ull /* how long firmware holds REGSMP to change its locks */
+#define SHARE_EVERY_NS   100000ull
+#define FIRMWARE_PHYS    0x000000C0u
 
 enum { STUCK_SMBI = 1, STUCK_REGSMP, STUCK_PHY }; /* X540_EVIL_SEMAPHORE_STUCK */
 
@@ -80,6 +83,13 @@ void x540_sem_evil(struct x540 *card, enum x540_evil what, uint64_t arg)
         if (!arg)
             sem->locks &= ~FIRMWARE_LOCKS;
         break;
+    case X540_EVIL_FIRMWARE_SHARES:
+        sem->share_every = arg && arg < SHARE_EVERY_NS ? SHARE_EVERY_NS : arg;
+        sem->share_next = card->now;
+        sem->share_until = 0;
+        if (!arg)
+            sem->locks &= ~FIRMWARE_PHYS;
+        break;
     default: /* X540_EVIL_DEAD_LOCKS: no living driver is to blame for how long they are held */
         for (uint32_t n = 0; n < 31; n++)
             if ((arg & SOFTWARE_BITS) >> n & 1)
@@ -104,7 +114,23 @@ static bool is_stuck(const struct x540 *card, uint64_t which)
 
 static bool firmware_has_regsmp(const struct x540 *card)
 {
-    return is_stuck(card, STUCK_REGSMP) || card->now < card->sem->firmware_regsmp_until;
+    return is_stuck(card, STUCK_REGSMP) || card->now < card->sem->firmware_regsmp_until ||
+           card->now < card->sem->share_until;
+}
+
+/* Firmware's visits to SW_FW_SYNC since the last look. While software holds REGSMP it waits. */
+static void firmware_visits(struct x540 *card)
+{
+    struct x540_semaphores *sem = card->sem;
+    uint64_t visits;
+
+    if (!sem->share_every || sem->regsmp || card->now < sem->share_next)
+        return;
+    visits = (card->now - sem->share_next) / sem->share_every + 1;
+    if (visits & 1)
+        sem->locks ^= FIRMWARE_PHYS;
+    sem->share_next += visits * sem->share_every;
+    sem->share_until = sem->share_next - sem->share_every + SHARE_NS;
 }
 
 /* ---- SWSM ---- */
@@ -153,6 +179,7 @@ uint32_t x540_sync_read(struct x540 *card)
 {
     struct x540_semaphores *sem = card->sem;
 
+    firmware_visits(card);
     if (!sem->smbi)
         x540_complain(card, RULE_SYNC_WITHOUT_SMBI, "SW_FW_SYNC read without SWSM.SMBI");
     if (sem->flip_every && ++sem->reads % sem->flip_every == 0)
@@ -184,6 +211,7 @@ static bool may_write(const struct x540 *card)
 
 void x540_sync_write(struct x540 *card, uint32_t value)
 {
+    firmware_visits(card);
     struct x540_semaphores *sem = card->sem;
     uint32_t old = x540_sync(card), risen = value & ~old & SOFTWARE_BITS;
 
@@ -199,6 +227,8 @@ void x540_sync_write(struct x540 *card, uint32_t value)
     if (!(value & SYNC_REGSMP)) {
         sem->regsmp = false;
         sem->refused_since = NEVER;
+        if (sem->share_next < card->now)
+            sem->share_next = card->now;
     }
     for (uint32_t n = 0; risen; n++, risen >>= 1)
         if (risen & 1)

@@ -191,10 +191,14 @@ def test_a_card_that_vanishes_is_reported_and_the_other_goes_on(boot):
     ("semaphore-stuck:1", "SWSM.SMBI still taken after 60 ms, reads 0x"),
     ("semaphore-stuck:2", "SW_FW_SYNC.REGSMP still taken after 50 ms, reads 0x"),
     ("mdio-stuck:1", "no PHY of id 0x01540200 at MDIO addresses 0..31 after 5000 ms"),
+    ("dmaidone-stuck", "RDRXCTL.DMAIDONE (0x02f00) reads 0x"),
+    ("eec-stuck", "EEC.ARD (0x10010) reads 0x"),
+    ("nvm-absent", "EEC reads 0x043faa00: no valid NVM (PRES 0)"),
+    ("fwsm:0x8118801B", "FWSM (0x10148) reads 0x8118801b: firmware reports error 0x23"),
 ])
 def test_a_card_whose_firmware_or_phy_is_dead_costs_a_line_and_forwards(boot, evil, line):
     machine = boot("app=forward", complaints=False, devices=["", f"evil={evil}"])
-    assert f": x540 p1: {line}" in machine.console_text, machine.console_text
+    wait_until(lambda: machine.console_text, lambda text: f": x540 p1: {line}" in text, line)
     forwards_again(machine)
     balanced(machine)
     assert machine.poweroff() == 0
@@ -206,8 +210,6 @@ def test_a_card_whose_firmware_or_phy_is_dead_costs_a_line_and_forwards(boot, ev
     ("master-stuck", "STATUS.GIO (0x00008) reads 0x"),
     ("enable-stuck", "TXDCTL.ENABLE (0x06028) reads 0x"),
     ("eerd-stuck", "EERD.DONE (0x10014) reads 0x"),
-    ("dmaidone-stuck", "RDRXCTL.DMAIDONE (0x02f00) reads 0x"),
-    ("eec-stuck", "EEC.ARD (0x10010) reads 0x"),
     ("nvm-checksum", "NVM checksum word 0x3F is 0x"),
     ("bad-mac", "RAL0 0x00000000 RAH0 0x"),
 ])
@@ -216,4 +218,22 @@ def test_a_card_that_is_broken_from_the_start_gets_a_line_and_a_prompt(boot, evi
     assert f": x540 p1: {line}" in machine.console_text, machine.console_text
     assert machine.ports()[0]["port"] == 0  # the other card works
     balanced(machine)
+    assert machine.poweroff() == 0
+
+
+@pytest.mark.parametrize("evil, line", [
+    ("nvm-checksum", "NVM checksum word 0x3F is 0x"),
+    ("bad-mac", "RAL0 0x00000000 RAH0 0x"),
+    ("fwsm:0x188000", "isolated by its management controller"),
+])
+def test_a_refused_card_names_the_boot_key_that_uses_it_all_the_same(boot, evil, line):
+    machine = boot("app=forward", complaints=False, links=False, devices=["", f"evil={evil}"])
+    assert line in machine.console_text
+    assert "x540 p1: boot with port1.force=on to use the card all the same" in machine.console_text
+    assert len(machine.ports()) == 1
+    machine.stop()
+    machine = boot("app=forward port1.force=on", complaints=False, devices=["", f"evil={evil}"])
+    assert line in machine.console_text
+    assert "x540 p1: port1.force=on: the card is used all the same" in machine.console_text
+    forwards_again(machine)
     assert machine.poweroff() == 0

@@ -427,6 +427,22 @@ def one_by_one(machine, n=10):
         assert machine.wires[1].receive(1) == [frame]
 
 
+def test_a_card_left_receiving_by_firmware_brings_no_fault(boot):
+    """Its ring is in memory that was not granted, and its frames wait until bus mastering is on."""
+    machine = boot("app=forward iommu=require", iommu=True, cores=1, prompt=False,
+                   devices=["", "evil=left-receiving:0x6000000"])
+    deadline = time.monotonic() + PATIENCE_S
+    while "port1: x540" not in machine.console_text and time.monotonic() < deadline:
+        machine.wires[1].send(frame(1, 0))
+        time.sleep(0.005)
+    machine.prompt()
+    machine.wait_links()
+    assert machine.truth(1)["dma_refused"] == 0
+    assert "blocked" not in machine.console_text and "out of service" not in machine.console_text
+    one_by_one(machine)
+    assert machine.poweroff() == 0
+
+
 def test_each_interrupt_entry_is_for_one_source(boot):
     machine = boot("app=forward", iommu=True, cores=2)
     units, _ = show(machine)

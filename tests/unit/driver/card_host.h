@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "boot/cmdline.h"
 #include "drivers/nic.h"
 #include "drivers/x540/regs.h"
 #include "kernel/start.h"
@@ -64,6 +65,31 @@ static inline uint64_t probe_of_kind_warns(enum x540_kind kind, enum x540_evil e
 static inline uint64_t probe_warns(enum x540_evil evil, uint64_t arg, const char *line)
 {
     return probe_of_kind_warns(X540_AT2, evil, arg, line);
+}
+
+/* Refused with this line, and with one that names the boot key; with that key it comes up. */
+static inline void probe_is_refused_unless_forced(enum x540_kind kind, enum x540_evil evil,
+                                                  uint64_t arg, const char *line)
+{
+    struct cmdline forced;
+
+    (void)probe_evil(kind, evil, arg);
+    assert_int_equal(ports_n, 0);
+    assert_non_null(machine_log_has(line));
+    assert_non_null(
+        machine_log_has("x540 p0: boot with port0.force=on to use the card all the same"));
+    assert_false(machine_cards[0].command & PCI_COMMAND_MASTER);
+    reset(NULL);
+    x540_set_evil(machine_cards[machine_add_card(&(struct x540_config){
+                                    .kind = kind, .mac = {2}, .link_at_start = true})]
+                      .model,
+                  evil, arg);
+    cmdline_parse(&forced, "port0.force=on", sizeof(forced.text));
+    drivers_start(&forced);
+    assert_int_equal(ports_n, 1);
+    assert_non_null(machine_log_has(line));
+    assert_non_null(machine_log_has("x540 p0: port0.force=on: the card is used all the same"));
+    wait_for_link(&ports[0], true);
 }
 
 static inline void probe_of_kind_fails(enum x540_kind kind, enum x540_evil evil, uint64_t arg,

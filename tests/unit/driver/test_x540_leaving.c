@@ -8,7 +8,8 @@
  */
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
  * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
+ * drivers/x540/stats.c boot/cmdline.c boot/console_key.c kernel/lib/parse.c kernel/lib/fmt.c
+ * tests/host/machine.c $(MODEL) */
 #include "kernel/leaving.h"
 #include "tests/unit/driver/card_host.h"
 
@@ -183,11 +184,11 @@ static void reset__fails__leaves_the_card_silent(void **state)
     machine_add_card(NULL);
     drivers_start(NULL);
     run_port(0);
-    x540_set_evil(machine_cards[0].model, X540_EVIL_DMAIDONE_STUCK, 1);
-    assert_int_equal(ports[0].ops->reset(&ports[0]), ERR_TIMEOUT);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_BAD_MAC, 1);
+    assert_int_equal(ports[0].ops->reset(&ports[0]), ERR_BAD_VALUE);
     assert_int_equal(reg(0, CTRL_EXT) & CTRL_EXT_DRV_LOAD, 0);
     assert_int_equal(reg(0, STATUS) & STATUS_GIO, 0);
-    x540_set_evil(machine_cards[0].model, X540_EVIL_DMAIDONE_STUCK, 0);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_BAD_MAC, 0);
     assert_int_equal(ports[0].ops->reset(&ports[0]), OK); /* and it can come back */
     assert_true(reg(0, CTRL_EXT) & CTRL_EXT_DRV_LOAD);
     assert_true(reg(0, STATUS) & STATUS_GIO);

@@ -10,7 +10,8 @@
  */
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
  * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
+ * drivers/x540/stats.c boot/cmdline.c boot/console_key.c kernel/lib/parse.c kernel/lib/fmt.c
+ * tests/host/machine.c $(MODEL) */
 #include "tests/unit/driver/card_host.h"
 
 #define MS       1000000ull
@@ -49,8 +50,9 @@ static void second_half_of_an_82599__never_granted__is_overruled(void **state)
 static void phy_lock__held_again_after_it_was_cleared__says_so(void **state)
 {
     (void)state;
-    probe_fails(X540_EVIL_SEMAPHORE_STUCK, 3,
-                "SW_FW_SYNC 0x00000002 wanted, 0x00000002 held again after it was cleared");
+    probe_is_refused_unless_forced(
+        X540_AT2, X540_EVIL_SEMAPHORE_STUCK, 3,
+        "SW_FW_SYNC 0x00000002 wanted, 0x00000002 held again after it was cleared");
 }
 
 static void firmware__holds_regsmp_for_40_ms__is_waited_for(void **state)
@@ -103,6 +105,22 @@ static void firmware__flips_its_locks__does_not_hold_us_up(void **state)
         (void)probe_evil(X540_AT2, X540_EVIL_FIRMWARE_FLIPS, every);
         assert_int_equal(ports_n, 1);
         wait_for_link(&ports[0], true);
+    }
+}
+
+/* 50 us each time, as firmware that reads a PHY does; its locks change inside. */
+static void firmware__shares_the_semaphores__no_bit_of_its_own_is_lost(void **state)
+{
+    static const uint64_t every[] = {100000, 130000, 170000, MS, 7 * MS};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(every); i++) {
+        reset(NULL);
+        (void)probe_evil(X540_AT2, X540_EVIL_FIRMWARE_SHARES, every[i]);
+        assert_int_equal(ports_n, 1);
+        assert_null(machine_log_has("REGSMP"));
+        wait_for_link(&ports[0], true);
+        assert_int_equal(machine_complaints(), 0);
     }
 }
 
@@ -165,7 +183,9 @@ static void stale_lock__after_the_probe__is_cleared_and_taken(void **state)
     wait_for_link(&ports[0], true);
 }
 
-void x540_unlock(struct x540 *card, uint32_t locks); /* the driver's own, for its card */
+/* The driver's own, for its card. */
+enum err x540_lock(struct x540 *card, uint32_t locks);
+void x540_unlock(struct x540 *card, uint32_t locks);
 
 /* X550 11.8.4.2 */
 static void lock__given_back__is_not_asked_for_within_5_ms(void **state)
@@ -173,8 +193,11 @@ static void lock__given_back__is_not_asked_for_within_5_ms(void **state)
     (void)state;
     machine_add_card(NULL);
     drivers_start(NULL);
+    assert_int_equal(x540_lock(ports[0].driver_state, SW_FW_SYNC_EEP), OK);
     uint64_t start_ns = machine_now_ns();
     x540_unlock(ports[0].driver_state, SW_FW_SYNC_EEP);
+    assert_in_range(machine_now_ns() - start_ns, 0, MS); /* who does not ask again does not wait */
+    assert_int_equal(x540_lock(ports[0].driver_state, SW_FW_SYNC_EEP), OK);
     assert_in_range(machine_now_ns() - start_ns, 5 * MS, 6 * MS);
 }
 
@@ -191,6 +214,7 @@ int main(void)
         cmocka_unit_test_setup(firmware__holds_its_locks_for_ever__they_are_taken_after_50_ms,
                                reset),
         cmocka_unit_test_setup(firmware__flips_its_locks__does_not_hold_us_up, reset),
+        cmocka_unit_test_setup(firmware__shares_the_semaphores__no_bit_of_its_own_is_lost, reset),
         cmocka_unit_test_setup(dead_driver__left_everything_taken__is_broken, reset),
         cmocka_unit_test_setup(other_port__holds_the_nvm_lock_for_50_ms__is_waited_for, reset),
         cmocka_unit_test_setup(stale_lock__after_the_probe__is_cleared_and_taken, reset),

@@ -12,7 +12,8 @@
  */
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
  * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c kernel/lib/fmt.c tests/host/machine.c $(MODEL) */
+ * drivers/x540/stats.c boot/cmdline.c boot/console_key.c kernel/lib/parse.c kernel/lib/fmt.c
+ * tests/host/machine.c $(MODEL) */
 #include "tests/unit/driver/card_host.h"
 
 #define MS    1000000ull
@@ -51,14 +52,50 @@ static void phy__dumb_for_200_ms__is_found(void **state)
     assert_int_equal(machine_complaints(), 0);
 }
 
+/* As core 0 does, ten times a second. */
+static void poll_until_said(const char *line)
+{
+    for (unsigned n = 0; n < 60 && !machine_log_has(line); n++) {
+        machine_wait_ns(100 * MS);
+        for (unsigned i = 0; i < ports_n; i++)
+            ports[i].ops->poll_link(&ports[i]);
+    }
+    assert_non_null(machine_log_has(line));
+}
+
+/* The PHY of one port starts after 3 s; nothing waits for it, and it is woken then. */
+static void phy__slow_to_appear__holds_up_no_other_port(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++)
+        machine_add_card(NULL);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_PHY_DUMB_NS, 3000 * MS);
+    x540_set_cable(machine_cards[0].model, false);
+    drivers_start(NULL);
+    assert_int_equal(ports_n, 2);
+    assert_true(machine_now_ns() < 1000 * MS);
+    wait_for_link(&ports[1], true);
+    for (unsigned n = 0; n < 40; n++) {
+        machine_wait_ns(100 * MS);
+        uint64_t start_ns = machine_now_ns();
+        ports[0].ops->poll_link(&ports[0]);
+        assert_true(machine_now_ns() - start_ns < MS); /* of core 0 */
+    }
+    ports[0].ops->link_off(&ports[0]); /* can reach it now */
+    assert_null(machine_log_has("link stays up"));
+    assert_null(machine_log_has("no PHY"));
+    assert_int_equal(machine_complaints(), 0);
+}
+
 static void phy__dumb_for_ever__is_a_warning_and_the_link_is_polled(void **state)
 {
     (void)state;
-    uint64_t took_ns =
-        probe_warns(X540_EVIL_PHY_DUMB_NS, NEVER,
-                    "no PHY of id 0x01540200 at MDIO addresses 0..31 after 5000 ms, last id read "
+    uint64_t took_ns = probe_evil(X540_AT2, X540_EVIL_PHY_DUMB_NS, NEVER);
+    assert_true(took_ns < 1000 * MS);
+    poll_until_said("no PHY of id 0x01540200 at MDIO addresses 0..31 after 5000 ms, last id read "
                     "0x00000000");
-    assert_in_range(took_ns, 5000 * MS, 7000 * MS);
+    assert_in_range(machine_now_ns(), 5000 * MS, 6000 * MS);
+    wait_for_link(&ports[0], true);
     x540_set_cable(machine_cards[0].model, false);
     wait_for_link(&ports[0], false);
     assert_int_equal(machine_complaints(), 0);
@@ -67,7 +104,9 @@ static void phy__dumb_for_ever__is_a_warning_and_the_link_is_polled(void **state
 static void phy__mdio_cycle_never_ends__is_a_warning_and_the_link_is_polled(void **state)
 {
     (void)state;
-    probe_warns(X540_EVIL_MDIO_STUCK, 1, "MSCA.MDI_COMMAND (0x0425c) reads 0x");
+    (void)probe_evil(X540_AT2, X540_EVIL_MDIO_STUCK, 1);
+    poll_until_said("MSCA.MDI_COMMAND (0x0425c) reads 0x");
+    wait_for_link(&ports[0], true);
     assert_int_equal(machine_complaints(), 0);
 }
 
@@ -171,6 +210,61 @@ static void phy__pause_left_advertised__is_withdrawn(void **state)
     wait_for_link(&ports[0], true);
 }
 
+/* Another driver offered 1 Gb/s only, and took that back without negotiating anew. */
+static void phy__link_left_at_1g__is_negotiated_anew(void **state)
+{
+    (void)state;
+    for (unsigned is_restored = 0; is_restored < 2; is_restored++) {
+        reset(NULL);
+        machine_add_card(NULL);
+        phy_write(PHY_AN, PHY_AN_10GBT_CONTROL, 0);
+        phy_write(PHY_AN, PHY_AN_CONTROL, PHY_AN_CONTROL_ENABLE | PHY_AN_CONTROL_RESTART);
+        machine_wait_ns(100 * MS);
+        assert_true(x540_link_is_up(machine_cards[0].model));
+        if (is_restored)
+            phy_write(PHY_AN, PHY_AN_10GBT_CONTROL, PHY_AN_10GBT_ADVERTISE);
+        drivers_start(NULL);
+        wait_for_link(&ports[0], true);
+        assert_int_equal(ports[0].speed_mbps, 10000);
+    }
+}
+
+static void phy__1g_not_advertised__is_offered_again(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    phy_write(PHY_AN, PHY_AN_VENDOR, 0);
+    drivers_start(NULL);
+    assert_int_equal(phy_read(PHY_AN, PHY_AN_VENDOR), PHY_AN_VENDOR_1G);
+    wait_for_link(&ports[0], true);
+}
+
+/* A good link is left alone: no restart at boot. */
+static void phy__link_at_10g__stays_up(void **state)
+{
+    (void)state;
+    machine_add_card(NULL);
+    machine_wait_ns(100 * MS);
+    drivers_start(NULL);
+    assert_true(x540_link_is_up(machine_cards[0].model));
+    ports[0].ops->poll_link(&ports[0]);
+    assert_int_equal(ports[0].speed_mbps, 10000);
+}
+
+static void laser__left_off__is_switched_on(void **state)
+{
+    const struct x540_config config = {.kind = X540_82599, .mac = {2}, .link_at_start = true};
+
+    (void)state;
+    machine_add_card(&config);
+    x540_write(machine_cards[0].model, ESDP, ESDP_SDP3, 4);
+    machine_wait_ns(100 * MS);
+    assert_false(x540_link_is_up(machine_cards[0].model));
+    drivers_start(NULL);
+    wait_for_link(&ports[0], true);
+    assert_non_null(machine_log_has("ESDP (0x00020) reads 0x00000008: laser was off"));
+}
+
 static void phy__left_asleep__wakes(void **state)
 {
     (void)state;
@@ -216,14 +310,16 @@ static void probe__82599_without_a_link_under_veto__mac_is_not_reset(void **stat
 static void firmware__isolated__is_refused(void **state)
 {
     (void)state;
-    probe_fails(X540_EVIL_FWSM, ERROR_CODE(0x03),
-                "FWSM (0x10148) reads 0x00188000: isolated by its management controller");
+    probe_is_refused_unless_forced(
+        X540_AT2, X540_EVIL_FWSM, ERROR_CODE(0x03),
+        "FWSM (0x10148) reads 0x00188000: isolated by its management controller");
 }
 
 static void firmware__in_recovery__is_refused(void **state)
 {
     (void)state;
-    probe_fails(X540_EVIL_FWSM, FWSM_VALID | FWSM_RECOVERY, "firmware is in recovery mode");
+    probe_is_refused_unless_forced(X540_AT2, X540_EVIL_FWSM, FWSM_VALID | FWSM_RECOVERY,
+                                   "firmware is in recovery mode");
 }
 
 static void firmware__other_errors__are_one_warning(void **state)
@@ -237,6 +333,8 @@ static void firmware__other_errors__are_one_warning(void **state)
         {ERROR_CODE(0x14), "firmware reports error 0x14 (a checksum in the NVM's management"},
         {ERROR_CODE(0x21), "firmware reports error 0x21 (firmware's memory)"},
         {0x0118801F, "firmware reports error 0x23 (PHY settings in the NVM)"},
+        {0x8118801B, "firmware reports error 0x23 (PHY settings in the NVM)"},
+        {0x8118801F, "firmware reports error 0x23 (PHY settings in the NVM)"},
         {FWSM_VALID | FWSM_PHY0_BAD, "PHY 0 not configured by the firmware"},
     };
 
@@ -330,6 +428,11 @@ int main(void)
         cmocka_unit_test_setup(phy__cycle_under_way__is_waited_for, reset),
         cmocka_unit_test_setup(phy__pause_left_advertised__is_withdrawn, reset),
         cmocka_unit_test_setup(phy__left_asleep__wakes, reset),
+        cmocka_unit_test_setup(phy__slow_to_appear__holds_up_no_other_port, reset),
+        cmocka_unit_test_setup(phy__link_left_at_1g__is_negotiated_anew, reset),
+        cmocka_unit_test_setup(phy__1g_not_advertised__is_offered_again, reset),
+        cmocka_unit_test_setup(phy__link_at_10g__stays_up, reset),
+        cmocka_unit_test_setup(laser__left_off__is_switched_on, reset),
         cmocka_unit_test_setup(phy__veto__is_left_as_it_is, reset),
         cmocka_unit_test_setup(probe__82599_without_a_link_under_veto__mac_is_not_reset, reset),
         cmocka_unit_test_setup(firmware__isolated__is_refused, reset),

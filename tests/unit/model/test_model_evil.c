@@ -346,6 +346,42 @@ static void firmware_flips(struct pair *p)
     evil(p, X540_EVIL_FIRMWARE_FLIPS, 0);
     assert_int_equal(rd(p->b, SWFW_SYNC), 0);
 }
+static void firmware_shares(struct pair *p)
+{
+    evil(p, X540_EVIL_FIRMWARE_SHARES, 1000000);
+    assert_int_equal(sync_now(p->b), SYNC_REGSMP | 0xC0); /* its first visit begins */
+    wait_ms(p->b, 1);
+    wr(p->b, SWFW_SYNC, 0xC0 | SYNC_PHY0); /* and the second one: stale, and without REGSMP */
+    expect_rule(p->b, "sync-bits-stolen");
+    expect_rule(p->b, "sync-without-regsmp");
+    evil(p, X540_EVIL_FIRMWARE_SHARES, 0);
+    assert_int_equal(rd(p->b, SWFW_SYNC) & 0xC0, 0);
+    evil(p, X540_EVIL_FIRMWARE_SHARES, 1000000); /* software has REGSMP: firmware waits */
+    wait_ms(p->b, 3);
+    assert_int_equal(rd(p->b, SWFW_SYNC) & 0xC0, 0);
+    wr(p->b, SWFW_SYNC, 0);
+    assert_int_equal(rd(p->b, SWFW_SYNC), SYNC_REGSMP | 0xC0);
+}
+static void nvm_absent(struct pair *p)
+{
+    evil(p, X540_EVIL_NVM_ABSENT, 1);
+    assert_int_equal(rd(p->b, EEC) & (EEC_PRES | EEC_ARD), EEC_ARD);
+    evil(p, X540_EVIL_NVM_ABSENT, 0);
+    assert_true(rd(p->b, EEC) & EEC_PRES);
+}
+/* A power-on later the card receives, without that anything has been written to it. */
+static void left_receiving(struct pair *p)
+{
+    evil(p, X540_EVIL_LEFT_RECEIVING, 0x7F000000);
+    x540_pci_reset(p->b->card);
+    assert_true(rd(p->b, RXCTRL) & RXCTRL_RXEN);
+    assert_true(rd(p->b, RXDCTL(0)) & RXDCTL_ENABLE);
+    wait_ms(p->b, 100);
+    in(p, 5);
+    assert_int_equal(x540_truth(p->b->card).frames_waiting, 5);
+    x540_set_bus_master(p->b->card, true);
+    expect_rule(p->b, "dma-refused");
+}
 static void dead_locks(struct pair *p)
 {
     evil(p, X540_EVIL_DEAD_LOCKS, BIT64(32) | SYNC_REGSMP | SYNC_PHY0 | SYNC_EEP);
@@ -650,6 +686,9 @@ static const struct mode {
     {X540_EVIL_FIRMWARE_REGSMP, "firmware__overruled_too_early", firmware_regsmp_too_early},
     {X540_EVIL_FIRMWARE_LOCKS, "firmware__holds_its_locks", firmware_locks},
     {X540_EVIL_FIRMWARE_FLIPS, "firmware__changes_its_locks", firmware_flips},
+    {X540_EVIL_FIRMWARE_SHARES, "firmware__shares_the_semaphores", firmware_shares},
+    {X540_EVIL_NVM_ABSENT, "nvm__without_a_signature", nvm_absent},
+    {X540_EVIL_LEFT_RECEIVING, "receive__left_on_by_firmware", left_receiving},
     {X540_EVIL_DEAD_LOCKS, "locks__left_by_a_dead_driver", dead_locks},
     {X540_EVIL_CFG_DONE_NS, "cfg_done__late", cfg_done},
     {X540_EVIL_VETO, "veto__by_management", veto},
