@@ -122,6 +122,11 @@ void screen_keep(void)
         clear();
 }
 
+uint64_t screen_paddr(void)
+{
+    return screen.base.base ? screen.paddr : 0;
+}
+
 static void show_line(void *context, const char *text, size_t n)
 {
     (void)context;

@@ -20,6 +20,9 @@ void screen_start(const struct bootinfo *info, char *found, size_t n);
 void screen_map(void);
 void screen_moved(void);
 
+/* The physical address of the screen in use; 0: none. */
+uint64_t screen_paddr(void);
+
 /* Show text, if there is a screen. Core 0; in a panic, the panicking core. */
 void screen_write(const char *text, size_t n);
 

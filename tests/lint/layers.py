@@ -45,7 +45,7 @@ ROOMS = [re.compile(room, re.X) for room in (
     r"kernel/lib/.*",
     r"kernel/firmware/.*",
     r"kernel/log/.*",
-    r"kernel/(ksym|leaving|power|panic|mailbox|ask|watchdog|pci)\.[ch]",
+    r"kernel/(ksym|leaving|power|panic|mailbox|ask|watchdog|pci|silence|usb)\.[ch]",
     r"kernel/memory/.*",
     r"kernel/iommu/.*",
     r"kernel/console/.*",
