@@ -297,7 +297,7 @@ static bool unit_is_refused(uint64_t at)
 }
 static bool ecam_is_refused(uint64_t at)
 {
-    pci_init(&(struct pci_ecam){.base = {at}});
+    pci_init(&(struct pci_ecam){.base = {at}}, 1);
     struct pci_dev dev;
     return lines == 1 && pci_at(0, 0, 2, 0, &dev) && dev.ecam.base == 0;
 }
@@ -362,7 +362,7 @@ static void bar__every_page_of_ours__is_refused(void **state)
 {
     (void)state;
     struct pci_dev dev;
-    pci_init(&(struct pci_ecam){.base = {ECAM}});
+    pci_init(&(struct pci_ecam){.base = {ECAM}}, 1);
     assert_true(pci_at(0, 0, 2, 0, &dev) && dev.ecam.base);
     bar_mask[1] = UINT32_MAX;
     bar_mask[0] = ~(BAR_BYTES - 1u);
