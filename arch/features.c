@@ -4,6 +4,7 @@
  */
 #include "arch/cpu.h"
 #include "arch/features.h"
+#include "arch/idle.h"
 #include "arch/image.h"
 #include "kernel/lib/str.h"
 
@@ -93,4 +94,9 @@ void features_enable(void)
         cr4 |= CR4_UMIP;
     cpu_cr4_write(cr4);
     cpu_cr0_write((cpu_cr0_read() | CR0_WP | CR0_TS) & ~(CR0_NW | CR0_CD | CR0_EM));
+    if (idle_may_stop_timer(cpu_id(0, 0).ebx, cpu_id(1, 0).eax, found.has_hypervisor)) {
+        uint64_t pending = cpu_msr_read(MSR_AMD_INTERRUPT_PENDING);
+        if (pending & AMD_C1E)
+            cpu_msr_write(MSR_AMD_INTERRUPT_PENDING, pending & ~AMD_C1E);
+    }
 }
