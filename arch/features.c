@@ -4,21 +4,23 @@
  */
 #include "arch/cpu.h"
 #include "arch/features.h"
+#include "arch/idle.h"
 #include "arch/image.h"
 #include "kernel/lib/str.h"
 
-#define CR0_EM       BIT64(2)
-#define CR0_TS       BIT64(3) /* an FPU or SSE instruction faults; the image has none */
-#define CR0_WP       BIT64(16)
-#define CR0_NW       BIT64(29)
-#define CR0_CD       BIT64(30)
-#define CR4_PGE      BIT64(7)
-#define CR4_MCE      BIT64(6)
-#define CR4_UMIP     BIT64(11)
-#define CR4_SMEP     BIT64(20)
-#define CR4_SMAP     BIT64(21)
-#define MSR_PAT      0x277
-#define PAT_AT_RESET 0x0007040600070406ull /* PAT entries 0..7: WB WT UC- UC WB WT UC- UC */
+#define CR0_EM   BIT64(2)
+#define CR0_TS   BIT64(3) /* an FPU or SSE instruction faults; the image has none */
+#define CR0_WP   BIT64(16)
+#define CR0_NW   BIT64(29)
+#define CR0_CD   BIT64(30)
+#define CR4_PGE  BIT64(7)
+#define CR4_MCE  BIT64(6)
+#define CR4_UMIP BIT64(11)
+#define CR4_SMEP BIT64(20)
+#define CR4_SMAP BIT64(21)
+#define MSR_PAT  0x277
+#define PAT_VALUE                                                                                  \
+    0x0007040600070106ull /* entries 0..7: WB WC UC- UC WB WT UC- UC; 1 is WT at reset */
 
 static READ_ONLY_AFTER_BOOT struct features found;
 
@@ -78,6 +80,9 @@ const struct features *features(void)
 
 void features_enable(void)
 {
+    /* Before CR4.PGE, whose change flushes the TLB. No page of the new type has been accessed yet. */
+    if (found.has_pat)
+        cpu_msr_write(MSR_PAT, PAT_VALUE);
     uint64_t cr4 = cpu_cr4_read() | CR4_MCE;
     if (found.has_global_pages)
         cr4 |= CR4_PGE;
@@ -89,6 +94,9 @@ void features_enable(void)
         cr4 |= CR4_UMIP;
     cpu_cr4_write(cr4);
     cpu_cr0_write((cpu_cr0_read() | CR0_WP | CR0_TS) & ~(CR0_NW | CR0_CD | CR0_EM));
-    if (found.has_pat)
-        cpu_msr_write(MSR_PAT, PAT_AT_RESET);
+    if (idle_may_stop_timer(cpu_id(0, 0).ebx, cpu_id(1, 0).eax, found.has_hypervisor)) {
+        uint64_t pending = cpu_msr_read(MSR_AMD_INTERRUPT_PENDING);
+        if (pending & AMD_C1E)
+            cpu_msr_write(MSR_AMD_INTERRUPT_PENDING, pending & ~AMD_C1E);
+    }
 }

@@ -19,8 +19,9 @@ struct features {
 void features_init(void);
 const struct features *features(void);
 
-/* Enable WP, SMEP, SMAP, UMIP and global pages, and set the PAT to its reset value. Each CPU, once,
- * with the final page tables in use. */
+/* Enable WP, SMEP, SMAP, UMIP and global pages; set the PAT, alike on each CPU: as at reset, but with
+ * write-combining in entry 1; switch C1E off where it would stop the timers (arch/idle.h). Each CPU,
+ * once, with the final page tables in use, before the frame buffer is accessed through them. */
 void features_enable(void);
 
 #endif

@@ -5,6 +5,8 @@
 #include "arch/lapic.h"
 #include "arch/cpu.h"
 #include "arch/features.h"
+#include "arch/idle.h"
+#include "arch/image.h"
 #include "arch/irq.h"
 #include "arch/paging.h"
 #include "arch/tsc.h"
@@ -38,7 +40,6 @@
 #define REG_LVT_COUNTERS  0x340 /* >= 4 */
 #define REG_LVT_PIN(n)    (0x350 + 0x10 * (n))
 #define REG_LVT_ERROR     0x370
-#define LVT_MASKED        BIT(16)
 #define LVT_NMI           (4u << 8)
 #define LVT_LOW_ACTIVE    BIT(13)
 #define REG_TIMER_INITIAL 0x380
@@ -53,6 +54,7 @@
 static enum lapic_mode mode;
 static mmio_t regs;
 static uint64_t timer_hz;
+static READ_ONLY_AFTER_BOOT uint32_t thermal; /* LVT entry of every core */
 
 static uint32_t read(uint32_t reg)
 {
@@ -97,7 +99,7 @@ static void set_up(void)
     if (lvt_max >= 4)
         write(REG_LVT_COUNTERS, LVT_MASKED);
     if (lvt_max >= 5)
-        write(REG_LVT_THERMAL, LVT_MASKED);
+        write(REG_LVT_THERMAL, thermal);
     if (lvt_max >= 6)
         write(REG_LVT_CMCI, LVT_MASKED);
     write(REG_TPR, TPR_NO_EXCEPTIONS);
@@ -130,6 +132,9 @@ enum err lapic_init(paddr_t *paddr, bool may_x2apic)
             return e;
         mode = LAPIC_XAPIC;
     }
+    enter_mode();
+    if ((read(REG_VERSION) >> 16 & 0xFF) >= 5)
+        thermal = idle_thermal_entry(read(REG_LVT_THERMAL));
     lapic_start();
     return OK;
 }

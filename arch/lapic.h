@@ -10,9 +10,10 @@
 enum lapic_mode { LAPIC_NONE, LAPIC_XAPIC, LAPIC_X2APIC };
 
 /* Find this CPU's controller, choose the mode for all CPUs, map the registers, and enable it with
- * every local source masked. *paddr: the MADT's address; becomes the MSR's if they differ.
- * may_x2apic false: stay in xAPIC mode unless firmware enabled x2APIC. Boot CPU, once. Errors,
- * without a log line: ERR_NO_DEVICE: there is none; those of paging_map_device for *paddr. */
+ * every local source masked, except a thermal interrupt that firmware sends to SMM. *paddr: the
+ * MADT's address; becomes the MSR's if they differ. may_x2apic false: stay in xAPIC mode unless
+ * firmware enabled x2APIC. Boot CPU, once. Errors, without a log line: ERR_NO_DEVICE: there is none;
+ * those of paging_map_device for *paddr. */
 #define LAPIC_BYTES 4096u
 enum err lapic_init(paddr_t *paddr, bool may_x2apic) MUST_CHECK;
 /* Enable this core's controller in the same mode. Every other core, once. */

@@ -14,6 +14,7 @@
 #define PTE_PRESENT    BIT64(0)
 #define PTE_WRITE      BIT64(1)
 #define PTE_UNCACHED   (BIT64(3) | BIT64(4)) /* PWT and PCD: entry 3 of the PAT, UC at reset */
+#define PTE_COMBINING  BIT64(3)              /* PWT: entry 1, which features_enable sets to WC */
 #define PTE_LARGE      BIT64(7)              /* in a PDPT or PD: a page and not a table */
 #define PTE_GLOBAL     BIT64(8)
 #define PTE_ADDRESS    0x000FFFFFFFFFF000ull
@@ -233,6 +234,8 @@ enum err paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned rights)
         flags |= PTE_NO_EXECUTE;
     if (rights & PAGING_DEVICE)
         flags |= PTE_UNCACHED;
+    if (rights & PAGING_WRITE_COMBINING)
+        flags |= features()->has_pat ? PTE_COMBINING : PTE_UNCACHED;
     if (features()->has_global_pages)
         flags |= PTE_GLOBAL;
 
@@ -322,6 +325,7 @@ struct paging_entry paging_lookup(uint64_t va)
         .is_writable = entry & PTE_WRITE,
         .is_executable = !(entry & PTE_NO_EXECUTE),
         .is_uncached = (entry & PTE_UNCACHED) == PTE_UNCACHED,
+        .is_write_combining = (entry & PTE_UNCACHED) == PTE_COMBINING,
     };
 }
 
@@ -339,7 +343,8 @@ void paging_walk(void (*visit)(void *context, uint64_t va, uint64_t bytes,
         bool goes_on = run_bytes && here.is_present && va == run_va + run_bytes &&
                        here.is_writable == run.is_writable &&
                        here.is_executable == run.is_executable &&
-                       here.is_uncached == run.is_uncached;
+                       here.is_uncached == run.is_uncached &&
+                       here.is_write_combining == run.is_write_combining;
         if (run_bytes && !goes_on) {
             visit(context, run_va, run_bytes, &run);
             run_bytes = 0;
@@ -400,7 +405,7 @@ const char *paging_refusal(enum err err, paddr_t paddr, uint64_t bytes)
                                 : "is empty, or beyond the CPU's physical addresses";
 }
 
-enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out)
+static enum err map_device(paddr_t paddr, uint64_t bytes, unsigned kind, mmio_t *out)
 {
     uint64_t inside = paddr.v % PAGE_BYTES;
     uint64_t start = paddr.v - inside;
@@ -418,13 +423,23 @@ enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out)
     if (va + pages + PAGE_BYTES > DEVICE_BASE + DEVICE_BYTES || devices_n == DEVICES_MAX)
         return ERR_NO_MEMORY;
     device_next = va + pages + PAGE_BYTES; /* a guard page catches too large a register offset */
-    enum err e = paging_map(va, (paddr_t){start}, pages, PAGING_WRITE | PAGING_DEVICE);
+    enum err e = paging_map(va, (paddr_t){start}, pages, PAGING_WRITE | kind);
     if (e != OK)
         return e;
     devices[devices_n] = (struct device){paddr.v, paddr.v + bytes};
     devices_n++;
     out->base = va + inside;
     return OK;
+}
+
+enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out)
+{
+    return map_device(paddr, bytes, PAGING_DEVICE, out);
+}
+
+enum err paging_map_frame_buffer(paddr_t paddr, uint64_t bytes, mmio_t *out)
+{
+    return map_device(paddr, bytes, PAGING_WRITE_COMBINING, out);
 }
 
 enum err paging_extend_device(uint64_t bytes)

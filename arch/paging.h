@@ -46,6 +46,9 @@ enum paging_rights {
     PAGING_WRITE = 1,
     PAGING_EXECUTE = 2, /* never together with WRITE */
     PAGING_DEVICE = 4,  /* uncached */
+    PAGING_WRITE_COMBINING =
+        8, /* stores may be merged and delayed until cpu_fence; uncached where the
+                                 * CPU has no PAT. Not together with DEVICE */
 };
 
 /* Start an empty set of tables. take_page returns one zeroed page that is mapped at PHYSMAP_BASE at
@@ -96,6 +99,9 @@ const char *paging_ours(paddr_t paddr, uint64_t bytes);
  * registers are mapped only once. ERR_NO_MEMORY: no memory for tables, or no address is left. */
 enum err paging_map_device(paddr_t paddr, uint64_t bytes, mmio_t *out) MUST_CHECK;
 
+/* The same for a frame buffer, write-combining: stores to 64 adjacent bytes become one transfer. */
+enum err paging_map_frame_buffer(paddr_t paddr, uint64_t bytes, mmio_t *out) MUST_CHECK;
+
 /* Make the mapping of registers that was made last `bytes` bytes longer. Errors as above. */
 enum err paging_extend_device(uint64_t bytes) MUST_CHECK;
 
@@ -110,7 +116,7 @@ const void *paging_map_firmware(paddr_t paddr, uint64_t bytes);
 struct paging_entry {
     uint64_t paddr;      /* of the byte asked for */
     uint64_t page_bytes; /* size of the page, or of the hole that the missing entry leaves */
-    bool is_present, is_writable, is_executable, is_uncached;
+    bool is_present, is_writable, is_executable, is_uncached, is_write_combining;
 };
 /* Look va up in the live tables. Safe with any address, on any CPU, in any trap. */
 struct paging_entry paging_lookup(uint64_t va);

@@ -15,6 +15,7 @@
 #include "kernel/iommu/iommu.h"
 #include "kernel/memory/memory.h"
 #include "kernel/selftest/selftest.h"
+#include "kernel/silence.h"
 #include "kernel/start.h"
 #include "kernel/steps.h"
 
@@ -43,6 +44,7 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
     smp_init();
     /* Without a UART the log's ring keeps the lines. */
     (void)serial_init(&(struct serial_regs){.base = SERIAL_COM1}, SERIAL_BAUD);
+    silence_devices(); /* before the first log line, which may take milliseconds, and the first page */
     log_info("ferrule");
     features_init();
 

@@ -50,7 +50,6 @@ static struct window {
     bool is_empty[256]; /* by bus: found by the first scan; later scans skip these buses */
 } windows[PCI_WINDOWS_MAX];
 static unsigned windows_n;
-static unsigned masters_silenced;
 static bool ports_are_empty[256]; /* the same for the buses of segment 0 without a window */
 
 static struct window *window_of(unsigned segment, unsigned bus)
@@ -197,7 +196,7 @@ static bool identify(struct pci_dev *dev)
     return true;
 }
 
-static bool is_bridge(const struct pci_dev *dev)
+bool pci_is_bridge(const struct pci_dev *dev)
 {
     return (dev->header_type & HEADER_LAYOUT) == LAYOUT_BRIDGE;
 }
@@ -259,45 +258,11 @@ void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *con
                 scan_bus(w, bus, &w->is_empty[bus], visit, context);
 }
 
-static void disable_bus_mastering(const struct pci_dev *dev, void *context)
+void pci_scan_bus_by_ports(unsigned bus, void (*visit)(const struct pci_dev *dev, void *context),
+                           void *context)
 {
-    struct pci_found *found = context;
-    found->functions++;
-    found->bridges += is_bridge(dev);
-    if (pci_read16(dev, PCI_COMMAND) & PCI_COMMAND_MASTER) {
-        found->masters++;
-        pci_command(dev, 0, PCI_COMMAND_MASTER);
-    }
-}
-
-/* Devices only: one below a bridge whose bus mastering is off has its writes refused, which some
- * boards report as an error, so bridges come later. */
-static void silence(const struct pci_dev *dev, void *context)
-{
-    bool *is_wanted = context;
-    if (is_bridge(dev)) {
-        uint8_t below = pci_read8(dev, BRIDGE_SECONDARY);
-        is_wanted[below] |=
-            below > dev->bus; /* so that each bus is visited once, and 0 never again */
-    } else if (pci_read16(dev, PCI_COMMAND) & PCI_COMMAND_MASTER) {
-        masters_silenced++;
-        pci_command(dev, 0, PCI_COMMAND_MASTER);
-    }
-}
-
-void pci_silence(void)
-{
-    bool is_wanted[256] = {true};
-    for (unsigned bus = 0; bus < ARRAY_SIZE(is_wanted); bus++)
-        for (unsigned device = 0; is_wanted[bus] && device < 32; device++)
-            (void)scan_device(NULL, bus, device, silence, is_wanted);
-}
-
-struct pci_found pci_disable_bus_mastering(void)
-{
-    struct pci_found found = {.windows = windows_n, .masters = masters_silenced};
-    pci_scan(disable_bus_mastering, &found);
-    return found;
+    for (unsigned device = 0; device < 32; device++)
+        (void)scan_device(NULL, bus, device, visit, context);
 }
 
 uint32_t pci_capability(const struct pci_dev *dev, uint8_t id)
@@ -332,9 +297,9 @@ uint32_t pci_extended(const struct pci_dev *dev, uint16_t id)
 
 /* --- isolation: PCI Express Base specification, sections 6.12 (ACS) and 10.5 (ATS) --- */
 
-static bool is_above(const struct pci_dev *bridge, const struct pci_dev *dev)
+bool pci_is_above(const struct pci_dev *bridge, const struct pci_dev *dev)
 {
-    return is_bridge(bridge) && bridge->segment == dev->segment && bridge->bus < dev->bus &&
+    return pci_is_bridge(bridge) && bridge->segment == dev->segment && bridge->bus < dev->bus &&
            pci_read8(bridge, BRIDGE_SECONDARY) <= dev->bus &&
            pci_read8(bridge, BRIDGE_SUBORDINATE) >= dev->bus;
 }
@@ -388,6 +353,11 @@ static uint32_t enable_acs(const struct pci_dev *bridge)
     return now & can;
 }
 
+unsigned pci_windows(void)
+{
+    return windows_n;
+}
+
 struct isolation {
     const struct pci_dev *dev;
     unsigned lacking;
@@ -396,7 +366,7 @@ struct isolation {
 static void isolate_if_above(const struct pci_dev *bridge, void *context)
 {
     struct isolation *isolation = context;
-    if (!is_above(bridge, isolation->dev))
+    if (!pci_is_above(bridge, isolation->dev))
         return;
     isolation->lacking += enable_acs(bridge) != ACS_UPSTREAM;
 }
@@ -478,7 +448,7 @@ enum err pci_map_bar(const struct pci_dev *dev, unsigned n, mmio_t *out, uint64_
 static void enable_forwarding_if_above(const struct pci_dev *bridge, void *context)
 {
     const struct pci_dev *dev = context;
-    if (is_above(bridge, dev)) {
+    if (pci_is_above(bridge, dev)) {
         uint16_t command = pci_read16(bridge, PCI_COMMAND);
         pci_write16(bridge, PCI_COMMAND, command | PCI_COMMAND_MASTER);
     }

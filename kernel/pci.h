@@ -52,19 +52,15 @@ void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *con
 bool pci_at(unsigned segment, unsigned bus, unsigned device, unsigned function,
             struct pci_dev *out);
 
-/* Disable bus mastering in the devices on bus 0 and below its bridges, through the two ports: what a
- * loader left on stops writing to memory before we use any. The bridges themselves, and buses that
- * only ACPI's AML names, follow in pci_disable_bus_mastering. Boot CPU, before pci_init. */
-void pci_silence(void);
+/* The same for one bus of segment 0 through the two ports, before pci_init too. */
+void pci_scan_bus_by_ports(unsigned bus, void (*visit)(const struct pci_dev *dev, void *context),
+                           void *context);
+/* How many ECAM windows are in use; 0: all by the two ports. */
+unsigned pci_windows(void);
 
-/* Disable bus mastering in every function, bridges included, and count the functions. Boot CPU,
- * after pci_init, before any driver. */
-struct pci_found {
-    unsigned functions, bridges;
-    unsigned masters; /* had bus mastering on, before pci_silence too */
-    unsigned windows; /* of ECAM; 0: by ports */
-};
-struct pci_found pci_disable_bus_mastering(void);
+bool pci_is_bridge(const struct pci_dev *dev);
+/* Is dev on a bus below this bridge? */
+bool pci_is_above(const struct pci_dev *bridge, const struct pci_dev *dev);
 
 /* Access configuration space; offset 0..4095 by ECAM, 0..255 by ports (reads beyond return all
  * ones, writes do nothing). */

@@ -24,6 +24,7 @@
 #include "kernel/pci.h"
 #include "kernel/platform.h"
 #include "kernel/power.h"
+#include "kernel/silence.h"
 #include "kernel/console/serial_line.h"
 #include "kernel/watchdog.h"
 
@@ -144,7 +145,6 @@ void step_cpu(struct found *found)
 
 void step_memory(struct found *found)
 {
-    pci_silence(); /* a network card that a loader left on must not write into pages that we take */
     enum err e = memory_init(&info, found->text, sizeof found->text);
     if (e == ERR_BAD_VALUE)
         panic("memory: the loader's map has no usable RAM (%u ranges)", info.n_ranges);
@@ -246,12 +246,16 @@ void step_pci(struct found *found)
                 (struct pci_ecam){{entry.base}, entry.segment, entry.first_bus, entry.last_bus};
     }
     pci_init(ecams, n);
-    struct pci_found all = pci_disable_bus_mastering();
-    char by[40] = "ports";
-    if (all.windows)
-        fmt_print(by, sizeof by, all.windows == 1 ? "ECAM" : "%u ECAM windows", all.windows);
-    FOUND("%u functions (%u bridges) by %s; bus mastering switched off in %u", all.functions,
-          all.bridges, by, all.masters);
+    struct silenced all = silence_all(screen_paddr());
+    unsigned windows = pci_windows();
+    char by[40] = "ports", kept[64] = "";
+    if (windows)
+        fmt_print(by, sizeof by, windows == 1 ? "ECAM" : "%u ECAM windows", windows);
+    if (all.has_display)
+        fmt_print(kept, sizeof kept, ", left on in the display %02x:%02x.%u", all.display.bus,
+                  all.display.device, all.display.function);
+    FOUND("%u functions (%u bridges) by %s; bus mastering switched off in %u%s", all.functions,
+          all.bridges, by, all.masters, kept);
 }
 
 void step_pci_line(struct found *found)

@@ -11,6 +11,7 @@
 #include "kernel/console/shell.h"
 #include "kernel/lib/str.h"
 #include "kernel/log/log.h"
+#include "kernel/log/screen.h"
 #include "kernel/memory/module.h"
 #include "kernel/console/serial_line.h"
 
@@ -81,6 +82,7 @@ void console_start(const struct cmdline *line)
     round_at = cpu_tsc();
     shell_init(&shell, &table, &out, "ferrule> ");
     log_set_sink(write_log);
+    screen_slice(true);
     if (!shell_start(&shell, cmdline_get(line, "run")))
         log_error("run=: more than %u bytes, or not plain text: not run", SHELL_LINE_MAX);
 }
@@ -102,11 +104,12 @@ void console_poll(void)
     if (ring.in - ring.out < OUT_BUSY)
         is_working = shell_poll(&shell);
     ring_drain();
+    screen_poll();
 }
 
 bool console_is_busy(void)
 {
-    return is_working || ring.in != ring.out;
+    return is_working || screen_is_busy() || ring.in != ring.out;
 }
 
 bool console_may_sleep(void)
@@ -127,6 +130,7 @@ void console_woke(void)
 void console_release(void)
 {
     log_set_sink(NULL);
+    screen_slice(false);
     while (ring.in != ring.out) {
         size_t bytes = ring_piece();
         serial_write(ring.bytes + ring.out % OUT_BYTES, bytes);

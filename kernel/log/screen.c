@@ -2,6 +2,7 @@
  * See screen.h. Multiboot2 specification 3.6.12 for what a frame buffer tag means.
  */
 #include "kernel/log/screen.h"
+#include "arch/cpu.h"
 #include "arch/mmio.h"
 #include "arch/paging.h"
 #include "arch/port.h"
@@ -30,6 +31,9 @@
 #define CELL_ROWS       10u
 #define SCREEN_SIDE_MAX 16384u /* pixels */
 #define COLUMNS_WANTED  100u   /* letters are drawn larger while so many still fit */
+#define ROWS_MAX        100u
+
+#define QUEUE_BYTES     4096u
 
 enum framebuffer_type { FRAMEBUFFER_RGB = 1, FRAMEBUFFER_TEXT = 2 };
 
@@ -41,8 +45,33 @@ static struct {
     uint32_t pitch, columns, rows;
     uint32_t pixel_bytes, scale, ink; /* pixel_bytes 0: text memory */
     uint32_t column, row;
-    bool is_kept; /* nothing is overwritten any more */
+    uint16_t used[ROWS_MAX]; /* letters in each row: the rest is blank */
+    bool is_kept;            /* nothing is overwritten any more */
+    bool is_sliced;          /* text is drawn by screen_poll */
 } screen;
+
+/* What is being drawn: one letter, then the rest of a row to clear, then the queue. */
+static struct {
+    uint32_t column, row, y; /* y: the next line of its pixels; cell_lines(): it is complete */
+    char letter;
+} cell;
+static uint32_t clearing_row, clearing_n; /* its first clearing_n letters are to become blank */
+static struct {
+    char bytes[QUEUE_BYTES];
+    uint32_t in, out; /* run free, masked at use */
+    uint32_t lost_lines, told_lines;
+} queue;
+
+/* Lines of pixels of a letter, each at least one store. */
+static uint32_t cell_lines(void)
+{
+    return screen.pixel_bytes ? CELL_ROWS * screen.scale : 1;
+}
+static uint32_t line_stores(void)
+{
+    uint32_t each = screen.pixel_bytes == 4 ? 1 : screen.pixel_bytes;
+    return screen.pixel_bytes ? CELL_COLUMNS * screen.scale * each : 1;
+}
 
 static void put_pixel(mmio_t at, uint32_t colour)
 {
@@ -54,38 +83,41 @@ static void put_pixel(mmio_t at, uint32_t colour)
         mmio_write8(at, i, (uint8_t)(colour >> 8 * i));
 }
 
-static void draw(uint32_t column, uint32_t row, char c)
+/* Draw the next line of pixels of the cell. */
+static void draw_line(void)
 {
+    uint32_t y = cell.y++;
     if (screen.pixel_bytes == 0) {
-        mmio_write16(screen.base, row * screen.pitch + column * VGA_CELL, VGA_GREY | (uint8_t)c);
+        mmio_write16(screen.base, cell.row * screen.pitch + cell.column * VGA_CELL,
+                     VGA_GREY | (uint8_t)cell.letter);
         return;
     }
+    char c = cell.letter;
     const uint8_t *letter = screen_font[(c < ' ' || c > '~' ? '?' : c) - ' '];
-    for (uint32_t y = 0; y < CELL_ROWS * screen.scale; y++) {
-        mmio_t at =
-            mmio_at(screen.base, (row * CELL_ROWS * screen.scale + y) * screen.pitch +
-                                     column * CELL_COLUMNS * screen.scale * screen.pixel_bytes);
-        uint32_t letter_row = y / screen.scale;
-        for (uint32_t x = 0; x < CELL_COLUMNS; x++) {
-            bool is_ink =
-                x < FONT_COLUMNS && letter_row < FONT_ROWS && (letter[x] >> letter_row & 1);
-            for (uint32_t i = 0; i < screen.scale; i++, at = mmio_at(at, screen.pixel_bytes))
-                put_pixel(at, is_ink ? screen.ink : 0);
-        }
+    mmio_t at =
+        mmio_at(screen.base, (cell.row * CELL_ROWS * screen.scale + y) * screen.pitch +
+                                 cell.column * CELL_COLUMNS * screen.scale * screen.pixel_bytes);
+    uint32_t letter_row = y / screen.scale;
+    for (uint32_t x = 0; x < CELL_COLUMNS; x++) {
+        bool is_ink = x < FONT_COLUMNS && letter_row < FONT_ROWS && (letter[x] >> letter_row & 1);
+        for (uint32_t i = 0; i < screen.scale; i++, at = mmio_at(at, screen.pixel_bytes))
+            put_pixel(at, is_ink ? screen.ink : 0);
     }
 }
 
-static void clear_row(uint32_t row)
+static void start_cell(uint32_t column, uint32_t row, char letter)
 {
-    for (uint32_t i = 0; i < screen.columns; i++)
-        draw(i, row, ' ');
+    cell.column = column;
+    cell.row = row;
+    cell.letter = letter;
+    cell.y = 0;
 }
 
-static void clear(void)
+static void start_clearing(uint32_t row)
 {
-    for (uint32_t i = 0; i < screen.rows; i++)
-        clear_row(i);
-    screen.column = screen.row = 0;
+    clearing_row = row;
+    clearing_n = screen.used[row];
+    screen.used[row] = 0;
 }
 
 static void new_line(void)
@@ -96,30 +128,144 @@ static void new_line(void)
         return;
     }
     screen.row = (screen.row + 1) % screen.rows;
-    clear_row((screen.row + 1) % screen.rows); /* the one at screen.row was cleared before */
+    start_clearing((screen.row + 1) % screen.rows); /* the one at screen.row is blank already */
+}
+
+/* The next byte of text: a letter becomes the cell to draw. */
+static void start_letter(char c)
+{
+    if (c == '\n' || screen.column == screen.columns)
+        new_line();
+    if (c == '\n')
+        return;
+    if (clearing_n > 0) { /* the line goes on in the next row, which is blank: clear first */
+        queue.out--;
+        return;
+    }
+    if (screen.row >= screen.rows)
+        return;
+    if (c != ' ')
+        start_cell(screen.column, screen.row, c);
+    screen.column++;
+    if (c != ' ')
+        screen.used[screen.row] = (uint16_t)screen.column;
+}
+
+static void enqueue(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        queue.bytes[queue.in++ % QUEUE_BYTES] = text[i];
+}
+
+static void tell_lost(void)
+{
+    char text[64];
+    queue.told_lines = queue.lost_lines;
+    enqueue(text, fmt_print(text, sizeof text, "[screen: %u lines so far not shown]\n",
+                            queue.lost_lines));
+}
+
+/* Do the next piece of what there is to draw: one line of pixels at most. False: nothing is left. */
+static bool step(void)
+{
+    if (cell.y < cell_lines())
+        draw_line();
+    else if (clearing_n > 0)
+        start_cell(--clearing_n, clearing_row, ' ');
+    else if (queue.out != queue.in)
+        start_letter(queue.bytes[queue.out++ % QUEUE_BYTES]);
+    else if (queue.lost_lines != queue.told_lines)
+        tell_lost();
+    else
+        return false;
+    return true;
+}
+
+static void draw_all(void)
+{
+    while (step())
+        ;
+    cpu_fence(); /* the last stores leave the write-combining buffer */
+}
+
+static void clear(void)
+{
+    cell.y = cell_lines();
+    for (uint32_t i = 0; i < screen.rows; i++) {
+        screen.used[i] = (uint16_t)screen.columns;
+        start_clearing(i);
+        draw_all();
+    }
+    screen.column = screen.row = 0;
+}
+
+/* The queue is full: the older half of its lines is dropped, and counted. */
+static void drop_oldest(void)
+{
+    bool is_line_end = false;
+    while (queue.out != queue.in && (queue.in - queue.out > QUEUE_BYTES / 2 || !is_line_end)) {
+        is_line_end = queue.bytes[queue.out++ % QUEUE_BYTES] == '\n';
+        queue.lost_lines += is_line_end;
+    }
 }
 
 void screen_write(const char *text, size_t n)
 {
     if (!screen.base.base)
         return;
-    for (size_t i = 0; i < n && screen.row < screen.rows; i++) {
-        if (text[i] == '\n') {
-            new_line();
-        } else {
-            if (screen.column == screen.columns)
-                new_line();
-            if (screen.row < screen.rows)
-                draw(screen.column++, screen.row, text[i]);
-        }
+    while (n > 0) {
+        size_t piece = MIN(n, QUEUE_BYTES / 2);
+        if (piece > QUEUE_BYTES - (queue.in - queue.out))
+            drop_oldest();
+        enqueue(text, piece);
+        text += piece;
+        n -= piece;
+        if (!screen.is_sliced)
+            draw_all();
     }
+}
+
+void screen_poll(void)
+{
+    if (!screen_is_busy())
+        return;
+    /* A step that stores nothing counts as one store. */
+    const uint32_t line = line_stores(), max = MAX(SCREEN_STORES_MAX, line);
+    for (uint32_t stores = 0; stores + line <= max && screen_is_busy();) {
+        stores += cell.y < cell_lines() ? line : 1;
+        (void)step();
+    }
+    cpu_fence();
+}
+
+bool screen_is_busy(void)
+{
+    return screen.is_sliced && screen.base.base &&
+           (cell.y < cell_lines() || clearing_n > 0 || queue.out != queue.in ||
+            queue.lost_lines != queue.told_lines);
+}
+
+void screen_slice(bool is_on)
+{
+    screen.is_sliced = is_on;
+    if (!is_on && screen.base.base)
+        draw_all();
 }
 
 void screen_keep(void)
 {
     screen.is_kept = true;
+    screen.is_sliced = false;
+    queue.out = queue.in;
+    queue.told_lines = queue.lost_lines;
+    clearing_n = 0;
     if (screen.base.base)
         clear();
+}
+
+uint64_t screen_paddr(void)
+{
+    return screen.base.base ? screen.paddr : 0;
 }
 
 static void show_line(void *context, const char *text, size_t n)
@@ -200,7 +346,7 @@ static const char *start_pixels(const struct bootinfo *info)
     screen.pixel_bytes = pixel_bytes;
     screen.scale = MAX(1u, f->width / (CELL_COLUMNS * COLUMNS_WANTED));
     screen.columns = f->width / (CELL_COLUMNS * screen.scale);
-    screen.rows = MIN(f->height / (CELL_ROWS * screen.scale), 100u);
+    screen.rows = MIN(f->height / (CELL_ROWS * screen.scale), ROWS_MAX);
     screen.ink = (uint32_t)(BIT64(f->red_bits % 32) - 1) << f->red_at |
                  (uint32_t)(BIT64(f->green_bits % 32) - 1) << f->green_at |
                  (uint32_t)(BIT64(f->blue_bits % 32) - 1) << f->blue_at;
@@ -235,7 +381,7 @@ void screen_map(void)
 {
     if (!screen.bytes)
         return;
-    enum err e = paging_map_device((paddr_t){screen.paddr}, screen.bytes, &screen.next_base);
+    enum err e = paging_map_frame_buffer((paddr_t){screen.paddr}, screen.bytes, &screen.next_base);
     if (e != OK)
         log_warn("screen: its memory at 0x%lx, 0x%lx bytes, %s; no longer used", screen.paddr,
                  screen.bytes, paging_refusal(e, (paddr_t){screen.paddr}, screen.bytes));

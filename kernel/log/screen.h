@@ -20,11 +20,27 @@ void screen_start(const struct bootinfo *info, char *found, size_t n);
 void screen_map(void);
 void screen_moved(void);
 
-/* Show text, if there is a screen. Core 0; in a panic, the panicking core. */
+/* The physical address of the screen in use; 0: none. */
+uint64_t screen_paddr(void);
+
+/* Show text, if there is a screen: at once, or after screen_slice through a queue that screen_poll
+ * draws. If text comes faster than that, the oldest lines are dropped; the screen tells how many, and
+ * `show log` has them. Core 0; in a panic, the panicking core. */
 void screen_write(const char *text, size_t n);
 
-/* A panic begins: clear the screen and stop at its last row, so that the first lines of the panic
- * stay visible. */
+/* true: from now on screen_poll draws, in pieces of at most SCREEN_STORES_MAX stores (or one line of
+ * a letter's pixels, if that is more), so that a frame buffer whose stores take 100 ns holds up core
+ * 0 for 26 us at a time: a card's ring of 512 fills up in 34 us at line rate. false: draw what is
+ * left, and from now on at once. */
+#define SCREEN_STORES_MAX 256u
+void screen_slice(bool is_on);
+/* Draw one piece. Core 0, in each round of the console. */
+void screen_poll(void);
+/* Is there text to draw in pieces? */
+bool screen_is_busy(void);
+
+/* A panic begins: draw at once again, clear the screen and stop at its last row, so that the first
+ * lines of the panic stay visible. */
 void screen_keep(void);
 
 #endif

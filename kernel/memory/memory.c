@@ -185,8 +185,8 @@ enum err memory_init(struct bootinfo *info, char *found, size_t n)
         return e;
     screen_map();
     paging_switch();
-    screen_moved();
     features_enable();
+    screen_moved();
     reach = PHYSMAP_BYTES;
     fmt_print(found, n, "%lu MiB of RAM in %u ranges, image %lu KiB, %lu MiB free", ram_bytes / MIB,
               ram.n, (uint64_t)(image_end_paddr - image_start_paddr) / 1024,

@@ -141,7 +141,9 @@ static void print_run(void *context, uint64_t va, uint64_t bytes, const struct p
     *n_bad += first->is_writable && first->is_executable;
     log_info("selftest: map 0x%016lx %10lu KiB r%c%c%s", va, bytes / 1024,
              first->is_writable ? 'w' : '-', first->is_executable ? 'x' : '-',
-             first->is_uncached ? " uncached" : "");
+             first->is_uncached          ? " uncached"
+             : first->is_write_combining ? " combining"
+                                         : "");
 }
 
 void selftest_run(const char *name)

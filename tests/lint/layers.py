@@ -25,7 +25,7 @@ FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h", "st
                 "stdnoreturn.h", "float.h", "iso646.h"}
 FIRMWARE = "boot/efi/loader.c"  # a UEFI program, which includes <efi.h>
 PURE = re.compile(r"""
-    arch/(bytes|types|vtd_table)\.[ch]
+    arch/(bytes|idle|types|vtd_table)\.[ch]
   | boot/(bootinfo|cmdline|console_key)\.[ch]
   | boot/efi/text\.[ch]
   | drivers/desc\.[ch]
@@ -46,7 +46,7 @@ ROOMS = [re.compile(room, re.X) for room in (
     r"kernel/lib/.*",
     r"kernel/firmware/.*",
     r"kernel/log/.*",
-    r"kernel/(ksym|leaving|power|panic|mailbox|ask|watchdog|pci)\.[ch]",
+    r"kernel/(ksym|leaving|power|panic|mailbox|ask|watchdog|pci|silence|usb)\.[ch]",
     r"kernel/memory/.*",
     r"kernel/iommu/.*",
     r"kernel/console/.*",

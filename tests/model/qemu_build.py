@@ -121,7 +121,7 @@ def build_object(headers, package, out):
     objects = []
     for source in sorted(HERE.glob("x540*.c")):
         target = work / (source.stem + ".o")
-        flags = glue if source.name == "x540_qemu.c" else core
+        flags = glue if source.name.startswith("x540_qemu") else core
         run_compiler([compiler, *flags, "-c", str(source), "-o", str(target)])
         objects.append(str(target))
     run_compiler([compiler, "-shared", "-Wl,-z,now", *objects, "-o", str(out) + ".new"])

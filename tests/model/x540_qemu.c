@@ -6,8 +6,8 @@
  *
  * Everything that the card does lives in the core. Here is only what belongs to the slot it sits
  * in: configuration space, BARs, MSI-X, MSI and INTx, DMA through the bus (so that a vIOMMU
- * stands between), the clock, and QEMU's network on the far side of the wire. This is the one
- * file that includes QEMU's headers, which is why it carries QEMU's licence. The words of evil,
+ * stands between), the clock, and QEMU's network on the far side of the wire. This file and
+ * x540_qemu_left_on.c include QEMU's headers, and so carry QEMU's licence. The words of evil,
  * damage, complaints and truth are x540_text.c's.
  *
  * Properties: netdev, mac, bootindex, model (at2 at1 82599 x550), link-ms reset-us enable-us (the
@@ -50,6 +50,7 @@
 #endif
 
 #include "x540_core.h"
+#include "x540_qemu_left_on.h"
 #include "x540_text.h"
 
 /* What changed between the versions that we bridge: facts from the headers themselves. */
@@ -839,5 +840,6 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
         return -1;
     }
     type_register_static(&x540_type);
+    left_on_register();
     return 0;
 }

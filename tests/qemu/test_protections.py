@@ -105,7 +105,7 @@ def test_an_unknown_selftest_is_named_and_the_boot_continues(boot):
 @pytest.mark.parametrize("cpu", ["qemu64", "max"])
 def test_no_page_is_writable_and_executable(boot, cpu):
     machine = boot("selftest=map", wires=0, extra=["-cpu", cpu])
-    rows = re.findall(r"map 0x([0-9a-f]{16}) +(\d+) KiB (r[w-][x-])( uncached)?",
+    rows = re.findall(r"map 0x([0-9a-f]{16}) +(\d+) KiB (r[w-][x-])( uncached| combining)?",
                       machine.console_text)
     assert "0 runs of pages are writable and executable" in machine.console_text
     assert {row[2] for row in rows} == {"rw-", "r-x", "r--"}

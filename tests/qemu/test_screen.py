@@ -86,6 +86,12 @@ def test_without_a_serial_port_a_panic_is_on_the_screen(boot):
     assert machine.console_text == ""
 
 
+def test_a_screen_is_mapped_write_combining(boot):
+    machine = boot("selftest=map", wires=0, extra=VGA)
+    assert len(re.findall(r"map 0x[0-9a-f]{16} +\d+ KiB rw- combining", machine.console_text)) == 1
+    assert machine.poweroff() == 0
+
+
 @pytest.mark.parametrize("loader", ["GRUB", "BOOTX64.EFI"])
 def test_a_frame_buffer_under_uefi_is_readable(boot, folder, loader):
     medium = ["-cdrom", ISO] if loader == "GRUB" else usb(fat(folder, {"EFI/BOOT/BOOTX64.EFI": EFI}))
