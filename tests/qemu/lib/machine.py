@@ -372,6 +372,11 @@ class Machine:
     def ports(self):
         return self.json("show ports -j")
 
+    def cores(self):
+        """The rows of `show cores`; read again if a core got too little CPU time of the host to answer."""
+        return wait_until(lambda: self.json("show cores -j"),
+                          lambda rows: all(row["state"] != "silent" for row in rows), "every core answers")
+
     def ledger(self):
         """The current ledger; read again if a core got too little CPU time of the host to answer."""
         limit = time.monotonic() + PATIENCE_S
