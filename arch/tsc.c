@@ -59,10 +59,15 @@ static uint16_t pm_port;
 static uint32_t pm_mask;
 static void (*alarm)(uint64_t ns); /* NULL: waits do not halt */
 
-static void accept_rate(uint64_t rate, const char *from)
+/* A source that gives a rate outside of these bounds is wrong. No CPU states less than 100 MHz; a clock
+ * may measure less, in an emulator whose TSC counts instructions. */
+#define STATED_MIN_HZ   100000000ull
+#define MEASURED_MIN_HZ 1000000ull
+#define RATE_MAX_HZ     20000000000ull
+
+static void accept_rate(uint64_t rate, uint64_t min_hz, const char *from)
 {
-    /* Below 100 MHz or above 20 GHz the source must be wrong. */
-    if (rate < 100000000ull || rate > 20000000000ull)
+    if (rate < min_hz || rate > RATE_MAX_HZ)
         return;
     hz = rate;
     source = from;
@@ -74,12 +79,13 @@ static void read_rate_from_cpuid(void)
     if (max >= LEAF_CRYSTAL) {
         struct cpuid r = cpu_id(LEAF_CRYSTAL, 0);
         if (r.eax && r.ebx && r.ecx)
-            accept_rate((uint64_t)r.ecx * r.ebx / r.eax, "CPUID leaf 15h");
+            accept_rate((uint64_t)r.ecx * r.ebx / r.eax, STATED_MIN_HZ, "CPUID leaf 15h");
     }
     bool has_hypervisor = cpu_id(1, 0).ecx & BIT(31);
     if (!source && has_hypervisor && cpu_id(LEAF_HYPERVISOR, 0).eax >= LEAF_HYPERVISOR_TSC &&
         cpu_id(LEAF_HYPERVISOR, 0).eax <= LEAF_HYPERVISOR + 0xFFFF)
-        accept_rate(cpu_id(LEAF_HYPERVISOR_TSC, 0).eax * 1000ull, "CPUID leaf 40000010h");
+        accept_rate(cpu_id(LEAF_HYPERVISOR_TSC, 0).eax * 1000ull, STATED_MIN_HZ,
+                    "CPUID leaf 40000010h");
 }
 
 void tsc_start(void)
@@ -166,7 +172,7 @@ static uint64_t rate_by(const struct clock *clock)
 
 static void calibrate_against(const struct clock *clock)
 {
-    accept_rate(rate_by(clock), clock->name);
+    accept_rate(rate_by(clock), MEASURED_MIN_HZ, clock->name);
 }
 
 /* The PIT wraps after 55 ms, and an emulated CPU may not run for that long: two measurements in a
@@ -187,7 +193,7 @@ static void calibrate_against_pit(void)
             break;
     }
     port_out8(PORT_61, saved);
-    accept_rate(rate, pit.name);
+    accept_rate(rate, MEASURED_MIN_HZ, pit.name);
 }
 
 /* Skylake and Kaby Lake state the ratio but no crystal; the TSC then runs at about the base frequency,
@@ -198,7 +204,7 @@ static void take_base_frequency(void)
         return;
     struct cpuid r = cpu_id(LEAF_CRYSTAL, 0);
     if (r.eax && r.ebx)
-        accept_rate(cpu_id(LEAF_MHZ, 0).eax * 1000000ull, "CPUID leaf 16h");
+        accept_rate(cpu_id(LEAF_MHZ, 0).eax * 1000000ull, STATED_MIN_HZ, "CPUID leaf 16h");
 }
 
 enum err tsc_calibrate(void)

@@ -99,8 +99,9 @@ void x540_set_bus_master(struct x540 *card, bool enabled); /* command bit 2; off
 void x540_set_msix_enabled(struct x540 *card, bool enabled);
 bool x540_transactions_pending(const struct x540 *card); /* Device Status bit 5 */
 
-/* The wire. A frame arrives: len bytes without CRC (0..X540_FRAME_MAX). The MAC filters and counts
- * it like the card; what does not fit is lost and counted like on the card. The frame is copied. */
+/* The wire. A frame arrives: len bytes without CRC; over X540_FRAME_MAX it is too long for any
+ * setting. The MAC filters and counts it like the card; what does not fit is lost and counted like on
+ * the card. The frame is copied. */
 void x540_frame_in(struct x540 *card, const uint8_t *frame, uint32_t len);
 /* Many frames in a row: while hold is set the card may gather finished receive descriptors, up to a
  * cache line of four, and their interrupts, as it does under load. They are written back when the

@@ -113,7 +113,6 @@ struct X540State {
     uint64_t evil[X540_EVIL_COUNT];
     enum x540_damage damage;
     uint64_t damage_left;
-    uint64_t oversize; /* frames longer than any wire carries, lost before the core */
 };
 
 static const struct kind {
@@ -331,10 +330,6 @@ static ssize_t x540_receive(NetClientState *nc, const uint8_t *frame, size_t len
 
     if (!x540_can_receive(nc)) {
         return 0; /* QEMU queues it until x540_leave flushes the queue */
-    }
-    if (len > X540_FRAME_MAX) {
-        s->oversize++;
-        return len;
     }
     if (!x540_enter(s)) {
         return 0;
@@ -738,7 +733,7 @@ static char *x540_get_truth(Object *obj, Error **errp)
     if (!card) {
         return g_strdup("null");
     }
-    return g_strdup_printf("{%s,\"oversize_before_card\":%" PRIu64 "}", card, s->oversize);
+    return g_strdup_printf("{%s}", card);
 }
 
 static char *x540_get_registers(Object *obj, Error **errp)

@@ -70,6 +70,7 @@ def test_written_frames_are_read_back(tmp_path):
 
 
 def test_scapy_finds_the_same_frames():
+    from scapy.data import MTU  # its readers return no more than that of a frame
     from scapy.utils import RawPcapReader
     n = 0
     for path in glob.glob(f"{ROOT}/tests/data/pcap/**/*.pcap*", recursive=True):
@@ -77,6 +78,6 @@ def test_scapy_finds_the_same_frames():
         theirs = [frame for frame, about in reader
                   if getattr(about, "linktype", getattr(reader, "linktype", 1)) & 0xFFFF == 1]
         reader.close()
-        assert captures.read_frames(path) == theirs, path
+        assert [frame[:MTU] for frame in captures.read_frames(path)] == theirs, path
         n += len(theirs)
     assert n > 400

@@ -149,7 +149,14 @@ def test_a_hundred_thousand_random_bytes_disturb_no_frame(boot):
     fixed, since a random line `re` would reboot."""
     machine = boot("app=forward cpus=1")
     noise = random.Random(6).randbytes(100_000)
-    typist = threading.Thread(target=machine._console.sendall, args=(noise,))
+    round_ended = threading.Semaphore(1)
+
+    def type_noise():  # a tenth in each round at most, however slow the rounds are
+        for at in range(0, len(noise), len(noise) // 10):
+            assert round_ended.acquire(timeout=PATIENCE_S)
+            machine._console.sendall(noise[at:at + len(noise) // 10])
+
+    typist = threading.Thread(target=type_noise)
     typist.start()
     frames = [bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, i >> 8, i & 255]) + b"\x88\xb5" + bytes(50 + i % 400)
               for i in range(100)]
@@ -160,6 +167,7 @@ def test_a_hundred_thousand_random_bytes_disturb_no_frame(boot):
             assert machine.wires[back].receive(len(frames)) == frames
             machine.wires[back].forget()
         rounds += 1
+        round_ended.release()
     typist.join()
     settle(machine)
     machine.send("\x03\x15")
@@ -167,7 +175,7 @@ def test_a_hundred_thousand_random_bytes_disturb_no_frame(boot):
     assert machine.run("show memory -j").startswith('{"ram_bytes":')
     ledger = balanced(machine)
     assert ledger["sent"] == ledger["received"] == rounds * 2 * len(frames), rounds
-    assert rounds >= 10 and sum(ledger["drops"].values()) == 0, rounds
+    assert rounds >= 9 and sum(ledger["drops"].values()) == 0, rounds
 
 
 def test_a_flood_of_commands_loses_none(console):

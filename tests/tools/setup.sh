@@ -16,12 +16,13 @@ run="gcc libc6-dev make nasm qemu-system-x86 dpkg-dev xz-utils python3 pkg-confi
 # lanes. busybox: a Linux guest that drives the model. dpdk-dev, libdpdk-dev, qemu-user, matplotlib:
 # `make bench`. scapy: an independent packet builder. libpcap, tcpdump, text2pcap (wireshark-common):
 # comparison of filters and captures. pexpect: simulates a person at the console. nmap, hping3,
-# arping: probes of an unknown host.
+# arping: probes of an unknown host. bochs: a second emulator for the ISO, with its display in a terminal.
 test="libcmocka-dev clang llvm libclang-rt-dev valgrind grub-common grub-pc-bin grub-efi-amd64-bin
     clang-format dpdk-dev libdpdk-dev python3-matplotlib qemu-user
     acpica-tools xorriso mtools gnu-efi ovmf ipxe ipxe-qemu dnsmasq-base iproute2 iputils-ping
     ethtool iperf3 traceroute busybox-static python3-pytest python3-scapy gdb
-    libpcap-dev tcpdump wireshark-common python3-pexpect nmap hping3 iputils-arping"
+    libpcap-dev tcpdump wireshark-common python3-pexpect nmap hping3 iputils-arping
+    bochs bochsbios bochs-term vgabios"
 
 case "${1:-}" in
 run) wanted="$run" ;;

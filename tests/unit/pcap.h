@@ -58,15 +58,19 @@ static inline unsigned pcap_file(const char *path, pcap_visit *visit, void *cont
     return frames;
 }
 
-/* The same for every file in a folder. */
+/* The same for every file in a folder and the folders in it. */
 static inline unsigned pcap_folder(const char *folder, pcap_visit *visit, void *context)
 {
     DIR *d = opendir(folder);
     unsigned frames = 0;
     for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
         char path[512];
-        snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
-        if (e->d_name[0] != '.')
+        if (e->d_name[0] == '.' ||
+            (size_t)snprintf(path, sizeof(path), "%s/%s", folder, e->d_name) >= sizeof(path))
+            continue;
+        if (e->d_type == DT_DIR)
+            frames += pcap_folder(path, visit, context);
+        else
             frames += pcap_file(path, visit, context);
     }
     if (d != NULL)

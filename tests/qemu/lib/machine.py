@@ -100,6 +100,9 @@ class Wire:
     transfers each frame after its length (four bytes, big-endian), and waits while the card has no
     room, so no frame is lost between here and the card."""
 
+    # QEMU's NET_BUFSIZE (include/net/net.h): its netdev ends the connection at a longer frame.
+    FRAME_MAX = 4096 + 65536
+
     def __init__(self):
         self.ours, self.theirs = socket.socketpair()
         for end in (self.ours, self.theirs):
@@ -157,6 +160,9 @@ class Wire:
             self._news.notify_all()
 
     def send(self, *frames):
+        longest = max(map(len, frames), default=0)
+        if longest > self.FRAME_MAX:
+            raise Failure(f"a frame of {longest} bytes: QEMU takes {self.FRAME_MAX} at most")
         now = time.time()
         self.log += [(now, frame) for frame in frames]
         self.sent += len(frames)
@@ -172,7 +178,8 @@ class Wire:
             while len(self.frames) - self._taken < n:
                 left = limit - time.monotonic()
                 if left <= 0 or self._closed:
-                    raise Failure(f"waited {timeout_s:g} s for {n} frames, received "
+                    why = "QEMU closed the wire" if self._closed else f"waited {timeout_s:g} s"
+                    raise Failure(f"{why}: {n} frames expected, received "
                                   f"{len(self.frames) - self._taken}")
                 self._news.wait(left)
             self._taken += n
@@ -364,6 +371,11 @@ class Machine:
 
     def ports(self):
         return self.json("show ports -j")
+
+    def cores(self):
+        """The rows of `show cores`; read again if a core got too little CPU time of the host to answer."""
+        return wait_until(lambda: self.json("show cores -j"),
+                          lambda rows: all(row["state"] != "silent" for row in rows), "every core answers")
 
     def ledger(self):
         """The current ledger; read again if a core got too little CPU time of the host to answer."""

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * arch/tsc.c: the time of cores whose TSCs differ, and conversions.
+ * arch/tsc.c: its rate by a clock or by CPUID, the time of cores whose TSCs differ, and conversions.
  */
 #include <asm/prctl.h>
 #include <setjmp.h>
@@ -22,7 +22,16 @@ static bool cpu_interrupts_are_on(void)
 {
     return true;
 }
-#define alarm tsc_alarm /* unistd.h has another */
+/* The CPU of this program: one that states 3500 MHz in leaf 16h and no crystal. */
+static struct cpuid stated_cpu_id(uint32_t leaf)
+{
+    return leaf == 0      ? (struct cpuid){.eax = 0x16}
+           : leaf == 0x15 ? (struct cpuid){.eax = 2, .ebx = 292}
+           : leaf == 0x16 ? (struct cpuid){.eax = 3500}
+                          : (struct cpuid){0};
+}
+#define cpu_id(leaf, subleaf) stated_cpu_id(leaf)
+#define alarm                 tsc_alarm /* unistd.h has another */
 #include "arch/tsc.c"
 
 #define S 1000000000ull
@@ -30,14 +39,22 @@ static bool cpu_interrupts_are_on(void)
 uint64_t machine_clock_ns;
 static struct cpu cpu[3];
 
+/* An HPET of 10 MHz beside a TSC of true_hz, which machine_clock_ns counts. Each read takes ten
+ * ticks of the TSC. */
+static uint64_t true_hz;
+
 void machine_wait_ns(uint64_t ns)
 {
     (void)ns;
+    machine_clock_ns += 3;
 }
 uint64_t machine_read(uintptr_t address, uint32_t bytes)
 {
-    (void)address, (void)bytes;
-    return 0;
+    (void)bytes;
+    if (address == 0x1000 + HPET_CAPS)
+        return 100000000ull << 32;
+    machine_clock_ns += 10;
+    return true_hz ? machine_clock_ns * 10000000 / true_hz : 0;
 }
 void machine_write(uintptr_t address, uint64_t value, uint32_t bytes)
 {
@@ -66,6 +83,38 @@ static void now__on_cores_with_other_tscs__is_that_of_core_0(void **state)
             assert_true(now_on(core, entry_tsc + up) == up);
 }
 
+static void expect_rate(uint64_t clock_hz, uint64_t least, uint64_t most, const char *from)
+{
+    true_hz = clock_hz;
+    machine_clock_ns = 0;
+    hz = GUESS_HZ;
+    source = NULL;
+    hpet_hz = 0;
+    tsc_start();
+    tsc_offer_hpet((mmio_t){0x1000});
+    assert_int_equal(tsc_calibrate(), OK);
+    assert_string_equal(tsc_source(), from);
+    assert_in_range(tsc_hz(), least, most);
+}
+
+/* A TSC that counts an emulator's instructions is slow: the clock counts, not what CPUID states. */
+static void rate__by_a_clock__is_preferred_to_leaf_16h(void **state)
+{
+    static const uint64_t rates[] = {1100000, 4000000, 50000000, 99000000, 2893437000, 9000000000};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rates) / sizeof(*rates); i++)
+        expect_rate(rates[i], rates[i] / 100 * 97, rates[i] / 100 * 103, "HPET");
+}
+
+static void rate__no_clock_moves_or_its_rate_is_absurd__is_of_leaf_16h(void **state)
+{
+    (void)state;
+    expect_rate(0, 3500000000, 3500000000, "CPUID leaf 16h");
+    expect_rate(40000000000, 3500000000, 3500000000, "CPUID leaf 16h");
+    expect_rate(100000, 3500000000, 3500000000, "CPUID leaf 16h");
+}
+
 static void ticks__to_nanoseconds_and_back__lose_at_most_one(void **state)
 {
     (void)state;
@@ -80,6 +129,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(now__on_cores_with_other_tscs__is_that_of_core_0),
+        cmocka_unit_test(rate__by_a_clock__is_preferred_to_leaf_16h),
+        cmocka_unit_test(rate__no_clock_moves_or_its_rate_is_absurd__is_of_leaf_16h),
         cmocka_unit_test(ticks__to_nanoseconds_and_back__lose_at_most_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

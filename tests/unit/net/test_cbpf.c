@@ -39,8 +39,7 @@ static void keep(void *context, const char *file, const uint8_t *frame, size_t n
 static int gather(void **state)
 {
     (void)state;
-    pcap_folder("tests/data/pcap/lwip-fuzz-seeds", keep, NULL);
-    pcap_folder("tests/data/pcap/tcpdump", keep, NULL);
+    pcap_folder("tests/data/pcap", keep, NULL);
     assert_true(frames_n > 500);
     for (unsigned i = 0; i < 300 && frames_n < FRAMES_MAX; i++) {
         uint32_t n = random_next() % 130;
