@@ -202,7 +202,9 @@ static void look_for_phy(struct x540 *card, uint32_t addresses)
         x540_unlock(card, x540_phy_lock(card));
     if (!err || (is_locked && !is_last))
         return;
-    card->phy_end_ns = 0; /* a lock that is not given is not waited for twice */
+    card->phy_end_ns = 0;
+    if (!is_locked)
+        return; /* x540_lock has said so; it is not waited for twice */
     log_warn("x540 p%u: no PHY of id 0x%08x at MDIO addresses 0..31 after %u ms, last id read "
              "0x%08x, MSCA.MDI_COMMAND (0x%05x) reads 0x%08x: left as it is, its link is used",
              card->port->index, card->family->phy_id, PHY_LIMIT_US / 1000, last_id, MSCA,

@@ -96,8 +96,8 @@ enum err x540_lock(struct x540 *card, uint32_t locks)
     uint32_t firmware_locks = locks << SW_FW_SYNC_FW_SHIFT;
     uint32_t taken = 0;
 
-    while (tsc_now_ns() < card->lock_free_ns)
-        tsc_wait_us(SEMAPHORE_STEP_US);
+    if (tsc_now_ns() < card->lock_free_ns)
+        tsc_wait_us(LOCK_STEP_US); /* all of it: the core halts, and polls shorter waits */
     if (locks & SW_FW_SYNC_EEP)
         firmware_locks |= SW_FW_SYNC_FLASH;
 
