@@ -234,12 +234,12 @@ def test_a_system_that_changes_a_wrong_byte_is_rejected(work, at):
 
 DPDK = "tests/bench/bench_dpdk.c"
 BROKEN = {  # (application, fault): file, text, replacement
-    ("echo", "ports not swapped"): ("net/app/echo.c", "udp_ports << 16 | udp_ports >> 16", "udp_ports"),
-    ("echo", "our address not stored"): ("net/app/echo.c", "store64(frame + AT_SOURCE_MAC, app.a);", ""),
+    ("echo", "ports not swapped"): ("net/app/echo.c", "wire_swap_halves32(frame, AT_PORTS);", ""),
+    ("echo", "our address not stored"): ("net/app/echo.c", "wire_store64(frame, AT_SOURCE_MAC, app.a);", ""),
     ("forward", "a bit changed"): ("net/app/forward.c", "(void)app, (void)frame, (void)length;",
-                                   "(void)app, (void)length, frame[20] ^= 1;"),
-    ("route", "checksum not updated"): ("net/app/route.c", "load32(frame + AT_TTL) + 0x0000FFFF",
-                                       "load32(frame + AT_TTL) - 1"),
+                                   "(void)app, (void)length, wire_add32(frame, 20, 1);"),
+    ("route", "checksum not updated"): ("net/app/route.c", "wire_add32(frame, AT_TTL, 0x0000FFFF)",
+                                       "wire_add32(frame, AT_TTL, 0xFFFFFFFF)"),
     ("echo", "DPDK: addresses not swapped"): (DPDK, "ip->dst_addr = address;", "(void)address;"),
     ("route", "DPDK: checksum not updated"): (
         DPDK, "ip->hdr_checksum = (rte_be16_t)(sum + (sum >= 0xFFFF));", "(void)sum;"),
