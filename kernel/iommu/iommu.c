@@ -54,14 +54,14 @@ static void changed(void *context, const void *entry, size_t bytes)
     vtd_flush_entries(&unit->vtd, entry, bytes);
 }
 
-/* --- configuration space, for scopes --- */
+/* --- configuration space, for scopes: what is out of reach reads as zeroes, so that it counts as present
+ * and its unit as in use --- */
 
 static uint8_t config_read8(void *context, struct dmar_function f, uint32_t offset)
 {
     struct pci_dev dev;
     (void)context;
-    return pci_at(f.segment, f.bus, f.devfn >> 3, f.devfn & 7, &dev) ? pci_read8(&dev, offset)
-                                                                     : 0xFF;
+    return pci_at(f.segment, f.bus, f.devfn >> 3, f.devfn & 7, &dev) ? pci_read8(&dev, offset) : 0;
 }
 const struct dmar_pci iommu_pci = {config_read8, NULL};
 
