@@ -54,8 +54,9 @@ static void changed(void *context, const void *entry, size_t bytes)
     vtd_flush_entries(&unit->vtd, entry, bytes);
 }
 
-/* --- configuration space, for scopes: what is out of reach reads as zeroes, so that it counts as present
- * and its unit as in use --- */
+/* --- configuration space, for scopes --- */
+
+/* What is out of reach reads as zeroes: it counts as present, of no known class, so its unit is on. */
 
 static uint8_t config_read8(void *context, struct dmar_function f, uint32_t offset)
 {
