@@ -56,12 +56,13 @@ static void changed(void *context, const void *entry, size_t bytes)
 
 /* --- configuration space, for scopes --- */
 
+/* What is out of reach reads as zeroes: it counts as present, of no known class, so its unit is on. */
+
 static uint8_t config_read8(void *context, struct dmar_function f, uint32_t offset)
 {
     struct pci_dev dev;
     (void)context;
-    return pci_at(f.segment, f.bus, f.devfn >> 3, f.devfn & 7, &dev) ? pci_read8(&dev, offset)
-                                                                     : 0xFF;
+    return pci_at(f.segment, f.bus, f.devfn >> 3, f.devfn & 7, &dev) ? pci_read8(&dev, offset) : 0;
 }
 const struct dmar_pci iommu_pci = {config_read8, NULL};
 

@@ -34,9 +34,10 @@ bool policy_next(struct policy_walk *walk, struct dmar_function *function, bool 
 
     while (dmar_scope_next(&walk->scopes, &scope)) {
         *is_below = scope.type == DMAR_SCOPE_BRIDGE;
-        if (!*is_below && scope.type != DMAR_SCOPE_ENDPOINT)
-            continue;
-        if (!dmar_scope_function(&scope, walk->segment, walk->pci, function))
+        if (scope.type == DMAR_SCOPE_IOAPIC || scope.type == DMAR_SCOPE_HPET)
+            continue; /* their only writes are interrupts */
+        if ((!*is_below && scope.type != DMAR_SCOPE_ENDPOINT) ||
+            !dmar_scope_function(&scope, walk->segment, walk->pci, function))
             walk->is_unclear = true;
         else if (is_present(walk->pci, *function))
             return true;

@@ -19,7 +19,8 @@ struct policy_walk {
     struct dmar_scopes scopes;
     uint16_t segment;
     const struct dmar_pci *pci;
-    bool is_unclear; /* a path that was passed leads through what is no bridge */
+    bool
+        is_unclear; /* passed a device that only ACPI describes, or a path through what is no bridge */
 };
 struct policy_walk policy_walk(const struct dmar_entry *entry, const struct dmar_pci *pci);
 /* *is_below: the functions behind it are meant as well. False at the end. */

@@ -64,6 +64,22 @@ def test_zeroes_behind_the_last_structure_keep_the_unit(damaged):  # noqa: F811
     balanced(machine)
 
 
+def test_cards_of_a_good_unit_are_confined_beside_a_unit_at_0(damaged):  # noqa: F811
+    machine = damaged("""
+units = struct.pack("<HHBBHQ", 0, 32, 0, 0, 0, 0xFED90000)
+units += b"".join(struct.pack("<8B", 1, 8, 0, 0, 0, 0, device, 0) for device in (1, 2))
+units += struct.pack("<HHBBHQ", 0, 24, 1, 0, 0, 0) + struct.pack("<8B", 3, 8, 0, 0, 0, 0xFF, 0, 0)
+head = cpu.read_memory(table(b"DMAR"), 48).tobytes()
+replace(head[:4] + struct.pack("<I", 48 + len(units)) + head[8:] + units)
+""", words=REPLACE, iommu=UNITS["39 bits"])
+    text = forwards(machine)
+    assert "has its registers at address 0; not used" in text and "may touch all memory" not in text
+    ports = show(machine)[1]
+    assert sorted(ports) == [0, 1]
+    assert all(m["iova"] != m["paddr"] for rows in ports.values() for m in rows)
+    balanced(machine)
+
+
 def serial_interrupts(machine):
     return sum(row["count"] for row in machine.json("show irqs -j") if row["name"] == "serial")
 

@@ -570,6 +570,27 @@ static void init__display_beside_another_device__is_on(void **state)
     assert_non_null(strstr(found, "; not confined: 00:05.0 00:06.0"));
 }
 
+/* A device that only ACPI describes, and one in a segment that configuration space does not reach, may
+ * do DMA, so that their units are on. */
+static void init__device_that_cannot_be_looked_at__keeps_its_unit_on(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        power_on(NULL);
+        classes[2][0] = DISPLAY;
+        n = DMAR_BYTES;
+        if (i == 0) {
+            put(0, 2), put(32, 2), put(0, 4), put(0xFED90000, 8), put_scope(2);
+            put(5 | 8 << 8, 4), put(1, 1), put(0, 1), put(0x15, 2);
+        } else {
+            put(0, 2), put(24, 2), put(0, 2), put(1, 2), put(0xFED90000, 8), put_scope(2);
+        }
+        put_unit(1, 0xFED91000, -1);
+        init(IOMMU_ON);
+        assert_true(is_on(0));
+    }
+}
+
 static void init__reserved_memory_of_other_devices__is_mapped_for_them(void **state)
 {
     (void)state;
@@ -745,6 +766,7 @@ int main(void)
         TEST(confine__unit_that_is_dead__lets_its_card_run_with_a_warning),
         TEST(init__unit_of_displays_or_audio__stays_off_unless_required),
         TEST(init__display_beside_another_device__is_on),
+        TEST(init__device_that_cannot_be_looked_at__keeps_its_unit_on),
         TEST(init__reserved_memory_of_other_devices__is_mapped_for_them),
         TEST(poll__source_without_a_port__is_named_once_and_recorded_no_more),
         TEST(quirks__host_bridges_with_wrong_capabilities__are_known),
