@@ -101,7 +101,7 @@ put(info + 40, "<QI", at, 401)
 
 
 def test_a_map_with_too_little_ram_reports_what_does_not_fit(damaged):
-    machine = damaged("set_map((0x100000, 0x128000, 1))", links=False)
+    machine = damaged("set_map((0x100000, 0x15C000, 1))", links=False)
     machine.expect(r"^.*error: dma: no \d+ KiB aligned to 4 KiB left")
     machine.expect(r"^.*error: port0: no lane to port1 on core 0")
     machine.expect(r"^.*port1 -> port0: 0 lanes")
