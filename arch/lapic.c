@@ -159,6 +159,11 @@ enum lapic_mode lapic_mode(void)
 #define XAPIC_BROADCAST  0xFFu
 #define X2APIC_BROADCAST 0xFFFFFFFFu
 
+mmio_t lapic_regs(void)
+{
+    return mode == LAPIC_XAPIC ? regs : (mmio_t){0};
+}
+
 uint32_t lapic_id(void)
 {
     uint32_t id = mode == LAPIC_NONE ? cpu_id(1, 0).ebx : read(REG_ID);

@@ -5,6 +5,7 @@
 #ifndef ARCH_LAPIC_H
 #define ARCH_LAPIC_H
 
+#include "arch/mmio.h"
 #include "arch/types.h"
 
 enum lapic_mode { LAPIC_NONE, LAPIC_XAPIC, LAPIC_X2APIC };
@@ -22,6 +23,8 @@ void lapic_start(void);
 void lapic_nmi_pin(unsigned pin, bool is_low_active);
 
 enum lapic_mode lapic_mode(void);
+/* Its registers in xAPIC mode, for a self-test; base 0 in the other modes. */
+mmio_t lapic_regs(void);
 uint32_t lapic_id(void);
 void lapic_eoi(void);
 /* Read and clear this core's error bits. */
