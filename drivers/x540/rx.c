@@ -27,8 +27,9 @@ static void rss_setup(struct x540 *card)
 {
     mmio_t regs = card->regs;
 
+    /* PCSD stays off: it puts the hash into the descriptor, of which the legacy format has no field. */
+    mmio_write32(regs, RXCSUM, 0);
     if (card->queues <= 1) {
-        mmio_write32(regs, RXCSUM, 0);
         mmio_write32(regs, MRQC, 0);
         return;
     }
@@ -40,7 +41,6 @@ static void rss_setup(struct x540 *card)
             entries |= (4 * i + b) % card->queues << 8 * b;
         mmio_write32(regs, i < 32 ? RETA(i) : ERETA(i - 32), entries);
     }
-    mmio_write32(regs, RXCSUM, RXCSUM_PCSD);
     mmio_write32(regs, MRQC,
                  FIELD_PUT(MRQC_MRQE, 1) | MRQC_IPV4_TCP | MRQC_IPV4_UDP | MRQC_IPV6_TCP |
                      MRQC_IPV6_UDP | (card->by_address ? MRQC_IPV4 | MRQC_IPV6 : 0));
