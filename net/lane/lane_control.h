@@ -127,7 +127,7 @@ struct lane_ledger {
     uint64_t received; /* frames taken from the card: sent + held + consumed + dropped */
     uint64_t sent;     /* frames that the output card has finished */
     uint64_t held;     /* frames handed to the output card and not finished */
-    uint64_t waiting;  /* frames written by the input card and not handled yet */
+    uint64_t waiting;  /* frames written by the input card, and before them, and not handled yet */
     uint64_t consumed, dropped;
     uint64_t tx_bytes; /* handed to the output card */
 };

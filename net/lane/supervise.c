@@ -20,6 +20,8 @@ static struct progress {
     uint64_t ns;   /* when `done` last advanced or nothing was queued; 0: not yet recorded */
     uint32_t done; /* what it was then */
 } lanes_progress[LANES_MAX], feeds_progress[LANES_MAX];
+/* The same for inputs: ns 0 while the next descriptor is not overtaken, else since when it has been. */
+static struct progress inputs_progress[LANES_MAX];
 
 /* For a core to stop or start its queues of a port; for one that is late already, of which core 0
  * bears a wait ten times a second. */
@@ -462,6 +464,27 @@ static void follow_queue(struct progress *m, const struct output *o, uint64_t no
     }
 }
 
+/* A receive descriptor that is not written back though later ones are: the lane waits for it, and
+ * only a reset helps if it never is. */
+static void follow_input(struct progress *m, const struct lane *lane, uint64_t now_ns)
+{
+    uint32_t next = (uint32_t)lane->next;
+
+    if (!lane->ring || !lane_is_overtaken(lane)) {
+        m->ns = 0;
+    } else if (m->ns == 0 || m->done != next) {
+        m->done = next;
+        m->ns = now_ns;
+    } else if (now_ns - m->ns > STUCK_NS) {
+        log_error("port%u: receive queue %u: slot %u not written back for %u ms though later ones "
+                  "are: reset",
+                  lane->in->index, lane->queue, next & (LANE_SLOTS - 1),
+                  (uint32_t)((now_ns - m->ns) / 1000000));
+        m->ns = 0;
+        (void)restart(lane->in, DROP_port_reset, false);
+    }
+}
+
 void lanes_service(uint64_t now_ns)
 {
     static uint64_t counters_ns;
@@ -477,6 +500,8 @@ void lanes_service(uint64_t now_ns)
         follow_port(&ports[i]);
         rss_check(&ports[i]);
     }
+    for (unsigned i = 0; i < lanes_total(); i++)
+        follow_input(&inputs_progress[i], &lanes[i], now_ns);
     for (unsigned i = 0; i < lanes_n; i++) {
         const struct output o = lane_output(&lanes[i]);
         follow_queue(&lanes_progress[i], &o, now_ns);

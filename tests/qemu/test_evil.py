@@ -72,6 +72,15 @@ def test_descriptors_out_of_order_lose_no_frame(boot):
     end_misbehaviour(machine)
 
 
+def test_descriptors_written_back_late_lose_no_frame(boot):
+    """Every seventh 300 us after those behind it. Its word has a checksum where a transmit command would be."""
+    machine = boot("app=forward", complaints=False)
+    misbehave_under_load(machine, f"rx-late:{300000 << 32 | 7}")
+    wait_until(machine.ledger, lambda ledger: ledger["sent"] >= 1000, "1000 frames pass")
+    assert sum(machine.ledger()["drops"].values()) == 0
+    end_misbehaviour(machine)
+
+
 @pytest.mark.parametrize("evil", ["head-jump:0xffffffff", "head-stuck:1"])
 def test_progress_that_lies_is_told_and_taken_from_the_card(boot, evil):
     machine = boot("app=forward", complaints=False)

@@ -9,6 +9,8 @@
  *  - a head word that is late or never comes is taken from the card; queues that do not start at 0 or
  *    do not start cost one reset; RSS that spreads nothing is told once;
  *  - each lie of the card about a descriptor or a head word is counted under its name;
+ *  - a descriptor that is written back after those behind it is waited for, and one that never is
+ *    costs a reset;
  *  - after each of these the ledger balances against our counters and the cards', no rule of the
  *    model is broken and no DMA went outside what was granted.
  */
@@ -582,6 +584,7 @@ static void rss__one_flow_or_a_spread_that_works__is_no_news(void **state)
     flows_come(64);
     assert_true(lanes[lanes_per_core].next > 0);
     assert_null(machine_log_has("their flows differ"));
+    assert_clean(); /* RXCSUM.PCSD is off though RSS is on */
 }
 
 static void misbehave(enum x540_evil evil, uint64_t arg, enum drop why, uint64_t expected)
@@ -631,6 +634,57 @@ static void descriptor__receive_error__is_dropped(void **state)
 {
     (void)state;
     misbehave(X540_EVIL_RX_ERROR, 4, DROP_rx_error, 24);
+}
+
+/* A write-back that comes 5 us after those behind it: the slot is the card's until then. The slots
+ * behind it are not looked at, and the late word must not replace one of ours: its checksum would be
+ * the bits of a transmit command. */
+static void descriptor__written_back_late__burst_ends_before_it(void **state)
+{
+    (void)state;
+    for (unsigned every = 1; every < 20; every++) {
+        x540_set_evil(machine_cards[0].model, X540_EVIL_RX_LATE, 5000ull << 32 | every);
+        for (unsigned i = 0; i < 200; i++) {
+            feed(0);
+            if (i % 21 == 0)
+                poll_until_idle();
+        }
+        machine_wait_ns(100000);
+        poll_until_idle();
+    }
+    x540_set_evil(machine_cards[0].model, X540_EVIL_RX_LATE, 0);
+    poll_until_idle();
+    assert_all_through(0);
+    assert_int_equal(drops(0, DROP_rx_not_done), 0);
+    assert_int_equal(lane_ledger(&lanes[0]).waiting, 0);
+    assert_balance();
+    assert_clean();
+}
+
+/* One that never comes: the port is reset after a second, and what was lost is counted. */
+static void descriptor__never_written_back__port_is_reset(void **state)
+{
+    (void)state;
+    x540_set_evil(machine_cards[0].model, X540_EVIL_RX_LATE, 0xFFFFFFFFull << 32 | 5);
+    for (unsigned i = 0; i < 16; i++)
+        feed(0);
+    poll_until_idle();
+    x540_set_evil(machine_cards[0].model, X540_EVIL_RX_LATE, 0xFFFFFFFFull << 32 | 1u << 30);
+    assert_int_equal(wires[0].next_out, 4);
+    for (unsigned i = 0; i < 8; i++)
+        tick();
+    assert_int_equal(ports[0].resets, 0);
+    for (unsigned i = 0; i < 8; i++)
+        tick();
+    assert_int_equal(ports[0].resets, 1);
+    assert_non_null(machine_log_has("port0: receive queue 0: slot 4 not written back for 1"));
+    assert_int_equal(drops(0, DROP_rx_not_done), 1);
+    assert_int_equal(drops(0, DROP_port_reset), 11);
+    assert_both_ways_again();
+    for (unsigned i = 0; i < 30; i++)
+        tick();
+    assert_int_equal(ports[0].resets, 1);
+    assert_clean();
 }
 
 static void head__outside_the_queued_range__is_ignored_and_counted(void **state)
@@ -733,6 +787,8 @@ int main(void)
         cmocka_unit_test_setup(descriptor__length_below_the_minimum__is_dropped, start),
         cmocka_unit_test_setup(descriptor__no_end_of_packet__is_dropped, start),
         cmocka_unit_test_setup(descriptor__receive_error__is_dropped, start),
+        cmocka_unit_test_setup(descriptor__written_back_late__burst_ends_before_it, start),
+        cmocka_unit_test_setup(descriptor__never_written_back__port_is_reset, start),
         cmocka_unit_test_setup(head__outside_the_queued_range__is_ignored_and_counted, start),
         cmocka_unit_test_setup(card__vanishes_under_load__lane_stops_and_balances, start),
         cmocka_unit_test_setup(side_send__full_queue_and_bad_lengths__are_counted, start),
