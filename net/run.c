@@ -38,7 +38,8 @@ enum {
     CORES_MS = 10000,       /* for the other cores to enter their loops */
     CAUSE_LINES_MAX = 4,    /* log lines about a port's causes in each period of */
     CAUSE_LINES_NS = 1000000000,
-    ECC_RESETS_MAX = 3,     /* memory errors without a link in between that take a port down */
+    ECC_RESETS_MAX = 3,     /* memory errors that take a port down if they come within ECC_S */
+    ECC_S = 60,
     IN_FLIGHT_NS = 1000000, /* longest sleep while an output holds frames: no interrupt reports
                              * their completion, and receive needs their slots */
 };
@@ -64,7 +65,10 @@ static bool link_event_pending; /* vector 0 of a port has fired */
 static bool was_up[PORTS_MAX];
 static uint64_t reported_ns[PORTS_MAX]; /* netif->defended_ns of the last conflict logged */
 static bool was_refused[PORTS_MAX];
-static unsigned ecc_resets[PORTS_MAX]; /* memory errors since the link was last up */
+static struct {
+    uint64_t ns[ECC_RESETS_MAX]; /* when the last ones came; error n is in ns[n % ECC_RESETS_MAX] */
+    unsigned n;                  /* since the port was last taken down for them */
+} memory_errors[PORTS_MAX];
 
 const struct app *run_app(void)
 {
@@ -152,6 +156,19 @@ static bool may_log(const struct port *port, uint64_t now_ns)
     return lines[port->index].n++ < CAUSE_LINES_MAX;
 }
 
+/* Is a memory error in the port's card one too many? Then counting begins anew. */
+static bool is_last_memory_error(const struct port *port, uint64_t now_ns)
+{
+    unsigned n = memory_errors[port->index].n++;
+    uint64_t *ns = memory_errors[port->index].ns;
+
+    ns[n % ECC_RESETS_MAX] = now_ns;
+    if (n + 1 < ECC_RESETS_MAX || now_ns - ns[(n + 1) % ECC_RESETS_MAX] > ECC_S * 1000000000ull)
+        return false;
+    memory_errors[port->index].n = 0;
+    return true;
+}
+
 /* The causes of a port that is out of service are cleared and not acted on: only the operator puts
  * it back. */
 static void handle_causes(struct port *port, uint64_t now_ns)
@@ -162,11 +179,9 @@ static void handle_causes(struct port *port, uint64_t now_ns)
         log_warn("port%u: the card is too hot; if it switches the link off, only a power cycle "
                  "brings it back",
                  port->index);
-    if (port->link_is_up)
-        ecc_resets[port->index] = 0;
     if ((causes & CAUSE_NEEDS_RESET) && !port->is_down) {
-        if (++ecc_resets[port->index] == ECC_RESETS_MAX) {
-            port_take_down(port, "third memory error in its card without a link in between");
+        if (is_last_memory_error(port, now_ns)) {
+            port_take_down(port, "third memory error in its card within a minute");
         } else {
             if (may_log(port, now_ns))
                 log_error("port%u: memory error in the card: reset", port->index);
