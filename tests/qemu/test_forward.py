@@ -10,7 +10,7 @@ import captures
 from conftest import balanced
 from machine import PATIENCE_S, ROOT, wait_until
 
-FRAME_MAX, WIRE_MIN = 1514, 60
+FRAME_MAX, WIRE_MIN = 1600, 60
 PCAP_FOLDERS = [f"{ROOT}/tests/data/pcap"] + \
     [f for f in os.environ.get("FERRULE_PCAPS", "").split(":") if f]
 
@@ -90,7 +90,7 @@ def test_every_captured_ethernet_frame_passes_unchanged_both_ways_at_once(boot):
     assert machine.poweroff() == 0
 
 
-def test_every_length_from_1_to_1514_passes(boot):
+def test_every_length_from_1_to_1600_passes(boot):
     machine = boot("app=forward cpus=1")
     numbers = random.Random(540)
     there = [numbers.randbytes(n) for n in range(1, FRAME_MAX + 1)]
@@ -112,7 +112,7 @@ def test_a_frame_shorter_than_an_ethernet_header_is_an_undersize_error(boot):
 
 def test_longer_frames_are_counted_as_oversize_and_good_ones_pass(boot):
     machine = boot("app=forward cpus=1")
-    there = [bytes([n % 251]) * n for n in (1514, 1515, 60, 1600, 2047, 2048, 2049, 4096, 9000,
+    there = [bytes([n % 251]) * n for n in (1514, 1601, 60, 1600, 2047, 2048, 2049, 4096, 9000,
                                             16000, 1514)]
     came, _ = send_both_ways(machine, there, [])
     check_same(there, came)
