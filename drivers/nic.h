@@ -82,6 +82,9 @@ struct port_ops {
     void (*poll_link)(struct port *port);
     /* Add the card's counters (which clear on read) to port->count. */
     void (*poll_counters)(struct port *port);
+    /* The same for one group of them, by at most 4 register reads (one more where a value is all
+     * ones), so that a queue can be polled in between. False: it was the last. */
+    bool (*poll_counter_group)(struct port *port, unsigned group);
     /* Set up RSS over queues 0..n-1 (1..16) with a key of RSS_KEY_BYTES, which stays in place. TCP
      * and UDP are hashed by addresses and ports, other IP by addresses if by_address is true. All
      * other frames go to queue 0. Before any queue is started. */

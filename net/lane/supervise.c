@@ -43,7 +43,7 @@ static struct order {
 } orders[QUEUES_MAX];
 
 /* The cores that have not carried out the last order about a port (late[i]), or the last `stop` or
- * `start` (late_pause), a bit each. lanes_service asks them again. */
+ * `start` (late_pause), a bit each. lanes_service_queues asks them again. */
 static uint32_t late[PORTS_MAX], late_pause;
 static uint32_t must_reset; /* ports with a queue that did not stop; the next service resets them */
 static lane_poll *pause_finish; /* of the last `stop` */
@@ -485,21 +485,16 @@ static void follow_input(struct progress *m, const struct lane *lane, uint64_t n
     }
 }
 
-void lanes_service(uint64_t now_ns)
+void lanes_service_port(struct port *port)
 {
-    static uint64_t counters_ns;
-    bool is_time_to_count = now_ns - counters_ns >= COUNTERS_NS;
+    port->ops->poll_link(port);
+    follow_port(port);
+    rss_check(port);
+}
 
-    if (is_time_to_count)
-        counters_ns = now_ns;
+void lanes_service_queues(uint64_t now_ns)
+{
     ask_again();
-    for (unsigned i = 0; i < ports_n; i++) {
-        ports[i].ops->poll_link(&ports[i]);
-        if (is_time_to_count)
-            ports[i].ops->poll_counters(&ports[i]);
-        follow_port(&ports[i]);
-        rss_check(&ports[i]);
-    }
     for (unsigned i = 0; i < lanes_total(); i++)
         follow_input(&inputs_progress[i], &lanes[i], now_ns);
     for (unsigned i = 0; i < lanes_n; i++) {
@@ -514,4 +509,25 @@ void lanes_service(uint64_t now_ns)
             follow_queue(&feeds_progress[i], &o, now_ns);
         }
     }
+}
+
+bool lanes_service_counters(uint64_t now_ns)
+{
+    static uint64_t since_ns;
+    static unsigned port, group;
+
+    if (port >= ports_n) { /* the last pass is over */
+        if (now_ns - since_ns < COUNTERS_NS)
+            return false;
+        port = 0;
+    }
+    if (port == 0 && group == 0)
+        since_ns = now_ns;
+    if (port < ports_n && ports[port].ops->poll_counter_group(&ports[port], group)) {
+        group++;
+    } else {
+        group = 0;
+        port++;
+    }
+    return port < ports_n;
 }

@@ -12,6 +12,7 @@
  *  - each lie of the card about a descriptor or a head word is counted under its name;
  *  - a descriptor that is written back after those behind it is waited for, and one that never is
  *    costs a reset;
+ *  - core 0's service reads at most 4 registers between two polls, which costs no frame at line rate;
  *  - after each of these the ledger balances against our counters and the cards', no rule of the
  *    model is broken and no DMA went outside what was granted.
  */
@@ -560,6 +561,54 @@ static void descriptor__never_written_back__port_is_reset(void **state)
     assert_clean();
 }
 
+/* Time passes at line rate on both ports: 14.88 million frames a second each. */
+static void feed_line_rate(uint64_t *fed_ns)
+{
+    while (*fed_ns + 67 <= machine_now_ns()) {
+        *fed_ns += 67;
+        feed(0);
+        feed(1);
+    }
+}
+
+static void service__register_reads_of_1_us__cost_no_frame_at_line_rate(void **state)
+{
+    (void)state;
+    uint64_t most = 0, total = 0, first = machine_reads;
+
+    machine_read_ns = 1000;
+    for (unsigned second = 0; second < 2; second++) {
+        machine_wait_ns(1100000000); /* the counters are due */
+        uint64_t now_ns = machine_now_ns(), fed_ns = now_ns;
+        for (unsigned step = 0, again = true; again; step++) {
+            uint64_t before = machine_reads;
+            again = run_service_step(now_ns, step);
+            most = MAX(most, machine_reads - before);
+            total += machine_reads - before;
+            for (unsigned round = 0; round < ROUNDS_A_STEP; round++) {
+                feed_line_rate(&fed_ns);
+                machine_wait_ns(15ull * poll_once()); /* what the core needs for them, about */
+            }
+        }
+        poll_until_idle();
+        machine_wait_ns(1000000);
+        poll_until_idle();
+    }
+    assert_true(total > 2 * 2 * 80);
+    assert_true(machine_reads - first >= total);
+    assert_in_range(most, 1, 4);
+    assert_true(wires[0].next_in > 2 * 1000);
+    assert_all_through(0);
+    assert_all_through(1);
+    for (unsigned i = 0; i < 2; i++)
+        ports[i].ops->poll_counters(&ports[i]);
+    assert_int_equal(ports[0].count.rx_dropped + ports[1].count.rx_dropped, 0);
+    assert_int_equal(ports[0].count.rx_packets, wires[0].next_in);
+    assert_int_equal(ports[1].count.tx_packets, wires[0].next_in);
+    assert_balance();
+    assert_clean();
+}
+
 static void head__outside_the_queued_range__is_ignored_and_counted(void **state)
 {
     (void)state;
@@ -663,6 +712,7 @@ int main(void)
         cmocka_unit_test_setup(descriptor__receive_error__is_dropped, start),
         cmocka_unit_test_setup(descriptor__written_back_late__burst_ends_before_it, start),
         cmocka_unit_test_setup(descriptor__never_written_back__port_is_reset, start),
+        cmocka_unit_test_setup(service__register_reads_of_1_us__cost_no_frame_at_line_rate, start),
         cmocka_unit_test_setup(head__outside_the_queued_range__is_ignored_and_counted, start),
         cmocka_unit_test_setup(card__vanishes_under_load__lane_stops_and_balances, start),
         cmocka_unit_test_setup(side_send__full_queue_and_bad_lengths__are_counted, start),
