@@ -16,7 +16,10 @@
 #define RSS_KEY_BYTES 40u
 #define FRAME_MIN     17u   /* the card cannot send a shorter one */
 #define FRAME_MAX     1518u /* 1514 and a VLAN tag */
-#define WIRE_MIN      60u   /* shorter frames are padded to it by the card; CRC not counted */
+#define FRAME_LONG                                                                                 \
+    1600u            /* the longest that a promiscuous port receives, and a tag more: room for
+                             * labels and tags of networks whose hosts send up to FRAME_MAX */
+#define WIRE_MIN 60u /* shorter frames are padded to it by the card; CRC not counted */
 
 /* The receive queue of control frames, which RSS never chooses; see set_control_queue. */
 #define CONTROL_QUEUE QUEUES_MAX
@@ -79,6 +82,9 @@ struct port_ops {
     void (*poll_link)(struct port *port);
     /* Add the card's counters (which clear on read) to port->count. */
     void (*poll_counters)(struct port *port);
+    /* The same for one group of them, by at most 4 register reads (one more where a value is all
+     * ones), so that a queue can be polled in between. False: it was the last. */
+    bool (*poll_counter_group)(struct port *port, unsigned group);
     /* Set up RSS over queues 0..n-1 (1..16) with a key of RSS_KEY_BYTES, which stays in place. TCP
      * and UDP are hashed by addresses and ports, other IP by addresses if by_address is true. All
      * other frames go to queue 0. Before any queue is started. */
@@ -94,7 +100,8 @@ struct port_ops {
     void (*irq_arm)(struct port *port, unsigned vector);
     /* Return the causes of vector 0 (enum port_cause) and clear them. Core 0. */
     uint32_t (*irq_causes)(struct port *port);
-    /* true: receive every frame; false: only to our address, broadcast and multicast. */
+    /* true: receive every frame, of up to FRAME_LONG bytes; false: only to our address, broadcast and
+     * multicast, of up to FRAME_MAX. */
     void (*set_promiscuous)(struct port *port, bool everything);
     /* Reset the card to the state after probe, with all queues stopped. It may access memory only
      * once they are stopped, not after an error, and not while it is cut off (kernel/iommu). */

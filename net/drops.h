@@ -10,7 +10,7 @@
 /* X(name as shown to the operator, at most 13 letters; its meaning, at most 47) */
 #define DROP_LIST(X)                                                                               \
     /* Invalid receive descriptors. */                                                             \
-    X(rx_not_done, "descriptor not done between done ones")                                        \
+    X(rx_not_done, "never written back, though later ones were")                                   \
     X(rx_split, "frame continued in the next descriptor (no EOP)")                                 \
     X(rx_error, "card flagged a receive error")                                                    \
     X(rx_length, "length below 17 or beyond the buffer")                                           \

@@ -38,7 +38,8 @@ enum {
     CORES_MS = 10000,       /* for the other cores to enter their loops */
     CAUSE_LINES_MAX = 4,    /* log lines about a port's causes in each period of */
     CAUSE_LINES_NS = 1000000000,
-    ECC_RESETS_MAX = 3,     /* memory errors without a link in between that take a port down */
+    ECC_RESETS_MAX = 3, /* memory errors that take a port down if they come within ECC_S */
+    ECC_S = 60,
     IN_FLIGHT_NS = 1000000, /* longest sleep while an output holds frames: no interrupt reports
                              * their completion, and receive needs their slots */
 };
@@ -64,7 +65,10 @@ static bool link_event_pending; /* vector 0 of a port has fired */
 static bool was_up[PORTS_MAX];
 static uint64_t reported_ns[PORTS_MAX]; /* netif->defended_ns of the last conflict logged */
 static bool was_refused[PORTS_MAX];
-static unsigned ecc_resets[PORTS_MAX]; /* memory errors since the link was last up */
+static struct {
+    uint64_t ns[ECC_RESETS_MAX]; /* when the last ones came; error n is in ns[n % ECC_RESETS_MAX] */
+    unsigned n;                  /* since the port was last taken down for them */
+} memory_errors[PORTS_MAX];
 
 const struct app *run_app(void)
 {
@@ -152,6 +156,19 @@ static bool may_log(const struct port *port, uint64_t now_ns)
     return lines[port->index].n++ < CAUSE_LINES_MAX;
 }
 
+/* Is a memory error in the port's card one too many? Then counting begins anew. */
+static bool is_last_memory_error(const struct port *port, uint64_t now_ns)
+{
+    unsigned n = memory_errors[port->index].n++;
+    uint64_t *ns = memory_errors[port->index].ns;
+
+    ns[n % ECC_RESETS_MAX] = now_ns;
+    if (n + 1 < ECC_RESETS_MAX || now_ns - ns[(n + 1) % ECC_RESETS_MAX] > ECC_S * 1000000000ull)
+        return false;
+    memory_errors[port->index].n = 0;
+    return true;
+}
+
 /* The causes of a port that is out of service are cleared and not acted on: only the operator puts
  * it back. */
 static void handle_causes(struct port *port, uint64_t now_ns)
@@ -162,11 +179,9 @@ static void handle_causes(struct port *port, uint64_t now_ns)
         log_warn("port%u: the card is too hot; if it switches the link off, only a power cycle "
                  "brings it back",
                  port->index);
-    if (port->link_is_up)
-        ecc_resets[port->index] = 0;
     if ((causes & CAUSE_NEEDS_RESET) && !port->is_down) {
-        if (++ecc_resets[port->index] == ECC_RESETS_MAX) {
-            port_take_down(port, "third memory error in its card without a link in between");
+        if (is_last_memory_error(port, now_ns)) {
+            port_take_down(port, "third memory error in its card within a minute");
         } else {
             if (may_log(port, now_ns))
                 log_error("port%u: memory error in the card: reset", port->index);
@@ -204,52 +219,90 @@ static void follow_start(uint64_t now_tsc)
     bootlog_say("frame", "first handled", first);
 }
 
-void run_service(uint64_t now_ns)
+static void service_faults(void)
 {
-    static uint8_t frame[ETH_BUFFER];
-    uint64_t now_tsc = cpu_tsc(); /* before poll_link: no frame can have arrived yet */
-
     uint32_t cut_off = iommu_poll();
+
     for (unsigned i = 0; i < ports_n; i++)
         if (cut_off & BIT(i))
             port_take_down(&ports[i],
                            "its card accessed memory outside its buffers and was cut off");
+}
+
+static void service_port(struct port *port, uint64_t now_ns)
+{
     if (may_sleep)
-        for (unsigned i = 0; i < ports_n; i++)
-            handle_causes(&ports[i], now_ns);
-    link_event_pending = false;
-    lanes_service(now_ns);
+        handle_causes(port, now_ns);
+    lanes_service_port(port);
+}
+
+/* Timers of the port's stack on core 0, and the frames that they send. */
+static void service_stack(struct port *port, uint64_t now_ns)
+{
+    static uint8_t frame[ETH_BUFFER];
+    const unsigned i = port->index;
+    struct netif *nif = port->netif;
+    bool is_up = port_side(port, 0)->is_running;
+    uint32_t length;
+
+    if (!nif)
+        return;
+    if (is_up && !was_up[i])
+        netif_link_up(nif);
+    was_up[i] = is_up;
+    while ((length = netif_poll(nif, now_ns, frame)) != 0)
+        (void)side_send(port, frame, length); /* a loss is counted there */
+    if (nif->is_refused != was_refused[i]) {
+        was_refused[i] = nif->is_refused;
+        if (nif->is_refused)
+            log_error("port%u: %pM has our address: it is not used, and probed again in a "
+                      "minute",
+                      i, nif->conflict_mac);
+        else
+            log_info("port%u: no other host has our address any more", i);
+    }
+    if (nif->defended_ns != reported_ns[i]) {
+        reported_ns[i] = nif->defended_ns;
+        log_warn("port%u: %pM claims our address (%lu claims so far); announced as ours", i,
+                 nif->conflict_mac, nif->conflicts);
+    }
+}
+
+static void service_all(uint64_t now_ns, uint64_t began_tsc)
+{
+    lanes_service_queues(now_ns);
     capture_service();
-    follow_start(now_tsc);
+    follow_start(began_tsc);
     if (app->service)
         app->service(now_ns);
-    for (unsigned i = 0; i < ports_n; i++) {
-        struct netif *nif = ports[i].netif;
-        bool is_up = port_side(&ports[i], 0)->is_running;
-        uint32_t length;
+}
 
-        if (!nif)
-            continue;
-        if (is_up && !was_up[i])
-            netif_link_up(nif);
-        was_up[i] = is_up;
-        while ((length = netif_poll(nif, now_ns, frame)) != 0)
-            (void)side_send(&ports[i], frame, length); /* a loss is counted there */
-        if (nif->is_refused != was_refused[i]) {
-            was_refused[i] = nif->is_refused;
-            if (nif->is_refused)
-                log_error("port%u: %pM has our address: it is not used, and probed again in a "
-                          "minute",
-                          i, nif->conflict_mac);
-            else
-                log_info("port%u: no other host has our address any more", i);
-        }
-        if (nif->defended_ns != reported_ns[i]) {
-            reported_ns[i] = nif->defended_ns;
-            log_warn("port%u: %pM claims our address (%lu claims so far); announced as ours", i,
-                     nif->conflict_mac, nif->conflicts);
-        }
+bool run_service_step(uint64_t now_ns, unsigned step)
+{
+    static uint64_t began_tsc; /* before poll_link: no frame can have arrived yet */
+
+    if (step == 0) {
+        began_tsc = cpu_tsc();
+        service_faults();
+        link_event_pending = false;
+        return true;
     }
+    step--;
+    if (step < ports_n) {
+        service_port(&ports[step], now_ns);
+        return true;
+    }
+    step -= ports_n;
+    if (step == 0) {
+        service_all(now_ns, began_tsc);
+        return true;
+    }
+    step--;
+    if (step < ports_n) {
+        service_stack(&ports[step], now_ns);
+        return true;
+    }
+    return lanes_service_counters(now_ns);
 }
 
 /* ---- Setting up ---- */
@@ -518,7 +571,9 @@ static _Noreturn void core_loop(void)
     const unsigned core = cpu->index;
     struct core_lanes *own = run_core_lanes(core);
     const uint64_t interval_tsc = tsc_ticks(SERVICE_NS), link_tsc = tsc_ticks(LINK_NS);
-    uint64_t service_tsc = cpu_tsc();
+    uint64_t service_tsc = cpu_tsc(), service_ns = 0;
+    bool is_in_service = false;
+    unsigned step = 0, rounds = 0;
     uint32_t idle = 0;
 
     cpu->loop_tsc = cpu_tsc(); /* time before the first round is not a stall */
@@ -542,10 +597,16 @@ static _Noreturn void core_loop(void)
             idle = 0;
         if (core == 0) {
             uint64_t since_tsc = now_tsc - service_tsc;
-            if (since_tsc >= (link_event_pending ? link_tsc : interval_tsc)) {
+            if (!is_in_service && since_tsc >= (link_event_pending ? link_tsc : interval_tsc)) {
                 service_tsc = now_tsc;
-                run_service(tsc_now_ns());
+                service_ns = tsc_now_ns();
+                step = 0;
+                is_in_service = true;
                 watchdog_poll();
+            }
+            if (is_in_service && (n == 0 || ++rounds == ROUNDS_A_STEP)) {
+                rounds = 0;
+                is_in_service = run_service_step(service_ns, step++);
             }
             console_poll();
             if (console_is_busy())
@@ -554,7 +615,7 @@ static _Noreturn void core_loop(void)
             service_tsc = now_tsc;
             watchdog_poll_core_0();
         }
-        if (idle >= IDLE_ROUNDS && may_sleep) {
+        if (idle >= IDLE_ROUNDS && may_sleep && !is_in_service) {
             uint64_t since_tsc = cpu_tsc() - service_tsc;
             sleep_until_event(core,
                               since_tsc < interval_tsc ? tsc_ns(interval_tsc - since_tsc) : 1);

@@ -107,6 +107,9 @@
 #define HLREG0_PREPEND FIELD(23, 20)    /* RW  bytes in front of each frame */
 #define HLREG0_RXLNGTHERREN FIELD(27, 27) /* RW  a wrong length field is a MAC error */
 #define HLREG0_RXPADSTRIPEN FIELD(28, 28) /* RW  strip a received frame's padding */
+/* X550 8.2.2.16.6  Max Frame Size; with JUMBOEN, else 1518. A tagged frame may have 4 bytes more */
+#define MAXFRS 0x04268
+#define MAXFRS_MFS FIELD(31, 16)        /* RW  bytes, CRC included */
 /* X550 8.2.2.3.6  MAC Flow Control; which frames reach the host: X550 table 3-43 */
 #define MFLCN 0x04294
 #define MFLCN_PMCF FIELD(0, 0)          /* RW  pass control frames to the host */

@@ -20,6 +20,15 @@ static uint32_t filter_bits(const struct x540 *card)
     return FCTRL_BAM | (card->is_promiscuous ? FCTRL_MPE | FCTRL_UPE : 0);
 }
 
+/* The longest frame (X550 8.2.2.16.6). What is longer is counted in ROC. */
+static void limit_size(struct x540 *card)
+{
+    enum { CRC_BYTES = 4 };
+
+    mmio_write32(card->regs, MAXFRS, FIELD_PUT(MAXFRS_MFS, FRAME_LONG + CRC_BYTES));
+    x540_change(card, HLREG0, HLREG0_JUMBOEN, card->is_promiscuous ? HLREG0_JUMBOEN : 0);
+}
+
 /* Receive-side scaling (X550 7.1.3.7): a Toeplitz hash of addresses and ports selects the queue.
  * Fragments have no ports: they are hashed by addresses if by_address is set (IPv6 perhaps not even
  * then, 7.1.3.7.3), and else go to queue 0. The table is undefined after a reset. */
@@ -27,8 +36,9 @@ static void rss_setup(struct x540 *card)
 {
     mmio_t regs = card->regs;
 
+    /* PCSD stays off: it puts the hash into the descriptor, of which the legacy format has no field. */
+    mmio_write32(regs, RXCSUM, 0);
     if (card->queues <= 1) {
-        mmio_write32(regs, RXCSUM, 0);
         mmio_write32(regs, MRQC, 0);
         return;
     }
@@ -40,7 +50,6 @@ static void rss_setup(struct x540 *card)
             entries |= (4 * i + b) % card->queues << 8 * b;
         mmio_write32(regs, i < 32 ? RETA(i) : ERETA(i - 32), entries);
     }
-    mmio_write32(regs, RXCSUM, RXCSUM_PCSD);
     mmio_write32(regs, MRQC,
                  FIELD_PUT(MRQC_MRQE, 1) | MRQC_IPV4_TCP | MRQC_IPV4_UDP | MRQC_IPV6_TCP |
                      MRQC_IPV6_UDP | (card->by_address ? MRQC_IPV4 | MRQC_IPV6 : 0));
@@ -97,9 +106,10 @@ void x540_rx_init(struct x540 *card)
      * not reset the MAC (X550 4.2.3), so the bits that an earlier driver may have set are
      * cleared. */
     x540_change(card, HLREG0,
-                HLREG0_JUMBOEN | HLREG0_LPBK | HLREG0_CONTMDC | HLREG0_PREPEND |
-                    HLREG0_RXLNGTHERREN | HLREG0_RXPADSTRIPEN,
+                HLREG0_LPBK | HLREG0_CONTMDC | HLREG0_PREPEND | HLREG0_RXLNGTHERREN |
+                    HLREG0_RXPADSTRIPEN,
                 HLREG0_TXCRCEN | HLREG0_RXCRCSTRP | HLREG0_TXPADEN | HLREG0_MDCSPD);
+    limit_size(card);
     /* Pause frames are ignored and not delivered to the host: PMCF decides the latter where neither
      * RPFCE nor RFCE is set (X550 8.2.2.3.6). */
     x540_change(card, MFLCN, MFLCN_PMCF | MFLCN_DPF | MFLCN_RPFCE | MFLCN_RFCE | MFLCN_RPFCE_MASK,
@@ -153,6 +163,7 @@ void x540_set_promiscuous(struct port *port, bool everything)
     if (card->receive_is_on)
         (void)x540_rx_pause(card);
     mmio_write32(card->regs, FCTRL, filter_bits(card));
+    limit_size(card);
     if (card->receive_is_on)
         x540_rx_resume(card);
 }

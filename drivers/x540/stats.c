@@ -52,39 +52,109 @@ void x540_stats_init(struct x540 *card)
             (void)mmio_read32(card->regs, offset); /* reading clears it */
 }
 
-/* Read a 36-bit byte counter, the low half first: reading the high half clears both. */
-static uint64_t read_bytes(struct x540 *card, uint32_t low, uint32_t high)
+/* Counters that are read in one go, and their values. */
+enum { READS_MAX = 4 };
+struct reading {
+    uint32_t n, offset[READS_MAX], value[READS_MAX];
+};
+
+/* False: the card is gone. A removed card reads all ones, one in reset may: not to be counted. */
+static bool read_all(struct x540 *card, struct reading *r)
 {
-    uint64_t bytes = mmio_read32(card->regs, low);
-    return bytes | (uint64_t)(mmio_read32(card->regs, high) & 0xF) << 32;
+    bool may_be_gone = false;
+
+    for (uint32_t i = 0; i < r->n; i++) {
+        r->value[i] = mmio_read32(card->regs, r->offset[i]);
+        may_be_gone |= r->value[i] == 0xFFFFFFFFu;
+    }
+    return !may_be_gone || mmio_read32(card->regs, STATUS) != 0xFFFFFFFFu;
 }
 
+/* A byte counter has 36 bits. The low half is read first: reading the high half clears both. */
+static uint64_t bytes_of(uint32_t low, uint32_t high)
+{
+    return low | (uint64_t)(high & 0xF) << 32;
+}
+
+static void add_simple(struct x540 *card, struct port_counters *count, uint32_t first)
+{
+    struct reading r = {.n = READS_MAX};
+
+    for (uint32_t i = 0; i < READS_MAX; i++)
+        r.offset[i] = simple[first + i].offset;
+    if (!read_all(card, &r))
+        return;
+    for (uint32_t i = 0; i < READS_MAX; i++) {
+        add(count, simple[first + i].to, r.value[i]);
+        add(count, simple[first + i].also, r.value[i]);
+    }
+    count->rx_errors = count->rx_crc_errors + count->rx_frame_errors + count->rx_length_errors;
+}
+
+static void add_missed(struct x540 *card, struct port_counters *count, uint32_t first)
+{
+    struct reading r = {.n = READS_MAX};
+
+    for (uint32_t i = 0; i < READS_MAX; i++)
+        r.offset[i] = MPC(first + i);
+    if (!read_all(card, &r))
+        return;
+    for (uint32_t i = 0; i < READS_MAX; i++)
+        count->rx_missed_errors += r.value[i];
+}
+
+/* Frames by QPRC: GPRC counts missed frames too on the 82599. */
+static void add_queue(struct x540 *card, struct port_counters *count, uint32_t q)
+{
+    struct reading r = {.n = 4, .offset = {QPRC(q), QBRC_L(q), QBRC_H(q), QPRDC(q)}};
+
+    if (!read_all(card, &r))
+        return;
+    count->rx_packets += r.value[0];
+    count->rx_bytes += bytes_of(r.value[1], r.value[2]);
+    count->rx_dropped += r.value[3];
+}
+
+/* GOTC includes the CRC, tx_bytes does not. The frame counter is read first: the CRC of a frame sent
+ * between the reads is then subtracted next time, so no sum is ever too low. */
+static void add_sent(struct x540 *card, struct port_counters *count)
+{
+    struct reading r = {.n = 3, .offset = {GPTC, GOTCL, GOTCH}};
+
+    if (!read_all(card, &r))
+        return;
+    count->tx_packets += r.value[0];
+    count->tx_bytes += bytes_of(r.value[1], r.value[2]) - (uint64_t)CRC_BYTES * r.value[0];
+}
+
+/* The groups, in this order. */
+enum {
+    SIMPLE_GROUPS = ARRAY_SIZE(simple) / READS_MAX,
+    MISSED_GROUPS = 8 / READS_MAX,
+    GROUPS = SIMPLE_GROUPS + MISSED_GROUPS + 1 + QUEUE_COUNTERS,
+};
+static_assert(ARRAY_SIZE(simple) % READS_MAX == 0, "whole groups");
+
 /* X550 8.2.2.17 */
-void x540_poll_counters(struct port *port)
+bool x540_poll_counter_group(struct port *port, unsigned group)
 {
     struct x540 *card = port->driver_state;
-    struct port_counters *count = &port->count;
 
-    if (port->is_gone || card->reset_has_failed || mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu)
-        return; /* a removed card reads all ones, one in reset may: not to be counted */
+    if (group >= GROUPS || port->is_gone || card->reset_has_failed)
+        return false;
+    if (group < SIMPLE_GROUPS)
+        add_simple(card, &port->count, READS_MAX * group);
+    else if (group < SIMPLE_GROUPS + MISSED_GROUPS)
+        add_missed(card, &port->count, READS_MAX * (group - SIMPLE_GROUPS));
+    else if (group == SIMPLE_GROUPS + MISSED_GROUPS)
+        add_sent(card, &port->count);
+    else
+        add_queue(card, &port->count, group - (SIMPLE_GROUPS + MISSED_GROUPS + 1));
+    return group + 1 < GROUPS;
+}
 
-    for (size_t i = 0; i < ARRAY_SIZE(simple); i++) {
-        uint32_t n = mmio_read32(card->regs, simple[i].offset);
-        add(count, simple[i].to, n);
-        add(count, simple[i].also, n);
-    }
-    for (uint32_t i = 0; i < QUEUE_COUNTERS; i++) {
-        /* Not GPRC, which counts missed frames too on the 82599. */
-        count->rx_packets += mmio_read32(card->regs, QPRC(i));
-        count->rx_bytes += read_bytes(card, QBRC_L(i), QBRC_H(i));
-        count->rx_dropped += mmio_read32(card->regs, QPRDC(i));
-    }
-    for (uint32_t i = 0; i < 8; i++)
-        count->rx_missed_errors += mmio_read32(card->regs, MPC(i));
-    count->rx_errors = count->rx_crc_errors + count->rx_frame_errors + count->rx_length_errors;
-    /* GOTC includes the CRC, tx_bytes does not. The frame counter is read first: the CRC of a frame
-     * sent between the two reads is then subtracted next time, so no sum is ever too low. */
-    uint32_t sent = mmio_read32(card->regs, GPTC);
-    count->tx_packets += sent;
-    count->tx_bytes += read_bytes(card, GOTCL, GOTCH) - (uint64_t)CRC_BYTES * sent;
+void x540_poll_counters(struct port *port)
+{
+    for (unsigned group = 0; x540_poll_counter_group(port, group); group++)
+        ;
 }

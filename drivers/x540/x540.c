@@ -446,6 +446,7 @@ static const struct port_ops x540_ops = {
     .tx_head = x540_tx_head,
     .poll_link = x540_poll_link,
     .poll_counters = x540_poll_counters,
+    .poll_counter_group = x540_poll_counter_group,
     .set_promiscuous = x540_set_promiscuous,
     .set_queues = x540_set_queues,
     .set_control_queue = x540_set_control_queue,

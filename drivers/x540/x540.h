@@ -128,5 +128,6 @@ uint32_t x540_irq_causes(struct port *port);
 /* stats.c */
 void x540_stats_init(struct x540 *card);
 void x540_poll_counters(struct port *port);
+bool x540_poll_counter_group(struct port *port, unsigned group);
 
 #endif

@@ -6,7 +6,7 @@
  *
  * A control lane is a sink: its slots go back to the card at once, and answers leave by core 0's
  * side queue. Core 0's loop polls it in every round, outside of run_round, which is the same on all
- * cores; so between two polls lie at most one burst of each of core 0's lanes, one run_service and
+ * cores; so between two polls lie at most one burst of each of core 0's lanes, one run_service_step and
  * a bounded part of the console's work, while LANE_SLOTS - 1 ARP frames find room.
  */
 #ifndef NET_LANE_CONTROL_H

@@ -45,6 +45,10 @@ bool side_start(struct port *port, struct side *side);
 /* Stop it; frames it held are counted as drops. Returns false if it did not stop. */
 bool side_stop(struct port *port, struct side *side, enum drop why);
 
+/* Is the lane's next descriptor not done although one of the LANE_GROUP - 1 behind it is? A lane
+ * waits for it. Any core, as a hint while the owner runs. */
+bool lane_is_overtaken(const struct lane *lane);
+
 /* May lanes run, or not (the console's `stop`)? Core 0. */
 void lanes_set_stopped(bool stopped);
 

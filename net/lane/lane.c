@@ -21,14 +21,12 @@ static const uint32_t parked_head;
 
 /* ---- The slow path ---- */
 
-/* Count a descriptor that holds no whole frame. */
+/* Count a done descriptor that holds no whole frame. */
 static struct outcome refuse(struct lane *lane, uint64_t checked)
 {
     enum drop why = DROP_rx_length;
 
-    if (!(checked & RX_DD))
-        why = DROP_rx_not_done;
-    else if (checked & RX_RXE)
+    if (checked & RX_RXE)
         why = DROP_rx_error;
     else if (!(checked & RX_EOP))
         why = DROP_rx_split;
@@ -52,12 +50,14 @@ static void note(const struct lane *lane, const struct descriptor *slot, uint32_
             (struct lane_note){(uint16_t)length, (uint16_t)outcome.length, (uint16_t)outcome.fate};
 }
 
-void lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
+bool lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
                     uint32_t counted)
 {
     uint32_t length = (uint32_t)(checked & RX_LENGTH);
     struct outcome out;
 
+    if (!(checked & RX_DD))
+        return false;
     lane->count.rx_bytes += (uint64_t)length - counted;
     if (slot_is_whole(checked)) {
         wire_frame_t received = wire_slot(lane->frames, (size_t)(slot - lane->ring));
@@ -76,6 +76,13 @@ void lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked
     /* Length 0 sends nothing, and the slot completes in order like any other. */
     dma_store64(&slot->word, out.length | TX_EOP | TX_IFCS);
     note(lane, slot, length, out);
+    return true;
+}
+
+uint32_t lane_end_early(struct lane *lane, struct descriptor *slot, uint64_t bytes,
+                        uint32_t length_least, bool is_sink)
+{
+    return lane_end_burst(lane, slot, bytes, length_least, is_sink);
 }
 
 /* ---- Ledger ---- */
@@ -89,22 +96,61 @@ static uint64_t held(const struct lane *lane)
     return n;
 }
 
+/* The slots behind `next` that the card may still write. */
+static uint32_t receivers(const struct lane *lane)
+{
+    return LANE_SLOTS - 1 - ((uint32_t)lane->next - lane->done);
+}
+
 static uint64_t waiting(const struct lane *lane)
 {
     uint64_t n = 0;
 
-    while (n < LANE_SLOTS - 1 - ((uint32_t)lane->next - lane->done) &&
-           slot_is_done(&lane->ring[(lane->next + n) & (LANE_SLOTS - 1)]))
+    while (n < receivers(lane) && slot_is_done(&lane->ring[(lane->next + n) & (LANE_SLOTS - 1)]))
         n++;
     return n;
 }
 
+bool lane_is_overtaken(const struct lane *lane)
+{
+    uint32_t n = MIN(receivers(lane), LANE_GROUP);
+
+    if (lane->state == LANE_PARKED || slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)]))
+        return false;
+    for (uint32_t i = 1; i < n; i++)
+        if (slot_is_done(&lane->ring[(lane->next + i) & (LANE_SLOTS - 1)]))
+            return true;
+    return false;
+}
+
+/* Received and not handled: descriptors that are done, and those before the last of them that the
+ * card has not written back. */
+static struct unhandled {
+    uint32_t not_done, done;
+} unhandled(const struct lane *lane)
+{
+    struct unhandled all = {0}, seen = {0};
+
+    if (lane->state == LANE_PARKED)
+        return all;
+    for (uint32_t i = 0; i < receivers(lane); i++) {
+        if (slot_is_done(&lane->ring[(lane->next + i) & (LANE_SLOTS - 1)])) {
+            seen.done++;
+            all = seen;
+        } else {
+            seen.not_done++;
+        }
+    }
+    return all;
+}
+
 struct lane_ledger lane_ledger(const struct lane *lane)
 {
+    struct unhandled behind = unhandled(lane);
     struct lane_ledger l = {
         .received = lane->received_before + lane->next,
         .held = lane->state == LANE_RUNNING ? held(lane) : 0,
-        .waiting = lane->state != LANE_PARKED ? waiting(lane) : 0,
+        .waiting = behind.done + behind.not_done,
         .consumed = lane->count.consumed,
     };
 
@@ -222,9 +268,11 @@ struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finish)
     uint64_t lost = held(lane);
     lane->count.tx_lost += lost;
     lane->count.drops[why] += lost;
-    lost = waiting(lane);
+    struct unhandled behind = unhandled(lane);
+    lost = behind.done + behind.not_done;
     lane->count.unsent += lost;
-    lane->count.drops[why] += lost;
+    lane->count.drops[why] += behind.done;
+    lane->count.drops[DROP_rx_not_done] += behind.not_done;
     lane->received_before += lane->next + lost;
     park(lane);
     return stuck;
@@ -251,6 +299,8 @@ uint32_t lane_drain(struct lane *lane)
         uint32_t length = (uint32_t)(checked & RX_LENGTH);
         struct outcome out;
 
+        if (!(checked & RX_DD))
+            break; /* the card has taken it back: it is the card's */
         if (!slot_is_whole(checked))
             out = refuse(lane, checked);
         else if (!drain_slow ||
@@ -295,6 +345,8 @@ bool lanes_have_work(unsigned core)
 
     for (unsigned i = 0; (lane = lane_at(core, i)) != NULL; i++) {
         if (lane->state != LANE_PARKED && slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)]))
+            return true;
+        if (lane_is_overtaken(lane))
             return true;
         if (dma_load32(lane->head) != lane->head_seen)
             return true;

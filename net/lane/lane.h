@@ -43,12 +43,14 @@ struct lane_shape {
 };
 
 /* Handle a frame that the fast handler did not take, or a descriptor that holds no frame, and count
- * it. `checked`: the masked word; `counted`: bytes of its length that lane_burst counts. */
-void lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
+ * it. `checked`: the masked word; `counted`: bytes of its length that lane_burst counts. Returns
+ * false, having done nothing, if the descriptor is not done: the slot is still the card's. */
+bool lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
                     uint32_t counted);
 
-/* Turn a receive descriptor into a transmit descriptor: one load and one store per frame. */
-static LANE_FAST void lane_step(struct lane *lane, struct lane_app app, struct descriptor *slot,
+/* Turn a receive descriptor into a transmit descriptor: one load and one store per frame. False: it
+ * is not done, and nothing was stored. */
+static LANE_FAST bool lane_step(struct lane *lane, struct lane_app app, struct descriptor *slot,
                                 wire_frame_t frame, struct lane_shape shape, uint64_t *bytes)
 {
     const uint64_t wanted = (RX_WHOLE | shape.status_wanted) + shape.length_least;
@@ -56,14 +58,14 @@ static LANE_FAST void lane_step(struct lane *lane, struct lane_app app, struct d
         opaque((dma_load64(&slot->word) & (RX_CHECKED | shape.status_checked)) - wanted);
     if (__builtin_expect(excess > SLOT_BYTES - 1 - shape.length_least, 0) ||
         __builtin_expect(!shape.fast(app, frame, excess + shape.length_least), 0)) {
-        lane_slow_path(lane, slot, excess + wanted, shape.slow, shape.length_least);
-        return;
+        return lane_slow_path(lane, slot, excess + wanted, shape.slow, shape.length_least);
     }
     *bytes += excess; /* length_least is added for the whole burst */
     if (shape.is_sink)
         dma_store64(&slot->word, 0);
     else
         dma_store64(&slot->word, excess + (shape.length_least + (TX_EOP | TX_IFCS)));
+    return true;
 }
 
 static LANE_FAST bool slot_is_done(const struct descriptor *slot)
@@ -89,12 +91,45 @@ static LANE_FAST void lane_collect(struct lane *lane, uint32_t head)
     mmio_write32(lane->rdt, 0, (lane->done - 1) & (LANE_SLOTS - 1));
 }
 
+/* End a burst before `slot`: count its frames and give them to the output. Returns their number. */
+static LANE_FAST uint32_t lane_end_burst(struct lane *lane, struct descriptor *slot, uint64_t bytes,
+                                         uint32_t length_least, bool is_sink)
+{
+    const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
+    struct descriptor *first = lane->slot;
+    uint32_t n = (uint32_t)(slot - first);
+
+    if (n == 0)
+        return 0;
+    lane->count.rx_bytes += bytes + (uint64_t)n * length_least;
+    lane->next += n;
+    if (!is_sink)
+        slot[-1].word |= TX_RS; /* write the head back after this one */
+    uintptr_t in_ring = (uintptr_t)slot & (ring_bytes - 1);
+    lane->slot = (struct descriptor *)(((uintptr_t)first & ~(ring_bytes - 1)) | in_ring);
+    uint32_t tail = (uint32_t)(in_ring / sizeof(struct descriptor));
+    if (is_sink)
+        lane->taken = tail; /* read by lane_collect as the head word */
+    else
+        mmio_write32(lane->tdt, 0, tail);
+    return n;
+}
+
+/* The same, out of line, before a slot that is not done. */
+uint32_t lane_end_early(struct lane *lane, struct descriptor *slot, uint64_t bytes,
+                        uint32_t length_least, bool is_sink);
+
+/* The i-th slot from `slot`, computed where it is used: in no register until then. */
+static LANE_FAST struct descriptor *after(struct descriptor *slot, unsigned i)
+{
+    return (struct descriptor *)opaque((uintptr_t)slot) + i;
+}
+
 /* Handle received frames: at most LANE_BURST, and not across a multiple of LANE_BURST, so that
  * their slots are contiguous (a ring is aligned to its size). Returns the number. */
 static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
 {
     const size_t burst_bytes = LANE_BURST * sizeof(struct descriptor);
-    const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
     struct descriptor *first = lane->slot, *slot = first;
     struct descriptor *end = (struct descriptor *)(((uintptr_t)first | (burst_bytes - 1)) + 1);
     wire_frame_t frame = wire_slot(lane->frames, (size_t)(first - lane->ring));
@@ -102,35 +137,24 @@ static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
     uint64_t bytes = 0;
 
     /* The card writes back in order: if the last of a group is done, so are those before it. If the
-     * card breaks this, the check of each word finds it. */
+     * card breaks this, the check of each word finds it, and the burst ends before that slot: a
+     * write-back that is still to come would replace the word stored here. */
     while (slot < end - (LANE_GROUP - 1) && slot_is_done(slot + (LANE_GROUP - 1))) {
 #pragma GCC unroll 8
         for (unsigned i = 0; i < LANE_GROUP; i++)
-            lane_step(lane, app, slot + i, wire_slot(frame, i), shape, &bytes);
+            if (!lane_step(lane, app, slot + i, wire_slot(frame, i), shape, &bytes))
+                return lane_end_early(lane, after(slot, i), bytes, shape.length_least,
+                                      shape.is_sink);
         slot += LANE_GROUP;
         frame = wire_slot(frame, LANE_GROUP);
     }
     while (slot != end && slot_is_done(slot)) {
-        lane_step(lane, app, slot, frame, shape, &bytes);
+        if (!lane_step(lane, app, slot, frame, shape, &bytes))
+            break;
         slot++;
         frame = wire_slot(frame, 1);
     }
-
-    uint32_t n = (uint32_t)(slot - first);
-    if (n == 0)
-        return 0;
-    lane->count.rx_bytes += bytes + (uint64_t)n * shape.length_least;
-    lane->next += n;
-    if (!shape.is_sink)
-        slot[-1].word |= TX_RS; /* write the head back after this one */
-    uintptr_t in_ring = (uintptr_t)slot & (ring_bytes - 1);
-    lane->slot = (struct descriptor *)(((uintptr_t)first & ~(ring_bytes - 1)) | in_ring);
-    uint32_t tail = (uint32_t)(in_ring / sizeof(struct descriptor));
-    if (shape.is_sink)
-        lane->taken = tail; /* read by lane_collect as the head word */
-    else
-        mmio_write32(lane->tdt, 0, tail);
-    return n;
+    return lane_end_burst(lane, slot, bytes, shape.length_least, shape.is_sink);
 }
 
 /* Handle a burst, then what the output has finished. */

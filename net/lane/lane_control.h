@@ -66,10 +66,14 @@ static inline bool side_has_room(const struct side *side, const uint8_t *frame)
  * Returns false if it was dropped, which is counted too. */
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length);
 
-/* Supervise lanes and side queues: follow link changes, reset stuck outputs, and once a second read
- * the cards' counters. A core's lanes are changed by that core, at core 0's request. Core 0,
- * between bursts, about ten times a second. */
-void lanes_service(uint64_t now_ns);
+/* Supervise lanes and side queues: of a port, follow its link; of all queues, reset the ports of
+ * stuck ones and ask cores again that are late. A core's lanes are changed by that core, at core 0's
+ * request. Core 0, between bursts, about ten times a second. */
+void lanes_service_port(struct port *port);
+void lanes_service_queues(uint64_t now_ns);
+/* Once a second read the cards' counters, a few at each call. True while more are to be read: call
+ * again, and poll in between. Core 0. */
+bool lanes_service_counters(uint64_t now_ns);
 /* Receive on this core's draining lanes (their output has no link). Frames go to the application's
  * slow handler, if lanes_drain_by has set one before any lane runs; a frame that it does not
  * consume or drop itself is dropped as tx_no_link. Returns the number of frames. */
@@ -104,7 +108,7 @@ void lanes_stop(lane_poll *poll);
 void lanes_start(void);
 bool lanes_are_stopped(void);
 /* The cores that have not carried out the last order to stop or start their queues of this port, or,
- * with NULL, the last `stop` or `start`: a bit each. lanes_service asks them again. Core 0. */
+ * with NULL, the last `stop` or `start`: a bit each. lanes_service_queues asks them again. Core 0. */
 uint32_t lanes_late(const struct port *port);
 /* Before a core sleeps. Has a frame or a head word arrived since the last poll? Does an output
  * still hold frames, for whose completion there is no interrupt? */
@@ -127,7 +131,7 @@ struct lane_ledger {
     uint64_t received; /* frames taken from the card: sent + held + consumed + dropped */
     uint64_t sent;     /* frames that the output card has finished */
     uint64_t held;     /* frames handed to the output card and not finished */
-    uint64_t waiting;  /* frames written by the input card and not handled yet */
+    uint64_t waiting;  /* frames written by the input card, and before them, and not handled yet */
     uint64_t consumed, dropped;
     uint64_t tx_bytes; /* handed to the output card */
 };

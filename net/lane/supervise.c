@@ -20,6 +20,8 @@ static struct progress {
     uint64_t ns;   /* when `done` last advanced or nothing was queued; 0: not yet recorded */
     uint32_t done; /* what it was then */
 } lanes_progress[LANES_MAX], feeds_progress[LANES_MAX];
+/* The same for inputs: ns 0 while the next descriptor is not overtaken, else since when it has been. */
+static struct progress inputs_progress[LANES_MAX];
 
 /* For a core to stop or start its queues of a port; for one that is late already, of which core 0
  * bears a wait ten times a second. */
@@ -41,7 +43,7 @@ static struct order {
 } orders[QUEUES_MAX];
 
 /* The cores that have not carried out the last order about a port (late[i]), or the last `stop` or
- * `start` (late_pause), a bit each. lanes_service asks them again. */
+ * `start` (late_pause), a bit each. lanes_service_queues asks them again. */
 static uint32_t late[PORTS_MAX], late_pause;
 static uint32_t must_reset; /* ports with a queue that did not stop; the next service resets them */
 static lane_poll *pause_finish; /* of the last `stop` */
@@ -462,21 +464,39 @@ static void follow_queue(struct progress *m, const struct output *o, uint64_t no
     }
 }
 
-void lanes_service(uint64_t now_ns)
+/* A receive descriptor that is not written back though later ones are: the lane waits for it, and
+ * only a reset helps if it never is. */
+static void follow_input(struct progress *m, const struct lane *lane, uint64_t now_ns)
 {
-    static uint64_t counters_ns;
-    bool is_time_to_count = now_ns - counters_ns >= COUNTERS_NS;
+    uint32_t next = (uint32_t)lane->next;
 
-    if (is_time_to_count)
-        counters_ns = now_ns;
-    ask_again();
-    for (unsigned i = 0; i < ports_n; i++) {
-        ports[i].ops->poll_link(&ports[i]);
-        if (is_time_to_count)
-            ports[i].ops->poll_counters(&ports[i]);
-        follow_port(&ports[i]);
-        rss_check(&ports[i]);
+    if (!lane->ring || !lane_is_overtaken(lane)) {
+        m->ns = 0;
+    } else if (m->ns == 0 || m->done != next) {
+        m->done = next;
+        m->ns = now_ns;
+    } else if (now_ns - m->ns > STUCK_NS) {
+        log_error("port%u: receive queue %u: slot %u not written back for %u ms though later ones "
+                  "are: reset",
+                  lane->in->index, lane->queue, next & (LANE_SLOTS - 1),
+                  (uint32_t)((now_ns - m->ns) / 1000000));
+        m->ns = 0;
+        (void)restart(lane->in, DROP_port_reset, false);
     }
+}
+
+void lanes_service_port(struct port *port)
+{
+    port->ops->poll_link(port);
+    follow_port(port);
+    rss_check(port);
+}
+
+void lanes_service_queues(uint64_t now_ns)
+{
+    ask_again();
+    for (unsigned i = 0; i < lanes_total(); i++)
+        follow_input(&inputs_progress[i], &lanes[i], now_ns);
     for (unsigned i = 0; i < lanes_n; i++) {
         const struct output o = lane_output(&lanes[i]);
         follow_queue(&lanes_progress[i], &o, now_ns);
@@ -489,4 +509,25 @@ void lanes_service(uint64_t now_ns)
             follow_queue(&feeds_progress[i], &o, now_ns);
         }
     }
+}
+
+bool lanes_service_counters(uint64_t now_ns)
+{
+    static uint64_t since_ns;
+    static unsigned port, group;
+
+    if (port >= ports_n) { /* the last pass is over */
+        if (now_ns - since_ns < COUNTERS_NS)
+            return false;
+        port = 0;
+    }
+    if (port == 0 && group == 0)
+        since_ns = now_ns;
+    if (port < ports_n && ports[port].ops->poll_counter_group(&ports[port], group)) {
+        group++;
+    } else {
+        group = 0;
+        port++;
+    }
+    return port < ports_n;
 }

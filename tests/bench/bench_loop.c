@@ -203,7 +203,9 @@ int main(int argc, char **argv)
     run_start_app(work->app);
     for (unsigned i = 0; i < 100 && !(ports[0].link_is_up && ports[1].link_is_up); i++) {
         machine_wait_ns(TICK_NS);
-        lanes_service(machine_now_ns());
+        for (unsigned i = 0; i < ports_n; i++)
+            lanes_service_port(&ports[i]);
+        lanes_service_queues(machine_now_ns());
     }
     for (unsigned i = 0; i < 2; i++) {
         machine_cards[i].on_frame = check_sent_frame;

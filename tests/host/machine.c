@@ -32,7 +32,6 @@
 #define IOVA_SHIFT 0x0010000000000000ull
 
 enum {
-    READ_NS = 250, /* about the time of a register read on PCIe */
     WRITE_NS = 20,
     PIECES_MAX = 1024,
     GRANTS_MAX = 2048,
@@ -58,6 +57,7 @@ static struct grant {
 static unsigned pieces_n, grants_n;
 static struct dma_domain domains[MACHINE_CARDS];
 uint64_t machine_clock_ns; /* read by tests/host/arch/cpu.h */
+uint64_t machine_read_ns = MACHINE_READ_NS, machine_reads;
 static char log_lines[LOG_MAX][LOG_BYTES];
 static unsigned log_n;
 static bool is_running_models;
@@ -224,7 +224,8 @@ uint64_t machine_read(uintptr_t address, uint32_t bytes)
     uint32_t offset;
     struct machine_card *card = card_at(address, &offset);
 
-    machine_wait_ns(READ_NS);
+    machine_reads++;
+    machine_wait_ns(machine_read_ns);
     if (card->pm_control == PM_D3HOT || machine_clock_ns < card->awake_ns || !card->bars[0])
         return UINT64_MAX >> (64 - 8 * bytes);
     if (offset >= MSIX_BAR)
@@ -477,6 +478,7 @@ void machine_reset(void)
     grants_n = 0;
     machine_on_write = NULL;
     machine_clock_ns = 0;
+    machine_read_ns = MACHINE_READ_NS;
     log_n = 0;
 }
 

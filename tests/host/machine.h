@@ -49,6 +49,10 @@ void machine_frame_in(unsigned card, const uint8_t *frame, uint32_t length);
 /* Advance time; the models run. */
 void machine_wait_ns(uint64_t ns);
 uint64_t machine_now_ns(void);
+/* How long a register read takes, and how many there were. machine_reset sets the time to
+ * MACHINE_READ_NS. */
+enum { MACHINE_READ_NS = 250 };
+extern uint64_t machine_read_ns, machine_reads;
 /* Translate a card's DMA address to a pointer; NULL if the card has no grant of these rights
  * (DMA_READ 1, DMA_WRITE 2) for all of the bytes. */
 void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights);

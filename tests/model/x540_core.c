@@ -157,6 +157,9 @@ static void happen(struct x540 *card, enum event event)
     case EV_REWRITE:
         x540_rewrite_due(card);
         break;
+    case EV_RX_LATE:
+        x540_rx_flush_held(card);
+        break;
     case EV_TX_RETRY: /* x540_run tries all of transmit at its end */
     case EV_COUNT:
         break;

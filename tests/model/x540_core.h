@@ -191,6 +191,8 @@ enum x540_evil {
                            * arg[63:48], if not 0, microseconds from one burst of rewritings to
                            * the next, with further ones at each access and descriptor; if 0, only
                            * x540_rewrite does it */
+    X540_EVIL_RX_LATE,    /* every arg[31:0]-th write-back is made arg[63:32] ns late (all ones:
+                           * never), though later descriptors are written back meanwhile */
     X540_EVIL_COUNT
 };
 #define X540_EVIL_DMA_READ  1u

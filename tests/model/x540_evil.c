@@ -65,8 +65,10 @@ void x540_set_evil(struct x540 *card, enum x540_evil what, uint64_t arg)
     if ((unsigned)what >= X540_EVIL_COUNT)
         return;
     card->evil[what] = arg;
-    if (what == X540_EVIL_RX_OUT_OF_ORDER && !arg)
+    if ((what == X540_EVIL_RX_OUT_OF_ORDER || what == X540_EVIL_RX_LATE) && !arg) {
+        card->held_until = 0;
         x540_rx_flush_held(card);
+    }
     if (what == X540_EVIL_DMA && arg)
         stray_dma(card, arg);
     if (what == X540_EVIL_REWRITE)

@@ -40,6 +40,7 @@ enum event {
     EV_VECTORS, /* some throttled interrupt may go */
     EV_FDIR,    /* FDIRCTRL.INIT_DONE sets */
     EV_REWRITE, /* X540_EVIL_REWRITE: the next burst */
+    EV_RX_LATE, /* X540_EVIL_RX_LATE: the write-back that waits */
     EV_COUNT
 };
 
@@ -235,8 +236,8 @@ struct x540 {
     uint32_t line_queue, line_first, line_count;
     struct descriptor line_done[4];
 
-    bool held_back; /* RX_OUT_OF_ORDER: one write-back waits */
-    uint64_t held_address;
+    bool held_back; /* RX_OUT_OF_ORDER, RX_LATE: one write-back waits */
+    uint64_t held_until, held_address;
     struct descriptor held;
     uint32_t held_bytes;
 

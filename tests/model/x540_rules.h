@@ -158,6 +158,8 @@
          "FCTRL changes only while RXCTRL.RXEN is 0")                                              \
     RULE(RXCSUM_RXEN, "rxcsum-while-receiving", ADVICE, "X550 8.2.2.8.1",                          \
          "RXCSUM changes only while RXCTRL.RXEN is 0")                                             \
+    RULE(PCSD_LEGACY, "pcsd-with-legacy", ADVICE, "5",                                             \
+         "RXCSUM.PCSD is 0 where a receive queue has legacy descriptors")                          \
     RULE(SECRX_FIRST, "secrx-not-stopped", ADVICE, "14.19, 16",                                    \
          "on the 82599 SECRXCTRL.RX_DIS is set while RXCTRL.RXEN is being set")                    \
     RULE(NO_ADDRESS, "no-receive-address", ADVICE, "14.8",                                         \

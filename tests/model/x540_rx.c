@@ -45,7 +45,7 @@ static void put_back(struct x540 *card, uint64_t address, const struct descripto
 
 void x540_rx_flush_held(struct x540 *card)
 {
-    if (!card->held_back)
+    if (!card->held_back || card->now < card->held_until)
         return;
     card->held_back = false;
     put_back(card, card->held_address, &card->held, card->held_bytes == 16);
@@ -99,7 +99,8 @@ static bool every(const struct x540 *card, enum x540_evil what, uint32_t count)
 static bool spoils_receive(const struct x540 *card)
 {
     return card->evil[X540_EVIL_RX_LENGTH] || card->evil[X540_EVIL_RX_NO_EOP] ||
-           card->evil[X540_EVIL_RX_ERROR] || card->evil[X540_EVIL_RX_OUT_OF_ORDER];
+           card->evil[X540_EVIL_RX_ERROR] || card->evil[X540_EVIL_RX_OUT_OF_ORDER] ||
+           card->evil[X540_EVIL_RX_LATE];
 }
 
 static void write_back(struct x540 *card, struct rx_queue *queue, uint32_t index,
@@ -125,8 +126,15 @@ static void write_back(struct x540 *card, struct rx_queue *queue, uint32_t index
         done.q1 &= ~(queue->advanced ? BIT64(1) : BIT64(33));
     if (every(card, X540_EVIL_RX_ERROR, count))
         done.q1 |= queue->advanced ? BIT64(29) : BIT64(40);
-    if (every(card, X540_EVIL_RX_OUT_OF_ORDER, count) && !card->held_back) {
+    uint64_t late = card->evil[X540_EVIL_RX_LATE];
+    bool is_late = (uint32_t)late && count % (uint32_t)late == 0;
+    if ((is_late || every(card, X540_EVIL_RX_OUT_OF_ORDER, count)) && !card->held_back) {
         card->held_back = true;
+        card->held_until = !is_late                   ? 0
+                           : late >> 32 == UINT32_MAX ? NEVER
+                                                      : card->now + (late >> 32);
+        if (is_late)
+            x540_plan_at(card, EV_RX_LATE, card->held_until);
         card->held_address = address;
         card->held = done;
         card->held_bytes = queue->advanced ? 16 : 8;

@@ -307,6 +307,10 @@ void x540_rx_check(struct x540 *card)
     if (!(REG(card, RAH) & RAH_AV) && !(REG(card, FCTRL) & FCTRL_UPE))
         x540_complain(card, RULE_NO_ADDRESS, "RAH0 = 0x%08x: no valid address, no promiscuity",
                       REG(card, RAH));
+    for (uint32_t n = 0; n < QUEUES && (REG(card, RXCSUM) & RXCSUM_PCSD); n++)
+        if (card->rxq[n].ring.state == QUEUE_ON && !card->rxq[n].advanced)
+            x540_complain(card, RULE_PCSD_LEGACY, "RXCSUM = 0x%08x with queue %u of legacy format",
+                          REG(card, RXCSUM), n);
     if (!card->ard_polled)
         x540_complain(card, RULE_ARD_NOT_POLLED, "receive opened; EEC.ARD never seen as 1");
     if (!card->dmaidone_polled)

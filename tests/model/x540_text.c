@@ -54,6 +54,7 @@ static const char *const evil_names[X540_EVIL_COUNT] = {
     [X540_EVIL_RSS_LEGACY] = "rss-legacy",
     [X540_EVIL_RDH_KEPT] = "rdh-kept",
     [X540_EVIL_REWRITE] = "rewrite",
+    [X540_EVIL_RX_LATE] = "rx-late",
 };
 
 static const char *const damage_names[] = {

@@ -10,7 +10,7 @@ import captures
 from conftest import balanced
 from machine import PATIENCE_S, ROOT, Wire, wait_until
 
-FRAME_MAX, TAG_BYTES, WIRE_MIN = 1514, 4, 60
+FRAME_MAX, TAG_BYTES, WIRE_MIN = 1600, 4, 60
 PCAP_FOLDERS = [f"{ROOT}/tests/data/pcap"] + \
     [f for f in os.environ.get("FERRULE_PCAPS", "").split(":") if f]
 
@@ -96,7 +96,7 @@ def test_every_captured_ethernet_frame_passes_unchanged_both_ways_at_once(boot):
     assert machine.poweroff() == 0
 
 
-def test_every_length_from_1_to_1514_passes(boot):
+def test_every_length_from_1_to_1600_passes(boot):
     machine = boot("app=forward cpus=1")
     numbers = random.Random(540)
     there = [numbers.randbytes(n) for n in range(1, FRAME_MAX + 1)]
@@ -118,7 +118,7 @@ def test_a_frame_shorter_than_an_ethernet_header_is_an_undersize_error(boot):
 
 def test_longer_frames_are_counted_as_oversize_and_good_ones_pass(boot):
     machine = boot("app=forward cpus=1")
-    lengths = (1514, 1515, 60, 1600, 2047, 2048, 2049, 4096, 9000, 16000, 16383, 16384, 16385, 65535,
+    lengths = (1514, 1601, 60, 1600, 2047, 2048, 2049, 4096, 9000, 16000, 16383, 16384, 16385, 65535,
                Wire.FRAME_MAX, 1514)
     there = [bytes([n % 251]) * n for n in lengths]
     came, _ = send_both_ways(machine, there, [])
@@ -131,7 +131,7 @@ def test_a_tagged_frame_may_be_four_bytes_longer(boot):
     machine = boot("app=forward cpus=1")
     there = [bytes(12) + ethertype + bytes([n % 251]) * (n - 14)
              for ethertype in (b"\x81\x00", b"\x08\x00", b"\x88\xa8")
-             for n in (1513, 1514, 1515, 1517, 1518, 1519, 1522)]
+             for n in (1599, 1600, 1601, 1603, 1604, 1605, 1608)]
     assert sum(map(fits, there)) == 5 + 2 + 2
     came, _ = send_both_ways(machine, there, [])
     check_same(there, came)

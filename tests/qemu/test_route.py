@@ -344,7 +344,7 @@ def test_without_memory_for_the_table_route_reports_it_and_is_not_started(boot):
 @pytest.mark.parametrize("cores", [2, 8])
 def test_cores_share_the_table_and_no_core_writes_it(boot, folder, cores):
     """As in test_sharing.py, once the neighbours are known: all cores read one table."""
-    watch = Watch(folder, ["route_poll", "route_poll_busy"], ("run_service", 50))
+    watch = Watch(folder, ["route_poll", "route_poll_busy"], ("run_service_step", 500))
     machine = boot(LINE + " route=10.0.0.0/9,192.0.2.101 route=10.128.0.0/9,198.51.100.101", 2,
                    cores=cores, prompt=False, extra=watch.options)
     sides = [Neighbours(port, wire) for port, wire in enumerate(machine.wires)]

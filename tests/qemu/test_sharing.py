@@ -15,7 +15,7 @@ def test_no_core_writes_a_line_that_another_cores_loop_accesses(request, boot, f
     if mode == "x2APIC":
         options["emulator"] = request.getfixturevalue("newer_qemu")
         more, headers = X2APIC, options["emulator"].headers
-    watch = Watch(folder, ["forward_poll", "forward_poll_busy"], ("run_service", 20), headers)
+    watch = Watch(folder, ["forward_poll", "forward_poll_busy"], ("run_service_step", 200), headers)
     machine = boot("app=forward", cores=cores, extra=more + watch.options, **options)
     assert f" {mode}, timer" in machine.console_text
     watch.wait_begun()

@@ -480,6 +480,11 @@ static void rxcsum_rxen(struct bench *b)
     expect_no_complaint(b);
     wr(b, RXCSUM, RXCSUM_PCSD);
 }
+static void pcsd_legacy(struct bench *b)
+{
+    wr(b, RXCSUM, RXCSUM_PCSD);
+    receive(b);
+}
 static void secrx_82599(struct bench *b)
 {
     struct x540_config config = {.kind = X540_82599, .mac = {2, 0, 0, 0, 0, 1}};
@@ -591,6 +596,7 @@ const struct breach queue_breaches[] = {
     {"rsc-not-off", "RFCTL", rsc_on, false},
     {"bam-while-receiving", "FCTRL", bam_rxen, false},
     {"rxcsum-while-receiving", "PCSD", rxcsum_rxen, false},
+    {"pcsd-with-legacy", "one queue", pcsd_legacy, false},
     {"secrx-not-stopped", "82599", secrx_82599, false},
     {"no-receive-address", "RAH0", no_address, false},
     {"ftqf-not-cleared", "no init", untouched, true},

@@ -76,6 +76,16 @@ static void rx_out_of_order(struct pair *p)
     wait_ms(p->b, 1);
     assert_int_equal(rx_q1(p, 3) >> 32 & 1, 1); /* nothing is held back for ever */
 }
+static void rx_late(struct pair *p)
+{
+    evil(p, X540_EVIL_RX_LATE, 2000000ull << 32 | 4);
+    in(p, 6);
+    wait_ms(p->b, 1);
+    for (uint32_t i = 0; i < 6; i++)
+        assert_int_equal(rx_q1(p, i) >> 32 & 1, i != 3); /* two later ones are there */
+    wait_ms(p->b, 2);
+    assert_int_equal(rx_q1(p, 3) >> 32 & 1, 1);
+}
 static void head_jump(struct pair *p)
 {
     evil(p, X540_EVIL_HEAD_JUMP, 7777);
@@ -663,6 +673,7 @@ static const struct mode {
     {X540_EVIL_RX_NO_EOP, "rx_no_eop__every_second", rx_no_eop},
     {X540_EVIL_RX_ERROR, "rx_error__every_third", rx_error},
     {X540_EVIL_RX_OUT_OF_ORDER, "rx_out_of_order__one_late", rx_out_of_order},
+    {X540_EVIL_RX_LATE, "rx_late__later_ones_are_there", rx_late},
     {X540_EVIL_HEAD_JUMP, "head_jump__beyond_the_ring", head_jump},
     {X540_EVIL_HEAD_STUCK, "head_stuck__frames_leave", head_stuck},
     {X540_EVIL_TX_STUCK, "tx_stuck__nothing_leaves", tx_stuck},

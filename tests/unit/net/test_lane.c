@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The lane with the real driver on the model, two ports, app=forward. Covers:
- *  - every length passes unchanged and in order, in both directions at once, short frames padded;
+ *  - every length up to FRAME_LONG passes unchanged and in order, in both directions at once, short
+ *    frames padded;
  *  - the ring wraps; a full ring drops at the card and goes on; when the output wire stalls,
  *    no frame that was received is lost;
  *  - the link goes down and up under load, the card is reset or cut off under load, the output
@@ -9,6 +10,9 @@
  *  - a head word that is late or never comes is taken from the card; queues that do not start at 0 or
  *    do not start cost one reset; RSS that spreads nothing is told once;
  *  - each lie of the card about a descriptor or a head word is counted under its name;
+ *  - a descriptor that is written back after those behind it is waited for, and one that never is
+ *    costs a reset;
+ *  - core 0's service reads at most 4 registers between two polls, which costs no frame at line rate;
  *  - after each of these the ledger balances against our counters and the cards', no rule of the
  *    model is broken and no DMA went outside what was granted.
  */
@@ -17,162 +21,7 @@
  * drivers/x540/stats.c $(LOOP) net/app/forward.c $(STACK)
  * boot/cmdline.c boot/console_key.c kernel/lib/parse.c kernel/lib/fmt.c tests/host/machine.c
  * $(MODEL) */
-#include "net/lane/lane.h"
-#include "tests/unit/net/loop_host.h"
-#include "net/lane/lane_control.h"
-
-extern const struct app app_forward;
-
-#define TICK_NS 100000000ull
-
-/* One direction: frames that leave a port are compared with those that entered the other. */
-struct wire {
-    uint64_t next_in, next_out; /* sequence numbers */
-    uint64_t missing, reordered, changed;
-    uint32_t (*length_of)(uint64_t sequence);
-};
-static struct wire wires[2]; /* wires[i]: frames that enter at port i and leave at port 1 - i */
-
-static uint32_t one_length(uint64_t sequence)
-{
-    (void)sequence;
-    return 60;
-}
-
-static void make_frame(const struct wire *w, uint64_t sequence, uint8_t *frame, uint32_t *length)
-{
-    *length = w->length_of(sequence);
-    for (uint32_t i = 0; i < *length; i++)
-        frame[i] = (uint8_t)(sequence * 7 + i * 31);
-    /* An EtherType that no layer interprets, and the sequence number if the length allows it. */
-    memcpy(frame, "\x02\x00\x00\x00\x00\x09\x02\x00\x00\x00\x00\x08\x88\xB5", 14);
-    memcpy(frame + 14, &sequence, 8);
-}
-
-static void feed(unsigned port)
-{
-    uint8_t frame[4096] = {0};
-    uint32_t length;
-
-    make_frame(&wires[port], wires[port].next_in++, frame, &length);
-    machine_frame_in(port, frame, length);
-}
-
-static void check_sent_frame(void *opaque, const uint8_t *frame, uint32_t length)
-{
-    struct wire *w = opaque;
-    uint8_t expected[4096] = {0};
-    uint64_t sequence;
-    uint32_t expected_length;
-
-    assert_true(length >= 60);
-    memcpy(&sequence, frame + 14, 8);
-    if (sequence < w->next_out) {
-        w->reordered++;
-        return;
-    }
-    w->missing += sequence - w->next_out;
-    w->next_out = sequence + 1;
-    make_frame(w, sequence, expected, &expected_length);
-    if (length != MAX(expected_length, 60u) || memcmp(frame, expected, length) != 0)
-        w->changed++;
-}
-
-static void poll_until_idle(void)
-{
-    for (unsigned idle = 0; idle < 3;)
-        idle = poll_once() == 0 ? idle + 1 : 0;
-}
-
-static void tick(void)
-{
-    machine_wait_ns(TICK_NS);
-    run_service(machine_now_ns());
-}
-
-static void wait_for_links(bool up)
-{
-    for (unsigned i = 0; i < 100; i++) {
-        bool all = true;
-        for (unsigned p = 0; p < ports_n; p++)
-            all &= ports[p].link_is_up == up;
-        if (all)
-            break;
-        tick();
-    }
-    tick(); /* lanes follow the links */
-    for (unsigned p = 0; p < ports_n; p++)
-        assert_int_equal(ports[p].link_is_up, up);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    memset(wires, 0, sizeof(wires));
-    start_ports(2);
-    for (unsigned i = 0; i < 2; i++) {
-        wires[i].length_of = one_length;
-        machine_cards[i].on_frame = check_sent_frame;
-        machine_cards[i].opaque = &wires[1 - i];
-    }
-    run_start_app(&app_forward);
-    assert_int_equal(lanes_n, 2);
-    wait_for_links(true);
-    return 0;
-}
-
-/* Our counters balance, and agree with the cards': every frame that the card counts as received is
- * received or waiting, and every frame that it counts as transmitted was sent by us. */
-static void assert_balance(void)
-{
-    for (unsigned i = 0; i < ports_n; i++)
-        ports[i].ops->poll_counters(&ports[i]);
-    for (unsigned i = 0; i < lanes_n; i++) {
-        struct lane_ledger l = lane_ledger(&lanes[i]);
-        struct side_ledger s = side_ledger(port_side(lanes[i].out, 0));
-
-        assert_int_equal(l.received, l.sent + l.held + l.consumed + l.dropped);
-        assert_int_equal(s.generated, s.sent + s.held + s.dropped);
-        assert_int_equal(lanes[i].in->count.rx_packets, l.received + l.waiting);
-        assert_int_equal(lanes[i].out->count.tx_packets, l.sent + s.sent);
-    }
-}
-
-static uint64_t drops(unsigned lane, enum drop why)
-{
-    return lanes[lane].count.drops[why];
-}
-
-/* No rule broken, no forbidden DMA. */
-static void assert_clean(void)
-{
-    assert_int_equal(machine_complaints(), 0);
-    for (unsigned i = 0; i < 2; i++)
-        assert_int_equal(machine_cards[i].dma_refused, 0);
-}
-
-static void assert_all_through(unsigned port)
-{
-    assert_int_equal(wires[port].next_out, wires[port].next_in);
-    assert_int_equal(wires[port].missing, 0);
-    assert_int_equal(wires[port].reordered, 0);
-    assert_int_equal(wires[port].changed, 0);
-}
-
-/* After a loss, both directions forward every new frame. */
-static void assert_both_ways_again(void)
-{
-    wait_for_links(true);
-    for (unsigned port = 0; port < 2; port++)
-        wires[port].next_out = wires[port].next_in;
-    for (unsigned k = 0; k < 100; k++) {
-        feed(k & 1);
-        poll_until_idle();
-    }
-    assert_int_equal(wires[0].next_out, wires[0].next_in);
-    assert_int_equal(wires[1].next_out, wires[1].next_in);
-    assert_balance();
-}
+#include "tests/unit/net/lane_host.h"
 
 static uint32_t growing_length(uint64_t sequence)
 {
@@ -197,6 +46,33 @@ static void forward__every_length_both_ways__unchanged_and_in_order(void **state
     assert_clean();
 }
 
+/* A frame with labels or tags on top of 1518 bytes passes, up to FRAME_LONG bytes. */
+static uint32_t baby_giant_length(uint64_t sequence)
+{
+    return 1500 + (uint32_t)(sequence % (FRAME_LONG - 1500 + 1));
+}
+
+static void forward__baby_giants__pass_unchanged(void **state)
+{
+    (void)state;
+    wires[0].length_of = wires[1].length_of = baby_giant_length;
+    for (unsigned i = 0; i < 3 * (FRAME_LONG - 1500 + 1); i++) {
+        feed(0);
+        feed(1);
+        poll_until_idle();
+        if (i == FRAME_LONG - 1500) { /* the limit outlives a reset */
+            machine_wait_ns(1000000);
+            poll_until_idle();
+            assert_int_equal(port_restart(&ports[0]), OK);
+            wait_for_links(true);
+        }
+    }
+    assert_all_through(0);
+    assert_all_through(1);
+    assert_balance();
+    assert_clean();
+}
+
 static void forward__oversize_frames__are_counted_by_the_card(void **state)
 {
     (void)state;
@@ -204,7 +80,7 @@ static void forward__oversize_frames__are_counted_by_the_card(void **state)
 
     frame[12] = 0x88;
     frame[13] = 0xB5;
-    for (uint32_t length = 1515; length < 1600; length++) {
+    for (uint32_t length = FRAME_LONG + 1; length < FRAME_LONG + 86; length++) {
         machine_frame_in(0, frame, length);
         poll_until_idle();
     }
@@ -582,6 +458,7 @@ static void rss__one_flow_or_a_spread_that_works__is_no_news(void **state)
     flows_come(64);
     assert_true(lanes[lanes_per_core].next > 0);
     assert_null(machine_log_has("their flows differ"));
+    assert_clean(); /* RXCSUM.PCSD is off though RSS is on */
 }
 
 static void misbehave(enum x540_evil evil, uint64_t arg, enum drop why, uint64_t expected)
@@ -631,6 +508,105 @@ static void descriptor__receive_error__is_dropped(void **state)
 {
     (void)state;
     misbehave(X540_EVIL_RX_ERROR, 4, DROP_rx_error, 24);
+}
+
+/* A write-back that comes 5 us after those behind it: the slot is the card's until then. The slots
+ * behind it are not looked at, and the late word must not replace one of ours: its checksum would be
+ * the bits of a transmit command. */
+static void descriptor__written_back_late__burst_ends_before_it(void **state)
+{
+    (void)state;
+    for (unsigned every = 1; every < 20; every++) {
+        x540_set_evil(machine_cards[0].model, X540_EVIL_RX_LATE, 5000ull << 32 | every);
+        for (unsigned i = 0; i < 200; i++) {
+            feed(0);
+            if (i % 21 == 0)
+                poll_until_idle();
+        }
+        machine_wait_ns(100000);
+        poll_until_idle();
+    }
+    x540_set_evil(machine_cards[0].model, X540_EVIL_RX_LATE, 0);
+    poll_until_idle();
+    assert_all_through(0);
+    assert_int_equal(drops(0, DROP_rx_not_done), 0);
+    assert_int_equal(lane_ledger(&lanes[0]).waiting, 0);
+    assert_balance();
+    assert_clean();
+}
+
+/* One that never comes: the port is reset after a second, and what was lost is counted. */
+static void descriptor__never_written_back__port_is_reset(void **state)
+{
+    (void)state;
+    x540_set_evil(machine_cards[0].model, X540_EVIL_RX_LATE, 0xFFFFFFFFull << 32 | 5);
+    for (unsigned i = 0; i < 16; i++)
+        feed(0);
+    poll_until_idle();
+    x540_set_evil(machine_cards[0].model, X540_EVIL_RX_LATE, 0xFFFFFFFFull << 32 | 1u << 30);
+    assert_int_equal(wires[0].next_out, 4);
+    for (unsigned i = 0; i < 8; i++)
+        tick();
+    assert_int_equal(ports[0].resets, 0);
+    for (unsigned i = 0; i < 8; i++)
+        tick();
+    assert_int_equal(ports[0].resets, 1);
+    assert_non_null(machine_log_has("port0: receive queue 0: slot 4 not written back for 1"));
+    assert_int_equal(drops(0, DROP_rx_not_done), 1);
+    assert_int_equal(drops(0, DROP_port_reset), 11);
+    assert_both_ways_again();
+    for (unsigned i = 0; i < 30; i++)
+        tick();
+    assert_int_equal(ports[0].resets, 1);
+    assert_clean();
+}
+
+/* Time passes at line rate on both ports: 14.88 million frames a second each. */
+static void feed_line_rate(uint64_t *fed_ns)
+{
+    while (*fed_ns + 67 <= machine_now_ns()) {
+        *fed_ns += 67;
+        feed(0);
+        feed(1);
+    }
+}
+
+static void service__register_reads_of_1_us__cost_no_frame_at_line_rate(void **state)
+{
+    (void)state;
+    uint64_t most = 0, total = 0, first = machine_reads;
+
+    machine_read_ns = 1000;
+    for (unsigned second = 0; second < 2; second++) {
+        machine_wait_ns(1100000000); /* the counters are due */
+        uint64_t now_ns = machine_now_ns(), fed_ns = now_ns;
+        for (unsigned step = 0, again = true; again; step++) {
+            uint64_t before = machine_reads;
+            again = run_service_step(now_ns, step);
+            most = MAX(most, machine_reads - before);
+            total += machine_reads - before;
+            for (unsigned round = 0; round < ROUNDS_A_STEP; round++) {
+                feed_line_rate(&fed_ns);
+                machine_wait_ns(15ull * poll_once()); /* what the core needs for them, about */
+            }
+        }
+        poll_until_idle();
+        machine_wait_ns(1000000);
+        poll_until_idle();
+    }
+    assert_true(total > 2 * 2 * 80);
+    assert_true(machine_reads - first >= total);
+    assert_in_range(most, 1, 4);
+    assert_true(wires[0].next_in > 2 * 1000);
+    assert_all_through(0);
+    assert_all_through(1);
+    for (unsigned i = 0; i < 2; i++)
+        ports[i].ops->poll_counters(&ports[i]);
+    assert_int_equal(ports[0].count.rx_dropped + ports[1].count.rx_dropped, 0);
+    assert_int_equal(ports[0].count.rx_packets, wires[0].next_in);
+    assert_int_equal(ports[1].count.tx_packets, wires[0].next_in);
+    assert_balance();
+    assert_clean();
 }
 
 static void head__outside_the_queued_range__is_ignored_and_counted(void **state)
@@ -707,6 +683,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(forward__every_length_both_ways__unchanged_and_in_order, start),
+        cmocka_unit_test_setup(forward__baby_giants__pass_unchanged, start),
         cmocka_unit_test_setup(forward__oversize_frames__are_counted_by_the_card, start),
         cmocka_unit_test_setup(forward__ring_wraps_a_hundred_times__keeps_order, start),
         cmocka_unit_test_setup(forward__single_frames__each_leaves_at_once, start),
@@ -733,6 +710,9 @@ int main(void)
         cmocka_unit_test_setup(descriptor__length_below_the_minimum__is_dropped, start),
         cmocka_unit_test_setup(descriptor__no_end_of_packet__is_dropped, start),
         cmocka_unit_test_setup(descriptor__receive_error__is_dropped, start),
+        cmocka_unit_test_setup(descriptor__written_back_late__burst_ends_before_it, start),
+        cmocka_unit_test_setup(descriptor__never_written_back__port_is_reset, start),
+        cmocka_unit_test_setup(service__register_reads_of_1_us__cost_no_frame_at_line_rate, start),
         cmocka_unit_test_setup(head__outside_the_queued_range__is_ignored_and_counted, start),
         cmocka_unit_test_setup(card__vanishes_under_load__lane_stops_and_balances, start),
         cmocka_unit_test_setup(side_send__full_queue_and_bad_lengths__are_counted, start),
