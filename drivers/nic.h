@@ -117,7 +117,10 @@ struct port {
     struct netif *netif;       /* net's: one stack per core in use; NULL: port has no address */
     const char *driver;        /* "x540" */
     const char *model;         /* "X540-AT2" */
-    char pci[16];              /* "0000:01:00.0" */
+    char pci[16];              /* "0000:01:00.0"; "" if the place is empty */
+    /* NULL: a card works here. Else why none does, in a word, "failed" or "none": the operations do
+     * nothing, is_gone and is_down stay set, and net makes nothing for the port. */
+    const char *no_card;
     uint8_t mac[6];
 
     /* Written by core 0. */
@@ -133,8 +136,17 @@ struct port {
     struct port_counters count;
 };
 
-/* The ports found, 0..n-1, in PCI order. Filled by drivers_start, never changed after. */
+/* The places 0..n-1: the cards found, working or not, by portN= and then in PCI order. Filled by
+ * drivers_start, never changed after. */
 extern struct port ports[PORTS_MAX];
 extern unsigned ports_n;
+
+/* The port with which `port` is paired, 0 with 1, 2 with 3; NULL: no card works there. */
+static inline struct port *port_partner(const struct port *port)
+{
+    unsigned partner = port->index ^ 1;
+
+    return partner < ports_n && !ports[partner].no_card ? &ports[partner] : NULL;
+}
 
 #endif

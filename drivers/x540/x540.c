@@ -28,6 +28,7 @@ enum {
     RESET_FIRST_LOOK_US = 1000,
     RESET_LIMIT_US = 10000,
     AUTO_READ_LIMIT_US = 1000000,
+    PEEK_LIMIT_US = 100000,
     DMA_IDLE_LIMIT_US = 1000000,
     PAUSE_HEADROOM_BYTES = 0x6000,
 };
@@ -284,6 +285,12 @@ static enum err wait_for_load(struct x540 *card)
                      "RDRXCTL.DMAIDONE");
 }
 
+static void get_mac(uint32_t low, uint32_t high, uint8_t mac[6])
+{
+    for (unsigned i = 0; i < 6; i++)
+        mac[i] = (uint8_t)(i < 4 ? low >> (8 * i) : high >> (8 * (i - 4)));
+}
+
 /* X550 8.2.2.8.14-15 */
 static enum err read_mac(struct x540 *card)
 {
@@ -291,8 +298,7 @@ static enum err read_mac(struct x540 *card)
     uint8_t *mac = card->port->mac;
     bool is_zero = low == 0 && FIELD_GET(RAH_RAH, high) == 0;
 
-    for (unsigned i = 0; i < 6; i++)
-        mac[i] = (uint8_t)(i < 4 ? low >> (8 * i) : high >> (8 * (i - 4)));
+    get_mac(low, high, mac);
     if (is_zero || (mac[0] & 1) || !(high & RAH_AV)) { /* bit 0: multicast, and all ones */
         log_error("x540 p%u: RAL0 0x%08x RAH0 0x%08x: no usable address", card->port->index, low,
                   high);
@@ -420,27 +426,59 @@ static const struct port_ops x540_ops = {
 };
 
 /* A function in D3hot answers only configuration accesses. The change to D0 resets it as CTRL.RST
- * does, and keeps its BARs (X550 5.2.4.3, 9.2.3.1.4). */
-static void power_up(const struct pci_dev *pci, const struct port *port)
+ * does, and keeps its BARs (X550 5.2.4.3, 9.2.3.1.4). Returns what PMCSR was, 0 without a change. */
+static uint16_t power_up(const struct pci_dev *pci)
 {
     uint32_t at = pci_capability(pci, PCI_CAP_PM);
     uint16_t control = at ? pci_read16(pci, at + PCI_PM_CONTROL) : 0;
 
     if (!(control & PCI_PM_CONTROL_STATE))
-        return;
-    log_info("x540 p%u: power state D%u (PMCSR 0x%04x): set to D0", port->index,
-             control & PCI_PM_CONTROL_STATE, control);
+        return 0;
     pci_write16(pci, at + PCI_PM_CONTROL, (uint16_t)(control & ~PCI_PM_CONTROL_STATE));
     tsc_wait_us(POWER_UP_US);
+    return control;
+}
+
+/* Once: the same memory is not mapped twice. */
+static enum err map_registers(struct x540 *card, const struct pci_dev *pci)
+{
+    uint64_t bytes = 0;
+
+    if (card->is_mapped)
+        return OK;
+    enum err err = pci_map_bar(pci, BAR_REGISTERS, &card->regs, &bytes);
+    if (err)
+        return err;
+    if (bytes < REGISTERS_BYTES) {
+        log_error("x540 %02x:%02x.%u: BAR0 has 0x%lx bytes, at least 0x%x expected", pci->bus,
+                  pci->device, pci->function, bytes, REGISTERS_BYTES);
+        return ERR_BAD_VALUE;
+    }
+    card->is_mapped = true;
+    return OK;
+}
+
+/* X550 8.2.2.8.14-15 */
+void x540_peek_mac(const struct pci_dev *pci, struct x540 *card, uint8_t mac[6])
+{
+    get_mac(0xFFFFFFFFu, 0xFFFFFFFFu, mac);
+    (void)power_up(pci);
+    if (map_registers(card, pci) != OK)
+        return;
+    pci_command(pci, PCI_COMMAND_MEMORY, PCI_COMMAND_MASTER);
+    uint64_t end_ns = tsc_now_ns() + PEEK_LIMIT_US * 1000ull;
+    while (!(mmio_read32(card->regs, EEC) & EEC_ARD) && tsc_now_ns() < end_ns)
+        tsc_wait_us(1000);
+    get_mac(mmio_read32(card->regs, RAL(0)), mmio_read32(card->regs, RAH(0)), mac);
 }
 
 /* X550 4.6.3, 9.2.3.1.4, 5.2.4.2 */
 enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port)
 {
-    uint64_t bytes = 0;
-
     *card = (struct x540){.port = port,
                           .pci = *pci,
+                          .regs = card->regs,
+                          .is_mapped = card->is_mapped,
                           .family = x540_match(pci),
                           .phy_address = X540_NO_PHY,
                           .queues = 1};
@@ -449,15 +487,13 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
     port->ops = &x540_ops;
     port->driver_state = card;
 
-    power_up(pci, port);
-    enum err err = pci_map_bar(pci, BAR_REGISTERS, &card->regs, &bytes);
+    uint16_t control = power_up(pci);
+    if (control)
+        log_info("x540 p%u: power state D%u (PMCSR 0x%04x): set to D0", port->index,
+                 control & PCI_PM_CONTROL_STATE, control);
+    enum err err = map_registers(card, pci);
     if (err)
         return err;
-    if (bytes < REGISTERS_BYTES) {
-        log_error("x540 p%u: BAR0 has 0x%lx bytes, at least 0x%x expected", port->index, bytes,
-                  REGISTERS_BYTES);
-        return ERR_BAD_VALUE;
-    }
     pci_command(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF, 0);
     uint32_t status = mmio_read32(card->regs, STATUS);
     if (status == 0xFFFFFFFFu) {

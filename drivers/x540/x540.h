@@ -34,7 +34,8 @@ struct x540_family {
 struct x540 {
     struct port *port;
     struct pci_dev pci;
-    mmio_t regs;
+    mmio_t regs; /* valid if is_mapped */
+    bool is_mapped;
     const struct x540_family *family;
     uint32_t enable_limit_us; /* for a queue's ENABLE to change: the PCIe completion time-out */
     unsigned lan_id;          /* which of the card's two ports this is */
@@ -63,9 +64,14 @@ struct x540 {
 
 /* The family member that this PCI function is; NULL: not a supported card. */
 const struct x540_family *x540_match(const struct pci_dev *pci);
-/* Map, reset and bring up the function and fill in *port. Does not wait for the link and starts no
- * queue. Boot CPU. Enables bus mastering: call it only once an IOMMU, if any, confines the card. */
+/* Map, reset and bring up the function and fill in *port. *card: zeroes, or as x540_peek_mac left
+ * it. Does not wait for the link and starts no queue. Boot CPU. Enables bus mastering: call it only
+ * once an IOMMU, if any, confines the card. */
 enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port) MUST_CHECK;
+
+/* Before its probe: map the card's registers, which the probe then uses, and read the MAC address as
+ * it is now; not an address if the card does not answer. Enables memory decoding. Boot CPU. */
+void x540_peek_mac(const struct pci_dev *pci, struct x540 *card, uint8_t mac[6]);
 
 /* ---- between the files of this folder ---- */
 
