@@ -8,5 +8,7 @@
 
 /* portN=: the card that is to be port `port`. False: none is named, or the value is invalid. */
 bool card_name_get(const struct cmdline *line, unsigned port, struct card_name *out);
+/* bringup=verbose: log the raw words of each card. */
+bool bringup_is_verbose(const struct cmdline *line);
 
 #endif

@@ -116,6 +116,7 @@ static const struct port_ops no_ops = {
     .set_promiscuous = no_set,
     .reset = no_reset,
     .link_off = nothing,
+    .read_register = x540_read_register,
     .quiet = nothing,
 };
 
@@ -223,6 +224,8 @@ static void start_place(struct found *card, const struct cmdline *line)
     enum err err = iommu_confine(pci, port->index, &port->domain);
     if (!err)
         err = x540_probe(pci, &card->card, port);
+    if (bringup_is_verbose(line))
+        x540_log_raw(port);
     if (err) {
         log_error("%s: card not used; it keeps its number, port%u", port->pci, port->index);
         iommu_release(port->domain);

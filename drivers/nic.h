@@ -44,6 +44,13 @@ struct port_counters {
     uint64_t rx_errors;        /* crc + frame + length */
 };
 
+/* A register of the card, for `show card`. */
+struct port_register {
+    const char *name; /* the datasheet's */
+    unsigned index;   /* n of name(n); UINT_MAX: it is one of a kind */
+    uint32_t offset, value;
+};
+
 /* Bits that irq_causes may return. */
 enum port_cause {
     CAUSE_LINK_CHANGED = 1,
@@ -102,6 +109,10 @@ struct port_ops {
     /* Disable receive and drop the link until the next reset, so that the neighbour stops sending.
      * All queues must be stopped. Logs one line if the link cannot be dropped. */
     void (*link_off)(struct port *port);
+    /* Read the i-th register that reading does not change: the status first, which reads all ones
+     * if the card is gone, the others of the whole card, those of queue q. False, with nothing read, past the last and for a port without registers. Core 0, not
+     * while is_in_reset. */
+    bool (*read_register)(struct port *port, unsigned i, unsigned q, struct port_register *out);
     /* Quiesce the card: interrupts masked, queues off, no DMA, firmware told. Takes at most about
      * 200 ms. Boot CPU; no other core may use the port any more. */
     void (*quiet)(struct port *port);

@@ -434,6 +434,7 @@
 #define PHY_PMA 1u
 #define PHY_PMA_ID_HIGH 2u
 #define PHY_PMA_ID_LOW 3u
+#define PHY_STATUS 1u                   /* of each MMD */
 #define PHY_AN 7u
 #define PHY_AN_CONTROL 0u
 #define PHY_AN_CONTROL_RESTART BIT(9)   /* SC  */
@@ -442,6 +443,7 @@
 #define PHY_AN_ADVERTISE_PAUSE (BIT(10) | BIT(11))
 #define PHY_AN_10GBT_CONTROL 0x20u
 #define PHY_AN_10GBT_ADVERTISE BIT(12)  /* RW  */
+#define PHY_AN_10GBT_STATUS 0x21u
 #define PHY_VENDOR 30u
 #define PHY_VENDOR_CONTROL 0u
 #define PHY_VENDOR_CONTROL_LOW_POWER BIT(11) /* RW  */

@@ -422,6 +422,7 @@ static const struct port_ops x540_ops = {
     .irq_causes = x540_irq_causes,
     .reset = reset,
     .link_off = x540_link_off,
+    .read_register = x540_read_register,
     .quiet = quiet,
 };
 
@@ -509,4 +510,30 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
     if (err)
         quiet(port); /* a card without a driver must not write memory */
     return err;
+}
+
+void x540_log_raw(struct port *port)
+{
+    struct x540 *card = port->driver_state;
+    uint32_t at = card ? pci_capability(&card->pci, PCI_CAP_MSIX) : 0;
+
+    if (!card || !card->is_mapped || mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu) {
+        log_info("x540 p%u: no registers to read", port->index);
+        return;
+    }
+    log_info("x540 p%u: STATUS 0x%08x CTRL 0x%08x CTRL_EXT 0x%08x EEC 0x%08x FWSM 0x%08x",
+             port->index, mmio_read32(card->regs, STATUS), mmio_read32(card->regs, CTRL),
+             mmio_read32(card->regs, CTRL_EXT), mmio_read32(card->regs, EEC),
+             mmio_read32(card->regs, FWSM));
+    log_info("x540 p%u: LINKS 0x%08x MMNGC 0x%08x EEMNGCTL 0x%08x RAL0 0x%08x RAH0 0x%08x",
+             port->index, mmio_read32(card->regs, LINKS), mmio_read32(card->regs, MMNGC),
+             mmio_read32(card->regs, EEMNGCTL), mmio_read32(card->regs, RAL(0)),
+             mmio_read32(card->regs, RAH(0)));
+    log_info("x540 p%u: PCI command 0x%04x, MSI-X at 0x%x: control 0x%04x, table 0x%08x, pending "
+             "0x%08x",
+             port->index, pci_read16(&card->pci, PCI_COMMAND), at,
+             at ? pci_read16(&card->pci, at + 2) : 0, at ? pci_read32(&card->pci, at + 4) : 0,
+             at ? pci_read32(&card->pci, at + 8) : 0);
+    x540_nvm_log(card);
+    x540_phy_log(card);
 }

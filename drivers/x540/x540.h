@@ -73,6 +73,11 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
  * it is now; not an address if the card does not answer. Enables memory decoding. Boot CPU. */
 void x540_peek_mac(const struct pci_dev *pci, struct x540 *card, uint8_t mac[6]);
 
+/* port_ops.read_register; also for a port whose probe has failed. */
+bool x540_read_register(struct port *port, unsigned i, unsigned q, struct port_register *out);
+/* Log the raw words of the card, whatever its probe returned: registers, NVM, PHY, MSI-X. */
+void x540_log_raw(struct port *port);
+
 /* ---- between the files of this folder ---- */
 
 /* Wait until (register & mask) == want, at most limit_us. A register that reads all ones counts as
@@ -97,8 +102,10 @@ void x540_lock_break(struct x540 *card); /* once at probe: release the locks of 
 uint32_t x540_phy_lock(const struct x540 *card);
 /* nvm.c */
 enum err x540_nvm_check(struct x540 *card) MUST_CHECK;
+void x540_nvm_log(struct x540 *card); /* words 0x00..0x3F */
 /* link.c */
 enum err x540_phy_start(struct x540 *card) MUST_CHECK;
+void x540_phy_log(struct x540 *card);
 bool x540_link_is_vetoed(struct x540 *card); /* the management controller forbids link changes */
 void x540_poll_link(struct port *port);
 void x540_link_off(struct port *port);

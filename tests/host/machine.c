@@ -467,6 +467,7 @@ void machine_frame_in(unsigned card, const uint8_t *frame, uint32_t length)
 void machine_reset(void)
 {
     machine_named = 0;
+    machine_is_verbose = false;
     for (unsigned i = 0; i < machine_cards_n; i++)
         x540_destroy(machine_cards[i].model);
     for (unsigned i = 0; i < pieces_n; i++)
@@ -566,6 +567,13 @@ bool card_name_get(const struct cmdline *line, unsigned port, struct card_name *
     (void)line;
     *out = machine_names[port];
     return machine_named & BIT(port);
+}
+
+bool machine_is_verbose;
+bool bringup_is_verbose(const struct cmdline *line)
+{
+    (void)line;
+    return machine_is_verbose;
 }
 
 /* ---- The log, and rules that the models report as broken ---- */

@@ -71,6 +71,8 @@ extern const char *machine_module;
 /* portN= of the boot line (drivers/boot_line.h); machine_named: the ports it names, a bit each. */
 extern struct card_name machine_names[PORTS_MAX];
 extern uint32_t machine_named;
+/* bringup=verbose */
+extern bool machine_is_verbose;
 
 /* The ports that iommu_poll will next report as cut off, a bit each. */
 extern uint32_t machine_cut_off;

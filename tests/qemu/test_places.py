@@ -82,3 +82,22 @@ def test_a_wrong_name_is_reported(boot):
     machine = boot("app=forward port0=eth0", devices=CARDS[:2])
     assert "port0=eth0 is invalid; expected a PCI address such as 0000:03:00.0 or a MAC address" in machine.console_text
     assert [row["mac"] for row in machine.ports()] == MACS[:2]
+
+
+def test_show_card_prints_registers_by_name(boot):
+    machine = boot("app=forward bringup=verbose", wires=2)
+    assert "x540 p0: STATUS 0x" in machine.console_text and "x540 p1: NVM 0x38:" in machine.console_text
+    text = machine.run("show card 1")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "LINKS          0x042a4  0x" in text
+    rows = {row["register"]: row for row in machine.json("show card 0 0 -j")}
+    assert rows["STATUS"]["offset"] == "0x00008"
+    assert int(rows["RXCTRL"]["value"], 0) == 1
+    assert int(rows["TXDCTL[0]"]["value"], 0) >> 25 & 1
+    assert "usage: show card" in machine.run("show card 2")
+    machine.wires[0].send(bytes(60))
+    machine.wires[1].receive()
+    machine.run("show card 0; show card 1")
+    assert [row["rx_packets"] for row in machine.ports()] == [1, 0]
+    machine.card(0, "evil", "all-ones:1")
+    assert "the card does not answer: STATUS reads 0xffffffff" in machine.run("show card 0")

@@ -4,6 +4,8 @@
  *  - a port without a card answers every operation and reaches no register;
  *  - cards named by PCI address or MAC address get their ports, the others the free ones;
  *  - a name without a card leaves its port empty; one card has one port;
+ *  - the registers that can be shown have their names and offsets, and reading them changes nothing;
+ *  - bringup=verbose logs the raw words of a card, also of one that fails;
  *  - a card that does not answer is found by PCI address only.
  */
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
@@ -176,6 +178,52 @@ static void places__named_card_fails__keeps_its_port(void **state)
     starts_as("x1");
 }
 
+static void registers__read_one_by_one__change_nothing(void **state)
+{
+    (void)state;
+    struct port_register r;
+    uint32_t n, shown = 0;
+    const struct x540_register *known = x540_registers(&n);
+
+    add_cards(1);
+    starts_as("1");
+    wait_for_link(&ports[0], true);
+    for (unsigned q = 0; q < 128; q += 127)
+        for (unsigned i = 0; ports[0].ops->read_register(&ports[0], i, q, &r); i++, shown++) {
+            bool is_known = false;
+            for (uint32_t k = 0; k < n; k++) {
+                uint32_t at = r.offset - known[k].offset;
+                uint32_t stride = known[k].stride ? known[k].stride : 4;
+                if (r.offset >= known[k].offset && at % stride == 0 &&
+                    at / stride < known[k].count) {
+                    is_known = true;
+                    if (known[k].rc)
+                        fail_msg("%s at 0x%05x clears when it is read", r.name, r.offset);
+                }
+            }
+            if (!is_known)
+                fail_msg("%s at 0x%05x is no register of the model", r.name, r.offset);
+            if (i == 0)
+                assert_int_equal(r.offset, STATUS);
+        }
+    assert_true(shown > 200 && shown < 512);
+    assert_int_equal(machine_complaints(), 0);
+}
+
+static void bringup__verbose__logs_raw_words(void **state)
+{
+    (void)state;
+    add_cards(2);
+    x540_set_evil(machine_cards[0].model, X540_EVIL_NVM_CHECKSUM, 1);
+    machine_is_verbose = true;
+    starts_as("x2");
+    assert_non_null(machine_log_has("x540 p0: STATUS 0x"));
+    assert_non_null(machine_log_has("x540 p0: NVM 0x38:"));
+    assert_non_null(machine_log_has("x540 p1: LINKS 0x"));
+    assert_non_null(machine_log_has("x540 p1: PHY at MDIO address 0: id 0x01540200, 1.1 0x"));
+    assert_non_null(machine_log_has("x540 p1: PCI command 0x0406, MSI-X at 0x"));
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, reset)
 int main(void)
 {
@@ -188,6 +236,8 @@ int main(void)
         TEST(places__name_without_a_card__stays_empty),
         TEST(places__one_card_named_twice__gets_one),
         TEST(places__card_that_is_asleep__is_found_by_mac),
+        TEST(registers__read_one_by_one__change_nothing),
+        TEST(bringup__verbose__logs_raw_words),
         TEST(places__named_card_fails__keeps_its_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
