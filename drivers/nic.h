@@ -110,8 +110,8 @@ struct port_ops {
      * All queues must be stopped. Logs one line if the link cannot be dropped. */
     void (*link_off)(struct port *port);
     /* Read the i-th register that reading does not change: the status first, which reads all ones
-     * if the card is gone, the others of the whole card, those of queue q. False, with nothing read, past the last and for a port without registers. Core 0, not
-     * while is_in_reset. */
+     * if the card is gone, the others of the whole card, those of queue q. False, with nothing read,
+     * past the last and for a port without registers. Core 0, not while is_in_reset. */
     bool (*read_register)(struct port *port, unsigned i, unsigned q, struct port_register *out);
     /* Quiesce the card: interrupts masked, queues off, no DMA, firmware told. Takes at most about
      * 200 ms. Boot CPU; no other core may use the port any more. */
