@@ -161,6 +161,7 @@ static bool is_route(const char *value)
 static bool value_fits(const struct cmdline_key *key, const char *value)
 {
     struct console_key console;
+    struct card_name card;
     uint64_t number = 0;
     unsigned position;
     be32_t address;
@@ -180,6 +181,8 @@ static bool value_fits(const struct cmdline_key *key, const char *value)
         return is_route(value);
     case CMDLINE_CONSOLE:
         return console_key_parse(value, &console);
+    case CMDLINE_CARD:
+        return parse_card(value, &card);
     case CMDLINE_TEXT:
         break;
     }
@@ -204,6 +207,8 @@ static const char *expected_value(const struct cmdline_key *key)
     case CMDLINE_CONSOLE:
         return "ttyS0 to ttyS3, uart,io|mmio|mmio16|mmio32,ADDRESS or pciserial,BB:DD.F, with a "
                "rate such as ,9600n8 if not the usual one";
+    case CMDLINE_CARD:
+        return "a PCI address such as 0000:03:00.0 or a MAC address such as 02:00:00:00:00:01";
     case CMDLINE_TEXT:
         break;
     }

@@ -62,6 +62,7 @@ enum cmdline_kind {
     CMDLINE_PREFIXES, /* parse_prefixes */
     CMDLINE_ROUTE,    /* prefix,gateway or prefix,portN or prefix,reject */
     CMDLINE_CONSOLE,  /* console_key_parse */
+    CMDLINE_CARD,     /* parse_card */
 };
 /* A known key. */
 struct cmdline_key {

@@ -15,7 +15,7 @@ IMAGE_OUT     := build/image
 IMAGE_C       := $(wildcard boot/*.c arch/*.c kernel/*.c kernel/*/*.c drivers/*.c drivers/*/*.c net/*.c net/*/*.c)
 IMAGE_ASM     := $(wildcard boot/*.asm arch/*.asm)
 IMAGE_OBJ     := $(IMAGE_C:%.c=$(IMAGE_OUT)/%.o) $(IMAGE_ASM:%.asm=$(IMAGE_OUT)/%.asm.o) \
-                 $(IMAGE_OUT)/font.asm.o
+                 $(IMAGE_OUT)/font.asm.o $(IMAGE_OUT)/version.asm.o
 
 # No SSE: interrupts need not save its registers. No red zone: exceptions use the same stack. The stack
 # canary is a global variable, set before the first C function.
@@ -61,6 +61,15 @@ $(IMAGE_OUT)/font.asm.o: kernel/log/font.txt boot/font.awk
 	@mkdir -p $(@D)
 	awk -f boot/font.awk $< > $(@:.o=)
 	$(IMAGE_AS) -f elf64 -o $@ $(@:.o=)
+
+# Asked of git each time; made anew, and all that follows from it, only if the answer has changed.
+.PHONY: version_is_asked
+$(IMAGE_OUT)/version.asm: boot/version.sh version_is_asked
+	@mkdir -p $(@D)
+	@boot/version.sh $@
+
+$(IMAGE_OUT)/version.asm.o: $(IMAGE_OUT)/version.asm
+	$(IMAGE_AS) -f elf64 -o $@ $<
 
 build/ferrule.elf: $(IMAGE_OUT)/symbols.asm.o
 	$(IMAGE_LD) $(IMAGE_LDFLAGS) -o $@ $(IMAGE_OBJ) $(IMAGE_OUT)/symbols.asm.o

@@ -47,6 +47,13 @@ struct port_counters {
     uint64_t rx_errors;        /* crc + frame + length */
 };
 
+/* A register of the card, for `show card`. */
+struct port_register {
+    const char *name; /* the datasheet's */
+    unsigned index;   /* n of name(n); UINT_MAX: it is one of a kind */
+    uint32_t offset, value;
+};
+
 /* Bits that irq_causes may return. */
 enum port_cause {
     CAUSE_LINK_CHANGED = 1,
@@ -109,6 +116,10 @@ struct port_ops {
     /* Disable receive and drop the link until the next reset, so that the neighbour stops sending.
      * All queues must be stopped. Logs one line if the link cannot be dropped. */
     void (*link_off)(struct port *port);
+    /* Read the i-th register that reading does not change: the status first, which reads all ones
+     * if the card is gone, the others of the whole card, those of queue q. False, with nothing read,
+     * past the last and for a port without registers. Core 0, not while is_in_reset. */
+    bool (*read_register)(struct port *port, unsigned i, unsigned q, struct port_register *out);
     /* Quiesce the card: interrupts masked, queues off, no DMA, firmware told. Takes at most about
      * 200 ms. Boot CPU; no other core may use the port any more. */
     void (*quiet)(struct port *port);
@@ -124,7 +135,10 @@ struct port {
     struct netif *netif;       /* net's: one stack per core in use; NULL: port has no address */
     const char *driver;        /* "x540" */
     const char *model;         /* "X540-AT2" */
-    char pci[16];              /* "0000:01:00.0" */
+    char pci[16];              /* "0000:01:00.0"; "" if the place is empty */
+    /* NULL: a card works here. Else why none does, in a word, "failed" or "none": the operations do
+     * nothing, is_gone and is_down stay set, and net makes nothing for the port. */
+    const char *no_card;
     uint8_t mac[6];
 
     /* Written by core 0. */
@@ -140,8 +154,17 @@ struct port {
     struct port_counters count;
 };
 
-/* The ports found, 0..n-1, in PCI order. Filled by drivers_start, never changed after. */
+/* The places 0..n-1: the cards found, working or not, by portN= and then in PCI order. Filled by
+ * drivers_start, never changed after. */
 extern struct port ports[PORTS_MAX];
 extern unsigned ports_n;
+
+/* The port with which `port` is paired, 0 with 1, 2 with 3; NULL: no card works there. */
+static inline struct port *port_partner(const struct port *port)
+{
+    unsigned partner = port->index ^ 1;
+
+    return partner < ports_n && !ports[partner].no_card ? &ports[partner] : NULL;
+}
 
 #endif

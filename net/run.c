@@ -196,14 +196,17 @@ static void handle_causes(struct port *port, uint64_t now_ns)
 static void follow_start(uint64_t now_tsc)
 {
     static bool is_up, is_over;
-    bool all_up = ports_n > 0;
+    unsigned up = 0, working = 0;
     uint64_t first = 0;
 
     if (is_over)
         return;
     for (unsigned i = 0; i < ports_n; i++)
-        all_up &= ports[i].link_is_up;
-    if (all_up && !is_up) {
+        if (!ports[i].no_card) {
+            working++;
+            up += ports[i].link_is_up;
+        }
+    if (up == working && up > 0 && !is_up) {
         is_up = true;
         bootlog_say("links", "all up", now_tsc);
     }
@@ -422,6 +425,12 @@ static bool set_vectors(struct port *port)
     return true;
 }
 
+/* The port to which the application sends what `in` receives; NULL: there is no lane. */
+static struct port *output_of(struct port *in)
+{
+    return in->no_card ? NULL : app->output(in);
+}
+
 static bool open_lane(struct lane *lane, struct port *port, unsigned core)
 {
     struct port *out = app->output(port);
@@ -446,13 +455,17 @@ void run_start_app(const struct app *chosen)
         ports[i].ops->set_promiscuous(&ports[i], app->takes_everything);
         ports[i].ops->set_queues(&ports[i], lanes_cores, app->takes_everything, rss_key());
         ports[i].ops->poll_link(&ports[i]);
-        lanes_per_core += app->output(&ports[i]) != NULL;
+        lanes_per_core += output_of(&ports[i]) != NULL;
     }
     lanes_n = lanes_per_core * lanes_cores;
     lanes_control_n = 0;
     for (unsigned i = 0, at = 0; i < ports_n; i++) {
-        struct port *out = app->output(&ports[i]);
+        struct port *out = output_of(&ports[i]);
 
+        if (ports[i].no_card) {
+            log_info("port%u is not used: no working card", i);
+            continue;
+        }
         for (unsigned core = 0; core < lanes_cores; core++)
             if (side_open(&ports[i], core) != OK)
                 log_error("port%u: no side queue on core %u", i, core);
@@ -476,7 +489,7 @@ void run_start_app(const struct app *chosen)
                       i, n, lanes_cores);
     }
     for (unsigned i = 0; i < ports_n && app->control; i++)
-        if (ports[i].netif && app->output(&ports[i]))
+        if (ports[i].netif && output_of(&ports[i]))
             control_open(&ports[i], app->control);
 }
 
@@ -497,6 +510,8 @@ void net_start(const struct cmdline *line)
         char key[24];
         unsigned is_down = 0;
 
+        if (ports[i].no_card)
+            continue;
         fmt_print(key, sizeof(key), "port%u.state", i);
         if (cmdline_enum(line, key, &is_down) && is_down) {
             ports[i].is_down = true;
@@ -517,7 +532,7 @@ void net_start(const struct cmdline *line)
      * vectors cores cannot sleep, which leaves an emulator no time for the console. */
     has_vectors = true;
     for (unsigned i = 0; i < ports_n && has_vectors; i++)
-        has_vectors = set_vectors(&ports[i]);
+        has_vectors = ports[i].no_card || set_vectors(&ports[i]);
     run_start_app(chosen);
     (void)cmdline_enum(line, "poll", &poll);
     run_set_sleep(poll == POLL_ADAPTIVE);

@@ -328,3 +328,34 @@ void x540_poll_link(struct port *port)
     else
         log_info("port%u: link down", port->index);
 }
+
+void x540_phy_log(struct x540 *card)
+{
+    static const struct {
+        uint8_t mmd, number;
+    } words[] = {{PHY_PMA, PHY_PMA_ID_HIGH},
+                 {PHY_PMA, PHY_PMA_ID_LOW},
+                 {PHY_PMA, PHY_STATUS},
+                 {PHY_AN, PHY_AN_CONTROL},
+                 {PHY_AN, PHY_STATUS},
+                 {PHY_AN, PHY_AN_ADVERTISE},
+                 {PHY_AN, PHY_AN_10GBT_CONTROL},
+                 {PHY_AN, PHY_AN_10GBT_STATUS},
+                 {PHY_VENDOR, PHY_VENDOR_CONTROL}};
+    uint16_t value[ARRAY_SIZE(words)] = {0};
+
+    if (card->phy_address == X540_NO_PHY) {
+        log_info("x540 p%u: PHY: none by MDIO", card->port->index);
+        return;
+    }
+    enum err err = x540_lock(card, x540_phy_lock(card));
+    if (err)
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(words) && !err; i++)
+        err = mdio_read(card, words[i].mmd, words[i].number, &value[i]);
+    x540_unlock(card, x540_phy_lock(card));
+    log_info("x540 p%u: PHY at MDIO address %u: id 0x%04x%04x, 1.1 0x%04x, 7.0 0x%04x, 7.1 0x%04x, "
+             "7.10h 0x%04x, 7.20h 0x%04x, 7.21h 0x%04x, 30.0 0x%04x%s",
+             card->port->index, card->phy_address, value[0], value[1], value[2], value[3], value[4],
+             value[5], value[6], value[7], value[8], err ? "; it stopped answering" : "");
+}

@@ -106,3 +106,22 @@ enum err x540_nvm_check(struct x540 *card)
     }
     return OK;
 }
+
+void x540_nvm_log(struct x540 *card)
+{
+    uint32_t left = NVM_CHECKSUM_WORD + 1;
+    enum err err = card->family->has_eerd ? x540_lock(card, SW_FW_SYNC_EEP) : ERR_NO_DEVICE;
+
+    for (uint32_t i = 0; i <= NVM_CHECKSUM_WORD && !err; i += 8) {
+        uint16_t word[8] = {0};
+
+        for (uint32_t k = 0; k < 8 && !err; k++)
+            err = read_word(card, i + k, &left, &word[k]);
+        if (!err)
+            log_info("x540 p%u: NVM 0x%02x: %04x %04x %04x %04x %04x %04x %04x %04x",
+                     card->port->index, i, word[0], word[1], word[2], word[3], word[4], word[5],
+                     word[6], word[7]);
+    }
+    if (!err)
+        x540_unlock(card, SW_FW_SYNC_EEP);
+}

@@ -447,6 +447,7 @@
 #define PHY_PMA 1u
 #define PHY_PMA_ID_HIGH 2u
 #define PHY_PMA_ID_LOW 3u
+#define PHY_STATUS 1u                   /* of each MMD */
 #define PHY_AN 7u
 #define PHY_AN_CONTROL 0u
 #define PHY_AN_CONTROL_RESTART BIT(9)   /* SC  */

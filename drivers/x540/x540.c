@@ -29,6 +29,7 @@ enum {
     RESET_FIRST_LOOK_US = 1000,
     RESET_LIMIT_US = 10000,
     AUTO_READ_LIMIT_US = 1000000,
+    PEEK_LIMIT_US = 100000,
     DMA_IDLE_LIMIT_US = 1000000,
     PAUSE_HEADROOM_BYTES = 0x6000,
 };
@@ -310,6 +311,12 @@ static void make_mac(struct x540 *card)
     mmio_write32(card->regs, RAH(0), FIELD_PUT(RAH_RAH, made[4] | (uint32_t)made[5] << 8) | RAH_AV);
 }
 
+static void get_mac(uint32_t low, uint32_t high, uint8_t mac[6])
+{
+    for (unsigned i = 0; i < 6; i++)
+        mac[i] = (uint8_t)(i < 4 ? low >> (8 * i) : high >> (8 * (i - 4)));
+}
+
 /* X550 8.2.2.8.14-15 */
 static enum err read_mac(struct x540 *card)
 {
@@ -317,8 +324,7 @@ static enum err read_mac(struct x540 *card)
     uint8_t *mac = card->port->mac;
     bool is_zero = low == 0 && FIELD_GET(RAH_RAH, high) == 0;
 
-    for (unsigned i = 0; i < 6; i++)
-        mac[i] = (uint8_t)(i < 4 ? low >> (8 * i) : high >> (8 * (i - 4)));
+    get_mac(low, high, mac);
     if (is_zero || (mac[0] & 1) || !(high & RAH_AV)) { /* bit 0: multicast, and all ones */
         log_error("x540 p%u: RAL0 0x%08x RAH0 0x%08x: no usable address", card->port->index, low,
                   high);
@@ -455,13 +461,15 @@ static const struct port_ops x540_ops = {
     .irq_causes = x540_irq_causes,
     .reset = reset,
     .link_off = x540_link_off,
+    .read_register = x540_read_register,
     .quiet = quiet,
 };
 
 /* A function in D3hot answers only configuration accesses. The change to D0 resets it as CTRL.RST
  * does. The X550 keeps its configuration space (5.2.4.3, 9.2.3.1.4: No_Soft_Reset is 1); a function
- * that does not is given its BARs, payload size and completion time-out again. */
-static void power_up(const struct pci_dev *pci, const struct port *port)
+ * that does not is given its BARs, payload size and completion time-out again. Returns what PMCSR
+ * was, 0 without a change. */
+static uint16_t power_up(const struct pci_dev *pci)
 {
     uint32_t at = pci_capability(pci, PCI_CAP_PM);
     uint16_t control = at ? pci_read16(pci, at + PCI_PM_CONTROL) : 0;
@@ -469,33 +477,66 @@ static void power_up(const struct pci_dev *pci, const struct port *port)
     unsigned lost = 0;
 
     if (!(control & PCI_PM_CONTROL_STATE))
-        return;
+        return 0;
     for (unsigned i = 0; i < PCI_BARS; i++)
         bars[i] = pci_read32(pci, PCI_BAR_0 + 4 * i);
     uint16_t device_control = pci_read16(pci, PCI_DEVICE_CONTROL);
     uint16_t device_control_2 = pci_read16(pci, PCI_DEVICE_CONTROL_2);
-    log_info("x540 p%u: power state D%u (PMCSR 0x%04x): set to D0", port->index,
-             control & PCI_PM_CONTROL_STATE, control);
     pci_write16(pci, at + PCI_PM_CONTROL, (uint16_t)(control & ~PCI_PM_CONTROL_STATE));
     tsc_wait_us(POWER_UP_US);
     for (unsigned i = 0; i < PCI_BARS; i++)
         lost += pci_read32(pci, PCI_BAR_0 + 4 * i) != bars[i];
     if (!lost)
-        return;
-    log_info("x540 p%u: D0 has cleared %u BARs: they are written again", port->index, lost);
+        return control;
+    log_info("x540 %02x:%02x.%u: D0 has cleared %u BARs: they are written again", pci->bus,
+             pci->device, pci->function, lost);
     for (unsigned i = 0; i < PCI_BARS; i++)
         pci_write32(pci, PCI_BAR_0 + 4 * i, bars[i]);
     pci_write16(pci, PCI_DEVICE_CONTROL, device_control);
     pci_write16(pci, PCI_DEVICE_CONTROL_2, device_control_2);
+    return control;
+}
+
+/* Once: the same memory is not mapped twice. */
+static enum err map_registers(struct x540 *card, const struct pci_dev *pci)
+{
+    uint64_t bytes = 0;
+
+    if (card->is_mapped)
+        return OK;
+    enum err err = pci_map_bar(pci, BAR_REGISTERS, &card->regs, &bytes);
+    if (err)
+        return err;
+    if (bytes < REGISTERS_BYTES) {
+        log_error("x540 %02x:%02x.%u: BAR0 has 0x%lx bytes, at least 0x%x expected", pci->bus,
+                  pci->device, pci->function, bytes, REGISTERS_BYTES);
+        return ERR_BAD_VALUE;
+    }
+    card->is_mapped = true;
+    return OK;
+}
+
+/* X550 8.2.2.8.14-15 */
+void x540_peek_mac(const struct pci_dev *pci, struct x540 *card, uint8_t mac[6])
+{
+    get_mac(0xFFFFFFFFu, 0xFFFFFFFFu, mac);
+    (void)power_up(pci);
+    if (map_registers(card, pci) != OK)
+        return;
+    pci_command(pci, PCI_COMMAND_MEMORY, PCI_COMMAND_MASTER);
+    uint64_t end_ns = tsc_now_ns() + PEEK_LIMIT_US * 1000ull;
+    while (!(mmio_read32(card->regs, EEC) & EEC_ARD) && tsc_now_ns() < end_ns)
+        tsc_wait_us(1000);
+    get_mac(mmio_read32(card->regs, RAL(0)), mmio_read32(card->regs, RAH(0)), mac);
 }
 
 /* X550 4.6.3, 9.2.3.1.4, 5.2.4.2 */
 enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port, bool is_forced)
 {
-    uint64_t bytes = 0;
-
     *card = (struct x540){.port = port,
                           .pci = *pci,
+                          .regs = card->regs,
+                          .is_mapped = card->is_mapped,
                           .family = x540_match(pci),
                           .is_forced = is_forced,
                           .phy_address = X540_NO_PHY,
@@ -505,15 +546,13 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
     port->ops = &x540_ops;
     port->driver_state = card;
 
-    power_up(pci, port);
-    enum err err = pci_map_bar(pci, BAR_REGISTERS, &card->regs, &bytes);
+    uint16_t control = power_up(pci);
+    if (control)
+        log_info("x540 p%u: power state D%u (PMCSR 0x%04x): set to D0", port->index,
+                 control & PCI_PM_CONTROL_STATE, control);
+    enum err err = map_registers(card, pci);
     if (err)
         return err;
-    if (bytes < REGISTERS_BYTES) {
-        log_error("x540 p%u: BAR0 has 0x%lx bytes, at least 0x%x expected", port->index, bytes,
-                  REGISTERS_BYTES);
-        return ERR_BAD_VALUE;
-    }
     pci_command(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_OFF, 0);
     uint32_t status = mmio_read32(card->regs, STATUS);
     if (status == 0xFFFFFFFFu) {
@@ -534,4 +573,30 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
     if (err)
         quiet(port); /* a card without a driver must not write memory */
     return err;
+}
+
+void x540_log_raw(struct port *port)
+{
+    struct x540 *card = port->driver_state;
+    uint32_t at = card ? pci_capability(&card->pci, PCI_CAP_MSIX) : 0;
+
+    if (!card || !card->is_mapped || mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu) {
+        log_info("x540 p%u: no registers to read", port->index);
+        return;
+    }
+    log_info("x540 p%u: STATUS 0x%08x CTRL 0x%08x CTRL_EXT 0x%08x EEC 0x%08x FWSM 0x%08x",
+             port->index, mmio_read32(card->regs, STATUS), mmio_read32(card->regs, CTRL),
+             mmio_read32(card->regs, CTRL_EXT), mmio_read32(card->regs, EEC),
+             mmio_read32(card->regs, FWSM));
+    log_info("x540 p%u: LINKS 0x%08x MMNGC 0x%08x EEMNGCTL 0x%08x RAL0 0x%08x RAH0 0x%08x",
+             port->index, mmio_read32(card->regs, LINKS), mmio_read32(card->regs, MMNGC),
+             mmio_read32(card->regs, EEMNGCTL), mmio_read32(card->regs, RAL(0)),
+             mmio_read32(card->regs, RAH(0)));
+    log_info("x540 p%u: PCI command 0x%04x, MSI-X at 0x%x: control 0x%04x, table 0x%08x, pending "
+             "0x%08x",
+             port->index, pci_read16(&card->pci, PCI_COMMAND), at,
+             at ? pci_read16(&card->pci, at + 2) : 0, at ? pci_read32(&card->pci, at + 4) : 0,
+             at ? pci_read32(&card->pci, at + 8) : 0);
+    x540_nvm_log(card);
+    x540_phy_log(card);
 }

@@ -34,7 +34,8 @@ struct x540_family {
 struct x540 {
     struct port *port;
     struct pci_dev pci;
-    mmio_t regs;
+    mmio_t regs; /* valid if is_mapped */
+    bool is_mapped;
     const struct x540_family *family;
     uint32_t enable_limit_us; /* for a queue's ENABLE to change: the PCIe completion time-out */
     unsigned lan_id;          /* which of the card's two ports this is */
@@ -67,11 +68,21 @@ struct x540 {
 
 /* The family member that this PCI function is; NULL: not a supported card. */
 const struct x540_family *x540_match(const struct pci_dev *pci);
-/* Map, reset and bring up the function and fill in *port. Does not wait for the link and starts no
- * queue. Boot CPU. Enables bus mastering: call it only once an IOMMU, if any, confines the card.
- * is_forced: use it even if its NVM, firmware or locks say that it does not work. */
+/* Map, reset and bring up the function and fill in *port. *card: zeroes, or as x540_peek_mac left
+ * it. Does not wait for the link and starts no queue. Boot CPU. Enables bus mastering: call it only
+ * once an IOMMU, if any, confines the card. is_forced: use it even if its NVM, firmware or locks say
+ * that it does not work. */
 enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *port,
                     bool is_forced) MUST_CHECK;
+
+/* Before its probe: map the card's registers, which the probe then uses, and read the MAC address as
+ * it is now; not an address if the card does not answer. Enables memory decoding. Boot CPU. */
+void x540_peek_mac(const struct pci_dev *pci, struct x540 *card, uint8_t mac[6]);
+
+/* port_ops.read_register; also for a port whose probe has failed. */
+bool x540_read_register(struct port *port, unsigned i, unsigned q, struct port_register *out);
+/* Log the raw words of the card, whatever its probe returned: registers, NVM, PHY, MSI-X. */
+void x540_log_raw(struct port *port);
 
 /* ---- between the files of this folder ---- */
 
@@ -100,8 +111,10 @@ void x540_lock_break(struct x540 *card); /* once at probe: release the locks of 
 uint32_t x540_phy_lock(const struct x540 *card);
 /* nvm.c */
 enum err x540_nvm_check(struct x540 *card) MUST_CHECK;
+void x540_nvm_log(struct x540 *card); /* words 0x00..0x3F */
 /* link.c */
 void x540_phy_start(struct x540 *card);
+void x540_phy_log(struct x540 *card);
 bool x540_link_is_vetoed(struct x540 *card); /* the management controller forbids link changes */
 void x540_poll_link(struct port *port);
 void x540_link_off(struct port *port);

@@ -149,6 +149,50 @@ bool parse_enum(const char *word, const char *words, unsigned *out)
     }
 }
 
+/* One to digits_max hexadecimal digits, then `end`, which *s moves past. */
+static bool take_hex(const char **s, unsigned digits_max, char end, uint64_t *out)
+{
+    const char *start = *s;
+
+    if (!take_number(s, 16, out) || *s > start + digits_max || **s != end)
+        return false;
+    *s += end != 0;
+    return true;
+}
+
+static bool parse_mac(const char *word, uint8_t mac[6])
+{
+    for (unsigned i = 0; i < 6; i++) {
+        uint64_t byte;
+        if (!take_hex(&word, 2, i < 5 ? ':' : 0, &byte))
+            return false;
+        mac[i] = (uint8_t)byte;
+    }
+    return true;
+}
+
+bool parse_card(const char *word, struct card_name *out)
+{
+    struct card_name card = {.is_mac = true};
+    uint64_t segment = 0, bus, device, function;
+    const char *at = word, *colon = strchr(word, ':');
+
+    if (!parse_mac(word, card.mac)) {
+        card = (struct card_name){0};
+        if (colon && strchr(colon + 1, ':') && !take_hex(&at, 4, ':', &segment))
+            return false;
+        if (!take_hex(&at, 2, ':', &bus) || !take_hex(&at, 2, '.', &device) ||
+            !take_hex(&at, 1, 0, &function) || device > 31 || function > 7)
+            return false;
+        card.segment = (uint16_t)segment;
+        card.bus = (uint8_t)bus;
+        card.device = (uint8_t)device;
+        card.function = (uint8_t)function;
+    }
+    *out = card;
+    return true;
+}
+
 unsigned parse_distance(const char *a, const char *b)
 {
     /* One row at a time: row[j] is the distance of a's first i letters to b's first j letters. */

@@ -25,6 +25,16 @@ bool parse_prefixes(const char *word, struct ipv4_prefix out[PREFIXES_MAX], unsi
 /* *out: the position of word in a list such as "halt|reboot|exit". */
 bool parse_enum(const char *word, const char *words, unsigned *out);
 
+/* A card, by its place on PCI (0000:03:00.0, or 03:00.0 on segment 0) or by its MAC address
+ * (02:00:00:00:00:01), in hexadecimal. */
+struct card_name {
+    bool is_mac;
+    uint8_t mac[6];
+    uint16_t segment;
+    uint8_t bus, device, function;
+};
+bool parse_card(const char *word, struct card_name *out);
+
 /* The edit distance (Levenshtein) of a and b, of which the first 31 letters are compared. For "did
  * you mean". */
 unsigned parse_distance(const char *a, const char *b);

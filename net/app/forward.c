@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * app=forward: frames received by a port are sent by its partner, unchanged. Ports are paired, 0 with
- * 1, 2 with 3; a port without a partner gets no lane.
+ * 1, 2 with 3; a port without a partner, or whose partner has no working card, gets no lane.
  */
 #include "net/app/app.h"
 #include "net/lane/lane.h"
@@ -22,9 +22,7 @@ LANE_LOOP(forward_poll, .fast = forward_frame, .slow = forward_slow, .length_lea
 
 static struct port *forward_output(struct port *in)
 {
-    unsigned partner = in->index ^ 1;
-
-    return partner < ports_n ? &ports[partner] : NULL;
+    return port_partner(in);
 }
 
 APP(forward) = {

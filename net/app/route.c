@@ -105,13 +105,11 @@ LANE_LOOP(route_poll, .fast = route_frame, .slow = router_input, .status_checked
  * leads back to the port itself and sends only answers. */
 static struct port *route_output(struct port *in)
 {
-    unsigned partner = in->index ^ 1;
+    struct port *partner = port_partner(in);
 
     if (!in->netif || in->netif->vlan || !routes.table)
         return NULL;
-    return partner < ports_n && ports[partner].netif && !ports[partner].netif->vlan
-               ? &ports[partner]
-               : in;
+    return partner && partner->netif && !partner->netif->vlan ? partner : in;
 }
 
 /* Before any lane runs: fill the tables, which all lanes read. */

@@ -66,6 +66,9 @@ static enum command_result set_port(const struct call *call)
     if (!parse_enum(call->argv[1], words, &word) || call->argc != (word > UP ? 3 : 2))
         return command_fail(call, "usage: set port %lu up, down, ip A.B.C.D/BITS or gw A.B.C.D", n);
     struct port *port = &ports[n];
+    if (port->no_card)
+        return command_fail(call, "port%lu has no working card; cards are only looked for at boot",
+                            n);
     if (word > UP)
         return set_address(call, port);
     if (word == DOWN && !port->is_down)

@@ -57,6 +57,8 @@ static const char *brief(char *text, size_t room, uint64_t value, int width)
 
 static const char *link_text(const struct port *port)
 {
+    if (port->no_card)
+        return port->no_card;
     if (port->is_gone)
         return "gone";
     return port->link_is_up && !port->is_down ? "up" : "down";
@@ -110,6 +112,18 @@ static void json_ports(const struct call *call)
     }
 }
 
+/* Where the port's card is. */
+static void place_line(const struct call *call, const struct port *port)
+{
+    if (!port->pci[0])
+        out_printf(call->out, "port%u: no card has this place\n", port->index);
+    else if (port->no_card)
+        out_printf(call->out, "port%u: %s, not used: the log has the reason\n", port->index,
+                   port->pci);
+    else
+        out_printf(call->out, "port%u: %s %s\n", port->index, port->pci, port->model);
+}
+
 static enum command_result show_ports(const struct call *call)
 {
     for (unsigned i = 0; i < ports_n; i++)
@@ -128,6 +142,10 @@ static enum command_result show_ports(const struct call *call)
         const struct port *port = &ports[i];
         const struct port_counters count = since(port);
         char speed[8], rx[24], tx[24], dropped[24], missed[24], crc[24];
+        if (port->no_card) {
+            out_printf(call->out, "port%u %s\n", port->index, port->no_card);
+            continue;
+        }
         out_printf(call->out, "port%u %-4s %-5s %pM %11s %11s %7s %6s %6s\n", port->index,
                    link_text(port), speed_text(port, speed), port->mac,
                    brief(rx, sizeof(rx), count.rx_packets, 11),
@@ -136,6 +154,8 @@ static enum command_result show_ports(const struct call *call)
                    brief(missed, sizeof(missed), count.rx_missed_errors, 6),
                    brief(crc, sizeof(crc), count.rx_crc_errors, 6));
     }
+    for (unsigned i = 0; i < ports_n; i++)
+        place_line(call, &ports[i]);
     for (unsigned i = 0; i < ports_n; i++) {
         if (!lanes_late(&ports[i]))
             continue;

@@ -145,6 +145,8 @@ static enum command_result begin(const struct call *call, bool is_trace)
         return command_fail(call, "usage: %s N [COUNT]%s; N is below %u",
                             is_trace ? "trace port" : "capture port", is_trace ? "" : " [FILTER]",
                             ports_n);
+    if (ports[n].no_card)
+        return command_fail(call, "port%lu has no working card", n);
     if (call->argc > 1 && (!parse_u64(call->argv[1], &work.left) || work.left == 0))
         return command_fail(call, "%.40s is not a number of frames", call->argv[1]);
     if (!capture_set(&nothing)) /* so that no core reads the filter while it changes */

@@ -99,6 +99,8 @@ enum err feeds_open(void)
     enum err err = OK;
 
     for (unsigned i = 0; !err && i < ports_n; i++) {
+        if (ports[i].no_card)
+            continue;
         lanes_feeds[i] = memory_alloc(lanes_cores * sizeof(struct side), PAGE_BYTES);
         err = lanes_feeds[i] ? OK : ERR_NO_MEMORY;
         for (unsigned core = 0; !err && core < lanes_cores; core++) {

@@ -17,7 +17,11 @@
 
 static bool does_generate(void)
 {
-    return ports_n != 0 && lanes_feeds[0] != NULL;
+    bool has_feeds = false;
+
+    for (unsigned i = 0; i < ports_n; i++)
+        has_feeds |= lanes_feeds[i] != NULL;
+    return has_feeds;
 }
 
 /* ---- start, stop ---- */

@@ -107,7 +107,7 @@ static enum err set_up(unsigned core, unsigned port)
     uint32_t slots = LANE_SLOTS - LANE_SLOTS % (o->sizes_n * 8);
 
     *g = (struct generator){
-        .feed = &lanes_feeds[port][core],
+        .feed = lanes_feeds[port] ? &lanes_feeds[port][core] : NULL,
         .end_tsc = UINT64_MAX,
         .per_tick = share.per_tick,
         .tick_q24 = share.tick_q24,
@@ -271,7 +271,7 @@ static const char *find_target(unsigned i, const char **why)
     const struct trial_options *o = &trial.options;
     struct probe *probe = &trial.probes[i];
     struct netif *nif = ports[i].netif;
-    struct port *partner = (i ^ 1) < ports_n ? &ports[i ^ 1] : NULL;
+    struct port *partner = port_partner(&ports[i]);
     bool has_partner_ip = partner && partner->netif;
 
     *why = NULL;
@@ -358,6 +358,9 @@ const char *generator_request(void)
         return "rate= must be set";
     if (options.ports >> ports_n != 0)
         return "ports= names a port that does not exist";
+    for (unsigned i = 0; i < ports_n; i++)
+        if ((options.ports & BIT(i)) && ports[i].no_card)
+            return "ports= names a port without a working card";
     generator_stop();
     if (!cores_are_ready())
         return "a core has not carried out an earlier request; try again";

@@ -14,6 +14,7 @@
 #include "arch/irq.h"
 #include "arch/random.h"
 #include "arch/tsc.h"
+#include "drivers/boot_line.h"
 #include "kernel/console/console.h"
 #include "kernel/memory/dma.h"
 #include "kernel/lib/fmt.h"
@@ -469,6 +470,8 @@ void machine_frame_in(unsigned card, const uint8_t *frame, uint32_t length)
 
 void machine_reset(void)
 {
+    machine_named = 0;
+    machine_is_verbose = false;
     for (unsigned i = 0; i < machine_cards_n; i++)
         x540_destroy(machine_cards[i].model);
     for (unsigned i = 0; i < pieces_n; i++)
@@ -576,6 +579,25 @@ void pci_scan(void (*visit)(const struct pci_dev *dev, void *context), void *con
 {
     for (unsigned i = 0; i < machine_cards_n; i++)
         visit(&machine_cards[i].pci, context);
+}
+
+/* ---- The boot line ---- */
+
+struct card_name machine_names[PORTS_MAX];
+uint32_t machine_named;
+
+bool card_name_get(const struct cmdline *line, unsigned port, struct card_name *out)
+{
+    (void)line;
+    *out = machine_names[port];
+    return machine_named & BIT(port);
+}
+
+bool machine_is_verbose;
+bool bringup_is_verbose(const struct cmdline *line)
+{
+    (void)line;
+    return machine_is_verbose;
 }
 
 /* ---- The log, and rules that the models report as broken ---- */

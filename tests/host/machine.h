@@ -2,12 +2,14 @@
  * The machine that host tests and benchmarks run on: a clock that advances only when code waits or
  * accesses a register, memory that cards reach only through grants, and X540 models in PCI slots.
  * It implements arch/tsc.h, kernel/memory/dma.h, kernel/iommu/iommu.h, kernel/pci.h and
- * kernel/log/log.h for the code under test.
+ * kernel/log/log.h and drivers/boot_line.h for the code under test.
  */
 #ifndef TESTS_HOST_MACHINE_H
 #define TESTS_HOST_MACHINE_H
 
 #include "arch/mmio.h"
+#include "drivers/nic.h"
+#include "kernel/lib/parse.h"
 #include "kernel/pci.h"
 #include "tests/model/x540_core.h"
 
@@ -72,6 +74,12 @@ extern void (*machine_on_write)(unsigned card, uint32_t offset, uint32_t value);
 
 /* The text of the boot module, NULL: there is none. */
 extern const char *machine_module;
+
+/* portN= of the boot line (drivers/boot_line.h); machine_named: the ports it names, a bit each. */
+extern struct card_name machine_names[PORTS_MAX];
+extern uint32_t machine_named;
+/* bringup=verbose */
+extern bool machine_is_verbose;
 
 /* The ports that iommu_poll will next report as cut off, a bit each. */
 extern uint32_t machine_cut_off;

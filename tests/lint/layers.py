@@ -55,6 +55,7 @@ ROOMS = [re.compile(room, re.X) for room in (
     # drivers
     r"drivers/[^/]*\.h",
     r"drivers/x540/.*",
+    r"drivers/boot_line\.c",
     r"drivers/drivers\.c",
     # net
     r"net/drops\.h",

@@ -168,3 +168,13 @@ def test_no_segment_of_the_image_is_both_writable_and_executable():
                           check=True).stdout
     flags = re.findall(r"^ +LOAD .* 0x[0-9a-f]+ ([R ][W ][E ]) 0x[0-9a-f]+$", text, re.M)
     assert sorted(flags) == ["R  ", "R E", "R E", "RW "], text
+
+
+def test_show_version_is_that_of_git(boot):
+    machine = boot("app=forward", wires=0)
+    [version] = machine.json("show version -j")
+    assert re.fullmatch(r"unknown|[\w./+-]+", version["commit"])
+    assert re.fullmatch(r"unknown|\d{4}-\d\d-\d\d", version["date"])
+    assert re.search(r"\d", version["compiler"])
+    text = machine.run("show version")
+    assert all(word in text for word in version.values()) and text.startswith("ferrule ")

@@ -95,6 +95,48 @@ static void ipv4__words__are_accepted_or_refused(void **state)
     }
 }
 
+static void card__words__are_accepted_or_refused(void **state)
+{
+    (void)state;
+    struct card_name c;
+    assert_true(parse_card("0000:03:00.0", &c));
+    assert_false(c.is_mac);
+    assert_int_equal(c.segment << 24 | c.bus << 16 | c.device << 8 | c.function, 0x030000);
+    assert_true(parse_card("3:1f.7", &c));
+    assert_int_equal(c.segment << 24 | c.bus << 16 | c.device << 8 | c.function, 0x031F07);
+    assert_true(parse_card("10:fe:02.1", &c));
+    assert_int_equal(c.segment, 0x10);
+    assert_int_equal(c.bus << 16 | c.device << 8 | c.function, 0xFE0201);
+    assert_true(parse_card("02:0A:00:00:00:fF", &c));
+    assert_true(c.is_mac);
+    assert_memory_equal(c.mac, "\x02\x0A\x00\x00\x00\xFF", 6);
+    static const char *const bad[] = {"",
+                                      ":",
+                                      "03",
+                                      "03:00",
+                                      "03:00.8",
+                                      "03:20.0",
+                                      "103:00.0",
+                                      "03:00.0 ",
+                                      "03:00.00",
+                                      "03.00:0",
+                                      "0:0:0:0.0",
+                                      "00000:03:00.0",
+                                      "10000:3:0.0",
+                                      "02:00:00:00:00",
+                                      "02:00:00:00:00:01:02",
+                                      "02:00:00:00:00:100",
+                                      "02:00:00:00:00:0g",
+                                      "02-00-00-00-00-01",
+                                      "x03:00.0",
+                                      "0x3:00.0"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        memset(&c, 0x55, sizeof c);
+        assert_false(parse_card(bad[i], &c));
+        assert_int_equal(c.bus, 0x55);
+    }
+}
+
 static void prefix__words__are_accepted_or_refused(void **state)
 {
     (void)state;
@@ -191,6 +233,7 @@ int main(void)
         cmocka_unit_test(u64__good_words__give_their_value),
         cmocka_unit_test(u64__bad_words__are_refused),
         cmocka_unit_test(ipv4__words__are_accepted_or_refused),
+        cmocka_unit_test(card__words__are_accepted_or_refused),
         cmocka_unit_test(prefix__words__are_accepted_or_refused),
         cmocka_unit_test(prefixes__words__are_accepted_or_refused),
         cmocka_unit_test(enum__words__match_only_in_full),

@@ -172,6 +172,7 @@ static int start(void **state)
         struct port *port = &ports[i];
         port->index = i;
         port->driver = "x540";
+        port->model = "X540-AT2";
         memcpy(port->pci, i ? "0000:02:00.1" : "0000:01:00.0", 13);
         memcpy(port->mac, US_MAC, 6);
         port->link_is_up = i == 0;
@@ -310,7 +311,9 @@ static void ports__sample_counters__print_this_table(void **state)
         run("show ports"),
         "port  link speed mac                rx_packets  tx_packets dropped missed    crc\n"
         "port0 up   10G   02:00:00:00:00:01 99999999999  100000000k 1234567  1999k      1\n"
-        "port1 up   100M  02:00:00:00:00:01           0           0       0      0      0\n");
+        "port1 up   100M  02:00:00:00:00:01           0           0       0      0      0\n"
+        "port0: 0000:01:00.0 X540-AT2\n"
+        "port1: 0000:02:00.1 X540-AT2\n");
     ports[0].is_down = true;
     ports[1].link_is_up = false;
     ports[1].speed_mbps = 0;
@@ -318,6 +321,21 @@ static void ports__sample_counters__print_this_table(void **state)
     assert_non_null(strstr(terminal.text, "port1 down -     "));
     ports[0].count.rx_packets = UINT64_MAX;
     assert_non_null(strstr(run("show ports"), " 18446744T "));
+}
+
+static void ports__without_a_card__keep_their_rows(void **state)
+{
+    (void)state;
+    ports[0].no_card = "failed";
+    ports[1].no_card = "none";
+    ports[1].pci[0] = 0;
+    assert_non_null(strstr(run("show ports"), "\nport0 failed\nport1 none\n"
+                                              "port0: 0000:01:00.0, not used: the log has the "
+                                              "reason\nport1: no card has this place\n"));
+    fits_80_columns(terminal.text);
+    assert_int_equal(json_lines(run("show ports -j")), 2);
+    assert_non_null(strstr(terminal.text, "\"link\":\"failed\""));
+    assert_non_null(strstr(terminal.text, "\"pci\":\"\""));
 }
 
 static void ports__cleared__count_from_zero_and_the_ledger_continues(void **state)
@@ -703,6 +721,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(ports__any_counter__fits_the_table_and_is_exact_in_json),
         TEST(ports__sample_counters__print_this_table),
+        TEST(ports__without_a_card__keep_their_rows),
         TEST(ports__cleared__count_from_zero_and_the_ledger_continues),
         TEST(ports__json__has_the_fields_that_scripts_rely_on),
         TEST(ports__none__prints_a_line_or_no_object),

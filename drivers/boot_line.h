@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * What the boot line says about cards. Host tests implement it in tests/host/machine.c.
+ */
+#ifndef DRIVERS_BOOT_LINE_H
+#define DRIVERS_BOOT_LINE_H
+
+#include "boot/cmdline.h"
+
+/* portN=: the card that is to be port `port`. False: none is named, or the value is invalid. */
+bool card_name_get(const struct cmdline *line, unsigned port, struct card_name *out);
+/* bringup=verbose: log the raw words of each card. */
+bool bringup_is_verbose(const struct cmdline *line);
+
+#endif
