@@ -74,7 +74,7 @@ static inline void probe_is_refused_unless_forced(enum x540_kind kind, enum x540
     struct cmdline forced;
 
     (void)probe_evil(kind, evil, arg);
-    assert_int_equal(ports_n, 0);
+    assert_non_null(ports[0].no_card); /* it keeps its place */
     assert_non_null(machine_log_has(line));
     assert_non_null(
         machine_log_has("x540 p0: boot with port0.force=on to use the card all the same"));
