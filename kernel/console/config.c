@@ -76,6 +76,15 @@ void config_put(struct config *config, const char *key, const char *fmt, ...)
     put_value(config, value);
 }
 
+void config_keep(struct config *config, const char *key)
+{
+    const struct cmdline *line = console_boot_line();
+
+    for (unsigned i = 0; i < line->n; i++)
+        if (str_equal(line->params[i].key, key) && cmdline_is_valid(line, i))
+            config_put(config, key, "%s", line->params[i].value);
+}
+
 static bool has_part(const struct cmdline_key *key)
 {
     for (const struct config_part *part = configs_start; part < configs_end; part++)

@@ -22,6 +22,9 @@ struct config; /* the line that is being built; in config.c */
 void config_put(struct config *config, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Add the key as the boot line has it; nothing if it is absent or invalid. */
+void config_keep(struct config *config, const char *key);
+
 struct config_part {
     void (*put)(struct config *config); /* core 0, between bursts: adds non-default settings */
     const char *keys[4];                /* the part's keys, as named in the boot line's table */

@@ -82,9 +82,14 @@ COMMAND("set port", "N up|down|ip A/B|gw A", "start or stop a port, set its addr
 static void put_ports(struct config *config)
 {
     for (unsigned i = 0; i < ports_n; i++) {
+        static const char *const names[] = {"ip", "gw", "gw2", "state"};
         const struct netif *nif = ports[i].netif;
         char key[16];
 
+        for (unsigned k = 0; k < ARRAY_SIZE(names) && ports[i].no_card; k++) {
+            fmt_print(key, sizeof(key), "port%u.%s", i, names[k]); /* for when a card is back */
+            config_keep(config, key);
+        }
         fmt_print(key, sizeof(key), "port%u.state", i);
         if (ports[i].is_down && !ports[i].is_gone)
             config_put(config, key, "down");

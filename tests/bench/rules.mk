@@ -8,7 +8,7 @@ BENCH_CFLAGS := $(filter-out -mpreferred-stack-boundary=3 -mcmodel=kernel -mstac
 BENCH_REGISTERS := 0x2000000000ull
 BENCH_MODEL_CFLAGS := -std=gnu11 -g -O2 -fno-pic $(HOST_WARN) $(BENCH_INC) -DREGISTERS=$(BENCH_REGISTERS) -MMD -MP
 
-BENCH_OURS := $(wildcard drivers/*.c drivers/x540/*.c net/app/*.c) \
+BENCH_OURS := drivers/drivers.c $(wildcard drivers/x540/*.c net/app/*.c) \
     $(LOOP) $(STACK) $(ROUTER) $(GENERATOR) \
     boot/cmdline.c boot/console_key.c kernel/lib/parse.c kernel/lib/fmt.c
 BENCH_HOST := tests/bench/bench_loop.c tests/bench/traffic.c tests/bench/probes.c tests/bench/bar.c tests/bench/routes.c tests/host/machine.c tests/host/trial_cmd.c

@@ -37,6 +37,7 @@ def test_a_card_that_fails_keeps_its_number(boot, app, iommu):
     for command in ("set port 0 up", "set port 0 down", "set port 0 ip 192.0.9.1/24", "trace port 0 1"):
         assert "port0 has no working card" in machine.run(command)
     assert machine.run("stop; start") == ""
+    assert "port0.ip=192.0.0.1/24" in machine.run("show config")
     for command in ("show cores", "show arp", "show config", "clear counters", "show log", "show ledger"):
         machine.run(command)
     answers(machine, 2, 2, MACS[2])
