@@ -15,7 +15,7 @@ APPS = ["app=forward", f"app=echo {ADDRESSES}", f"app=route {ADDRESSES}",
 PER_PORT = ["set port {port} down", "set port {port} up", "set port {port} up", "set port {port} down",
             "start", "stop", "start", "set port {port} up",
             "set port {port} ip 203.0.113.1/24", "set port {port} gw 203.0.113.9"]
-ONCE = ["show ports", "show ports -j", "show cores", "show cores -j", "show ledger", "show ledger -j",
+ONCE = ["show ports", "show ports -j", "show version", "show card 0", "show card 0 -j", "show cores", "show cores -j", "show ledger", "show ledger -j",
         "show arp", "show routes", "show routes 192.0.2.9", "set route 10.0.0.0/8 via 192.0.2.9",
         "set route 10.0.0.0/8 reject", "clear route 10.0.0.0/8", "show generate", "show sink", "clear sink",
         "start rate=1000 count=10", "stop", "start", "clear arp", "clear counters", "set poll always",
