@@ -26,6 +26,7 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_sessionstart(session):
+    os.makedirs(LOGS, exist_ok=True)
     # A make started by a test must not inherit these from a make above: it would print the folders that
     # it enters, and the test reads its output.
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
