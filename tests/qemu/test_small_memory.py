@@ -41,7 +41,7 @@ def test_the_lists_of_this_file_hold_every_command():
 
 
 @pytest.mark.parametrize("app", APPS, ids=lambda app: app.split()[0])
-@pytest.mark.parametrize("memory_mb", [8, 10, 12, 16])
+@pytest.mark.parametrize("memory_mb", [8, 10])
 def test_every_command_on_a_machine_whose_memory_was_short(boot, app, memory_mb):
     machine = boot(app, cores=4, memory_mb=memory_mb, links=False)
     for line in [line.format(port=port) for port in (0, 1) for line in PER_PORT] + ONCE:
