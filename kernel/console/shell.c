@@ -582,6 +582,18 @@ unsigned shell_room(const struct shell *sh)
     return SHELL_AHEAD - (sh->ahead_in - sh->ahead_out);
 }
 
+/* A ^C typed behind a line that has just been taken, before it was: it ends that line's commands, as
+ * one typed now would, and what was typed between is dropped. */
+static void take_interrupt(struct shell *sh)
+{
+    for (uint32_t at = sh->ahead_in; at != sh->ahead_out; at--)
+        if (sh->ahead[(at - 1) % SHELL_AHEAD] == CTRL('C')) {
+            sh->ahead_out = at;
+            sh->is_interrupted = true;
+            return;
+        }
+}
+
 bool shell_poll(struct shell *sh)
 {
     if (sh->has_job) {
@@ -601,8 +613,10 @@ bool shell_poll(struct shell *sh)
         return false;
     for (unsigned i = 0; i < EDIT_BYTES_MAX && sh->ahead_in != sh->ahead_out; i++) {
         key(sh, sh->ahead[sh->ahead_out++ % SHELL_AHEAD]);
-        if (sh->has_script)
+        if (sh->has_script) {
+            take_interrupt(sh);
             break;
+        }
     }
     return true;
 }

@@ -585,6 +585,19 @@ static void job__interrupted__ends_and_stops_the_line(void **state)
     assert_non_null(strstr(terminal.text, "say [again]\n"));
 }
 
+/* The line and the ^C behind it are in the input before the shell looks at either. */
+static void interrupt__typed_before_its_line_is_taken__is_not_kept_for_the_next(void **state)
+{
+    (void)state;
+    waits_left = 1u << 30;
+    feed("wait; say after\nlost\x03");
+    settle();
+    assert_printed(PROMPT "wait; say after\nnot run: wait; say after\n");
+    assert_line("", 0);
+    type("say again\n");
+    assert_non_null(strstr(terminal.text, "say [again]\n"));
+}
+
 static void job__end_word_or_any_key__ends_it_and_the_line_goes_on(void **state)
 {
     (void)state;
@@ -784,6 +797,7 @@ int main(void)
         TEST(job__waits__owns_the_console_until_it_ends),
         TEST(job__fails__stops_the_line),
         TEST(job__interrupted__ends_and_stops_the_line),
+        TEST(interrupt__typed_before_its_line_is_taken__is_not_kept_for_the_next),
         TEST(job__end_word_or_any_key__ends_it_and_the_line_goes_on),
         TEST(file__lines_of_any_end__run_up_to_the_first_error),
         TEST(script__interrupted_between_commands__is_aborted),
