@@ -23,7 +23,7 @@ from scapy.layers.inet import ICMP, IP, UDP, IPOption, fragment  # noqa: E402
 from scapy.layers.l2 import ARP, Ether  # noqa: E402
 from scapy.packet import Raw  # noqa: E402
 
-MEMORY_MB = 64
+MEMORY_MB = 80
 SECRET = b"\xE7"           # fills memory before the machine starts
 FRAMES_AND_HEADS = 0x2FFF  # bits of X540_REWRITE_ (tests/model/x540_core.h)
 # Which kinds, and microseconds between two bursts: few frames stay whole at the shortest.
