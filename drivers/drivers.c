@@ -89,6 +89,12 @@ static void no_irq_arm(struct port *port, unsigned vector)
     (void)port, (void)vector;
 }
 
+static bool no_poll_counter_group(struct port *port, unsigned group)
+{
+    (void)port, (void)group;
+    return false;
+}
+
 static uint32_t no_irq_causes(struct port *port)
 {
     (void)port;
@@ -120,6 +126,7 @@ static const struct port_ops no_ops = {
     .tx_head = no_tx_head,
     .poll_link = nothing,
     .poll_counters = nothing,
+    .poll_counter_group = no_poll_counter_group,
     .set_queues = no_set_queues,
     .set_control_queue = no_set,
     .irq_set = no_irq_set,

@@ -644,9 +644,14 @@ static void on_fault(void *context, const struct vtd_fault *fault)
               who, what, vtd_reason_text(fault->reason), fault->reason, last);
 }
 
+/* Ports that iommu_readmit has found to be cut off, for the next iommu_poll to return. */
+static uint32_t cut_off_meanwhile;
+
 uint32_t iommu_poll(void)
 {
-    struct faulting now = {0};
+    struct faulting now = {.cut_off = cut_off_meanwhile};
+
+    cut_off_meanwhile = 0;
 
     for (unsigned i = 0; i < iommu_units_n; i++) {
         struct iommu_unit *unit = &iommu_units[i];
@@ -673,7 +678,11 @@ enum err iommu_readmit(struct dma_domain *dma)
 {
     struct iommu_domain *domain = (struct iommu_domain *)dma;
 
-    if (!dma || !domain->is_cut_off)
+    if (!dma)
+        return OK;
+    /* The card's queues are off. What it did before is no reason to cut it off again afterwards. */
+    cut_off_meanwhile = iommu_poll() & ~BIT(domain->port);
+    if (!domain->is_cut_off)
         return OK;
     enum err err = set_entry(domain);
     if (err)

@@ -50,7 +50,8 @@ void iommu_seal(void);
 uint32_t iommu_poll(void);
 /* Is it cut off? NULL: no. */
 bool iommu_is_cut_off(const struct dma_domain *domain);
-/* Undo the cut-off, but for bus mastering, which is the driver's to enable once the card's queues are
+/* Call it when the card's queues are off: what it did until now has no further consequence. Undo the
+ * cut-off, but for bus mastering, which is the driver's to enable once the card's queues are
  * off. NULL does nothing. An error is logged: the unit does not answer. */
 enum err iommu_readmit(struct dma_domain *domain) MUST_CHECK;
 

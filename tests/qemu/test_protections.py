@@ -315,13 +315,13 @@ def test_a_console_on_another_serial_port_is_used(boot, folder):
     assert machine.wait_exit() == 0
     with open(second, encoding="utf-8") as f:
         text = f.read()
-    assert "ttyS1 at port 0x2f8, 9600 baud" in text and "power off" in text
+    assert "at port 0x2f8, 9600 baud" in text and "power off" in text
     assert "power off" not in machine.console_text
 
 
 def test_a_console_on_an_absent_port_falls_back_to_the_first(boot):
     machine = boot("console=ttyS3", wires=0)
-    assert "no UART at ttyS3; staying on ttyS0" in machine.console_text
+    assert "serial: console=: port 0x2e8: no UART answers there; the line stays" in machine.console_text
 
 
 def test_without_a_serial_port_the_image_runs(boot):

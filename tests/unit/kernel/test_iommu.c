@@ -451,6 +451,16 @@ static void poll__fault__clears_bus_mastering_and_names_the_port(void **state)
     assert_int_equal(commands[2 << 3], 0); /* the driver enables it once the queues are off */
     fault(0, 2 << 3);
     assert_int_equal(iommu_poll(), 1 << 4);
+
+    /* What is still recorded when a port is put back was done before; another port's counts. */
+    assert_int_equal(iommu_readmit(two), OK);
+    fault(0, 2 << 3);
+    fault(1, 3 << 3);
+    assert_int_equal(iommu_readmit(two), OK);
+    assert_false(iommu_is_cut_off(two));
+    assert_int_equal(translate(0, 2 << 3, AT).rights, DMA_READ_WRITE);
+    assert_int_equal(iommu_poll(), 1 << 5);
+    assert_int_equal(iommu_poll(), 0);
 }
 
 static void poll__many_faults__print_few_lines(void **state)
