@@ -110,16 +110,6 @@ def balanced(machine):
     return ledger
 
 
-def best_of(tries, measure, holds):
-    """The first result of measure() for which holds(result), or the last of `tries` results. For what is
-    measured in time: a busy host spoils one measurement, a fault of ours each."""
-    for _ in range(tries):
-        result = measure()
-        if holds(result):
-            break
-    return result
-
-
 def settled(machine, held=0):
     """The ledger, balanced, after every frame sent into Wires has been handled: the cards have delivered
     or dropped each frame, the cores have finished, `held` fragments wait, and all output has arrived.

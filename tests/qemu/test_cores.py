@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import balanced, best_of
+from conftest import balanced
 from machine import PATIENCE_S, ROOT
 
 EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
@@ -109,15 +109,11 @@ def test_the_descriptor_tables_of_another_core_are_read_only(boot, table, where)
 
 
 def test_a_silent_core_is_named_with_a_backtrace_within_a_second(boot):
-    def silent_ms():
-        text = panic_text(boot, "core-silent", 3)
-        found = re.search(r"core 1 has been silent for (\d+) ms; it is at\n.*spin_forever", text)
-        assert found, text
-        assert text.count("has been silent") == text.count("core 1 has been silent")
-        return int(found[1])
-
-    took = best_of(3, silent_ms, lambda ms: ms < 1500)
-    assert took < 1500, took
+    text = panic_text(boot, "core-silent", 3)
+    found = re.search(r"core 1 has been silent for (\d+) ms; it is at\n.*spin_forever", text)
+    assert found, text
+    assert int(found[1]) < 1500  # a second, with a margin for a busy host
+    assert text.count("has been silent") == text.count("core 1 has been silent")
 
 
 def write_code(path, address, code):

@@ -12,7 +12,7 @@ import time
 import pytest
 
 import hosts
-from conftest import balanced, best_of
+from conftest import balanced
 from machine import PATIENCE_S, Failure, wait_until
 from sharing import Watch
 
@@ -99,20 +99,11 @@ def test_iperf3_udp_goes_through_on_all_cores(boot, pair):
     a, b = pair
     addresses(a, b)
     assert ping(a, B)[0] == 5
-    wanted = 32 * 125000 * 5 / (1200 * 8)
-
-    def transfer():
-        streams = hosts.iperf3(a, b, B, "-P", "16", "-l", "1200", "-b", "125000", "-t", "5")
-        drops = balanced(machine)["drops"]
-        assert sum(drops.values()) == 0, drops
-        return [sum(s[key] for s in streams) for key in ("packets", "lost_packets")]
-
-    def enough(result):
-        return result[0] > 0.9 * wanted and result[1] <= result[0] / 100
-
-    # Hosts and emulator share the processors: beside other work the senders are late, or a tap overflows.
-    result = best_of(3, transfer, enough)
-    assert enough(result), (result, wanted)
+    streams = hosts.iperf3(a, b, B, "-P", "16", "-l", "1200", "-b", "125000", "-t", "5")
+    packets, lost = (sum(s[key] for s in streams) for key in ("packets", "lost_packets"))
+    assert packets > 0.9 * 32 * 125000 * 5 / (1200 * 8)
+    drops = balanced(machine)["drops"]
+    assert lost <= packets / 100 and sum(drops.values()) == 0, (lost, packets, drops)
     used = [row["rx_packets"] for row in machine.cores()]
     assert sum(n > 0 for n in used) >= 3, used
     assert machine.poweroff() == 0
