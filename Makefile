@@ -71,7 +71,7 @@ fuzz: ## each fuzzer for FUZZ_SECONDS (10); crashes are kept in build/fuzz/crash
 
 evil: ## a card that rewrites what it delivered at any load: STEPS (1000000) for each application, SEED, APP
 	@+$(MAKE) --no-print-directory -s build/unit/test_evil
-	@SEED=$(SEED) STEPS=$(or $(STEPS),1000000) APP=$(APP) KINDS=$(KINDS) build/unit/test_evil
+	@EVIL_SEED=$(SEED) EVIL_STEPS=$(or $(STEPS),1000000) EVIL_APP=$(APP) EVIL_KINDS=$(KINDS) build/unit/test_evil
 
 bench: ## our loops beside DPDK's, curves, the whole image; writes tests/bench/README.md
 	@tests/tools/setup.sh test

@@ -8,10 +8,10 @@
  *  - every round ends;
  *  - the ledger balances after each batch, and no sum wraps;
  *  - once the card behaves and was reset, traffic passes again.
- * Everything follows from a seed: SEED=, STEPS=, APP= and KINDS= (bits of X540_REWRITE_) in the
- * environment (make evil). A step is one load at which a card may rewrite: of headers, rings and
- * head words each, of the rest of a frame one in 16. What stands on standard error after a failure
- * repeats it.
+ * Everything follows from a seed: EVIL_SEED=, EVIL_STEPS= and EVIL_KINDS= (bits of X540_REWRITE_) in
+ * the environment, and EVIL_APP= runs the tests of one application alone (make evil). A step is one
+ * load at which a card may rewrite: of headers, rings and head words each, of the rest of a frame
+ * one in 16. What stands on standard error after a failure repeats it.
  */
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
  * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
@@ -481,14 +481,11 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
 /* In a process of its own: a sanitizer's report ends it, and the other tests go on. */
 static void evil(const struct app *app, uint32_t kinds, uint64_t seed, uint64_t steps)
 {
-    const char *only = getenv("APP");
     int status;
 
-    if (only && *only && strcmp(only, app->name) != 0)
-        skip();
-    run.seed = from_environment("SEED", seed);
-    run.steps_wanted = from_environment("STEPS", steps);
-    run.kinds_wanted = (uint32_t)from_environment("KINDS", kinds);
+    run.seed = from_environment("EVIL_SEED", seed);
+    run.steps_wanted = from_environment("EVIL_STEPS", steps);
+    run.kinds_wanted = (uint32_t)from_environment("EVIL_KINDS", kinds);
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
@@ -547,5 +544,20 @@ int main(void)
         cmocka_unit_test(generate__card_rewrites_between_loads__keeps_to_its_memory),
         cmocka_unit_test(sink__card_rewrites_between_loads__keeps_to_its_memory),
     };
+    static const char *const names[] = {"forward", "echo", "route", "generate", "sink"};
+    const char *only = getenv("EVIL_APP");
+    char filter[32];
+
+    if (only && *only) {
+        unsigned i = 0;
+        while (i < ARRAY_SIZE(names) && strcmp(names[i], only) != 0)
+            i++;
+        if (i == ARRAY_SIZE(names)) {
+            fprintf(stderr, "EVIL_APP=%s: no such application\n", only);
+            return 2;
+        }
+        snprintf(filter, sizeof(filter), "%s__*", only);
+        cmocka_set_test_filter(filter);
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
