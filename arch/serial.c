@@ -59,10 +59,12 @@ static uint8_t reg_read(const struct uart *u, unsigned reg)
 
 static void reg_write(const struct uart *u, unsigned reg, uint8_t value)
 {
-    uint32_t offset = reg * u->stride;
-    if (u->port)
+    if (u->port) {
         port_out8((uint16_t)(u->port + reg), value);
-    else if (u->bytes == 1)
+        return;
+    }
+    uint32_t offset = reg * u->stride;
+    if (u->bytes == 1)
         mmio_write8(u->mmio, offset, value);
     else if (u->bytes == 2)
         mmio_write16(u->mmio, offset, value);

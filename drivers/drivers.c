@@ -4,7 +4,6 @@
  * then brings up each card. One that fails keeps its place, so that the others keep their numbers.
  */
 #include "arch/image.h"
-#include "boot/cmdline.h"
 #include "drivers/boot_line.h"
 #include "drivers/nic.h"
 #include "drivers/x540/x540.h"
@@ -28,17 +27,6 @@ static struct found {
     bool has_place;
 } found[FOUND_MAX];
 static unsigned found_n;
-
-BOOT_KEY("port#.force", CMDLINE_ENUM, .words = "off|on");
-
-static bool is_forced(const struct cmdline *line, unsigned port)
-{
-    unsigned choice = 0;
-    char key[16];
-
-    fmt_print(key, sizeof(key), "port%u.force", port);
-    return line && cmdline_enum(line, key, &choice) && choice == 1;
-}
 
 /* ---- The operations of a port without a working card ---- */
 
@@ -242,7 +230,7 @@ static void start_place(struct found *card, const struct cmdline *line)
               pci->device, pci->function);
     enum err err = iommu_confine(pci, port->index, &port->domain);
     if (!err)
-        err = x540_probe(pci, &card->card, port, is_forced(line, ports_n));
+        err = x540_probe(pci, &card->card, port, card_is_forced(line, ports_n));
     if (bringup_is_verbose(line))
         x540_log_raw(port);
     if (err) {

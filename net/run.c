@@ -31,7 +31,7 @@
 #include "net/stack/services.h"
 
 enum {
-    SERVICE_NS = 100000000, /* period of run_service */
+    SERVICE_NS = 100000000, /* from one service to the next */
     IDLE_ROUNDS = 1000,     /* rounds without a frame before a core sleeps */
     NAP_LEAST_NS = 50000,   /* a shorter sleep would cost more than it saves */
     LINK_NS = 10000000,     /* between two runs of it for a card's interrupt */

@@ -23,7 +23,7 @@ bool run_service_step(uint64_t now_ns, unsigned step) __attribute__((noinline));
 /* Rounds from one step to the next while they handle frames: a step's four reads of about 1 us each
  * take the time of 60 frames a port, a round handles at most LANE_BURST. */
 enum { ROUNDS_A_STEP = 8 };
-/* All of it. */
+/* All of it at once, for host tests. */
 static inline void run_service(uint64_t now_ns)
 {
     for (unsigned step = 0; run_service_step(now_ns, step); step++)

@@ -593,6 +593,14 @@ bool card_name_get(const struct cmdline *line, unsigned port, struct card_name *
     return machine_named & BIT(port);
 }
 
+uint32_t machine_forced;
+
+bool card_is_forced(const struct cmdline *line, unsigned port)
+{
+    (void)line;
+    return machine_forced & BIT(port);
+}
+
 bool machine_is_verbose;
 bool bringup_is_verbose(const struct cmdline *line)
 {

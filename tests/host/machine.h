@@ -77,7 +77,7 @@ extern const char *machine_module;
 
 /* portN= of the boot line (drivers/boot_line.h); machine_named: the ports it names, a bit each. */
 extern struct card_name machine_names[PORTS_MAX];
-extern uint32_t machine_named;
+extern uint32_t machine_named, machine_forced; /* forced: portN.force=on, a bit each */
 /* bringup=verbose */
 extern bool machine_is_verbose;
 

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "boot/cmdline.h"
 #include "drivers/nic.h"
 #include "drivers/x540/regs.h"
 #include "kernel/start.h"
@@ -71,8 +70,6 @@ static inline uint64_t probe_warns(enum x540_evil evil, uint64_t arg, const char
 static inline void probe_is_refused_unless_forced(enum x540_kind kind, enum x540_evil evil,
                                                   uint64_t arg, const char *line)
 {
-    struct cmdline forced;
-
     (void)probe_evil(kind, evil, arg);
     assert_non_null(ports[0].no_card); /* it keeps its place */
     assert_non_null(machine_log_has(line));
@@ -84,8 +81,9 @@ static inline void probe_is_refused_unless_forced(enum x540_kind kind, enum x540
                                     .kind = kind, .mac = {2}, .link_at_start = true})]
                       .model,
                   evil, arg);
-    cmdline_parse(&forced, "port0.force=on", sizeof(forced.text));
-    drivers_start(&forced);
+    machine_forced = 1;
+    drivers_start(NULL);
+    machine_forced = 0;
     assert_int_equal(ports_n, 1);
     assert_non_null(machine_log_has(line));
     assert_non_null(machine_log_has("x540 p0: port0.force=on: the card is used all the same"));

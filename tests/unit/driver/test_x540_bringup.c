@@ -9,7 +9,7 @@
  */
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
  * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
- * drivers/x540/stats.c boot/cmdline.c boot/console_key.c kernel/lib/parse.c kernel/lib/fmt.c
+ * drivers/x540/stats.c kernel/lib/fmt.c
  * tests/host/machine.c $(MODEL) */
 #include "tests/unit/driver/card_host.h"
 
