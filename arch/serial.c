@@ -201,8 +201,8 @@ bool serial_has_input(void)
     return is_present && (reg_read(&uart, LSR) & LSR_DATA_READY);
 }
 
-void serial_enable_input_irq(void)
+void serial_set_input_irq(bool is_on)
 {
     if (is_present)
-        reg_write(&uart, IER, IER_INPUT);
+        reg_write(&uart, IER, is_on ? IER_INPUT : 0);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The 16550 serial line, usable from the first line of C if it is at an I/O port; without a UART,
- * output is discarded. Output is polled; input may wake core 0 (serial_enable_input_irq). Every wait
+ * output is discarded. Output is polled; input may wake core 0 (serial_set_input_irq). Every wait
  * is bounded, so a missing or stuck UART costs time once and never hangs the machine.
  */
 #ifndef ARCH_SERIAL_H
@@ -47,7 +47,8 @@ int serial_read(void);
 /* Would serial_read return a byte now? */
 bool serial_has_input(void);
 
-/* Enable the UART's input interrupt; reading all input clears it. */
-void serial_enable_input_irq(void);
+/* Enable or disable the UART's interrupt for input. Its line stays asserted until all input is read
+ * or this is off. */
+void serial_set_input_irq(bool is_on);
 
 #endif

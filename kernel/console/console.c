@@ -114,6 +114,7 @@ bool console_is_busy(void)
 
 bool console_may_sleep(void)
 {
+    serial_line_arm();
     return !console_is_busy() && !serial_has_input();
 }
 

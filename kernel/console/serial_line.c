@@ -30,8 +30,10 @@ static bool is_settled; /* the line of console= is in use, or was tried */
 static uint64_t port;   /* of the line in use; 0: in memory or on a PCI card */
 static uint32_t irq = ACPI_NO_IRQ, gsi = ACPI_NO_IRQ; /* what SPCR says about the line in use */
 
-/* Set in interrupts of core 0. */
+/* Written in interrupts of core 0. */
 static uint32_t interrupts;
+static bool is_armed; /* the UART may interrupt */
+
 static bool has_interrupt;
 static unsigned missed;
 
@@ -175,10 +177,14 @@ void serial_line_pci(char *found, size_t n)
 
 /* --- its interrupt --- */
 
+/* The line may be level-triggered, and input is read after the sleep that this ends: without the
+ * UART's silence the interrupt would come again at once, for ever. */
 static void note_interrupt(void *context)
 {
     (void)context;
     interrupts++;
+    serial_set_input_irq(false);
+    is_armed = false;
 }
 
 void serial_line_interrupt(const struct madt *madt)
@@ -203,7 +209,14 @@ void serial_line_interrupt(const struct madt *madt)
         return;
     }
     has_interrupt = true;
-    serial_enable_input_irq();
+}
+
+void serial_line_arm(void)
+{
+    if (!has_interrupt || is_armed)
+        return;
+    is_armed = true;
+    serial_set_input_irq(true);
 }
 
 uint64_t serial_line_nap_ns(void)
@@ -223,5 +236,6 @@ void serial_line_woke(void)
     if (missed < MISSED_MAX)
         return;
     has_interrupt = false;
+    serial_set_input_irq(false);
     log_warn("serial: input came %u times without an interrupt; the line is polled", missed);
 }

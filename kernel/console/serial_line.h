@@ -23,6 +23,8 @@ void serial_line_pci(char *found, size_t n);
  * looks for input each millisecond; see serial_line_nap_ns. */
 void serial_line_interrupt(const struct madt *madt);
 
+/* Let the next input end a sleep. Core 0, interrupts off, before it looks for input the last time. */
+void serial_line_arm(void);
 /* The longest time that core 0 may sleep without looking for input: UINT64_MAX if an interrupt ends
  * the sleep. Core 0. */
 uint64_t serial_line_nap_ns(void);

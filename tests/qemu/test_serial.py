@@ -5,43 +5,27 @@ and no sleep of 100 ms passes between two reads of the UART's 16 bytes."""
 import re
 import socket
 import struct
-import threading
-import time
 
 import pytest
 
-from machine import PATIENCE_S, ROOT
+from console import Console
+from machine import ROOT
 
 SPCR_COM3 = f"{ROOT}/tests/data/acpi/made/spcr_com3_irq5.bin"
 
 
-class Line:
+class Line(Console):
     """The far end of a second UART: QEMU options, and its text."""
 
     def __init__(self, folder, device):
-        path = f"{folder}/line"
-        self.options = ["-chardev", f"socket,id=line,path={path},server=on,wait=off",
+        self._path, self._folder = f"{folder}/line", folder
+        self.options = ["-chardev", f"socket,id=line,path={self._path},server=on,wait=off",
                         "-device", f"{device},chardev=line"]
-        self._path, self.text, self._news = path, "", threading.Condition()
-        self._socket = None
 
     def connect(self):
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(self._path)
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        while data := self._socket.recv(65536):
-            with self._news:
-                self.text += data.decode("utf-8", "replace")
-                self._news.notify_all()
-
-    def send(self, text):
-        self._socket.sendall(text.encode())
-
-    def expect(self, pattern):
-        with self._news:
-            assert self._news.wait_for(lambda: re.search(pattern, self.text, re.M), PATIENCE_S), self.text
+        ours = socket.socket(socket.AF_UNIX)
+        ours.connect(self._path)
+        self.begin(ours, f"{self._folder}/line.log")
 
 
 @pytest.fixture
@@ -66,25 +50,24 @@ def spcr(port, irq):
     return bytes(body)
 
 
-def paste(machine, line, n=600):
-    """Type n bytes at once, a comment that the console takes as one unknown command or several. Returns the
-    milliseconds of the guest until the last is echoed."""
+def paste(line, n=600):
+    """Type n bytes at once, unknown commands of 50 bytes, and wait until the last is answered."""
     letters = "".join(f"{i:03d}{'x' * 46}\r" for i in range(n // 50))
-    began = time.monotonic()
     line.send(letters)
     line.expect(rf"^ferrule> {n // 50 - 1:03d}x{{46}}\r?\n(.*\n)*ferrule> ")
-    assert all(f"unknown command: {i:03d}{'x' * 46}" in line.text for i in range(n // 50)), line.text
-    return time.monotonic() - began
+    assert all(f"unknown command: {i:03d}{'x' * 46}" in line.console_text for i in range(n // 50)), line.console_text
 
 
 def test_firmwares_line_at_com3_has_its_interrupt(on_line):
     machine, line = on_line("isa-serial,iobase=0x3e8,irq=5", extra=["-acpitable", f"file={SPCR_COM3}"])
-    assert "at port 0x3e8, 115200 baud, by ACPI's SPCR" in line.text
-    assert line.text.splitlines()[0].endswith(" ferrule"), "the log from its beginning"
-    paste(machine, line)
+    assert "at port 0x3e8, 115200 baud, by ACPI's SPCR" in line.console_text
+    assert line.console_text.splitlines()[0].endswith(" ferrule"), "the log from its beginning"
+    paste(line)
     line.send("show irqs\r")
-    line.expect(r"serial +.*[1-9]\d*\s")
-    assert "without an interrupt" not in line.text
+    # QEMU's MADT has this line level-triggered: an interrupt that the UART does not withdraw comes again.
+    count = int(line.expect(r"^ +0 +\d+ +(\d+)  serial\b")[1])
+    assert 1 <= count <= 600, count
+    assert "without an interrupt" not in line.console_text
     line.send("poweroff\r")
     assert machine.wait_exit() == 0
 
@@ -96,9 +79,9 @@ def test_an_interrupt_that_never_comes_is_given_up(on_line, tmp_path):
         f.write(spcr(0x3E8, 7))
     machine, line = on_line("isa-serial,iobase=0x3e8,irq=5",
                             extra=["-acpitable", f"sig=SPCR,rev=2,data={tmp_path}/spcr"])
-    paste(machine, line)
-    line.expect(r"warning: serial: input came 3 times without an interrupt; the line is polled")
-    paste(machine, line)
+    paste(line)
+    assert "warning: serial: input came 3 times without an interrupt; the line is polled" in line.console_text
+    paste(line)
     line.send("poweroff\r")
     assert machine.wait_exit() == 0
 
@@ -106,17 +89,17 @@ def test_an_interrupt_that_never_comes_is_given_up(on_line, tmp_path):
 @pytest.mark.parametrize("append", ["console=pciserial", "console=pciserial,00:04.0,115200n8"])
 def test_a_pci_card_is_the_console(on_line, append):
     machine, line = on_line("pci-serial,addr=4", append)
-    assert re.search(r"serial +PCI 00:04\.0 at port 0x[0-9a-f]+, ", line.text)
-    assert line.text.splitlines()[0].endswith(" ferrule"), "the log from its beginning"
-    paste(machine, line)
+    assert re.search(r"serial +PCI 00:04\.0 at port 0x[0-9a-f]+, ", line.console_text)
+    assert line.console_text.splitlines()[0].endswith(" ferrule"), "the log from its beginning"
+    paste(line)
     line.send("poweroff\r")
     assert machine.wait_exit() == 0
 
 
 def test_a_uart_at_any_port_is_the_console(on_line):
     machine, line = on_line("isa-serial,iobase=0x2000,irq=11", "console=uart,io,0x2000,9600n8")
-    assert "at port 0x2000, 9600 baud" in line.text
-    paste(machine, line, 100)
+    assert "at port 0x2000, 9600 baud" in line.console_text
+    paste(line, 100)
     line.send("poweroff\r")
     assert machine.wait_exit() == 0
 

@@ -10,9 +10,9 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 
-from machine import PATIENCE_S, ROOT, Failure
+from console import PATIENCE_S, Console, Failure
+from machine import ROOT
 
 BIOS = "/usr/share/bochs/BIOS-bochs-latest"
 VGA_BIOS = "/usr/share/bochs/VGABIOS-lgpl-latest"
@@ -34,16 +34,15 @@ panic: action=fatal
 """
 
 
-class Bochs:
+class Bochs(Console):
     """A running Bochs. console_text: what COM1 has shown, GRUB's menu included."""
+
+    name, patience_s = "Bochs", 2 * PATIENCE_S
 
     def __init__(self, folder, *, cores=1, model="corei7_skylake_x", ips=50000000, memory_mb=64,
                  iso=f"{ROOT}/build/ferrule.iso"):
         self.folder = folder
-        self.console_text = ""
-        self._mark = 0
-        self._news = threading.Condition()
-        self._ended = False
+        self._console = None
         os.makedirs(folder, exist_ok=True)
         listener = socket.create_server(("127.0.0.1", 0))
         listener.settimeout(PATIENCE_S)
@@ -66,14 +65,13 @@ class Bochs:
         os.close(theirs)
         threading.Thread(target=self._drain_screen, daemon=True).start()
         try:
-            self._console, _ = listener.accept()
+            connection, _ = listener.accept()
         except TimeoutError:
-            self._console = None
             self.stop()
-            raise Failure(f"Bochs did not start:\n{self.log()}") from None
+            raise Failure(f"Bochs did not start:\n{self.errors()}") from None
         finally:
             listener.close()
-        threading.Thread(target=self._read, daemon=True).start()
+        self.begin(connection, f"{folder}/console.log")
 
     def _drain_screen(self):
         try:
@@ -82,25 +80,7 @@ class Bochs:
         except OSError:
             pass  # the terminal has gone with its process
 
-    def _read(self):
-        with open(f"{self.folder}/console.log", "wb") as log:
-            while True:
-                try:
-                    data = self._console.recv(65536)
-                except OSError:
-                    data = b""
-                if not data:
-                    break
-                log.write(data)
-                log.flush()
-                with self._news:
-                    self.console_text += data.decode("utf-8", "replace")
-                    self._news.notify_all()
-        with self._news:
-            self._ended = True
-            self._news.notify_all()
-
-    def log(self):
+    def errors(self):
         """The lines of Bochs's own log that report an error or its end, and the last ones."""
         try:
             with open(f"{self.folder}/bochs.log", encoding="utf-8", errors="replace") as f:
@@ -109,27 +89,6 @@ class Bochs:
                                lines[-5:])
         except FileNotFoundError:
             return "(no log)"
-
-    def expect(self, pattern, timeout_s=2 * PATIENCE_S):
-        """As Machine.expect."""
-        limit = time.monotonic() + timeout_s
-        compiled = re.compile(pattern, re.M)
-        with self._news:
-            while True:
-                match = compiled.search(self.console_text, self._mark)
-                if match:
-                    self._mark = match.end()
-                    return match
-                left = limit - time.monotonic()
-                if left <= 0 or self._ended:
-                    why = "Bochs ended" if self._ended else f"{timeout_s:g} s passed"
-                    tail = "\n".join(self.console_text[self._mark:].splitlines()[-25:])
-                    raise Failure(f"{why} without {pattern!r} on the console, which shows:\n{tail}\n"
-                                  f"{self.log()}")
-                self._news.wait(left)
-
-    def send(self, text):
-        self._console.sendall(text.encode())
 
     def run(self, line):
         """Type one command and return what it printed."""
@@ -144,7 +103,7 @@ class Bochs:
         try:
             return self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise Failure(f"Bochs still runs after {timeout_s:g} s:\n{self.log()}") from None
+            raise Failure(f"Bochs still runs after {timeout_s:g} s:\n{self.errors()}") from None
 
     def stop(self):
         if self.process.poll() is None:

@@ -17,17 +17,12 @@ import threading
 import time
 from typing import NamedTuple
 
+from console import PATIENCE_S, Console, Failure
+
 ROOT = os.path.abspath(os.path.dirname(os.path.abspath(__file__)) + "/../../..")
 IMAGE = f"{ROOT}/build/ferrule.elf"
 MODEL = f"{ROOT}/build/x540.so"
 PROMPT = "ferrule> "
-
-# Emulated CPUs on a busy small machine are slow: the limits detect hangs, they do not measure speed.
-PATIENCE_S = float(os.environ.get("FERRULE_PATIENCE_S", "60"))
-
-
-class Failure(AssertionError):
-    """An expected event did not happen; the message shows the state instead."""
 
 
 def wait_until(look, holds, what, timeout_s=PATIENCE_S):
@@ -251,7 +246,7 @@ class Monitor:
         self.ours.close()
 
 
-class Machine:
+class Machine(Console):
     """A running QEMU. `wires` are Wires, objects with the same netdev(), fds(), started() and close() (a
     tap), None for a card without a wire, or the text of a -netdev option. inherit: descriptors of files
     that `extra` or `boot` name."""
@@ -259,11 +254,9 @@ class Machine:
     def __init__(self, folder, append="", wires=(), *, paused=False, inherit=(), **options):
         self.folder = folder
         self.wires = list(wires)
-        self.console_text = ""
-        self._mark = 0
-        self._news = threading.Condition()
+        self.console_text = ""  # if QEMU does not start
         self.qmp = Monitor()
-        self._console, console_theirs = socket.socketpair()
+        console_ours, console_theirs = socket.socketpair()
         console_theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         netdevs = [w if w is None or isinstance(w, str) else w.netdev(f"n{i}")
                    for i, w in enumerate(self.wires)]
@@ -285,9 +278,7 @@ class Machine:
             self.process = subprocess.Popen(self.command_line, stdin=subprocess.DEVNULL,
                                             stdout=errors, stderr=errors, pass_fds=fds, cwd=ROOT)
         console_theirs.close()
-        self._log = open(f"{folder}/console.log", "wb")
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self.begin(console_ours, f"{folder}/console.log")
         for wire in self.wires:
             if hasattr(wire, "started"):
                 wire.started()
@@ -300,45 +291,6 @@ class Machine:
             raise Failure(f"QEMU did not start:\n{self.errors()}") from None
 
     # ---- console ----
-
-    def _read(self):
-        while True:
-            try:
-                data = self._console.recv(65536)
-            except OSError:
-                data = b""
-            if not data:
-                break
-            self._log.write(data)
-            self._log.flush()
-            with self._news:
-                self.console_text += data.decode("utf-8", "replace")
-                self._news.notify_all()
-        with self._news:
-            self._log.close()
-            self._news.notify_all()
-
-    def expect(self, pattern, timeout_s=PATIENCE_S):
-        """Wait until the console has shown pattern (a regular expression, lines as in re.M) after
-        what was expected last. Returns the match."""
-        limit = time.monotonic() + timeout_s
-        compiled = re.compile(pattern, re.M)
-        with self._news:
-            while True:
-                match = compiled.search(self.console_text, self._mark)
-                if match:
-                    self._mark = match.end()
-                    return match
-                left = limit - time.monotonic()
-                if left <= 0 or self._log.closed:
-                    why = "QEMU ended" if self._log.closed else f"{timeout_s:g} s passed"
-                    tail = "\n".join(self.console_text[self._mark:].splitlines()[-25:])
-                    raise Failure(f"{why} without {pattern!r} on the console, which shows:\n{tail}"
-                                  f"\n{self.errors()}")
-                self._news.wait(left)
-
-    def send(self, text):
-        self._console.sendall(text.encode())
 
     def prompt(self, timeout_s=PATIENCE_S):
         """Wait for the prompt of a console that is ready."""

@@ -142,8 +142,10 @@ static void init__every_kind_of_access__sends_and_receives(void **state)
         serial_write("twenty letters and\n1\n", 21);
         assert_int_equal(uart.n_sent, 23);
         assert_memory_equal(uart.sent, "twenty letters and\r\n1\r\n", 23);
-        serial_enable_input_irq();
+        serial_set_input_irq(true);
         assert_int_equal(uart.registers[1], 1);
+        serial_set_input_irq(false);
+        assert_int_equal(uart.registers[1], 0);
     }
 }
 
