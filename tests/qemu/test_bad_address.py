@@ -22,10 +22,6 @@ IN_TEXT, IN_RAM = 0x110000, 0x08000000
 BEYOND = 1 << 50  # the CPU of these tests has 40 address bits
 
 WORDS = SCRIPT + '''
-def fixed(at):
-    length, = get(at + 4, "<I")
-    put(at + 9, "<B", 0)
-    put(at + 9, "<B", -sum(cpu.read_memory(at, length).tobytes()) & 0xFF)
 def change(name, offset, form, value):
     at = table(name)
     put(at + offset, form, value)
@@ -44,19 +40,11 @@ def config(device, offset, value):
     gdb.execute(f"monitor o /w 0xcf8 {1 << 31 | device << 11 | offset:#x}")
     gdb.execute(f"monitor o /w 0xcfc {value:#x}")
 def reserve(base, bytes, device):
-    """A DMAR table with reserved memory for 00:device.0, in memory that SeaBIOS reserves."""
-    old, new = table(b"DMAR"), 0x0FFF0000
-    data = cpu.read_memory(old, get(old + 4, "<I")[0]).tobytes()
-    data += struct.pack("<HHHHQQ", 1, 32, 0, 0, base, base + bytes - 1)
-    data += struct.pack("<BBBBBBBB", 1, 8, 0, 0, 0, 0, device, 0)
-    cpu.write_memory(new, data)
-    put(new + 4, "<I", len(data))
-    fixed(new)
-    rsdt, = get(rsdp + 16, "<I")
-    for at in range(rsdt + 36, rsdt + get(rsdt + 4, "<I")[0], 4):
-        if get(at, "<I")[0] == old:
-            put(at, "<I", new)
-    fixed(rsdt)
+    """A DMAR table with reserved memory for 00:device.0."""
+    old = table(b"DMAR")
+    install(b"DMAR", cpu.read_memory(old, get(old + 4, "<I")[0]).tobytes() +
+            struct.pack("<HHHHQQ", 1, 32, 0, 0, base, base + bytes - 1) +
+            struct.pack("<BBBBBBBB", 1, 8, 0, 0, 0, 0, device, 0))
 ioapic = structure(b"APIC", 1, "<BB", 44) + 4
 '''
 

@@ -206,6 +206,8 @@ def test_a_port_that_is_down_in_the_boot_line_stays_down_until_set_up(boot):
     machine.wires[0].send(*FRAMES[:10])
     wait_until(lambda: balanced(machine)["drops"], lambda drops: drops["tx_no_link"] == 10,
                "frames for port1 are dropped while it is down")
+    wait_until(lambda: machine.console_text, lambda text: "first handled" in text,
+               "the log line of the first frame, which must not come into the next output")
     assert machine.run("set poll adaptive; show config") == "app=forward port1.state=down"
     machine.run("set port 1 up")
     machine.wait_link(1, True)

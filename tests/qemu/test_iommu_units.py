@@ -8,7 +8,7 @@ import re
 import pytest
 
 from conftest import balanced
-from machine import ROOT
+from machine import ROOT, wait_until
 from test_bad_address import WORDS
 from test_bad_input import damaged, forwards
 from test_iommu import UNITS, show
@@ -16,22 +16,10 @@ from test_iommu import UNITS, show
 __all__ = ["damaged"]
 MADE = f"{ROOT}/tests/data/acpi/made"
 DISPLAY = ["-device", "VGA,addr=0x1d"]  # where the unit of dmar_gfx_ok_include_all_at_0.bin has its device
-REPLACE = WORDS + '''
-def replace(data):
-    """A DMAR table, in memory that SeaBIOS reserves."""
-    old, new = table(b"DMAR"), 0x0FFF0000
-    cpu.write_memory(new, data)
-    fixed(new)
-    rsdt, = get(rsdp + 16, "<I")
-    for at in range(rsdt + 36, rsdt + get(rsdt + 4, "<I")[0], 4):
-        if get(at, "<I")[0] == old:
-            put(at, "<I", new)
-    fixed(rsdt)
-'''
 
 
 def replaced(damaged, name, append="app=forward", **options):  # noqa: F811
-    return damaged(f"replace(open({f'{MADE}/{name}.bin'!r}, 'rb').read())", append, words=REPLACE,
+    return damaged(f"install(b'DMAR', open({f'{MADE}/{name}.bin'!r}, 'rb').read())", append,
                    iommu=UNITS["39 bits"], **options)
 
 
@@ -70,8 +58,8 @@ units = struct.pack("<HHBBHQ", 0, 32, 0, 0, 0, 0xFED90000)
 units += b"".join(struct.pack("<8B", 1, 8, 0, 0, 0, 0, device, 0) for device in (1, 2))
 units += struct.pack("<HHBBHQ", 0, 24, 1, 0, 0, 0) + struct.pack("<8B", 3, 8, 0, 0, 0, 0xFF, 0, 0)
 head = cpu.read_memory(table(b"DMAR"), 48).tobytes()
-replace(head[:4] + struct.pack("<I", 48 + len(units)) + head[8:] + units)
-""", words=REPLACE, iommu=UNITS["39 bits"])
+install(b"DMAR", head + units)
+""", iommu=UNITS["39 bits"])
     text = forwards(machine)
     assert "has its registers at address 0; not used" in text and "may touch all memory" not in text
     ports = show(machine)[1]
@@ -94,8 +82,7 @@ fixed(at)
     text = forwards(machine)
     assert "iommu: IOAPIC 0 is taken for the one that DMAR calls 7" in text
     before = serial_interrupts(machine)
-    machine.run("show ports")
-    assert serial_interrupts(machine) > before
+    wait_until(lambda: serial_interrupts(machine), lambda n: n > before, "typing wakes core 0")
     assert "polled" not in machine.console_text
 
 
