@@ -28,19 +28,9 @@
 #include "qemu/timer.h"
 #include "qapi/error.h"
 #include "qapi/qapi-types-control.h"
-#if QEMU_VERSION_MAJOR >= 8
-#include "hw/pci/pci_device.h"
-#else
-#include "hw/pci/pci.h"
-#endif
 #include "hw/pci/msi.h"
 #include "hw/pci/msix.h"
 #include "hw/pci/pcie.h"
-#if QEMU_VERSION_MAJOR > 10 || (QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR >= 2)
-#include "hw/core/qdev-properties.h"
-#else
-#include "hw/qdev-properties.h"
-#endif
 #include "migration/vmstate.h"
 #include "net/net.h"
 #if QEMU_VERSION_MAJOR >= 10
@@ -50,22 +40,9 @@
 #endif
 
 #include "x540_core.h"
+#include "x540_qemu_compat.h"
 #include "x540_qemu_left_on.h"
 #include "x540_text.h"
-
-/* What changed between the versions that we bridge: facts from the headers themselves. */
-#if QEMU_VERSION_MAJOR > 10 || (QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR >= 1)
-#define CLASS_CONST const /* class_init's data and a type's interfaces */
-#else
-#define CLASS_CONST
-#endif
-#if QEMU_VERSION_MAJOR >= 10
-#define PROPERTY_CONST const
-#define PROPERTY_END   /* arrays of properties have no last mark any more */
-#else
-#define PROPERTY_CONST
-#define PROPERTY_END DEFINE_PROP_END_OF_LIST(),
-#endif
 
 #define TYPE_X540 "x540"
 OBJECT_DECLARE_SIMPLE_TYPE(X540State, X540)

@@ -14,32 +14,10 @@
 #include "qemu/osdep.h"
 #include "qemu/timer.h"
 #include "qapi/error.h"
-#if QEMU_VERSION_MAJOR >= 8
-#include "hw/pci/pci_device.h"
-#else
-#include "hw/pci/pci.h"
-#endif
 #include "hw/pci/pci_bus.h"
-#if QEMU_VERSION_MAJOR > 10 || (QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR >= 2)
-#include "hw/core/qdev-properties.h"
-#else
-#include "hw/qdev-properties.h"
-#endif
 
+#include "x540_qemu_compat.h"
 #include "x540_qemu_left_on.h"
-
-#if QEMU_VERSION_MAJOR > 10 || (QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR >= 1)
-#define CLASS_CONST const
-#else
-#define CLASS_CONST
-#endif
-#if QEMU_VERSION_MAJOR >= 10
-#define PROPERTY_CONST const
-#define PROPERTY_END
-#else
-#define PROPERTY_CONST
-#define PROPERTY_END DEFINE_PROP_END_OF_LIST(),
-#endif
 
 #define TYPE_LEFT_ON "left-on"
 OBJECT_DECLARE_SIMPLE_TYPE(LeftOnState, LEFT_ON)
