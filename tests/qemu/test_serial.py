@@ -62,6 +62,7 @@ def test_firmwares_line_at_com3_has_its_interrupt(on_line):
     machine, line = on_line("isa-serial,iobase=0x3e8,irq=5", extra=["-acpitable", f"file={SPCR_COM3}"])
     assert "at port 0x3e8, 115200 baud, by ACPI's SPCR" in line.console_text
     assert line.console_text.splitlines()[0].endswith(" ferrule"), "the log from its beginning"
+    machine.wait_asleep()  # while it is awake, input is read without an interrupt
     paste(line)
     line.send("show irqs\r")
     # QEMU's MADT has this line level-triggered: an interrupt that the UART does not withdraw comes again.
