@@ -122,6 +122,17 @@ static enum err wait(struct vtd_unit *unit, uint32_t offset, uint32_t mask, uint
     }
 }
 
+struct vtd_words vtd_words(const struct vtd_unit *unit)
+{
+    return (struct vtd_words){
+        .version = mmio_read32(unit->regs, VER),
+        .cap = mmio_read64(unit->regs, CAP),
+        .ecap = mmio_read64(unit->regs, ECAP),
+        .gsts = mmio_read32(unit->regs, GSTS),
+        .fsts = mmio_read32(unit->regs, FSTS),
+    };
+}
+
 /* Set or clear one command bit in GCMD, and wait until GSTS confirms it. */
 static enum err command(struct vtd_unit *unit, uint32_t bit, bool on, bool wait_for)
 {

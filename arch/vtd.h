@@ -44,6 +44,14 @@ bool vtd_has_pages(const struct vtd_unit *unit, unsigned level); /* 2: 2 MiB, 3:
  * of tables, or has no way to invalidate. */
 enum err vtd_open(struct vtd_unit *unit, paddr_t base, uint32_t bytes) MUST_CHECK;
 
+/* Registers as they read now, for a report. */
+struct vtd_words {
+    uint32_t version;
+    uint64_t cap, ecap;
+    uint32_t gsts, fsts;
+};
+struct vtd_words vtd_words(const struct vtd_unit *unit);
+
 /* Disable what a loader left on: translation, and the queue once it is empty; clear old faults.
  * Interrupt remapping is disabled by vtd_start, which first empties its cache through our queue. */
 enum err vtd_take_over(struct vtd_unit *unit) MUST_CHECK;

@@ -10,7 +10,7 @@
 bool card_name_get(const struct cmdline *line, unsigned port, struct card_name *out);
 /* portN.force=on: use the card even if it is refused. */
 bool card_is_forced(const struct cmdline *line, unsigned port);
-/* bringup=verbose: log the raw words of each card. */
+/* bringup=verbose: log the raw words of remapping units and of each card. */
 bool bringup_is_verbose(const struct cmdline *line);
 
 #endif

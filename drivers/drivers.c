@@ -266,6 +266,8 @@ void drivers_start(const struct cmdline *line)
     unsigned beyond = 0, n = 0;
     bool works = false;
 
+    if (bringup_is_verbose(line))
+        iommu_log_raw();
     found_n = 0;
     pci_scan(collect, &beyond);
     beyond += assign(line, at, &n);

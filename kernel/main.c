@@ -10,6 +10,7 @@
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
+#include "boot/version.h"
 #include "kernel/bootlog.h"
 #include "kernel/console/console.h"
 #include "kernel/iommu/iommu.h"
@@ -45,7 +46,7 @@ _Noreturn void kmain(uint32_t eax, uint32_t ebx)
     /* Without a UART the log's ring keeps the lines. */
     (void)serial_init(&(struct serial_regs){.base = SERIAL_COM1}, SERIAL_BAUD);
     silence_devices(); /* before the first log line, which may take milliseconds, and the first page */
-    log_info("ferrule");
+    log_info("ferrule %s", version_commit);
     features_init();
 
     step("traps", step_traps);

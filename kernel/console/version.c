@@ -2,10 +2,9 @@
  * `show version`: from which commit the image is, and what compiled it. boot/version.sh takes the words
  * from git when the image is built; no clock is read, so the same commit gives the same image.
  */
+#include "boot/version.h"
 #include "kernel/console/command.h"
 #include "kernel/lib/json.h"
-
-extern const char version_commit[], version_date[]; /* boot/version.sh */
 
 #ifdef __clang__
 #define COMPILER __VERSION__

@@ -35,6 +35,7 @@ struct iommu_domain {
     uint64_t faults;
 };
 
+extern struct dmar iommu_dmar; /* ACPI's table; without one its table.at is NULL */
 extern struct iommu_unit iommu_units[IOMMU_UNITS_MAX];
 extern unsigned iommu_units_n;
 extern struct iommu_domain iommu_domains[IOMMU_DOMAINS_MAX];

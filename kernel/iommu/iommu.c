@@ -25,7 +25,7 @@ unsigned iommu_units_n;
 struct iommu_domain iommu_domains[IOMMU_DOMAINS_MAX];
 bool iommu_is_on, iommu_is_sealed;
 
-static struct dmar dmar;
+struct dmar iommu_dmar;
 static bool is_required; /* iommu=require */
 static bool is_partial; /* some cards are below no working unit: all iovas are physical addresses */
 
@@ -146,9 +146,9 @@ static const char *find_units(const struct acpi_table *table)
 
     if (table->bytes == 0)
         return "there is no DMAR table: no VT-d, or it is disabled in firmware";
-    if (!dmar_open(&dmar, table))
+    if (!dmar_open(&iommu_dmar, table))
         return "ACPI's DMAR table is too short";
-    struct acpi_walk walk = dmar_walk(&dmar);
+    struct acpi_walk walk = dmar_walk(&iommu_dmar);
     while (dmar_next(&walk, &entry)) {
         if (entry.kind == DMAR_RMRR && entry.damage)
             log_warn("iommu: reserved memory 0x%lx to 0x%lx %s; ignored", entry.base, entry.limit,
@@ -158,8 +158,8 @@ static const char *find_units(const struct acpi_table *table)
         log_warn(
             "iommu: ACPI's DMAR table has a structure with an invalid length at offset %lu; what "
             "follows is not used",
-            (uint64_t)(walk.at - dmar.table.at));
-    walk = dmar_walk(&dmar);
+            (uint64_t)(walk.at - iommu_dmar.table.at));
+    walk = dmar_walk(&iommu_dmar);
     while (dmar_next(&walk, &entry))
         if (entry.kind == DMAR_DRHD)
             add_unit(&entry);
@@ -228,7 +228,7 @@ static struct iommu_unit *unit_of(const struct pci_dev *pci)
 {
     struct dmar_entry drhd;
 
-    if (!dmar_unit_of(&dmar, &iommu_pci, function_of(pci), &drhd))
+    if (!dmar_unit_of(&iommu_dmar, &iommu_pci, function_of(pci), &drhd))
         return NULL;
     for (unsigned i = 0; i < iommu_units_n; i++)
         if (iommu_units[i].works && iommu_units[i].vtd.base.v == drhd.base)
@@ -319,7 +319,7 @@ void iommu_init(const struct acpi_table *table, enum iommu_mode mode, char *foun
     is_partial = unprotected > 0 && !is_required;
     if (!is_partial)
         dma_translate(bits);
-    why = iommu_irq_start(&dmar);
+    why = iommu_irq_start(&iommu_dmar);
     if (why)
         log_warn("iommu: interrupts are not remapped: %s", why);
     map_for_others(false);
@@ -359,7 +359,7 @@ static_assert((int)DMA_READ == VTD_READ && (int)DMA_WRITE == VTD_WRITE, "rights 
  * left out: the function would get more than firmware needs. */
 static enum err map_reserved(struct iommu_domain *domain)
 {
-    struct acpi_walk walk = dmar_walk(&dmar);
+    struct acpi_walk walk = dmar_walk(&iommu_dmar);
     struct dmar_entry entry;
 
     while (dmar_next(&walk, &entry)) {
@@ -479,7 +479,7 @@ static enum err open_domain(struct iommu_domain *domain, struct iommu_unit *unit
  * port, so those follow when the ports are known. */
 static void map_for_others(bool is_network)
 {
-    struct acpi_walk entries = dmar_walk(&dmar);
+    struct acpi_walk entries = dmar_walk(&iommu_dmar);
     struct dmar_entry entry;
 
     while (dmar_next(&entries, &entry)) {

@@ -43,6 +43,9 @@ enum err iommu_msi(struct dma_domain *domain, unsigned core, uint8_t vector, uin
  * of mappings. Boot CPU, before the loops start. */
 void iommu_seal(void);
 
+/* Log what DMAR says, and the words that each unit reads. Boot CPU, after iommu_init. */
+void iommu_log_raw(void);
+
 /* Log the faults that units have recorded, and cut off the cards that caused them: no bus mastering,
  * and no entry in the unit's tables, so that a card which ignores the former is blocked all the
  * same. Of a function that is no port only the first is recorded. Returns a bit for each port whose

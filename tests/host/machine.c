@@ -330,6 +330,9 @@ uint32_t iommu_poll(void)
         }
     return cut_off;
 }
+void iommu_log_raw(void)
+{
+}
 enum err iommu_msi(struct dma_domain *domain, unsigned core, uint8_t vector, uint64_t *address,
                    uint32_t *data)
 {

@@ -59,9 +59,14 @@ units += b"".join(struct.pack("<8B", 1, 8, 0, 0, 0, 0, device, 0) for device in 
 units += struct.pack("<HHBBHQ", 0, 24, 1, 0, 0, 0) + struct.pack("<8B", 3, 8, 0, 0, 0, 0xFF, 0, 0)
 head = cpu.read_memory(table(b"DMAR"), 48).tobytes()
 install(b"DMAR", head + units)
-""", iommu=UNITS["39 bits"])
+""", iommu=UNITS["39 bits"], append="app=forward bringup=verbose")
     text = forwards(machine)
     assert "has its registers at address 0; not used" in text and "may touch all memory" not in text
+    # What a report needs, also of the unit that is not used.
+    assert "iommu: DRHD 0xfed90000 segment 0 flags 0x00" in text
+    assert "iommu:   scope type 1 id 0 bus 00 path 02.0" in text
+    assert "iommu: DRHD 0x0 segment 0 flags 0x01: has its registers at address 0" in text
+    assert re.search(r"iommu: unit 0 at 0xfed90000: VER 0x10 CAP 0x\w{14,} ECAP 0x\w+ GSTS 0xc\w{7} FSTS 0x0{8}", text)
     ports = show(machine)[1]
     assert sorted(ports) == [0, 1]
     assert all(m["iova"] != m["paddr"] for rows in ports.values() for m in rows)
