@@ -7,6 +7,7 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/json.h"
 #include "kernel/lib/parse.h"
+#include "net/filter/compile.h"
 #include "net/lane/capture.h"
 #include "net/lane/lane_control.h"
 #include "net/lane/ledger.h"
@@ -17,6 +18,8 @@
 static struct {
     struct capture_request request;
     struct bpf filter;
+    struct filter_work compiler;
+    char expression[1024]; /* a whole line fits */
     uint64_t left, shown;
 } work;
 
@@ -136,6 +139,39 @@ static enum command_result print_next(struct job *job, bool is_interrupted)
     return --work.left != 0 ? COMMAND_WAITS : end(job);
 }
 
+/* The words of a filter, as one text. */
+static const char *joined(const struct call *call, unsigned first)
+{
+    size_t at = 0;
+
+    for (unsigned i = first; i < call->argc && at < sizeof(work.expression); i++)
+        at += fmt_print(work.expression + at, sizeof(work.expression) - at, "%s%s",
+                        i > first ? " " : "", call->argv[i]);
+    return work.expression;
+}
+
+/* Is it a program, as `tcpdump -ddd` prints it: numbers alone? */
+static bool is_program(const char *text)
+{
+    while ((*text >= '0' && *text <= '9') || *text == ' ' || *text == ',')
+        text++;
+    return *text == 0;
+}
+
+/* Read the filter from word 2 on. */
+static enum command_result read_filter(const struct call *call)
+{
+    const char *text = joined(call, 2), *wrong;
+    unsigned at;
+
+    if (!is_program(text)) {
+        wrong = filter_compile(&work.compiler, text, &work.filter);
+        return wrong ? command_fail(call, "filter: %s", wrong) : COMMAND_DONE;
+    }
+    wrong = bpf_read(&work.filter, call->argc - 2, call->argv + 2, &at);
+    return wrong ? command_fail(call, "filter, step %u: %s", at, wrong) : COMMAND_DONE;
+}
+
 static enum command_result begin(const struct call *call, bool is_trace)
 {
     uint64_t n;
@@ -151,14 +187,10 @@ static enum command_result begin(const struct call *call, bool is_trace)
         return command_fail(call, "%.40s is not a number of frames", call->argv[1]);
     if (!capture_set(&nothing)) /* so that no core reads the filter while it changes */
         return command_fail(call, "not every core answered, or no memory for the records");
-    if (call->argc > 2) {
-        unsigned at;
-        if (is_trace)
-            return command_fail(call, "usage: trace port N [COUNT]; it has no filter");
-        const char *wrong = bpf_read(&work.filter, call->argc - 2, call->argv + 2, &at);
-        if (wrong)
-            return command_fail(call, "filter, step %u: %s", at, wrong);
-    }
+    if (call->argc > 2 && is_trace)
+        return command_fail(call, "usage: trace port N [COUNT]; it has no filter");
+    if (call->argc > 2 && read_filter(call) != COMMAND_DONE)
+        return COMMAND_FAILED;
     work.shown = 0;
     work.request = (struct capture_request){
         .port = &ports[n], .is_trace = is_trace, .filter = call->argc > 2 ? &work.filter : NULL};

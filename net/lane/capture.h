@@ -9,7 +9,7 @@
 #ifndef NET_LANE_CAPTURE_H
 #define NET_LANE_CAPTURE_H
 
-#include "net/lane/cbpf.h"
+#include "net/filter/cbpf.h"
 #include "net/lane/lane_control.h"
 
 struct capture_record {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/lane/cbpf.c with arbitrary programs and frames: a program that the checker accepts must end,
+ * net/filter/cbpf.c with arbitrary programs and frames: a program that the checker accepts must end,
  * stay within its memory, and give the same result twice. The first byte selects how the rest is
  * divided: the text of a program (read as typed) or the program's bytes, then the frame.
  *
- * links: net/lane/cbpf.c
+ * links: net/filter/cbpf.c
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/lane/cbpf.h"
+#include "net/filter/cbpf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

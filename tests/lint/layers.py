@@ -35,7 +35,7 @@ PURE = re.compile(r"""
   | kernel/iommu/policy\.[ch]
   | kernel/lib/(fmt|hist|json|out|parse|ranges|str)\.[ch]
   | net/drops\.[ch]
-  | net/lane/cbpf\.[ch]
+  | net/filter/.*\.[ch]
   | net/route/(fragment|ip_option|table|text)\.[ch]
   | net/stack/(addr|arp|csum|eth|icmp|internal|ip|netif|netif_ip|reass|services|udp)\.[ch]
   | net/trial/(measure|options|probe)\.[ch]
@@ -60,6 +60,7 @@ ROOMS = [re.compile(room, re.X) for room in (
     # net
     r"net/drops\.h",
     r"net/stack/.*",
+    r"net/filter/.*",
     r"net/lane/.*",
     r"net/(app/app|run)\.h",  # what an application is, and which one runs; implemented by the last room
     r"net/route/.*",

@@ -127,12 +127,14 @@ def test_capture_shows_our_own_requests_and_stop_ends_it(boot, folder):
     assert "unknown command" not in machine.console_text
 
 
-@pytest.mark.parametrize("joined", [",", " ", "all commas"])
+@pytest.mark.parametrize("joined", ["expression", ",", " ", "all commas"])
 def test_capture_shows_only_what_the_filter_matches(boot, folder, joined):
     machine = boot("app=forward")
-    program = filter_of("udp port 53 or icmp")
-    program = program.replace("\n", ",").replace(" ", ",") if joined == "all commas" \
-        else program.replace("\n", joined)
+    program = "udp port 53 or (icmp && ip[8] > 0)"
+    if joined != "expression":
+        program = filter_of(program).replace("\n", " " if joined == " " else ",")
+    if joined == "all commas":
+        program = program.replace(" ", ",")
     begin(machine, f"capture port 0 3 {program}")
     wanted = [udp(53, b"one"), bytes(TO_THEM / ICMP() / Raw(b"two")), udp(1000, b"three", source=53)]
     others = [udp(54, b"x"), plain(1, 200), bytes(ETHER / ARP())]
@@ -244,6 +246,8 @@ def test_unsafe_filters_are_refused(boot):
     for words, why in (("9 1", "usage: capture port N"), ("x", "usage: capture port N"),
                        ("0 0", "not a number of frames"),
                        ("0 3 1,5 0 0 0", "jump beyond the end"), ("0 3 1,52 0 0 0", "division by zero"),
-                       ("0 3 1,7 0 0 0", "last step does not return"), ("0 3 udp", "number of steps")):
+                       ("0 3 1,7 0 0 0", "last step does not return"),
+                       ("0 3 udp prot 53", 'filter: and or or is missing before "prot"'),
+                       ("0 3 ip protochain 6", "filter: protochain is not supported")):
         assert why in machine.run(f"capture port {words}")
     assert "it has no filter" in machine.run("trace port 0 3 1,6 0 0 1")

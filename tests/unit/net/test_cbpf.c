@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/lane/cbpf.c compared with libpcap: programs that libpcap compiled from expressions, and
+ * net/filter/cbpf.c compared with libpcap: programs that libpcap compiled from expressions, and
  * random programs, give the same result over captured and random frames; each instruction and limit
  * that is refused; how the text of `tcpdump -ddd` is read, as one word and as many.
  *
- * links: net/lane/cbpf.c -lpcap
+ * links: net/filter/cbpf.c -lpcap
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "net/lane/cbpf.h"
+#include "net/filter/cbpf.h"
 #include <pcap/pcap.h>
 #define pcap_file capture_file /* libpcap has one of this name, too */
 #include "tests/unit/pcap.h"
@@ -306,10 +306,10 @@ static void text__anything_else__is_refused_with_its_step(void **state)
         const char *text, *why;
         unsigned at;
     } rows[] = {
-        {"", "the number of steps must come first, at most 128", 0},
-        {"udp", "the number of steps must come first, at most 128", 0},
-        {"129", "the number of steps must come first, at most 128", 0},
-        {"99999999999999999999", "the number of steps must come first, at most 128", 0},
+        {"", "the number of steps must come first, at most 1024", 0},
+        {"udp", "the number of steps must come first, at most 1024", 0},
+        {"1025", "the number of steps must come first, at most 1024", 0},
+        {"99999999999999999999", "the number of steps must come first, at most 1024", 0},
         {"0", "no steps, or too many", 0},
         {"1", "a step needs four numbers", 0},
         {"2,6 0 0 1,6 0 0", "a step needs four numbers", 1},

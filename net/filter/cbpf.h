@@ -4,12 +4,12 @@
  * ends after at most as many steps as it has, and reads the frame and 16 words of its own only.
  * Pure.
  */
-#ifndef NET_LANE_CBPF_H
-#define NET_LANE_CBPF_H
+#ifndef NET_FILTER_CBPF_H
+#define NET_FILTER_CBPF_H
 
 #include "arch/types.h"
 
-#define BPF_STEPS_MAX 128u
+#define BPF_STEPS_MAX 1024u
 #define BPF_WORDS     16u
 
 struct bpf_step {
