@@ -66,7 +66,7 @@ static LANE_FAST bool lane_aside(struct lane *lane, struct descriptor *slot, uin
                                  struct lane_shape shape)
 {
     if (shape.wide && slot_is_whole(checked) && !rare_work[lane->core].notes) {
-        wire_frame_t frame = wire_slot(lane->frames, (size_t)(slot - lane->ring));
+        wire_frame_t frame = wire_of(lane->frames, lane->ring, slot);
         uint32_t length = (uint32_t)(checked & RX_LENGTH);
         struct outcome out = shape.wide(lane, frame, checked);
 
@@ -167,7 +167,7 @@ static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
     const size_t burst_bytes = LANE_BURST * sizeof(struct descriptor);
     struct descriptor *first = lane->slot, *slot = first;
     struct descriptor *end = (struct descriptor *)(((uintptr_t)first | (burst_bytes - 1)) + 1);
-    wire_frame_t frame = wire_slot(lane->frames, (size_t)(first - lane->ring));
+    wire_frame_t frame = wire_of(lane->frames, lane->ring, first);
     const struct lane_app app = lane->app; /* in registers: stores to frames cannot change it */
     uint64_t bytes = 0;
 

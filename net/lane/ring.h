@@ -102,6 +102,12 @@ struct side {
     struct dma_buf ring_buf, frames_buf, head_buf;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 
+/* The frame buffer of slot i. */
+static inline uint8_t *side_frame(const struct side *side, uint32_t i)
+{
+    return side->frames + multiply(i, SLOT_STRIDE);
+}
+
 /* The side queues by port and core, and each port's feeds by core (NULL: the application generates
  * nothing). Filled by side_open and feeds_open. */
 extern struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
