@@ -49,6 +49,9 @@ struct lane_shape {
     uint64_t status_checked, status_wanted; /* further RX_ bits, and their required values */
     uint32_t length_least;                  /* of frames for the fast handler; at least FRAME_MIN */
     bool is_sink; /* frames are not sent; their slots go back to the receiver at once */
+    /* Called for the frames of a burst before the first of them is handled: prefetches the memory
+     * that `fast` will look into for this one. Decides nothing. May be NULL. */
+    void (*ahead)(struct lane_app app, wire_frame_t frame);
     /* Called after a poll that has handled frames, with one of the core's lanes: for handlers that
      * queue frames elsewhere, and write that queue's tail once for all of them. May be NULL. */
     void (*flush)(const struct lane *lane);
@@ -160,6 +163,20 @@ static LANE_FAST struct descriptor *after(struct descriptor *slot, unsigned i)
     return (struct descriptor *)opaque((uintptr_t)slot) + i;
 }
 
+/* Look ahead at the whole groups from `slot` on, so that the waits for memory overlap. */
+static LANE_FAST void lane_look_ahead(const struct descriptor *slot, const struct descriptor *end,
+                                      struct lane_app app, wire_frame_t frame,
+                                      struct lane_shape shape)
+{
+    while (slot < end - (LANE_GROUP - 1) && slot_is_done(slot + (LANE_GROUP - 1))) {
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < LANE_GROUP; i++)
+            shape.ahead(app, wire_slot(frame, i));
+        slot += LANE_GROUP;
+        frame = wire_slot(frame, LANE_GROUP);
+    }
+}
+
 /* Handle received frames: at most LANE_BURST, and not across a multiple of LANE_BURST, so that
  * their slots are contiguous (a ring is aligned to its size). Returns the number. */
 static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
@@ -171,6 +188,8 @@ static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
     const struct lane_app app = lane->app; /* in registers: stores to frames cannot change it */
     uint64_t bytes = 0;
 
+    if (shape.ahead)
+        lane_look_ahead(first, end, app, frame, shape);
     /* The card writes back in order: if the last of a group is done, so are those before it. If the
      * card breaks this, the check of each word finds it, and the burst ends before that slot: a
      * write-back that is still to come would replace the word stored here. */

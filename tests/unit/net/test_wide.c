@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The wide handler of LANE_LOOP, and `flush`. Covers:
+ * The wide handler of LANE_LOOP, `flush` and `ahead`. Covers:
  *  - it gets each whole frame that the fast handler did not take, in place, and no descriptor that
  *    holds none; what it declines the slow handler gets unchanged;
  *  - what it answers is sent in its place, whatever its length; what it consumes or drops is not;
  *    the lane's counters of frames and bytes agree with the card's;
  *  - while the core's trace is on, the slow handler gets all of these frames, and then no more;
- *  - flush is called once a poll that has handled frames, however many lanes have received some.
+ *  - flush is called once a poll that has handled frames, however many lanes have received some;
+ *  - ahead sees each frame of the burst's whole groups, before the first of them is handled, and no
+ *    other slot.
  */
 /* links: drivers/drivers.c drivers/x540/access.c drivers/x540/x540.c drivers/x540/lock.c
  * drivers/x540/nvm.c drivers/x540/link.c drivers/x540/rx.c drivers/x540/tx.c drivers/x540/intr.c
@@ -19,7 +21,7 @@
 enum { AT_KIND = 14, BYTES = 100, LONGER = 120 };
 enum kind { FAST, WIDE, WIDE_LONGER, WIDE_CONSUMED, WIDE_DROPPED, DECLINED, KINDS };
 
-static unsigned wide_n, slow_n, flushes_n;
+static unsigned wide_n, slow_n, flushes_n, fast_n, ahead_n, ahead_late_n;
 static unsigned sent_n;
 static uint32_t sent_bytes;
 static uint8_t sent[FRAME_MAX];
@@ -27,7 +29,16 @@ static uint8_t sent[FRAME_MAX];
 static LANE_FAST bool fast(struct lane_app app, wire_frame_t frame, size_t length)
 {
     (void)app, (void)length;
+    fast_n++;
     return wire_load8(frame, AT_KIND) == FAST;
+}
+
+static LANE_FAST void ahead(struct lane_app app, wire_frame_t frame)
+{
+    (void)app;
+    assert_int_equal(wire_load_be16(frame, 12), 0x88B5);
+    ahead_n++;
+    ahead_late_n += fast_n != 0;
 }
 
 static struct outcome wide(struct lane *lane, wire_frame_t frame, uint64_t checked)
@@ -66,7 +77,7 @@ static void flush(const struct lane *lane)
 
 lane_poll wide_poll;
 LANE_LOOP(wide_poll, .fast = fast, .wide = wide, .slow = slow, .length_least = FRAME_MIN,
-          .flush = flush)
+          .flush = flush, .ahead = ahead)
 
 static struct port *to_partner(struct port *in)
 {
@@ -99,7 +110,7 @@ static int start(void **state)
         run_service(machine_now_ns());
     }
     assert_true(ports[0].link_is_up && ports[1].link_is_up);
-    wide_n = slow_n = flushes_n = sent_n = 0;
+    wide_n = slow_n = flushes_n = sent_n = fast_n = ahead_n = ahead_late_n = 0;
     return 0;
 }
 
@@ -212,6 +223,17 @@ static void flush__both_lanes_have_frames__is_called_once_a_poll(void **state)
     assert_int_equal(sent_n, 20);
 }
 
+static void ahead__two_groups_and_four_frames__sees_the_groups_first(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2 * LANE_GROUP + 4; i++)
+        give(0, FAST);
+    poll_once();
+    assert_int_equal(ahead_n, 2 * LANE_GROUP);
+    assert_int_equal(ahead_late_n, 0);
+    assert_int_equal(sent_n, 2 * LANE_GROUP + 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +241,7 @@ int main(void)
         cmocka_unit_test_setup(wide__no_whole_frame__is_not_called, start),
         cmocka_unit_test_setup(wide__trace_is_on__the_slow_handler_gets_all, start),
         cmocka_unit_test_setup(flush__both_lanes_have_frames__is_called_once_a_poll, start),
+        cmocka_unit_test_setup(ahead__two_groups_and_four_frames__sees_the_groups_first, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
