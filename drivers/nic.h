@@ -11,8 +11,8 @@
 #include "kernel/memory/dma.h"
 
 #define PORTS_MAX     8u
-#define SLOT_BYTES    2048u
-#define QUEUES_MAX    16u /* receive queues that RSS can use, and so cores that receive */
+#define SLOT_BYTES    2048u /* that the card may write of a frame buffer */
+#define QUEUES_MAX    16u   /* receive queues that RSS can use, and so cores that receive */
 #define RSS_KEY_BYTES 40u
 #define FRAME_MIN     17u   /* the card cannot send a shorter one */
 #define FRAME_MAX     1518u /* 1514 and a VLAN tag */
@@ -20,6 +20,13 @@
     1600u            /* the longest that a promiscuous port receives, and a tag more: room for
                              * labels and tags of networks whose hosts send up to FRAME_MAX */
 #define WIRE_MIN 60u /* shorter frames are padded to it by the card; CRC not counted */
+
+/* From one frame buffer to the next: an odd number of cache lines, so that the headers of a burst lie
+ * in as many sets of a cache, whose number is a power of two. At 2048 bytes they share two sets of an
+ * L1 cache of 32 KiB, and a load waits for stores to neighbours that have the same low 12 bits. */
+#define SLOT_STRIDE 2112u
+static_assert(SLOT_STRIDE >= SLOT_BYTES && SLOT_STRIDE % (2 * CACHE_LINE_BYTES) == CACHE_LINE_BYTES,
+              "the distance of frame buffers");
 
 /* The receive queue of control frames, which RSS never chooses; see set_control_queue. */
 #define CONTROL_QUEUE QUEUES_MAX

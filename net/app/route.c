@@ -98,8 +98,16 @@ static LANE_FAST bool route_frame(struct lane_app app, wire_frame_t frame, size_
     return true;
 }
 
-LANE_LOOP(route_poll, .fast = route_frame, .slow = router_input, .status_checked = RX_IPCS | RX_IPE,
-          .status_wanted = RX_IPCS, .length_least = HEADERS)
+/* A table of 32 MiB is in no cache. */
+static LANE_FAST void route_ahead(struct lane_app app, wire_frame_t frame)
+{
+    const struct route_table *table = (const struct route_table *)app.a;
+
+    __builtin_prefetch(&table->first[__builtin_bswap32(wire_load32(frame, AT_TARGET_IP)) >> 8]);
+}
+
+LANE_LOOP(route_poll, .fast = route_frame, .ahead = route_ahead, .slow = router_input,
+          .status_checked = RX_IPCS | RX_IPE, .status_wanted = RX_IPCS, .length_least = HEADERS)
 
 /* A port without an address, or with a VLAN, gets no lane. The lane of a port without a partner
  * leads back to the port itself and sends only answers. */

@@ -143,7 +143,7 @@ static void capture_fed(struct tap *tap)
     const struct side *feed = feed_of(tap);
 
     for (; feed && tap->fed != feed->next; tap->fed++) {
-        capture_sent(tap, feed->frames + (size_t)tap->fed_at * SLOT_BYTES,
+        capture_sent(tap, side_frame(feed, tap->fed_at),
                      (uint32_t)(feed->ring[tap->fed_at].word & TX_LENGTH));
         tap->fed_at = tap->fed_at + 1 == feed->slots ? 0 : tap->fed_at + 1;
     }

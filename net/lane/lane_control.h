@@ -84,23 +84,6 @@ uint32_t lane_drain(struct lane *lane);
 /* Collect the frames that outputs of this core's lanes have finished; called in slow rounds (struct
  * core_lanes). Owner core. */
 void lanes_collect(unsigned core);
-/* Rare work of a core; while n > 0 every round is a slow one, so that the loop needs one test for
- * all kinds. A change takes effect in the next slow round. Written by the owner core only. */
-struct rare_work {
-    uint32_t n; /* lanes that drain, plus 1 while the core's tap is on */
-    /* Set by net/lane/capture.c while its tap is on, else NULL. notes[i % LANE_BURST]: the fate of
-     * the frame in slot i, if it took the slow path. side_sent: called for each frame sent by a
-     * side queue. */
-    struct lane_note *notes;
-    void (*side_sent)(const struct port *port, const uint8_t *frame, uint32_t length);
-} __attribute__((aligned(CACHE_LINE_BYTES)));
-struct lane_note {
-    uint16_t length; /* as received */
-    uint16_t sent;   /* bytes handed to the output card; 0: none */
-    uint16_t fate;   /* enum fate; FATE_FAST: nothing was noted */
-};
-extern struct rare_work rare_work[QUEUES_MAX];
-
 /* The console's `stop`: receive ends on all lanes; frames already received are handled by `poll`,
  * the application's, and sent; frames that an output does not send are counted as drops. The
  * console's `start`: lanes run again as the links allow. Core 0, between bursts. */

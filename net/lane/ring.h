@@ -102,6 +102,12 @@ struct side {
     struct dma_buf ring_buf, frames_buf, head_buf;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 
+/* The frame buffer of slot i. */
+static inline uint8_t *side_frame(const struct side *side, uint32_t i)
+{
+    return side->frames + multiply(i, SLOT_STRIDE);
+}
+
 /* The side queues by port and core, and each port's feeds by core (NULL: the application generates
  * nothing). Filled by side_open and feeds_open. */
 extern struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
@@ -145,8 +151,8 @@ static inline unsigned lanes_total(void)
 
 /* The lanes of one core, at least one, and its application's poll: one round of the core's loop
  * polls each lane once. Every SLOW_ROUND_EVERY-th round is a slow one, which also collects finished
- * frames from outputs whose inputs are idle. While the core has rare work (rare_work in
- * net/lane/lane_control.h), every round is a slow one. */
+ * frames from outputs whose inputs are idle. While the core has rare work (struct rare_work), every
+ * round is a slow one. */
 enum { SLOW_ROUND_EVERY = 128 };
 struct core_lanes {
     struct lane *first;
@@ -156,5 +162,22 @@ struct core_lanes {
     unsigned core;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 extern struct core_lanes core_lanes[QUEUES_MAX];
+
+/* Rare work of a core; while n > 0 every round is a slow one, so that the loop needs one test for
+ * all kinds. A change takes effect in the next slow round. Written by the owner core only. */
+struct rare_work {
+    uint32_t n; /* lanes that drain, plus 1 while the core's tap is on */
+    /* Set by net/lane/capture.c while its tap is on, else NULL. notes[i % LANE_BURST]: the fate of
+     * the frame in slot i, if it took the slow path. side_sent: called for each frame sent by a
+     * side queue. */
+    struct lane_note *notes;
+    void (*side_sent)(const struct port *port, const uint8_t *frame, uint32_t length);
+} __attribute__((aligned(CACHE_LINE_BYTES)));
+struct lane_note {
+    uint16_t length; /* as received */
+    uint16_t sent;   /* bytes handed to the output card; 0: none */
+    uint16_t fate;   /* enum fate; FATE_FAST: nothing was noted */
+};
+extern struct rare_work rare_work[QUEUES_MAX];
 
 #endif

@@ -32,7 +32,7 @@ bool side_start(struct port *port, struct side *side)
     for (uint32_t i = 0; i < side->slots; i++) {
         /* A feed's slot keeps its frame. */
         uint64_t length = side->is_feed ? side->ring[i].word & TX_LENGTH : 0;
-        side->ring[i].address = side->frames_buf.iova.v + (uint64_t)i * SLOT_BYTES;
+        side->ring[i].address = side->frames_buf.iova.v + (uint64_t)i * SLOT_STRIDE;
         side->ring[i].word = length != 0 ? length | TX_EOP | TX_IFCS : 0;
     }
     memset(side->head_buf.va, 0, HEAD_BYTES);
@@ -65,7 +65,7 @@ static enum err make_side(struct port *port, struct side *side, uint32_t slots, 
     enum err err = dma_alloc(slots * sizeof(struct descriptor), PAGE_BYTES, &side->ring_buf);
 
     if (!err)
-        err = dma_alloc_frames((size_t)slots * SLOT_BYTES, PAGE_BYTES, &side->frames_buf);
+        err = dma_alloc_frames((size_t)slots * SLOT_STRIDE, PAGE_BYTES, &side->frames_buf);
     if (!err)
         err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &side->head_buf);
     if (!err)
@@ -120,7 +120,7 @@ enum err feed_fill(struct port *port, unsigned core, uint32_t slots,
         return ERR_BUSY;
     feed->slots = slots;
     for (uint32_t i = 0; i < slots; i++)
-        feed->ring[i].word = fill(context, i, feed->frames + (size_t)i * SLOT_BYTES);
+        feed->ring[i].word = fill(context, i, side_frame(feed, i));
     return side_start(port, feed) ? OK : ERR_TIMEOUT;
 }
 
@@ -143,7 +143,7 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
         return false;
     }
     uint32_t i = side->at;
-    memcpy(side->frames + (size_t)i * SLOT_BYTES, frame, length);
+    memcpy(side_frame(side, i), frame, length);
     dma_store64(&side->ring[i].word, length | TX_EOP | TX_IFCS | TX_RS);
     side->tx_bytes += length;
     side->next++;

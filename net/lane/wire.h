@@ -14,6 +14,7 @@
 #ifndef NET_LANE_WIRE_H
 #define NET_LANE_WIRE_H
 
+#include "arch/cpu.h"
 #include "arch/dma_bytes.h"
 #include "drivers/nic.h"
 
@@ -29,10 +30,18 @@ static inline uint8_t *wire_at(wire_frame_t frame, size_t at)
 {
     return (uint8_t *)frame + at;
 }
-/* The frame i slots (SLOT_BYTES) further on. */
+/* The frame i slots further on. */
 static inline wire_frame_t wire_slot(wire_frame_t frame, size_t i)
 {
-    return wire_frames(wire_at(frame, i * SLOT_BYTES));
+    return wire_frames(wire_at(frame, i * SLOT_STRIDE));
+}
+/* The frame of a ring's descriptor `slot`; `frames` is that of the ring's first one. */
+static inline wire_frame_t wire_of(wire_frame_t frames, const struct descriptor *ring,
+                                   const struct descriptor *slot)
+{
+    const size_t at = (uintptr_t)slot - (uintptr_t)ring;
+
+    return wire_frames(wire_at(frames, multiply(at, SLOT_STRIDE / sizeof(*slot))));
 }
 
 /* ---- For fast handlers: the number at byte `at`, each loaded once ---- */
