@@ -17,7 +17,8 @@ IMAGE_ASM     := $(wildcard boot/*.asm arch/*.asm)
 IMAGE_OBJ     := $(IMAGE_C:%.c=$(IMAGE_OUT)/%.o) $(IMAGE_ASM:%.asm=$(IMAGE_OUT)/%.asm.o) \
                  $(IMAGE_OUT)/font.asm.o $(IMAGE_OUT)/version.asm.o
 
-# No SSE: interrupts need not save its registers. No red zone: exceptions use the same stack. The stack
+# -fbuiltin: copies of a constant size are instructions, not calls, although -ffreestanding. No SSE:
+# interrupts need not save its registers. No red zone: exceptions use the same stack. The stack
 # canary is a global variable, set before the first C function.
 IMAGE_CFLAGS  := -std=c11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -ffreestanding -fbuiltin -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
                  -mpreferred-stack-boundary=3 \

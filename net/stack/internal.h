@@ -27,6 +27,33 @@ static inline struct outcome netif_answer(struct netif *nif, uint32_t length)
     return (struct outcome){length, FATE_SENT};
 }
 
+/* The service of a port; NULL: none. */
+static inline const struct netif_binding *netif_binding_of(const struct netif *nif, uint16_t port)
+{
+    for (const struct netif_binding *b = nif->bindings; b != nif->bindings + nif->bindings_n; b++)
+        if (b->port == port && b->service != NULL)
+            return b;
+    return NULL;
+}
+
+/* A service has returned `bytes`: why is no answer sent? DROP_NONE: it is, unless UDP_SILENT. */
+static inline enum drop netif_udp_refusal(const struct netif *nif,
+                                          const struct netif_binding *binding,
+                                          const struct udp_datagram *datagram, uint32_t bytes)
+{
+    if (bytes == UDP_SILENT)
+        return DROP_NONE;
+    if (bytes == UDP_REFUSED)
+        return DROP_udp_refused;
+    /* The source may be a service that answers too, which would be an endless loop. */
+    if (bytes == UDP_LOOPS || udp_port_would_loop(datagram->src_port) ||
+        netif_binding_of(nif, datagram->src_port) != NULL)
+        return DROP_udp_loop;
+    if (bytes > datagram->room || (bytes > binding->head_bytes && bytes != datagram->data_bytes))
+        return DROP_udp_length; /* an error of the service */
+    return DROP_NONE;
+}
+
 static inline uint64_t netif_clock(const struct netif *nif)
 {
     return nif->clock != NULL ? nif->clock() : nif->now_ns;

@@ -26,7 +26,8 @@
 #define NETIF_PING_DATA_MAX   1472u /* 1514 less Ethernet, IP and ICMP headers */
 
 struct netif_binding {
-    uint16_t port; /* 0: free */
+    uint16_t port;       /* 0: free */
+    uint32_t head_bytes; /* see netif_bind_head */
     udp_service *service;
     void *context;
 };
@@ -96,6 +97,7 @@ struct netif {
     uint64_t errors_limited; /* not sent because of the limit */
 
     struct netif_binding bindings[NETIF_BINDINGS];
+    unsigned bindings_n; /* those behind have been free so far */
     struct netif_pinger ping;
 };
 
@@ -117,7 +119,10 @@ struct outcome netif_input(struct netif *nif, uint8_t *frame, uint32_t length);
 struct netif_face {
     void *send_context;
     uint8_t mac[6];
+    uint32_t checked; /* what that port's card has verified of the frame: */
 };
+#define NETIF_IP_CHECKED  1u /* the IPv4 header's checksum */
+#define NETIF_UDP_CHECKED 2u /* the checksum of a UDP datagram that is all of the IPv4 payload */
 struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, uint8_t *frame,
                               uint32_t length);
 
@@ -144,6 +149,13 @@ void netif_link_up(struct netif *nif);
 /* Bind a UDP port (not 0) to a service; NULL unbinds it. Returns false if the table is full or the
  * port is already bound. */
 bool netif_bind(struct netif *nif, uint16_t port, udp_service *service, void *context);
+
+/* The same for a service that reads and writes only the first head_bytes of the data. Its answer is
+ * as long as the datagram, with the same data behind these bytes, or has at most head_bytes; another
+ * one is dropped as udp_length. So frames of any length cost the same: the rest is neither copied
+ * nor summed (net/stack/quick.h). */
+bool netif_bind_head(struct netif *nif, uint16_t port, udp_service *service, void *context,
+                     uint32_t head_bytes);
 
 /* Use every `cores`th identification (rounded up to a power of two) from first + core on, so that no
  * two cores with the same `first` send datagrams from one address with the same one (RFC 6864). Without

@@ -9,7 +9,7 @@
 
 MODEL := $(MODEL_SRCS)
 # The whole stack, which many tests need.
-STACK := net/stack/netif.c net/stack/addr.c net/stack/netif_ip.c net/stack/reass.c net/stack/services.c net/stack/arp.c net/stack/ip.c net/stack/icmp.c \
+STACK := net/stack/netif.c net/stack/addr.c net/stack/netif_ip.c net/stack/quick.c net/stack/reass.c net/stack/services.c net/stack/arp.c net/stack/ip.c net/stack/icmp.c \
     net/stack/udp.c net/stack/csum.c
 # The sources of app=route, without the stack.
 ROUTER := net/route/table.c net/route/text.c net/route/hops.c net/route/router.c net/route/setup.c net/route/fragment.c \
