@@ -25,6 +25,9 @@ static inline uint16_t csum_fold(uint64_t sum)
     return (uint16_t)((half + (half << 16 | half >> 16)) >> 16);
 }
 
+/* The sum of n bytes' words, not folded. The bytes before an odd end count as in csum_bytes. */
+uint64_t csum_words(const uint8_t *p, uint32_t n);
+
 /* The partial sum (0..0xFFFF) of n bytes. An odd last byte counts as the high half of a word, so
  * only the last of several pieces may have an odd length. */
 uint32_t csum_bytes(const uint8_t *p, uint32_t n);

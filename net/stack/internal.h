@@ -30,10 +30,21 @@ static inline struct outcome netif_answer(struct netif *nif, uint32_t length)
 /* The service of a port; NULL: none. */
 static inline const struct netif_binding *netif_binding_of(const struct netif *nif, uint16_t port)
 {
-    for (const struct netif_binding *b = nif->bindings; b != nif->bindings + nif->bindings_n; b++)
-        if (b->port == port && b->service != NULL)
+    const struct netif_binding *b = nif->bound[port % 64];
+
+    if (b == NULL || __builtin_expect(b->port == port && b->service != NULL, 1))
+        return b;
+    for (b = nif->bindings; b != nif->bindings + NETIF_BINDINGS; b++)
+        if (b->port == port && b->service != NULL) /* one with that remainder was bound later */
             return b;
     return NULL;
+}
+
+/* Would an answer to this port be answered, in an endless loop? A service of ours or a well-known one
+ * may be there. */
+static inline bool netif_udp_loops(const struct netif *nif, uint16_t port)
+{
+    return udp_port_would_loop(port) || netif_binding_of(nif, port) != NULL;
 }
 
 /* A service has returned `bytes`: why is no answer sent? DROP_NONE: it is, unless UDP_SILENT. */
@@ -45,9 +56,7 @@ static inline enum drop netif_udp_refusal(const struct netif *nif,
         return DROP_NONE;
     if (bytes == UDP_REFUSED)
         return DROP_udp_refused;
-    /* The source may be a service that answers too, which would be an endless loop. */
-    if (bytes == UDP_LOOPS || udp_port_would_loop(datagram->src_port) ||
-        netif_binding_of(nif, datagram->src_port) != NULL)
+    if (bytes == UDP_LOOPS || netif_udp_loops(nif, datagram->src_port))
         return DROP_udp_loop;
     if (bytes > datagram->room || (bytes > binding->head_bytes && bytes != datagram->data_bytes))
         return DROP_udp_length; /* an error of the service */

@@ -35,6 +35,9 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     memcpy(nif->mac, mac, 6);
     nif->ip = net.ip;
     nif->ip_wire = be32_of(net.ip);
+    nif->first_wire = be32_of(prefix <= 30 ? net.ip & net.mask : net.ip);
+    nif->last_wire = be32_of(prefix <= 30 ? net.ip | ~net.mask : net.ip);
+    nif->type = be16_of(ETH_IPV4);
     nif->mask = net.mask;
     nif->prefix = net.prefix;
     memcpy(nif->gateways, gateways, sizeof(nif->gateways));
@@ -140,9 +143,7 @@ static struct outcome untagged_input(struct netif *nif, const struct netif_face 
     if (type == ETH_ARP && (is_ours || is_broadcast))
         return arp_input(nif, face, frame, length);
     if (type == ETH_IPV4 && is_ours) {
-        struct quick quick = {
-            .frame = frame, .length = length, .present = length, .checked = face->checked};
-        struct outcome outcome = netif_quick(nif, face->mac, &quick);
+        struct outcome outcome = netif_quick(nif, face->mac, face->checked, frame, length);
         if (outcome.fate != FATE_FAST)
             return outcome;
     }
@@ -214,7 +215,7 @@ bool netif_bind_head(struct netif *nif, uint16_t port, udp_service *service, voi
     if (room == NULL || service == NULL)
         return service == NULL;
     *room = (struct netif_binding){port, head_bytes, service, context};
-    nif->bindings_n = MAX(nif->bindings_n, (unsigned)(room - nif->bindings) + 1);
+    nif->bound[port % 64] = room;
     return true;
 }
 

@@ -60,13 +60,17 @@ struct netif_redirect {
 
 struct netif {
     uint8_t mac[6];
+    be16_t type;        /* of IPv4; net/lane/to_stack.c loads both */
     uint8_t prefix;     /* 1..32 */
     bool is_configured; /* else no address is set, and all frames are dropped */
     uint16_t vlan;      /* 1..4094: all our frames carry this tag; 0: no VLAN */
+    bool is_refused;    /* another host has our address: it is not used, and probed again later */
+    bool probes_first;  /* the address is not used until probed; set before netif_configure */
     uint32_t ip, mask;
     uint32_t gateways[2];            /* as configured; 0: none */
     bool uses_second;                /* the first gateway did not answer ARP */
     be32_t ip_wire;                  /* ip in network byte order */
+    be32_t first_wire, last_wire;    /* the subnet's two addresses of no host; ip if it has none */
     uint16_t next_ip_id, ip_id_step; /* see netif_share_ids */
     uint64_t now_ns;                 /* of the last poll */
     uint64_t (*clock)(void);         /* current time in ns; NULL: use now_ns */
@@ -83,9 +87,7 @@ struct netif {
     struct arp_cache arp;
     struct netif_redirect redirects[NETIF_REDIRECTS];
     unsigned redirects_n; /* number accepted so far; the oldest is replaced */
-    bool probes_first;    /* the address is not used until probed; set before netif_configure */
     bool is_probing;      /* for other users of our address; used meanwhile unless probes_first */
-    bool is_refused;      /* another host has it: it is not used, and probed again later */
     unsigned probes_left, announces_left;
     uint64_t announce_ns;    /* when the next probe or announcement is due */
     uint64_t conflicts;      /* claims of our address by other hosts */
@@ -97,7 +99,7 @@ struct netif {
     uint64_t errors_limited; /* not sent because of the limit */
 
     struct netif_binding bindings[NETIF_BINDINGS];
-    unsigned bindings_n; /* those behind have been free so far */
+    const struct netif_binding *bound[64]; /* by port % 64: the last one bound; NULL: none was */
     struct netif_pinger ping;
 };
 
