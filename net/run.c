@@ -336,7 +336,8 @@ static void bind_twamp(const struct cmdline *line, struct netif *nif, bool may_l
     }
     if (twamp < 1 || twamp > 65535)
         wrong = "a UDP port must be 1 to 65535";
-    if (!wrong && !netif_bind(nif, (uint16_t)twamp, udp_twamp, listed ? &senders : NULL))
+    if (!wrong &&
+        !netif_bind_head(nif, (uint16_t)twamp, udp_twamp, listed ? &senders : NULL, TWAMP_BYTES))
         wrong = "the port is in use";
     if (wrong && may_log)
         log_error("twamp=%lu: %s", twamp, wrong);

@@ -17,6 +17,7 @@
 #include "arch/cpu.h"
 #include "arch/dma_bytes.h"
 #include "drivers/nic.h"
+#include "net/stack/csum.h"
 
 typedef dma_bytes_t wire_frame_t;
 
@@ -89,6 +90,10 @@ static inline bool wire_tests8(wire_frame_t frame, size_t at, uint8_t bits)
     return dma_tests8(wire_at(frame, at), bits);
 }
 
+static inline uint16_t wire_load16(wire_frame_t frame, size_t at)
+{
+    return (uint16_t)dma_once16(wire_at(frame, at));
+}
 static inline void wire_store64(wire_frame_t frame, size_t at, uint64_t value)
 {
     store64(wire_at(frame, at), value);
@@ -123,7 +128,15 @@ static inline void wire_swap_halves64(wire_frame_t frame, size_t at)
  * card may access, and return it. Valid until the next call on that core; bytes after `length` are
  * those of earlier frames. That core only. */
 uint8_t *wire_copy(wire_frame_t frame, unsigned core, uint32_t length);
-/* Store `length` bytes, to be sent. */
+/* The same for `length` bytes from `at` on only; returns the copy of the first of them. */
+uint8_t *wire_copy_part(wire_frame_t frame, unsigned core, uint32_t at, uint32_t length);
+/* The sum of n bytes' words from `at` on (csum_words of net/stack/csum.h), each loaded once. */
+static inline uint64_t wire_sum(wire_frame_t frame, uint32_t at, uint32_t n)
+{
+    return csum_words(wire_at(frame, at), n);
+}
+/* Store `length` bytes, to be sent; the same from `at` on. */
 void wire_copy_back(wire_frame_t frame, const uint8_t *bytes, uint32_t length);
+void wire_store_part(wire_frame_t frame, uint32_t at, const uint8_t *bytes, uint32_t length);
 
 #endif

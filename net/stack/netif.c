@@ -4,6 +4,7 @@
  */
 #include "net/stack/internal.h"
 #include "net/stack/ip.h"
+#include "net/stack/quick.h"
 #include "net/stack/services.h"
 
 static const uint8_t broadcast_mac[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
@@ -34,6 +35,9 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     memcpy(nif->mac, mac, 6);
     nif->ip = net.ip;
     nif->ip_wire = be32_of(net.ip);
+    nif->first_wire = be32_of(prefix <= 30 ? net.ip & net.mask : net.ip);
+    nif->last_wire = be32_of(prefix <= 30 ? net.ip | ~net.mask : net.ip);
+    nif->type = be16_of(ETH_IPV4);
     nif->mask = net.mask;
     nif->prefix = net.prefix;
     memcpy(nif->gateways, gateways, sizeof(nif->gateways));
@@ -45,8 +49,8 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     memset(nif->redirects, 0, sizeof(nif->redirects));
     nif->ping.is_on = false;
     nif->is_refused = false;
-    (void)netif_bind(nif, UDP_PORT_ECHO, udp_echo, NULL); /* false if already bound */
-    (void)netif_bind(nif, UDP_PORT_DISCARD, udp_discard, NULL);
+    (void)netif_bind_head(nif, UDP_PORT_ECHO, udp_echo, NULL, 0); /* false if already bound */
+    (void)netif_bind_head(nif, UDP_PORT_DISCARD, udp_discard, NULL, 0);
     netif_link_up(nif);
     return NULL;
 }
@@ -138,6 +142,11 @@ static struct outcome untagged_input(struct netif *nif, const struct netif_face 
 
     if (type == ETH_ARP && (is_ours || is_broadcast))
         return arp_input(nif, face, frame, length);
+    if (type == ETH_IPV4 && is_ours) {
+        struct outcome outcome = netif_quick(nif, face->mac, face->checked, frame, length);
+        if (outcome.fate != FATE_FAST)
+            return outcome;
+    }
     if (type == ETH_IPV4 && (is_ours || mac_is_group(frame + ETH_DST)))
         return netif_ip_input(nif, face, frame, length);
     return netif_drop(nif, DROP_eth_other);
@@ -183,6 +192,12 @@ struct outcome netif_input(struct netif *nif, uint8_t *frame, uint32_t length)
 
 bool netif_bind(struct netif *nif, uint16_t port, udp_service *service, void *context)
 {
+    return netif_bind_head(nif, port, service, context, UDP_ALL);
+}
+
+bool netif_bind_head(struct netif *nif, uint16_t port, udp_service *service, void *context,
+                     uint32_t head_bytes)
+{
     struct netif_binding *room = NULL;
     if (port == 0)
         return false;
@@ -199,7 +214,8 @@ bool netif_bind(struct netif *nif, uint16_t port, udp_service *service, void *co
     }
     if (room == NULL || service == NULL)
         return service == NULL;
-    *room = (struct netif_binding){port, service, context};
+    *room = (struct netif_binding){port, head_bytes, service, context};
+    nif->bound[port % 64] = room;
     return true;
 }
 

@@ -121,17 +121,10 @@ static struct verdict icmp_input(struct netif *nif, const struct message *m)
     case ICMP_IS_ECHO:
         break;
     }
-    memmove(m->answer, m->payload, m->bytes);
+    if (m->answer != m->payload)
+        memmove(m->answer, m->payload, m->bytes);
     icmp_echo_to_reply(m->answer);
     return answered(m->bytes, IP_TTL_DEFAULT);
-}
-
-static const struct netif_binding *binding_of(const struct netif *nif, uint16_t port)
-{
-    for (unsigned i = 0; i < NETIF_BINDINGS; i++)
-        if (nif->bindings[i].port == port && nif->bindings[i].service != NULL)
-            return &nif->bindings[i];
-    return NULL;
 }
 
 static struct verdict udp_input(struct netif *nif, const struct message *m)
@@ -140,7 +133,7 @@ static struct verdict udp_input(struct netif *nif, const struct message *m)
     enum drop bad = udp_parse(m->payload, m->bytes, m->ip->src, m->ip->dst, &datagram);
     if (bad != DROP_NONE)
         return settled(bad);
-    const struct netif_binding *binding = binding_of(nif, datagram.dst_port);
+    const struct netif_binding *binding = netif_binding_of(nif, datagram.dst_port);
     if (binding == NULL)
         return refuse(nif, m, DROP_udp_no_port, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE);
 
@@ -148,20 +141,14 @@ static struct verdict udp_input(struct netif *nif, const struct message *m)
     datagram.clock = nif->clock;
     datagram.ttl = m->ip->ttl;
     datagram.answer_ttl = IP_TTL_DEFAULT;
-    memmove(m->answer + UDP_BYTES, datagram.data, datagram.data_bytes);
+    if (m->answer != m->payload)
+        memmove(m->answer + UDP_BYTES, datagram.data, datagram.data_bytes);
     datagram.data = m->answer + UDP_BYTES;
     datagram.room = m->room - UDP_BYTES;
     uint32_t bytes = binding->service(binding->context, &datagram);
-    if (bytes == UDP_SILENT)
-        return settled(DROP_NONE);
-    if (bytes == UDP_REFUSED)
-        return settled(DROP_udp_refused);
-    /* The source may be a service that answers too, which would be an endless loop. */
-    if (bytes == UDP_LOOPS || udp_port_would_loop(datagram.src_port) ||
-        binding_of(nif, datagram.src_port) != NULL)
-        return settled(DROP_udp_loop);
-    if (bytes > datagram.room)
-        return settled(DROP_udp_length); /* an error of the service */
+    bad = netif_udp_refusal(nif, binding, &datagram, bytes);
+    if (bad != DROP_NONE || bytes == UDP_SILENT)
+        return settled(bad);
     return answered(
         udp_build(m->answer, bytes, nif->ip, datagram.dst_port, m->ip->src, datagram.src_port),
         datagram.answer_ttl);
