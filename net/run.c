@@ -467,7 +467,7 @@ void run_start_app(const struct app *chosen)
             continue;
         }
         for (unsigned core = 0; core < lanes_cores; core++)
-            if (side_open(&ports[i], core) != OK)
+            if (side_open(&ports[i], core, app->side_slots ? app->side_slots : SIDE_SLOTS) != OK)
                 log_error("port%u: no side queue on core %u", i, core);
         if (!out) {
             bool needs_address = !ports[i].netif && !app->takes_everything && !app->is_sink;

@@ -15,8 +15,9 @@
  * is then down, unless it was a control lane's. */
 enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core,
                    unsigned queue) MUST_CHECK;
-/* The same for a port's side queue of that core. */
-enum err side_open(struct port *port, unsigned core) MUST_CHECK;
+/* The same for a port's side queue of that core, of SIDE_SLOTS or SIDE_DEEP slots. If memory for
+ * SIDE_DEEP is short it has SIDE_SLOTS, and a line is logged. */
+enum err side_open(struct port *port, unsigned core, uint32_t slots) MUST_CHECK;
 /* Allocate a feed for each core on every port. Boot CPU, before any lane. */
 enum err feeds_open(void) MUST_CHECK;
 /* Set a feed's ring to `slots` (a multiple of 8, up to LANE_SLOTS). Queued frames are sent first;
@@ -48,17 +49,22 @@ static inline void side_collect(struct side *side, uint32_t head)
     side->done_at = head;
 }
 
+/* The number of free slots, as of the last side_collect. */
+static inline uint32_t side_room(const struct side *side)
+{
+    return side->slots - 1 - (uint32_t)(side->next - side->done);
+}
+
 /* Is a slot free for this frame? The last SIDE_KEPT are for ARP: frames that take the slow path to
  * this port faster than it sends them must not keep a neighbour's request or answer from it. */
 static inline bool side_has_room(const struct side *side, const uint8_t *frame)
 {
     const uint8_t *type = frame + 12;
-    uint64_t room = side->slots - 1 - (side->next - side->done);
 
     if (type[0] == 0x81 && type[1] == 0 && frame[16] == 0x08) /* a VLAN tag */
         type += 4;
     bool is_arp = type[0] == 0x08 && type[1] == 0x06;
-    return room > (is_arp ? 0 : SIDE_KEPT);
+    return side_room(side) > (is_arp ? 0 : SIDE_KEPT);
 }
 
 /* Copy `length` (FRAME_MIN..FRAME_MAX) bytes to the port's side queue of this core and send them.

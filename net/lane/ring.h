@@ -22,12 +22,13 @@
 #ifndef LANE_SLOTS /* tests/bench varies it */
 #define LANE_SLOTS 512u
 #endif
-#define LANE_BURST  32u /* frames between two writes of the tail; LANE_SLOTS is a multiple */
-#define LANE_GROUP  8u  /* descriptors tested at once by the DD of the last; divides LANE_BURST */
-#define SIDE_SLOTS  64u
-#define SIDE_KEPT   8u  /* of them, free slots that only ARP frames get */
-#define SIDE_QUEUES 32u /* first transmit queue of side queues */
-#define FEED_QUEUES 16u /* first transmit queue of feeds; lanes use the 16 below */
+#define LANE_BURST  32u  /* frames between two writes of the tail; LANE_SLOTS is a multiple */
+#define LANE_GROUP  8u   /* descriptors tested at once by the DD of the last; divides LANE_BURST */
+#define SIDE_SLOTS  64u  /* of a side queue, unless the application asks for SIDE_DEEP */
+#define SIDE_DEEP   512u /* both are powers of two */
+#define SIDE_KEPT   8u   /* of them, free slots that only ARP frames get */
+#define SIDE_QUEUES 32u  /* first transmit queue of side queues */
+#define FEED_QUEUES 16u  /* first transmit queue of feeds; lanes use the 16 below */
 
 /* Counters of one lane; written by its owner core only, read by any core. A frame sent with the
  * length received costs one addition; other frames are counted by their difference from that. */
@@ -81,24 +82,31 @@ struct lane {
     struct dma_buf ring_buf, frames_buf, head_buf;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 
-/* A transmit ring of a port for one core, filled by software. A side queue is small and sends
- * frames that did not arrive by a lane to this port. A generator's feed has up to LANE_SLOTS slots,
- * whose frames are sent again and again. */
+/* A transmit ring of a port for one core, filled by software. A side queue sends frames that did
+ * not arrive by a lane to this port: SIDE_SLOTS of them, or SIDE_DEEP. A generator's feed has up to
+ * LANE_SLOTS slots, whose frames are sent again and again. */
 struct side {
+    /* What net/lane/side.h uses for each frame, in one cache line. */
     struct descriptor *ring;
     uint8_t *frames;
-    const uint32_t *head;
-    mmio_t tdt;
-    uint32_t at, done_at; /* slot indices of `next` and `done` */
-    uint64_t next, done;  /* run free; done <= next <= done + slots - 1 */
-    uint64_t sent_before; /* frames sent in earlier runs */
-    uint64_t generated;   /* frames made here: sent, held or dropped */
+    uint64_t next;      /* runs free; done <= next <= done + slots - 1 */
+    uint64_t generated; /* frames made here: sent, held or dropped */
     uint64_t tx_bytes;
-    uint64_t head_bad;
-    uint64_t drops[DROP_COUNT];
+    uint32_t at;    /* slot index of `next` */
+    uint32_t room;  /* frames that side_place takes before it looks at the head word again */
     uint32_t slots; /* of the ring */
     uint16_t queue;
     bool is_running, is_feed;
+
+    uint32_t *put; /* of a side queue: its core's bits of side queues to flush; */
+    uint32_t bit;  /* its own */
+    const uint32_t *head;
+    mmio_t tdt;
+    uint32_t done_at; /* slot index of `done` */
+    uint64_t done;
+    uint64_t sent_before; /* frames sent in earlier runs */
+    uint64_t head_bad;
+    uint64_t drops[DROP_COUNT];
     struct dma_buf ring_buf, frames_buf, head_buf;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 

@@ -4,8 +4,12 @@
  */
 #include "arch/smp.h"
 #include "kernel/lib/str.h"
+#include "kernel/log/log.h"
 #include "kernel/memory/memory.h"
 #include "net/lane/internal.h"
+#include "net/lane/side.h"
+
+struct sides_put sides_put[QUEUES_MAX];
 
 struct side_ledger side_ledger(const struct side *side)
 {
@@ -38,6 +42,7 @@ bool side_start(struct port *port, struct side *side)
     memset(side->head_buf.va, 0, HEAD_BYTES);
     side->next = side->done = 0;
     side->at = side->done_at = 0;
+    side->room = 0;
     if (!port_is_usable(port))
         return true;
     side->is_running = port->ops->tx_start(port, side->queue, side->ring_buf.iova, side->slots,
@@ -56,16 +61,25 @@ bool side_stop(struct port *port, struct side *side, enum drop why)
     side->sent_before += side->done;
     side->next = side->done = 0;
     side->at = side->done_at = 0;
+    side->room = 0;
     side->is_running = false;
     return is_clean;
 }
 
-static enum err make_side(struct port *port, struct side *side, uint32_t slots, unsigned queue)
+/* With less memory than for `slots`, and enough for `least`, the queue has that many. */
+static enum err make_side(struct port *port, struct side *side, uint32_t slots, uint32_t least,
+                          unsigned queue)
 {
-    enum err err = dma_alloc(slots * sizeof(struct descriptor), PAGE_BYTES, &side->ring_buf);
+    enum err err = dma_alloc_frames((size_t)slots * SLOT_STRIDE, PAGE_BYTES, &side->frames_buf);
 
-    if (!err)
+    if (err && slots != least) {
+        slots = least;
+        log_warn("port%u: its side queue %u has %u slots: memory is short", port->index, queue,
+                 slots);
         err = dma_alloc_frames((size_t)slots * SLOT_STRIDE, PAGE_BYTES, &side->frames_buf);
+    }
+    if (!err)
+        err = dma_alloc(slots * sizeof(struct descriptor), PAGE_BYTES, &side->ring_buf);
     if (!err)
         err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &side->head_buf);
     if (!err)
@@ -84,11 +98,13 @@ static enum err make_side(struct port *port, struct side *side, uint32_t slots, 
     return OK;
 }
 
-enum err side_open(struct port *port, unsigned core)
+enum err side_open(struct port *port, unsigned core, uint32_t slots)
 {
     struct side *side = port_side(port, core);
-    enum err err = make_side(port, side, SIDE_SLOTS, SIDE_QUEUES + core);
+    enum err err = make_side(port, side, slots, SIDE_SLOTS, SIDE_QUEUES + core);
 
+    side->put = &sides_put[core].ports;
+    side->bit = BIT(port->index);
     if (!err && !side_start(port, side))
         port_give_up(port);
     return err;
@@ -105,7 +121,8 @@ enum err feeds_open(void)
         err = lanes_feeds[i] ? OK : ERR_NO_MEMORY;
         for (unsigned core = 0; !err && core < lanes_cores; core++) {
             lanes_feeds[i][core].is_feed = true;
-            err = make_side(&ports[i], &lanes_feeds[i][core], LANE_SLOTS, FEED_QUEUES + core);
+            err = make_side(&ports[i], &lanes_feeds[i][core], LANE_SLOTS, LANE_SLOTS,
+                            FEED_QUEUES + core);
         }
     }
     return err;
@@ -124,31 +141,61 @@ enum err feed_fill(struct port *port, unsigned core, uint32_t slots,
     return side_start(port, feed) ? OK : ERR_TIMEOUT;
 }
 
+/* ---- Sending ---- */
+
+bool side_renew(struct side *side)
+{
+    if (!side->is_running)
+        return false;
+    side_collect(side, dma_load32(side->head));
+    uint32_t room = side_room(side);
+    side->room = room > SIDE_KEPT ? room - SIDE_KEPT : 0;
+    return side->room != 0;
+}
+
+void side_refuse(struct side *side)
+{
+    side->generated++;
+    side->drops[DROP_side_full]++;
+}
+
+/* Hand what was put to the card. Its last frame has the head word written back. */
+static void flush(struct side *side)
+{
+    *side->put &= ~side->bit;
+    side->ring[(side->at - 1) & (side->slots - 1)].word |= TX_RS;
+    mmio_write32(side->tdt, 0, side->at);
+    (void)side_renew(side);
+}
+
+void sides_flush_all(unsigned core)
+{
+    while (sides_put[core].ports != 0)
+        flush(&lanes_sides[__builtin_ctz(sides_put[core].ports)][core]);
+}
+
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
 {
     struct side *side = port_side(port, cpu_this()->index);
+    enum drop why = DROP_NONE;
 
-    side->generated++;
-    if (length < FRAME_MIN || length > FRAME_MAX) {
-        side->drops[DROP_side_length]++;
+    if (length < FRAME_MIN || length > FRAME_MAX)
+        why = DROP_side_length;
+    else if (!side->is_running)
+        why = DROP_tx_no_link;
+    else {
+        side_collect(side, dma_load32(side->head));
+        if (!side_has_room(side, frame))
+            why = DROP_side_full;
+    }
+    if (why != DROP_NONE) {
+        side->generated++;
+        side->drops[why]++;
         return false;
     }
-    if (!side->is_running) {
-        side->drops[DROP_tx_no_link]++;
-        return false;
-    }
-    side_collect(side, dma_load32(side->head));
-    if (!side_has_room(side, frame)) {
-        side->drops[DROP_side_full]++;
-        return false;
-    }
-    uint32_t i = side->at;
-    memcpy(side_frame(side, i), frame, length);
-    dma_store64(&side->ring[i].word, length | TX_EOP | TX_IFCS | TX_RS);
-    side->tx_bytes += length;
-    side->next++;
-    side->at = (i + 1) & (SIDE_SLOTS - 1);
-    mmio_write32(side->tdt, 0, side->at);
+    memcpy(side_frame(side, side->at), frame, length);
+    side_put(side, length);
+    flush(side);
     if (rare_work[cpu_this()->index].side_sent)
         rare_work[cpu_this()->index].side_sent(port, frame, length);
     return true;

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Frames that a loop sends by another port than its lane's output: each is copied to a slot of the
+ * port's side queue, and all of a round are handed to the card by one write of the tail.
+ *
+ *     to = side_place(side); ... wire_move(to, frame, ...); side_put(side, length);   each frame
+ *     sides_flush(core);                                                              each round
+ *
+ * Between two rounds nothing is left unflushed: side_send, an order to stop the queue and the ledger
+ * find every frame with the card. All by the core that owns the queue.
+ */
+#ifndef NET_LANE_SIDE_H
+#define NET_LANE_SIDE_H
+
+#include "drivers/desc.h"
+#include "net/lane/ring.h"
+
+/* The side queues of a core with frames that the card has not been told of, a bit for each port. */
+struct sides_put {
+    uint32_t ports;
+} __attribute__((aligned(CACHE_LINE_BYTES)));
+extern struct sides_put sides_put[QUEUES_MAX];
+
+/* Look at the head word. False: no slot is free for frames other than ARP (SIDE_KEPT), or the queue
+ * does not run. */
+bool side_renew(struct side *side);
+
+/* Where to write the next frame, all of its bytes, no more than SLOT_BYTES. NULL: as side_renew.
+ * The output card can read the place; no card can write it. */
+static inline wire_frame_t side_place(struct side *side)
+{
+    if (__builtin_expect(side->room == 0, 0) && !side_renew(side))
+        return NULL;
+    return wire_slot(wire_frames(side->frames), side->at);
+}
+
+/* The frame at side_place, of `length` bytes (FRAME_MIN..FRAME_MAX), is complete: it is sent with the
+ * next flush, after all that were put or sent before, and counts as generated. */
+static inline void side_put(struct side *side, uint32_t length)
+{
+    dma_store64(&side->ring[side->at].word, length | TX_EOP | TX_IFCS);
+    side->at = (side->at + 1) & (side->slots - 1);
+    side->room--;
+    side->next++;
+    side->generated++;
+    side->tx_bytes += length;
+    *side->put |= side->bit;
+}
+
+/* Count a frame for which there was no place as generated and dropped (side_full). */
+void side_refuse(struct side *side);
+
+/* Hand all frames that were put to the cards: one write of the tail for each queue that has any. */
+void sides_flush_all(unsigned core);
+static inline void sides_flush(unsigned core)
+{
+    if (__builtin_expect(sides_put[core].ports != 0, 0))
+        sides_flush_all(core);
+}
+
+#endif
