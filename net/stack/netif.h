@@ -123,9 +123,9 @@ struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, 
 
 /* Send an ICMP error about the datagram of ip_bytes (valid header, checked addresses) after the
  * Ethernet header of `frame`, from our address to the frame's source. No error is sent if the rules
- * forbid it (icmp_error_may; a group's MAC address) or the rate limit is reached. The caller counts
- * the frame. */
-void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
+ * forbid it (icmp_error_may; a group's MAC address) or the rate limit is reached: then the result is
+ * false. The caller counts the frame. */
+bool netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
                  struct icmp_error error);
 
 /* Run the timers. Returns the length of a frame to send, written to `frame` (ETH_BUFFER bytes), or

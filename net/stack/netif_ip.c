@@ -14,31 +14,32 @@ static void send(struct netif *nif, const struct netif_face *face, uint8_t *fram
     nif->send(face->send_context, frame, netif_tag(nif, frame, eth_pad(frame, ETH_BYTES + bytes)));
 }
 
-static void error_by(struct netif *nif, const struct netif_face *face, const uint8_t *frame,
+static bool error_by(struct netif *nif, const struct netif_face *face, const uint8_t *frame,
                      uint32_t ip_bytes, struct icmp_error error)
 {
     uint8_t out[ETH_BYTES + VLAN_BYTES + ICMP_ERROR_MAX];
 
     if (nif->send == NULL || mac_is_group(frame + ETH_DST) ||
         !icmp_error_may(frame + ETH_BYTES, ip_bytes))
-        return;
+        return false;
     if (!icmp_limit_take(nif->errors_full_ns ? nif->errors_full_ns : &nif->errors_full_own_ns,
                          netif_clock(nif))) {
         nif->errors_limited++;
-        return;
+        return false;
     }
     uint32_t bytes = icmp_error_build(out + ETH_BYTES, error, nif->ip, netif_ip_id(nif),
                                       frame + ETH_BYTES, ip_bytes);
     eth_build(out, frame + ETH_SRC, face->mac, ETH_IPV4);
     send(nif, face, out, bytes);
+    return true;
 }
 
-void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
+bool netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
                  struct icmp_error error)
 {
     const struct netif_face own = netif_own_face(nif);
 
-    error_by(nif, &own, frame, ip_bytes, error);
+    return error_by(nif, &own, frame, ip_bytes, error);
 }
 
 /* ---- A complete datagram ---- */
