@@ -41,9 +41,19 @@ typedef struct outcome lane_slow(struct lane *lane, uint8_t *frame, uint32_t len
  * one, which must have answered alike: it gets all frames while the core's trace is on. */
 typedef struct outcome lane_wide(struct lane *lane, wire_frame_t frame, uint64_t checked);
 
+/* The fast handler of an application that also sends by other ports than the lane's output. WAY_LANE
+ * and WAY_ASIDE are `fast`'s true and false. WAY_OTHER: the frame is as WAY_LANE wants it, but another
+ * port may send it: the handler `other` gets it, in a function of its own (name##_elsewhere). That is
+ * one as `wide` is, which follows if it declines; but it is called under a trace too: then it must
+ * decline what it does not send by the lane with the length received. */
+enum lane_way { WAY_ASIDE, WAY_LANE, WAY_OTHER };
+typedef enum lane_way lane_choose(struct lane_app app, wire_frame_t frame, size_t length);
+
 /* An application's handlers, and the frames that the fast one gets. */
 struct lane_shape {
     lane_fast *fast;
+    lane_choose *choose; /* instead of `fast`, with `other` */
+    lane_wide *other;
     lane_wide *wide; /* may be NULL */
     lane_slow *slow;
     uint64_t status_checked, status_wanted; /* further RX_ bits, and their required values */
@@ -55,7 +65,10 @@ struct lane_shape {
     /* Called after a poll that has handled frames, with one of the core's lanes: for handlers that
      * queue frames elsewhere, and write that queue's tail once for all of them. May be NULL. */
     void (*flush)(const struct lane *lane);
-    bool (*aside)(struct lane *lane, struct descriptor *slot, uint64_t checked); /* by LANE_LOOP */
+    /* By LANE_LOOP. */
+    bool (*aside)(struct lane *lane, struct descriptor *slot, uint64_t checked);
+    bool (*elsewhere)(struct lane *lane, struct descriptor *slot, wire_frame_t frame,
+                      uint64_t checked, enum lane_way way);
 };
 
 /* Handle a frame that the fast handler did not take, or a descriptor that holds no frame, and count
@@ -64,23 +77,36 @@ struct lane_shape {
 bool lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
                     uint32_t counted);
 
-/* The same for all frames that are not plain: the wide handler first. */
+/* Give a whole frame to a handler and count it. False: the handler declined. */
+static LANE_FAST bool lane_try(struct lane *lane, struct descriptor *slot, wire_frame_t frame,
+                               uint64_t checked, lane_wide *handler, uint32_t counted)
+{
+    uint64_t length = checked & RX_LENGTH;
+    struct outcome out = handler(lane, frame, checked);
+
+    if (__builtin_expect(out.fate == FATE_FAST, 0))
+        return false;
+    lane->count.rx_bytes += length - counted;
+    if (out.length == 0) {
+        lane->count.unsent++;
+        lane->count.unsent_bytes += length;
+        dma_store64(&slot->word, TX_EOP | TX_IFCS);
+    } else {
+        lane->count.unsent_bytes += length - out.length;
+        dma_store64(&slot->word, out.length | TX_EOP | TX_IFCS);
+    }
+    return true;
+}
+
+/* For all frames that are not plain: the wide handler first. */
 static LANE_FAST bool lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked,
                                  struct lane_shape shape)
 {
-    if (shape.wide && slot_is_whole(checked) && !rare_work[lane->core].notes) {
-        wire_frame_t frame = wire_of(lane->frames, lane->ring, slot);
-        uint32_t length = (uint32_t)(checked & RX_LENGTH);
-        struct outcome out = shape.wide(lane, frame, checked);
+    wire_frame_t frame = wire_of(lane->frames, lane->ring, slot);
 
-        if (__builtin_expect(out.fate != FATE_FAST, 1)) {
-            lane->count.rx_bytes += length - (uint64_t)shape.length_least;
-            lane->count.unsent += out.length == 0;
-            lane->count.unsent_bytes += (uint64_t)length - out.length;
-            dma_store64(&slot->word, out.length | TX_EOP | TX_IFCS);
-            return true;
-        }
-    }
+    if (shape.wide && slot_is_whole(checked) && !rare_work[lane->core].notes &&
+        lane_try(lane, slot, frame, checked, shape.wide, shape.length_least))
+        return true;
     return lane_slow_path(lane, slot, checked, shape.slow, shape.length_least);
 }
 
@@ -92,8 +118,15 @@ static LANE_FAST bool lane_step(struct lane *lane, struct lane_app app, struct d
     const uint64_t wanted = (RX_WHOLE | shape.status_wanted) + shape.length_least;
     uint64_t excess =
         opaque((dma_load64(&slot->word) & (RX_CHECKED | shape.status_checked)) - wanted);
-    if (__builtin_expect(excess > SLOT_BYTES - 1 - shape.length_least, 0) ||
-        __builtin_expect(!shape.fast(app, frame, excess + shape.length_least), 0)) {
+    const bool is_plain = excess <= SLOT_BYTES - 1 - shape.length_least;
+    const size_t length = excess + shape.length_least;
+    enum lane_way way = WAY_ASIDE;
+    if (__builtin_expect(is_plain, 1))
+        way = shape.choose ? shape.choose(app, frame, length)
+                           : (enum lane_way)shape.fast(app, frame, length);
+    if (__builtin_expect(way != WAY_LANE, 0)) {
+        if (shape.other)
+            return shape.elsewhere(lane, slot, frame, excess + wanted, way);
         if (shape.wide)
             return shape.aside(lane, slot, excess + wanted);
         return lane_slow_path(lane, slot, excess + wanted, shape.slow, shape.length_least);
@@ -229,11 +262,14 @@ static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
 #define LANE_LOOP(name, ...)                                                                       \
     static bool name##_aside(struct lane *lane, struct descriptor *slot, uint64_t checked)         \
         __attribute__((noinline));                                                                 \
+    static bool name##_elsewhere(struct lane *lane, struct descriptor *slot, wire_frame_t frame,   \
+                                 uint64_t checked, enum lane_way way) __attribute__((noinline));   \
     static uint32_t name##_busy(struct lane *lane, const struct lane *end)                         \
         __attribute__((noinline));                                                                 \
     static uint32_t name##_busy(struct lane *lane, const struct lane *end)                         \
     {                                                                                              \
-        const struct lane_shape shape = {.aside = name##_aside, __VA_ARGS__};                      \
+        const struct lane_shape shape = {                                                          \
+            .aside = name##_aside, .elsewhere = name##_elsewhere, __VA_ARGS__};                    \
         uint32_t n = 0;                                                                            \
         do                                                                                         \
             if (slot_is_done(lane->slot))                                                          \
@@ -246,6 +282,14 @@ static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
     static bool name##_aside(struct lane *lane, struct descriptor *slot, uint64_t checked)         \
     {                                                                                              \
         return lane_aside(lane, slot, checked, (struct lane_shape){__VA_ARGS__});                  \
+    }                                                                                              \
+    static bool name##_elsewhere(struct lane *lane, struct descriptor *slot, wire_frame_t frame,   \
+                                 uint64_t checked, enum lane_way way)                              \
+    {                                                                                              \
+        const struct lane_shape shape = {__VA_ARGS__};                                             \
+        return (way == WAY_OTHER &&                                                                \
+                lane_try(lane, slot, frame, checked, shape.other, shape.length_least)) ||          \
+               name##_aside(lane, slot, checked);                                                  \
     }                                                                                              \
     uint32_t name(const struct core_lanes *own)                                                    \
     {                                                                                              \
