@@ -10,6 +10,7 @@
 #include "kernel/ask.h"
 #include "kernel/memory/memory.h"
 #include "net/lane/lane_control.h"
+#include "net/lane/side.h"
 
 enum { LOG_BYTES = 14336, ANSWER_US = 2000000, BRIEF_US = 1000 };
 
@@ -252,6 +253,7 @@ static void carry_out(void *context)
     work->n += (request->port != NULL) - (tap->request.port != NULL);
     work->notes = request->port && request->is_trace ? tap->notes : NULL;
     work->side_sent = request->port ? side_sent : NULL;
+    sides_renew((unsigned)(tap - taps));
     if (request->port) {
         tap->missed = 0;
         restart_log(tap);

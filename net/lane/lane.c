@@ -369,6 +369,7 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
     lane->out = out ? out : in;
     lane->is_sink = out == NULL;
     lane->core = (uint16_t)core;
+    lane->sides = &lanes_sides[0][core];
     lane->queue = (uint16_t)queue;
     park(lane);
     const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);

@@ -68,6 +68,7 @@ struct lane {
     wire_frame_t frames;      /* that of slot 0 */
     struct port *in, *out;    /* equal for an echo, and for a sink */
     struct netif *netif;      /* the stack of `in` on this core; NULL: none */
+    struct side *sides;       /* this core's side queues: of port p at p * QUEUES_MAX */
     lane_poll *poll;          /* of a control lane; NULL: the application's */
     uint64_t received_before; /* frames of earlier runs: next starts at 0 in each */
     uint16_t core;            /* owner */
@@ -89,22 +90,22 @@ struct side {
     /* What net/lane/side.h uses for each frame, in one cache line. */
     struct descriptor *ring;
     uint8_t *frames;
-    uint64_t next;      /* runs free; done <= next <= done + slots - 1 */
-    uint64_t generated; /* frames made here: sent, held or dropped */
-    uint64_t tx_bytes;
-    uint32_t at;    /* slot index of `next` */
-    uint32_t room;  /* frames that side_place takes before it looks at the head word again */
+    uint64_t next;  /* runs free; done <= next <= done + slots - 1 */
+    uint64_t limit; /* of a side queue: what next may become before side_renew is asked */
+    uint32_t *put;  /* of a side queue: its core's bits of side queues to flush; */
+    uint32_t bit;   /* its own */
+    uint32_t last;  /* slot of a side queue's next frame: next & last */
     uint32_t slots; /* of the ring */
     uint16_t queue;
     bool is_running, is_feed;
 
-    uint32_t *put; /* of a side queue: its core's bits of side queues to flush; */
-    uint32_t bit;  /* its own */
+    uint64_t told;      /* of a side queue: next when the tail was last written */
+    uint64_t generated; /* frames made here: sent, held or dropped; of a side queue up to `told` */
+    uint64_t done;      /* runs free */
+    uint64_t sent_before; /* frames sent in earlier runs */
     const uint32_t *head;
     mmio_t tdt;
-    uint32_t done_at; /* slot index of `done` */
-    uint64_t done;
-    uint64_t sent_before; /* frames sent in earlier runs */
+    uint32_t at, done_at; /* slot indices of `next` (a feed's) and `done` */
     uint64_t head_bad;
     uint64_t drops[DROP_COUNT];
     struct dma_buf ring_buf, frames_buf, head_buf;

@@ -42,7 +42,7 @@ bool side_start(struct port *port, struct side *side)
     memset(side->head_buf.va, 0, HEAD_BYTES);
     side->next = side->done = 0;
     side->at = side->done_at = 0;
-    side->room = 0;
+    side->limit = side->told = 0;
     if (!port_is_usable(port))
         return true;
     side->is_running = port->ops->tx_start(port, side->queue, side->ring_buf.iova, side->slots,
@@ -61,7 +61,7 @@ bool side_stop(struct port *port, struct side *side, enum drop why)
     side->sent_before += side->done;
     side->next = side->done = 0;
     side->at = side->done_at = 0;
-    side->room = 0;
+    side->limit = side->told = 0;
     side->is_running = false;
     return is_clean;
 }
@@ -94,6 +94,7 @@ static enum err make_side(struct port *port, struct side *side, uint32_t slots, 
     side->frames = side->frames_buf.va;
     side->head = side->head_buf.va;
     side->slots = slots;
+    side->last = slots - 1;
     side->queue = (uint16_t)queue;
     return OK;
 }
@@ -145,12 +146,23 @@ enum err feed_fill(struct port *port, unsigned core, uint32_t slots,
 
 bool side_renew(struct side *side)
 {
-    if (!side->is_running)
-        return false;
-    side_collect(side, dma_load32(side->head));
-    uint32_t room = side_room(side);
-    side->room = room > SIDE_KEPT ? room - SIDE_KEPT : 0;
-    return side->room != 0;
+    uint32_t room = 0;
+
+    if (side->is_running) {
+        side_collect(side, dma_load32(side->head));
+        room = side_room(side);
+    }
+    if (rare_work[side->queue - SIDE_QUEUES].side_sent)
+        room = 0;
+    side->limit = side->next + (room > SIDE_KEPT ? room - SIDE_KEPT : 0);
+    return side->limit != side->next;
+}
+
+void sides_renew(unsigned core)
+{
+    for (unsigned i = 0; i < ports_n; i++)
+        if (lanes_sides[i][core].ring)
+            (void)side_renew(&lanes_sides[i][core]);
 }
 
 void side_refuse(struct side *side)
@@ -163,8 +175,10 @@ void side_refuse(struct side *side)
 static void flush(struct side *side)
 {
     *side->put &= ~side->bit;
-    side->ring[(side->at - 1) & (side->slots - 1)].word |= TX_RS;
-    mmio_write32(side->tdt, 0, side->at);
+    side->ring[(side->next - 1) & side->last].word |= TX_RS;
+    mmio_write32(side->tdt, 0, (uint32_t)side->next & side->last);
+    side->generated += side->next - side->told;
+    side->told = side->next;
     (void)side_renew(side);
 }
 
@@ -193,7 +207,7 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
         side->drops[why]++;
         return false;
     }
-    memcpy(side_frame(side, side->at), frame, length);
+    memcpy(side_frame(side, (uint32_t)side->next & side->last), frame, length);
     side_put(side, length);
     flush(side);
     if (rare_work[cpu_this()->index].side_sent)

@@ -2,8 +2,8 @@
  * Frames that a loop sends by another port than its lane's output: each is copied to a slot of the
  * port's side queue, and all of a round are handed to the card by one write of the tail.
  *
- *     to = side_place(side); ... wire_move(to, frame, ...); side_put(side, length);   each frame
- *     sides_flush(core);                                                              each round
+ *     if (side_has_place(side)) ... wire_move(side_place(side), ...); side_put(side, length);
+ *     sides_flush(core);     each round
  *
  * Between two rounds nothing is left unflushed: side_send, an order to stop the queue and the ledger
  * find every frame with the card. All by the core that owns the queue.
@@ -20,29 +20,30 @@ struct sides_put {
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 extern struct sides_put sides_put[QUEUES_MAX];
 
-/* Look at the head word. False: no slot is free for frames other than ARP (SIDE_KEPT), or the queue
- * does not run. */
-bool side_renew(struct side *side);
-
-/* Where to write the next frame, all of its bytes, no more than SLOT_BYTES. NULL: as side_renew.
- * The output card can read the place; no card can write it. */
-static inline wire_frame_t side_place(struct side *side)
+/* Is there a place for a frame? If not as of the last look at the head word: side_renew. */
+static inline bool side_has_place(const struct side *side)
 {
-    if (__builtin_expect(side->room == 0, 0) && !side_renew(side))
-        return NULL;
-    return wire_slot(wire_frames(side->frames), side->at);
+    return side->next != side->limit;
+}
+/* Look at the head word. False: no slot is free for frames other than ARP (SIDE_KEPT), the queue does
+ * not run, or the core's tap is on, which sees the frames of side_send only. */
+bool side_renew(struct side *side);
+/* The same for all side queues of a core: its tap has been switched on or off. */
+void sides_renew(unsigned core);
+
+/* Where to write the next frame, all of its bytes, no more than SLOT_BYTES. The output card can read
+ * the place; no card can write it. */
+static inline wire_frame_t side_place(const struct side *side)
+{
+    return wire_frames(side_frame(side, (uint32_t)side->next & side->last));
 }
 
 /* The frame at side_place, of `length` bytes (FRAME_MIN..FRAME_MAX), is complete: it is sent with the
  * next flush, after all that were put or sent before, and counts as generated. */
-static inline void side_put(struct side *side, uint32_t length)
+static inline void side_put(struct side *side, size_t length)
 {
-    dma_store64(&side->ring[side->at].word, length | TX_EOP | TX_IFCS);
-    side->at = (side->at + 1) & (side->slots - 1);
-    side->room--;
+    dma_store64(&side->ring[side->next & side->last].word, length | TX_EOP | TX_IFCS);
     side->next++;
-    side->generated++;
-    side->tx_bytes += length;
     *side->put |= side->bit;
 }
 

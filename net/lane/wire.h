@@ -117,8 +117,10 @@ static inline void wire_swap_halves64(wire_frame_t frame, size_t at)
     store64(wire_at(frame, at), value << 32 | value >> 32);
 }
 /* Copy bytes `at` to `length` - 1, at least 8 of them, to the same place of another slot, whatever
- * they are by then: to be sent, and not looked at there either. */
-static inline void wire_move(wire_frame_t to, wire_frame_t from, size_t at, size_t length)
+ * they are by then: to be sent, and not looked at there either. No byte beyond is copied: it is of an
+ * earlier frame, and the output's card may read the slot. */
+static inline __attribute__((always_inline)) void wire_move(wire_frame_t to, wire_frame_t from,
+                                                            size_t at, size_t length)
 {
     dma_copy(wire_at(to, at), wire_at(from, at), length - at);
 }
