@@ -57,6 +57,7 @@ struct core {
     uint8_t fragment[ETH_BUFFER];
 };
 static struct core *cores;
+struct router_round router_rounds[QUEUES_MAX];
 
 /* The frame being handled. */
 struct packet {
@@ -84,8 +85,8 @@ static struct outcome drop(const struct packet *packet, enum drop why)
 static struct outcome refuse(const struct packet *packet, const uint8_t *frame, enum drop why,
                              uint8_t type, uint8_t code, uint32_t rest)
 {
-    netif_error(packet->netif, frame, packet->ip.total_bytes,
-                (struct icmp_error){type, code, rest});
+    (void)netif_error(packet->netif, frame, packet->ip.total_bytes,
+                      (struct icmp_error){type, code, rest});
     return drop(packet, why);
 }
 
@@ -262,6 +263,18 @@ static struct outcome pass_on(const struct packet *packet, uint8_t *frame, struc
     return send(packet, out, frame, eth_pad(frame, ETH_BYTES + total));
 }
 
+/* RFC 1812 section 5.2.7.2: the sender is on the next hop's subnet, so it gets a redirect. */
+static void redirect(const struct packet *packet, const uint8_t *frame, uint32_t next)
+{
+    const struct icmp_error error = {ICMP_REDIRECT, ICMP_REDIRECT_HOST, next};
+
+    if (netif_is_on_net(packet->netif, next) &&
+        netif_error(packet->netif, frame, packet->ip.total_bytes, error))
+        return;
+    router_rounds[packet->core].quiet_tsc[packet->in->index] =
+        cpu_tsc() + tsc_ticks(ROUTER_QUIET_NS);
+}
+
 static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t length, unsigned hop)
 {
     const struct ip_view *ip = &packet->ip;
@@ -292,11 +305,8 @@ static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t le
     if (ip->total_bytes > hops_mtu(out) && ip->fragment & IP_DONT_FRAGMENT)
         return refuse(packet, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG,
                       hops_mtu(out));
-    /* RFC 1812 section 5.2.7.2: the sender is on the next hop's subnet, so it gets a redirect. */
-    if (out == packet->in && netif_is_on_net(packet->netif, ip->src) &&
-        netif_is_on_net(packet->netif, next))
-        netif_error(packet->netif, frame, ip->total_bytes,
-                    (struct icmp_error){ICMP_REDIRECT, ICMP_REDIRECT_HOST, next});
+    if (out == packet->in && netif_is_on_net(packet->netif, ip->src))
+        redirect(packet, frame, next);
     return pass_on(packet, frame, out, to);
 }
 
@@ -438,6 +448,7 @@ void router_service(uint64_t now_ns)
 const char *router_open(void)
 {
     cores = memory_alloc(lanes_cores * sizeof(struct core), PAGE_BYTES);
+    memset(router_rounds, 0, sizeof(router_rounds));
     return cores ? NULL : "no memory for queued frames";
 }
 

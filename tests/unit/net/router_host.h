@@ -29,7 +29,7 @@ extern const struct app app_route;
 #define HOST_IP IP(192, 0, 2, 10)
 #define SECOND  1000000000ull
 
-enum { PORTS = 3, SENT_MAX = 256 };
+enum { PORTS = 3, SENT_MAX = 1024 };
 
 /* The frames that the cards sent, except ARP. */
 static struct {
