@@ -336,7 +336,7 @@ static void side_slot__behind_a_frame__is_not_written(void **state)
 
     memset(behind, 0xEE, sizeof(behind));
     for (uint32_t length = 60; length < 560; length++) {
-        uint8_t *slot = side->frames + (side->next & side->last) * SLOT_BYTES;
+        uint8_t *slot = side_frame(side, (uint32_t)side->next & side->last);
         memset(slot, 0xEE, SLOT_BYTES);
         make_numbered(frame, length, FAR_SOURCE, by_port[2], 0);
         give(frame, length);
