@@ -125,8 +125,8 @@ static bool is_source(const struct route_table *table, uint32_t ip)
     return ip_is_host(ip) && kind != HOP_LOCAL && kind != HOP_BROADCAST && kind != HOP_NEVER;
 }
 
-/* The 4 bytes from AT_TTL with the TTL less one, the checksum updated (RFC 1624). It is a sum of
- * ones' complement, so a carry is added at its other end; that of one more, as ones stand for 0. */
+/* The 4 bytes from AT_TTL with the TTL less one, the checksum updated (RFC 1624). It is a sum of ones'
+ * complement, so a carry is added at its other end; that of one more, as ones stand for 0. */
 static uint32_t less_one(uint32_t bytes)
 {
     uint32_t sum = (bytes >> 16) + 1;
@@ -170,12 +170,12 @@ static LANE_FAST uint32_t ttl_less_one(wire_frame_t frame, uint32_t loaded, bool
     return is_plain ? wire_load32(frame, AT_TTL) + 0x0000FFFF : less_one(loaded);
 }
 
-/* Send a frame that may be forwarded. By the lane if that leads to the port; else it is copied to
- * the port's side queue, behind its new header: the lane has consumed it, the queue generates it.
+/* Send a frame that may be forwarded. By the lane if that leads to the port; else it is copied to the
+ * port's side queue, behind its new header: the lane has consumed it, the queue generates it.
  * `is_plain`: as the fast handler takes it; else `ttl_bytes` are the 4 bytes from AT_TTL, checked.
  *
- * Order: what leaves by a port is in one queue of this core, the lane or the side queue, whichever
- * of the ways a frame of its flow has taken. */
+ * Order: what leaves by a port is in one queue of this core, the lane or the side queue, whichever of
+ * the ways a frame of its flow has taken. */
 static LANE_FAST struct outcome route_by(struct lane *lane, wire_frame_t frame, size_t length,
                                          struct way way, uint32_t source, bool is_plain,
                                          uint32_t ttl_bytes)
@@ -217,8 +217,8 @@ static struct outcome route_elsewhere(struct lane *lane, wire_frame_t frame, uin
                     way_to((const struct route_table *)lane->app.a, target), source, true, 0);
 }
 
-/* Other frames that the slow way would only forward: a source that ends in a byte of our
- * addresses, a checksum that carries, or no place in the side queue as it was last seen. */
+/* Other frames that the slow way would only forward: a source that ends in a byte of our addresses, a
+ * checksum that carries, or no place in the side queue as it was last seen. */
 static struct outcome route_ordinary(struct lane *lane, wire_frame_t frame, uint64_t checked)
 {
     const struct route_table *table = (const struct route_table *)lane->app.a;
