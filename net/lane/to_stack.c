@@ -90,7 +90,7 @@ static LANE_FAST bool is_plain(const struct netif *nif, wire_frame_t frame, uint
     return length >= ETH_MIN && (p->bytes == length || (length == ETH_MIN && p->bytes < ETH_MIN)) &&
            p->bytes >= AT_DATA && !(p->at_total & FRAGMENT_BITS) &&
            (type & TYPE_BITS) == TYPE_PLAIN && (at_macs ^ our_mac(nif)) << 16 == 0 &&
-           !(p->at_source_mac & 1) && wire_is32(frame, AT_TARGET, nif->ip_wire.v) &&
+           !(p->at_source_mac & 1) && wire_load32(frame, AT_TARGET) == nif->ip_wire.v &&
            is_host(nif, p->src) && nif->is_configured &&
            (!is_special(nif) || (nif->vlan == 0 && !netif_is_silent(nif)));
 }
@@ -190,7 +190,7 @@ struct outcome to_stack(struct lane *lane, wire_frame_t frame, uint64_t checked)
     struct netif *nif = lane->netif;
     struct plain p;
 
-    if (!nif || !is_plain(nif, frame, (uint32_t)(checked & RX_LENGTH), &p))
+    if (!is_plain(nif, frame, (uint32_t)(checked & RX_LENGTH), &p))
         return left;
     switch (p.at_total >> 56) {
     case IP_UDP:

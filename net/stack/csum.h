@@ -15,8 +15,9 @@
  * frame's byte order. It is 0 only if all that was added is. */
 static inline uint64_t csum_add(uint64_t sum, uint64_t word)
 {
-    sum += word;
-    return sum + (sum < word);
+    bool carry = __builtin_add_overflow(sum, word, &sum); /* two instructions, by this function */
+
+    return sum + carry;
 }
 static inline uint16_t csum_fold(uint64_t sum)
 {

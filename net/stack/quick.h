@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The quick way through the stack, for pings and datagrams to UDP services: a sum that the card
- * has verified is not computed again, and a sum over unchanged data is kept. What is not plain is
- * left to netif_input's own functions, which answer and count plain frames in the same way. Pure.
+ * The quick way through the stack, for pings and datagrams to UDP services: a sum that the card has
+ * verified is not computed again, and a sum over unchanged data is kept. What is not plain is left to
+ * netif_input's own functions, which answer and count plain frames in the same way. Pure.
  *
  * net/lane/to_stack.c does the same for frames in receive buffers, and calls quick_serve.
  */
@@ -33,10 +33,10 @@ static inline uint32_t quick_seen(const struct quick_request *r)
     return MIN((r->binding->head_bytes + 1) & ~1u, bytes);
 }
 
-/* Call the service. `data`: the first quick_seen bytes of the data, with room for every answer.
- * The fate is FATE_SENT if there is an answer, with `length` bytes of data, of which the first
- * `changed` are at `data`, and the rest the request's, and with at_message as its UDP header. Else
- * the datagram is counted. */
+/* Call the service. `data`: the first quick_seen bytes of the data, with room for every answer. The
+ * fate is FATE_SENT if there is an answer: `length` bytes of data, of which the first `changed` are at
+ * `data` and the rest are the request's, behind at_message as its UDP header. Else the datagram is
+ * counted. */
 struct quick_served {
     struct outcome outcome;
     uint32_t changed;
