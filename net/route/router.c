@@ -469,6 +469,7 @@ struct outcome router_input(struct lane *lane, uint8_t *frame, uint32_t length)
     struct outcome out;
     uint64_t replies = packet.netif->arp.replies;
 
+    length = eth_strip_priority(frame, length);
     if (length >= ETH_BYTES + IP_BYTES && wire_get16(frame + ETH_TYPE) == ETH_IPV4 &&
         mac_equal(frame + ETH_DST, packet.in->mac) && !mac_is_group(frame + ETH_SRC))
         out = route_datagram(&packet, frame, length);

@@ -149,10 +149,11 @@ struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, 
     if (length < ETH_BYTES || length > ETH_BUFFER || !nif->is_configured ||
         mac_is_group(frame + ETH_SRC))
         return netif_drop(nif, DROP_eth_other);
+    length = eth_strip_priority(frame, length);
     bool is_tagged = wire_get16(frame + ETH_TYPE) == ETH_VLAN && length >= ETH_BYTES + VLAN_BYTES;
     uint16_t tag = is_tagged ? wire_get16(frame + ETH_BYTES) : 0;
 
-    if ((tag & VLAN_ID) != nif->vlan)
+    if (is_tagged != (nif->vlan != 0) || (tag & VLAN_ID) != nif->vlan)
         return netif_drop(nif, DROP_eth_vlan);
     if (!is_tagged)
         return untagged_input(nif, face, frame, length);
@@ -161,10 +162,6 @@ struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, 
     struct outcome answer = untagged_input(nif, face, frame + VLAN_BYTES, length - VLAN_BYTES);
     if (answer.length == 0)
         return answer;
-    if (nif->vlan == 0) { /* the tag had a priority only; answer without a tag */
-        memmove(frame, frame + VLAN_BYTES, answer.length);
-        return answer;
-    }
     memmove(frame, frame + VLAN_BYTES, ETH_TYPE);
     wire_put16(frame + ETH_TYPE, ETH_VLAN);
     wire_put16(frame + ETH_BYTES, tag); /* with the received priority */
