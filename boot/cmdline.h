@@ -4,7 +4,7 @@
  * \\ are literal characters. Known keys are a table that the linker collects: a new one is declared in
  * the file that uses it, read there by a typed getter, and documented by one row of boot/README.md.
  *
- *     BOOT_KEY("port#.mtu", CMDLINE_COUNT, .app = "route", .needs_address = true);
+ *     BOOT_KEY("port#.gw", CMDLINE_IPV4, .needs_address = true);
  *
  * Pure. Read next: kernel/lib/parse.h.
  */

@@ -220,7 +220,8 @@ static void start_place(struct found *card, const struct cmdline *line)
     struct port *port = &ports[ports_n];
     struct card_name name;
 
-    *port = (struct port){.index = ports_n, .driver = "", .model = ""};
+    *port = (struct port){
+        .index = ports_n, .driver = "", .model = "", .mtu = MTU_USUAL, .frame_max = FRAME_USUAL};
     if (!card) {
         have_no_card(port, "none");
         return;

@@ -50,6 +50,7 @@ BOOT_KEY("port#.gw", CMDLINE_IPV4, .needs_address = true);
 BOOT_KEY("port#.gw2", CMDLINE_IPV4, .needs_address = true);
 BOOT_KEY("port#.state", CMDLINE_ENUM, .words = "up|down");
 BOOT_KEY("port#.vlan", CMDLINE_COUNT, .needs_address = true);
+BOOT_KEY("port#.mtu", CMDLINE_COUNT);
 BOOT_KEY("probe", CMDLINE_ENUM, .words = "first|meanwhile", .needs_address = true);
 BOOT_KEY("twamp", CMDLINE_COUNT, .needs_address = true);
 BOOT_KEY("twamp.from", CMDLINE_PREFIXES, .needs_address = true);
@@ -342,6 +343,23 @@ static void bind_twamp(const struct cmdline *line, struct netif *nif, bool may_l
         log_error("twamp=%lu: %s", twamp, wrong);
 }
 
+/* portN.mtu= */
+static void configure_mtu(const struct cmdline *line, struct port *port)
+{
+    char key[16];
+    uint64_t mtu;
+
+    fmt_print(key, sizeof(key), "port%u.mtu", port->index);
+    if (!cmdline_u64(line, key, &mtu))
+        return;
+    if (mtu < MTU_LEAST || mtu > MTU_MOST) {
+        log_warn("%s=%lu is invalid; expected %u to %u", key, mtu, MTU_LEAST, MTU_MOST);
+        return;
+    }
+    port->mtu = (uint32_t)mtu;
+    port->frame_max = MAX(FRAME_USUAL, ETH_BYTES + port->mtu);
+}
+
 /* portN.ip=, portN.gw=, portN.gw2=, portN.vlan=: one stack per core, since cores share no data that
  * they write. State of the whole host (neighbours, pings, announcements, fragments) is kept on core
  * 0, where RSS delivers frames without a UDP or TCP port. An application that takes everything
@@ -387,6 +405,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         nifs[core].send_context = port;
         nifs[core].errors_full_ns = &nifs[0].errors_full_own_ns;
         nifs[core].vlan = (uint16_t)vlan;
+        nifs[core].mtu = (uint16_t)port->mtu;
         nifs[core].reass = core == 0 ? reass : NULL;
         /* Only core 0 answers ARP: until it does, no host can reach the other cores. */
         nifs[core].probes_first = core == 0 && probe == PROBE_FIRST;
@@ -517,6 +536,7 @@ void net_start(const struct cmdline *line)
             ports[i].is_down = true;
             ports[i].ops->link_off(&ports[i]);
         }
+        configure_mtu(line, &ports[i]);
         configure_port(line, &ports[i], chosen);
     }
     for (unsigned i = 0; i < line->n; i++) {

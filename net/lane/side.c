@@ -193,7 +193,7 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
     struct side *side = port_side(port, cpu_this()->index);
     enum drop why = DROP_NONE;
 
-    if (length < FRAME_MIN || length > FRAME_MAX)
+    if (length < FRAME_MIN || length > port_frame_most(port))
         why = DROP_side_length;
     else if (!side->is_running)
         why = DROP_tx_no_link;

@@ -233,13 +233,8 @@ static void put_routes(struct config *config)
 {
     const struct route_line *configured;
     unsigned n;
-    char key[16], via[24];
+    char via[24];
 
-    for (unsigned i = 0; i < ports_n && routes.table; i++)
-        if (hops_mtu(&ports[i]) != HOPS_MTU) {
-            fmt_print(key, sizeof(key), "port%u.mtu", i);
-            config_put(config, key, "%u", hops_mtu(&ports[i]));
-        }
     configured = router_configured(&n);
     for (unsigned i = 0; i < n; i++) {
         const struct route_rule *rule =
@@ -250,4 +245,4 @@ static void put_routes(struct config *config)
                        via_text(rule->hop, via));
     }
 }
-CONFIG_PART(3, put_routes, "port#.mtu", "route");
+CONFIG_PART(3, put_routes, "route");

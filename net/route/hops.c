@@ -10,8 +10,6 @@
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
 
-static_assert(HOPS_MTU == ETH_MAX - ETH_BYTES, "the longest frame holds the longest datagram");
-
 enum {
     CHAINS = ROUTE_FAR_HOPS,
     ARP_MAX = ROUTE_PORT_HOPS + ARP_ENTRIES, /* each next hop has an entry, and so has the stack */
@@ -37,18 +35,7 @@ READ_MOSTLY static struct hosts {
     uint64_t refreshed_ns;
 } * hosts;
 
-static uint32_t mtus[PORTS_MAX]; /* 0: HOPS_MTU */
-static uint16_t retired;         /* a list */
-
-uint32_t hops_mtu(const struct port *port)
-{
-    return mtus[port->index] ? mtus[port->index] : HOPS_MTU;
-}
-
-void hops_set_mtu(unsigned port, uint32_t mtu)
-{
-    mtus[port] = mtu;
-}
+static uint16_t retired; /* a list */
 
 /* ---- Allocating and releasing next hops ---- */
 
@@ -210,7 +197,7 @@ static void put(unsigned hop, const uint8_t *mac, bool is_open)
     struct route_hop *to = &routes.table->hops[hop];
     const struct port *port = &ports[hop_port(hop)];
     int64_t bytes_max =
-        mac && is_open ? (int64_t)(ETH_BYTES + hops_mtu(port)) - (int64_t)ROUTE_PLAIN_HEADERS : -1;
+        mac && is_open ? (int64_t)(ETH_BYTES + port->mtu) - (int64_t)ROUTE_PLAIN_HEADERS : -1;
     uint64_t macs = to->macs;
     uint32_t our_mac;
 

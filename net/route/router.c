@@ -245,7 +245,7 @@ static struct outcome pass_on(const struct packet *packet, uint8_t *frame, struc
                               const struct route_hop *to)
 {
     uint8_t *p = frame + ETH_BYTES;
-    uint32_t header = packet->ip.header_bytes, total = packet->ip.total_bytes, mtu = hops_mtu(out);
+    uint32_t header = packet->ip.header_bytes, total = packet->ip.total_bytes, mtu = out->mtu;
     const struct ip_router us = {out->netif->ip, (uint32_t)(tsc_now_ns() / 1000000), is_ours};
 
     uint8_t bad_byte = ip_options_forward(p, header, &us);
@@ -302,9 +302,8 @@ static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t le
         if (state != HOP_CHECKED)
             return wait(packet, frame, length, out, next);
     }
-    if (ip->total_bytes > hops_mtu(out) && ip->fragment & IP_DONT_FRAGMENT)
-        return refuse(packet, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG,
-                      hops_mtu(out));
+    if (ip->total_bytes > out->mtu && ip->fragment & IP_DONT_FRAGMENT)
+        return refuse(packet, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG, out->mtu);
     if (out == packet->in && netif_is_on_net(packet->netif, ip->src))
         redirect(packet, frame, next);
     return pass_on(packet, frame, out, to);

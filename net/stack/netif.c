@@ -39,6 +39,8 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     memcpy(nif->gateways, gateways, sizeof(nif->gateways));
     nif->uses_second = false;
     nif->is_configured = true;
+    if (nif->mtu == 0)
+        nif->mtu = NETIF_MTU;
     if (nif->ip_id_step == 0)
         netif_share_ids(nif, 0, 0, 1);
     arp_clear(&nif->arp);
@@ -231,7 +233,7 @@ uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame)
 uint32_t netif_ping(struct netif *nif, uint8_t *frame, const uint8_t *mac, uint32_t to, uint16_t id,
                     uint16_t sequence, uint32_t data_bytes)
 {
-    data_bytes = MIN(data_bytes, NETIF_PING_DATA_MAX);
+    data_bytes = MIN(data_bytes, MIN(NETIF_PING_DATA_MAX, nif->mtu - IP_BYTES - ICMP_BYTES));
     nif->ping = (struct netif_pinger){
         .is_on = true, .to = to, .id = id, .sequence = sequence, .extra = nif->ping.extra};
     uint32_t bytes = icmp_build_echo(frame + ETH_BYTES + IP_BYTES, id, sequence, data_bytes);
