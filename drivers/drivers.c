@@ -17,7 +17,7 @@
 #define FOUND_MAX 32u /* cards beyond the places too, since a name may choose one of them */
 
 struct port ports[PORTS_MAX];
-READ_MOSTLY unsigned ports_n;
+READ_MOSTLY unsigned ports_n, ports_all;
 
 static struct found {
     struct pci_dev pci;
@@ -221,7 +221,13 @@ static void start_place(struct found *card, const struct cmdline *line)
     struct card_name name;
 
     *port = (struct port){
-        .index = ports_n, .driver = "", .model = "", .mtu = MTU_USUAL, .frame_max = FRAME_USUAL};
+        .index = ports_n,
+        .wire = port,
+        .driver = "",
+        .model = "",
+        .mtu = MTU_USUAL,
+        .frame_max = FRAME_USUAL,
+    };
     if (!card) {
         have_no_card(port, "none");
         return;
@@ -274,6 +280,7 @@ void drivers_start(const struct cmdline *line)
         start_place(at[ports_n], line);
         works |= !ports[ports_n].no_card;
     }
+    ports_all = ports_n;
     if (beyond)
         log_warn("%u more ports found than the limit of %u; they are not used", beyond, PORTS_MAX);
     if (!works)

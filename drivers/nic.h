@@ -139,8 +139,10 @@ struct port_ops {
 
 struct port {
     /* Set before the loops start, but for is_in_reset; every core reads it before it sleeps. */
-    unsigned index;   /* N of portN */
-    bool is_in_reset; /* while core 0 resets it, no other core may use its registers */
+    unsigned index;    /* N of portN */
+    uint16_t vlan;     /* 0; else it is the port of this VLAN on `wire`: see net/lane/vlans.h */
+    bool is_in_reset;  /* while core 0 resets it, no other core may use its registers */
+    struct port *wire; /* the port whose card it uses: itself, unless it is a VLAN's */
     const struct port_ops *ops;
     void *driver_state;
     struct dma_domain *domain; /* memory that the card may access; NULL: not confined */
@@ -170,9 +172,10 @@ struct port {
 };
 
 /* The places 0..n-1: the cards found, working or not, by portN= and then in PCI order. Filled by
- * drivers_start, never changed after. */
+ * drivers_start, never changed after. Behind them, up to ports_all - 1, the ports of VLANs, which net
+ * adds before the loops start. */
 extern struct port ports[PORTS_MAX];
-extern unsigned ports_n;
+extern unsigned ports_n, ports_all;
 
 /* The longest frame that software sends by the port. */
 static inline uint32_t port_frame_most(const struct port *port)

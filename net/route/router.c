@@ -18,6 +18,7 @@
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
+#include "net/lane/vlans.h"
 
 enum {
     WAITING_SETS = 64, /* per core: frames queued for neighbours, one for each, */
@@ -61,8 +62,8 @@ struct router_round router_rounds[QUEUES_MAX];
 
 /* The frame being handled. */
 struct packet {
-    struct lane *lane; /* NULL: it comes from the waiting queue */
-    struct port *in;
+    struct lane *lane;   /* NULL: it comes from the waiting queue */
+    struct port *in;     /* that of the VLAN if the frame had a tag, which is removed */
     struct netif *netif; /* of `in` on this core */
     unsigned core;
     bool still_waits;
@@ -95,7 +96,8 @@ static struct outcome consume(const struct packet *packet)
     return packet->lane ? lane_consume(packet->lane) : (struct outcome){0, FATE_CONSUMED};
 }
 
-/* Send by the lane if `out` is its output port, which keeps the order; else by the side queue. */
+/* Send by the lane if `out` is its output port, which keeps the order; else, and with the tag of a
+ * VLAN, by the side queue. */
 static struct outcome send(const struct packet *packet, struct port *out, const uint8_t *frame,
                            uint32_t length)
 {
@@ -214,7 +216,7 @@ static bool is_ours(uint32_t ip)
 
 static struct netif *owner_of(uint32_t ip, unsigned core)
 {
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         if (ports[i].netif && ports[i].netif[core].ip == ip)
             return &ports[i].netif[core];
     return NULL;
@@ -288,7 +290,7 @@ static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t le
         next = ip->dst;
         hop = hops_find(out, next);
     }
-    if (!out->link_is_up || out->is_down)
+    if (!out->wire->link_is_up || out->wire->is_down)
         return refuse(packet, frame, DROP_tx_no_link, ICMP_UNREACHABLE,
                       is_on_net ? ICMP_HOST_UNREACHABLE : ICMP_NET_UNREACHABLE, 0);
     const struct route_hop *to = &routes.table->hops[hop];
@@ -464,11 +466,15 @@ unsigned router_waiting(void)
 
 struct outcome router_input(struct lane *lane, uint8_t *frame, uint32_t length)
 {
-    struct packet packet = {.lane = lane, .in = lane->in, .netif = lane->netif, .core = lane->core};
+    struct port *in = vlan_find(lane->in, vlan_untag(frame, &length));
     struct outcome out;
+
+    if (!in || !in->netif)
+        return lane_drop(lane, DROP_eth_vlan);
+    struct packet packet = {
+        .lane = lane, .in = in, .netif = &in->netif[lane->core], .core = lane->core};
     uint64_t replies = packet.netif->arp.replies;
 
-    length = eth_strip_priority(frame, length);
     if (length >= ETH_BYTES + IP_BYTES && wire_get16(frame + ETH_TYPE) == ETH_IPV4 &&
         mac_equal(frame + ETH_DST, packet.in->mac) && !mac_is_group(frame + ETH_SRC))
         out = route_datagram(&packet, frame, length);

@@ -144,7 +144,7 @@ void router_start(void)
         add_from_module(text);
     for (const char *value; boot_line && (value = cmdline_next(boot_line, "route", &cursor));)
         add_from_line(value);
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         if (ports[i].netif && ports[i].netif->gateways[0] && !routes_find(&routes, 0, 0)) {
             line = (struct route_line){.via = ROUTE_VIA_GATEWAY,
                                        .gateway = ports[i].netif->gateways[0]};
