@@ -17,6 +17,7 @@
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
+#include "net/lane/vlans.h"
 
 enum {
     AT_LENGTH = 10, /* two bytes not checked, EtherType, version, service, total length */
@@ -213,6 +214,8 @@ static struct outcome route_elsewhere(struct lane *lane, wire_frame_t frame, uin
     uint32_t target = __builtin_bswap32(wire_load32(frame, AT_TARGET_IP));
     uint32_t source = __builtin_bswap32(wire_load32(frame, AT_SOURCE_IP));
 
+    if (!lane->netif) /* all addresses of the port are in VLANs */
+        return not_ordinary;
     return route_by(lane, frame, checked & RX_LENGTH,
                     way_to((const struct route_table *)lane->app.a, target), source, true, 0);
 }
@@ -224,7 +227,7 @@ static struct outcome route_ordinary(struct lane *lane, wire_frame_t frame, uint
     const struct route_table *table = (const struct route_table *)lane->app.a;
     size_t length = checked & RX_LENGTH;
 
-    if ((checked & (RX_IPCS | RX_IPE)) != RX_IPCS || length < HEADERS ||
+    if ((checked & (RX_IPCS | RX_IPE)) != RX_IPCS || length < HEADERS || !lane->netif ||
         wire_tests64(frame, 0, GROUP_BITS))
         return not_ordinary;
     uint64_t header = wire_bits64(frame, AT_LENGTH, LENGTH_CHECKED);
@@ -248,15 +251,15 @@ LANE_LOOP(route_poll, .choose = route_frame, .ahead = route_ahead, .other = rout
           .wide = route_ordinary, .slow = router_input, .flush = route_flush,
           .status_checked = RX_IPCS | RX_IPE, .status_wanted = RX_IPCS, .length_least = HEADERS)
 
-/* A port without an address, or with a VLAN, gets no lane. The lane of a port without a partner
- * leads back to the port itself and sends only answers. */
+/* A port without an address, in a VLAN or not, gets no lane. That of a port without a partner leads
+ * back to the port itself and sends only answers. */
 static struct port *route_output(struct port *in)
 {
     struct port *partner = port_partner(in);
 
-    if (!in->netif || in->netif->vlan || !routes.table)
+    if (!routes.table || !vlan_is_addressed(in))
         return NULL;
-    return partner && partner->netif && !partner->netif->vlan ? partner : in;
+    return partner && vlan_is_addressed(partner) ? partner : in;
 }
 
 /* Before any lane runs: fill the tables, which all lanes read. */
@@ -267,7 +270,7 @@ static void route_prepare(void)
             LENGTH_PLAIN | (uint64_t)__builtin_bswap16((uint16_t)(length - ETH_BYTES)) << 48;
     for (unsigned i = 0; i < 256; i++)
         is_host_last[i] = 0xFE;
-    for (unsigned i = 0; i < ports_n; i++) {
+    for (unsigned i = 0; i < ports_all; i++) {
         const struct netif *nif = ports[i].netif;
         if (!nif)
             continue;
@@ -281,10 +284,13 @@ static void route_prepare(void)
 static void route_start(struct lane *lane)
 {
     lane->app.a = (uintptr_t)routes.table;
-    /* Frames back to their input port take the slow path, which may send a redirect. */
-    lane->app.b = (uintptr_t)(lane->out == lane->in
-                                  ? routes.table->nowhere
-                                  : &routes.table->hops[lane->out->index * ROUTE_PORT_HOPS]);
+    /* Frames back to their input port take the slow path, which may send a redirect. So do untagged
+     * ones of and to a port whose addresses are all in VLANs: it drops the former, and there are none
+     * of the latter. */
+    bool is_fast = lane->out != lane->in && lane->in->netif && lane->out->netif;
+
+    lane->app.b = (uintptr_t)(!is_fast ? routes.table->nowhere
+                                       : &routes.table->hops[lane->out->index * ROUTE_PORT_HOPS]);
 }
 
 APP(route) = {
@@ -300,4 +306,5 @@ APP(route) = {
     .output = route_output,
     .start = route_start,
     .side_slots = SIDE_DEEP,
+    .has_vlans = true,
 };

@@ -6,11 +6,19 @@
 #include "kernel/lib/json.h"
 #include "net/lane/lane.h"
 #include "net/stack/netif.h"
+#include "net/lane/vlans.h"
 
-static void arp_row(const struct call *call, unsigned port, uint32_t ip, const uint8_t *mac,
-                    const char *state, uint64_t age_s)
+static void json_port(struct json *j, const struct port *port)
 {
-    char ip_text[16], mac_text[18] = "-";
+    json_u64(j, "port", port->wire->index);
+    if (port->vlan)
+        json_u64(j, "vlan", port->vlan);
+}
+
+static void arp_row(const struct call *call, const struct port *port, uint32_t ip,
+                    const uint8_t *mac, const char *state, uint64_t age_s)
+{
+    char ip_text[16], mac_text[18] = "-", name[PORT_NAME_BYTES];
     be32_t ip_wire = be32_of(ip);
     fmt_print(ip_text, sizeof(ip_text), "%pI4", &ip_wire);
     if (mac != NULL)
@@ -18,31 +26,34 @@ static void arp_row(const struct call *call, unsigned port, uint32_t ip, const u
     if (call->json) {
         struct json j;
         json_begin(&j, call->out);
-        json_u64(&j, "port", port);
+        json_port(&j, port);
         json_string(&j, "ip", ip_text);
         json_string(&j, "mac", mac != NULL ? mac_text : NULL);
         json_string(&j, "state", state);
         json_u64(&j, "age_s", age_s);
         json_line(&j);
     } else {
-        out_printf(call->out, "port%-2u %-15s  %-17s  %-6s %8lu s\n", port, ip_text, mac_text,
-                   state, age_s);
+        out_printf(call->out, "%-6s %-15s  %-17s  %-6s %8lu s\n", port_name(port, name), ip_text,
+                   mac_text, state, age_s);
     }
 }
 
 /* As many neighbours of a port are listed; app=route has up to thousands. */
 #define ROWS_MAX 64u
 
-static void more_row(const struct call *call, unsigned port, uint32_t more)
+static void more_row(const struct call *call, const struct port *port, uint32_t more)
 {
+    char name[PORT_NAME_BYTES];
+
     if (call->json) {
         struct json j;
         json_begin(&j, call->out);
-        json_u64(&j, "port", port);
+        json_port(&j, port);
         json_u64(&j, "more", more);
         json_line(&j);
     } else {
-        out_printf(call->out, "port%-2u %u more; show routes ADDRESS shows one\n", port, more);
+        out_printf(call->out, "%-6s %u more; show routes ADDRESS shows one\n",
+                   port_name(port, name), more);
     }
 }
 
@@ -51,11 +62,11 @@ static enum command_result show_arp(const struct call *call)
     static const char *const states[] = {"free", "asking", "known", "kept", "failed"};
     if (!call->json)
         out_text(call->out, "port   address          mac                state         age\n");
-    for (unsigned i = 0; i < ports_n; i++) {
+    for (unsigned i = 0; i < ports_all; i++) {
         const struct netif *nif = ports[i].netif;
         if (nif == NULL || !nif->is_configured)
             continue;
-        arp_row(call, ports[i].index, nif->ip, nif->mac,
+        arp_row(call, &ports[i], nif->ip, nif->mac,
                 nif->is_refused        ? "in use"
                 : netif_is_silent(nif) ? "probing"
                                        : "ours",
@@ -63,12 +74,11 @@ static enum command_result show_arp(const struct call *call)
         const struct arp_entry *entry;
         for (uint32_t k = 0; k < ROWS_MAX && (entry = arp_entry(&nif->arp, k)) != NULL; k++) {
             bool is_known = entry->state == ARP_KNOWN || entry->state == ARP_KEPT;
-            arp_row(call, ports[i].index, entry->ip, is_known ? entry->mac : NULL,
-                    states[entry->state],
+            arp_row(call, &ports[i], entry->ip, is_known ? entry->mac : NULL, states[entry->state],
                     is_known ? (nif->now_ns - entry->known_ns) / 1000000000 : 0);
         }
         if (nif->arp.used > ROWS_MAX)
-            more_row(call, ports[i].index, nif->arp.used - ROWS_MAX);
+            more_row(call, &ports[i], nif->arp.used - ROWS_MAX);
     }
     return COMMAND_DONE;
 }

@@ -55,7 +55,7 @@ COMMAND("set poll", "always|adaptive", "never sleep, or sleep when idle", set_po
 static enum command_result clear_arp(const struct call *call)
 {
     (void)call;
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         if (ports[i].netif)
             arp_clear(&ports[i].netif->arp);
     return COMMAND_DONE;

@@ -63,7 +63,7 @@ bool lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked
         wire_frame_t received = wire_of(lane->frames, lane->ring, slot);
         uint8_t *frame = wire_copy(received, lane->core, length);
         out = slow(lane, frame, length);
-        if (out.length > FRAME_MAX || (out.length != 0 && out.length < FRAME_MIN))
+        if (out.length > port_frame_most(lane->out) || (out.length != 0 && out.length < FRAME_MIN))
             out = lane_drop(lane, DROP_side_length);
         wire_copy_back(received, frame, out.length);
     } else {

@@ -29,7 +29,8 @@ static inline bool slot_is_whole(uint64_t word)
  * false to pass it to the slow one. It loads what it decides on once (net/lane/wire.h). */
 typedef bool lane_fast(struct lane_app app, wire_frame_t frame, size_t length);
 /* The slow one gets a copy of the frame in the core's own memory, valid until it returns, and may
- * change all SLOT_BYTES of it. It returns how many bytes of it to send (FRAME_MIN..FRAME_MAX), or 0
+ * change all SLOT_BYTES of it. It returns how many bytes of it to send (FRAME_MIN to
+ * port_frame_most of lane->out), or 0
  * and what it counted the frame as: consumed, or a named drop. */
 typedef struct outcome lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);
 

@@ -67,7 +67,8 @@ static inline bool side_has_room(const struct side *side, const uint8_t *frame)
     return side_room(side) > (is_arp ? 0 : SIDE_KEPT);
 }
 
-/* Copy `length` (FRAME_MIN..FRAME_MAX) bytes to the port's side queue of this core and send them.
+/* Copy `length` (FRAME_MIN..port_frame_most) bytes to the port's side queue of this core and send them,
+ * from a VLAN's port by that of its wire, with the VLAN's tag.
  * Never waits; the caller keeps the frame. Any core, its own queue. Counts the frame as generated.
  * Returns false if it was dropped, which is counted too. */
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length);

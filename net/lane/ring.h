@@ -124,7 +124,7 @@ extern struct side *lanes_feeds[PORTS_MAX];
 
 static inline struct side *port_side(const struct port *port, unsigned core)
 {
-    return &lanes_sides[port->index][core];
+    return &lanes_sides[port->wire->index][core]; /* a VLAN's port has that of its wire */
 }
 static inline struct side *port_feeds(const struct port *port)
 {

@@ -8,6 +8,7 @@
 #include "kernel/memory/memory.h"
 #include "net/lane/internal.h"
 #include "net/lane/side.h"
+#include "net/stack/eth.h"
 
 struct sides_put sides_put[QUEUES_MAX];
 
@@ -188,12 +189,27 @@ void sides_flush_all(unsigned core)
         flush(&lanes_sides[__builtin_ctz(sides_put[core].ports)][core]);
 }
 
+/* Copy a frame to its slot, with the tag of the port's VLAN, if it is a VLAN's. Returns the length. */
+static uint32_t copy_frame(const struct port *port, uint8_t *to, const uint8_t *frame,
+                           uint32_t length)
+{
+    if (port->vlan == 0) {
+        memcpy(to, frame, length);
+        return length;
+    }
+    memcpy(to, frame, ETH_TYPE);
+    wire_put16(to + ETH_TYPE, ETH_VLAN);
+    wire_put16(to + ETH_BYTES, port->vlan);
+    memcpy(to + ETH_TYPE + VLAN_BYTES, frame + ETH_TYPE, length - ETH_TYPE);
+    return length + VLAN_BYTES;
+}
+
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
 {
     struct side *side = port_side(port, cpu_this()->index);
     enum drop why = DROP_NONE;
 
-    if (length < FRAME_MIN || length > FRAME_MAX)
+    if (length < FRAME_MIN || length > port_frame_most(port->wire) - (port->vlan ? FRAME_TAG : 0))
         why = DROP_side_length;
     else if (!side->is_running)
         why = DROP_tx_no_link;
@@ -207,10 +223,11 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length)
         side->drops[why]++;
         return false;
     }
-    memcpy(side_frame(side, (uint32_t)side->next & side->last), frame, length);
+    uint8_t *to = side_frame(side, (uint32_t)side->next & side->last);
+    length = copy_frame(port, to, frame, length);
     side_put(side, length);
     flush(side);
     if (rare_work[cpu_this()->index].side_sent)
-        rare_work[cpu_this()->index].side_sent(port, frame, length);
+        rare_work[cpu_this()->index].side_sent(port->wire, to, length);
     return true;
 }

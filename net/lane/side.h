@@ -38,8 +38,8 @@ static inline wire_frame_t side_place(const struct side *side)
     return wire_frames(side_frame(side, (uint32_t)side->next & side->last));
 }
 
-/* The frame at side_place, of `length` bytes (FRAME_MIN..FRAME_MAX), is complete: it is sent with the
- * next flush, after all that were put or sent before, and counts as generated. */
+/* The frame at side_place, of `length` bytes (FRAME_MIN..port_frame_most), is complete: it is sent with
+ * the next flush, after all that were put or sent before, and counts as generated. */
 static inline void side_put(struct side *side, size_t length)
 {
     dma_store64(&side->ring[side->next & side->last].word, length | TX_EOP | TX_IFCS);

@@ -9,8 +9,7 @@
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
-
-static_assert(HOPS_MTU == ETH_MAX - ETH_BYTES, "the longest frame holds the longest datagram");
+#include "net/lane/vlans.h"
 
 enum {
     CHAINS = ROUTE_FAR_HOPS,
@@ -37,18 +36,7 @@ READ_MOSTLY static struct hosts {
     uint64_t refreshed_ns;
 } * hosts;
 
-static uint32_t mtus[PORTS_MAX]; /* 0: HOPS_MTU */
-static uint16_t retired;         /* a list */
-
-uint32_t hops_mtu(const struct port *port)
-{
-    return mtus[port->index] ? mtus[port->index] : HOPS_MTU;
-}
-
-void hops_set_mtu(unsigned port, uint32_t mtu)
-{
-    mtus[port] = mtu;
-}
+static uint16_t retired; /* a list */
 
 /* ---- Allocating and releasing next hops ---- */
 
@@ -134,7 +122,7 @@ struct port *hops_towards(uint32_t ip, uint32_t *next)
     unsigned hop = route_hop_of(route_entry(routes.table, ip)), kind = hop_kind(hop);
 
     if (kind == HOP_LOCAL) /* the port with this address; *next is not set */
-        for (unsigned i = 0; i < ports_n; i++)
+        for (unsigned i = 0; i < ports_all; i++)
             if (ports[i].netif && ports[i].netif->ip == ip)
                 return &ports[i];
     if (kind != HOP_LINK && kind != HOP_FIRST)
@@ -210,7 +198,7 @@ static void put(unsigned hop, const uint8_t *mac, bool is_open)
     struct route_hop *to = &routes.table->hops[hop];
     const struct port *port = &ports[hop_port(hop)];
     int64_t bytes_max =
-        mac && is_open ? (int64_t)(ETH_BYTES + hops_mtu(port)) - (int64_t)ROUTE_PLAIN_HEADERS : -1;
+        mac && is_open ? (int64_t)(ETH_BYTES + port->mtu) - (int64_t)ROUTE_PLAIN_HEADERS : -1;
     uint64_t macs = to->macs;
     uint32_t our_mac;
 
@@ -361,7 +349,7 @@ static void refresh_port(unsigned port, uint64_t now_ns)
 
 void hops_refresh(uint64_t now_ns)
 {
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         if (ports[i].netif)
             refresh_port(i, now_ns);
 }
@@ -370,7 +358,7 @@ unsigned hops_count(bool is_host, enum hop_state state)
 {
     unsigned n = 0;
 
-    for (unsigned i = 0; i < ports_n * ROUTE_PORT_HOPS; i++)
+    for (unsigned i = 0; i < ports_all * ROUTE_PORT_HOPS; i++)
         n += is_neighbour(i) && hop_is_host(i) == is_host && hops[i].state == state;
     return n;
 }
@@ -379,7 +367,7 @@ unsigned hops_count(bool is_host, enum hop_state state)
 
 static struct port *port_of_net(uint32_t ip)
 {
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         if (ports[i].netif && netif_is_on_net(ports[i].netif, ip))
             return &ports[i];
     return NULL;
@@ -409,7 +397,7 @@ static bool is_own(uint32_t prefix, unsigned bits)
     unsigned kind = rule ? hop_kind(rule->hop) : HOP_NONE;
 
     if (kind == HOP_LINK)
-        for (unsigned i = 0; i < ports_n; i++)
+        for (unsigned i = 0; i < ports_all; i++)
             if (ports[i].netif && ports[i].netif->prefix == bits &&
                 (ports[i].netif->ip & ports[i].netif->mask) == prefix)
                 return true;
@@ -423,9 +411,11 @@ const char *hops_route(const struct route_line *line)
     if (is_fixed(line->prefix, line->bits) || is_own(line->prefix, line->bits))
         return "this prefix is reserved";
     if (line->via == ROUTE_VIA_PORT) {
-        if (line->port >= ports_n || !ports[line->port].netif)
+        const struct port *port =
+            line->port < ports_n ? vlan_find(&ports[line->port], line->vlan) : NULL;
+        if (!port || !port->netif)
             return "no such port, or it has no address";
-        hop = line->port * ROUTE_PORT_HOPS + HOP_LINK;
+        hop = port->index * ROUTE_PORT_HOPS + HOP_LINK;
     } else if (line->via == ROUTE_VIA_GATEWAY) {
         struct port *port = port_of_net(line->gateway);
         if (!port || line->gateway == port->netif->ip)
@@ -471,11 +461,11 @@ const char *hops_start(uint32_t rules, uint32_t long_rules)
 {
     enum { OWN = 4096, OWN_GROUPS = 1024 };
     uint32_t groups = MIN(long_rules + OWN_GROUPS, ROUTE_GROUPS_MAX);
-    uint32_t most = rules + OWN + ports_n * ROUTE_FAR_HOPS;
+    uint32_t most = rules + OWN + ports_all * ROUTE_FAR_HOPS;
     void *memory = memory_alloc(routes_bytes(most, groups), ROUTE_ALIGN);
 
-    hops = memory_alloc(ports_n * ROUTE_PORT_HOPS * sizeof(struct hop), PAGE_BYTES);
-    hosts = memory_alloc(ports_n * sizeof(struct hosts), PAGE_BYTES);
+    hops = memory_alloc(ports_all * ROUTE_PORT_HOPS * sizeof(struct hop), PAGE_BYTES);
+    hosts = memory_alloc(ports_all * sizeof(struct hosts), PAGE_BYTES);
     if (!memory || !hops || !hosts)
         return "not enough memory for the routing table";
     routes_init(&routes, memory, most, groups);
@@ -484,7 +474,7 @@ const char *hops_start(uint32_t rules, uint32_t long_rules)
         (void)set_rule(fixed[i].prefix, fixed[i].bits, fixed[i].hop);
         routes_work(&routes, ~0u);
     }
-    for (unsigned i = 0; i < ports_n; i++) {
+    for (unsigned i = 0; i < ports_all; i++) {
         if (!ports[i].netif)
             continue;
         void *neighbours = memory_alloc(arp_bytes(ARP_MAX), PAGE_BYTES);

@@ -18,6 +18,7 @@
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
+#include "net/lane/vlans.h"
 
 enum {
     WAITING_SETS = 64, /* per core: frames queued for neighbours, one for each, */
@@ -61,8 +62,8 @@ struct router_round router_rounds[QUEUES_MAX];
 
 /* The frame being handled. */
 struct packet {
-    struct lane *lane; /* NULL: it comes from the waiting queue */
-    struct port *in;
+    struct lane *lane;   /* NULL: it comes from the waiting queue */
+    struct port *in;     /* that of the VLAN if the frame had a tag, which is removed */
     struct netif *netif; /* of `in` on this core */
     unsigned core;
     bool still_waits;
@@ -95,7 +96,8 @@ static struct outcome consume(const struct packet *packet)
     return packet->lane ? lane_consume(packet->lane) : (struct outcome){0, FATE_CONSUMED};
 }
 
-/* Send by the lane if `out` is its output port, which keeps the order; else by the side queue. */
+/* Send by the lane if `out` is its output port, which keeps the order; else, and with the tag of a
+ * VLAN, by the side queue. */
 static struct outcome send(const struct packet *packet, struct port *out, const uint8_t *frame,
                            uint32_t length)
 {
@@ -214,7 +216,7 @@ static bool is_ours(uint32_t ip)
 
 static struct netif *owner_of(uint32_t ip, unsigned core)
 {
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         if (ports[i].netif && ports[i].netif[core].ip == ip)
             return &ports[i].netif[core];
     return NULL;
@@ -245,7 +247,7 @@ static struct outcome pass_on(const struct packet *packet, uint8_t *frame, struc
                               const struct route_hop *to)
 {
     uint8_t *p = frame + ETH_BYTES;
-    uint32_t header = packet->ip.header_bytes, total = packet->ip.total_bytes, mtu = hops_mtu(out);
+    uint32_t header = packet->ip.header_bytes, total = packet->ip.total_bytes, mtu = out->mtu;
     const struct ip_router us = {out->netif->ip, (uint32_t)(tsc_now_ns() / 1000000), is_ours};
 
     uint8_t bad_byte = ip_options_forward(p, header, &us);
@@ -288,7 +290,7 @@ static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t le
         next = ip->dst;
         hop = hops_find(out, next);
     }
-    if (!out->link_is_up || out->is_down)
+    if (!out->wire->link_is_up || out->wire->is_down)
         return refuse(packet, frame, DROP_tx_no_link, ICMP_UNREACHABLE,
                       is_on_net ? ICMP_HOST_UNREACHABLE : ICMP_NET_UNREACHABLE, 0);
     const struct route_hop *to = &routes.table->hops[hop];
@@ -302,9 +304,8 @@ static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t le
         if (state != HOP_CHECKED)
             return wait(packet, frame, length, out, next);
     }
-    if (ip->total_bytes > hops_mtu(out) && ip->fragment & IP_DONT_FRAGMENT)
-        return refuse(packet, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG,
-                      hops_mtu(out));
+    if (ip->total_bytes > out->mtu && ip->fragment & IP_DONT_FRAGMENT)
+        return refuse(packet, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG, out->mtu);
     if (out == packet->in && netif_is_on_net(packet->netif, ip->src))
         redirect(packet, frame, next);
     return pass_on(packet, frame, out, to);
@@ -465,8 +466,13 @@ unsigned router_waiting(void)
 
 struct outcome router_input(struct lane *lane, uint8_t *frame, uint32_t length)
 {
-    struct packet packet = {.lane = lane, .in = lane->in, .netif = lane->netif, .core = lane->core};
+    struct port *in = vlan_find(lane->in, vlan_untag(frame, &length));
     struct outcome out;
+
+    if (!in || !in->netif)
+        return lane_drop(lane, DROP_eth_vlan);
+    struct packet packet = {
+        .lane = lane, .in = in, .netif = &in->netif[lane->core], .core = lane->core};
     uint64_t replies = packet.netif->arp.replies;
 
     if (length >= ETH_BYTES + IP_BYTES && wire_get16(frame + ETH_TYPE) == ETH_IPV4 &&

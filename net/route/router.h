@@ -11,7 +11,7 @@
 
 struct cmdline;
 
-/* Keep the boot line (route=, portN.mtu=) for router_start. Boot CPU. */
+/* Keep the boot line (route=) for router_start. Boot CPU. */
 void router_configure(const struct cmdline *line);
 
 /* Make the table from the ports' addresses, the boot line and the boot module "routes.txt". Invalid

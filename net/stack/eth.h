@@ -60,6 +60,18 @@ static inline bool mac_is_zero(const uint8_t *mac)
     return (load32(mac) | load16(mac + 4)) == 0;
 }
 
+/* A tag of VLAN id 0 holds a priority only, and its frame belongs to no VLAN (IEEE 802.1Q, table 9-2).
+ * Remove one such tag from a received frame of `length` bytes. Returns the new length. */
+static inline uint32_t eth_strip_priority(uint8_t *frame, uint32_t length)
+{
+    if (length < ETH_BYTES + VLAN_BYTES || wire_get16(frame + ETH_TYPE) != ETH_VLAN ||
+        (wire_get16(frame + ETH_BYTES) & VLAN_ID) != 0)
+        return length;
+    length -= VLAN_BYTES;
+    memmove(frame + ETH_TYPE, frame + ETH_TYPE + VLAN_BYTES, length - ETH_TYPE);
+    return length;
+}
+
 static inline void eth_build(uint8_t *frame, const uint8_t *dst, const uint8_t *src, uint16_t type)
 {
     uint32_t first = load32(dst); /* dst may be the frame's source field */

@@ -43,6 +43,8 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     memcpy(nif->gateways, gateways, sizeof(nif->gateways));
     nif->uses_second = false;
     nif->is_configured = true;
+    if (nif->mtu == 0)
+        nif->mtu = NETIF_MTU;
     if (nif->ip_id_step == 0)
         netif_share_ids(nif, 0, 0, 1);
     arp_clear(&nif->arp);
@@ -158,10 +160,11 @@ struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, 
     if (length < ETH_BYTES || length > ETH_BUFFER || !nif->is_configured ||
         mac_is_group(frame + ETH_SRC))
         return netif_drop(nif, DROP_eth_other);
+    length = eth_strip_priority(frame, length);
     bool is_tagged = wire_get16(frame + ETH_TYPE) == ETH_VLAN && length >= ETH_BYTES + VLAN_BYTES;
     uint16_t tag = is_tagged ? wire_get16(frame + ETH_BYTES) : 0;
 
-    if ((tag & VLAN_ID) != nif->vlan)
+    if (is_tagged != (nif->vlan != 0) || (tag & VLAN_ID) != nif->vlan)
         return netif_drop(nif, DROP_eth_vlan);
     if (!is_tagged)
         return untagged_input(nif, face, frame, length);
@@ -170,10 +173,6 @@ struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, 
     struct outcome answer = untagged_input(nif, face, frame + VLAN_BYTES, length - VLAN_BYTES);
     if (answer.length == 0)
         return answer;
-    if (nif->vlan == 0) { /* the tag had a priority only; answer without a tag */
-        memmove(frame, frame + VLAN_BYTES, answer.length);
-        return answer;
-    }
     memmove(frame, frame + VLAN_BYTES, ETH_TYPE);
     wire_put16(frame + ETH_TYPE, ETH_VLAN);
     wire_put16(frame + ETH_BYTES, tag); /* with the received priority */
@@ -250,7 +249,7 @@ uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame)
 uint32_t netif_ping(struct netif *nif, uint8_t *frame, const uint8_t *mac, uint32_t to, uint16_t id,
                     uint16_t sequence, uint32_t data_bytes)
 {
-    data_bytes = MIN(data_bytes, NETIF_PING_DATA_MAX);
+    data_bytes = MIN(data_bytes, MIN(NETIF_PING_DATA_MAX, nif->mtu - IP_BYTES - ICMP_BYTES));
     nif->ping = (struct netif_pinger){
         .is_on = true, .to = to, .id = id, .sequence = sequence, .extra = nif->ping.extra};
     uint32_t bytes = icmp_build_echo(frame + ETH_BYTES + IP_BYTES, id, sequence, data_bytes);

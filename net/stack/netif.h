@@ -23,7 +23,7 @@
 #define NETIF_DEFEND_GAP_NS   10000000000ull
 #define NETIF_REFUSED_NS      60000000000ull /* until a refused address is probed again */
 #define NETIF_REDIRECTS       4u
-#define NETIF_PING_DATA_MAX   1472u /* 1514 less Ethernet, IP and ICMP headers */
+#define NETIF_PING_DATA_MAX   1472u /* or less, by the MTU */
 
 struct netif_binding {
     uint16_t port;       /* 0: free */
@@ -31,6 +31,8 @@ struct netif_binding {
     udp_service *service;
     void *context;
 };
+
+#define NETIF_MTU 1500u
 
 /* Result of the last ping; see netif_ping. */
 enum netif_ping_event {
@@ -66,6 +68,7 @@ struct netif {
     uint16_t vlan;      /* 1..4094: all our frames carry this tag; 0: no VLAN */
     bool is_refused;    /* another host has our address: it is not used, and probed again later */
     bool probes_first;  /* the address is not used until probed; set before netif_configure */
+    uint16_t mtu;       /* bytes of the longest datagram to send, 68 or more; 0: NETIF_MTU */
     uint32_t ip, mask;
     uint32_t gateways[2];            /* as configured; 0: none */
     bool uses_second;                /* the first gateway did not answer ARP */

@@ -27,6 +27,7 @@ static bool error_by(struct netif *nif, const struct netif_face *face, const uin
         nif->errors_limited++;
         return false;
     }
+    ip_bytes = MIN(ip_bytes, nif->mtu - IP_BYTES - ICMP_BYTES);
     uint32_t bytes = icmp_error_build(out + ETH_BYTES, error, nif->ip, netif_ip_id(nif),
                                       frame + ETH_BYTES, ip_bytes);
     eth_build(out, frame + ETH_SRC, face->mac, ETH_IPV4);
@@ -189,7 +190,8 @@ static struct outcome frame_input(struct netif *nif, const struct netif_face *fa
         .bytes = bytes,
         /* An answer carries none of the sender's options, and so may lie before the payload. */
         .answer = frame + headers,
-        .room = MAX(bytes, ETH_MAX - headers),
+        /* What has come in one frame may leave in one. */
+        .room = MAX(bytes, nif->mtu - IP_BYTES),
         .frame = frame,
         .quote_bytes = ip->total_bytes,
     };
@@ -208,8 +210,8 @@ static struct outcome frame_input(struct netif *nif, const struct netif_face *fa
 static void send_back(struct netif *nif, const struct netif_face *face, const uint8_t *mac,
                       const struct ip_view *ip, const uint8_t *payload, uint32_t bytes, uint8_t ttl)
 {
-    const uint32_t most = (ETH_MAX - ETH_BYTES - IP_BYTES) / 8 * 8;
-    uint8_t frame[ETH_MAX + VLAN_BYTES];
+    const uint32_t most = (nif->mtu - IP_BYTES) / 8 * 8;
+    uint8_t frame[ETH_BUFFER];
     uint16_t id = netif_ip_id(nif);
 
     for (uint32_t at = 0; at < bytes; at += most) {

@@ -307,7 +307,7 @@ static void set_up(const struct app *app)
                      : app == &app_sink || app == &app_generate ? TRAFFIC_MEASURE
                                                                 : TRAFFIC_ROUTE;
     if (app == &app_route) {
-        hops_set_mtu(2, 576);
+        ports[2].mtu = 576;
         machine_module = traffic_routes;
     }
     if (app->configure) {

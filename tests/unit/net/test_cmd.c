@@ -5,7 +5,7 @@
  * each reason to refuse it.
  *
  * links: net/console/show_ports.c net/console/show_ledger.c net/console/show_arp.c
- * net/lane/ledger.c kernel/ask.c net/console/ping.c $(STACK)
+ * net/lane/ledger.c kernel/ask.c net/console/ping.c net/lane/vlans.c $(STACK)
  * kernel/console/shell.c kernel/console/words.c kernel/lib/json.c
  *        kernel/console/command.c kernel/lib/out.c kernel/lib/fmt.c kernel/lib/parse.c
  */
@@ -34,7 +34,7 @@ extern const struct command __start_commands[], __stop_commands[];
 /* ---- The state that the commands read ---- */
 
 struct port ports[PORTS_MAX];
-unsigned ports_n;
+unsigned ports_n, ports_all;
 struct lane lanes[LANES_MAX];
 struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
 struct side *lanes_feeds[PORTS_MAX];
@@ -167,10 +167,11 @@ static int start(void **state)
     peer_refuses = -1;
     peer_error = 3;
     echo_app.takes_everything = false;
-    ports_n = lanes_n = 2;
+    ports_n = ports_all = lanes_n = 2;
     for (unsigned i = 0; i < 2; i++) {
         struct port *port = &ports[i];
         port->index = i;
+        port->wire = port;
         port->driver = "x540";
         port->model = "X540-AT2";
         memcpy(port->pci, i ? "0000:02:00.1" : "0000:01:00.0", 13);
@@ -384,7 +385,7 @@ static void ports__json__has_the_fields_that_scripts_rely_on(void **state)
 static void ports__none__prints_a_line_or_no_object(void **state)
 {
     (void)state;
-    ports_n = lanes_n = 0;
+    ports_n = ports_all = lanes_n = 0;
     assert_string_equal(run("show ports"), "no ports\n");
     assert_string_equal(run("show ports -j"), "");
     assert_int_equal(json_lines(run("show ledger -j")), 1);
