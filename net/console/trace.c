@@ -190,6 +190,7 @@ static enum command_result read_filter(const struct call *call)
     unsigned at;
 
     if (!is_program(text)) {
+        work.compiler.code.spend = slice_spend;
         wrong = filter_compile(&work.compiler, text, &work.filter);
         return wrong ? command_fail(call, "filter: %s", wrong) : COMMAND_DONE;
     }
