@@ -17,7 +17,8 @@ ROUTER = "app=route port0.ip=10.0.0.1/24 port1.ip=10.0.1.1/24"
 
 # The lines typed for each command of `help`, and what ends them if it is not the prompt.
 LINES = {
-    "capture port": ["capture port 0 1 1,6 0 0 262144", "capture port 0 1 -j"],
+    "capture port": ["capture port 0 1 1,6 0 0 262144", "capture port 0 1 -j",
+                     "capture port 0 1 len > 5 and not (" + " or ".join(f"net 10.{i}.0.0/16" for i in range(40)) + ")"],
     "clear arp": ["clear arp"],
     "clear route": ["clear route 0.0.0.0/0", "clear route 10.9.0.128/25"],
     "help": ["help", "help show", "help nonsense"],
