@@ -193,7 +193,7 @@ static LANE_FAST struct outcome route_by(struct lane *lane, wire_frame_t frame, 
         wire_store32(frame, AT_TTL, ttl_less_one(frame, ttl_bytes, is_plain));
         return (struct outcome){(uint32_t)length, FATE_SENT};
     }
-    struct side *side = lane->sides + way.out * QUEUES_MAX;
+    struct side *side = lane->sides + (size_t)way.out * QUEUES_MAX;
     if (__builtin_expect(!side_has_place(side), 0)) {
         if (is_plain)
             return not_ordinary; /* route_ordinary gets it next: no call here, no register saved */

@@ -59,7 +59,7 @@ struct core {
     uint8_t fragment[ETH_BUFFER];
 };
 static struct core *cores;
-struct router_round router_rounds[QUEUES_MAX];
+struct router_quiet router_quiet[QUEUES_MAX];
 
 /* The frame being handled. */
 struct packet {
@@ -274,8 +274,23 @@ static void redirect(const struct packet *packet, const uint8_t *frame, uint32_t
     if (netif_is_on_net(packet->netif, next) &&
         netif_error(packet->netif, frame, packet->ip.total_bytes, error))
         return;
-    router_rounds[packet->core].quiet_tsc[packet->in->index] =
-        cpu_tsc() + tsc_ticks(ROUTER_QUIET_NS);
+    struct router_quiet *quiet = &router_quiet[packet->core];
+    unsigned port = packet->in->index;
+    quiet->n += !quiet->is[port];
+    quiet->is[port] = true;
+    quiet->until_tsc[port] = cpu_tsc() + tsc_ticks(ROUTER_QUIET_NS);
+}
+
+void router_end_quiet(unsigned core)
+{
+    struct router_quiet *quiet = &router_quiet[core];
+    uint64_t now_tsc = cpu_tsc();
+
+    for (unsigned i = 0; i < ports_n; i++)
+        if (quiet->is[i] && now_tsc >= quiet->until_tsc[i]) {
+            quiet->is[i] = false;
+            quiet->n--;
+        }
 }
 
 static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t length, unsigned hop)
@@ -453,7 +468,7 @@ void router_service(uint64_t now_ns)
 const char *router_open(void)
 {
     cores = memory_alloc(lanes_cores * sizeof(struct core), PAGE_BYTES);
-    memset(router_rounds, 0, sizeof(router_rounds));
+    memset(router_quiet, 0, sizeof(router_quiet));
     return cores ? NULL : "no memory for queued frames";
 }
 
