@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from console import Console
-from machine import ROOT
+from machine import ROOT, wait_until
 
 SPCR_COM3 = f"{ROOT}/tests/data/acpi/made/spcr_com3_irq5.bin"
 
