@@ -13,7 +13,7 @@
 #define CTRL(letter)   (0x1F & (letter))
 #define KEY_ESC        0x1B
 #define KEY_DEL        0x7F
-#define EDIT_BYTES_MAX 32u /* bytes of input processed per poll */
+#define EDIT_BYTES_MAX 4u /* bytes of input processed per poll: each may redraw the line */
 
 enum escape { ESCAPE_NONE, ESCAPE_BEGUN, ESCAPE_CSI, ESCAPE_SS3 };
 #define ESCAPE_BYTES_MAX 8u /* longer sequences are not supported keys */
@@ -168,8 +168,10 @@ static void list(struct shell *sh, const struct words *words, const char *partia
 {
     unsigned argc = words->n + (*partial != 0); /* partial is still stored after the others */
     put(sh, "\n", 1);
+    sh->is_listing = true;
     if (words_list(sh->commands, sh->out, argc, words->word) == 0)
         out_text(sh->out, "  no matching command\n");
+    sh->is_listing = false;
     redraw(sh);
 }
 
@@ -500,6 +502,12 @@ static void run_next(struct shell *sh)
     }
     enum command_result result = run_command(sh, text, bytes);
     sh->has_job = result == COMMAND_WAITS;
+    if (sh->is_interrupted && !sh->has_job) { /* while it ran */
+        sh->is_interrupted = false;
+        if (!sh->job.json)
+            put(sh, "^C\n", 3);
+        result = COMMAND_FAILED;
+    }
     if (!sh->has_job)
         command_ended(sh, result);
 }
@@ -623,7 +631,7 @@ bool shell_poll(struct shell *sh)
 
 void shell_interject(struct shell *sh, const char *text, size_t bytes)
 {
-    bool is_editing = sh->is_started && !sh->has_script;
+    bool is_editing = sh->is_started && !shell_is_printing(sh);
     if (is_editing)
         out_text(sh->out, "\r\033[K");
     put(sh, text, bytes);

@@ -46,6 +46,7 @@ ROOMS = [re.compile(room, re.X) for room in (
     r"kernel/lib/.*",
     r"kernel/firmware/.*",
     r"kernel/log/.*",
+    r"kernel/slice\.[ch]",
     r"kernel/(ksym|leaving|power|panic|mailbox|ask|watchdog|pci|silence|usb)\.[ch]",
     r"kernel/memory/.*",
     r"kernel/iommu/.*",

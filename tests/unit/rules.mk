@@ -42,8 +42,12 @@ build/unit/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) $(UNIT_SANITIZERS) -c -o $@ $<
 
+build/unit/obj/%.asm.o: %.asm
+	@mkdir -p $(@D)
+	nasm -f elf64 -o $@ $<
+
 define unit_program
-build/unit/$(basename $(notdir $(1))): $(patsubst %.c,build/unit/obj/%.o,$(1) $(call links_of,$(1))) tests/host/tables.ld
+build/unit/$(basename $(notdir $(1))): $(patsubst %.asm,build/unit/obj/%.asm.o,$(patsubst %.c,build/unit/obj/%.o,$(1) $(call links_of,$(1)))) tests/host/tables.ld
 	$$(CC) $(UNIT_SANITIZERS) -o $$@ $$(filter-out %.ld,$$^) -Wl,-T,tests/host/tables.ld -lcmocka -lm
 endef
 # test_evil is made otherwise.
