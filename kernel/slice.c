@@ -69,10 +69,12 @@ bool slice_is_waiting(void)
     return slice.is_waiting;
 }
 
-void slice_end(void)
+bool slice_end(void)
 {
-    if (is_work())
-        stack_switch(&slice.work_stack, slice.loop_stack);
+    if (!is_work())
+        return false;
+    stack_switch(&slice.work_stack, slice.loop_stack);
+    return true;
 }
 
 void slice_spend(uint32_t instructions)

@@ -21,7 +21,7 @@
 /* One slice, in instructions as they are estimated where they are spent; a read of a card's register
  * takes a microsecond. Both together are far below the limit of a stretch between two polls of core 0:
  * 20,000 instructions and 4 reads. */
-#define SLICE_INSTRUCTIONS 8000u
+#define SLICE_INSTRUCTIONS 6000u
 #define SLICE_READ         (SLICE_INSTRUCTIONS / 3)
 
 /* Run `work` on its stack until it returns or its slice is spent; if it has not returned in earlier
@@ -36,8 +36,8 @@ bool slice_is_waiting(void);
  * slice if that was the rest of it. Any core. */
 void slice_spend(uint32_t instructions);
 
-/* End the slice, if the caller is the work. */
-void slice_end(void);
+/* End the slice. False: the caller is not the work, and nothing happened. */
+bool slice_end(void);
 
 /* For a loop that waits for another core: end the slice. False: the caller is not the work, and core 0
  * cannot do anything else meanwhile. Any core. */

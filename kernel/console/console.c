@@ -63,7 +63,7 @@ static void write_out(void *opaque, const char *text, size_t bytes)
         return;
     }
     for (unsigned i = 0; i < LINES_FIRST && !ring.is_in_line && log_is_pending(); i++)
-        slice_end();
+        (void)slice_end();
     while (bytes > 0 && (ring.is_in_line || !shell.is_interrupted)) {
         size_t piece = MIN(bytes, PIECE);
         ring_put(text, piece);

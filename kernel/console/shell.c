@@ -13,7 +13,7 @@
 #define CTRL(letter)   (0x1F & (letter))
 #define KEY_ESC        0x1B
 #define KEY_DEL        0x7F
-#define EDIT_BYTES_MAX 4u /* bytes of input processed per poll: each may redraw the line */
+#define EDIT_BYTES_MAX 2u /* bytes of input processed per poll: each may redraw the line */
 
 enum escape { ESCAPE_NONE, ESCAPE_BEGUN, ESCAPE_CSI, ESCAPE_SS3 };
 #define ESCAPE_BYTES_MAX 8u /* longer sequences are not supported keys */
@@ -358,6 +358,16 @@ static void key(struct shell *sh, uint8_t byte)
 
 /* ---- Running ---- */
 
+#define BYTE_COST  12u /* instructions to look at a byte of a line, to copy it, or to split it */
+
+#define SCAN_BYTES 256u
+
+static void spend(const struct shell *sh, size_t bytes)
+{
+    if (sh->commands->spend != NULL)
+        sh->commands->spend((uint32_t)bytes * BYTE_COST);
+}
+
 static const char *match_text(enum match_result result)
 {
     switch (result) {
@@ -386,7 +396,9 @@ static enum command_result run_command(struct shell *sh, const char *text, size_
     sh->job = (struct job){.out = sh->out};
     struct call call = {.out = sh->out, .job = &sh->job};
 
+    spend(sh, bytes);
     enum words_result split = words_split(words, text, bytes);
+    spend(sh, bytes);
     const char **argv = words->word;
     unsigned argc = 0;
     for (unsigned i = 0; i < words->n; i++) {
@@ -447,7 +459,9 @@ static enum command_result next_line(struct shell *sh)
     if (sh->file.bytes == 0)
         return COMMAND_DONE;
     while (bytes < sh->file.bytes && text[bytes] != '\n')
-        bytes++;
+        if (++bytes % SCAN_BYTES == 0)
+            spend(sh, SCAN_BYTES);
+    spend(sh, bytes % SCAN_BYTES);
     size_t taken = MIN(bytes + 1, sh->file.bytes);
     sh->file.text += taken;
     sh->file.bytes -= taken;

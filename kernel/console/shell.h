@@ -81,7 +81,7 @@ bool shell_run_file(struct shell *sh, const char *name, const char *text, size_t
 void shell_feed(struct shell *sh, uint8_t byte);
 /* How many bytes can be fed. */
 unsigned shell_room(const struct shell *sh);
-/* Do one step of work: poll the job, or run one command, or process at most 4 bytes of input.
+/* Do one step of work: poll the job, or run one command, or process at most 2 bytes of input.
  * False: there was no work. If out->write gives way to other work, that may call the functions above
  * and below, but not this one. */
 bool shell_poll(struct shell *sh);

@@ -9,8 +9,11 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/str.h"
 #include "kernel/log/log.h"
+#include "kernel/slice.h"
 
 #define RING_BYTES 16384u
+#define SCAN_BYTES 256u /* looked at between two spendings of */
+#define BYTE_COST  12u  /* instructions for a byte */
 
 /* The lines in sequence, each with its newline; `ring_end` is a free-running index. Without the
  * lock, bytes of two lines may mix, but no index leaves its array: so all of this is atomic. */
@@ -226,26 +229,44 @@ void log_set_mirror(void (*write)(const char *text, size_t n))
     mirror = write;
 }
 
+/* The oldest byte that the ring still holds. */
+static uint64_t ring_oldest(void)
+{
+    const uint64_t end = __atomic_load_n(&ring_end, __ATOMIC_RELAXED);
+    return end > RING_BYTES ? end - RING_BYTES : 0;
+}
+
+/* The first line that begins at `at` or later. */
+static uint64_t next_line(uint64_t at)
+{
+    for (unsigned i = 0; i <= LOG_LINE_BYTES && at > 0; i++, at++)
+        if (get(&ring[(at - 1) % RING_BYTES]) == '\n')
+            break;
+    return at;
+}
+
 void log_tail(unsigned max, void (*visit)(void *context, const char *text, size_t n), void *context)
 {
     /* Go back over max + 1 newlines; the first is that of the last line. */
     const uint64_t end = __atomic_load_n(&ring_end, __ATOMIC_RELAXED);
-    uint64_t oldest = end > RING_BYTES ? end - RING_BYTES : 0;
     uint64_t start = end;
     unsigned found = 0;
-    while (start > oldest && !(get(&ring[(start - 1) % RING_BYTES]) == '\n' && found++ == max))
-        start--;
-    /* If the ring has wrapped, its oldest line is incomplete: leave it out. */
-    if (start == oldest && oldest > 0)
-        while (start < end && get(&ring[start++ % RING_BYTES]) != '\n')
-            ;
+    while (start > ring_oldest() &&
+           !(get(&ring[(start - 1) % RING_BYTES]) == '\n' && found++ == max))
+        if (--start % SCAN_BYTES == 0)
+            slice_spend(SCAN_BYTES * BYTE_COST);
+    if (start == ring_oldest()) /* if the ring has wrapped, its oldest line is incomplete */
+        start = next_line(start);
     char line[LOG_LINE_BYTES + 1];
     size_t n = 0;
     for (uint64_t at = start; at < end; at++) {
+        if (n == 0 && at < ring_oldest()) /* overwritten while earlier lines were printed */
+            at = next_line(ring_oldest());
         char c = get(&ring[at % RING_BYTES]);
         if (n < sizeof line)
             line[n++] = c;
         if (c == '\n') {
+            slice_spend((uint32_t)n * BYTE_COST);
             visit(context, line, n);
             n = 0;
         }

@@ -49,7 +49,8 @@ void log_set_sink(void (*write)(const char *text, size_t n));
 /* Print lines by write as well as by the sink; registered by the screen. */
 void log_set_mirror(void (*write)(const char *text, size_t n));
 
-/* Call visit for the last `max` lines in the ring, oldest first, each with its newline. */
+/* Call visit for the last `max` lines in the ring, oldest first, each with its newline. Spends
+ * (kernel/slice.h); lines that are overwritten meanwhile are left out. */
 void log_tail(unsigned max, void (*visit)(void *context, const char *text, size_t n),
               void *context);
 

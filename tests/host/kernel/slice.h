@@ -6,15 +6,16 @@
 
 #include "arch/types.h"
 
-#define SLICE_INSTRUCTIONS 8000u
+#define SLICE_INSTRUCTIONS 6000u
 #define SLICE_READ         (SLICE_INSTRUCTIONS / 3)
 
 static inline void slice_spend(uint32_t instructions)
 {
     (void)instructions;
 }
-static inline void slice_end(void)
+static inline bool slice_end(void)
 {
+    return false;
 }
 static inline bool slice_wait(void)
 {

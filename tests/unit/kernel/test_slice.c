@@ -108,7 +108,7 @@ static void spend__elsewhere_than_in_the_work__does_nothing(void **state)
 {
     (void)state;
     slice_spend(SLICE_INSTRUCTIONS);
-    slice_end();
+    assert_false(slice_end());
     assert_false(slice_wait());
     assert_false(slice_is_suspended());
     assert_true(slice_run(work_of_steps));
@@ -123,7 +123,7 @@ static void work_that_waits(void)
 {
     while (!has_come)
         assert_true(slice_wait());
-    slice_end();
+    assert_true(slice_end());
     returns++;
 }
 
