@@ -6,6 +6,7 @@
 #include "arch/image.h"
 #include "kernel/lib/str.h"
 #include "kernel/memory/memory.h"
+#include "kernel/slice.h"
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
@@ -16,6 +17,8 @@ enum {
     ARP_MAX = ROUTE_PORT_HOPS + ARP_ENTRIES, /* each next hop has an entry, and so has the stack */
     HOSTS_SPARE = 96,                        /* with fewer next hops left, hosts give way */
     CHECKED_MAX = 1024,                      /* hosts that are checked at a time */
+    COUNT_STEP = 64,                         /* next hops counted between two spendings of */
+    COUNT_COST = 30,                         /* instructions for one */
 };
 #define CHECK_NS   1000000000ull /* a host to which no frame is sent for so long may give way */
 #define REFRESH_NS 1000000000ull
@@ -36,7 +39,8 @@ READ_MOSTLY static struct hosts {
     uint64_t refreshed_ns;
 } * hosts;
 
-static uint16_t retired; /* a list */
+static uint16_t retired; /* a list: they await the next grace period */
+static uint16_t graced;  /* a list: they await the end of the one that has begun */
 
 /* ---- Allocating and releasing next hops ---- */
 
@@ -169,24 +173,31 @@ static const char *set_rule(uint32_t prefix, unsigned bits, unsigned hop)
 
 bool hops_have_retired(void)
 {
-    return retired != 0 || routes_have_retired(&routes);
+    return retired != 0 || graced != 0 || routes_have_retired(&routes);
 }
 
-void hops_reclaim(void)
+void hops_begin_grace(void)
 {
-    while (retired != 0) {
-        struct hop *hop = &hops[retired];
-        struct hosts *own = &hosts[hop_port(retired)];
+    graced = retired; /* the last period's are free */
+    retired = 0;
+    routes_begin_grace(&routes);
+}
+
+bool hops_reclaim(void)
+{
+    for (unsigned i = 0; i < ROUTE_RECLAIM && graced != 0; i++) {
+        struct hop *hop = &hops[graced];
+        struct hosts *own = &hosts[hop_port(graced)];
         unsigned next = hop->link;
 
-        if (hop_is_host(retired)) {
+        if (hop_is_host(graced)) {
             hop->link = own->free;
-            own->free = retired;
+            own->free = graced;
         }
-        set_state(retired, HOP_FREE);
-        retired = (uint16_t)next;
+        set_state(graced, HOP_FREE);
+        graced = (uint16_t)next;
     }
-    routes_reclaim(&routes);
+    return graced == 0 && routes_reclaim(&routes);
 }
 
 /* ---- Neighbours ---- */
@@ -358,8 +369,11 @@ unsigned hops_count(bool is_host, enum hop_state state)
 {
     unsigned n = 0;
 
-    for (unsigned i = 0; i < ports_all * ROUTE_PORT_HOPS; i++)
+    for (unsigned i = 0; i < ports_all * ROUTE_PORT_HOPS; i++) {
         n += is_neighbour(i) && hop_is_host(i) == is_host && hops[i].state == state;
+        if (i % COUNT_STEP == 0)
+            slice_spend(COUNT_STEP * COUNT_COST);
+    }
     return n;
 }
 
@@ -469,7 +483,7 @@ const char *hops_start(uint32_t rules, uint32_t long_rules)
     if (!memory || !hops || !hosts)
         return "not enough memory for the routing table";
     routes_init(&routes, memory, most, groups);
-    retired = 0;
+    retired = graced = 0;
     for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++) {
         (void)set_rule(fixed[i].prefix, fixed[i].bits, fixed[i].hop);
         routes_work(&routes, ~0u);

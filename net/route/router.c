@@ -8,7 +8,8 @@
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "kernel/lib/str.h"
-#include "kernel/ask.h"
+#include "kernel/grace.h"
+#include "kernel/mailbox.h"
 #include "kernel/memory/memory.h"
 #include "net/lane/lane_control.h"
 #include "net/route/fragment.h"
@@ -415,21 +416,24 @@ static uint32_t waiting_on(unsigned core)
     return __atomic_load_n(&cores[core].waiting_n, __ATOMIC_ACQUIRE);
 }
 
-static void do_nothing(void *context)
+/* While a change is in progress, entries that are still to be changed may refer to a retired next hop,
+ * so a grace period begins after the change. */
+bool router_settle(void)
 {
-    (void)context;
-}
+    static struct grace grace;
+    static bool is_in_grace;
 
-/* The grace period of what is retired. While a change is in progress, entries that are still to be
- * changed may refer to a retired next hop, so it begins after the change. */
-void router_settle(void)
-{
-    static const struct question settle = {.run = do_nothing, .max_us = CALL_LIMIT_US};
-
-    if (!hops_have_retired() || routes.change.is_on)
-        return;
-    if (ask_cores(1, lanes_cores, &settle).silent == 0)
-        hops_reclaim();
+    if (!is_in_grace) {
+        if (!hops_have_retired() || routes.change.is_on)
+            return true;
+        hops_begin_grace();
+        grace_begin(&grace, lanes_cores);
+        is_in_grace = true;
+    }
+    if (!grace_is_over(&grace) || !hops_reclaim())
+        return false;
+    is_in_grace = false;
+    return !hops_have_retired();
 }
 
 void router_service(uint64_t now_ns)
@@ -443,7 +447,7 @@ void router_service(uint64_t now_ns)
         if (waiting_on(core) > 0)
             (void)(mailbox_call(core, serve_waiting, &cores[core], CALL_LIMIT_US) == OK);
     }
-    router_settle();
+    (void)router_settle();
 }
 
 const char *router_open(void)

@@ -57,8 +57,9 @@ static inline void router_end_round(unsigned core)
 /* The slow handler of a lane: delivers to the stack, forwards the rest. */
 lane_slow router_input;
 
-/* Make what is retired available again, after a grace period. Core 0. */
-void router_settle(void);
+/* Make what is retired available again, after a grace period: one step, which never waits. True:
+ * nothing is retired, or it cannot be helped now. Core 0. */
+bool router_settle(void);
 
 /* Refresh neighbours, serve the waiting queues and end grace periods. Ten times a second, core
  * 0. */
