@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """No core goes long without a poll of its queues, whatever is typed: a TCG plugin counts the instructions
 and the reads of a card's registers between two polls. One CPU: what waits for another core depends on the
-host. The stretches of each command go to build/logs/system/<test>/stretches.txt."""
+host. The stretches of each command go to build/logs/system/<test>/stretches.txt. Meanwhile frames through
+the router are not lost, and keep their order."""
+import socket
+import struct
+import threading
+
 import pytest
 
 from conftest import balanced
@@ -10,7 +15,7 @@ from stretch import Stretches
 
 INSTRUCTIONS_MAX = 20_000
 READS_MAX = 4
-GATEWAYS = 5
+GATEWAYS, LAST_ROUTE = 5, "23.249.0.0"
 # Longer still: the table of neighbours is cleared at once.
 KNOWN = {"clear arp": 120_000}
 ROUTER = "app=route port0.ip=10.0.0.1/24 port1.ip=10.0.1.1/24"
@@ -89,6 +94,24 @@ def record_one(machine):
     raise Failure("no frame was recorded")
 
 
+def type_line(machine, name, line):
+    """Type a line of the command and wait for its end."""
+    if name in ("capture port", "trace port"):
+        machine.send(line + "\r")
+        record_one(machine)
+        machine.prompt()
+    elif name == "watch":
+        machine.send(line + "\r")
+        machine.expect("KiB free")
+        machine.send("q")
+        machine.prompt()
+    elif line == "run routes":
+        machine.send(line + "\r")
+        machine.expect(rf"set route {LAST_ROUTE}/\d+ via [\d.]+\s+(\S+ warn.*\s+)*ferrule> ")
+    else:
+        machine.run(line)
+
+
 @pytest.fixture
 def table(folder):
     table = Table(folder)
@@ -114,22 +137,8 @@ def test_every_command_leaves_core_0_polling(boot, folder, table):
     assert not missing, f"no line is typed for {missing}"
     for name, lines in LINES.items():
         for line in lines:
-            def work(name=name, line=line):
-                if name == "run" and "routes" in line:
-                    machine.send(line + "\r")
-                    machine.expect(rf"set route 23.249.0.0/\d+ via [\d.]+\s+(\S+ warn.*\s+)*ferrule> ")
-                elif name in ("capture port", "trace port"):
-                    machine.send(line + "\r")
-                    record_one(machine)
-                    machine.prompt()
-                elif name == "watch":
-                    machine.send(line + "\r")
-                    machine.expect("KiB free")
-                    machine.send("q")
-                    machine.prompt()
-                else:
-                    machine.run(line)
-            longest, most_reads, _ = stretches.of(machine, work)
+            longest, most_reads, _ = stretches.of(
+                machine, lambda name=name, line=line: type_line(machine, name, line))
             table.add(line, longest, most_reads)
     balanced(machine)
     assert not table.too_long, table.too_long
@@ -153,3 +162,75 @@ def test_editing_a_line_leaves_core_0_polling(boot, folder, table):
         longest, most_reads, _ = stretches.of(machine, work)
         table.add(what, longest, most_reads)
     assert not table.too_long, table.too_long
+
+
+class Traffic:
+    """Frames of some flows from port 0 through the router to a host on port 1, which is played here, batch
+    after batch until it is stopped."""
+    HOST, HOST_MAC, BATCH = "10.0.1.200", bytes.fromhex("020000000cc8"), 64
+
+    def __init__(self, machine):
+        self.machine, self.sent, self.wrong, self.is_over = machine, 0, None, False
+        self.mac = bytes.fromhex(machine.ports()[0]["mac"].replace(":", ""))
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.thread.start()
+
+    def frame(self, number):
+        payload = struct.pack(">I", number) + bytes(42)
+        header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28 + len(payload), 0, 0, 64, 17, 0,
+                             socket.inet_aton("10.0.0.77"), socket.inet_aton(self.HOST))
+        total = sum(struct.unpack(">10H", header))
+        total = (total & 0xFFFF) + (total >> 16)
+        header = header[:10] + struct.pack(">H", 0xFFFF ^ ((total & 0xFFFF) + (total >> 16))) + header[12:]
+        udp = struct.pack(">HHHH", 40000 + number % 8, 4000, 8 + len(payload), 0)
+        return self.mac + bytes.fromhex("020000000077") + b"\x08\0" + header + udp + payload
+
+    def number_of(self, frame):
+        """Of a frame that left by port 1; None: another one. Answers ARP requests."""
+        if frame[12:14] == b"\x08\x06" and frame[38:42] == socket.inet_aton(self.HOST):
+            self.machine.wires[1].send(frame[6:12] + self.HOST_MAC + frame[12:20] + b"\0\x02"
+                                       + self.HOST_MAC + frame[38:42] + frame[22:32] + bytes(18))
+        is_ours = frame[:6] == self.HOST_MAC and frame[12:14] == b"\x08\0"
+        return struct.unpack(">I", frame[42:46])[0] if is_ours else None
+
+    def receive(self, first):
+        """A batch of frames, each flow's in order."""
+        seen = {}
+        while sum(map(len, seen.values())) < self.BATCH:
+            number = self.number_of(self.machine.wires[1].receive(1)[0])
+            if number is not None:
+                seen.setdefault(number % 8, []).append(number)
+        for flow, numbers in seen.items():
+            assert numbers == [n for n in range(first, first + self.BATCH) if n % 8 == flow], numbers
+
+    def work(self):
+        try:
+            self.machine.wires[0].send(self.frame(0))  # one frame waits for the host's MAC address
+            while self.number_of(self.machine.wires[1].receive(1)[0]) is None:
+                pass
+            self.sent = 8
+            while not self.is_over:
+                self.machine.wires[0].send(*map(self.frame, range(self.sent, self.sent + self.BATCH)))
+                self.receive(self.sent)
+                self.sent += self.BATCH
+        except AssertionError as wrong:
+            self.wrong = wrong
+
+    def stop(self):
+        self.is_over = True
+        self.thread.join(60)
+        assert not self.wrong and not self.thread.is_alive(), self.wrong
+        return self.sent
+
+
+def test_frames_through_the_router_are_not_lost_while_commands_run(boot, folder):
+    machine = boot(ROUTER, cores=2, extra=["-initrd", routes_file(folder, 1000)])
+    traffic = Traffic(machine)
+    for name, lines in {**LINES, **PORT_LINES}.items():
+        for line in lines:
+            if name not in ("clear arp", "set port", "start", "stop"):
+                type_line(machine, name, line)
+    sent = traffic.stop()
+    drops = {name: n for name, n in balanced(machine)["drops"].items()
+             if n and name != "eth_other"}  # the frames of record_one
+    assert sent > 1000 and not drops, (sent, drops)
