@@ -14,6 +14,9 @@
 #include "net/lane/ring.h"
 
 #define LANE_FAST inline __attribute__((always_inline))
+/* A condition of which the compiler assumes that it is never true: what then is done costs the straight
+ * code no register. */
+#define RARELY(condition) __builtin_expect_with_probability(!!(condition), 0, 1.0)
 
 /* Does a received descriptor hold a frame: done, whole, without error, FRAME_MIN to SLOT_BYTES - 1
  * bytes? One subtraction and one unsigned compare test all of it. */
@@ -104,7 +107,7 @@ static LANE_FAST bool lane_aside(struct lane *lane, struct descriptor *slot, uin
 {
     wire_frame_t frame = wire_of(lane->frames, lane->ring, slot);
 
-    if (shape.wide && slot_is_whole(checked) && !rare_work[lane->core].notes) {
+    if (shape.wide && slot_is_whole(checked) && !lane->is_traced) {
         uint64_t sums = dma_load64(&slot->word) & RX_SUMS; /* of no use but to believe them */
         if (lane_try(lane, slot, frame, checked | sums, shape.wide, shape.length_least))
             return true;
@@ -123,10 +126,10 @@ static LANE_FAST bool lane_step(struct lane *lane, struct lane_app app, struct d
     const bool is_plain = excess <= SLOT_BYTES - 1 - shape.length_least;
     const size_t length = excess + shape.length_least;
     enum lane_way way = WAY_ASIDE;
-    if (__builtin_expect(is_plain, 1))
+    if (!RARELY(!is_plain))
         way = shape.choose ? shape.choose(app, frame, length)
                            : (enum lane_way)shape.fast(app, frame, length);
-    if (__builtin_expect(way != WAY_LANE, 0)) {
+    if (RARELY(way != WAY_LANE)) {
         if (shape.other)
             return shape.elsewhere(lane, slot, frame, excess + wanted, way);
         if (shape.wide)

@@ -55,6 +55,10 @@ static inline uint32_t wire_load32(wire_frame_t frame, size_t at)
 {
     return dma_once32(wire_at(frame, at));
 }
+static inline size_t wire_load16(wire_frame_t frame, size_t at)
+{
+    return dma_once16(wire_at(frame, at));
+}
 static inline size_t wire_load8(wire_frame_t frame, size_t at)
 {
     return dma_once8(wire_at(frame, at));
@@ -101,6 +105,10 @@ static inline void wire_store64(wire_frame_t frame, size_t at, uint64_t value)
 static inline void wire_store32(wire_frame_t frame, size_t at, uint32_t value)
 {
     store32(wire_at(frame, at), value);
+}
+static inline void wire_store8(wire_frame_t frame, size_t at, uint8_t value)
+{
+    *wire_at(frame, at) = value;
 }
 static inline void wire_store16(wire_frame_t frame, size_t at, uint16_t value)
 {
