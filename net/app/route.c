@@ -221,23 +221,6 @@ static struct outcome route_elsewhere(struct lane *lane, wire_frame_t frame, uin
                     way_to((const struct route_table *)lane->app.a, target), source, true, 0);
 }
 
-/* A ping or a datagram to this port's address: the answer leaves by this port. */
-static __attribute__((noinline)) struct outcome route_to_us(struct lane *lane, wire_frame_t frame,
-                                                            uint64_t checked)
-{
-    if (lane->out == lane->in)
-        return to_stack(lane, frame, checked);
-    struct side *side = lane->sides + lane->in->index * QUEUES_MAX;
-    if (!side_has_place(side) && !side_renew(side))
-        return not_ordinary; /* which counts the loss */
-    struct outcome out = to_stack(lane, frame, checked);
-    if (out.fate != FATE_SENT)
-        return out;
-    wire_move(side_place(side), frame, 0, out.length);
-    side_put(side, out.length);
-    return lane_consume(lane);
-}
-
 /* Other frames that the slow way would only forward: a source that ends in a byte of our addresses, a
  * checksum that carries, or no place in the side queue as it was last seen. */
 static struct outcome route_ordinary(struct lane *lane, wire_frame_t frame, uint64_t checked)
@@ -245,19 +228,21 @@ static struct outcome route_ordinary(struct lane *lane, wire_frame_t frame, uint
     const struct route_table *table = (const struct route_table *)lane->app.a;
     size_t length = checked & RX_LENGTH;
 
-    if ((checked & (RX_IPCS | RX_IPE)) != RX_IPCS || length < HEADERS || !lane->netif ||
-        wire_tests64(frame, 0, GROUP_BITS))
+    if (length < HEADERS || !lane->netif)
         return not_ordinary;
-    uint64_t header = wire_bits64(frame, AT_LENGTH, LENGTH_CHECKED);
-    if (header != plain[length - HEADERS] && !is_padded(header, length))
-        return not_ordinary;
-    uint32_t ttl_bytes = wire_load32(frame, AT_TTL);
     uint32_t source = __builtin_bswap32(wire_load32(frame, AT_SOURCE_IP));
     uint32_t target = __builtin_bswap32(wire_load32(frame, AT_TARGET_IP));
     if (!is_source(table, source))
         return not_ordinary;
     if (target == lane->netif->ip)
-        return route_to_us(lane, frame, checked);
+        return lane->out == lane->in ? to_stack(lane, frame, checked)
+                                     : to_stack_by_side(lane, frame, checked);
+    if ((checked & (RX_IPCS | RX_IPE)) != RX_IPCS || wire_tests64(frame, 0, GROUP_BITS))
+        return not_ordinary;
+    uint64_t header = wire_bits64(frame, AT_LENGTH, LENGTH_CHECKED);
+    if (header != plain[length - HEADERS] && !is_padded(header, length))
+        return not_ordinary;
+    uint32_t ttl_bytes = wire_load32(frame, AT_TTL);
     if ((uint8_t)ttl_bytes <= 1)
         return not_ordinary;
     return route_by(lane, frame, length, way_to(table, target), source, false, ttl_bytes);

@@ -108,8 +108,9 @@ static LANE_FAST bool lane_aside(struct lane *lane, struct descriptor *slot, uin
     wire_frame_t frame = wire_of(lane->frames, lane->ring, slot);
 
     if (shape.wide && slot_is_whole(checked) && !lane->is_traced) {
-        uint64_t sums = dma_load64(&slot->word) & RX_SUMS; /* of no use but to believe them */
-        if (lane_try(lane, slot, frame, checked | sums, shape.wide, shape.length_least))
+        if (RX_SUMS & ~shape.status_checked) /* loaded again: only to be believed or not */
+            checked |= dma_load64(&slot->word) & RX_SUMS;
+        if (lane_try(lane, slot, frame, checked, shape.wide, shape.length_least))
             return true;
     }
     return lane_slow_path(lane, slot, checked, shape.slow, shape.length_least);
