@@ -157,6 +157,73 @@ static LANE_FAST struct way way_to(const struct route_table *table, uint32_t tar
     return (struct way){(const struct route_hop *)((uintptr_t)table->hops + at), port};
 }
 
+/* ---- A slow partner ----
+ *
+ * The slots of a lane return to the receiver in order, so frames that wait for a slow output keep
+ * those behind them, which leave by other ports, from being received. If most slots of a lane wait
+ * although it has such frames, it is narrowed: route_frame finds no frame for the partner any more,
+ * and route_by takes one only while few slots wait, and drops it otherwise. The lane is widened when
+ * it has dropped none for a while.
+ */
+enum {
+    NARROW_FROM = LANE_SLOTS * 7 / 8,
+    NARROW_MOST = 16, /* slots that wait, before a burst */
+    ROUNDS_TO_LOOK = 16,
+};
+
+static uint32_t waiting(const struct lane *lane)
+{
+    return (uint32_t)lane->next - lane->done;
+}
+
+static uintptr_t hops_of(const struct port *port)
+{
+    return (uintptr_t)&routes.table->hops[port->index * ROUTE_PORT_HOPS];
+}
+
+/* Frames back to their input port are not the fast handler's, since they may cause a redirect; nor are
+ * untagged ones of and to a port whose addresses are all in VLANs: the slow path drops the former,
+ * and there are none of the latter. */
+static bool leads_to_partner(const struct lane *lane)
+{
+    return lane->out != lane->in && lane->in->netif && lane->out->netif;
+}
+
+static bool is_narrow(const struct lane *lane)
+{
+    return lane->app.b == (uintptr_t)routes.table->nowhere && leads_to_partner(lane);
+}
+
+static struct look {
+    uint32_t rounds_left;
+    struct {
+        uint64_t aside, drops;
+    } seen[PORTS_MAX]; /* counts of each lane at the last look */
+} __attribute__((aligned(CACHE_LINE_BYTES))) looks[QUEUES_MAX];
+
+/* Look at all lanes of a core. */
+static __attribute__((noinline)) void narrow_or_widen(unsigned core)
+{
+    struct look *look = &looks[core];
+
+    look->rounds_left = ROUNDS_TO_LOOK - 1;
+    for (unsigned i = 0; i < lanes_per_core; i++) {
+        struct lane *lane = &lanes[core * lanes_per_core + i];
+        uint64_t aside = lane->count.unsent, drops = lane->count.drops[DROP_route_full];
+        if (is_narrow(lane)) {
+            if (drops == look->seen[i].drops && waiting(lane) < NARROW_FROM)
+                lane->app.b = hops_of(lane->out);
+        } else if (waiting(lane) > NARROW_FROM && aside != look->seen[i].aside &&
+                   leads_to_partner(lane)) {
+            lane->app.b = (uintptr_t)routes.table->nowhere;
+        }
+        look->seen[i].aside = aside;
+        look->seen[i].drops = drops;
+    }
+}
+
+/* ---- By any port ---- */
+
 /* The queue is full, does not run, or a tap watches it. */
 static __attribute__((noinline)) struct outcome without_place(struct lane *lane, struct side *side)
 {
@@ -188,6 +255,8 @@ static LANE_FAST struct outcome route_by(struct lane *lane, wire_frame_t frame, 
         router_may_redirect(lane->core, way.out))
         return not_ordinary;
     if (__builtin_expect(way.out == lane->out->index, 0)) {
+        if (is_narrow(lane) && waiting(lane) >= NARROW_MOST)
+            return lane_drop(lane, DROP_route_full);
         wire_store64(frame, 0, way.hop->macs);
         wire_store32(frame, 8, way.hop->our_mac);
         wire_store32(frame, AT_TTL, ttl_less_one(frame, ttl_bytes, is_plain));
@@ -252,6 +321,8 @@ static void route_flush(const struct lane *lane)
 {
     sides_flush(lane->core);
     router_end_round(lane->core);
+    if (__builtin_expect(looks[lane->core].rounds_left-- == 0, 0))
+        narrow_or_widen(lane->core);
 }
 
 LANE_LOOP(route_poll, .choose = route_frame, .ahead = route_ahead, .other = route_elsewhere,
@@ -291,13 +362,7 @@ static void route_prepare(void)
 static void route_start(struct lane *lane)
 {
     lane->app.a = (uintptr_t)routes.table;
-    /* Frames back to their input port take the slow path, which may send a redirect. So do untagged
-     * ones of and to a port whose addresses are all in VLANs: it drops the former, and there are none
-     * of the latter. */
-    bool is_fast = lane->out != lane->in && lane->in->netif && lane->out->netif;
-
-    lane->app.b = (uintptr_t)(!is_fast ? routes.table->nowhere
-                                       : &routes.table->hops[lane->out->index * ROUTE_PORT_HOPS]);
+    lane->app.b = leads_to_partner(lane) ? hops_of(lane->out) : (uintptr_t)routes.table->nowhere;
 }
 
 APP(route) = {
