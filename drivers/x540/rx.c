@@ -186,11 +186,11 @@ enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, m
     mmio_write32(regs, RDBAL(q), (uint32_t)ring.v);
     mmio_write32(regs, RDBAH(q), (uint32_t)(ring.v >> 32));
     mmio_write32(regs, RDLEN(q), n * 16);
-    /* Legacy descriptors, 2 KiB buffers. DROP_EN: a queue without descriptors drops its frames
+    /* Legacy descriptors. DROP_EN: a queue without descriptors drops its frames
      * instead of blocking the packet buffer that all queues share. */
     mmio_write32(regs, SRRCTL(q),
-                 FIELD_PUT(SRRCTL_BSIZEPKT, SLOT_BYTES / 1024) | FIELD_PUT(SRRCTL_DESCTYPE, 0) |
-                     SRRCTL_DROP_EN);
+                 FIELD_PUT(SRRCTL_BSIZEPKT, port->slot_bytes / 1024) |
+                     FIELD_PUT(SRRCTL_DESCTYPE, 0) | SRRCTL_DROP_EN);
     x540_change(card, RSCCTL(q), RSCCTL_RSCEN, 0);
     mmio_write32(regs, RDH(q), 0);
     mmio_write32(regs, RDT(q), 0);

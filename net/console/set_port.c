@@ -37,7 +37,7 @@ static enum command_result set_address(const struct call *call, struct port *por
     if (is_ip && ((be32_get(prefix.address) ^ gateways[0]) & ip_mask(prefix.bits)) != 0)
         gateways[0] = gateways[1] = 0; /* the old ones are not on the new subnet */
     if (!was_stopped)
-        lanes_stop(app->poll);
+        lanes_stop(run_poll());
     const char *wrong = NULL;
     for (unsigned core = 0; core < lanes_cores && wrong == NULL; core++)
         wrong =

@@ -27,7 +27,7 @@ static enum command_result stop(const struct call *call)
     if (call->argc != 0)
         return command_fail(call, "stop takes no arguments with app=%s", run_app()->name);
     if (!lanes_are_stopped())
-        lanes_stop(run_app()->poll);
+        lanes_stop(run_poll());
     return COMMAND_DONE;
 }
 COMMAND("stop", "[what]", "stop receiving; frames inside are sent first", stop);

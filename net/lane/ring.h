@@ -118,6 +118,17 @@ static inline uint8_t *side_frame(const struct side *side, uint32_t i)
     return side->frames + multiply(i, SLOT_STRIDE);
 }
 
+/* The slots of all lanes: SLOT_BYTES and SLOT_STRIDE, or the long ones. Set before a lane is opened. */
+extern struct lane_slots {
+    uint32_t bytes, stride;
+} lane_slots;
+
+/* The frame of slot i of a lane, for all but the loops. */
+static inline wire_frame_t lane_frame(const struct lane *lane, uint32_t i)
+{
+    return wire_slot_of(lane->frames, i, lane_slots.stride);
+}
+
 /* The side queues by port and core, and each port's feeds by core (NULL: the application generates
  * nothing). Filled by side_open and feeds_open. */
 extern struct side lanes_sides[PORTS_MAX][QUEUES_MAX];

@@ -31,10 +31,15 @@ static inline uint8_t *wire_at(wire_frame_t frame, size_t at)
 {
     return (uint8_t *)frame + at;
 }
-/* The frame i slots further on. */
+/* The frame i slots of `stride` bytes further on. */
+static inline wire_frame_t wire_slot_of(wire_frame_t frame, size_t i, size_t stride)
+{
+    return wire_frames(wire_at(frame, i * stride));
+}
+/* The same in slots of the usual size. */
 static inline wire_frame_t wire_slot(wire_frame_t frame, size_t i)
 {
-    return wire_frames(wire_at(frame, i * SLOT_STRIDE));
+    return wire_slot_of(frame, i, SLOT_STRIDE);
 }
 /* The frame of a ring's descriptor `slot`; `frames` is that of the ring's first one. */
 static inline wire_frame_t wire_of(wire_frame_t frames, const struct descriptor *ring,
