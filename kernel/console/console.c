@@ -38,7 +38,8 @@ static struct shell shell;
 static const struct commands table = {commands_start, commands_end, slice_spend};
 static const struct cmdline *boot_line;
 static uint64_t round_ticks, round_at;
-static bool is_working; /* the shell had work in the last round */
+static bool is_working;      /* the shell had work in the last round */
+static bool is_screens_turn; /* the screen has one round of two */
 
 static void ring_put(const char *text, size_t bytes)
 {
@@ -152,9 +153,11 @@ void console_poll(bool is_idle)
         round_at = now + round_ticks;
         read_input();
         ring_drain();
-        screen_poll();
+        is_screens_turn = screen_is_busy() && !is_screens_turn;
+        if (is_screens_turn)
+            screen_poll();
     }
-    if (ring_pending() >= OUT_BUSY)
+    if (ring_pending() >= OUT_BUSY || (is_due && is_screens_turn))
         return;
     if (log_is_pending() && may_show_log())
         log_pump();

@@ -22,8 +22,9 @@ ROUTER = "app=route port0.ip=10.0.0.1/24 port1.ip=10.0.1.1/24"
 
 # The lines typed for each command of `help`, and what ends them if it is not the prompt.
 LINES = {
-    "capture port": ["capture port 0 1 1,6 0 0 262144", "capture port 0 1 -j",
-                     "capture port 0 1 len > 5 and not (" + " or ".join(f"net 10.{i}.0.0/16" for i in range(40)) + ")"],
+    "capture port": ["capture port 0 1 len > 5 and not (" + " or ".join(f"net 10.{i}.0.0/16" for i in range(40)) + ")",
+                     "capture port 0 1 ether broadcast -j",
+                     "capture port 0 1 64," + ",".join(["6 0 0 1500"] * 64)],
     "clear arp": ["clear arp"],
     "clear route": ["clear route 0.0.0.0/0", "clear route 10.9.0.128/25"],
     "help": ["help", "help show", "help nonsense"],
@@ -131,7 +132,7 @@ def routes_file(folder, n):
 def test_every_command_leaves_core_0_polling(boot, folder, table):
     stretches = Stretches(folder)
     machine = boot(ROUTER, cores=1, iommu=True, extra=[
-        *stretches.options, "-initrd", routes_file(folder, 1000)])
+        *stretches.options, "-device", "VGA", "-initrd", routes_file(folder, 1000)])
     known = tuple(f"  {name} " for name in set(LINES) | set(PORT_LINES) | AT_END)
     missing = [row for row in machine.run("help").splitlines()[:-1] if not row.startswith(known)]
     assert not missing, f"no line is typed for {missing}"
