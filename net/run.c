@@ -34,6 +34,7 @@ enum {
     SERVICE_NS = 100000000, /* from one service to the next */
     IDLE_ROUNDS = 1000,     /* rounds without a frame before a core sleeps */
     NAP_LEAST_NS = 50000,   /* a shorter sleep would cost more than it saves */
+    FRAMES_A_STEP = 8,      /* of a stack's timers */
     LINK_NS = 10000000,     /* between two runs of it for a card's interrupt */
     CORES_MS = 10000,       /* for the other cores to enter their loops */
     CAUSE_LINES_MAX = 4,    /* log lines about a port's causes in each period of */
@@ -239,8 +240,8 @@ static void service_port(struct port *port, uint64_t now_ns)
     lanes_service_port(port);
 }
 
-/* Timers of the port's stack on core 0, and the frames that they send. */
-static void service_stack(struct port *port, uint64_t now_ns)
+/* Timers of the port's stack on core 0, and some of the frames that they send. True: more are due. */
+static bool service_stack(struct port *port, uint64_t now_ns)
 {
     static uint8_t frame[ETH_BUFFER];
     const unsigned i = port->index;
@@ -249,11 +250,11 @@ static void service_stack(struct port *port, uint64_t now_ns)
     uint32_t length;
 
     if (!nif)
-        return;
+        return false;
     if (is_up && !was_up[i])
         netif_link_up(nif);
     was_up[i] = is_up;
-    while ((length = netif_poll(nif, now_ns, frame)) != 0)
+    for (unsigned n = 0; n < FRAMES_A_STEP && (length = netif_poll(nif, now_ns, frame)) != 0; n++)
         (void)side_send(port, frame, length); /* a loss is counted there */
     if (nif->is_refused != was_refused[i]) {
         was_refused[i] = nif->is_refused;
@@ -269,6 +270,27 @@ static void service_stack(struct port *port, uint64_t now_ns)
         log_warn("port%u: %pM claims our address (%lu claims so far); announced as ours", i,
                  nif->conflict_mac, nif->conflicts);
     }
+    return netif_is_due(nif, now_ns);
+}
+
+/* The steps of a service whose number depends on what there is to do: first the application's, then
+ * those of the ports' stacks. */
+static struct {
+    bool app;       /* is to be called again */
+    unsigned stack; /* the port whose stack is next */
+} left;
+
+static bool service_left(uint64_t now_ns)
+{
+    if (left.app) {
+        left.app = app->service(now_ns);
+        return true;
+    }
+    if (left.stack == ports_n)
+        return false;
+    if (!service_stack(&ports[left.stack], now_ns))
+        left.stack++;
+    return true;
 }
 
 static void service_all(uint64_t now_ns, uint64_t began_tsc)
@@ -276,8 +298,8 @@ static void service_all(uint64_t now_ns, uint64_t began_tsc)
     lanes_service_queues(now_ns);
     capture_service();
     follow_start(began_tsc);
-    if (app->service)
-        app->service(now_ns);
+    left.app = app->service != NULL;
+    left.stack = 0;
 }
 
 bool run_service_step(uint64_t now_ns, unsigned step)
@@ -300,12 +322,7 @@ bool run_service_step(uint64_t now_ns, unsigned step)
         service_all(now_ns, began_tsc);
         return true;
     }
-    step--;
-    if (step < ports_n) {
-        service_stack(&ports[step], now_ns);
-        return true;
-    }
-    return lanes_service_counters(now_ns);
+    return service_left(now_ns) || lanes_service_counters(now_ns);
 }
 
 /* ---- Setting up ---- */

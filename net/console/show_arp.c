@@ -46,9 +46,28 @@ static void more_row(const struct call *call, unsigned port, uint32_t more)
     }
 }
 
+/* The neighbours of a port in the order of the table. */
+static void show_neighbours(const struct call *call, unsigned port, const struct netif *nif)
+{
+    static const char *const states[] = {"free", "asking", "known", "kept", "failed", "static"};
+    const struct arp_entry *entry;
+    uint32_t rows = 0;
+
+    for (uint32_t k = 0; rows < ROWS_MAX && (entry = arp_entry(&nif->arp, k)) != NULL; k++) {
+        bool is_learned = entry->state == ARP_KNOWN || entry->state == ARP_KEPT;
+        if (entry->state == ARP_FREE)
+            continue;
+        rows++;
+        arp_row(call, port, entry->ip, is_learned || entry->state == ARP_STATIC ? entry->mac : NULL,
+                states[entry->state],
+                is_learned ? (nif->now_ns - entry->known_ns) / 1000000000 : 0);
+    }
+    if (nif->arp.n > rows)
+        more_row(call, port, nif->arp.n - rows);
+}
+
 static enum command_result show_arp(const struct call *call)
 {
-    static const char *const states[] = {"free", "asking", "known", "kept", "failed"};
     if (!call->json)
         out_text(call->out, "port   address          mac                state         age\n");
     for (unsigned i = 0; i < ports_n; i++) {
@@ -60,15 +79,7 @@ static enum command_result show_arp(const struct call *call)
                 : netif_is_silent(nif) ? "probing"
                                        : "ours",
                 0);
-        const struct arp_entry *entry;
-        for (uint32_t k = 0; k < ROWS_MAX && (entry = arp_entry(&nif->arp, k)) != NULL; k++) {
-            bool is_known = entry->state == ARP_KNOWN || entry->state == ARP_KEPT;
-            arp_row(call, ports[i].index, entry->ip, is_known ? entry->mac : NULL,
-                    states[entry->state],
-                    is_known ? (nif->now_ns - entry->known_ns) / 1000000000 : 0);
-        }
-        if (nif->arp.used > ROWS_MAX)
-            more_row(call, ports[i].index, nif->arp.used - ROWS_MAX);
+        show_neighbours(call, ports[i].index, nif);
     }
     return COMMAND_DONE;
 }

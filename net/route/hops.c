@@ -4,6 +4,7 @@
 #include "net/route/hops.h"
 
 #include "arch/image.h"
+#include "arch/random.h"
 #include "kernel/lib/str.h"
 #include "kernel/memory/memory.h"
 #include "net/stack/eth.h"
@@ -490,7 +491,7 @@ const char *hops_start(uint32_t rules, uint32_t long_rules)
         void *neighbours = memory_alloc(arp_bytes(ARP_MAX), PAGE_BYTES);
         if (!neighbours)
             return "not enough memory for neighbours";
-        arp_extend(&ports[i].netif->arp, neighbours, ARP_MAX);
+        arp_extend(&ports[i].netif->arp, neighbours, ARP_MAX, (uint32_t)random_u64() | 1);
         const char *wrong = start_port(&ports[i]);
         if (wrong)
             return wrong;

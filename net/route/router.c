@@ -421,10 +421,10 @@ void router_settle(void)
         hops_reclaim();
 }
 
-void router_service(uint64_t now_ns)
+bool router_service(uint64_t now_ns)
 {
     if (!routes.table)
-        return;
+        return false;
     hops_refresh(now_ns);
     for (unsigned core = 0; core < lanes_cores; core++) {
         resolve_wanted(&cores[core], now_ns);
@@ -433,6 +433,7 @@ void router_service(uint64_t now_ns)
             (void)(mailbox_call(core, serve_waiting, &cores[core], CALL_LIMIT_US) == OK);
     }
     router_settle();
+    return false;
 }
 
 const char *router_open(void)

@@ -37,7 +37,7 @@ void router_settle(void);
 
 /* Refresh neighbours, serve the waiting queues and end grace periods. Ten times a second, core
  * 0. */
-void router_service(uint64_t now_ns);
+bool router_service(uint64_t now_ns);
 
 /* Number of frames queued for a neighbour, on all cores. */
 unsigned router_waiting(void);

@@ -51,7 +51,7 @@ static bool is_gateway_replaced(struct netif *nif, uint32_t ip, uint8_t *mac)
     uint8_t other_mac[6];
 
     if (ip != gateway_in_use(nif) || other == 0 ||
-        !arp_lookup(&nif->arp, other, nif->now_ns, other_mac, &state) || state != ARP_KNOWN)
+        !arp_lookup(&nif->arp, other, nif->now_ns, other_mac, &state) || state == ARP_KEPT)
         return false;
     memcpy(mac, other_mac, 6);
     nif->uses_second = !nif->uses_second;

@@ -231,6 +231,11 @@ uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame)
     return netif_tag(nif, frame, arp_build(frame, eth_dst, &request));
 }
 
+bool netif_is_due(const struct netif *nif, uint64_t now_ns)
+{
+    return nif->is_configured && !netif_is_silent(nif) && arp_is_due(&nif->arp, now_ns);
+}
+
 uint32_t netif_ping(struct netif *nif, uint8_t *frame, const uint8_t *mac, uint32_t to, uint16_t id,
                     uint16_t sequence, uint32_t data_bytes)
 {

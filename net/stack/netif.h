@@ -129,8 +129,11 @@ void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
                  struct icmp_error error);
 
 /* Run the timers. Returns the length of a frame to send, written to `frame` (ETH_BUFFER bytes), or
- * 0 if there is none; call until 0, a few times a second. */
+ * 0 if there is none; call until 0, a few times a second, until netif_is_due is false. */
 uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame);
+
+/* Is an ARP request due that netif_poll has not made yet? */
+bool netif_is_due(const struct netif *nif, uint64_t now_ns);
 
 /* Must our address not be used, since another host has it or may have it? */
 static inline bool netif_is_silent(const struct netif *nif)

@@ -515,7 +515,7 @@ static void arp__more_entries_than_lines__are_counted(void **state)
     (void)state;
     assert_true(sizeof(memory) >= arp_bytes(100));
     memset(memory, 0, sizeof(memory));
-    arp_extend(&netifs[0].arp, memory, 100);
+    arp_extend(&netifs[0].arp, memory, 100, 1);
     for (uint32_t i = 0; i < 20; i++)
         netif_resolve(&netifs[0], IP(192, 0, 2, 20) + i, mac);
     assert_int_equal(json_lines(run("show arp -j")), 21);
