@@ -6,6 +6,7 @@
 #include "arch/image.h"
 #include "arch/random.h"
 #include "kernel/lib/str.h"
+#include "kernel/log/log.h"
 #include "kernel/memory/memory.h"
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
@@ -128,6 +129,19 @@ static bool is_neighbour(unsigned hop)
     return hop_kind(hop) == HOP_FIRST;
 }
 
+/* The port on whose link the address is: the one with the smallest subnet; of those with the same, the
+ * first. NULL: none. */
+static struct port *port_of_neighbour(uint32_t ip)
+{
+    struct port *port = NULL;
+
+    for (unsigned i = 0; i < ports_n; i++)
+        if (ports[i].netif && netif_is_neighbour(ports[i].netif, ip) &&
+            (!port || ports[i].netif->prefix > port->netif->prefix))
+            port = &ports[i];
+    return port;
+}
+
 struct port *hops_towards(uint32_t ip, uint32_t *next)
 {
     if (!routes.table)
@@ -138,6 +152,10 @@ struct port *hops_towards(uint32_t ip, uint32_t *next)
         for (unsigned i = 0; i < ports_n; i++)
             if (ports[i].netif && ports[i].netif->ip == ip)
                 return &ports[i];
+    if (kind == HOP_NEVER && ip_is_link_local(ip)) {
+        *next = ip;
+        return port_of_neighbour(ip);
+    }
     if (kind != HOP_LINK && kind != HOP_FIRST)
         return NULL;
     *next = kind == HOP_LINK ? ip : hops[hop].ip;
@@ -378,21 +396,14 @@ unsigned hops_count(bool is_host, enum hop_state state)
 
 /* ---- Routes ---- */
 
-static struct port *port_of_net(uint32_t ip)
-{
-    for (unsigned i = 0; i < ports_n; i++)
-        if (ports[i].netif && netif_is_on_net(ports[i].netif, ip))
-            return &ports[i];
-    return NULL;
-}
-
-/* Addresses that are never forwarded to (RFC 1812 sections 4.2.2.11, 4.2.3.1 and 5.3.7). */
+/* Addresses that are never forwarded to (RFC 1812 sections 4.2.2.11, 4.2.3.1 and 5.3.7; RFC 3927
+ * section 7). */
 static const struct {
     uint32_t prefix;
     uint8_t bits, hop;
 } fixed[] = {
-    {0x00000000, 8, HOP_NEVER},     {0x7F000000, 8, HOP_NEVER},      {0xF0000000, 4, HOP_NEVER},
-    {0xE0000000, 4, HOP_BROADCAST}, {0xFFFFFFFF, 32, HOP_BROADCAST},
+    {0x00000000, 8, HOP_NEVER},  {0x7F000000, 8, HOP_NEVER},     {0xF0000000, 4, HOP_NEVER},
+    {0xA9FE0000, 16, HOP_NEVER}, {0xE0000000, 4, HOP_BROADCAST}, {0xFFFFFFFF, 32, HOP_BROADCAST},
 };
 
 static bool is_fixed(uint32_t prefix, unsigned bits)
@@ -428,9 +439,9 @@ const char *hops_route(const struct route_line *line)
             return "no such port, or it has no address";
         hop = line->port * ROUTE_PORT_HOPS + HOP_LINK;
     } else if (line->via == ROUTE_VIA_GATEWAY) {
-        struct port *port = port_of_net(line->gateway);
+        struct port *port = port_of_neighbour(line->gateway);
         if (!port || line->gateway == port->netif->ip)
-            return "the gateway is not a host on any port's subnet";
+            return "the gateway is not a host on any port's link";
         hop = hops_gateway(port, line->gateway);
         if (hop == 0)
             hop = make_gateway(port, line->gateway);
@@ -454,12 +465,31 @@ const char *hops_clear(uint32_t prefix, unsigned bits)
     return NULL;
 }
 
+/* Does an earlier port have the same subnet? Then hosts are reached by that one. */
+static bool has_rival(const struct port *port)
+{
+    const struct netif *nif = port->netif;
+    be32_t net = be32_of(nif->ip & nif->mask);
+
+    for (unsigned i = 0; i < port->index; i++) {
+        const struct netif *other = ports[i].netif;
+        if (!other || other->prefix != nif->prefix || ((other->ip ^ nif->ip) & nif->mask) != 0)
+            continue;
+        log_warn("port%u: %pI4/%u is the subnet of port%u too: its hosts are reached by port%u",
+                 port->index, &net, nif->prefix, i, i);
+        return true;
+    }
+    return false;
+}
+
 static const char *start_port(const struct port *port)
 {
     const struct netif *nif = port->netif;
     uint32_t net = nif->ip & nif->mask;
-    const char *wrong = set_rule(net, nif->prefix, port->index * ROUTE_PORT_HOPS + HOP_LINK);
+    const char *wrong = NULL;
 
+    if (!has_rival(port) && !ip_is_link_local(net))
+        wrong = set_rule(net, nif->prefix, port->index * ROUTE_PORT_HOPS + HOP_LINK);
     routes_work(&routes, ~0u);
     if (!wrong && nif->prefix < 31)
         wrong = set_rule(net, 32, HOP_BROADCAST);

@@ -219,12 +219,14 @@ static struct netif *owner_of(uint32_t ip, unsigned core)
     return NULL;
 }
 
-/* False for sources that are not a host's, or are our own (RFC 1812 section 5.3.7). */
+/* False for sources that are not a host's, or are our own (RFC 1812 section 5.3.7). A link-local one
+ * may send to us. */
 static bool may_be_source(uint32_t ip)
 {
     unsigned kind = hop_kind(route_hop_of(route_entry(routes.table, ip)));
 
-    return ip_is_host(ip) && kind != HOP_LOCAL && kind != HOP_BROADCAST && kind != HOP_NEVER;
+    return ip_is_host(ip) && kind != HOP_LOCAL && kind != HOP_BROADCAST &&
+           (kind != HOP_NEVER || ip_is_link_local(ip));
 }
 
 static void send_fragments(const struct packet *packet, struct port *out, const uint8_t *frame,
@@ -316,6 +318,8 @@ static struct outcome route_datagram(struct packet *packet, uint8_t *frame, uint
         return to_stack(packet, owner, frame, length);
     if (kind == HOP_BROADCAST)
         return drop(packet, DROP_ip_broadcast);
+    if (ip_is_link_local(ip->src) || ip_is_link_local(ip->dst))
+        return drop(packet, DROP_route_local);
     if (kind == HOP_NEVER)
         return drop(packet, DROP_route_never);
     if (bad != DROP_NONE && ip->bad_byte != 0)

@@ -10,6 +10,17 @@ static const uint8_t broadcast_mac[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
 
 /* ---- Addresses ---- */
 
+/* Static ones stay if they are on the link. */
+static void clear_neighbours(struct netif *nif)
+{
+    const struct arp_entry *entry;
+
+    arp_clear(&nif->arp);
+    for (uint32_t i = 0; (entry = arp_entry(&nif->arp, i)) != NULL; i++)
+        if (entry->state == ARP_STATIC && !netif_is_neighbour(nif, entry->ip))
+            (void)arp_remove(&nif->arp, entry->ip);
+}
+
 const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, unsigned prefix,
                             const uint32_t gateways[2])
 {
@@ -23,7 +34,8 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     if (!netif_is_on_net(&net, ip))
         return "the subnet's own or broadcast address";
     for (unsigned i = 0; i < 2; i++) {
-        if (gateways[i] != 0 && (!netif_is_on_net(&net, gateways[i]) || !ip_is_host(gateways[i])))
+        bool is_on_link = prefix == 32 || netif_is_on_net(&net, gateways[i]);
+        if (gateways[i] != 0 && (!is_on_link || !ip_is_host(gateways[i])))
             return "the gateway is not a host of the port's subnet";
         if (gateways[i] == ip)
             return "the gateway is the port itself";
@@ -41,7 +53,7 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     nif->is_configured = true;
     if (nif->ip_id_step == 0)
         netif_share_ids(nif, 0, 0, 1);
-    arp_clear(&nif->arp);
+    clear_neighbours(nif);
     memset(nif->redirects, 0, sizeof(nif->redirects));
     nif->ping.is_on = false;
     nif->is_refused = false;

@@ -101,7 +101,9 @@ struct netif {
 
 /* Set the port's addresses and clear its neighbours; counters and bindings stay; echo (7) and
  * discard (9) are bound the first time. gateways: the second is used while the first does not
- * answer ARP; 0: none. Returns NULL, or what is invalid, and then nothing has changed. */
+ * answer ARP; 0: none. They are hosts of the subnet; with a prefix of 32 bits any hosts on the link.
+ * Static neighbours stay, except those that are not on the link any more. Returns NULL, or what is
+ * invalid, and then nothing has changed. */
 const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, unsigned prefix,
                             const uint32_t gateways[2]);
 
@@ -161,6 +163,9 @@ static inline void netif_share_ids(struct netif *nif, uint16_t first, unsigned c
 
 /* Is it a host address of the port's own subnet? */
 bool netif_is_on_net(const struct netif *nif, uint32_t ip);
+
+/* Is it on the link: a host of the subnet, or, where that is the address alone (/32), a gateway? */
+bool netif_is_neighbour(const struct netif *nif, uint32_t ip);
 
 /* The first hop to `ip`: with NETIF_READY *mac is its MAC address, or the gateway's. */
 enum netif_way { NETIF_READY, NETIF_ASKING, NETIF_NO_ANSWER, NETIF_NO_ROUTE };

@@ -123,11 +123,21 @@ static inline void pass(uint64_t ns)
     }
 }
 
+/* For start(); a test may change them before. */
+static struct {
+    uint32_t ip;
+    unsigned prefix;
+    uint32_t gateway;
+} addresses[PORTS] = {
+    {IP(192, 0, 2, 1), 24, 0},
+    {IP(198, 51, 100, 1), 24, 0},
+    {IP(203, 0, 113, 1), 24, 0},
+};
+
 static inline int start(void **state)
 {
     static struct netif netifs[PORTS][QUEUES_MAX];
     static struct reass reasses[PORTS];
-    static const uint32_t ips[] = {IP(192, 0, 2, 1), IP(198, 51, 100, 1), IP(203, 0, 113, 1)};
     extern void test_send(void *context, const uint8_t *frame, uint32_t length);
     extern uint64_t tsc_now_ns(void);
 
@@ -141,7 +151,8 @@ static inline int start(void **state)
     start_ports(PORTS);
     for (unsigned i = 0; i < PORTS; i++) {
         ports[i].netif = netifs[i];
-        assert_null(netif_configure(&netifs[i][0], ports[i].mac, ips[i], 24, (uint32_t[2]){0}));
+        assert_null(netif_configure(&netifs[i][0], ports[i].mac, addresses[i].ip,
+                                    addresses[i].prefix, (uint32_t[2]){addresses[i].gateway}));
         netifs[i][0].clock = tsc_now_ns;
         netifs[i][0].reass = &reasses[i];
         netifs[i][0].send = test_send;
