@@ -17,7 +17,8 @@ void router_configure(const struct cmdline *line);
  * entries are logged and left out. Boot CPU, before any lane runs. */
 void router_start(void);
 
-/* Allocate the per-core state. NULL, or the error. Boot CPU. */
+/* Allocate the per-core state, after hops_start: a part of the memory that is left is for waiting
+ * frames. NULL, or the error. Boot CPU. */
 const char *router_open(void);
 
 /* Add or remove a route by route= or command, and keep the list of them for `show config`, which
@@ -35,8 +36,8 @@ lane_slow router_input;
 /* Make what is retired available again, after a grace period. Core 0. */
 void router_settle(void);
 
-/* Refresh neighbours, serve the waiting queues and end grace periods. Ten times a second, core
- * 0. */
+/* Refresh neighbours, serve the waiting queues and end grace periods. Ten times a second, core 0. True:
+ * there is more to do, see struct app. */
 bool router_service(uint64_t now_ns);
 
 /* Number of frames queued for a neighbour, on all cores. */

@@ -298,25 +298,24 @@ void arp_clear(struct arp_cache *cache)
 
 /* ---- Requests ---- */
 
-/* Start a round of requests; the first is due at once. */
-static void start_requests(struct arp_cache *cache, struct arp_entry *entry, uint64_t now_ns)
+/* Start a round of requests; the first is due at once, by any clock. */
+static void start_requests(struct arp_cache *cache, struct arp_entry *entry)
 {
     entry->tries = 0;
-    set_timer(cache, entry, ARP_TIMER_NOW, now_ns);
+    set_timer(cache, entry, ARP_TIMER_NOW, 0);
 }
 
-static void ask(struct arp_cache *cache, struct arp_entry *entry, uint64_t now_ns)
+static void ask(struct arp_cache *cache, struct arp_entry *entry)
 {
     set_state(cache, entry, ARP_ASKING);
-    start_requests(cache, entry, now_ns);
+    start_requests(cache, entry);
 }
 
-static void ask_again(struct arp_cache *cache, struct arp_entry *entry, bool is_direct,
-                      uint64_t now_ns)
+static void ask_again(struct arp_cache *cache, struct arp_entry *entry, bool is_direct)
 {
     entry->is_refreshing = true;
     entry->is_direct = is_direct;
-    start_requests(cache, entry, now_ns);
+    start_requests(cache, entry);
 }
 
 /* Callers' times come from clocks that are read at different moments. */
@@ -334,11 +333,11 @@ static bool use(struct arp_cache *cache, struct arp_entry *entry, uint64_t now_n
 
     put_last(cache, entry, entry->state);
     if (is_due && !entry->is_refreshing)
-        ask_again(cache, entry, entry->timer != ARP_TIMER_DOUBT, now_ns);
+        ask_again(cache, entry, entry->timer != ARP_TIMER_DOUBT);
     if (since(entry->alive_ns, now_ns) <= ARP_KEPT_NS)
         return true;
     if (!entry->is_refreshing)
-        start_requests(cache, entry, now_ns);
+        start_requests(cache, entry);
     set_state(cache, entry, ARP_ASKING); /* the pending round of requests continues */
     entry->is_refreshing = false;
     return false;
@@ -351,13 +350,13 @@ bool arp_lookup(struct arp_cache *cache, uint32_t ip, uint64_t now_ns, uint8_t *
 
     if (entry == NULL) {
         entry = make_entry(cache, ip);
-        ask(cache, entry, now_ns);
+        ask(cache, entry);
     } else if (entry->state == ARP_STATIC || (has_mac(entry) && use(cache, entry, now_ns))) {
         memcpy(mac, entry->mac, 6);
         *state = entry->state;
         return true;
     } else if (entry->state == ARP_FAILED && now_ns >= entry->next_ns) {
-        ask(cache, entry, now_ns);
+        ask(cache, entry);
     }
     *state = entry->state;
     return false;
@@ -369,6 +368,8 @@ static void give_up(struct arp_cache *cache, struct arp_entry *entry, uint64_t n
     set_timer(cache, entry, ARP_TIMER_NONE, now_ns + ARP_HOLD_OFF_NS);
     set_state(cache, entry, has_mac(entry) ? ARP_KEPT : ARP_FAILED);
     entry->is_refreshing = false;
+    if (entry->state == ARP_FAILED && cache->on_failed)
+        cache->on_failed(cache->context, entry->ip, now_ns);
 }
 
 /* The number of an entry whose time has come, plus 1; 0: none. */
@@ -396,7 +397,7 @@ bool arp_due(struct arp_cache *cache, uint64_t now_ns, uint32_t *ip, uint8_t *et
         if (entry->timer == ARP_TIMER_DOUBT) {
             entry->checks = 1;
             entry->checks_ns = now_ns;
-            ask_again(cache, entry, false, now_ns);
+            ask_again(cache, entry, false);
         }
         if (entry->tries == ARP_TRIES) {
             give_up(cache, entry, now_ns);
@@ -463,7 +464,7 @@ void arp_claim(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_
     }
     if (entry->checks < ARP_CHECKS) {
         entry->checks++;
-        ask_again(cache, entry, false, now_ns);
+        ask_again(cache, entry, false);
     } else if (!entry->is_refreshing) {
         set_timer(cache, entry, ARP_TIMER_DOUBT, now_ns + ARP_CHECK_NS);
     }

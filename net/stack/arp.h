@@ -112,6 +112,9 @@ struct arp_cache {
     uint64_t requests, replies; /* sent for the table; replies to them */
     uint64_t unsolicited;       /* other replies; they changed nothing */
     uint64_t replaced;          /* entries that gave way before they were answered or had failed */
+    /* Called by arp_due when a look-up fails; NULL: not. It may look it up. */
+    void (*on_failed)(void *context, uint32_t ip, uint64_t now_ns);
+    void *context;
 };
 
 /* Make the cache empty but for static entries; the table stays. */
