@@ -49,6 +49,7 @@ BOOT_KEY("app", CMDLINE_TEXT);
 BOOT_KEY("port#.ip", CMDLINE_PREFIX);
 BOOT_KEY("port#.gw", CMDLINE_IPV4, .needs_address = true);
 BOOT_KEY("port#.gw2", CMDLINE_IPV4, .needs_address = true);
+BOOT_KEY("port#.arp", CMDLINE_NEIGHBOUR, .repeats = true, .needs_address = true);
 BOOT_KEY("port#.state", CMDLINE_ENUM, .words = "up|down");
 BOOT_KEY("port#.vlan", CMDLINE_COUNT, .needs_address = true);
 BOOT_KEY("probe", CMDLINE_ENUM, .words = "first|meanwhile", .needs_address = true);
@@ -359,6 +360,24 @@ static void bind_twamp(const struct cmdline *line, struct netif *nif, bool may_l
         log_error("twamp=%lu: %s", twamp, wrong);
 }
 
+/* portN.arp= */
+static void set_neighbours(const struct cmdline *line, const struct port *port, struct netif *nif)
+{
+    char key[24];
+    unsigned cursor = 0;
+    be32_t ip;
+    uint8_t mac[6];
+
+    fmt_print(key, sizeof(key), "port%u.arp", port->index);
+    for (const char *value; (value = cmdline_next(line, key, &cursor)) != NULL;) {
+        if (!parse_neighbour(value, &ip, mac))
+            continue; /* cmdline_validate has warned */
+        const char *wrong = netif_set_neighbour(nif, be32_get(ip), mac);
+        if (wrong)
+            log_warn("%s=%s: %s", key, value, wrong);
+    }
+}
+
 /* portN.ip=, portN.gw=, portN.gw2=, portN.vlan=: one stack per core, since cores share no data that
  * they write. State of the whole host (neighbours, pings, announcements, fragments) is kept on core
  * 0, where RSS delivers frames without a UDP or TCP port. An application that takes everything
@@ -415,6 +434,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         }
         bind_twamp(line, &nifs[core], core == 0);
     }
+    set_neighbours(line, port, &nifs[0]);
     port->netif = nifs;
 }
 

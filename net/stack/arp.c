@@ -152,13 +152,12 @@ static void set_timer(struct arp_cache *cache, struct arp_entry *entry, enum arp
         append(cache, &cache->timers[timer], entry, true);
 }
 
-/* ARP_ORDERS: a static entry, which does not give way. */
 static enum arp_order order_of(enum arp_state state)
 {
     static const uint8_t orders[] = {
         [ARP_FREE] = ARP_ORDER_FREE,     [ARP_ASKING] = ARP_ORDER_ASKING,
         [ARP_KNOWN] = ARP_ORDER_KNOWN,   [ARP_KEPT] = ARP_ORDER_KNOWN,
-        [ARP_FAILED] = ARP_ORDER_FAILED, [ARP_STATIC] = ARP_ORDERS,
+        [ARP_FAILED] = ARP_ORDER_FAILED, [ARP_STATIC] = ARP_ORDER_STATIC,
     };
 
     return orders[state];
@@ -169,10 +168,8 @@ static void put_last(struct arp_cache *cache, struct arp_entry *entry, enum arp_
 {
     enum arp_order from = order_of(entry->state), to = order_of(state);
 
-    if (from != ARP_ORDERS)
-        take_out(cache, &cache->orders[from], entry, false);
-    if (to != ARP_ORDERS)
-        append(cache, &cache->orders[to], entry, false);
+    take_out(cache, &cache->orders[from], entry, false);
+    append(cache, &cache->orders[to], entry, false);
 }
 
 static bool has_mac(const struct arp_entry *entry)
@@ -259,6 +256,14 @@ bool arp_remove(struct arp_cache *cache, uint32_t ip)
     if (entry)
         free_entry(cache, entry);
     return entry != NULL;
+}
+
+const struct arp_entry *arp_next_static(const struct arp_cache *cache,
+                                        const struct arp_entry *after)
+{
+    uint16_t link = after ? after->in_order.after : cache->orders[ARP_ORDER_STATIC].first;
+
+    return link != 0 ? arp_entry(cache, link - 1u) : NULL;
 }
 
 size_t arp_bytes(uint32_t n)

@@ -61,8 +61,16 @@ enum arp_state {
     ARP_STATIC, /* set by the operator; never requested, changed or replaced */
 };
 
-/* Entries by what becomes of them when room is needed, and by what they wait for. */
-enum arp_order { ARP_ORDER_FREE, ARP_ORDER_FAILED, ARP_ORDER_KNOWN, ARP_ORDER_ASKING, ARP_ORDERS };
+/* Entries by what becomes of them when room is needed (static ones never give way), and by what they
+ * wait for. */
+enum arp_order {
+    ARP_ORDER_FREE,
+    ARP_ORDER_FAILED,
+    ARP_ORDER_KNOWN,
+    ARP_ORDER_ASKING,
+    ARP_ORDER_STATIC,
+    ARP_ORDERS,
+};
 enum arp_timer {
     ARP_TIMER_NOW,                                /* the first request of a round */
     ARP_TIMER_SENT,                               /* the answer to request 1, 2, ... */
@@ -133,6 +141,10 @@ const struct arp_entry *arp_entry(const struct arp_cache *cache, uint32_t i);
 bool arp_set(struct arp_cache *cache, uint32_t ip, const uint8_t *mac) MUST_CHECK;
 /* Forget a neighbour, static or not. False: there is none. */
 bool arp_remove(struct arp_cache *cache, uint32_t ip);
+/* The static neighbour after this one, in the order in which they were set; after NULL the first. NULL:
+ * there are no more. */
+const struct arp_entry *arp_next_static(const struct arp_cache *cache,
+                                        const struct arp_entry *after);
 
 /* Look up the MAC address of a neighbour. Returns true with *mac filled in (*state: ARP_KNOWN,
  * ARP_KEPT or ARP_STATIC), or false: ARP_ASKING (arp_due then returns the request to send) or

@@ -13,12 +13,25 @@ static const uint8_t broadcast_mac[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
 /* Static ones stay if they are on the link. */
 static void clear_neighbours(struct netif *nif)
 {
-    const struct arp_entry *entry;
+    const struct arp_entry *entry = arp_next_static(&nif->arp, NULL), *next;
 
     arp_clear(&nif->arp);
-    for (uint32_t i = 0; (entry = arp_entry(&nif->arp, i)) != NULL; i++)
-        if (entry->state == ARP_STATIC && !netif_is_neighbour(nif, entry->ip))
+    for (; entry != NULL; entry = next) {
+        next = arp_next_static(&nif->arp, entry);
+        if (!netif_is_neighbour(nif, entry->ip))
             (void)arp_remove(&nif->arp, entry->ip);
+    }
+}
+
+const char *netif_set_neighbour(struct netif *nif, uint32_t ip, const uint8_t *mac)
+{
+    if (!nif->is_configured || !ip_is_host(ip) || ip == nif->ip || !netif_is_neighbour(nif, ip))
+        return "not another host on the port's link";
+    if (mac_is_group(mac) || mac_is_zero(mac))
+        return "not the MAC address of a single card";
+    if (!arp_set(&nif->arp, ip, mac))
+        return "half of the table of neighbours is static already";
+    return NULL;
 }
 
 const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, unsigned prefix,

@@ -167,6 +167,10 @@ bool netif_is_on_net(const struct netif *nif, uint32_t ip);
 /* Is it on the link: a host of the subnet, or, where that is the address alone (/32), a gateway? */
 bool netif_is_neighbour(const struct netif *nif, uint32_t ip);
 
+/* Enter a static neighbour, or change its MAC address. Of core 0's stack: it alone has neighbours.
+ * Returns NULL, or why not. */
+const char *netif_set_neighbour(struct netif *nif, uint32_t ip, const uint8_t *mac);
+
 /* The first hop to `ip`: with NETIF_READY *mac is its MAC address, or the gateway's. */
 enum netif_way { NETIF_READY, NETIF_ASKING, NETIF_NO_ANSWER, NETIF_NO_ROUTE };
 enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac);
