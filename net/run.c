@@ -34,7 +34,7 @@ enum {
     SERVICE_NS = 100000000, /* from one service to the next */
     IDLE_ROUNDS = 1000,     /* rounds without a frame before a core sleeps */
     NAP_LEAST_NS = 50000,   /* a shorter sleep would cost more than it saves */
-    FRAMES_A_STEP = 8,      /* of a stack's timers */
+    FRAMES_A_STEP = 4,      /* of a stack's timers */
     LINK_NS = 10000000,     /* between two runs of it for a card's interrupt */
     CORES_MS = 10000,       /* for the other cores to enter their loops */
     CAUSE_LINES_MAX = 4,    /* log lines about a port's causes in each period of */

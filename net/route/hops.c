@@ -21,8 +21,8 @@ enum {
     HOSTS_SPARE = 96,             /* with fewer next hops left, hosts give way */
     CHECKED_MAX = 1024,           /* hosts that are checked at a time */
     FAILED_MAX = 1024,            /* next hops for hosts that do not answer */
-    /* What hops_refresh does at a time: about 150 instructions for a next hop, ... */
-    STEP_COST = 64,
+    /* What hops_refresh does at a time: about 300 instructions for a next hop, ... */
+    STEP_COST = 32,
     REMOVE_COST = 8, /* ... so many times as many for a route that is made or removed */
 };
 static_assert(CHAINS == ROUTE_FAR_HOPS, "chains are short");

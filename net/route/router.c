@@ -29,9 +29,8 @@ enum {
     WANTED_MAX = 256,      /* per core: neighbours to be asked for */
     CALL_LIMIT_US = 20000, /* for serve_waiting on another core */
     /* What is done at a time: a frame or neighbour costs up to 700 instructions. */
-    WANTED_STEP = 12,
-    REQUESTS_STEP = 4,
-    SERVE_COST = 128, /* of looking at so many waiting frames, */
+    WANTED_STEP = 8,
+    SERVE_COST = 96,  /* of looking at so many waiting frames, */
     SERVED_COST = 12, /* of serving one of them */
     IP_DONT_FRAGMENT = 0x4000,
 };
@@ -363,14 +362,13 @@ static void serve_waiting(void *context)
         core->serve_at = 0;
 }
 
-/* Send at once some of what core 0's stack has to send (ARP requests). */
-static void send_requests(struct port *port, uint64_t now_ns)
+/* Send at once a request that core 0's stack has to send: first come those of new look-ups. */
+static void send_request(struct port *port, uint64_t now_ns)
 {
     static uint8_t frame[ETH_BUFFER];
-    uint32_t length;
+    uint32_t length = netif_poll(port->netif, now_ns, frame);
 
-    for (unsigned i = 0;
-         i < REQUESTS_STEP && (length = netif_poll(port->netif, now_ns, frame)) != 0; i++)
+    if (length != 0)
         (void)side_send(port, frame, length);
 }
 
@@ -392,7 +390,7 @@ static bool resolve_wanted(struct core *core, uint64_t now_ns)
         if (!take_wanted(core, &wanted))
             return false;
         enum arp_state state = hops_resolve(wanted.out, wanted.ip, wanted.is_host, now_ns);
-        send_requests(wanted.out, now_ns);
+        send_request(wanted.out, now_ns);
         if (core == &cores[0])
             serve_now(wanted.out, wanted.ip, state);
     }

@@ -159,7 +159,7 @@ bool arp_lookup(struct arp_cache *cache, uint32_t ip, uint64_t now_ns, uint8_t *
 bool arp_due(struct arp_cache *cache, uint64_t now_ns, uint32_t *ip, uint8_t *eth_dst);
 /* Has arp_due something to do? It ends at most ARP_ENDS rounds of requests at a time. */
 bool arp_is_due(const struct arp_cache *cache, uint64_t now_ns);
-#define ARP_ENDS 32u
+#define ARP_ENDS 4u
 
 /* Handle a reply. Returns true if it answers a pending request. */
 bool arp_answer(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_t now_ns);
