@@ -37,7 +37,7 @@ efi: build/BOOTX64.EFI ## build the UEFI program that carries the kernel
 
 netboot: build/netboot ## build the folder that a TFTP server hands out for network boot
 
-run: ## install what is missing, build, boot two ports under QEMU with the console here
+run: ## install what is missing, build, boot PORTS (2) ports under QEMU with the console here
 	@tests/tools/setup.sh run
 	@+$(MAKE) --no-print-directory -s all
 	@$(PYTHON) tests/tools/run.py

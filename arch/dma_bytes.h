@@ -81,4 +81,30 @@ static inline __attribute__((always_inline)) bool dma_tests8(const uint8_t *p, u
     return is;
 }
 
+/* Copy `bytes` bytes, at least 8, between places that do not overlap, and none beyond: some of the
+ * last 16 may be copied twice. For loops: no call. 40 to 56 bytes by seven moves; others by one
+ * instruction that copies words, which takes some 10 to 30 cycles to begin. */
+static inline __attribute__((always_inline)) void dma_copy(void *to, const void *from, size_t bytes)
+{
+    uint8_t *d = to;
+    const uint8_t *s = from;
+
+    if (__builtin_expect(bytes - 40 > 16, 0)) {
+        size_t n = dma_pin64(bytes),
+               words = n / 8; /* pinned: nothing is computed before the test */
+        uint8_t *end = d + n - 8;
+        uint64_t last = load64(s + n - 8);
+        __asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words)::"memory");
+        store64(end, last);
+        return;
+    }
+    store64(d, load64(s));
+    store64(d + 8, load64(s + 8));
+    store64(d + 16, load64(s + 16));
+    store64(d + 24, load64(s + 24));
+    store64(d + 32, load64(s + 32));
+    store64(d + bytes - 16, load64(s + bytes - 16));
+    store64(d + bytes - 8, load64(s + bytes - 8));
+}
+
 #endif

@@ -9,18 +9,32 @@
 /* The largest spelling distance of a key that is suggested. */
 #define DISTANCE_MAX 3
 
-/* Does the given key match a name of the table, where '#' is a number 0..31? Sets *number to it. */
-static bool key_fits(const char *name, const char *given, unsigned *number)
+/* A number at *given, of at most `digits` digits, up to `most`, and move behind it. */
+static bool take_number(const char **given, unsigned digits, unsigned most, unsigned *number)
+{
+    const char *start = *given;
+
+    *number = 0;
+    while (**given >= '0' && **given <= '9' && *given - start < digits)
+        *number = *number * 10 + (unsigned)(*(*given)++ - '0');
+    return *given != start && *number <= most && (*start != '0' || *given - start == 1);
+}
+
+/* What a name's '#' and '*' stand for in a key. */
+struct key_numbers {
+    unsigned port, vlan;
+};
+
+/* Does the given key match a name of the table? */
+static bool key_fits(const char *name, const char *given, struct key_numbers *numbers)
 {
     for (; *name; name++) {
         if (*name == '#') {
-            const char *start = given;
-            unsigned n = 0;
-            while (*given >= '0' && *given <= '9' && given - start < 2)
-                n = n * 10 + (unsigned)(*given++ - '0');
-            if (given == start || n > 31 || (*start == '0' && given - start > 1))
+            if (!take_number(&given, 2, 31, &numbers->port))
                 return false;
-            *number = n;
+        } else if (*name == '*') {
+            if (!take_number(&given, 4, 4095, &numbers->vlan))
+                return false;
         } else if (*name != *given++) {
             return false;
         }
@@ -30,20 +44,20 @@ static bool key_fits(const char *name, const char *given, unsigned *number)
 
 const struct cmdline_key *cmdline_find(const char *given)
 {
-    unsigned number;
+    struct key_numbers numbers;
     for (const struct cmdline_key *key = boot_keys_start; key < boot_keys_end; key++)
-        if (key_fits(key->name, given, &number))
+        if (key_fits(key->name, given, &numbers))
             return key;
     return NULL;
 }
 
-/* Copy a key with every '#' and every number replaced by '0', so that names of the table and given
+/* Copy a key with every '#', '*' and number replaced by '0', so that names of the table and given
  * keys can be compared by spelling. */
 static void copy_without_numbers(char *to, size_t n, const char *key)
 {
     size_t len = 0;
     for (bool in_number = false; *key && len + 1 < n; key++) {
-        bool is_digit = *key == '#' || (*key >= '0' && *key <= '9');
+        bool is_digit = *key == '#' || *key == '*' || (*key >= '0' && *key <= '9');
         if (!is_digit || !in_number)
             to[len++] = is_digit ? '0' : *key;
         in_number = is_digit;
@@ -148,14 +162,14 @@ static bool is_route(const char *value)
     const char *comma = strchr(value, ',');
     struct ipv4_prefix p;
     be32_t gateway;
-    uint64_t port;
+    unsigned port, vlan;
     if (!comma || (size_t)(comma - value) >= sizeof prefix)
         return false;
     memcpy(prefix, value, (size_t)(comma - value));
     prefix[comma - value] = 0;
     const char *via = comma + 1;
-    return parse_prefix(prefix, &p) && (parse_ipv4(via, &gateway) || str_equal(via, "reject") ||
-                                        (str_starts(via, "port") && parse_u64(via + 4, &port)));
+    return parse_prefix(prefix, &p) &&
+           (parse_ipv4(via, &gateway) || str_equal(via, "reject") || parse_port(via, &port, &vlan));
 }
 
 static bool value_fits(const struct cmdline_key *key, const char *value)
@@ -279,16 +293,18 @@ unsigned cmdline_validate(const struct cmdline *c, void (*warn)(void *context, c
     return n;
 }
 
-/* Does the parameter set the address of the port that `given` names ("port1.gw"), or of any port if
+/* Does the parameter set the address that `given` is about ("port1.gw", "port1.10.gw"), or any if
  * `given` is NULL? */
 static bool is_address_of(const struct cmdline_param *p, const char *given)
 {
-    const char *dot = given ? strchr(given, '.') : NULL;
     struct ipv4_prefix prefix;
-    unsigned port;
+    struct key_numbers numbers;
 
-    return key_fits("port#.ip", p->key, &port) && p->value && parse_prefix(p->value, &prefix) &&
-           (!dot || memcmp(p->key, given, (size_t)(dot - given) + 1) == 0);
+    if (!p->value || !parse_prefix(p->value, &prefix) ||
+        !(key_fits("port#.ip", p->key, &numbers) || key_fits("port#.*.ip", p->key, &numbers)))
+        return false;
+    size_t same = strlen(p->key) - strlen("ip");
+    return !given || (strncmp(p->key, given, same) == 0 && !strchr(given + same, '.'));
 }
 
 bool cmdline_has_no_effect(const struct cmdline *c, unsigned i, const char *app, unsigned ports_n,
@@ -297,7 +313,7 @@ bool cmdline_has_no_effect(const struct cmdline *c, unsigned i, const char *app,
     const char *given = c->params[i].key;
     const struct cmdline_key *key = cmdline_find(given);
     bool has_address = false;
-    unsigned port;
+    struct key_numbers numbers;
 
     if (!cmdline_is_valid(c, i))
         return false;
@@ -306,7 +322,7 @@ bool cmdline_has_no_effect(const struct cmdline *c, unsigned i, const char *app,
         fmt_append(text, n, "with app=%s: it is for app=%s", app, key->app);
         return true;
     }
-    if (strchr(key->name, '#') && key_fits(key->name, given, &port) && port >= ports_n) {
+    if (strchr(key->name, '#') && key_fits(key->name, given, &numbers) && numbers.port >= ports_n) {
         fmt_append(text, n, "with %u ports", ports_n);
         return true;
     }
@@ -324,6 +340,19 @@ const char *cmdline_next(const struct cmdline *c, const char *key, unsigned *cur
             return p->value;
     }
     return NULL;
+}
+
+bool cmdline_next_vlan(const struct cmdline *c, unsigned port, unsigned *cursor, unsigned *vlan)
+{
+    struct key_numbers numbers;
+
+    while (*cursor < c->n)
+        if (key_fits("port#.*.ip", c->params[(*cursor)++].key, &numbers) && numbers.port == port &&
+            cmdline_is_valid(c, *cursor - 1)) {
+            *vlan = numbers.vlan;
+            return true;
+        }
+    return false;
 }
 
 const char *cmdline_get(const struct cmdline *c, const char *key)

@@ -4,7 +4,7 @@
  * \\ are literal characters. Known keys are a table that the linker collects: a new one is declared in
  * the file that uses it, read there by a typed getter, and documented by one row of boot/README.md.
  *
- *     BOOT_KEY("port#.mtu", CMDLINE_COUNT, .app = "route", .needs_address = true);
+ *     BOOT_KEY("port#.gw", CMDLINE_IPV4, .needs_address = true);
  *
  * Pure. Read next: kernel/lib/parse.h.
  */
@@ -43,6 +43,10 @@ const char *cmdline_get(const struct cmdline *c, const char *key);
 /* The values of a key that may repeat, in order: start with *cursor = 0; NULL after the last. */
 const char *cmdline_next(const struct cmdline *c, const char *key, unsigned *cursor);
 
+/* The VLANs of a port that have an address (portN.VLAN.ip=), in order: start with *cursor = 0. False:
+ * no more. */
+bool cmdline_next_vlan(const struct cmdline *c, unsigned port, unsigned *cursor, unsigned *vlan);
+
 /* Get a value by type. False, with *out unchanged, if the key is absent or its value invalid (of
  * which cmdline_validate has warned): set *out to the default first. */
 bool cmdline_u64(const struct cmdline *c, const char *key, uint64_t *out);
@@ -67,7 +71,7 @@ enum cmdline_kind {
 };
 /* A known key. */
 struct cmdline_key {
-    const char *name; /* '#' stands for a number 0..31, as in port#.ip */
+    const char *name; /* '#': a number 0..31, a port's; '*': 0..4095, a VLAN's, as in port#.*.ip */
     enum cmdline_kind kind;
     bool repeats;       /* may be given more than once */
     const char *words;  /* CMDLINE_ENUM: "a|b|c"; else NULL */

@@ -17,9 +17,10 @@ IMAGE_ASM     := $(wildcard boot/*.asm arch/*.asm)
 IMAGE_OBJ     := $(IMAGE_C:%.c=$(IMAGE_OUT)/%.o) $(IMAGE_ASM:%.asm=$(IMAGE_OUT)/%.asm.o) \
                  $(IMAGE_OUT)/font.asm.o $(IMAGE_OUT)/version.asm.o
 
-# No SSE: interrupts need not save its registers. No red zone: exceptions use the same stack. The stack
+# -fbuiltin: copies of a constant size are instructions, not calls, although -ffreestanding. No SSE:
+# interrupts need not save its registers. No red zone: exceptions use the same stack. The stack
 # canary is a global variable, set before the first C function.
-IMAGE_CFLAGS  := -std=c11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+IMAGE_CFLAGS  := -std=c11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -ffreestanding -fbuiltin -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
                  -mpreferred-stack-boundary=3 \
                  -fno-strict-aliasing -fno-common -ffunction-sections \
                  -fdata-sections -fno-asynchronous-unwind-tables -fcf-protection=none \
@@ -29,7 +30,7 @@ IMAGE_LDFLAGS := -O2 -nostdlib -static -T linker.ld --gc-sections -z max-page-si
                  --build-id=none
 
 # The compiler must not turn the body of memset into a call of memset.
-$(IMAGE_OUT)/kernel/lib/str.o: IMAGE_CFLAGS += -fno-tree-loop-distribute-patterns
+$(IMAGE_OUT)/kernel/lib/str.o: IMAGE_CFLAGS += -fno-builtin -fno-tree-loop-distribute-patterns
 
 # The loops of the applications use rbp as a general register; a backtrace leaves their frames out.
 $(IMAGE_OUT)/net/app/%.o: IMAGE_CFLAGS += -fomit-frame-pointer

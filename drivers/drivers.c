@@ -17,7 +17,7 @@
 #define FOUND_MAX 32u /* cards beyond the places too, since a name may choose one of them */
 
 struct port ports[PORTS_MAX];
-READ_MOSTLY unsigned ports_n;
+READ_MOSTLY unsigned ports_n, ports_all;
 
 static struct found {
     struct pci_dev pci;
@@ -220,7 +220,14 @@ static void start_place(struct found *card, const struct cmdline *line)
     struct port *port = &ports[ports_n];
     struct card_name name;
 
-    *port = (struct port){.index = ports_n, .driver = "", .model = ""};
+    *port = (struct port){
+        .index = ports_n,
+        .wire = port,
+        .driver = "",
+        .model = "",
+        .mtu = MTU_USUAL,
+        .frame_max = FRAME_USUAL,
+    };
     if (!card) {
         have_no_card(port, "none");
         return;
@@ -275,6 +282,7 @@ void drivers_start(const struct cmdline *line)
         start_place(at[ports_n], line);
         works |= !ports[ports_n].no_card;
     }
+    ports_all = ports_n;
     if (beyond)
         log_warn("%u more ports found than the limit of %u; they are not used", beyond, PORTS_MAX);
     if (!works)

@@ -11,15 +11,27 @@
 #include "kernel/memory/dma.h"
 
 #define PORTS_MAX     8u
-#define SLOT_BYTES    2048u
-#define QUEUES_MAX    16u /* receive queues that RSS can use, and so cores that receive */
+#define SLOT_BYTES    2048u /* that the card may write of a frame buffer */
+#define QUEUES_MAX    16u   /* receive queues that RSS can use, and so cores that receive */
 #define RSS_KEY_BYTES 40u
 #define FRAME_MIN     17u   /* the card cannot send a shorter one */
-#define FRAME_MAX     1518u /* 1514 and a VLAN tag */
-#define FRAME_LONG                                                                                 \
-    1600u            /* the longest that a promiscuous port receives, and a tag more: room for
-                             * labels and tags of networks whose hosts send up to FRAME_MAX */
-#define WIRE_MIN 60u /* shorter frames are padded to it by the card; CRC not counted */
+#define FRAME_TAG     4u    /* bytes of a VLAN tag, by which every frame may be longer */
+#define FRAME_USUAL   1514u /* the longest frame of a port whose MTU is MTU_USUAL */
+#define FRAME_MAX     (FRAME_USUAL + FRAME_TAG)
+/* The longest that a promiscuous port receives at least: room for labels and tags of networks whose
+ * hosts send up to FRAME_MAX. */
+#define FRAME_LONG 1600u
+#define MTU_USUAL  1500u
+#define MTU_LEAST  68u   /* RFC 791 section 3.2 */
+#define MTU_MOST   2000u /* its frame, with headers and tags, fits a slot */
+#define WIRE_MIN   60u   /* shorter frames are padded to it by the card; CRC not counted */
+
+/* From one frame buffer to the next: an odd number of cache lines, so that the headers of a burst lie
+ * in as many sets of a cache, whose number is a power of two. At 2048 bytes they share two sets of an
+ * L1 cache of 32 KiB, and a load waits for stores to neighbours that have the same low 12 bits. */
+#define SLOT_STRIDE 2112u
+static_assert(SLOT_STRIDE >= SLOT_BYTES && SLOT_STRIDE % (2 * CACHE_LINE_BYTES) == CACHE_LINE_BYTES,
+              "the distance of frame buffers");
 
 /* The receive queue of control frames, which RSS never chooses; see set_control_queue. */
 #define CONTROL_QUEUE QUEUES_MAX
@@ -107,8 +119,8 @@ struct port_ops {
     void (*irq_arm)(struct port *port, unsigned vector);
     /* Return the causes of vector 0 (enum port_cause) and clear them. Core 0. */
     uint32_t (*irq_causes)(struct port *port);
-    /* true: receive every frame, of up to FRAME_LONG bytes; false: only to our address, broadcast and
-     * multicast, of up to FRAME_MAX. */
+    /* true: receive every frame, of up to FRAME_LONG bytes at least; false: only to our address,
+     * broadcast and multicast. In both cases of up to port->frame_max bytes, and of a tag more. */
     void (*set_promiscuous)(struct port *port, bool everything);
     /* Reset the card to the state after probe, with all queues stopped. It may access memory only
      * once they are stopped, not after an error, and not while it is cut off (kernel/iommu). */
@@ -127,8 +139,10 @@ struct port_ops {
 
 struct port {
     /* Set before the loops start, but for is_in_reset; every core reads it before it sleeps. */
-    unsigned index;   /* N of portN */
-    bool is_in_reset; /* while core 0 resets it, no other core may use its registers */
+    unsigned index;    /* N of portN */
+    uint16_t vlan;     /* 0; else it is the port of this VLAN on `wire`: see net/lane/vlans.h */
+    bool is_in_reset;  /* while core 0 resets it, no other core may use its registers */
+    struct port *wire; /* the port whose card it uses: itself, unless it is a VLAN's */
     const struct port_ops *ops;
     void *driver_state;
     struct dma_domain *domain; /* memory that the card may access; NULL: not confined */
@@ -140,6 +154,9 @@ struct port {
      * nothing, is_gone and is_down stay set, and net makes nothing for the port. */
     const char *no_card;
     uint8_t mac[6];
+    uint32_t mtu; /* bytes of the longest datagram to send; MTU_USUAL unless net sets another */
+    uint32_t
+        frame_max; /* bytes of the longest frame of that, without a tag; at least FRAME_USUAL */
 
     /* Written by core 0. */
     bool link_is_up __attribute__((aligned(CACHE_LINE_BYTES)));
@@ -155,9 +172,16 @@ struct port {
 };
 
 /* The places 0..n-1: the cards found, working or not, by portN= and then in PCI order. Filled by
- * drivers_start, never changed after. */
+ * drivers_start, never changed after. Behind them, up to ports_all - 1, the ports of VLANs, which net
+ * adds before the loops start. */
 extern struct port ports[PORTS_MAX];
-extern unsigned ports_n;
+extern unsigned ports_n, ports_all;
+
+/* The longest frame that software sends by the port. */
+static inline uint32_t port_frame_most(const struct port *port)
+{
+    return port->frame_max + FRAME_TAG;
+}
 
 /* The port with which `port` is paired, 0 with 1, 2 with 3; NULL: no card works there. */
 static inline struct port *port_partner(const struct port *port)

@@ -29,6 +29,7 @@
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
 #include "net/stack/services.h"
+#include "net/lane/vlans.h"
 
 enum {
     SERVICE_NS = 100000000, /* from one service to the next */
@@ -52,6 +53,11 @@ BOOT_KEY("port#.gw2", CMDLINE_IPV4, .needs_address = true);
 BOOT_KEY("port#.arp", CMDLINE_NEIGHBOUR, .repeats = true, .needs_address = true);
 BOOT_KEY("port#.state", CMDLINE_ENUM, .words = "up|down");
 BOOT_KEY("port#.vlan", CMDLINE_COUNT, .needs_address = true);
+BOOT_KEY("port#.mtu", CMDLINE_COUNT);
+BOOT_KEY("port#.*.ip", CMDLINE_PREFIX, .app = "route");
+BOOT_KEY("port#.*.gw", CMDLINE_IPV4, .app = "route", .needs_address = true);
+BOOT_KEY("port#.*.arp", CMDLINE_NEIGHBOUR, .repeats = true, .app = "route", .needs_address = true);
+BOOT_KEY("port#.*.mtu", CMDLINE_COUNT, .app = "route", .needs_address = true);
 BOOT_KEY("probe", CMDLINE_ENUM, .words = "first|meanwhile", .needs_address = true);
 BOOT_KEY("twamp", CMDLINE_COUNT, .needs_address = true);
 BOOT_KEY("twamp.from", CMDLINE_PREFIXES, .needs_address = true);
@@ -247,11 +253,13 @@ static bool service_stack(struct port *port, uint64_t now_ns)
     static uint8_t frame[ETH_BUFFER];
     const unsigned i = port->index;
     struct netif *nif = port->netif;
-    bool is_up = port_side(port, 0)->is_running;
+    char name[PORT_NAME_BYTES];
     uint32_t length;
 
     if (!nif)
         return false;
+    bool is_up = port_side(port, 0)->is_running;
+    port_name(port, name);
     if (is_up && !was_up[i])
         netif_link_up(nif);
     was_up[i] = is_up;
@@ -260,15 +268,14 @@ static bool service_stack(struct port *port, uint64_t now_ns)
     if (nif->is_refused != was_refused[i]) {
         was_refused[i] = nif->is_refused;
         if (nif->is_refused)
-            log_error("port%u: %pM has our address: it is not used, and probed again in a "
-                      "minute",
-                      i, nif->conflict_mac);
+            log_error("%s: %pM has our address: it is not used, and probed again in a minute", name,
+                      nif->conflict_mac);
         else
-            log_info("port%u: no other host has our address any more", i);
+            log_info("%s: no other host has our address any more", name);
     }
     if (nif->defended_ns != reported_ns[i]) {
         reported_ns[i] = nif->defended_ns;
-        log_warn("port%u: %pM claims our address (%lu claims so far); announced as ours", i,
+        log_warn("%s: %pM claims our address (%lu claims so far); announced as ours", name,
                  nif->conflict_mac, nif->conflicts);
     }
     return netif_is_due(nif, now_ns);
@@ -287,7 +294,7 @@ static bool service_left(uint64_t now_ns)
         left.app = app->service(now_ns);
         return true;
     }
-    if (left.stack == ports_n)
+    if (left.stack == ports_all)
         return false;
     if (!service_stack(&ports[left.stack], now_ns))
         left.stack++;
@@ -354,21 +361,22 @@ static void bind_twamp(const struct cmdline *line, struct netif *nif, bool may_l
     }
     if (twamp < 1 || twamp > 65535)
         wrong = "a UDP port must be 1 to 65535";
-    if (!wrong && !netif_bind(nif, (uint16_t)twamp, udp_twamp, listed ? &senders : NULL))
+    if (!wrong &&
+        !netif_bind_head(nif, (uint16_t)twamp, udp_twamp, listed ? &senders : NULL, TWAMP_BYTES))
         wrong = "the port is in use";
     if (wrong && may_log)
         log_error("twamp=%lu: %s", twamp, wrong);
 }
 
-/* portN.arp= */
-static void set_neighbours(const struct cmdline *line, const struct port *port, struct netif *nif)
+/* portN.arp=, portN.VLAN.arp=; `name`: what is before the last dot. */
+static void set_neighbours(const struct cmdline *line, const char *name, struct netif *nif)
 {
     char key[24];
     unsigned cursor = 0;
     be32_t ip;
     uint8_t mac[6];
 
-    fmt_print(key, sizeof(key), "port%u.arp", port->index);
+    fmt_print(key, sizeof(key), "%s.arp", name);
     for (const char *value; (value = cmdline_next(line, key, &cursor)) != NULL;) {
         if (!parse_neighbour(value, &ip, mac))
             continue; /* cmdline_validate has warned */
@@ -378,41 +386,52 @@ static void set_neighbours(const struct cmdline *line, const struct port *port, 
     }
 }
 
-/* portN.ip=, portN.gw=, portN.gw2=, portN.vlan=: one stack per core, since cores share no data that
- * they write. State of the whole host (neighbours, pings, announcements, fragments) is kept on core
- * 0, where RSS delivers frames without a UDP or TCP port. An application that takes everything
- * passes nothing to the stack. */
-static void configure_port(const struct cmdline *line, struct port *port, const struct app *chosen)
+/* portN.mtu=, portN.VLAN.mtu=; `name`: what is before the last dot. */
+static void configure_mtu(const struct cmdline *line, struct port *port, const char *name)
+{
+    char key[24];
+    uint64_t mtu;
+
+    fmt_print(key, sizeof(key), "%s.mtu", name);
+    if (!cmdline_u64(line, key, &mtu))
+        return;
+    if (mtu < MTU_LEAST || mtu > MTU_MOST) {
+        log_warn("%s=%lu is invalid; expected %u to %u", key, mtu, MTU_LEAST, MTU_MOST);
+        return;
+    }
+    port->mtu = (uint32_t)mtu;
+    port->frame_max = MAX(FRAME_USUAL, ETH_BYTES + port->mtu);
+    port->wire->frame_max = MAX(port->wire->frame_max, port->frame_max);
+}
+
+/* .ip=, .gw=, .gw2= of a port, or of a VLAN's: one stack per core, since cores share no data that they
+ * write. State of the whole host (neighbours, pings, announcements, fragments) is kept on core 0, where
+ * RSS delivers frames without a UDP or TCP port. An application that takes everything passes nothing to
+ * the stack. `name`: what is before the last dot. `vlan`: of the stack; 0: none. */
+static void configure_port(const struct cmdline *line, struct port *port, const char *name,
+                           unsigned vlan, const struct app *chosen)
 {
     char key[24];
     struct ipv4_prefix address;
     uint32_t gateways[2] = {0};
-    uint64_t vlan = 0;
     enum { PROBE_FIRST, PROBE_MEANWHILE }; /* in the order of the key's words */
     unsigned probe = PROBE_MEANWHILE;
 
-    fmt_print(key, sizeof(key), "port%u.ip", port->index);
+    fmt_print(key, sizeof(key), "%s.ip", name);
     if (!cmdline_prefix(line, key, &address))
         return;
     for (unsigned k = 0; k < 2; k++) {
         be32_t gateway;
-        fmt_print(key, sizeof(key), k == 0 ? "port%u.gw" : "port%u.gw2", port->index);
+        fmt_print(key, sizeof(key), k == 0 ? "%s.gw" : "%s.gw2", name);
         if (cmdline_ipv4(line, key, &gateway))
             gateways[k] = be32_get(gateway);
     }
-    fmt_print(key, sizeof(key), "port%u.vlan", port->index);
-    if (cmdline_u64(line, key, &vlan) && (vlan < 1 || vlan >= VLAN_ID)) {
-        log_error("port%u: address not set: VLAN must be 1 to %u, not %lu", port->index,
-                  VLAN_ID - 1, vlan);
-        return;
-    }
-
     (void)cmdline_enum(line, "probe", &probe);
     struct netif *nifs = memory_alloc(lanes_cores * sizeof(struct netif), PAGE_BYTES);
     struct reass *reass =
         chosen->takes_everything ? NULL : memory_alloc(sizeof(struct reass), PAGE_BYTES);
     if (!nifs || (!reass && !chosen->takes_everything)) {
-        log_error("port%u: no memory for its address", port->index);
+        log_error("%s: no memory for its address", name);
         return;
     }
     uint16_t first_id = (uint16_t)random_u64();
@@ -423,19 +442,62 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         nifs[core].send_context = port;
         nifs[core].errors_full_ns = &nifs[0].errors_full_own_ns;
         nifs[core].vlan = (uint16_t)vlan;
+        nifs[core].mtu = (uint16_t)port->mtu;
         nifs[core].reass = core == 0 ? reass : NULL;
         /* Only core 0 answers ARP: until it does, no host can reach the other cores. */
         nifs[core].probes_first = core == 0 && probe == PROBE_FIRST;
         const char *wrong = netif_configure(&nifs[core], port->mac, be32_get(address.address),
                                             address.bits, gateways);
         if (wrong) {
-            log_error("port%u: address not set: %s", port->index, wrong);
+            log_error("%s: address not set: %s", name, wrong);
             return;
         }
         bind_twamp(line, &nifs[core], core == 0);
     }
-    set_neighbours(line, port, &nifs[0]);
+    set_neighbours(line, name, &nifs[0]);
     port->netif = nifs;
+}
+
+/* An address in a VLAN, of an application that has ports for them. */
+static void configure_vlan(const struct cmdline *line, struct port *wire, unsigned vlan,
+                           const char *name, const struct app *chosen)
+{
+    struct port *port = vlan_add(wire, vlan);
+
+    if (!port) {
+        log_error("%s: address not set: %s", name,
+                  vlan_find(wire, vlan) ? "the VLAN has one already"
+                                        : "there are too many ports and VLANs");
+        return;
+    }
+    configure_mtu(line, port, name);
+    configure_port(line, port, name, 0, chosen);
+}
+
+/* The addresses of a port: its own, which portN.vlan= puts into a VLAN, and those of further VLANs. */
+static void configure_addresses(const struct cmdline *line, struct port *port,
+                                const struct app *chosen)
+{
+    char name[PORT_NAME_BYTES], key[24];
+    unsigned cursor = 0, further;
+    uint64_t vlan = 0;
+
+    port_name(port, name);
+    configure_mtu(line, port, name);
+    fmt_print(key, sizeof(key), "%s.vlan", name);
+    if (cmdline_u64(line, key, &vlan) && (vlan < 1 || vlan >= VLAN_ID))
+        log_error("%s: address not set: VLAN must be 1 to %u, not %lu", name, VLAN_ID - 1, vlan);
+    else if (vlan != 0 && chosen->has_vlans)
+        configure_vlan(line, port, (unsigned)vlan, name, chosen);
+    else
+        configure_port(line, port, name, (unsigned)vlan, chosen);
+    while (chosen->has_vlans && cmdline_next_vlan(line, port->index, &cursor, &further)) {
+        fmt_print(name, sizeof(name), "port%u.%u", port->index, further);
+        if (further < 1 || further >= VLAN_ID)
+            log_error("%s: address not set: VLAN must be 1 to %u", name, VLAN_ID - 1);
+        else
+            configure_vlan(line, port, further, name, chosen);
+    }
 }
 
 /* Route the port's vectors: 0 to core 0, c + 1 to core c. */
@@ -504,7 +566,7 @@ void run_start_app(const struct app *chosen)
             continue;
         }
         for (unsigned core = 0; core < lanes_cores; core++)
-            if (side_open(&ports[i], core) != OK)
+            if (side_open(&ports[i], core, app->side_slots ? app->side_slots : SIDE_SLOTS) != OK)
                 log_error("port%u: no side queue on core %u", i, core);
         if (!out) {
             bool needs_address = !ports[i].netif && !app->takes_everything && !app->is_sink;
@@ -526,7 +588,7 @@ void run_start_app(const struct app *chosen)
                       i, n, lanes_cores);
     }
     for (unsigned i = 0; i < ports_n && app->control; i++)
-        if (ports[i].netif && output_of(&ports[i]))
+        if (vlan_is_addressed(&ports[i]) && output_of(&ports[i]))
             control_open(&ports[i], app->control);
 }
 
@@ -554,7 +616,7 @@ void net_start(const struct cmdline *line)
             ports[i].is_down = true;
             ports[i].ops->link_off(&ports[i]);
         }
-        configure_port(line, &ports[i], chosen);
+        configure_addresses(line, &ports[i], chosen);
     }
     for (unsigned i = 0; i < line->n; i++) {
         char text[128];

@@ -24,9 +24,10 @@ static uint32_t filter_bits(const struct x540 *card)
 static void limit_size(struct x540 *card)
 {
     enum { CRC_BYTES = 4 };
+    uint32_t most = MAX(card->port->frame_max, card->is_promiscuous ? FRAME_LONG : FRAME_USUAL);
 
-    mmio_write32(card->regs, MAXFRS, FIELD_PUT(MAXFRS_MFS, FRAME_LONG + CRC_BYTES));
-    x540_change(card, HLREG0, HLREG0_JUMBOEN, card->is_promiscuous ? HLREG0_JUMBOEN : 0);
+    mmio_write32(card->regs, MAXFRS, FIELD_PUT(MAXFRS_MFS, most + CRC_BYTES));
+    x540_change(card, HLREG0, HLREG0_JUMBOEN, most > FRAME_USUAL ? HLREG0_JUMBOEN : 0);
 }
 
 /* Receive-side scaling (X550 7.1.3.7): a Toeplitz hash of addresses and ports selects the queue.

@@ -68,6 +68,27 @@ bool parse_u64(const char *word, uint64_t *out)
     return true;
 }
 
+bool parse_port(const char *word, unsigned *port, unsigned *vlan)
+{
+    uint64_t n, tag = 0;
+
+    if (!str_starts(word, "port"))
+        return false;
+    word += strlen("port");
+    if (!take_number(&word, 10, &n) || n > 31)
+        return false;
+    if (*word == '.') {
+        word++;
+        if (!take_number(&word, 10, &tag) || tag < 1 || tag > 4094)
+            return false;
+    }
+    if (*word)
+        return false;
+    *port = (unsigned)n;
+    *vlan = (unsigned)tag;
+    return true;
+}
+
 /* Parse a.b.c.d from *s on and move *s past it. */
 static bool take_ipv4(const char **s, be32_t *out)
 {

@@ -15,6 +15,8 @@ struct ipv4_prefix {
 /* Decimal or 0x hexadecimal; a suffix k, m or g (either case) multiplies by 10^3, 10^6 or 10^9.
  * False if the value does not fit into 64 bits. */
 bool parse_u64(const char *word, uint64_t *out);
+/* "portN" or "portN.VLAN", N below 32, VLAN 1 to 4094; *vlan is 0 without one. */
+bool parse_port(const char *word, unsigned *port, unsigned *vlan);
 /* Four decimal numbers 0..255 between dots, without leading zeroes. */
 bool parse_ipv4(const char *word, be32_t *out);
 /* address/bits; without "/bits", bits is 32. */

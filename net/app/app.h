@@ -34,7 +34,9 @@ struct app {
      * application with `start`: addresses cannot change. */
     void (*readdress)(void);
     bool takes_everything; /* ports are promiscuous */
+    bool has_vlans;        /* addresses in VLANs have ports of their own (net/lane/vlans.h) */
     bool is_sink;          /* lanes have no output, whatever `output` returns */
+    uint32_t side_slots;   /* of each side queue: SIDE_DEEP; 0: SIDE_SLOTS */
     /* Returns how long the core may sleep before the application has work; UINT64_MAX: until a
      * frame arrives. Called on that core; NULL: always UINT64_MAX. */
     uint64_t (*idle_ns)(unsigned core);

@@ -9,6 +9,7 @@
 #include "arch/bytes.h"
 #include "net/app/app.h"
 #include "net/lane/lane.h"
+#include "net/lane/to_stack.h"
 #include "net/stack/eth.h"
 #include "net/stack/netif.h"
 
@@ -81,8 +82,9 @@ static struct outcome echo_slow(struct lane *lane, uint8_t *frame, uint32_t leng
     return netif_input(lane->netif, frame, length);
 }
 
-LANE_LOOP(echo_poll, .fast = echo_frame, .slow = echo_slow, .status_checked = CHECKSUMS_CHECKED,
-          .status_wanted = CHECKSUMS_GOOD, .length_least = HEADERS)
+LANE_LOOP(echo_poll, .fast = echo_frame, .wide = to_stack, .slow = echo_slow,
+          .status_checked = CHECKSUMS_CHECKED, .status_wanted = CHECKSUMS_GOOD,
+          .length_least = HEADERS)
 
 /* The high byte of a source port that the fast path answers has one of these bits: no bit that is
  * set in the high byte of a bound port, and none of the two that ports below UDP_WELL_KNOWN have.

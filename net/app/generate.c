@@ -31,7 +31,7 @@ static LANE_FAST void make_frames(struct generator *g, uint32_t n, uint64_t now_
 {
     struct side *feed = g->feed;
     struct descriptor *slot = feed->ring + feed->at, *end = slot + n;
-    uint8_t *frame = feed->frames + (size_t)feed->at * SLOT_BYTES;
+    uint8_t *frame = side_frame(feed, feed->at);
     const uint64_t time = probe_time(now_tsc);
     const uint32_t first = g->port_first, last = g->port_end;
     uint32_t port = g->port, number = g->number;
@@ -41,7 +41,7 @@ static LANE_FAST void make_frames(struct generator *g, uint32_t n, uint64_t now_
         /* Swapped, the upper half is a port in network byte order. */
         probe_stamp(frame, time, number, __builtin_bswap32(port), sum);
         slot->word &= ~TX_RS; /* left from its last use */
-        frame += SLOT_BYTES;
+        frame += SLOT_STRIDE;
         slot++;
         if ((port += 1 << 16) == last) { /* each flow has sent this number */
             port = first;

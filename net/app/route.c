@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * app=route: an IPv4 router as RFC 1812 requires. A port's lane leads to its partner (0 to 1 and
  * back, 2 to 3). The fast handler rewrites frames to the partner in place: both MAC addresses, TTL,
- * header checksum. router_input in net/route/router.c handles all others: frames to other ports or
- * to us, options, fragmentation, errors.
+ * header checksum. Plain frames to any other port, the one they came in by included, are copied to
+ * that port's side queue. router_input in net/route/router.c handles all others: frames to us,
+ * options, fragmentation, errors.
  *
- * The fast handler takes plain frames: unicast MAC addresses, an IPv4 header without options, its
- * checksum verified by the card, its length equal to the frame's, a valid source, TTL left, and a
- * next hop at the lane's output that has answered ARP and whose MTU fits.
+ * Plain frames have unicast MAC addresses, an IPv4 header without options, its checksum verified by
+ * the card, its length equal to the frame's, a valid source, TTL left, and a next hop that has
+ * answered ARP and whose MTU fits.
  */
 #include "arch/bytes.h"
 #include "net/app/app.h"
+#include "net/lane/side.h"
 #include "net/route/hops.h"
 #include "net/route/router.h"
 #include "net/stack/eth.h"
+#include "net/stack/ip.h"
 #include "net/stack/netif.h"
+#include "net/lane/vlans.h"
 
 enum {
     AT_LENGTH = 10, /* two bytes not checked, EtherType, version, service, total length */
@@ -46,7 +50,7 @@ static uint8_t is_host_last[256] __attribute__((aligned(CACHE_LINE_BYTES)));
 #define REQUIRE(condition)                                                                         \
     do {                                                                                           \
         if (__builtin_expect(!(condition), 0))                                                     \
-            return false;                                                                          \
+            return WAY_ASIDE;                                                                      \
     } while (0)
 
 /* Is it a valid frame of the minimum length, with padding after the datagram? `checked`: of the 8
@@ -64,7 +68,7 @@ static bool is_padded(uint64_t checked, size_t length)
 
 /* app.a: the table; app.b: its first next hop at the lane's output; the low 16 bits of that address
  * are the table entry for it. */
-static LANE_FAST bool route_frame(struct lane_app app, wire_frame_t frame, size_t length)
+static LANE_FAST enum lane_way route_frame(struct lane_app app, wire_frame_t frame, size_t length)
 {
     const struct route_table *table = (const struct route_table *)app.a;
 
@@ -81,11 +85,13 @@ static LANE_FAST bool route_frame(struct lane_app app, wire_frame_t frame, size_
         opaque(table->first[__builtin_bswap32(wire_load32(frame, AT_TARGET_IP)) >> 8] ^ app.b);
     if (__builtin_expect((uint16_t)hop_at >= ROUTE_PORT_ENTRIES, 0)) {
         uint16_t entry = (uint16_t)(hop_at ^ app.b);
-        REQUIRE(entry & ROUTE_GROUP);
+        if (!(entry & ROUTE_GROUP))
+            return WAY_OTHER;
         uint32_t at =
             route_group_entry(table, entry, (uint8_t)wire_load8(frame, AT_TARGET_IP + 3)) -
             (uint16_t)app.b * ROUTE_GROUP_FACTOR;
-        REQUIRE(at < ROUTE_PORT_BYTES);
+        if (at >= ROUTE_PORT_BYTES)
+            return WAY_OTHER;
         hop_at = at & ~ROUTE_DEPTH;
     } else {
         hop_at &= ROUTE_PORT_HOP;
@@ -97,21 +103,165 @@ static LANE_FAST bool route_frame(struct lane_app app, wire_frame_t frame, size_
     /* TTL, protocol and checksum in one addition: TTL - 1, checksum + 1 (RFC 1624; correct in
      * either byte order). The conditions above exclude a carry between fields. */
     wire_add32(frame, AT_TTL, 0x0000FFFF);
-    return true;
+    return WAY_LANE;
 }
 
-LANE_LOOP(route_poll, .fast = route_frame, .slow = router_input, .status_checked = RX_IPCS | RX_IPE,
-          .status_wanted = RX_IPCS, .length_least = HEADERS)
+/* A table of 32 MiB is in no cache. */
+static LANE_FAST void route_ahead(struct lane_app app, wire_frame_t frame)
+{
+    const struct route_table *table = (const struct route_table *)app.a;
 
-/* A port without an address, or with a VLAN, gets no lane. The lane of a port without a partner
- * leads back to the port itself and sends only answers. */
+    __builtin_prefetch(&table->first[__builtin_bswap32(wire_load32(frame, AT_TARGET_IP)) >> 8]);
+}
+
+/* ---- The wide way ---- */
+
+/* Nothing was changed: the slow way gets the frame. */
+static const struct outcome not_ordinary = {0, FATE_FAST};
+
+/* May a frame with this source be forwarded? As router.c's may_be_source; two bytes tell for most. */
+static bool is_source(const struct route_table *table, uint32_t ip)
+{
+    if (__builtin_expect(is_host_first[ip >> 24] & is_host_last[ip & 0xFF], 1))
+        return true;
+    unsigned kind = hop_kind(route_hop_of(route_entry(table, ip)));
+    return ip_is_host(ip) && kind != HOP_LOCAL && kind != HOP_BROADCAST && kind != HOP_NEVER;
+}
+
+/* The 4 bytes from AT_TTL with the TTL less one, the checksum updated (RFC 1624). It is a sum of ones'
+ * complement, so a carry is added at its other end; that of one more, as ones stand for 0. */
+static uint32_t less_one(uint32_t bytes)
+{
+    uint32_t sum = (bytes >> 16) + 1;
+
+    sum += (sum + 1) >> 16;
+    return (uint16_t)(bytes - 1) | sum << 16;
+}
+
+/* Where an address leads: the next hop, and its port's number. */
+struct way {
+    const struct route_hop *hop;
+    unsigned out;
+};
+static LANE_FAST struct way way_to(const struct route_table *table, uint32_t target)
+{
+    uint32_t entry = table->first[target >> 8], port, at;
+
+    if (__builtin_expect(entry & ROUTE_GROUP, 0)) {
+        entry = route_group_entry(table, (uint16_t)entry, (uint8_t)target);
+        port = entry / ROUTE_PORT_BYTES;
+        at = entry & ~ROUTE_DEPTH;
+    } else {
+        port = entry / ROUTE_PORT_ENTRIES;
+        at = port * ROUTE_PORT_BYTES + (entry & ROUTE_PORT_HOP);
+    }
+    return (struct way){(const struct route_hop *)((uintptr_t)table->hops + at), port};
+}
+
+/* The queue is full, does not run, or a tap watches it. */
+static __attribute__((noinline)) struct outcome without_place(struct lane *lane, struct side *side)
+{
+    if (!side->is_running || rare_work[lane->core].side_sent)
+        return not_ordinary; /* the sender is told; the tap sees the frame */
+    side_refuse(side);
+    return lane_consume(lane);
+}
+
+/* The 4 bytes from AT_TTL as they are sent: of a plain frame in one addition, as in route_frame. */
+static LANE_FAST uint32_t ttl_less_one(wire_frame_t frame, uint32_t loaded, bool is_plain)
+{
+    return is_plain ? wire_load32(frame, AT_TTL) + 0x0000FFFF : less_one(loaded);
+}
+
+/* Send a frame that may be forwarded. By the lane if that leads to the port; else it is copied to the
+ * port's side queue, behind its new header: the lane has consumed it, the queue generates it.
+ * `is_plain`: as the fast handler takes it; else `ttl_bytes` are the 4 bytes from AT_TTL, checked.
+ *
+ * Order: what leaves by a port is in one queue of this core, the lane or the side queue, whichever of
+ * the ways a frame of its flow has taken. */
+static LANE_FAST struct outcome route_by(struct lane *lane, wire_frame_t frame, size_t length,
+                                         struct way way, uint32_t source, bool is_plain,
+                                         uint32_t ttl_bytes)
+{
+    if ((int64_t)(length - HEADERS) > way.hop->bytes_max)
+        return not_ordinary;
+    if (way.out == lane->in->index && ((source ^ lane->netif->ip) & lane->netif->mask) == 0 &&
+        router_may_redirect(lane->core, way.out))
+        return not_ordinary;
+    if (__builtin_expect(way.out == lane->out->index, 0)) {
+        wire_store64(frame, 0, way.hop->macs);
+        wire_store32(frame, 8, way.hop->our_mac);
+        wire_store32(frame, AT_TTL, ttl_less_one(frame, ttl_bytes, is_plain));
+        return (struct outcome){(uint32_t)length, FATE_SENT};
+    }
+    struct side *side = lane->sides + way.out * QUEUES_MAX;
+    if (__builtin_expect(!side_has_place(side), 0)) {
+        if (is_plain)
+            return not_ordinary; /* route_ordinary gets it next: no call here, no register saved */
+        if (!side_renew(side))
+            return without_place(lane, side);
+    }
+    wire_frame_t to = side_place(side);
+    wire_move(to, frame, 8, length);
+    wire_store64(to, 0, way.hop->macs);
+    wire_store32(to, 8, way.hop->our_mac);
+    wire_store32(to, AT_TTL, ttl_less_one(frame, ttl_bytes, is_plain));
+    side_put(side, length);
+    return lane_consume(lane);
+}
+
+/* A frame that is plain but for its output. */
+static struct outcome route_elsewhere(struct lane *lane, wire_frame_t frame, uint64_t checked)
+{
+    uint32_t target = __builtin_bswap32(wire_load32(frame, AT_TARGET_IP));
+    uint32_t source = __builtin_bswap32(wire_load32(frame, AT_SOURCE_IP));
+
+    if (!lane->netif) /* all addresses of the port are in VLANs */
+        return not_ordinary;
+    return route_by(lane, frame, checked & RX_LENGTH,
+                    way_to((const struct route_table *)lane->app.a, target), source, true, 0);
+}
+
+/* Other frames that the slow way would only forward: a source that ends in a byte of our addresses, a
+ * checksum that carries, or no place in the side queue as it was last seen. */
+static struct outcome route_ordinary(struct lane *lane, wire_frame_t frame, uint64_t checked)
+{
+    const struct route_table *table = (const struct route_table *)lane->app.a;
+    size_t length = checked & RX_LENGTH;
+
+    if ((checked & (RX_IPCS | RX_IPE)) != RX_IPCS || length < HEADERS || !lane->netif ||
+        wire_tests64(frame, 0, GROUP_BITS))
+        return not_ordinary;
+    uint64_t header = wire_bits64(frame, AT_LENGTH, LENGTH_CHECKED);
+    if (header != plain[length - HEADERS] && !is_padded(header, length))
+        return not_ordinary;
+    uint32_t ttl_bytes = wire_load32(frame, AT_TTL);
+    uint32_t source = __builtin_bswap32(wire_load32(frame, AT_SOURCE_IP));
+    uint32_t target = __builtin_bswap32(wire_load32(frame, AT_TARGET_IP));
+    if ((uint8_t)ttl_bytes <= 1 || !is_source(table, source))
+        return not_ordinary;
+    return route_by(lane, frame, length, way_to(table, target), source, false, ttl_bytes);
+}
+
+static void route_flush(const struct lane *lane)
+{
+    sides_flush(lane->core);
+    router_end_round(lane->core);
+}
+
+LANE_LOOP(route_poll, .choose = route_frame, .ahead = route_ahead, .other = route_elsewhere,
+          .wide = route_ordinary, .slow = router_input, .flush = route_flush,
+          .status_checked = RX_IPCS | RX_IPE, .status_wanted = RX_IPCS, .length_least = HEADERS)
+
+/* A port without an address, in a VLAN or not, gets no lane. That of a port without a partner leads
+ * back to the port itself and sends only answers. */
 static struct port *route_output(struct port *in)
 {
     struct port *partner = port_partner(in);
 
-    if (!in->netif || in->netif->vlan || !routes.table)
+    if (!routes.table || !vlan_is_addressed(in))
         return NULL;
-    return partner && partner->netif && !partner->netif->vlan ? partner : in;
+    return partner && vlan_is_addressed(partner) ? partner : in;
 }
 
 /* Before any lane runs: fill the tables, which all lanes read. */
@@ -122,7 +272,7 @@ static void route_prepare(void)
             LENGTH_PLAIN | (uint64_t)__builtin_bswap16((uint16_t)(length - ETH_BYTES)) << 48;
     for (unsigned i = 0; i < 256; i++)
         is_host_last[i] = 0xFE;
-    for (unsigned i = 0; i < ports_n; i++) {
+    for (unsigned i = 0; i < ports_all; i++) {
         const struct netif *nif = ports[i].netif;
         if (!nif)
             continue;
@@ -136,10 +286,13 @@ static void route_prepare(void)
 static void route_start(struct lane *lane)
 {
     lane->app.a = (uintptr_t)routes.table;
-    /* Frames back to their input port take the slow path, which may send a redirect. */
-    lane->app.b = (uintptr_t)(lane->out == lane->in
-                                  ? routes.table->nowhere
-                                  : &routes.table->hops[lane->out->index * ROUTE_PORT_HOPS]);
+    /* Frames back to their input port take the slow path, which may send a redirect. So do untagged
+     * ones of and to a port whose addresses are all in VLANs: it drops the former, and there are none
+     * of the latter. */
+    bool is_fast = lane->out != lane->in && lane->in->netif && lane->out->netif;
+
+    lane->app.b = (uintptr_t)(!is_fast ? routes.table->nowhere
+                                       : &routes.table->hops[lane->out->index * ROUTE_PORT_HOPS]);
 }
 
 APP(route) = {
@@ -154,4 +307,6 @@ APP(route) = {
     .prepare = route_prepare,
     .output = route_output,
     .start = route_start,
+    .side_slots = SIDE_DEEP,
+    .has_vlans = true,
 };

@@ -8,12 +8,20 @@
 #include "kernel/lib/json.h"
 #include "kernel/lib/parse.h"
 #include "net/lane/lane.h"
+#include "net/lane/vlans.h"
 #include "net/stack/netif.h"
 
-static void arp_row(const struct call *call, unsigned port, uint32_t ip, const uint8_t *mac,
-                    const char *state, uint64_t age_s)
+static void json_port(struct json *j, const struct port *port)
 {
-    char ip_text[16], mac_text[18] = "-";
+    json_u64(j, "port", port->wire->index);
+    if (port->vlan)
+        json_u64(j, "vlan", port->vlan);
+}
+
+static void arp_row(const struct call *call, const struct port *port, uint32_t ip,
+                    const uint8_t *mac, const char *state, uint64_t age_s)
+{
+    char ip_text[16], mac_text[18] = "-", name[PORT_NAME_BYTES];
     be32_t ip_wire = be32_of(ip);
     fmt_print(ip_text, sizeof(ip_text), "%pI4", &ip_wire);
     if (mac != NULL)
@@ -21,35 +29,38 @@ static void arp_row(const struct call *call, unsigned port, uint32_t ip, const u
     if (call->json) {
         struct json j;
         json_begin(&j, call->out);
-        json_u64(&j, "port", port);
+        json_port(&j, port);
         json_string(&j, "ip", ip_text);
         json_string(&j, "mac", mac != NULL ? mac_text : NULL);
         json_string(&j, "state", state);
         json_u64(&j, "age_s", age_s);
         json_line(&j);
     } else {
-        out_printf(call->out, "port%-2u %-15s  %-17s  %-6s %8lu s\n", port, ip_text, mac_text,
-                   state, age_s);
+        out_printf(call->out, "%-6s %-15s  %-17s  %-6s %8lu s\n", port_name(port, name), ip_text,
+                   mac_text, state, age_s);
     }
 }
 
 /* As many neighbours of a port are listed; app=route has up to thousands. */
 #define ROWS_MAX 64u
 
-static void more_row(const struct call *call, unsigned port, uint32_t more)
+static void more_row(const struct call *call, const struct port *port, uint32_t more)
 {
+    char name[PORT_NAME_BYTES];
+
     if (call->json) {
         struct json j;
         json_begin(&j, call->out);
-        json_u64(&j, "port", port);
+        json_port(&j, port);
         json_u64(&j, "more", more);
         json_line(&j);
     } else {
-        out_printf(call->out, "port%-2u %u more; show routes ADDRESS shows one\n", port, more);
+        out_printf(call->out, "%-6s %u more; show routes ADDRESS shows one\n",
+                   port_name(port, name), more);
     }
 }
 
-static void entry_row(const struct call *call, unsigned port, const struct netif *nif,
+static void entry_row(const struct call *call, const struct port *port, const struct netif *nif,
                       const struct arp_entry *entry)
 {
     static const char *const states[] = {"free", "asking", "known", "kept", "failed", "static"};
@@ -63,7 +74,8 @@ static void entry_row(const struct call *call, unsigned port, const struct netif
 }
 
 /* The neighbours of a port: static ones, then the others in the order of the table. */
-static void show_neighbours(const struct call *call, unsigned port, const struct netif *nif)
+static void show_neighbours(const struct call *call, const struct port *port,
+                            const struct netif *nif)
 {
     const struct arp_cache *arp = &nif->arp;
     const struct arp_entry *entry = NULL;
@@ -84,32 +96,39 @@ static enum command_result show_arp(const struct call *call)
 {
     if (!call->json)
         out_text(call->out, "port   address          mac                state         age\n");
-    for (unsigned i = 0; i < ports_n; i++) {
+    for (unsigned i = 0; i < ports_all; i++) {
         const struct netif *nif = ports[i].netif;
         if (nif == NULL || !nif->is_configured)
             continue;
-        arp_row(call, ports[i].index, nif->ip, nif->mac,
+        arp_row(call, &ports[i], nif->ip, nif->mac,
                 nif->is_refused        ? "in use"
                 : netif_is_silent(nif) ? "probing"
                                        : "ours",
                 0);
-        show_neighbours(call, ports[i].index, nif);
+        show_neighbours(call, &ports[i], nif);
     }
     return COMMAND_DONE;
 }
 COMMAND("show arp", "[-j]", "the ports' addresses and their neighbours", show_arp);
 
-/* The stack of the port that a word names; NULL, after a message: it has none. */
+/* The stack of the port that a word names, as 0, port0 or port0.10; NULL, after a message: it has
+ * none. */
 static struct netif *netif_of(const struct call *call, const char *word)
 {
+    struct port *port = NULL;
+    unsigned number, vlan;
     uint64_t n;
 
-    if (!parse_u64(word, &n) || n >= ports_n)
+    if (parse_u64(word, &n) && n < ports_n)
+        port = &ports[n];
+    else if (parse_port(word, &number, &vlan) && number < ports_n)
+        port = vlan_find(&ports[number], vlan);
+    if (!port)
         command_fail(call, "\"%.20s\" is not a port; expected 0 to %u", word, ports_n - 1);
-    else if (!ports[n].netif || !ports[n].netif->is_configured)
-        command_fail(call, "port%lu has no address", n);
+    else if (!port->netif || !port->netif->is_configured)
+        command_fail(call, "port %.20s has no address", word);
     else
-        return ports[n].netif;
+        return port->netif;
     return NULL;
 }
 
@@ -142,7 +161,7 @@ static enum command_result clear_arp(const struct call *call)
         return arp_remove(&nif->arp, be32_get(ip))
                    ? COMMAND_DONE
                    : command_fail(call, "%s is not a neighbour there", call->argv[1]);
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         if (ports[i].netif && (!nif || nif == ports[i].netif))
             arp_clear(&ports[i].netif->arp);
     return COMMAND_DONE;
@@ -151,11 +170,11 @@ COMMAND("clear arp", "[N [A.B.C.D]]", "remove neighbours; a named one also if st
 
 static void put_neighbours(struct config *config)
 {
-    for (unsigned i = 0; i < ports_n; i++) {
+    for (unsigned i = 0; i < ports_all; i++) {
         const struct arp_entry *entry = NULL;
-        char key[16];
+        char name[PORT_NAME_BYTES], key[24];
 
-        fmt_print(key, sizeof(key), "port%u.arp", i);
+        fmt_print(key, sizeof(key), "%s.arp", port_name(&ports[i], name));
         if (ports[i].no_card)
             config_keep(config, key); /* for when a card is back */
         while (ports[i].netif && (entry = arp_next_static(&ports[i].netif->arp, entry)) != NULL) {
@@ -164,4 +183,4 @@ static void put_neighbours(struct config *config)
         }
     }
 }
-CONFIG_PART(2, put_neighbours, "port#.arp");
+CONFIG_PART(2, put_neighbours, "port#.arp", "port#.*.arp");

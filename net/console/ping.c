@@ -13,6 +13,7 @@
 #include "net/stack/icmp.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
+#include "net/lane/vlans.h"
 
 #define COUNT_DEFAULT 5u
 #define COUNT_MAX     65535u /* as many as there are sequence numbers */
@@ -226,7 +227,7 @@ static enum command_result ping_poll(struct job *job, bool is_interrupted)
 static struct port *port_towards(uint32_t ip)
 {
     struct port *by_gateway = NULL;
-    for (unsigned i = 0; i < ports_n; i++) {
+    for (unsigned i = 0; i < ports_all; i++) {
         const struct netif *nif = ports[i].netif;
         if (nif == NULL || !nif->is_configured)
             continue;
@@ -242,6 +243,7 @@ static enum command_result ping_run(const struct call *call)
 {
     be32_t address;
     uint64_t count = COUNT_DEFAULT;
+    char name[PORT_NAME_BYTES];
 
     if (call->argc < 1 || call->argc > 2)
         return command_fail(call, "usage: ping ADDRESS [COUNT]; COUNT is %u by default",
@@ -264,11 +266,12 @@ static enum command_result ping_run(const struct call *call)
                                                                : port_towards(to);
     if (port == NULL)
         return command_fail(call, "no port with an address leads to %s", call->argv[0]);
+    port_name(port, name);
     if (to == port->netif->ip)
-        return command_fail(call, "%s is port%u itself", call->argv[0], port->index);
-    if (!port->link_is_up || port->is_down)
-        return command_fail(call, "port%u %s", port->index,
-                            port->is_down ? "is out of service" : "has no link");
+        return command_fail(call, "%s is %s itself", call->argv[0], name);
+    if (!port->wire->link_is_up || port->wire->is_down)
+        return command_fail(call, "%s %s", name,
+                            port->wire->is_down ? "is out of service" : "has no link");
 
     uint64_t now_ns = tsc_now_ns();
     memset(&ping, 0, sizeof(ping));
@@ -281,8 +284,7 @@ static enum command_result ping_run(const struct call *call)
     ping.began_ns = now_ns;
     port->netif->ping.extra = 0;
     if (!call->json)
-        out_printf(call->out, "PING %s: %u data bytes from port%u\n", ping.to_text, DATA_BYTES,
-                   port->index);
+        out_printf(call->out, "PING %s: %u data bytes from %s\n", ping.to_text, DATA_BYTES, name);
     call->job->poll = ping_poll;
     return COMMAND_WAITS;
 }

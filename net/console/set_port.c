@@ -87,8 +87,11 @@ static void put_ports(struct config *config)
         const struct netif *nif = ports[i].netif;
         char key[16];
 
-        for (unsigned k = 0; k < ARRAY_SIZE(names) && ports[i].no_card; k++) {
-            fmt_print(key, sizeof(key), "port%u.%s", i, names[k]); /* for when a card is back */
+        /* Without a stack as given: for when a card is back, or of a VLAN's port. The state is known if
+         * there is a card. */
+        const unsigned given = ARRAY_SIZE(names) - (ports[i].no_card ? 0 : 1);
+        for (unsigned k = 0; k < given && !nif; k++) {
+            fmt_print(key, sizeof(key), "port%u.%s", i, names[k]);
             config_keep(config, key);
         }
         fmt_print(key, sizeof(key), "port%u.state", i);

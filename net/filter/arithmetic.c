@@ -15,8 +15,8 @@ static unsigned new_term(struct filter_work *work, struct term term)
     return work->terms++;
 }
 
-/* How tightly an operator binds; 0: the word is none. % and ^ have no rank in libpcap's grammar: they
- * bind to all that follows. */
+/* How tightly an operator binds; 0: the word is none. % and ^ have no rank in libpcap's grammar:
+ * they bind to all that follows. */
 static unsigned rank(const struct filter_word *word, unsigned *op)
 {
     static const struct {

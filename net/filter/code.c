@@ -111,9 +111,10 @@ static bool is_jump(const struct bpf_step *step)
     return (step->code & 7) == JMP;
 }
 
-/* A conditional jump skips at most 255 steps. One that must go further jumps to an unconditional jump
- * right behind it: `far` has the number of those for each of its two targets. Each round moves steps
- * apart, which may make another jump too short, until none is. Returns the number of steps. */
+/* A conditional jump skips at most 255 steps. One that must go further jumps to an unconditional
+ * jump right behind it: `far` has the number of those for each of its two targets. Each round
+ * moves steps apart, which may make another jump too short, until none is. Returns the number of
+ * steps. */
 static unsigned place(struct code *code)
 {
     uint16_t *at = code->at;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Filter code while it is made: steps whose jumps still lack targets, and what each primitive of an
- * expression checks. Steps are added in the order in which they run. Pure.
+ * Filter code while it is made: steps whose jumps still lack targets, and what each primitive of
+ * an expression checks. Steps are added in the order in which they run. Pure.
  *
- * A `struct test` is a condition that has been coded: two lists of jumps, one taken if it holds, one if
- * not. filter_here gives all jumps of a list the next step as their target, so `a and b` is: code a,
- * filter_here(a.yes), code b; its own lists are b.yes, and a.no joined with b.no.
+ * A `struct test` is a condition that has been coded: two lists of jumps, one taken if it holds,
+ * one if not. filter_here gives all jumps of a list the next step as their target, so `a and b`
+ * is: code a, filter_here(a.yes), code b; its own lists are b.yes, and a.no joined with b.no.
  */
 #ifndef NET_FILTER_CODE_H
 #define NET_FILTER_CODE_H
@@ -33,8 +33,8 @@ struct code {
 };
 
 void filter_code_begin(struct code *code);
-/* End it: frames that reach a jump of `all.yes` match. Writes the program to *out and returns true, or
- * says in code->wrong what is wrong. */
+/* End it: frames that reach a jump of `all.yes` match. Writes the program to *out and returns
+ * true, or says in code->wrong what is wrong. */
 bool filter_code_end(struct code *code, struct test all, struct bpf *out);
 
 /* Note what is wrong, unless something is already. */

@@ -395,8 +395,8 @@ static struct part term(struct filter_work *work, struct qualifiers before, unsi
     return part;
 }
 
-/* Operands with `and` and `or` between them, which bind alike, from left to right. With wants_value only
- * values behind the qualifiers `before`. */
+/* Operands with `and` and `or` between them, which bind alike, from left to right. With
+ * wants_value only values behind the qualifiers `before`. */
 static struct part list(struct filter_work *work, struct qualifiers before, bool wants_value,
                         unsigned depth)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Filter expressions of pcap-filter(7) compiled to classic BPF, for Ethernet: a frame matches the program
- * if, and only if, it matches what libpcap compiles from the same expression. Not built, and refused by
- * their names: protochain, gateway, geneve, inbound, outbound, ifindex, llc, names of hosts and nets, and
- * the words for other links than Ethernet. Pure.
+ * Filter expressions of pcap-filter(7) compiled to classic BPF, for Ethernet: a frame matches the
+ * program if, and only if, it matches what libpcap compiles from the same expression. Not built,
+ * and refused by their names: protochain, gateway, geneve, inbound, outbound, ifindex, llc, names
+ * of hosts and nets, and the words for other links than Ethernet. Pure.
  */
 #ifndef NET_FILTER_COMPILE_H
 #define NET_FILTER_COMPILE_H
@@ -31,8 +31,8 @@ struct filter_work {
     struct filter_word word;
 };
 
-/* Compile a text without line breaks that ends with a zero byte. Returns NULL, or what is wrong with it,
- * in work. An empty text matches every frame. */
+/* Compile a text without line breaks that ends with a zero byte. Returns NULL, or what is wrong
+ * with it, in work. An empty text matches every frame. */
 const char *filter_compile(struct filter_work *work, const char *text, struct bpf *out);
 
 #endif

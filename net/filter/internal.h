@@ -14,8 +14,8 @@ void filter_missing(struct filter_work *work, const char *what);
 /* Go behind this sign, or note that `what` is missing. */
 void filter_expect(struct filter_work *work, uint32_t sign, const char *what);
 
-/* arithmetic.c: read terms and the operators between them; returns the term that is the whole. `depth`: of
- * parentheses. The second has read `left` already. */
+/* arithmetic.c: read terms and the operators between them; returns the term that is the whole.
+ * `depth`: of parentheses. The second has read `left` already. */
 unsigned filter_arithmetic(struct filter_work *work, unsigned depth);
 unsigned filter_arithmetic_from(struct filter_work *work, unsigned left, unsigned depth);
 /* Code a comparison: `left` was read, an operator and its right side follow. */

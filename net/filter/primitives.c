@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * What each primitive of a filter expression checks. The order of loads is libpcap's, because a load
- * beyond the end of a frame ends the program without a match. See code.h.
+ * What each primitive of a filter expression checks. The order of loads is libpcap's, because a
+ * load beyond the end of a frame ends the program without a match. See code.h.
  */
 #include "net/filter/code.h"
 #include "net/filter/opcode.h"

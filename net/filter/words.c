@@ -210,8 +210,8 @@ static bool is_alnum(char c)
     return is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
-/* Read a number as C writes it: decimal, 0x and hexadecimal, or 0 and octal. All n bytes are digits of
- * it, or it is none. False: it is none, or above `max`. */
+/* Read a number as C writes it: decimal, 0x and hexadecimal, or 0 and octal. All n bytes are
+ * digits of it, or it is none. False: it is none, or above `max`. */
 static bool number(const char *at, size_t n, uint32_t max, uint32_t *value)
 {
     bool is_hex = n > 2 && at[0] == '0' && (at[1] | 32) == 'x';
@@ -253,8 +253,8 @@ static bool ipv4(const char *at, size_t n, uint32_t *value, unsigned *bits)
     return false;
 }
 
-/* Six groups of one or two digits with the same sign between, three of four digits with dots, or twelve
- * digits. */
+/* Six groups of one or two digits with the same sign between, three of four digits with dots, or
+ * twelve digits. */
 static bool mac(const char *at, size_t n, uint8_t bytes[16])
 {
     unsigned parts = 0;
@@ -283,8 +283,8 @@ static bool mac(const char *at, size_t n, uint8_t bytes[16])
     return false;
 }
 
-/* Groups of up to four digits with colons between; one :: stands for groups of zeroes; the last two may
- * be an IPv4 address. */
+/* Groups of up to four digits with colons between; one :: stands for groups of zeroes; the last
+ * two may be an IPv4 address. */
 static bool ipv6(const char *at, size_t n, uint8_t bytes[16])
 {
     uint8_t found[16] = {0};

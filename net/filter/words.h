@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The words of a filter expression, as pcap-filter(7) has them: the longest match wins, as in libpcap. Pure.
+ * The words of a filter expression, as pcap-filter(7) has them: the longest match wins, as in
+ * libpcap. Pure.
  */
 #ifndef NET_FILTER_WORDS_H
 #define NET_FILTER_WORDS_H
@@ -72,8 +73,8 @@ struct filter_word {
 /* Read the word that begins at `at`, after blanks. The text ends with a zero byte. */
 struct filter_word filter_word(const char *at);
 
-/* The number of an IP protocol (`ip proto`), of an EtherType or access point (`ether proto`), or of a
- * port; false: the name is not known. *protocol: 0, or the only IP protocol with such a port. */
+/* The number of an IP protocol (`ip proto`), of an EtherType or access point (`ether proto`), or
+ * of a port; false: the name is not known. *protocol: 0, or the only IP protocol with such a port. */
 bool filter_ip_number(const struct filter_word *word, uint32_t *number);
 bool filter_ether_number(const struct filter_word *word, uint32_t *number);
 bool filter_port_number(const char *name, size_t n, uint32_t *port, uint32_t *protocol);

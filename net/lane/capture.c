@@ -10,6 +10,7 @@
 #include "kernel/ask.h"
 #include "kernel/memory/memory.h"
 #include "net/lane/lane_control.h"
+#include "net/lane/side.h"
 
 enum { LOG_BYTES = 14336, ANSWER_US = 2000000, BRIEF_US = 1000 };
 
@@ -143,7 +144,7 @@ static void capture_fed(struct tap *tap)
     const struct side *feed = feed_of(tap);
 
     for (; feed && tap->fed != feed->next; tap->fed++) {
-        capture_sent(tap, feed->frames + (size_t)tap->fed_at * SLOT_BYTES,
+        capture_sent(tap, side_frame(feed, tap->fed_at),
                      (uint32_t)(feed->ring[tap->fed_at].word & TX_LENGTH));
         tap->fed_at = tap->fed_at + 1 == feed->slots ? 0 : tap->fed_at + 1;
     }
@@ -252,6 +253,7 @@ static void carry_out(void *context)
     work->n += (request->port != NULL) - (tap->request.port != NULL);
     work->notes = request->port && request->is_trace ? tap->notes : NULL;
     work->side_sent = request->port ? side_sent : NULL;
+    sides_renew((unsigned)(tap - taps));
     if (request->port) {
         tap->missed = 0;
         restart_log(tap);

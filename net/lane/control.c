@@ -51,7 +51,7 @@ void control_open(struct port *port, lane_slow *handler)
         return;
     }
     control_handler = handler;
-    lane->netif = &port->netif[0];
+    lane->netif = port->netif ? &port->netif[0] : NULL;
     lane->poll = control_lanes_poll;
     lanes_control_n++;
     control_lanes = (struct core_lanes){.first = &lanes[lanes_n], .end = &lanes[lanes_total()]};

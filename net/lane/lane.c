@@ -60,10 +60,10 @@ bool lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked
         return false;
     lane->count.rx_bytes += (uint64_t)length - counted;
     if (slot_is_whole(checked)) {
-        wire_frame_t received = wire_slot(lane->frames, (size_t)(slot - lane->ring));
+        wire_frame_t received = wire_of(lane->frames, lane->ring, slot);
         uint8_t *frame = wire_copy(received, lane->core, length);
         out = slow(lane, frame, length);
-        if (out.length > FRAME_MAX || (out.length != 0 && out.length < FRAME_MIN))
+        if (out.length > port_frame_most(lane->out) || (out.length != 0 && out.length < FRAME_MIN))
             out = lane_drop(lane, DROP_side_length);
         wire_copy_back(received, frame, out.length);
     } else {
@@ -204,7 +204,7 @@ static void park(struct lane *lane)
 static void clear_ring(struct lane *lane)
 {
     for (uint32_t i = 0; i < LANE_SLOTS; i++) {
-        lane->ring[i].address = lane->frames_buf.iova.v + (uint64_t)i * SLOT_BYTES;
+        lane->ring[i].address = lane->frames_buf.iova.v + (uint64_t)i * SLOT_STRIDE;
         lane->ring[i].word = 0;
     }
     if (!lane->is_sink)
@@ -369,12 +369,13 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
     lane->out = out ? out : in;
     lane->is_sink = out == NULL;
     lane->core = (uint16_t)core;
+    lane->sides = &lanes_sides[0][core];
     lane->queue = (uint16_t)queue;
     park(lane);
     const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
     enum err err = dma_alloc(ring_bytes, ring_bytes, &lane->ring_buf);
     if (!err)
-        err = dma_alloc_frames((size_t)LANE_SLOTS * SLOT_BYTES, PAGE_BYTES, &lane->frames_buf);
+        err = dma_alloc_frames((size_t)LANE_SLOTS * SLOT_STRIDE, PAGE_BYTES, &lane->frames_buf);
     if (!err && out)
         err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &lane->head_buf);
     /* The receiver writes buffers and rings; the sender reads them; the head word is written. */

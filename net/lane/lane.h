@@ -29,17 +29,47 @@ static inline bool slot_is_whole(uint64_t word)
  * false to pass it to the slow one. It loads what it decides on once (net/lane/wire.h). */
 typedef bool lane_fast(struct lane_app app, wire_frame_t frame, size_t length);
 /* The slow one gets a copy of the frame in the core's own memory, valid until it returns, and may
- * change all SLOT_BYTES of it. It returns how many bytes of it to send (FRAME_MIN..FRAME_MAX), or 0
+ * change all SLOT_BYTES of it. It returns how many bytes of it to send (FRAME_MIN to
+ * port_frame_most of lane->out), or 0
  * and what it counted the frame as: consumed, or a named drop. */
 typedef struct outcome lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);
+
+/* Between them, the wide one, compiled into a function of its own (name##_aside), so that the loop
+ * pays nothing for it. It gets a whole frame that the fast one did not take, in place, and the
+ * descriptor's word: its length and the status bits that are checked. It reads bytes as the fast one
+ * does. It returns FATE_FAST, having changed and counted nothing: the slow one gets the frame. Or it
+ * returns the length to send and FATE_SENT, or 0 and what it counted the frame as, like the slow
+ * one, which must have answered alike: it gets all frames while the core's trace is on. */
+typedef struct outcome lane_wide(struct lane *lane, wire_frame_t frame, uint64_t checked);
+
+/* The fast handler of an application that also sends by other ports than the lane's output. WAY_LANE
+ * and WAY_ASIDE are `fast`'s true and false. WAY_OTHER: the frame is as WAY_LANE wants it, but another
+ * port may send it: the handler `other` gets it, in a function of its own (name##_elsewhere). That is
+ * one as `wide` is, which follows if it declines; but it is called under a trace too: then it must
+ * decline what it does not send by the lane with the length received. */
+enum lane_way { WAY_ASIDE, WAY_LANE, WAY_OTHER };
+typedef enum lane_way lane_choose(struct lane_app app, wire_frame_t frame, size_t length);
 
 /* An application's handlers, and the frames that the fast one gets. */
 struct lane_shape {
     lane_fast *fast;
+    lane_choose *choose; /* instead of `fast`, with `other` */
+    lane_wide *other;
+    lane_wide *wide; /* may be NULL */
     lane_slow *slow;
     uint64_t status_checked, status_wanted; /* further RX_ bits, and their required values */
     uint32_t length_least;                  /* of frames for the fast handler; at least FRAME_MIN */
     bool is_sink; /* frames are not sent; their slots go back to the receiver at once */
+    /* Called for the frames of a burst before the first of them is handled: prefetches the memory
+     * that `fast` will look into for this one. Decides nothing. May be NULL. */
+    void (*ahead)(struct lane_app app, wire_frame_t frame);
+    /* Called after a poll that has handled frames, with one of the core's lanes: for handlers that
+     * queue frames elsewhere, and write that queue's tail once for all of them. May be NULL. */
+    void (*flush)(const struct lane *lane);
+    /* By LANE_LOOP. */
+    bool (*aside)(struct lane *lane, struct descriptor *slot, uint64_t checked);
+    bool (*elsewhere)(struct lane *lane, struct descriptor *slot, wire_frame_t frame,
+                      uint64_t checked, enum lane_way way);
 };
 
 /* Handle a frame that the fast handler did not take, or a descriptor that holds no frame, and count
@@ -47,6 +77,39 @@ struct lane_shape {
  * false, having done nothing, if the descriptor is not done: the slot is still the card's. */
 bool lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked, lane_slow *slow,
                     uint32_t counted);
+
+/* Give a whole frame to a handler and count it. False: the handler declined. */
+static LANE_FAST bool lane_try(struct lane *lane, struct descriptor *slot, wire_frame_t frame,
+                               uint64_t checked, lane_wide *handler, uint32_t counted)
+{
+    uint64_t length = checked & RX_LENGTH;
+    struct outcome out = handler(lane, frame, checked);
+
+    if (__builtin_expect(out.fate == FATE_FAST, 0))
+        return false;
+    lane->count.rx_bytes += length - counted;
+    if (out.length == 0) {
+        lane->count.unsent++;
+        lane->count.unsent_bytes += length;
+        dma_store64(&slot->word, TX_EOP | TX_IFCS);
+    } else {
+        lane->count.unsent_bytes += length - out.length;
+        dma_store64(&slot->word, out.length | TX_EOP | TX_IFCS);
+    }
+    return true;
+}
+
+/* For all frames that are not plain: the wide handler first. */
+static LANE_FAST bool lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked,
+                                 struct lane_shape shape)
+{
+    wire_frame_t frame = wire_of(lane->frames, lane->ring, slot);
+
+    if (shape.wide && slot_is_whole(checked) && !rare_work[lane->core].notes &&
+        lane_try(lane, slot, frame, checked, shape.wide, shape.length_least))
+        return true;
+    return lane_slow_path(lane, slot, checked, shape.slow, shape.length_least);
+}
 
 /* Turn a receive descriptor into a transmit descriptor: one load and one store per frame. False: it
  * is not done, and nothing was stored. */
@@ -56,8 +119,17 @@ static LANE_FAST bool lane_step(struct lane *lane, struct lane_app app, struct d
     const uint64_t wanted = (RX_WHOLE | shape.status_wanted) + shape.length_least;
     uint64_t excess =
         opaque((dma_load64(&slot->word) & (RX_CHECKED | shape.status_checked)) - wanted);
-    if (__builtin_expect(excess > SLOT_BYTES - 1 - shape.length_least, 0) ||
-        __builtin_expect(!shape.fast(app, frame, excess + shape.length_least), 0)) {
+    const bool is_plain = excess <= SLOT_BYTES - 1 - shape.length_least;
+    const size_t length = excess + shape.length_least;
+    enum lane_way way = WAY_ASIDE;
+    if (__builtin_expect(is_plain, 1))
+        way = shape.choose ? shape.choose(app, frame, length)
+                           : (enum lane_way)shape.fast(app, frame, length);
+    if (__builtin_expect(way != WAY_LANE, 0)) {
+        if (shape.other)
+            return shape.elsewhere(lane, slot, frame, excess + wanted, way);
+        if (shape.wide)
+            return shape.aside(lane, slot, excess + wanted);
         return lane_slow_path(lane, slot, excess + wanted, shape.slow, shape.length_least);
     }
     *bytes += excess; /* length_least is added for the whole burst */
@@ -125,6 +197,20 @@ static LANE_FAST struct descriptor *after(struct descriptor *slot, unsigned i)
     return (struct descriptor *)opaque((uintptr_t)slot) + i;
 }
 
+/* Look ahead at the whole groups from `slot` on, so that the waits for memory overlap. */
+static LANE_FAST void lane_look_ahead(const struct descriptor *slot, const struct descriptor *end,
+                                      struct lane_app app, wire_frame_t frame,
+                                      struct lane_shape shape)
+{
+    while (slot < end - (LANE_GROUP - 1) && slot_is_done(slot + (LANE_GROUP - 1))) {
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < LANE_GROUP; i++)
+            shape.ahead(app, wire_slot(frame, i));
+        slot += LANE_GROUP;
+        frame = wire_slot(frame, LANE_GROUP);
+    }
+}
+
 /* Handle received frames: at most LANE_BURST, and not across a multiple of LANE_BURST, so that
  * their slots are contiguous (a ring is aligned to its size). Returns the number. */
 static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
@@ -132,10 +218,12 @@ static LANE_FAST uint32_t lane_burst(struct lane *lane, struct lane_shape shape)
     const size_t burst_bytes = LANE_BURST * sizeof(struct descriptor);
     struct descriptor *first = lane->slot, *slot = first;
     struct descriptor *end = (struct descriptor *)(((uintptr_t)first | (burst_bytes - 1)) + 1);
-    wire_frame_t frame = wire_slot(lane->frames, (size_t)(first - lane->ring));
+    wire_frame_t frame = wire_of(lane->frames, lane->ring, first);
     const struct lane_app app = lane->app; /* in registers: stores to frames cannot change it */
     uint64_t bytes = 0;
 
+    if (shape.ahead)
+        lane_look_ahead(first, end, app, frame, shape);
     /* The card writes back in order: if the last of a group is done, so are those before it. If the
      * card breaks this, the check of each word finds it, and the burst ends before that slot: a
      * write-back that is still to come would replace the word stored here. */
@@ -168,20 +256,41 @@ static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
 }
 
 /* Define an application's poll: `name(own)` polls each lane of a core once and returns the number
- * of frames handled. Owner core only. name##_busy, with the handlers compiled in, continues from
+ * of frames handled. Owner core only. name##_busy, with the fast handler compiled in, continues from
  * the first lane that has received a frame; split out so that an empty poll saves no registers and
- * costs six instructions a lane. Outputs of idle inputs are collected in slow rounds. */
+ * costs six instructions a lane. name##_aside, with the wide handler, gets what the fast one does
+ * not take. Outputs of idle inputs are collected in slow rounds. */
 #define LANE_LOOP(name, ...)                                                                       \
+    static bool name##_aside(struct lane *lane, struct descriptor *slot, uint64_t checked)         \
+        __attribute__((noinline));                                                                 \
+    static bool name##_elsewhere(struct lane *lane, struct descriptor *slot, wire_frame_t frame,   \
+                                 uint64_t checked, enum lane_way way) __attribute__((noinline));   \
     static uint32_t name##_busy(struct lane *lane, const struct lane *end)                         \
         __attribute__((noinline));                                                                 \
     static uint32_t name##_busy(struct lane *lane, const struct lane *end)                         \
     {                                                                                              \
+        const struct lane_shape shape = {                                                          \
+            .aside = name##_aside, .elsewhere = name##_elsewhere, __VA_ARGS__};                    \
         uint32_t n = 0;                                                                            \
         do                                                                                         \
             if (slot_is_done(lane->slot))                                                          \
-                n += lane_work(lane, (struct lane_shape){__VA_ARGS__});                            \
+                n += lane_work(lane, shape);                                                       \
         while (++lane != end);                                                                     \
+        if (shape.flush)                                                                           \
+            shape.flush(lane - 1);                                                                 \
         return n;                                                                                  \
+    }                                                                                              \
+    static bool name##_aside(struct lane *lane, struct descriptor *slot, uint64_t checked)         \
+    {                                                                                              \
+        return lane_aside(lane, slot, checked, (struct lane_shape){__VA_ARGS__});                  \
+    }                                                                                              \
+    static bool name##_elsewhere(struct lane *lane, struct descriptor *slot, wire_frame_t frame,   \
+                                 uint64_t checked, enum lane_way way)                              \
+    {                                                                                              \
+        const struct lane_shape shape = {__VA_ARGS__};                                             \
+        return (way == WAY_OTHER &&                                                                \
+                lane_try(lane, slot, frame, checked, shape.other, shape.length_least)) ||          \
+               name##_aside(lane, slot, checked);                                                  \
     }                                                                                              \
     uint32_t name(const struct core_lanes *own)                                                    \
     {                                                                                              \

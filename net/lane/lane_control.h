@@ -15,8 +15,9 @@
  * is then down, unless it was a control lane's. */
 enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigned core,
                    unsigned queue) MUST_CHECK;
-/* The same for a port's side queue of that core. */
-enum err side_open(struct port *port, unsigned core) MUST_CHECK;
+/* The same for a port's side queue of that core, of SIDE_SLOTS or SIDE_DEEP slots. If memory for
+ * SIDE_DEEP is short it has SIDE_SLOTS, and a line is logged. */
+enum err side_open(struct port *port, unsigned core, uint32_t slots) MUST_CHECK;
 /* Allocate a feed for each core on every port. Boot CPU, before any lane. */
 enum err feeds_open(void) MUST_CHECK;
 /* Set a feed's ring to `slots` (a multiple of 8, up to LANE_SLOTS). Queued frames are sent first;
@@ -48,20 +49,26 @@ static inline void side_collect(struct side *side, uint32_t head)
     side->done_at = head;
 }
 
+/* The number of free slots, as of the last side_collect. */
+static inline uint32_t side_room(const struct side *side)
+{
+    return side->slots - 1 - (uint32_t)(side->next - side->done);
+}
+
 /* Is a slot free for this frame? The last SIDE_KEPT are for ARP: frames that take the slow path to
  * this port faster than it sends them must not keep a neighbour's request or answer from it. */
 static inline bool side_has_room(const struct side *side, const uint8_t *frame)
 {
     const uint8_t *type = frame + 12;
-    uint64_t room = side->slots - 1 - (side->next - side->done);
 
     if (type[0] == 0x81 && type[1] == 0 && frame[16] == 0x08) /* a VLAN tag */
         type += 4;
     bool is_arp = type[0] == 0x08 && type[1] == 0x06;
-    return room > (is_arp ? 0 : SIDE_KEPT);
+    return side_room(side) > (is_arp ? 0 : SIDE_KEPT);
 }
 
-/* Copy `length` (FRAME_MIN..FRAME_MAX) bytes to the port's side queue of this core and send them.
+/* Copy `length` (FRAME_MIN..port_frame_most) bytes to the port's side queue of this core and send them,
+ * from a VLAN's port by that of its wire, with the VLAN's tag.
  * Never waits; the caller keeps the frame. Any core, its own queue. Counts the frame as generated.
  * Returns false if it was dropped, which is counted too. */
 bool side_send(struct port *port, const uint8_t *frame, uint32_t length);
@@ -84,23 +91,6 @@ uint32_t lane_drain(struct lane *lane);
 /* Collect the frames that outputs of this core's lanes have finished; called in slow rounds (struct
  * core_lanes). Owner core. */
 void lanes_collect(unsigned core);
-/* Rare work of a core; while n > 0 every round is a slow one, so that the loop needs one test for
- * all kinds. A change takes effect in the next slow round. Written by the owner core only. */
-struct rare_work {
-    uint32_t n; /* lanes that drain, plus 1 while the core's tap is on */
-    /* Set by net/lane/capture.c while its tap is on, else NULL. notes[i % LANE_BURST]: the fate of
-     * the frame in slot i, if it took the slow path. side_sent: called for each frame sent by a
-     * side queue. */
-    struct lane_note *notes;
-    void (*side_sent)(const struct port *port, const uint8_t *frame, uint32_t length);
-} __attribute__((aligned(CACHE_LINE_BYTES)));
-struct lane_note {
-    uint16_t length; /* as received */
-    uint16_t sent;   /* bytes handed to the output card; 0: none */
-    uint16_t fate;   /* enum fate; FATE_FAST: nothing was noted */
-};
-extern struct rare_work rare_work[QUEUES_MAX];
-
 /* The console's `stop`: receive ends on all lanes; frames already received are handled by `poll`,
  * the application's, and sent; frames that an output does not send are counted as drops. The
  * console's `start`: lanes run again as the links allow. Core 0, between bursts. */

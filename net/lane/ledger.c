@@ -62,12 +62,14 @@ static void add_core(void *context)
         add_side(part, i, port_side(&ports[i], core));
         if (lanes_feeds[i])
             add_side(part, i, &lanes_feeds[i][core]);
-        if (ports[i].netif) {
-            sum->consumed += ports[i].netif[core].consumed;
-            sum->held += netif_held(&ports[i].netif[core]);
-            add_drops(sum, ports[i].netif[core].drops);
-            sum->errors_limited += ports[i].netif[core].errors_limited;
-        }
+    }
+    for (unsigned i = 0; i < ports_all; i++) {
+        if (!ports[i].netif)
+            continue;
+        sum->consumed += ports[i].netif[core].consumed;
+        sum->held += netif_held(&ports[i].netif[core]);
+        add_drops(sum, ports[i].netif[core].drops);
+        sum->errors_limited += ports[i].netif[core].errors_limited;
     }
 }
 

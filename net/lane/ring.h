@@ -22,12 +22,13 @@
 #ifndef LANE_SLOTS /* tests/bench varies it */
 #define LANE_SLOTS 512u
 #endif
-#define LANE_BURST  32u /* frames between two writes of the tail; LANE_SLOTS is a multiple */
-#define LANE_GROUP  8u  /* descriptors tested at once by the DD of the last; divides LANE_BURST */
-#define SIDE_SLOTS  64u
-#define SIDE_KEPT   8u  /* of them, free slots that only ARP frames get */
-#define SIDE_QUEUES 32u /* first transmit queue of side queues */
-#define FEED_QUEUES 16u /* first transmit queue of feeds; lanes use the 16 below */
+#define LANE_BURST  32u  /* frames between two writes of the tail; LANE_SLOTS is a multiple */
+#define LANE_GROUP  8u   /* descriptors tested at once by the DD of the last; divides LANE_BURST */
+#define SIDE_SLOTS  64u  /* of a side queue, unless the application asks for SIDE_DEEP */
+#define SIDE_DEEP   512u /* both are powers of two */
+#define SIDE_KEPT   8u   /* of them, free slots that only ARP frames get */
+#define SIDE_QUEUES 32u  /* first transmit queue of side queues */
+#define FEED_QUEUES 16u  /* first transmit queue of feeds; lanes use the 16 below */
 
 /* Counters of one lane; written by its owner core only, read by any core. A frame sent with the
  * length received costs one addition; other frames are counted by their difference from that. */
@@ -67,6 +68,7 @@ struct lane {
     wire_frame_t frames;      /* that of slot 0 */
     struct port *in, *out;    /* equal for an echo, and for a sink */
     struct netif *netif;      /* the stack of `in` on this core; NULL: none */
+    struct side *sides;       /* this core's side queues: of port p at p * QUEUES_MAX */
     lane_poll *poll;          /* of a control lane; NULL: the application's */
     uint64_t received_before; /* frames of earlier runs: next starts at 0 in each */
     uint16_t core;            /* owner */
@@ -81,26 +83,39 @@ struct lane {
     struct dma_buf ring_buf, frames_buf, head_buf;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 
-/* A transmit ring of a port for one core, filled by software. A side queue is small and sends
- * frames that did not arrive by a lane to this port. A generator's feed has up to LANE_SLOTS slots,
- * whose frames are sent again and again. */
+/* A transmit ring of a port for one core, filled by software. A side queue sends frames that did
+ * not arrive by a lane to this port: SIDE_SLOTS of them, or SIDE_DEEP. A generator's feed has up to
+ * LANE_SLOTS slots, whose frames are sent again and again. */
 struct side {
+    /* What net/lane/side.h uses for each frame, in one cache line. */
     struct descriptor *ring;
     uint8_t *frames;
-    const uint32_t *head;
-    mmio_t tdt;
-    uint32_t at, done_at; /* slot indices of `next` and `done` */
-    uint64_t next, done;  /* run free; done <= next <= done + slots - 1 */
-    uint64_t sent_before; /* frames sent in earlier runs */
-    uint64_t generated;   /* frames made here: sent, held or dropped */
-    uint64_t tx_bytes;
-    uint64_t head_bad;
-    uint64_t drops[DROP_COUNT];
+    uint64_t next;  /* runs free; done <= next <= done + slots - 1 */
+    uint64_t limit; /* of a side queue: what next may become before side_renew is asked */
+    uint32_t *put;  /* of a side queue: its core's bits of side queues to flush; */
+    uint32_t bit;   /* its own */
+    uint32_t last;  /* slot of a side queue's next frame: next & last */
     uint32_t slots; /* of the ring */
     uint16_t queue;
     bool is_running, is_feed;
+
+    uint64_t told;      /* of a side queue: next when the tail was last written */
+    uint64_t generated; /* frames made here: sent, held or dropped; of a side queue up to `told` */
+    uint64_t done;      /* runs free */
+    uint64_t sent_before; /* frames sent in earlier runs */
+    const uint32_t *head;
+    mmio_t tdt;
+    uint32_t at, done_at; /* slot indices of `next` (a feed's) and `done` */
+    uint64_t head_bad;
+    uint64_t drops[DROP_COUNT];
     struct dma_buf ring_buf, frames_buf, head_buf;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
+
+/* The frame buffer of slot i. */
+static inline uint8_t *side_frame(const struct side *side, uint32_t i)
+{
+    return side->frames + multiply(i, SLOT_STRIDE);
+}
 
 /* The side queues by port and core, and each port's feeds by core (NULL: the application generates
  * nothing). Filled by side_open and feeds_open. */
@@ -109,7 +124,7 @@ extern struct side *lanes_feeds[PORTS_MAX];
 
 static inline struct side *port_side(const struct port *port, unsigned core)
 {
-    return &lanes_sides[port->index][core];
+    return &lanes_sides[port->wire->index][core]; /* a VLAN's port has that of its wire */
 }
 static inline struct side *port_feeds(const struct port *port)
 {
@@ -145,8 +160,8 @@ static inline unsigned lanes_total(void)
 
 /* The lanes of one core, at least one, and its application's poll: one round of the core's loop
  * polls each lane once. Every SLOW_ROUND_EVERY-th round is a slow one, which also collects finished
- * frames from outputs whose inputs are idle. While the core has rare work (rare_work in
- * net/lane/lane_control.h), every round is a slow one. */
+ * frames from outputs whose inputs are idle. While the core has rare work (struct rare_work), every
+ * round is a slow one. */
 enum { SLOW_ROUND_EVERY = 128 };
 struct core_lanes {
     struct lane *first;
@@ -156,5 +171,22 @@ struct core_lanes {
     unsigned core;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 extern struct core_lanes core_lanes[QUEUES_MAX];
+
+/* Rare work of a core; while n > 0 every round is a slow one, so that the loop needs one test for
+ * all kinds. A change takes effect in the next slow round. Written by the owner core only. */
+struct rare_work {
+    uint32_t n; /* lanes that drain, plus 1 while the core's tap is on */
+    /* Set by net/lane/capture.c while its tap is on, else NULL. notes[i % LANE_BURST]: the fate of
+     * the frame in slot i, if it took the slow path. side_sent: called for each frame sent by a
+     * side queue. */
+    struct lane_note *notes;
+    void (*side_sent)(const struct port *port, const uint8_t *frame, uint32_t length);
+} __attribute__((aligned(CACHE_LINE_BYTES)));
+struct lane_note {
+    uint16_t length; /* as received */
+    uint16_t sent;   /* bytes handed to the output card; 0: none */
+    uint16_t fate;   /* enum fate; FATE_FAST: nothing was noted */
+};
+extern struct rare_work rare_work[QUEUES_MAX];
 
 #endif

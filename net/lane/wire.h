@@ -14,8 +14,10 @@
 #ifndef NET_LANE_WIRE_H
 #define NET_LANE_WIRE_H
 
+#include "arch/cpu.h"
 #include "arch/dma_bytes.h"
 #include "drivers/nic.h"
+#include "net/stack/csum.h"
 
 typedef dma_bytes_t wire_frame_t;
 
@@ -29,10 +31,18 @@ static inline uint8_t *wire_at(wire_frame_t frame, size_t at)
 {
     return (uint8_t *)frame + at;
 }
-/* The frame i slots (SLOT_BYTES) further on. */
+/* The frame i slots further on. */
 static inline wire_frame_t wire_slot(wire_frame_t frame, size_t i)
 {
-    return wire_frames(wire_at(frame, i * SLOT_BYTES));
+    return wire_frames(wire_at(frame, i * SLOT_STRIDE));
+}
+/* The frame of a ring's descriptor `slot`; `frames` is that of the ring's first one. */
+static inline wire_frame_t wire_of(wire_frame_t frames, const struct descriptor *ring,
+                                   const struct descriptor *slot)
+{
+    const size_t at = (uintptr_t)slot - (uintptr_t)ring;
+
+    return wire_frames(wire_at(frames, multiply(at, SLOT_STRIDE / sizeof(*slot))));
 }
 
 /* ---- For fast handlers: the number at byte `at`, each loaded once ---- */
@@ -80,6 +90,10 @@ static inline bool wire_tests8(wire_frame_t frame, size_t at, uint8_t bits)
     return dma_tests8(wire_at(frame, at), bits);
 }
 
+static inline uint16_t wire_load16(wire_frame_t frame, size_t at)
+{
+    return (uint16_t)dma_once16(wire_at(frame, at));
+}
 static inline void wire_store64(wire_frame_t frame, size_t at, uint64_t value)
 {
     store64(wire_at(frame, at), value);
@@ -107,6 +121,14 @@ static inline void wire_swap_halves64(wire_frame_t frame, size_t at)
     uint64_t value = load64(wire_at(frame, at));
     store64(wire_at(frame, at), value << 32 | value >> 32);
 }
+/* Copy bytes `at` to `length` - 1, at least 8 of them, to the same place of another slot, whatever
+ * they are by then: to be sent, and not looked at there either. No byte beyond is copied: it is of an
+ * earlier frame, and the output's card may read the slot. */
+static inline __attribute__((always_inline)) void wire_move(wire_frame_t to, wire_frame_t from,
+                                                            size_t at, size_t length)
+{
+    dma_copy(wire_at(to, at), wire_at(from, at), length - at);
+}
 
 /* ---- For all others ---- */
 
@@ -114,7 +136,15 @@ static inline void wire_swap_halves64(wire_frame_t frame, size_t at)
  * card may access, and return it. Valid until the next call on that core; bytes after `length` are
  * those of earlier frames. That core only. */
 uint8_t *wire_copy(wire_frame_t frame, unsigned core, uint32_t length);
-/* Store `length` bytes, to be sent. */
+/* The same for `length` bytes from `at` on only; returns the copy of the first of them. */
+uint8_t *wire_copy_part(wire_frame_t frame, unsigned core, uint32_t at, uint32_t length);
+/* The sum of n bytes' words from `at` on (csum_words of net/stack/csum.h), each loaded once. */
+static inline uint64_t wire_sum(wire_frame_t frame, uint32_t at, uint32_t n)
+{
+    return csum_words(wire_at(frame, at), n);
+}
+/* Store `length` bytes, to be sent; the same from `at` on. */
 void wire_copy_back(wire_frame_t frame, const uint8_t *bytes, uint32_t length);
+void wire_store_part(wire_frame_t frame, uint32_t at, const uint8_t *bytes, uint32_t length);
 
 #endif

@@ -12,6 +12,7 @@
 #include "net/route/router.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
+#include "net/lane/vlans.h"
 
 enum { BUDGET = 1 << 17 }; /* entries changed per burst: about 0.1 ms */
 
@@ -29,11 +30,12 @@ static const char *kind_text(unsigned hop)
 static const char *via_text(unsigned hop, char text[24])
 {
     be32_t ip = be32_of(hops[hop].ip);
+    char name[PORT_NAME_BYTES];
 
     if (hop_kind(hop) == HOP_FIRST)
         fmt_print(text, 24, "%pI4", &ip);
     else if (hop_kind(hop) == HOP_LINK)
-        fmt_print(text, 24, "port%u", hop_port(hop));
+        fmt_print(text, 24, "%s", port_name(&ports[hop_port(hop)], name));
     else
         fmt_print(text, 24, "%s", kind_text(hop));
     return text;
@@ -51,7 +53,8 @@ static void print_route(const struct call *call, uint32_t prefix, unsigned bits,
     bool has_port = hop_kind(hop) == HOP_FIRST || hop_kind(hop) == HOP_LINK;
     bool is_known = hop_kind(hop) == HOP_FIRST &&
                     (hop_state(hop) == HOP_KNOWN || hop_state(hop) == HOP_CHECKED);
-    char prefix_text[24], via[24], mac[18] = "-";
+    const struct port *port = &ports[hop_port(hop)];
+    char prefix_text[24], via[24], mac[18] = "-", name[PORT_NAME_BYTES];
     be32_t wire = be32_of(prefix);
 
     fmt_print(prefix_text, sizeof(prefix_text), "%pI4/%u", &wire, bits);
@@ -65,14 +68,16 @@ static void print_route(const struct call *call, uint32_t prefix, unsigned bits,
         json_string(&j, "via", via);
         json_string(&j, "kind", kind_text(hop));
         if (has_port)
-            json_u64(&j, "port", hop_port(hop));
+            json_u64(&j, "port", port->wire->index);
+        if (has_port && port->vlan)
+            json_u64(&j, "vlan", port->vlan);
         if (hop_kind(hop) == HOP_FIRST)
             json_string(&j, "state", state_text(hop));
         json_string(&j, "mac", is_known ? mac : NULL);
         json_line(&j);
     } else if (has_port) {
-        out_printf(call->out, "%-18s via %-15s port%u  %-7s %-17s %s\n", prefix_text, via,
-                   hop_port(hop), kind_text(hop), mac, state_text(hop));
+        out_printf(call->out, "%-18s via %-15s %s  %-7s %-17s %s\n", prefix_text, via,
+                   port_name(port, name), kind_text(hop), mac, state_text(hop));
     } else {
         out_printf(call->out, "%-18s %s\n", prefix_text, via);
     }
@@ -166,7 +171,7 @@ static enum command_result show_routes(const struct call *call)
         return command_fail(call, "usage: show routes [ADDRESS|PREFIX]");
     if (call->argc == 1)
         return show_one(call);
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         if (ports[i].netif)
             print_route(call, ports[i].netif->ip & ports[i].netif->mask, ports[i].netif->prefix,
                         i * ROUTE_PORT_HOPS + HOP_LINK);
@@ -233,13 +238,8 @@ static void put_routes(struct config *config)
 {
     const struct route_line *configured;
     unsigned n;
-    char key[16], via[24];
+    char via[24];
 
-    for (unsigned i = 0; i < ports_n && routes.table; i++)
-        if (hops_mtu(&ports[i]) != HOPS_MTU) {
-            fmt_print(key, sizeof(key), "port%u.mtu", i);
-            config_put(config, key, "%u", hops_mtu(&ports[i]));
-        }
     configured = router_configured(&n);
     for (unsigned i = 0; i < n; i++) {
         const struct route_rule *rule =
@@ -250,4 +250,4 @@ static void put_routes(struct config *config)
                        via_text(rule->hop, via));
     }
 }
-CONFIG_PART(3, put_routes, "port#.mtu", "route");
+CONFIG_PART(3, put_routes, "route");

@@ -11,8 +11,7 @@
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
-
-static_assert(HOPS_MTU == ETH_MAX - ETH_BYTES, "the longest frame holds the longest datagram");
+#include "net/lane/vlans.h"
 
 enum {
     CHAIN_BITS = 12, /* of the hash of hosts */
@@ -45,21 +44,10 @@ READ_MOSTLY static struct hosts {
     uint64_t refreshed_ns;
 } * hosts;
 
-static uint32_t mtus[PORTS_MAX]; /* 0: HOPS_MTU */
-static uint16_t retired;         /* a list */
-static uint32_t hash_factor;     /* odd and random, see arp_extend */
+static uint16_t retired;     /* a list */
+static uint32_t hash_factor; /* odd and random, see arp_extend */
 /* How many next hops are in each state: of all gateways, of all hosts; and of the hosts of a port. */
 static uint32_t counts[2][HOP_STATES], port_counts[PORTS_MAX][HOP_STATES];
-
-uint32_t hops_mtu(const struct port *port)
-{
-    return mtus[port->index] ? mtus[port->index] : HOPS_MTU;
-}
-
-void hops_set_mtu(unsigned port, uint32_t mtu)
-{
-    mtus[port] = mtu;
-}
 
 /* ---- Allocating and releasing next hops ---- */
 
@@ -156,7 +144,7 @@ static struct port *port_of_neighbour(uint32_t ip)
 {
     struct port *port = NULL;
 
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         if (ports[i].netif && netif_is_neighbour(ports[i].netif, ip) &&
             (!port || ports[i].netif->prefix > port->netif->prefix))
             port = &ports[i];
@@ -170,7 +158,7 @@ struct port *hops_towards(uint32_t ip, uint32_t *next)
     unsigned hop = route_hop_of(route_entry(routes.table, ip)), kind = hop_kind(hop);
 
     if (kind == HOP_LOCAL) /* the port with this address; *next is not set */
-        for (unsigned i = 0; i < ports_n; i++)
+        for (unsigned i = 0; i < ports_all; i++)
             if (ports[i].netif && ports[i].netif->ip == ip)
                 return &ports[i];
     if (kind == HOP_NEVER && ip_is_link_local(ip)) {
@@ -250,7 +238,7 @@ static void put(unsigned hop, const uint8_t *mac, bool is_open)
     struct route_hop *to = &routes.table->hops[hop];
     const struct port *port = &ports[hop_port(hop)];
     int64_t bytes_max =
-        mac && is_open ? (int64_t)(ETH_BYTES + hops_mtu(port)) - (int64_t)ROUTE_PLAIN_HEADERS : -1;
+        mac && is_open ? (int64_t)(ETH_BYTES + port->mtu) - (int64_t)ROUTE_PLAIN_HEADERS : -1;
     uint64_t macs = to->macs;
     uint32_t our_mac;
 
@@ -465,9 +453,9 @@ bool hops_refresh(uint64_t now_ns)
 {
     unsigned cost = 0;
 
-    if (pass.port >= ports_n)
+    if (pass.port >= ports_all)
         pass.port = 0;
-    while (pass.port < ports_n && cost < STEP_COST) {
+    while (pass.port < ports_all && cost < STEP_COST) {
         unsigned one = ports[pass.port].netif ? refresh_next(pass.port, now_ns) : 0;
         cost += one;
         if (one != 0)
@@ -476,14 +464,14 @@ bool hops_refresh(uint64_t now_ns)
         pass.at = HOP_FIRST;
         pass.checked = 0;
     }
-    return pass.port < ports_n;
+    return pass.port < ports_all;
 }
 
 unsigned hops_count(bool is_host, enum hop_state state)
 {
     unsigned asking = 0;
 
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         asking += ports[i].netif ? ports[i].netif->arp.asking : 0;
     asking -= MIN(asking, counts[false][HOP_ASKING]);
     return is_host && state == HOP_ASKING ? asking : counts[is_host][state];
@@ -516,7 +504,7 @@ static bool is_own(uint32_t prefix, unsigned bits)
     unsigned kind = rule ? hop_kind(rule->hop) : HOP_NONE;
 
     if (kind == HOP_LINK)
-        for (unsigned i = 0; i < ports_n; i++)
+        for (unsigned i = 0; i < ports_all; i++)
             if (ports[i].netif && ports[i].netif->prefix == bits &&
                 (ports[i].netif->ip & ports[i].netif->mask) == prefix)
                 return true;
@@ -530,9 +518,11 @@ const char *hops_route(const struct route_line *line)
     if (is_fixed(line->prefix, line->bits) || is_own(line->prefix, line->bits))
         return "this prefix is reserved";
     if (line->via == ROUTE_VIA_PORT) {
-        if (line->port >= ports_n || !ports[line->port].netif)
+        const struct port *port =
+            line->port < ports_n ? vlan_find(&ports[line->port], line->vlan) : NULL;
+        if (!port || !port->netif)
             return "no such port, or it has no address";
-        hop = line->port * ROUTE_PORT_HOPS + HOP_LINK;
+        hop = port->index * ROUTE_PORT_HOPS + HOP_LINK;
     } else if (line->via == ROUTE_VIA_GATEWAY) {
         struct port *port = port_of_neighbour(line->gateway);
         if (!port || line->gateway == port->netif->ip)
@@ -565,13 +555,15 @@ static bool has_rival(const struct port *port)
 {
     const struct netif *nif = port->netif;
     be32_t net = be32_of(nif->ip & nif->mask);
+    char name[PORT_NAME_BYTES], first[PORT_NAME_BYTES];
 
     for (unsigned i = 0; i < port->index; i++) {
         const struct netif *other = ports[i].netif;
         if (!other || other->prefix != nif->prefix || ((other->ip ^ nif->ip) & nif->mask) != 0)
             continue;
-        log_warn("port%u: %pI4/%u is the subnet of port%u too: its hosts are reached by port%u",
-                 port->index, &net, nif->prefix, i, i);
+        log_warn("%s: %pI4/%u is the subnet of %s too: its hosts are reached by %s",
+                 port_name(port, name), &net, nif->prefix, port_name(&ports[i], first),
+                 port_name(&ports[i], first));
         return true;
     }
     return false;
@@ -597,11 +589,11 @@ const char *hops_start(uint32_t rules, uint32_t long_rules)
 {
     enum { OWN = 4096, OWN_GROUPS = 1024 };
     uint32_t groups = MIN(long_rules + OWN_GROUPS, ROUTE_GROUPS_MAX);
-    uint32_t most = rules + OWN + ports_n * ROUTE_FAR_HOPS;
+    uint32_t most = rules + OWN + ports_all * ROUTE_FAR_HOPS;
     void *memory = memory_alloc(routes_bytes(most, groups), ROUTE_ALIGN);
 
-    hops = memory_alloc(ports_n * ROUTE_PORT_HOPS * sizeof(struct hop), PAGE_BYTES);
-    hosts = memory_alloc(ports_n * sizeof(struct hosts), PAGE_BYTES);
+    hops = memory_alloc(ports_all * ROUTE_PORT_HOPS * sizeof(struct hop), PAGE_BYTES);
+    hosts = memory_alloc(ports_all * sizeof(struct hosts), PAGE_BYTES);
     if (!memory || !hops || !hosts)
         return "not enough memory for the routing table";
     routes_init(&routes, memory, most, groups);
@@ -615,7 +607,7 @@ const char *hops_start(uint32_t rules, uint32_t long_rules)
         (void)set_rule(fixed[i].prefix, fixed[i].bits, fixed[i].hop);
         routes_work(&routes, ~0u);
     }
-    for (unsigned i = 0; i < ports_n; i++) {
+    for (unsigned i = 0; i < ports_all; i++) {
         if (!ports[i].netif)
             continue;
         void *neighbours = memory_alloc(arp_bytes(ARP_MAX), PAGE_BYTES);

@@ -68,11 +68,6 @@ static inline enum hop_state hop_state(unsigned hop)
     return __atomic_load_n(&hops[hop].state, __ATOMIC_ACQUIRE);
 }
 
-/* The MTU of a port, in bytes: HOPS_MTU unless set. */
-#define HOPS_MTU 1500u
-uint32_t hops_mtu(const struct port *port);
-void hops_set_mtu(unsigned port, uint32_t mtu);
-
 /* Make the table, with room for `rules` routes, `long_rules` of them longer than 24 bits, and enter
  * the ports' addresses and subnets and the reserved prefixes. NULL, or the error. Boot CPU. */
 const char *hops_start(uint32_t rules, uint32_t long_rules);

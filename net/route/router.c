@@ -21,6 +21,7 @@
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
+#include "net/lane/vlans.h"
 
 enum {
     WAITING_PORT = 4096,   /* places for waiting frames on each core: as many for a port; */
@@ -58,11 +59,12 @@ struct core {
     uint8_t fragment[ETH_BUFFER];
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 static struct core *cores;
+struct router_round router_rounds[QUEUES_MAX];
 
 /* The frame being handled. */
 struct packet {
-    struct lane *lane; /* NULL: it comes from the waiting queue */
-    struct port *in;
+    struct lane *lane;   /* NULL: it comes from the waiting queue */
+    struct port *in;     /* that of the VLAN if the frame had a tag, which is removed */
     struct netif *netif; /* of `in` on this core */
     unsigned core;
     bool still_waits;
@@ -85,8 +87,8 @@ static struct outcome drop(const struct packet *packet, enum drop why)
 static struct outcome refuse(const struct packet *packet, const uint8_t *frame, enum drop why,
                              uint8_t type, uint8_t code, uint32_t rest)
 {
-    netif_error(packet->netif, frame, packet->ip.total_bytes,
-                (struct icmp_error){type, code, rest});
+    (void)netif_error(packet->netif, frame, packet->ip.total_bytes,
+                      (struct icmp_error){type, code, rest});
     return drop(packet, why);
 }
 
@@ -95,7 +97,8 @@ static struct outcome consume(const struct packet *packet)
     return packet->lane ? lane_consume(packet->lane) : (struct outcome){0, FATE_CONSUMED};
 }
 
-/* Send by the lane if `out` is its output port, which keeps the order; else by the side queue. */
+/* Send by the lane if `out` is its output port, which keeps the order; else, and with the tag of a
+ * VLAN, by the side queue. */
 static struct outcome send(const struct packet *packet, struct port *out, const uint8_t *frame,
                            uint32_t length)
 {
@@ -177,7 +180,7 @@ static bool is_ours(uint32_t ip)
 
 static struct netif *owner_of(uint32_t ip, unsigned core)
 {
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         if (ports[i].netif && ports[i].netif[core].ip == ip)
             return &ports[i].netif[core];
     return NULL;
@@ -210,7 +213,7 @@ static struct outcome pass_on(const struct packet *packet, uint8_t *frame, struc
                               const struct route_hop *to)
 {
     uint8_t *p = frame + ETH_BYTES;
-    uint32_t header = packet->ip.header_bytes, total = packet->ip.total_bytes, mtu = hops_mtu(out);
+    uint32_t header = packet->ip.header_bytes, total = packet->ip.total_bytes, mtu = out->mtu;
     const struct ip_router us = {out->netif->ip, (uint32_t)(tsc_now_ns() / 1000000), is_ours};
 
     uint8_t bad_byte = ip_options_forward(p, header, &us);
@@ -228,6 +231,18 @@ static struct outcome pass_on(const struct packet *packet, uint8_t *frame, struc
     return send(packet, out, frame, eth_pad(frame, ETH_BYTES + total));
 }
 
+/* RFC 1812 section 5.2.7.2: the sender is on the next hop's subnet, so it gets a redirect. */
+static void redirect(const struct packet *packet, const uint8_t *frame, uint32_t next)
+{
+    const struct icmp_error error = {ICMP_REDIRECT, ICMP_REDIRECT_HOST, next};
+
+    if (netif_is_on_net(packet->netif, next) &&
+        netif_error(packet->netif, frame, packet->ip.total_bytes, error))
+        return;
+    router_rounds[packet->core].quiet_tsc[packet->in->index] =
+        cpu_tsc() + tsc_ticks(ROUTER_QUIET_NS);
+}
+
 static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t length, unsigned hop)
 {
     const struct ip_view *ip = &packet->ip;
@@ -241,7 +256,7 @@ static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t le
         next = ip->dst;
         hop = hops_find(out, next);
     }
-    if (!out->link_is_up || out->is_down)
+    if (!out->wire->link_is_up || out->wire->is_down)
         return refuse(packet, frame, DROP_tx_no_link, ICMP_UNREACHABLE,
                       is_on_net ? ICMP_HOST_UNREACHABLE : ICMP_NET_UNREACHABLE, 0);
     const struct route_hop *to = &routes.table->hops[hop];
@@ -255,14 +270,10 @@ static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t le
         if (state != HOP_CHECKED)
             return wait(packet, frame, length, out, next, is_on_net ? 0 : hop);
     }
-    if (ip->total_bytes > hops_mtu(out) && ip->fragment & IP_DONT_FRAGMENT)
-        return refuse(packet, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG,
-                      hops_mtu(out));
-    /* RFC 1812 section 5.2.7.2: the sender is on the next hop's subnet, so it gets a redirect. */
-    if (out == packet->in && netif_is_on_net(packet->netif, ip->src) &&
-        netif_is_on_net(packet->netif, next))
-        netif_error(packet->netif, frame, ip->total_bytes,
-                    (struct icmp_error){ICMP_REDIRECT, ICMP_REDIRECT_HOST, next});
+    if (ip->total_bytes > out->mtu && ip->fragment & IP_DONT_FRAGMENT)
+        return refuse(packet, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG, out->mtu);
+    if (out == packet->in && netif_is_on_net(packet->netif, ip->src))
+        redirect(packet, frame, next);
     return pass_on(packet, frame, out, to);
 }
 
@@ -323,7 +334,7 @@ static bool is_asked_for(const struct waiting *w, uint64_t now_ns)
     enum hop_state state = hop_state(hop);
 
     return (hop == 0 || state == HOP_ASKING) && now_ns - w->since_ns <= WAITING_NS &&
-           w->out->link_is_up && !w->out->is_down;
+           w->out->wire->link_is_up && !w->out->wire->is_down;
 }
 
 /* Core 0 asks at once: its queue is for new neighbours. */
@@ -485,12 +496,13 @@ const char *router_open(void)
     bool is_open = true;
 
     service.is_on = false;
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         most += ports[i].netif ? WAITING_PORT : 0;
     most = MAX(most, (uint32_t)WAITING_LEAST);
     for (unsigned core = 0; core < lanes_cores; core++)
         n[core] = places_for(core, most);
     cores = memory_alloc(lanes_cores * sizeof(struct core), PAGE_BYTES);
+    memset(router_rounds, 0, sizeof(router_rounds));
     for (unsigned core = 0; core < lanes_cores && cores && is_open; core++)
         is_open = open_core(core, n[core]);
     if (!cores || !is_open)
@@ -514,8 +526,13 @@ unsigned router_waiting(void)
 
 struct outcome router_input(struct lane *lane, uint8_t *frame, uint32_t length)
 {
-    struct packet packet = {.lane = lane, .in = lane->in, .netif = lane->netif, .core = lane->core};
+    struct port *in = vlan_find(lane->in, vlan_untag(frame, &length));
     struct outcome out;
+
+    if (!in || !in->netif)
+        return lane_drop(lane, DROP_eth_vlan);
+    struct packet packet = {
+        .lane = lane, .in = in, .netif = &in->netif[lane->core], .core = lane->core};
     uint64_t replies = packet.netif->arp.replies;
 
     if (length >= ETH_BYTES + IP_BYTES && wire_get16(frame + ETH_TYPE) == ETH_IPV4 &&

@@ -7,10 +7,11 @@
 
 #include "net/lane/lane.h"
 #include "net/route/text.h"
+#include "net/stack/icmp.h"
 
 struct cmdline;
 
-/* Keep the boot line (route=, portN.mtu=) for router_start. Boot CPU. */
+/* Keep the boot line (route=) for router_start. Boot CPU. */
 void router_configure(const struct cmdline *line);
 
 /* Make the table from the ports' addresses, the boot line and the boot module "routes.txt". Invalid
@@ -29,6 +30,30 @@ const struct route_line *router_configured(unsigned *n);
 
 /* Number of routes loaded from the module. */
 unsigned router_loaded(void);
+
+/* May a redirect be due for a frame that leaves by the port that received it, from a host of that
+ * port's subnet? Then it takes the slow way, which sends the redirect. If that sent none (the rate
+ * limit is reached, or there is none for this datagram), the answer is no for the next ROUTER_QUIET_NS,
+ * for this port and core. Owner core; one clock reading in each round that asks. */
+#define ROUTER_QUIET_NS ICMP_GAP_NS
+struct router_round {
+    uint64_t now_tsc;              /* 0: not read in this round */
+    uint64_t quiet_tsc[PORTS_MAX]; /* no redirect before, by port */
+} __attribute__((aligned(CACHE_LINE_BYTES)));
+extern struct router_round router_rounds[QUEUES_MAX];
+static inline bool router_may_redirect(unsigned core, unsigned port)
+{
+    struct router_round *round = &router_rounds[core];
+
+    if (round->now_tsc == 0)
+        round->now_tsc = cpu_tsc();
+    return round->now_tsc >= round->quiet_tsc[port];
+}
+/* The end of a core's round. */
+static inline void router_end_round(unsigned core)
+{
+    router_rounds[core].now_tsc = 0;
+}
 
 /* The slow handler of a lane: delivers to the stack, forwards the rest. */
 lane_slow router_input;

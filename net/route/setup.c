@@ -13,13 +13,8 @@
 
 #define MODULE "routes.txt"
 
-enum {
-    MTU_MIN = 68, /* RFC 791 section 3.2 */
-    MTU_MAX = 1500,
-    WRONG_LINES_LOGGED = 50,
-};
+enum { WRONG_LINES_LOGGED = 50 };
 
-BOOT_KEY("port#.mtu", CMDLINE_COUNT, .app = "route", .needs_address = true);
 BOOT_KEY("route", CMDLINE_ROUTE, .repeats = true, .app = "route");
 
 static const struct cmdline *boot_line;
@@ -27,20 +22,6 @@ static const struct cmdline *boot_line;
 void router_configure(const struct cmdline *line)
 {
     boot_line = line;
-}
-
-static void set_mtu(unsigned port)
-{
-    char key[16];
-    uint64_t mtu;
-
-    fmt_print(key, sizeof(key), "port%u.mtu", port);
-    if (!cmdline_u64(boot_line, key, &mtu))
-        return;
-    if (mtu < MTU_MIN || mtu > MTU_MAX)
-        log_warn("%s=%lu is invalid; expected %u to %u", key, mtu, MTU_MIN, MTU_MAX);
-    else
-        hops_set_mtu(port, (uint32_t)mtu);
 }
 
 /* Routes configured by route= and by command. */
@@ -159,13 +140,11 @@ void router_start(void)
         return;
     }
     unsigned cursor = 0;
-    for (unsigned i = 0; i < ports_n && boot_line; i++)
-        set_mtu(i);
     if (text.bytes)
         add_from_module(text);
     for (const char *value; boot_line && (value = cmdline_next(boot_line, "route", &cursor));)
         add_from_line(value);
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         if (ports[i].netif && ports[i].netif->gateways[0] && !routes_find(&routes, 0, 0)) {
             line = (struct route_line){.via = ROUTE_VIA_GATEWAY,
                                        .gateway = ports[i].netif->gateways[0]};

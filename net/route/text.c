@@ -24,18 +24,16 @@ const char *route_parse_prefix(const char *word, struct route_line *line)
 const char *route_parse_via(const char *word, struct route_line *line)
 {
     be32_t gateway;
-    uint64_t port;
 
     if (str_equal(word, "reject")) {
         line->via = ROUTE_VIA_REJECT;
-    } else if (str_starts(word, "port") && parse_u64(word + 4, &port) && port < 32) {
+    } else if (parse_port(word, &line->port, &line->vlan)) {
         line->via = ROUTE_VIA_PORT;
-        line->port = (unsigned)port;
     } else if (parse_ipv4(word, &gateway)) {
         line->via = ROUTE_VIA_GATEWAY;
         line->gateway = be32_get(gateway);
     } else {
-        return "the gateway is invalid; expected an address, portN or reject";
+        return "the gateway is invalid; expected an address, portN, portN.VLAN or reject";
     }
     return NULL;
 }

@@ -14,11 +14,12 @@ struct route_line {
     enum { ROUTE_VIA_GATEWAY, ROUTE_VIA_PORT, ROUTE_VIA_REJECT } via;
     uint32_t gateway; /* of ROUTE_VIA_GATEWAY */
     unsigned port;    /* of ROUTE_VIA_PORT */
+    unsigned vlan;    /* of it; 0: none */
 };
 
 /* Parse "10.0.0.0/8", with no bits set after the prefix, to *line. NULL, or the error. */
 const char *route_parse_prefix(const char *word, struct route_line *line);
-/* Parse an address, "portN" or "reject" to *line. NULL, or the error. */
+/* Parse an address, "portN", "portN.VLAN" or "reject" to *line. NULL, or the error. */
 const char *route_parse_via(const char *word, struct route_line *line);
 
 struct route_text {

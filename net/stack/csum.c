@@ -1,28 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The Internet checksum; see csum.h. The sum does not depend on byte order as long as the result is
- * read in the same order (RFC 1071, section 2 (B)), so eight bytes at a time are added unswapped,
- * and the result is swapped once.
+ * The Internet checksum; see csum.h.
  */
 #include "net/stack/csum.h"
 
-#include "kernel/lib/str.h"
+uint64_t csum_words(const uint8_t *p, uint32_t n)
+{
+    const uint8_t *end = p + (n & ~7u);
+    const bool is_long = n >= 8;
+    uint64_t sum = 0;
+
+    if (n >= 64) {
+        const uint8_t *far = p + (n & ~63u);
+        do {
+#pragma GCC unroll 8
+            for (unsigned i = 0; i < 64; i += 8)
+                sum = csum_add(sum, load64(p + i));
+            p += 64;
+        } while (p != far);
+    }
+    for (; p != end; p += 8)
+        sum = csum_add(sum, load64(p));
+    n &= 7;
+    if (n == 0)
+        return sum;
+    if (is_long) /* the rest, from the last 8 bytes; missing ones count as zero */
+        return csum_add(sum, load64(p + n - 8) >> (-8 * n & 63));
+    for (unsigned i = 0; i < n; i++)
+        sum += (uint64_t)p[i] << 8 * i;
+    return sum;
+}
 
 uint32_t csum_bytes(const uint8_t *p, uint32_t n)
 {
-    uint64_t sum = 0, word;
-
-    for (; n >= 8; n -= 8, p += 8) {
-        memcpy(&word, p, 8);
-        sum += word;
-        sum += sum < word; /* end-around carry */
-    }
-    if (n > 0) {
-        word = 0;
-        memcpy(&word, p, n); /* missing bytes count as zero */
-        sum += word;
-        sum += sum < word;
-    }
-    while (sum >> 16 != 0) /* four times at most */
-        sum = (sum >> 16) + (sum & 0xFFFF);
-    return __builtin_bswap16((uint16_t)sum);
+    return __builtin_bswap16(csum_fold(csum_words(p, n)));
 }

@@ -6,7 +6,28 @@
 #ifndef NET_STACK_CSUM_H
 #define NET_STACK_CSUM_H
 
+#include "arch/bytes.h"
 #include "arch/types.h"
+
+/* The sum does not depend on byte order as long as the result is read in the same order (RFC 1071,
+ * section 2 (B)), and 2^16, 2^32 and 2^48 count as 1: so whole words of the frame are added as they are
+ * loaded. csum_add adds one, with its end-around carry; csum_fold makes 16 bits of the sum, in the
+ * frame's byte order. It is 0 only if all that was added is. */
+static inline uint64_t csum_add(uint64_t sum, uint64_t word)
+{
+    bool carry = __builtin_add_overflow(sum, word, &sum); /* two instructions, by this function */
+
+    return sum + carry;
+}
+static inline uint16_t csum_fold(uint64_t sum)
+{
+    uint32_t half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
+
+    return (uint16_t)((half + (half << 16 | half >> 16)) >> 16);
+}
+
+/* The sum of n bytes' words, not folded. The bytes before an odd end count as in csum_bytes. */
+uint64_t csum_words(const uint8_t *p, uint32_t n);
 
 /* The partial sum (0..0xFFFF) of n bytes. An odd last byte counts as the high half of a word, so
  * only the last of several pieces may have an odd length. */

@@ -6,6 +6,7 @@
 #ifndef NET_STACK_ETH_H
 #define NET_STACK_ETH_H
 
+#include "arch/bytes.h"
 #include "arch/types.h"
 #include "kernel/lib/str.h"
 
@@ -47,7 +48,7 @@ static inline void wire_put32(uint8_t *p, uint32_t value)
 
 static inline bool mac_equal(const uint8_t *a, const uint8_t *b)
 {
-    return memcmp(a, b, 6) == 0;
+    return load32(a) == load32(b) && load16(a + 4) == load16(b + 4);
 }
 /* Broadcast or multicast; as a source address it is invalid. */
 static inline bool mac_is_group(const uint8_t *mac)
@@ -56,12 +57,28 @@ static inline bool mac_is_group(const uint8_t *mac)
 }
 static inline bool mac_is_zero(const uint8_t *mac)
 {
-    return (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]) == 0;
+    return (load32(mac) | load16(mac + 4)) == 0;
+}
+
+/* A tag of VLAN id 0 holds a priority only, and its frame belongs to no VLAN (IEEE 802.1Q, table 9-2).
+ * Remove one such tag from a received frame of `length` bytes. Returns the new length. */
+static inline uint32_t eth_strip_priority(uint8_t *frame, uint32_t length)
+{
+    if (length < ETH_BYTES + VLAN_BYTES || wire_get16(frame + ETH_TYPE) != ETH_VLAN ||
+        (wire_get16(frame + ETH_BYTES) & VLAN_ID) != 0)
+        return length;
+    length -= VLAN_BYTES;
+    memmove(frame + ETH_TYPE, frame + ETH_TYPE + VLAN_BYTES, length - ETH_TYPE);
+    return length;
 }
 
 static inline void eth_build(uint8_t *frame, const uint8_t *dst, const uint8_t *src, uint16_t type)
 {
-    memmove(frame + ETH_DST, dst, 6); /* dst may be the frame's source field */
+    uint32_t first = load32(dst); /* dst may be the frame's source field */
+    uint16_t last = load16(dst + 4);
+
+    store32(frame + ETH_DST, first);
+    store16(frame + ETH_DST + 4, last);
     memcpy(frame + ETH_SRC, src, 6);
     wire_put16(frame + ETH_TYPE, type);
 }

@@ -27,6 +27,42 @@ static inline struct outcome netif_answer(struct netif *nif, uint32_t length)
     return (struct outcome){length, FATE_SENT};
 }
 
+/* The service of a port; NULL: none. */
+static inline const struct netif_binding *netif_binding_of(const struct netif *nif, uint16_t port)
+{
+    const struct netif_binding *b = nif->bound[port % 64];
+
+    if (b == NULL || __builtin_expect(b->port == port && b->service != NULL, 1))
+        return b;
+    for (b = nif->bindings; b != nif->bindings + NETIF_BINDINGS; b++)
+        if (b->port == port && b->service != NULL) /* one with that remainder was bound later */
+            return b;
+    return NULL;
+}
+
+/* Would an answer to this port be answered, in an endless loop? A service of ours or a well-known one
+ * may be there. */
+static inline bool netif_udp_loops(const struct netif *nif, uint16_t port)
+{
+    return udp_port_would_loop(port) || netif_binding_of(nif, port) != NULL;
+}
+
+/* A service has returned `bytes`: why is no answer sent? DROP_NONE: it is, unless UDP_SILENT. */
+static inline enum drop netif_udp_refusal(const struct netif *nif,
+                                          const struct netif_binding *binding,
+                                          const struct udp_datagram *datagram, uint32_t bytes)
+{
+    if (bytes == UDP_SILENT)
+        return DROP_NONE;
+    if (bytes == UDP_REFUSED)
+        return DROP_udp_refused;
+    if (bytes == UDP_LOOPS || netif_udp_loops(nif, datagram->src_port))
+        return DROP_udp_loop;
+    if (bytes > datagram->room || (bytes > binding->head_bytes && bytes != datagram->data_bytes))
+        return DROP_udp_length; /* an error of the service */
+    return DROP_NONE;
+}
+
 static inline uint64_t netif_clock(const struct netif *nif)
 {
     return nif->clock != NULL ? nif->clock() : nif->now_ns;

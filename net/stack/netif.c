@@ -4,6 +4,7 @@
  */
 #include "net/stack/internal.h"
 #include "net/stack/ip.h"
+#include "net/stack/quick.h"
 #include "net/stack/services.h"
 
 static const uint8_t broadcast_mac[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
@@ -59,19 +60,24 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     memcpy(nif->mac, mac, 6);
     nif->ip = net.ip;
     nif->ip_wire = be32_of(net.ip);
+    nif->first_wire = be32_of(prefix <= 30 ? net.ip & net.mask : net.ip);
+    nif->last_wire = be32_of(prefix <= 30 ? net.ip | ~net.mask : net.ip);
+    nif->type = be16_of(ETH_IPV4);
     nif->mask = net.mask;
     nif->prefix = net.prefix;
     memcpy(nif->gateways, gateways, sizeof(nif->gateways));
     nif->uses_second = false;
     nif->is_configured = true;
+    if (nif->mtu == 0)
+        nif->mtu = NETIF_MTU;
     if (nif->ip_id_step == 0)
         netif_share_ids(nif, 0, 0, 1);
     clear_neighbours(nif);
     memset(nif->redirects, 0, sizeof(nif->redirects));
     nif->ping.is_on = false;
     nif->is_refused = false;
-    (void)netif_bind(nif, UDP_PORT_ECHO, udp_echo, NULL); /* false if already bound */
-    (void)netif_bind(nif, UDP_PORT_DISCARD, udp_discard, NULL);
+    (void)netif_bind_head(nif, UDP_PORT_ECHO, udp_echo, NULL, 0); /* false if already bound */
+    (void)netif_bind_head(nif, UDP_PORT_DISCARD, udp_discard, NULL, 0);
     netif_link_up(nif);
     return NULL;
 }
@@ -163,6 +169,11 @@ static struct outcome untagged_input(struct netif *nif, const struct netif_face 
 
     if (type == ETH_ARP && (is_ours || is_broadcast))
         return arp_input(nif, face, frame, length);
+    if (type == ETH_IPV4 && is_ours) {
+        struct outcome outcome = netif_quick(nif, face->mac, face->checked, frame, length);
+        if (outcome.fate != FATE_FAST)
+            return outcome;
+    }
     if (type == ETH_IPV4 && (is_ours || mac_is_group(frame + ETH_DST)))
         return netif_ip_input(nif, face, frame, length);
     return netif_drop(nif, DROP_eth_other);
@@ -174,10 +185,11 @@ struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, 
     if (length < ETH_BYTES || length > ETH_BUFFER || !nif->is_configured ||
         mac_is_group(frame + ETH_SRC))
         return netif_drop(nif, DROP_eth_other);
+    length = eth_strip_priority(frame, length);
     bool is_tagged = wire_get16(frame + ETH_TYPE) == ETH_VLAN && length >= ETH_BYTES + VLAN_BYTES;
     uint16_t tag = is_tagged ? wire_get16(frame + ETH_BYTES) : 0;
 
-    if ((tag & VLAN_ID) != nif->vlan)
+    if (is_tagged != (nif->vlan != 0) || (tag & VLAN_ID) != nif->vlan)
         return netif_drop(nif, DROP_eth_vlan);
     if (!is_tagged)
         return untagged_input(nif, face, frame, length);
@@ -186,10 +198,6 @@ struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, 
     struct outcome answer = untagged_input(nif, face, frame + VLAN_BYTES, length - VLAN_BYTES);
     if (answer.length == 0)
         return answer;
-    if (nif->vlan == 0) { /* the tag had a priority only; answer without a tag */
-        memmove(frame, frame + VLAN_BYTES, answer.length);
-        return answer;
-    }
     memmove(frame, frame + VLAN_BYTES, ETH_TYPE);
     wire_put16(frame + ETH_TYPE, ETH_VLAN);
     wire_put16(frame + ETH_BYTES, tag); /* with the received priority */
@@ -208,6 +216,12 @@ struct outcome netif_input(struct netif *nif, uint8_t *frame, uint32_t length)
 
 bool netif_bind(struct netif *nif, uint16_t port, udp_service *service, void *context)
 {
+    return netif_bind_head(nif, port, service, context, UDP_ALL);
+}
+
+bool netif_bind_head(struct netif *nif, uint16_t port, udp_service *service, void *context,
+                     uint32_t head_bytes)
+{
     struct netif_binding *room = NULL;
     if (port == 0)
         return false;
@@ -224,7 +238,8 @@ bool netif_bind(struct netif *nif, uint16_t port, udp_service *service, void *co
     }
     if (room == NULL || service == NULL)
         return service == NULL;
-    *room = (struct netif_binding){port, service, context};
+    *room = (struct netif_binding){port, head_bytes, service, context};
+    nif->bound[port % 64] = room;
     return true;
 }
 
@@ -264,7 +279,7 @@ bool netif_is_due(const struct netif *nif, uint64_t now_ns)
 uint32_t netif_ping(struct netif *nif, uint8_t *frame, const uint8_t *mac, uint32_t to, uint16_t id,
                     uint16_t sequence, uint32_t data_bytes)
 {
-    data_bytes = MIN(data_bytes, NETIF_PING_DATA_MAX);
+    data_bytes = MIN(data_bytes, MIN(NETIF_PING_DATA_MAX, nif->mtu - IP_BYTES - ICMP_BYTES));
     nif->ping = (struct netif_pinger){
         .is_on = true, .to = to, .id = id, .sequence = sequence, .extra = nif->ping.extra};
     uint32_t bytes = icmp_build_echo(frame + ETH_BYTES + IP_BYTES, id, sequence, data_bytes);

@@ -23,13 +23,16 @@
 #define NETIF_DEFEND_GAP_NS   10000000000ull
 #define NETIF_REFUSED_NS      60000000000ull /* until a refused address is probed again */
 #define NETIF_REDIRECTS       4u
-#define NETIF_PING_DATA_MAX   1472u /* 1514 less Ethernet, IP and ICMP headers */
+#define NETIF_PING_DATA_MAX   1472u /* or less, by the MTU */
 
 struct netif_binding {
-    uint16_t port; /* 0: free */
+    uint16_t port;       /* 0: free */
+    uint32_t head_bytes; /* see netif_bind_head */
     udp_service *service;
     void *context;
 };
+
+#define NETIF_MTU 1500u
 
 /* Result of the last ping; see netif_ping. */
 enum netif_ping_event {
@@ -59,13 +62,18 @@ struct netif_redirect {
 
 struct netif {
     uint8_t mac[6];
+    be16_t type;        /* of IPv4; net/lane/to_stack.c loads both */
     uint8_t prefix;     /* 1..32 */
     bool is_configured; /* else no address is set, and all frames are dropped */
     uint16_t vlan;      /* 1..4094: all our frames carry this tag; 0: no VLAN */
+    bool is_refused;    /* another host has our address: it is not used, and probed again later */
+    bool probes_first;  /* the address is not used until probed; set before netif_configure */
+    uint16_t mtu;       /* bytes of the longest datagram to send, 68 or more; 0: NETIF_MTU */
     uint32_t ip, mask;
     uint32_t gateways[2];            /* as configured; 0: none */
     bool uses_second;                /* the first gateway did not answer ARP */
     be32_t ip_wire;                  /* ip in network byte order */
+    be32_t first_wire, last_wire;    /* the subnet's two addresses of no host; ip if it has none */
     uint16_t next_ip_id, ip_id_step; /* see netif_share_ids */
     uint64_t now_ns;                 /* of the last poll */
     uint64_t (*clock)(void);         /* current time in ns; NULL: use now_ns */
@@ -82,9 +90,7 @@ struct netif {
     struct arp_cache arp;
     struct netif_redirect redirects[NETIF_REDIRECTS];
     unsigned redirects_n; /* number accepted so far; the oldest is replaced */
-    bool probes_first;    /* the address is not used until probed; set before netif_configure */
     bool is_probing;      /* for other users of our address; used meanwhile unless probes_first */
-    bool is_refused;      /* another host has it: it is not used, and probed again later */
     unsigned probes_left, announces_left;
     uint64_t announce_ns;    /* when the next probe or announcement is due */
     uint64_t conflicts;      /* claims of our address by other hosts */
@@ -96,6 +102,7 @@ struct netif {
     uint64_t errors_limited; /* not sent because of the limit */
 
     struct netif_binding bindings[NETIF_BINDINGS];
+    const struct netif_binding *bound[64]; /* by port % 64: the last one bound; NULL: none was */
     struct netif_pinger ping;
 };
 
@@ -119,15 +126,18 @@ struct outcome netif_input(struct netif *nif, uint8_t *frame, uint32_t length);
 struct netif_face {
     void *send_context;
     uint8_t mac[6];
+    uint32_t checked; /* what that port's card has verified of the frame: */
 };
+#define NETIF_IP_CHECKED  1u /* the IPv4 header's checksum */
+#define NETIF_UDP_CHECKED 2u /* the checksum of a UDP datagram that is all of the IPv4 payload */
 struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, uint8_t *frame,
                               uint32_t length);
 
 /* Send an ICMP error about the datagram of ip_bytes (valid header, checked addresses) after the
  * Ethernet header of `frame`, from our address to the frame's source. No error is sent if the rules
- * forbid it (icmp_error_may; a group's MAC address) or the rate limit is reached. The caller counts
- * the frame. */
-void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
+ * forbid it (icmp_error_may; a group's MAC address) or the rate limit is reached: then the result is
+ * false. The caller counts the frame. */
+bool netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
                  struct icmp_error error);
 
 /* Run the timers. Returns the length of a frame to send, written to `frame` (ETH_BUFFER bytes), or
@@ -149,6 +159,13 @@ void netif_link_up(struct netif *nif);
 /* Bind a UDP port (not 0) to a service; NULL unbinds it. Returns false if the table is full or the
  * port is already bound. */
 bool netif_bind(struct netif *nif, uint16_t port, udp_service *service, void *context);
+
+/* The same for a service that reads and writes only the first head_bytes of the data. Its answer is
+ * as long as the datagram, with the same data behind these bytes, or has at most head_bytes; another
+ * one is dropped as udp_length. So frames of any length cost the same: the rest is neither copied
+ * nor summed (net/stack/quick.h). */
+bool netif_bind_head(struct netif *nif, uint16_t port, udp_service *service, void *context,
+                     uint32_t head_bytes);
 
 /* Use every `cores`th identification (rounded up to a power of two) from first + core on, so that no
  * two cores with the same `first` send datagrams from one address with the same one (RFC 6864). Without

@@ -14,31 +14,33 @@ static void send(struct netif *nif, const struct netif_face *face, uint8_t *fram
     nif->send(face->send_context, frame, netif_tag(nif, frame, eth_pad(frame, ETH_BYTES + bytes)));
 }
 
-static void error_by(struct netif *nif, const struct netif_face *face, const uint8_t *frame,
+static bool error_by(struct netif *nif, const struct netif_face *face, const uint8_t *frame,
                      uint32_t ip_bytes, struct icmp_error error)
 {
     uint8_t out[ETH_BYTES + VLAN_BYTES + ICMP_ERROR_MAX];
 
     if (nif->send == NULL || mac_is_group(frame + ETH_DST) ||
         !icmp_error_may(frame + ETH_BYTES, ip_bytes))
-        return;
+        return false;
     if (!icmp_limit_take(nif->errors_full_ns ? nif->errors_full_ns : &nif->errors_full_own_ns,
                          netif_clock(nif))) {
         nif->errors_limited++;
-        return;
+        return false;
     }
+    ip_bytes = MIN(ip_bytes, nif->mtu - IP_BYTES - ICMP_BYTES);
     uint32_t bytes = icmp_error_build(out + ETH_BYTES, error, nif->ip, netif_ip_id(nif),
                                       frame + ETH_BYTES, ip_bytes);
     eth_build(out, frame + ETH_SRC, face->mac, ETH_IPV4);
     send(nif, face, out, bytes);
+    return true;
 }
 
-void netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
+bool netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
                  struct icmp_error error)
 {
     const struct netif_face own = netif_own_face(nif);
 
-    error_by(nif, &own, frame, ip_bytes, error);
+    return error_by(nif, &own, frame, ip_bytes, error);
 }
 
 /* ---- A complete datagram ---- */
@@ -121,17 +123,10 @@ static struct verdict icmp_input(struct netif *nif, const struct message *m)
     case ICMP_IS_ECHO:
         break;
     }
-    memmove(m->answer, m->payload, m->bytes);
+    if (m->answer != m->payload)
+        memmove(m->answer, m->payload, m->bytes);
     icmp_echo_to_reply(m->answer);
     return answered(m->bytes, IP_TTL_DEFAULT);
-}
-
-static const struct netif_binding *binding_of(const struct netif *nif, uint16_t port)
-{
-    for (unsigned i = 0; i < NETIF_BINDINGS; i++)
-        if (nif->bindings[i].port == port && nif->bindings[i].service != NULL)
-            return &nif->bindings[i];
-    return NULL;
 }
 
 static struct verdict udp_input(struct netif *nif, const struct message *m)
@@ -140,7 +135,7 @@ static struct verdict udp_input(struct netif *nif, const struct message *m)
     enum drop bad = udp_parse(m->payload, m->bytes, m->ip->src, m->ip->dst, &datagram);
     if (bad != DROP_NONE)
         return settled(bad);
-    const struct netif_binding *binding = binding_of(nif, datagram.dst_port);
+    const struct netif_binding *binding = netif_binding_of(nif, datagram.dst_port);
     if (binding == NULL)
         return refuse(nif, m, DROP_udp_no_port, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE);
 
@@ -148,20 +143,14 @@ static struct verdict udp_input(struct netif *nif, const struct message *m)
     datagram.clock = nif->clock;
     datagram.ttl = m->ip->ttl;
     datagram.answer_ttl = IP_TTL_DEFAULT;
-    memmove(m->answer + UDP_BYTES, datagram.data, datagram.data_bytes);
+    if (m->answer != m->payload)
+        memmove(m->answer + UDP_BYTES, datagram.data, datagram.data_bytes);
     datagram.data = m->answer + UDP_BYTES;
     datagram.room = m->room - UDP_BYTES;
     uint32_t bytes = binding->service(binding->context, &datagram);
-    if (bytes == UDP_SILENT)
-        return settled(DROP_NONE);
-    if (bytes == UDP_REFUSED)
-        return settled(DROP_udp_refused);
-    /* The source may be a service that answers too, which would be an endless loop. */
-    if (bytes == UDP_LOOPS || udp_port_would_loop(datagram.src_port) ||
-        binding_of(nif, datagram.src_port) != NULL)
-        return settled(DROP_udp_loop);
-    if (bytes > datagram.room)
-        return settled(DROP_udp_length); /* an error of the service */
+    bad = netif_udp_refusal(nif, binding, &datagram, bytes);
+    if (bad != DROP_NONE || bytes == UDP_SILENT)
+        return settled(bad);
     return answered(
         udp_build(m->answer, bytes, nif->ip, datagram.dst_port, m->ip->src, datagram.src_port),
         datagram.answer_ttl);
@@ -201,7 +190,8 @@ static struct outcome frame_input(struct netif *nif, const struct netif_face *fa
         .bytes = bytes,
         /* An answer carries none of the sender's options, and so may lie before the payload. */
         .answer = frame + headers,
-        .room = MAX(bytes, ETH_MAX - headers),
+        /* What has come in one frame may leave in one. */
+        .room = MAX(bytes, nif->mtu - IP_BYTES),
         .frame = frame,
         .quote_bytes = ip->total_bytes,
     };
@@ -220,8 +210,8 @@ static struct outcome frame_input(struct netif *nif, const struct netif_face *fa
 static void send_back(struct netif *nif, const struct netif_face *face, const uint8_t *mac,
                       const struct ip_view *ip, const uint8_t *payload, uint32_t bytes, uint8_t ttl)
 {
-    const uint32_t most = (ETH_MAX - ETH_BYTES - IP_BYTES) / 8 * 8;
-    uint8_t frame[ETH_MAX + VLAN_BYTES];
+    const uint32_t most = (nif->mtu - IP_BYTES) / 8 * 8;
+    uint8_t frame[ETH_BUFFER];
     uint16_t id = netif_ip_id(nif);
 
     for (uint32_t at = 0; at < bytes; at += most) {

@@ -36,6 +36,9 @@ struct udp_datagram {
     (UINT32_MAX - 2) /* dropped as udp_refused: its source may not use the service */
 typedef uint32_t udp_service(void *context, struct udp_datagram *datagram);
 
+/* What a service that looks at all of the data is bound with; see netif_bind_head. */
+#define UDP_ALL 65536u
+
 /* Parse the datagram at p in an IP payload of `bytes`, from src to dst, and verify its checksum
  * unless it has none (0). Returns DROP_NONE with *datagram filled in, except TTLs, room and times.
  * Its length may be less than the payload's; the bytes beyond are ignored. */

@@ -124,11 +124,13 @@ static enum drop validate(uint8_t *frame, uint32_t length)
                                         ip.src, ip.dst, &datagram);
 }
 
-struct outcome receiver_slow(struct lane *lane, uint8_t *frame, uint32_t length)
+struct outcome receiver_slow(struct lane *lane, uint8_t *frame, uint32_t received)
 {
     uint64_t *foreign = &receivers[lane->core].foreign_bytes[lane->in->index];
+    uint32_t length = eth_strip_priority(frame, received);
     enum drop bad = DROP_eth_other;
 
+    *foreign += received - length; /* a probe counts as it was sent */
     if (probe_is(frame, length) && (bad = validate(frame, length)) == DROP_NONE) {
         struct stream *s = (struct stream *)(uintptr_t)lane->app.a;
         uint64_t tag = load64(frame + PROBE_AT_TAG), now_tsc = cpu_tsc();

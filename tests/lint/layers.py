@@ -37,7 +37,7 @@ PURE = re.compile(r"""
   | net/drops\.[ch]
   | net/filter/.*\.[ch]
   | net/route/(fragment|ip_option|table|text)\.[ch]
-  | net/stack/(addr|arp|csum|eth|icmp|internal|ip|netif|netif_ip|reass|services|udp)\.[ch]
+  | net/stack/(addr|arp|csum|eth|icmp|internal|ip|netif|netif_ip|quick|reass|services|udp)\.[ch]
   | net/trial/(measure|options|probe)\.[ch]
 """, re.X)
 

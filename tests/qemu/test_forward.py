@@ -127,6 +127,20 @@ def test_longer_frames_are_counted_as_oversize_and_good_ones_pass(boot):
     check_counters(machine, there, [])
 
 
+def test_an_mtu_above_1586_lets_longer_frames_pass_and_an_invalid_one_is_named(boot):
+    machine = boot("app=forward cpus=1 port0.mtu=2000 port1.mtu=67")
+    assert "port1.mtu=67 is invalid; expected 68 to 2000" in machine.console_text
+    lengths = (60, 1600, 1601, 2013, 2014, 2015, 9000)
+    frames = [bytes([n % 251]) * n for n in lengths]
+    machine.wires[0].send(*frames)
+    short = [padded(f) for f in frames if len(f) <= 2014]
+    assert machine.wires[1].receive(len(short)) == short
+    machine.wires[1].send(*frames)
+    assert machine.wires[0].receive(2) == frames[:2]
+    balanced(machine)
+    assert [port["rx_over_errors"] for port in machine.ports()] == [2, 5]
+
+
 def test_a_tagged_frame_may_be_four_bytes_longer(boot):
     machine = boot("app=forward cpus=1")
     there = [bytes(12) + ethertype + bytes([n % 251]) * (n - 14)

@@ -157,7 +157,7 @@ def test_each_port_has_only_its_own_buffers_and_rings_mapped(boot, unit):
     for port in (0, 1):
         assert bytes_of(port, "w") == [PAGE, PAGE, 2 << 20], "two head words, receive buffers"
         assert bytes_of(port, "rw") == [2 * PAGE], "the receive ring"
-        assert bytes_of(port, "r") == [PAGE, 2 * PAGE, 32 * PAGE, 2 << 20], \
+        assert bytes_of(port, "r") == [PAGE, 2 * PAGE, 33 * PAGE, 2 << 20], \
             "transmit ring and buffers, of the lanes and of the side queue"
     writable = [{m["paddr"] + i for m in ports[p] if "w" in m["access"]
                  for i in range(0, m["bytes"], PAGE)} for p in (0, 1)]

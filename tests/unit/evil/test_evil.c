@@ -100,11 +100,21 @@ static __attribute__((noreturn, format(printf, 1, 2))) void failed(const char *f
 
 /* ---- The card ---- */
 
+/* The place in its frame; rings and head words are taken as rows of short frames. */
+static uint64_t place_of(uint64_t iova)
+{
+    for (unsigned i = 0; i < lanes_total(); i++) {
+        const struct dma_buf *buf = &lanes[i].frames_buf;
+        if (iova - buf->iova.v < buf->bytes)
+            return (iova - buf->iova.v) % SLOT_STRIDE;
+    }
+    return iova % SLOT_BYTES;
+}
+
 static void at_load(unsigned card, uint64_t iova)
 {
-    /* Rings and head words are shorter than this, too; the rest of a frame is only copied and
-     * summed. */
-    if (!run.is_evil || (iova % SLOT_BYTES >= HEADERS && traffic_below(16) != 0))
+    /* The rest of a frame is only copied and summed. */
+    if (!run.is_evil || (place_of(iova) >= HEADERS && traffic_below(16) != 0))
         return;
     run.steps++;
     if (run.budget == 0)
@@ -297,7 +307,7 @@ static void set_up(const struct app *app)
                      : app == &app_sink || app == &app_generate ? TRAFFIC_MEASURE
                                                                 : TRAFFIC_ROUTE;
     if (app == &app_route) {
-        hops_set_mtu(2, 576);
+        ports[2].mtu = 576;
         machine_module = traffic_routes;
     }
     if (app->configure) {

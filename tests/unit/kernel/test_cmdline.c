@@ -169,8 +169,22 @@ static void is_idle__last_parameter__gives_the_reason(void **state)
          {"rate=1k", "size=64", "flows=2", "count=3", "duration=1s", "dst=192.0.2.1",
           "dstmac=52:54:00:00:00:01", "ports=0"}},
         {"echo", 2, "with app=echo: it is for app=route", {"app=echo route=10.0.0.0/8,reject"}},
-        {"generate", 2, "with app=generate: it is for app=route", {IP0 "port0.mtu=600"}},
-        {"route", 2, NULL, {"app=route route=10.0.0.0/8,reject", IP0 "port0.mtu=600"}},
+        {"generate", 2, "with app=generate: it is for app=route", {"route=10.0.0.0/8,reject"}},
+        {"route", 2, NULL, {"app=route route=10.0.0.0/8,reject", IP0 "port0.gw=192.0.2.2"}},
+        {"forward", 2, NULL, {"app=forward port0.mtu=2000", "port1.mtu=600"}},
+        {"route",
+         2,
+         NULL,
+         {"port0.10.ip=10.0.0.1/24 port0.10.gw=10.0.0.2", "port1.4094.ip=10.0.0.1/24 probe=first",
+          "port0.1.ip=10.0.0.1/24 port0.1.mtu=600"}},
+        {"route",
+         2,
+         "without an address (port#.ip=)",
+         {"port0.10.ip=10.0.0.1/24 port0.gw=10.0.0.2", IP0 "port0.10.gw=10.0.0.2",
+          "port0.10.ip=10.0.0.1/24 port0.11.mtu=600", "port0.10.ip=10.0.0.1/24 port1.10.mtu=600",
+          "port0.10.ip=10.0.0.1/24 port0.1.gw=10.0.0.2"}},
+        {"route", 2, "with 2 ports", {"port2.10.ip=192.0.2.1/24"}},
+        {"echo", 2, "with app=echo: it is for app=route", {"port0.10.ip=192.0.2.1/24"}},
         {"echo", 2, "with 2 ports", {"port2.ip=192.0.2.1/24"}},
         {"echo", 12, "with 12 ports", {"port12.state=down"}},
         {"echo", 13, NULL, {"port12.state=down"}},
@@ -272,6 +286,27 @@ static void table__every_key__is_complete_and_declared_once(void **state)
     assert_true(boot_keys_end - boot_keys_start >= 10);
 }
 
+static void vlans__of_a_port__come_in_order(void **state)
+{
+    unsigned cursor = 0, vlan;
+    (void)state;
+
+    parse(
+        "port0.30.ip=10.0.0.1/24 port1.7.ip=10.0.1.1/24 port0.4095.ip=10.0.2.1/24 "
+        "port0.0.ip=10.0.3.1/24 port0.30.mtu=600 port0.8.ip=x port0.010.ip=10.0.4.1/24 "
+        "port0.4096.ip=10.0.5.1/24 port0.ip=10.0.6.1/24 port0.2.ip=10.0.7.1/24 port0..ip=1.1.1.1");
+    static const unsigned vlans[] = {30, 4095, 0, 2};
+    for (unsigned i = 0; i < ARRAY_SIZE(vlans); i++) {
+        assert_true(cmdline_next_vlan(&c, 0, &cursor, &vlan));
+        assert_int_equal(vlan, vlans[i]);
+    }
+    assert_false(cmdline_next_vlan(&c, 0, &cursor, &vlan));
+    cursor = 0;
+    assert_true(cmdline_next_vlan(&c, 1, &cursor, &vlan));
+    assert_int_equal(vlan, 7);
+    assert_false(cmdline_next_vlan(&c, 1, &cursor, &vlan));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +321,7 @@ int main(void)
         cmocka_unit_test(is_idle__last_parameter__gives_the_reason),
         cmocka_unit_test(validate__bad_values__name_the_expected_form),
         cmocka_unit_test(validate__repeats_open_quotes_and_long_lines__are_reported),
+        cmocka_unit_test(vlans__of_a_port__come_in_order),
         cmocka_unit_test(table__every_key__is_complete_and_declared_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -244,6 +244,24 @@ static void enum__words__match_only_in_full(void **state)
     assert_int_equal(v, 77);
 }
 
+static void port__words__are_accepted_or_refused(void **state)
+{
+    static const char *const bad[] = {
+        "",         "port",       "port.1",    "port0.",
+        "port0.0",  "port0.4095", "port32",    "port1x",
+        "prt1",     "port1.2.3",  "port1.x",   "port-1",
+        "port1.1 ", " port1",     "port0.0x1", "port18446744073709551616"};
+    unsigned port = 77, vlan = 77;
+    (void)state;
+
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_false(parse_port(bad[i], &port, &vlan));
+    assert_true(port == 77 && vlan == 77);
+    assert_true(parse_port("port0", &port, &vlan) && port == 0 && vlan == 0);
+    assert_true(parse_port("port31.4094", &port, &vlan) && port == 31 && vlan == 4094);
+    assert_true(parse_port("port2.1", &port, &vlan) && port == 2 && vlan == 1);
+}
+
 static void distance__words__is_levenshteins(void **state)
 {
     (void)state;
@@ -271,6 +289,7 @@ int main(void)
         cmocka_unit_test(prefix__words__are_accepted_or_refused),
         cmocka_unit_test(prefixes__words__are_accepted_or_refused),
         cmocka_unit_test(enum__words__match_only_in_full),
+        cmocka_unit_test(port__words__are_accepted_or_refused),
         cmocka_unit_test(distance__words__is_levenshteins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,7 @@ extern const struct command __start_commands[], __stop_commands[];
 /* ---- The state that the commands read ---- */
 
 struct port ports[PORTS_MAX];
-unsigned ports_n;
+unsigned ports_n, ports_all;
 struct lane lanes[LANES_MAX];
 struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
 struct side *lanes_feeds[PORTS_MAX];
@@ -193,10 +193,11 @@ static inline int start(void **state)
     peer_refuses = -1;
     peer_error = 3;
     echo_app.takes_everything = false;
-    ports_n = lanes_n = 2;
+    ports_n = ports_all = lanes_n = 2;
     for (unsigned i = 0; i < 2; i++) {
         struct port *port = &ports[i];
         port->index = i;
+        port->wire = port;
         port->driver = "x540";
         port->model = "X540-AT2";
         memcpy(port->pci, i ? "0000:02:00.1" : "0000:01:00.0", 13);

@@ -20,13 +20,14 @@ struct wire {
 };
 static struct wire wires[2]; /* wires[i]: frames that enter at port i and leave at port 1 - i */
 
-static uint32_t one_length(uint64_t sequence)
+static inline uint32_t one_length(uint64_t sequence)
 {
     (void)sequence;
     return 60;
 }
 
-static void make_frame(const struct wire *w, uint64_t sequence, uint8_t *frame, uint32_t *length)
+static inline void make_frame(const struct wire *w, uint64_t sequence, uint8_t *frame,
+                              uint32_t *length)
 {
     *length = w->length_of(sequence);
     for (uint32_t i = 0; i < *length; i++)
@@ -36,7 +37,7 @@ static void make_frame(const struct wire *w, uint64_t sequence, uint8_t *frame, 
     memcpy(frame + 14, &sequence, 8);
 }
 
-static void feed(unsigned port)
+static inline void feed(unsigned port)
 {
     uint8_t frame[4096] = {0};
     uint32_t length;
@@ -45,7 +46,7 @@ static void feed(unsigned port)
     machine_frame_in(port, frame, length);
 }
 
-static void check_sent_frame(void *opaque, const uint8_t *frame, uint32_t length)
+static inline void check_sent_frame(void *opaque, const uint8_t *frame, uint32_t length)
 {
     struct wire *w = opaque;
     uint8_t expected[4096] = {0};
@@ -65,19 +66,19 @@ static void check_sent_frame(void *opaque, const uint8_t *frame, uint32_t length
         w->changed++;
 }
 
-static void poll_until_idle(void)
+static inline void poll_until_idle(void)
 {
     for (unsigned idle = 0; idle < 3;)
         idle = poll_once() == 0 ? idle + 1 : 0;
 }
 
-static void tick(void)
+static inline void tick(void)
 {
     machine_wait_ns(TICK_NS);
     run_service(machine_now_ns());
 }
 
-static void wait_for_links(bool up)
+static inline void wait_for_links(bool up)
 {
     for (unsigned i = 0; i < 100; i++) {
         bool all = true;
@@ -92,7 +93,7 @@ static void wait_for_links(bool up)
         assert_int_equal(ports[p].link_is_up, up);
 }
 
-static int start(void **state)
+static inline int start(void **state)
 {
     (void)state;
     memset(wires, 0, sizeof(wires));
@@ -110,7 +111,7 @@ static int start(void **state)
 
 /* Our counters balance, and agree with the cards': every frame that the card counts as received is
  * received or waiting, and every frame that it counts as transmitted was sent by us. */
-static void assert_balance(void)
+static inline void assert_balance(void)
 {
     for (unsigned i = 0; i < ports_n; i++)
         ports[i].ops->poll_counters(&ports[i]);
@@ -125,20 +126,20 @@ static void assert_balance(void)
     }
 }
 
-static uint64_t drops(unsigned lane, enum drop why)
+static inline uint64_t drops(unsigned lane, enum drop why)
 {
     return lanes[lane].count.drops[why];
 }
 
 /* No rule broken, no forbidden DMA. */
-static void assert_clean(void)
+static inline void assert_clean(void)
 {
     assert_int_equal(machine_complaints(), 0);
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(machine_cards[i].dma_refused, 0);
 }
 
-static void assert_all_through(unsigned port)
+static inline void assert_all_through(unsigned port)
 {
     assert_int_equal(wires[port].next_out, wires[port].next_in);
     assert_int_equal(wires[port].missing, 0);
@@ -147,7 +148,7 @@ static void assert_all_through(unsigned port)
 }
 
 /* After a loss, both directions forward every new frame. */
-static void assert_both_ways_again(void)
+static inline void assert_both_ways_again(void)
 {
     wait_for_links(true);
     for (unsigned port = 0; port < 2; port++)

@@ -97,7 +97,7 @@ static inline void keep_sent_frame(void *opaque, const uint8_t *frame, uint32_t 
         answer_arp(port, frame);
         return;
     }
-    assert_true(sent_n < SENT_MAX && length <= ETH_MAX);
+    assert_true(sent_n < SENT_MAX && length <= sizeof(sent[0].bytes));
     sent[sent_n].port = port;
     sent[sent_n].length = length;
     memcpy(sent[sent_n++].bytes, frame, length);
@@ -165,7 +165,7 @@ static inline int start(void **state)
         machine_cards[i].on_frame = keep_sent_frame;
         machine_cards[i].opaque = (void *)(uintptr_t)i;
     }
-    hops_set_mtu(2, 576);
+    ports[2].mtu = 576;
     machine_module = "10.0.0.0/8 198.51.100.10\n10.1.0.0/16 192.0.2.20\n"
                      "10.2.0.0/16 203.0.113.10\n10.3.0.0/16 reject\n"
                      "10.4.4.0/25 198.51.100.11\n10.5.0.0/16 198.51.100.99\n";

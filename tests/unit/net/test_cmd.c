@@ -5,7 +5,7 @@
  * each reason to refuse it.
  *
  * links: net/console/show_ports.c net/console/show_ledger.c
- * net/lane/ledger.c kernel/ask.c net/console/ping.c $(STACK)
+ * net/lane/ledger.c kernel/ask.c net/console/ping.c net/lane/vlans.c $(STACK)
  * kernel/console/shell.c kernel/console/words.c kernel/lib/json.c
  *        kernel/console/command.c kernel/lib/out.c kernel/lib/fmt.c kernel/lib/parse.c
  */
@@ -117,7 +117,7 @@ static void ports__json__has_the_fields_that_scripts_rely_on(void **state)
 static void ports__none__prints_a_line_or_no_object(void **state)
 {
     (void)state;
-    ports_n = lanes_n = 0;
+    ports_n = ports_all = lanes_n = 0;
     assert_string_equal(run("show ports"), "no ports\n");
     assert_string_equal(run("show ports -j"), "");
     assert_int_equal(json_lines(run("show ledger -j")), 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/filter compared with libpcap: the expressions of tests/data/filters.txt, and random ones, match the
- * same frames, captured and random, whole and cut off. What libpcap refuses is refused, and so is, by a
- * name or a position, all that is not built.
+ * net/filter compared with libpcap: the expressions of tests/data/filters.txt, and random ones,
+ * match the same frames, captured and random, whole and cut off. What libpcap refuses is refused,
+ * and so is, by a name or a position, all that is not built.
  *
  * links: net/filter/compile.c net/filter/arithmetic.c net/filter/reader.c net/filter/code.c
  *        net/filter/primitives.c net/filter/words.c net/filter/cbpf.c kernel/lib/fmt.c -lpcap
@@ -75,8 +75,8 @@ static int gather(void **state)
 static struct filter_work work;
 static unsigned matches, compared;
 
-/* libpcap's optimizer drops loads that change nothing, so a frame that is cut off before one of them may
- * match where it does not match the plain program: there both results are libpcap's. */
+/* libpcap's optimizer drops loads that change nothing, so a frame that is cut off before one of
+ * them may match where it does not match the plain program: there both results are libpcap's. */
 static void compare_with(const struct bpf_program theirs[2], const struct bpf *ours,
                          const char *expression, unsigned first, unsigned step)
 {
@@ -96,8 +96,8 @@ static void compare_with(const struct bpf_program theirs[2], const struct bpf *o
     }
 }
 
-/* Does libpcap compile it? If so, ours must, and match the same frames. Some expressions match no frame at
- * all, for the optimizer of libpcap an error. */
+/* Does libpcap compile it? If so, ours must, and match the same frames. Some expressions match no
+ * frame at all, for the optimizer of libpcap an error. */
 static bool compare(pcap_t *pcap, const char *expression, unsigned first, unsigned step)
 {
     struct bpf_program theirs[2];

@@ -7,6 +7,8 @@
  *  - the link goes down and up under load, the card is reset or cut off under load, the output
  *    sticks;
  *  - bytes are counted without the CRC;
+ *  - frame buffers follow each other at a distance that is no power of two: the headers of a burst lie
+ *    in different sets of a cache;
  *  - a head word that is late or never comes is taken from the card; queues that do not start at 0 or
  *    do not start cost one reset; RSS that spreads nothing is told once;
  *  - each lie of the card about a descriptor or a head word is counted under its name;
@@ -679,9 +681,34 @@ static void side_send__full_queue_and_bad_lengths__are_counted(void **state)
     assert_clean();
 }
 
+/* 64 sets of 64 bytes: an L1 cache of 32 KiB with 8 ways, and 48 KiB with 12. Two places with the
+ * same low 12 bits share a set, too. */
+static void assert_different_sets(const struct descriptor *ring, uint32_t slots)
+{
+    for (uint32_t first = 0; first + LANE_BURST <= slots; first += LANE_BURST) {
+        uint64_t sets = 0;
+
+        for (uint32_t i = first; i < first + LANE_BURST; i++) {
+            uint64_t set = BIT64(ring[i].address / CACHE_LINE_BYTES % 64);
+            assert_int_equal(ring[i].address % CACHE_LINE_BYTES, 0);
+            assert_int_equal(sets & set, 0);
+            sets |= set;
+        }
+    }
+}
+
+static void lane__headers_of_a_burst__lie_in_different_sets(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < lanes_n; i++)
+        assert_different_sets(lanes[i].ring, LANE_SLOTS);
+    assert_different_sets(port_side(&ports[0], 0)->ring, port_side(&ports[0], 0)->slots);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(lane__headers_of_a_burst__lie_in_different_sets, start),
         cmocka_unit_test_setup(forward__every_length_both_ways__unchanged_and_in_order, start),
         cmocka_unit_test_setup(forward__baby_giants__pass_unchanged, start),
         cmocka_unit_test_setup(forward__oversize_frames__are_counted_by_the_card, start),

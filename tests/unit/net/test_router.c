@@ -5,6 +5,7 @@
  *  - every length, padding and bytes after the datagram, to each kind of destination;
  *  - every byte of the headers at its boundary values, checksum stale or right;
  *  - every pair of header bytes at their extremes, checksum right;
+ *  - a tag of VLAN 0, which changes nothing, and other tags, which are not ours;
  *  - every header checksum, with each TTL that matters;
  *  - forwarded frames, byte by byte: by the lane, by another port, back by the input port;
  *  - fragments for one port's address that came in by another port: answers and errors leave by the
@@ -174,6 +175,68 @@ static void route__every_pair_of_header_bytes__fast_path_equals_slow_path(void *
                 frame[k] = values[v >> 2];
                 fix_ip(frame);
                 compare_paths(frame, 64, "pair", (int)i, (int)k);
+            }
+}
+
+/* Insert a tag; returns the new length. */
+static uint32_t tag(uint8_t *frame, uint32_t length, unsigned value)
+{
+    memmove(frame + 16, frame + 12, length - 12);
+    wire_put16(frame + 12, ETH_VLAN);
+    wire_put16(frame + 14, (uint16_t)value);
+    return length + 4;
+}
+
+/* With any priority a frame has the fate that it has without a tag, and what is sent has none. */
+static void route__tag_of_vlan_0__changes_nothing(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {34, 60, 61, 600, 1514};
+    uint8_t frame[2048];
+
+    for (unsigned d = 0; d < ARRAY_SIZE(destinations); d++)
+        for (unsigned l = 0; l < ARRAY_SIZE(lengths); l++)
+            for (unsigned priority = 0; priority < 16; priority += l == 1 ? 1 : 5) {
+                static uint8_t plain[8][2048];
+                uint32_t length[8];
+                unsigned port[8], n;
+
+                make(frame, lengths[l], destinations[d], 0);
+                machine_wait_ns(20 * ICMP_GAP_NS);
+                give(frame, lengths[l]);
+                n = sent_n;
+                assert_true(n <= 8);
+                for (unsigned i = 0; i < n; i++) {
+                    port[i] = sent[i].port;
+                    length[i] = sent[i].length;
+                    memcpy(plain[i], sent[i].bytes, sent[i].length);
+                }
+                machine_wait_ns(20 * ICMP_GAP_NS);
+                give(frame, tag(frame, lengths[l], priority << 12));
+                assert_int_equal(sent_n, n);
+                for (unsigned i = 0; i < n; i++) {
+                    assert_int_equal(sent[i].port, port[i]);
+                    assert_int_equal(sent[i].length, length[i]);
+                    assert_true(is_same(sent[i].bytes, plain[i], length[i]));
+                }
+            }
+}
+
+static void route__tag_of_a_vlan__is_dropped_as_eth_vlan(void **state)
+{
+    (void)state;
+    static const unsigned tags[] = {1, 2, 0x7FF, 0x800, 0xFFF, 0xE001};
+    uint8_t frame[2048];
+
+    for (unsigned d = 0; d < ARRAY_SIZE(destinations); d++)
+        for (unsigned t = 0; t < ARRAY_SIZE(tags); t++)
+            for (unsigned outer = 0; outer < 2; outer++) {
+                uint64_t before = dropped(DROP_eth_vlan);
+                make(frame, 100, destinations[d], 0);
+                uint32_t length = tag(frame, 100, tags[t]);
+                give(frame, outer ? tag(frame, length, 0x4000) : length);
+                assert_int_equal(sent_n, 0);
+                assert_int_equal(dropped(DROP_eth_vlan), before + 1);
             }
 }
 
@@ -488,6 +551,8 @@ int main(void)
         TEST(route__every_length__fast_path_equals_slow_path),
         TEST(route__every_header_byte_at_its_bounds__fast_path_equals_slow_path),
         TEST(route__every_pair_of_header_bytes__fast_path_equals_slow_path),
+        TEST(route__tag_of_vlan_0__changes_nothing),
+        TEST(route__tag_of_a_vlan__is_dropped_as_eth_vlan),
         TEST(route__every_checksum__is_updated_correctly),
         TEST(route__each_route__output_is_exact),
         TEST(route__datagram_shorter_than_frame__rest_is_left_out),

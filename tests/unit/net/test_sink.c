@@ -189,6 +189,42 @@ static void generate__other_trials__are_never_adopted(void **state)
     assert_balance();
 }
 
+/* A tag of VLAN 0, which a switch may add, does not count. */
+static void measuring__tag_of_vlan_0__counts_as_untagged(void **state)
+{
+    (void)state;
+    for (unsigned is_own = 0; is_own < 2; is_own++) {
+        uint8_t f[64], other[64] = {0};
+        uint64_t tag = probe_tag(1, 0, 0);
+        set_up(is_own ? &app_generate : &app_sink, "");
+        if (is_own) {
+            ask_for("rate=1Mpps count=10");
+            begin();
+            run_trial();
+            tag = generator_tag(0);
+        }
+        for (uint32_t i = 0; i < 10; i++) {
+            probe_for_port_1(f, tag, 0, i);
+            memmove(f + 16, f + 12, 48);
+            memcpy(f + 12, "\x81\x00", 2);
+            f[14] = (uint8_t)(i << 4);
+            f[15] = 0;
+            receive(f, 64);
+            memcpy(other, ports[1].mac, 6);
+            receive(other, 64);
+            f[15] = 1; /* of VLAN 1 */
+            receive(f, 64);
+        }
+        struct reception r = receiver_report(1);
+        assert_int_equal(r.count->tag, tag);
+        assert_int_equal(stream_frames(r.count), 10);
+        assert_int_equal(r.count->lost + r.count->duplicates, 0);
+        assert_int_equal(r.count->bytes, 10 * 60);
+        assert_int_equal(lanes[1].count.drops[DROP_eth_other], 20);
+        assert_balance();
+    }
+}
+
 static void sink__damaged_and_foreign_frames__are_dropped_by_reason(void **state)
 {
     (void)state;
@@ -289,6 +325,7 @@ int main(void)
         cmocka_unit_test(sink__latency__equals_the_wires_delay),
         cmocka_unit_test(sink__other_trials__are_adopted_one_at_a_time),
         cmocka_unit_test(generate__other_trials__are_never_adopted),
+        cmocka_unit_test(measuring__tag_of_vlan_0__counts_as_untagged),
         cmocka_unit_test(sink__damaged_and_foreign_frames__are_dropped_by_reason),
         cmocka_unit_test(sink__arp_for_our_address__is_answered_by_the_side_queue),
         cmocka_unit_test(sink__rings_wrap__loses_none),

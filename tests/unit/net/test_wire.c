@@ -34,7 +34,7 @@ static void rewrite_buffers(void)
 {
     for (unsigned i = 0; i < lanes_n; i++)
         for (unsigned slot = 0; slot < LANE_SLOTS; slot++) {
-            uint8_t *p = (uint8_t *)lanes[i].frames_buf.va + (size_t)slot * SLOT_BYTES;
+            uint8_t *p = (uint8_t *)lanes[i].frames_buf.va + (size_t)slot * SLOT_STRIDE;
             if (memcmp(p + MARK_AT, rewrite.frame + MARK_AT, MARK_BYTES) != 0)
                 continue;
             wire_put16(p + rewrite.at, rewrite.value);
@@ -140,12 +140,12 @@ static struct outcome private_slow(struct lane *lane, uint8_t *frame, uint32_t l
     uint8_t *slots = lane->frames_buf.va;
 
     handled++;
-    assert_true(frame + SLOT_BYTES <= slots || frame >= slots + (size_t)LANE_SLOTS * SLOT_BYTES);
+    assert_true(frame + SLOT_BYTES <= slots || frame >= slots + (size_t)LANE_SLOTS * SLOT_STRIDE);
     for (unsigned card = 0; card < machine_cards_n; card++)
         assert_null(machine_dma(card, (uintptr_t)frame, 1, 2));
     assert_int_equal(length, sizeof(input));
     assert_memory_equal(frame, input, length);
-    memset(slots, 0xEE, (size_t)LANE_SLOTS * SLOT_BYTES);
+    memset(slots, 0xEE, (size_t)LANE_SLOTS * SLOT_STRIDE);
     assert_memory_equal(frame, input, length);
     memcpy(frame, output, sizeof(output));
     return (struct outcome){sizeof(output), FATE_SENT};

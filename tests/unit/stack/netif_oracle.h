@@ -165,11 +165,16 @@ static inline struct oracle oracle_of(const uint8_t *frame, size_t n, unsigned v
 {
     if (n < 14 || frame[6] % 2 == 1)
         return oracle_drops(DROP_eth_other);
-    bool is_tagged = get16(frame + 12) == 0x8100 && n >= 18;
-    if ((is_tagged ? get16(frame + 14) % 4096 : 0) != vlan)
+    /* A tag of VLAN 0, and then one of our VLAN, if we have one. */
+    size_t at = 12;
+    if (n >= at + 6 && get16(frame + at) == 0x8100 && get16(frame + at + 2) % 4096 == 0)
+        at += 4;
+    bool is_tagged = n >= at + 6 && get16(frame + at) == 0x8100;
+    if (is_tagged ? vlan == 0 || get16(frame + at + 2) % 4096 != vlan : vlan != 0)
         return oracle_drops(DROP_eth_vlan);
-    const uint8_t *payload = frame + (is_tagged ? 18 : 14);
-    size_t bytes = n - (is_tagged ? 18 : 14);
+    at += is_tagged ? 6 : 2;
+    const uint8_t *payload = frame + at;
+    size_t bytes = n - at;
     unsigned type = get16(payload - 2);
     bool is_ours = memcmp(frame, US_MAC, 6) == 0, is_to_all = memcmp(frame, ALL_MAC, 6) == 0;
     if (type == 0x0806 && (is_ours || is_to_all))

@@ -60,6 +60,8 @@ static void compare_with_oracle(size_t n)
     struct oracle want = oracle_of(frame, n, vlan);
     uint8_t asked[ETH_BUFFER];
     unsigned tag = vlan != 0 || (n >= 18 && get16(frame + 12) == 0x8100) ? 4 : 0;
+    if (vlan != 0 && n >= 22 && get16(frame + 12) == 0x8100 && get16(frame + 14) % 4096 == 0)
+        tag = 8;
     memcpy(asked, frame, 12);
     memcpy(asked + 12, frame + 12 + tag, n > 12 + tag ? n - 12 - tag : 0);
 

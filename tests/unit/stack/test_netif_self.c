@@ -423,7 +423,7 @@ static void error__unicast_or_group_frame__is_sent_only_for_unicast(void **state
     put32(frame + 30, IP(198, 51, 100, 9));
     fix_ip(frame);
     out_n = 0;
-    netif_error(&nif, frame, 48, error);
+    assert_true(netif_error(&nif, frame, 48, error));
     assert_int_equal(out_n, 1);
     assert_null(fault_of(out[0], out_bytes[0]));
     assert_memory_equal(out[0], PEER_MAC, 6);
@@ -431,18 +431,18 @@ static void error__unicast_or_group_frame__is_sent_only_for_unicast(void **state
     assert_int_equal(get16(out[0] + 34), 11 << 8);
     assert_memory_equal(out[0] + 42, frame + 14, 48);
     memcpy(frame, "\x01\x00\x5E\x00\x00\x01", 6);
-    netif_error(&nif, frame, 48, error);
+    assert_false(netif_error(&nif, frame, 48, error));
     memcpy(frame, ALL_MAC, 6);
-    netif_error(&nif, frame, 48, error);
+    assert_false(netif_error(&nif, frame, 48, error));
     assert_int_equal(out_n, 1);
     memcpy(frame, US_MAC, 6);
     for (unsigned i = 0; i < ICMP_BURST + 10; i++, out_n = 0)
-        netif_error(&nif, frame, 48, error);
-    netif_error(&nif, frame, 48, error);
+        (void)netif_error(&nif, frame, 48, error);
+    assert_false(netif_error(&nif, frame, 48, error));
     assert_int_equal(out_n, 0); /* the rate limit */
     nif.send = NULL;
     nif.now_ns += SECOND;
-    netif_error(&nif, frame, 48, error);
+    assert_false(netif_error(&nif, frame, 48, error));
 }
 
 int main(void)

@@ -72,6 +72,21 @@ static void tagged_address__each_tag__answers_its_own_with_the_same_priority(voi
     assert_null(fault_of(frame, untag(frame, got, VLAN)));
 }
 
+/* A tag of VLAN 0 before ours is no VLAN: Linux takes such frames too. */
+static void tagged_address__priority_before_its_tag__is_left_out(void **state)
+{
+    (void)state;
+    nif.vlan = VLAN;
+    for (unsigned priority = 0; priority < 16; priority++) {
+        size_t n = tag(VLAN | 0x2000, make_icmp(frame, 8, 1, 1, 0, 56));
+        uint32_t got = give(tag(priority << 12, n));
+        assert_int_equal(got, 102);
+        assert_null(fault_of(frame, untag(frame, got, VLAN | 0x2000)));
+    }
+    dropped(tag(0, make_icmp(frame, 8, 1, 1, 0, 56)), DROP_eth_vlan);
+    dropped(tag(VLAN, tag(0, make_icmp(frame, 8, 1, 1, 0, 56))), DROP_eth_other);
+}
+
 static void tagged_address__frames_of_our_own__have_the_tag(void **state)
 {
     uint8_t mac[6];
@@ -120,8 +135,9 @@ static void tags__truncated_or_nested__are_dropped(void **state)
     assert_int_equal(nif.drops[DROP_eth_other], 4);
     tag(0, make_icmp(frame, 8, 1, 1, 0, 56));
     dropped(18, DROP_ip_header);
-    size_t n = tag(0, make_icmp(frame, 8, 1, 1, 0, 56));
-    dropped(tag(0, n), DROP_eth_other);
+    size_t n;
+    for (unsigned inner = 0; inner < 2; inner++)
+        dropped(tag(0x6000, tag(inner, make_icmp(frame, 8, 1, 1, 0, 56))), DROP_eth_vlan);
     n = tag(0, make_icmp(frame, 8, 1, 1, 0, 56));
     put16(frame + 12, 0x88A8); /* a provider's tag */
     dropped(n, DROP_eth_other);
@@ -139,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_FRAGMENTS(untagged_address__each_tag__answers_only_priority_tags_untagged),
         TEST_FRAGMENTS(tagged_address__each_tag__answers_its_own_with_the_same_priority),
+        TEST_FRAGMENTS(tagged_address__priority_before_its_tag__is_left_out),
         TEST_FRAGMENTS(tagged_address__frames_of_our_own__have_the_tag),
         TEST_FRAGMENTS(tags__truncated_or_nested__are_dropped),
     };

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * A wide handler for applications whose ports have addresses: pings and datagrams to UDP services take
+ * the quick way of the port's stack (net/stack/quick.h), in place.
+ */
+#ifndef NET_LANE_TO_STACK_H
+#define NET_LANE_TO_STACK_H
+
+#include "net/lane/lane.h"
+
+/* What a card says about checksums. */
+#define RX_SUMS (RX_UDPCS | RX_L4CS | RX_IPCS | RX_TCPE | RX_IPE)
+
+/* Handle a frame to lane->netif, which is not NULL. FATE_SENT: the answer stands in the frame's
+ * place, and is to leave by lane->in. FATE_FAST: left to the slow handler, with nothing changed or
+ * counted. Without all bits of RX_SUMS in `checked`, no UDP checksum counts as verified, and all
+ * datagrams are left. */
+lane_wide to_stack;
+
+#endif
