@@ -223,6 +223,25 @@ def test_static_neighbours_by_the_boot_line_and_the_console(boot):
     assert machine.poweroff() == 0
 
 
+def test_static_neighbours_in_a_vlan(boot):
+    machine = boot("app=route port0.10.ip=10.0.10.1/24 port1.ip=192.0.2.1/24 "
+                   "port0.10.arp=10.0.10.7,02:00:00:00:00:07")
+    assert machine.run("set arp port0.10 10.0.10.8 02:00:00:00:00:08") == ""
+    text = is_text_of_80_columns(machine.run("show arp"))
+    assert [line.split()[:4] for line in text.splitlines() if "static" in line] == \
+        [["port0.10", "10.0.10.7", "02:00:00:00:00:07", "static"],
+         ["port0.10", "10.0.10.8", "02:00:00:00:00:08", "static"]]
+    assert "port0.10.arp=10.0.10.7,02:00:00:00:00:07 port0.10.arp=10.0.10.8,02:00:00:00:00:08" \
+        in machine.run("show config")
+    machine.wires[1].send(echo(router_mac(machine, 1), SENDER, bytes([10, 0, 10, 7]), 1))
+    frame = machine.wires[0].receive_where(lambda frame: frame[16:18] == b"\x08\0")
+    assert frame[:6] == bytes.fromhex("020000000007") and frame[12:16] == b"\x81\0\0\x0a"
+    assert "is not a port" in machine.run("set arp port0.11 10.0.10.8 02:00:00:00:00:08")
+    assert machine.run("clear arp port0.10 10.0.10.7; clear arp port0.10 10.0.10.8") == ""
+    assert "arp=" not in machine.run("show config")
+    assert machine.poweroff() == 0
+
+
 def test_a_gateway_outside_of_an_address_that_stands_alone(boot):
     machine = boot("app=route port0.ip=192.0.2.1/24 port1.ip=100.64.0.1/32 port1.gw=10.255.0.1")
     gateway = bytes([10, 255, 0, 1])

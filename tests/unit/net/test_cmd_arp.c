@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * net/console/arp.c: `show arp` with entries of each state and with more than there are lines; `set arp`,
- * `clear arp` and what `show config` says; each way to type them wrong.
+ * net/console/arp.c: `show arp` with entries of each state and with more than there are lines; `set
+ * arp`, `clear arp` and what `show config` says; each way to type them wrong.
  *
  * links: net/console/arp.c net/console/ping.c net/lane/vlans.c $(STACK)
  * kernel/console/shell.c kernel/console/words.c kernel/lib/json.c
