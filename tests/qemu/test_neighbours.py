@@ -132,6 +132,31 @@ def test_every_ping_of_every_host_is_answered(boot):
     assert machine.poweroff() == 0
 
 
+def udp(dst_mac, src, dst, port):
+    """A datagram whose source port chooses the core."""
+    data = port.to_bytes(2, "big") + b"\0\7" + (26).to_bytes(2, "big") + bytes(2 + 18)
+    ip = b"\x45\0" + (20 + len(data)).to_bytes(2, "big") + bytes(4) + b"\x40\x11\0\0" + src[1] + dst
+    return dst_mac + src[0] + b"\x08\0" + ip[:10] + checksum(ip) + ip[12:] + data
+
+
+def test_datagrams_on_all_cores_reach_every_host(boot):
+    """Each core has its own waiting frames, and core 0 asks for the hosts of all of them."""
+    machine = boot(LINE, cores=4)
+    a, b = crowds(machine, HOSTS)
+    mac = router_mac(machine)
+    for first in range(0, HOSTS, 100):
+        machine.wires[0].send(*[udp(mac, SENDER, host(i), 5000 + i)
+                                for i in range(first, min(first + 100, HOSTS))])
+        wanted = {host(i) for i in range(min(first + 100, HOSTS))}
+        b.wait(lambda frames, w=wanted: {f[30:34] for f in frames} == w, "every datagram arrives")
+    assert all(f[:6] == b.macs[f[30:34]] for f in b.frames)
+    used = [row["rx_packets"] for row in machine.cores()]
+    assert sum(n > HOSTS / 20 for n in used) >= 3, used
+    assert len(b.frames) == HOSTS and not errors(a.frames)
+    assert not [n for n in settled(machine)["drops"].values() if n]
+    assert machine.poweroff() == 0
+
+
 def test_an_absent_host_changes_nothing_for_twenty_live_ones(boot):
     """50 frames a second to the absent one, and each live one pinged for the first time meanwhile."""
     machine = boot(LINE)
