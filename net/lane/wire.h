@@ -99,10 +99,6 @@ static inline bool wire_tests8(wire_frame_t frame, size_t at, uint8_t bits)
     return dma_tests8(wire_at(frame, at), bits);
 }
 
-static inline uint16_t wire_load16(wire_frame_t frame, size_t at)
-{
-    return (uint16_t)dma_once16(wire_at(frame, at));
-}
 static inline void wire_store64(wire_frame_t frame, size_t at, uint64_t value)
 {
     store64(wire_at(frame, at), value);

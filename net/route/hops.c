@@ -44,8 +44,8 @@ READ_MOSTLY static struct hosts {
     uint64_t refreshed_ns;
 } * hosts;
 
-static uint16_t retired; /* a list: they await the next grace period */
-static uint16_t graced;  /* a list: they await the end of the one that has begun */
+static uint16_t retired;     /* a list: they await the next grace period */
+static uint16_t graced;      /* a list: they await the end of the one that has begun */
 static uint32_t hash_factor; /* odd and random, see arp_extend */
 /* How many next hops are in each state: of all gateways, of all hosts; and of the hosts of a port. */
 static uint32_t counts[2][HOP_STATES], port_counts[PORTS_MAX][HOP_STATES];
