@@ -13,6 +13,7 @@
 #define ARCH_SMP_H
 
 #include "arch/irq.h"
+#include "arch/stretch.h"
 #include "arch/types.h"
 #include "kernel/lib/hist.h"
 
@@ -47,6 +48,7 @@ struct cpu {
     uint64_t loop_tsc __attribute__((aligned(CACHE_LINE_BYTES))); /* stamp of the last round */
     uint64_t polls, empty_polls; /* rounds; those of them that found nothing */
     bool is_asleep;              /* then a stale stamp is no fault */
+    struct stretch stretch;
 
     /* Written by the core alone, rarely. */
     uint64_t interrupts __attribute__((aligned(CACHE_LINE_BYTES))); /* taken, of all kinds */

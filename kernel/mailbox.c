@@ -5,6 +5,7 @@
 #include "arch/cpu.h"
 #include "arch/tsc.h"
 #include "kernel/slice.h"
+#include "kernel/watchdog.h"
 
 struct mailbox mailboxes[CPUS_MAX];
 
@@ -18,7 +19,9 @@ void mailbox_serve(struct mailbox *box)
     if (!take(box))
         return; /* just withdrawn, or not yet complete */
     void (*run)(void *context) = box->run;
+    const char *before = watchdog_part("a call by core 0");
     run(box->context);
+    (void)watchdog_part(before);
     /* The last access to the box: core 0 may use it for the next call at once. */
     __atomic_store_n(&box->run, NULL, __ATOMIC_RELEASE); /* pairs with mailbox_is_free */
 }

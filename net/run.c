@@ -280,9 +280,11 @@ static void service_stack(struct port *port, uint64_t now_ns)
 
 static void service_all(uint64_t now_ns, uint64_t began_tsc)
 {
+    (void)watchdog_part("queues");
     lanes_service_queues(now_ns);
     capture_service();
     follow_start(began_tsc);
+    (void)watchdog_part("application");
     if (app->service)
         app->service(now_ns);
 }
@@ -293,12 +295,14 @@ bool run_service_step(uint64_t now_ns, unsigned step)
 
     if (step == 0) {
         began_tsc = cpu_tsc();
+        (void)watchdog_part("faults");
         service_faults();
         link_event_pending = false;
         return true;
     }
     step--;
     if (step < ports_n) {
+        (void)watchdog_part("links");
         service_port(&ports[step], now_ns);
         return true;
     }
@@ -309,9 +313,11 @@ bool run_service_step(uint64_t now_ns, unsigned step)
     }
     step--;
     if (step < ports_all) {
+        (void)watchdog_part("neighbours");
         service_stack(&ports[step], now_ns);
         return true;
     }
+    (void)watchdog_part("counters");
     return lanes_service_counters(now_ns);
 }
 
@@ -679,13 +685,16 @@ static _Noreturn void core_loop(void)
                 service_ns = tsc_now_ns();
                 step = 0;
                 is_in_service = true;
+                (void)watchdog_part("watchdog");
                 watchdog_poll();
+                (void)watchdog_part(NULL);
             }
             /* A step of the service or a slice of the console, not both in one round; and no step while
              * a command waits for another core, whose mailbox it uses. */
             if (is_in_service && !slice_is_waiting() && (n == 0 || ++rounds == ROUNDS_A_STEP)) {
                 rounds = 0;
                 is_in_service = run_service_step(service_ns, step++);
+                (void)watchdog_part(NULL);
             } else {
                 console_poll(n == 0);
             }
