@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "arch/cpu.h"
 #include "arch/irq.h"
 #include "arch/random.h"
+#include "arch/task.h"
 #include "arch/tsc.h"
 #include "drivers/boot_line.h"
 #include "kernel/console/console.h"
@@ -134,6 +136,93 @@ void tsc_wait_us(uint32_t us)
 uint64_t tsc_ns(uint64_t ticks)
 {
     return ticks;
+}
+
+/* ---- Tasks ---- */
+
+bool machine_tasks_in_steps;
+static struct {
+    ucontext_t loop, own;
+    void (*run)(void *context);
+    void *context;
+    uint64_t due_ns;
+    unsigned left;
+    bool is_made, is_busy, is_running;
+    uint8_t stack[1 << 18];
+} task;
+
+static void task_main(void)
+{
+    for (;;) {
+        task.run(task.context);
+        task.is_busy = false;
+        swapcontext(&task.own, &task.loop);
+    }
+}
+
+void task_start(void (*run)(void *context), void *context)
+{
+    if (!machine_tasks_in_steps) {
+        run(context);
+        return;
+    }
+    if (!task.is_made) {
+        getcontext(&task.own);
+        task.own.uc_stack.ss_sp = task.stack;
+        task.own.uc_stack.ss_size = sizeof(task.stack);
+        makecontext(&task.own, task_main, 0);
+        task.is_made = true;
+    }
+    task.run = run;
+    task.context = context;
+    task.due_ns = 0;
+    task.is_busy = true;
+}
+
+bool task_is_busy(void)
+{
+    return task.is_busy;
+}
+
+bool task_is_running(void)
+{
+    return task.is_running;
+}
+
+bool task_step(void)
+{
+    if (!task.is_busy || machine_clock_ns < task.due_ns)
+        return false;
+    task.left = TASK_STEP_UNITS;
+    task.is_running = true;
+    swapcontext(&task.loop, &task.own);
+    task.is_running = false;
+    return true;
+}
+
+void task_pause(void)
+{
+    if (task.is_running)
+        swapcontext(&task.own, &task.loop);
+}
+
+void task_wait_us(uint32_t us)
+{
+    if (!task.is_running) {
+        machine_wait_ns(us * 1000ull);
+        return;
+    }
+    task.due_ns = machine_clock_ns + us * 1000ull;
+    task_pause();
+}
+
+void task_pay(unsigned units)
+{
+    if (!task.is_running)
+        return;
+    if (task.left < units)
+        task_pause();
+    task.left -= units;
 }
 
 /* ---- Stubs of what a single core does not need ---- */
@@ -486,6 +575,8 @@ void machine_reset(void)
     machine_on_write = NULL;
     machine_clock_ns = 0;
     machine_read_ns = MACHINE_READ_NS;
+    machine_tasks_in_steps = false;
+    task.is_made = task.is_busy = false;
     log_n = 0;
 }
 

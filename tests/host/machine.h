@@ -55,6 +55,9 @@ uint64_t machine_now_ns(void);
  * MACHINE_READ_NS. */
 enum { MACHINE_READ_NS = 250 };
 extern uint64_t machine_read_ns, machine_reads;
+/* Tasks (arch/task.h). As machine_reset leaves it, task_start runs the function to its end, and waits
+ * in it pass time; with machine_tasks_in_steps set, a test calls task_step as a core's loop does. */
+extern bool machine_tasks_in_steps;
 /* Translate a card's DMA address to a pointer; NULL if the card has no grant of these rights
  * (DMA_READ 1, DMA_WRITE 2) for all of the bytes. */
 void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights);
