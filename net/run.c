@@ -697,9 +697,7 @@ static void begin_service(uint64_t now_tsc)
     (void)watchdog_part(NULL);
 }
 
-/* One of core 0's other works between two polls: a step of its task, one of the service, or the
- * console's part; n: frames of the last round. */
-static void other_work(uint64_t now_tsc, uint32_t n)
+void run_other_work(uint64_t now_tsc, uint32_t n)
 {
     static unsigned rounds, turn;
 
@@ -752,7 +750,7 @@ static _Noreturn void core_loop(void)
         if (mailbox_poll())
             idle = 0;
         if (core == 0) {
-            other_work(now_tsc, n);
+            run_other_work(now_tsc, n);
             looked_tsc = service.began_tsc;
             if (console_is_busy())
                 idle = 0;

@@ -64,7 +64,6 @@ static struct {
     lane_poll *finish;
 } wanted_pause;
 static bool is_asking_again; /* the service wants late cores to be asked again */
-static bool is_supervising;  /* core 0's task is at work */
 
 /* The cores that have not carried out the last order about a port (late[i]), or the last `stop` or
  * `start` (late_pause), a bit each. lanes_service_queues asks them again. */
@@ -612,15 +611,12 @@ static void supervise(void *context)
         for (unsigned i = 0; i < ports_n; i++)
             is_again |= serve_port(&ports[i]);
     }
-    is_supervising = false;
 }
 
 static void wake(void)
 {
-    if (is_supervising)
-        return; /* it looks once more before it ends */
-    is_supervising = true;
-    task_start(supervise, NULL);
+    if (!task_is_busy()) /* else it looks once more before it ends */
+        task_start(supervise, NULL);
 }
 
 /* ---- The service ---- */

@@ -163,7 +163,10 @@ static void task_main(void)
 void task_start(void (*run)(void *context), void *context)
 {
     if (!machine_tasks_in_steps) {
+        bool was_busy = task.is_busy;
+        task.is_busy = true;
         run(context);
+        task.is_busy = was_busy;
         return;
     }
     if (!task.is_made) {
@@ -252,9 +255,13 @@ void watchdog_poll(void)
 {
 }
 
+void (*machine_on_console)(void);
+
 void console_poll(bool is_idle)
 {
     (void)is_idle;
+    if (machine_on_console)
+        machine_on_console();
 }
 
 bool console_is_busy(void)
@@ -324,9 +331,22 @@ uint64_t machine_read(uintptr_t address, uint32_t bytes)
     return x540_read(card->model, offset, bytes);
 }
 
+uint64_t machine_store_ns = 100, machine_stores;
+
+static bool is_on_screen(uintptr_t address)
+{
+    return address - MACHINE_SCREEN < 64ull << 20;
+}
+
 void machine_write(uintptr_t address, uint64_t value, uint32_t bytes)
 {
     uint32_t offset;
+
+    if (is_on_screen(address)) {
+        machine_stores++;
+        machine_wait_ns(machine_store_ns);
+        return;
+    }
     struct machine_card *card = card_at(address, &offset);
 
     if (machine_on_write)
@@ -576,6 +596,7 @@ void machine_reset(void)
     machine_clock_ns = 0;
     machine_read_ns = MACHINE_READ_NS;
     machine_tasks_in_steps = false;
+    machine_on_console = NULL;
     task.is_made = task.is_busy = false;
     log_n = 0;
 }
@@ -725,6 +746,11 @@ const char *machine_log_has(const char *text)
         if (strstr(log_lines[(i - 1) % LOG_MAX], text))
             return log_lines[(i - 1) % LOG_MAX];
     return NULL;
+}
+
+const char *machine_log_line(unsigned i)
+{
+    return log_lines[i % LOG_MAX];
 }
 
 unsigned machine_log_lines(void)
