@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Tasks; see task.h. A task's stack keeps its frames between two steps: task_switch (task.asm) saves
- * the registers that a function must preserve, and changes the stack.
+ * Tasks; see task.h. A task's stack keeps its frames between two steps: stack_switch saves the
+ * registers that a function must preserve, and changes the stack.
  */
 #include "arch/task.h"
 #include "arch/cpu.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
 
-/* Push the registers that the caller wants kept, store the stack pointer in *save, take that of the
- * other side and pop its registers. */
-void task_switch(uint64_t *save, uint64_t sp);
+/* arch/stack_switch.asm. */
+void stack_switch(uint64_t *from, uint64_t to);
 
-/* What a new task's stack holds: the registers that task_switch pops, its return address, and a
+/* What a new task's stack holds: the registers that stack_switch pops, its return address, and a
  * return address of 0, where a backtrace ends. */
 struct first_frame {
     uint64_t registers[6], entry, end;
@@ -25,7 +24,7 @@ static void task_main(void)
     for (;;) {
         task->run(task->context);
         task->is_busy = false;
-        task_switch(&task->sp, task->loop_sp);
+        stack_switch(&task->sp, task->loop_sp);
     }
 }
 
@@ -62,7 +61,7 @@ bool task_step(void)
         return false;
     task->left = TASK_STEP_UNITS;
     task->is_running = true;
-    task_switch(&task->loop_sp, task->sp);
+    stack_switch(&task->loop_sp, task->sp);
     task->is_running = false;
     return true;
 }
@@ -72,7 +71,7 @@ void task_pause(void)
     struct task *task = &cpu_this()->task;
 
     if (task->is_running)
-        task_switch(&task->sp, task->loop_sp);
+        stack_switch(&task->sp, task->loop_sp);
 }
 
 void task_wait_us(uint32_t us)
