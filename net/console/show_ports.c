@@ -78,10 +78,10 @@ static const char *speed_text(const struct port *port, char text[8])
 
 static void json_ports(const struct call *call)
 {
-    char key[2 * RSS_KEY_BYTES + 1];
+    char key[2 * RSS_KEY_BYTES + 1] = "";
 
-    for (unsigned i = 0; i < RSS_KEY_BYTES; i++)
-        fmt_print(key + 2 * i, 3, "%02x", rss_key()[i]);
+    for (unsigned i = 0; i < 2 * RSS_KEY_BYTES; i++) /* fmt_print would take a whole slice for it */
+        key[i] = "0123456789abcdef"[rss_key()[i / 2] >> (i % 2 ? 0 : 4) & 0xF];
     for (unsigned i = 0; i < ports_n; i++) {
         const struct port *port = &ports[i];
         const struct port_counters count = since(port);
