@@ -16,6 +16,7 @@
 #include "kernel/panic.h"
 #include "kernel/slice.h"
 #include "kernel/console/serial_line.h"
+#include "kernel/watchdog.h"
 
 #define OUT_BYTES 16384u /* a power of two */
 #define OUT_BUSY                                                                                   \
@@ -151,18 +152,24 @@ void console_poll(bool is_idle)
         return;
     if (is_due) {
         round_at = now + round_ticks;
+        (void)watchdog_part("console");
         read_input();
         ring_drain();
         is_screens_turn = screen_is_busy() && !is_screens_turn;
-        if (is_screens_turn)
+        if (is_screens_turn) {
+            (void)watchdog_part("log screen");
             screen_poll();
+        }
     }
-    if (ring_pending() >= OUT_BUSY || (is_due && is_screens_turn))
-        return;
-    if (log_is_pending() && may_show_log())
+    bool may_print = ring_pending() < OUT_BUSY && !(is_due && is_screens_turn);
+    if (may_print && log_is_pending() && may_show_log()) {
+        (void)watchdog_part("log");
         log_pump();
-    else
+    } else if (may_print) {
+        (void)watchdog_part("console");
         (void)slice_run(step);
+    }
+    (void)watchdog_part(NULL);
 }
 
 bool console_is_busy(void)
