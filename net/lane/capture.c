@@ -159,6 +159,7 @@ void capture_before(struct lane *lane)
 
     memset(tap->words, 0, sizeof(tap->words));
     memset(tap->notes, 0, sizeof(tap->notes)); /* FATE_FAST */
+    lane->is_traced = tap->request.is_trace;
     tap->seen = 0;
     tap->fed = feed ? feed->next : 0;
     tap->fed_at = feed ? feed->at : 0;
@@ -216,6 +217,7 @@ void capture_after(struct lane *lane)
         if (!tap->request.is_trace && lane->in == tap->request.port && !tap->is_shadowed)
             tap->missed++; /* a draining lane drops frames unrecorded */
     }
+    lane->is_traced = false;
     if (tap->is_shadowed)
         remove_shadow(tap, lane);
     capture_fed(tap);

@@ -74,6 +74,7 @@ struct lane {
     uint16_t core;            /* owner */
     uint16_t queue;           /* number of both queues: the core's, or CONTROL_QUEUE */
     bool is_sink;             /* no transmit queue: `head` points at `taken` */
+    bool is_traced;           /* each frame that is not plain takes the slow path, which notes it */
     uint32_t taken;           /* of a sink: index of the first slot not handled */
     enum lane_state {
         LANE_PARKED,   /* no queue is live */

@@ -102,6 +102,10 @@ static inline void wire_store32(wire_frame_t frame, size_t at, uint32_t value)
 {
     store32(wire_at(frame, at), value);
 }
+static inline void wire_store8(wire_frame_t frame, size_t at, uint8_t value)
+{
+    *wire_at(frame, at) = value;
+}
 static inline void wire_store16(wire_frame_t frame, size_t at, uint16_t value)
 {
     store16(wire_at(frame, at), value);
