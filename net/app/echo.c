@@ -4,8 +4,9 @@
  *
  * The fast handler takes plain frames: IPv4 and UDP checksums verified by the card, no options,
  * service 0, a TTL of 64, no padding, a source port that neither a service of ours nor a well-known
- * one has. The wide handler takes any service, TTL, padding and source port. The slow path answers
- * all others. The three answer alike, except that the slow one does not keep identification and DF.
+ * one has. echo_any takes any service, TTL, padding and source port. The stack answers all others, in
+ * place if it can (net/lane/to_stack.h). All answer alike, except that the stack does not keep
+ * identification and DF.
  */
 #include "arch/bytes.h"
 #include "net/app/app.h"
@@ -54,11 +55,11 @@ static uint64_t plain_ip[SLOT_BYTES - HEADERS], plain_udp[SLOT_BYTES - HEADERS];
 #define REQUIRE(condition)                                                                         \
     do {                                                                                           \
         if (__builtin_expect(!(condition), 0))                                                     \
-            return WAY_OTHER;                                                                      \
+            return false;                                                                          \
     } while (0)
 
 /* app.a: our MAC address followed by the EtherType of IPv4; app.b: our IPv4 address. */
-static LANE_FAST enum lane_way echo_frame(struct lane_app app, wire_frame_t frame, size_t length)
+static LANE_FAST bool echo_frame(struct lane_app app, wire_frame_t frame, size_t length)
 {
     REQUIRE(wire_is32(frame, AT_TYPE, PLAIN_IPV4));
     REQUIRE(wire_bits64(frame, AT_IP, IP_CHECKED) == plain_ip[length - HEADERS]);
@@ -78,7 +79,7 @@ static LANE_FAST enum lane_way echo_frame(struct lane_app app, wire_frame_t fram
     wire_store64(frame, AT_SOURCE_MAC, app.a);
     wire_swap_halves64(frame, AT_SOURCE_IP);
     wire_swap_halves32(frame, AT_PORTS);
-    return WAY_LANE;
+    return true;
 }
 
 /* ---- Frames that are not plain ---- */
@@ -144,7 +145,6 @@ static LANE_FAST struct outcome echo_any(struct lane *lane, wire_frame_t frame, 
     const uint32_t length = (uint32_t)(checked & RX_LENGTH);
     uint32_t payload = length - HEADERS;
 
-    REQUIRE_OR_DECLINE(!lane->is_traced);
     REQUIRE_OR_DECLINE((wire_load32(frame, AT_TYPE) & ANY_TYPE_CHECKED) == PLAIN_IPV4);
     const uint64_t ip = wire_load64(frame, AT_IP);
     REQUIRE_OR_DECLINE(((uint32_t)(ip >> 32) & ANY_IP_CHECKED) == ANY_IP_PLAIN);
@@ -179,7 +179,7 @@ static struct outcome echo_slow(struct lane *lane, uint8_t *frame, uint32_t leng
     return netif_input(lane->netif, frame, length);
 }
 
-LANE_LOOP(echo_poll, .choose = echo_frame, .other = echo_any, .wide = to_stack, .slow = echo_slow,
+LANE_LOOP(echo_poll, .fast = echo_frame, .other = echo_any, .wide = to_stack, .slow = echo_slow,
           .status_checked = CHECKSUMS_CHECKED, .status_wanted = CHECKSUMS_GOOD,
           .length_least = HEADERS)
 
