@@ -170,7 +170,7 @@ static struct outcome untagged_input(struct netif *nif, const struct netif_face 
     if (type == ETH_ARP && (is_ours || is_broadcast))
         return arp_input(nif, face, frame, length);
     if (type == ETH_IPV4 && is_ours) {
-        struct outcome outcome = netif_quick(nif, face->mac, face->checked, frame, length);
+        struct outcome outcome = netif_quick(nif, face->mac, frame, length);
         if (outcome.fate != FATE_FAST)
             return outcome;
     }

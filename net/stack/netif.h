@@ -126,10 +126,7 @@ struct outcome netif_input(struct netif *nif, uint8_t *frame, uint32_t length);
 struct netif_face {
     void *send_context;
     uint8_t mac[6];
-    uint32_t checked; /* what that port's card has verified of the frame: */
 };
-#define NETIF_IP_CHECKED  1u /* the IPv4 header's checksum */
-#define NETIF_UDP_CHECKED 2u /* the checksum of a UDP datagram that is all of the IPv4 payload */
 struct outcome netif_input_by(struct netif *nif, const struct netif_face *face, uint8_t *frame,
                               uint32_t length);
 

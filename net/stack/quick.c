@@ -79,8 +79,8 @@ struct quick_served quick_serve(struct netif *nif, const struct quick_request *r
 /* ---- netif_input's plain frames ---- */
 
 /* Is it a plain frame to us: IPv4 without options, no fragment, from a host? */
-static bool is_plain(const struct netif *nif, const uint8_t *mac, uint32_t checked,
-                     const uint8_t *frame, uint32_t length)
+static bool is_plain(const struct netif *nif, const uint8_t *mac, const uint8_t *frame,
+                     uint32_t length)
 {
     if (length < AT_DATA || length > ETH_BUFFER || !mac_equal(frame, mac) ||
         mac_is_group(frame + ETH_SRC) || (load32(frame + AT_TYPE) & TYPE_BITS) != TYPE_PLAIN ||
@@ -91,8 +91,7 @@ static bool is_plain(const struct netif *nif, const uint8_t *mac, uint32_t check
     if (total < IP_BYTES + UDP_BYTES || total > length - ETH_BYTES || !ip_is_host(src) ||
         src == nif->ip || netif_is_broadcast(nif, src))
         return false;
-    return (checked & NETIF_IP_CHECKED) ||
-           csum_fold(csum_words(frame + ETH_BYTES, IP_BYTES)) == 0xFFFF;
+    return csum_fold(csum_words(frame + ETH_BYTES, IP_BYTES)) == 0xFFFF;
 }
 
 /* Write the headers of the answer with `bytes` of payload, which is in place. */
@@ -113,8 +112,8 @@ static struct outcome answer(struct netif *nif, const uint8_t *mac, uint8_t *fra
     return netif_answer(nif, eth_pad(frame, AT_MESSAGE + bytes));
 }
 
-static struct outcome datagram_input(struct netif *nif, const uint8_t *mac, uint32_t checked,
-                                     uint8_t *frame, uint32_t payload)
+static struct outcome datagram_input(struct netif *nif, const uint8_t *mac, uint8_t *frame,
+                                     uint32_t payload)
 {
     const struct outcome left = {0, FATE_FAST};
     struct quick_request r = {
@@ -128,15 +127,12 @@ static struct outcome datagram_input(struct netif *nif, const uint8_t *mac, uint
     r.binding = netif_binding_of(nif, (uint16_t)swap16(r.at_message >> 16));
     if (r.binding == NULL || bytes < UDP_BYTES || bytes > payload)
         return left;
-    /* The card's verdict is about all of the payload. */
-    if (!has_sum || bytes != payload || !(checked & NETIF_UDP_CHECKED)) {
-        uint64_t pseudo = (uint64_t)r.src + nif->ip_wire.v + swap16(bytes) + swap16(IP_UDP);
-        uint16_t sum = csum_fold(csum_add(pseudo, csum_words(frame + AT_MESSAGE, bytes)));
-        if (has_sum && sum != 0xFFFF)
-            return left;
-        if (!has_sum) /* what it would be */
-            r.at_message |= (uint64_t)(uint16_t)~sum << 48;
-    }
+    uint64_t pseudo = (uint64_t)r.src + nif->ip_wire.v + swap16(bytes) + swap16(IP_UDP);
+    uint16_t sum = csum_fold(csum_add(pseudo, csum_words(frame + AT_MESSAGE, bytes)));
+    if (has_sum && sum != 0xFFFF)
+        return left;
+    if (!has_sum) /* what it would be */
+        r.at_message |= (uint64_t)(uint16_t)~sum << 48;
     arp_confirm(&nif->arp, wire_get32(frame + AT_SOURCE), frame + ETH_SRC, nif->now_ns);
     struct quick_served served = quick_serve(nif, &r, frame + AT_DATA);
     if (served.outcome.fate != FATE_SENT)
@@ -145,17 +141,16 @@ static struct outcome datagram_input(struct netif *nif, const uint8_t *mac, uint
     return answer(nif, mac, frame, UDP_BYTES + served.outcome.length, served.ttl);
 }
 
-struct outcome netif_quick(struct netif *nif, const uint8_t *mac, uint32_t checked, uint8_t *frame,
-                           uint32_t length)
+struct outcome netif_quick(struct netif *nif, const uint8_t *mac, uint8_t *frame, uint32_t length)
 {
     const struct outcome left = {0, FATE_FAST};
 
-    if (!is_plain(nif, mac, checked, frame, length))
+    if (!is_plain(nif, mac, frame, length))
         return left;
     uint8_t *p = frame + AT_MESSAGE;
     const uint32_t payload = wire_get16(frame + AT_TOTAL) - IP_BYTES;
     if (frame[ETH_BYTES + IP_PROTOCOL] == IP_UDP)
-        return datagram_input(nif, mac, checked, frame, payload);
+        return datagram_input(nif, mac, frame, payload);
     if (frame[ETH_BYTES + IP_PROTOCOL] != IP_ICMP || load16(p) != ECHO ||
         csum_fold(csum_words(p, payload)) != 0xFFFF)
         return left;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The quick way through the stack, for pings and datagrams to UDP services: a sum that the card has
- * verified is not computed again, and a sum over unchanged data is kept. What is not plain is left to
- * netif_input's own functions, which answer and count plain frames in the same way. Pure.
+ * The quick way through the stack, for pings and datagrams to UDP services: a sum over unchanged data
+ * is kept. What is not plain is left to netif_input's own functions, which answer and count plain
+ * frames in the same way. Pure.
  *
- * net/lane/to_stack.c does the same for frames in receive buffers, and calls quick_serve.
+ * net/lane/to_stack.c does the same for frames in receive buffers, where the card has verified most
+ * sums, and calls quick_serve.
  */
 #ifndef NET_STACK_QUICK_H
 #define NET_STACK_QUICK_H
@@ -11,10 +12,9 @@
 #include "net/stack/netif.h"
 
 /* Handle the frame of `length` bytes in the core's memory (ETH_BUFFER bytes), as netif_input does.
- * `mac` and `checked`: of the port that received it (struct netif_face). If the frame is left, with
- * nothing changed or counted, the fate is FATE_FAST. */
-struct outcome netif_quick(struct netif *nif, const uint8_t *mac, uint32_t checked, uint8_t *frame,
-                           uint32_t length);
+ * `mac`: of the port that received it. If the frame is left, with nothing changed or counted, the fate
+ * is FATE_FAST. */
+struct outcome netif_quick(struct netif *nif, const uint8_t *mac, uint8_t *frame, uint32_t length);
 
 /* A datagram to a service, whose checksum is right: header words as a little-endian machine loads
  * them. */
