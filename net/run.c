@@ -573,6 +573,15 @@ static void choose_slots(void)
         ports[i].slot_bytes = lane_slots.bytes;
 }
 
+/* After the lanes, which need their memory more. */
+static void open_sides(void)
+{
+    for (unsigned i = 0; i < ports_n; i++)
+        for (unsigned core = 0; core < lanes_cores && !ports[i].no_card; core++)
+            if (side_open(&ports[i], core, app->side_slots ? app->side_slots : SIDE_SLOTS) != OK)
+                log_error("port%u: no side queue on core %u", i, core);
+}
+
 void run_start_app(const struct app *chosen)
 {
     app = chosen;
@@ -596,9 +605,6 @@ void run_start_app(const struct app *chosen)
             log_info("port%u is not used: no working card", i);
             continue;
         }
-        for (unsigned core = 0; core < lanes_cores; core++)
-            if (side_open(&ports[i], core, app->side_slots ? app->side_slots : SIDE_SLOTS) != OK)
-                log_error("port%u: no side queue on core %u", i, core);
         if (!out) {
             bool needs_address = !ports[i].netif && !app->takes_everything && !app->is_sink;
             if (needs_address)
@@ -621,6 +627,7 @@ void run_start_app(const struct app *chosen)
     for (unsigned i = 0; i < ports_n && app->control; i++)
         if (vlan_is_addressed(&ports[i]) && output_of(&ports[i]))
             control_open(&ports[i], app->control);
+    open_sides();
 }
 
 void net_start(const struct cmdline *line)

@@ -94,8 +94,7 @@ struct side {
     uint8_t *frames;
     uint64_t next;  /* runs free; done <= next <= done + slots - 1 */
     uint64_t limit; /* of a side queue: what next may become before side_renew is asked */
-    uint32_t *put;  /* of a side queue: its core's bits of side queues to flush; */
-    uint32_t bit;   /* its own */
+    uint8_t *put;   /* of a side queue: set while frames are to be flushed */
     uint32_t last;  /* slot of a side queue's next frame: next & last */
     uint32_t slots; /* of the ring */
     uint16_t queue;

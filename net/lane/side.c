@@ -107,8 +107,7 @@ enum err side_open(struct port *port, unsigned core, uint32_t slots)
     struct side *side = port_side(port, core);
     enum err err = make_side(port, side, slots, SIDE_SLOTS, SIDE_QUEUES + core);
 
-    side->put = &sides_put[core].ports;
-    side->bit = BIT(port->index);
+    side->put = &sides_put[core].ports[port->index];
     if (!err && !side_start(port, side))
         port_give_up(port);
     return err;
@@ -177,7 +176,7 @@ void side_refuse(struct side *side)
 /* Hand what was put to the card. Its last frame has the head word written back. */
 static void flush(struct side *side)
 {
-    *side->put &= ~side->bit;
+    *side->put = 0;
     side->ring[(side->next - 1) & side->last].word |= TX_RS;
     mmio_write32(side->tdt, 0, (uint32_t)side->next & side->last);
     side->generated += side->next - side->told;
@@ -187,8 +186,9 @@ static void flush(struct side *side)
 
 void sides_flush_all(unsigned core)
 {
-    while (sides_put[core].ports != 0)
-        flush(&lanes_sides[__builtin_ctz(sides_put[core].ports)][core]);
+    for (unsigned i = 0; i < ports_n; i++)
+        if (sides_put[core].ports[i])
+            flush(&lanes_sides[i][core]);
 }
 
 /* Copy a frame to its slot, with the tag of the port's VLAN, if it is a VLAN's. Returns the length. */

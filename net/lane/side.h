@@ -11,13 +11,15 @@
 #ifndef NET_LANE_SIDE_H
 #define NET_LANE_SIDE_H
 
+#include "arch/bytes.h"
 #include "drivers/desc.h"
 #include "net/lane/ring.h"
 
-/* The side queues of a core with frames that the card has not been told of, a bit for each port. */
+/* The side queues of a core with frames that the card has not been told of: a byte for each port. */
 struct sides_put {
-    uint32_t ports;
+    uint8_t ports[PORTS_MAX];
 } __attribute__((aligned(CACHE_LINE_BYTES)));
+static_assert(PORTS_MAX == sizeof(uint64_t), "all are loaded at once");
 extern struct sides_put sides_put[QUEUES_MAX];
 
 /* Is there a place for a frame? If not as of the last look at the head word: side_renew. */
@@ -44,7 +46,7 @@ static inline void side_put(struct side *side, size_t length)
 {
     dma_store64(&side->ring[side->next & side->last].word, length | TX_EOP | TX_IFCS);
     side->next++;
-    *side->put |= side->bit;
+    *side->put = 1;
 }
 
 /* Count a frame for which there was no place as generated and dropped (side_full). */
@@ -54,7 +56,7 @@ void side_refuse(struct side *side);
 void sides_flush_all(unsigned core);
 static inline void sides_flush(unsigned core)
 {
-    if (__builtin_expect(sides_put[core].ports != 0, 0))
+    if (__builtin_expect(load64(sides_put[core].ports) != 0, 0))
         sides_flush_all(core);
 }
 

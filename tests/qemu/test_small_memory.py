@@ -61,3 +61,13 @@ def test_every_command_on_a_machine_whose_memory_was_short(boot, app, memory_mb)
     if app == "app=forward" and memory_mb in (8, 10):
         assert is_short, "this memory is to be too small"
     assert machine.poweroff() == 0
+
+
+def test_where_memory_for_deep_side_queues_is_short_the_lanes_have_theirs(boot):
+    """The lanes and the queues for ARP come first; a side queue then has few slots, and a line says so."""
+    machine = boot(APPS[2], cores=4, memory_mb=56)
+    assert re.search(r"port1: its side queue \d+ has 64 slots: memory is short", machine.console_text)
+    assert "out of service" not in machine.console_text and "no side queue" not in machine.console_text
+    assert "no memory for a receive queue" not in machine.console_text
+    balanced(machine)
+    assert machine.poweroff() == 0
