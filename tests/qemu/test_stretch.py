@@ -22,7 +22,7 @@ ROUTER = "app=route port0.ip=10.0.0.1/24 port1.ip=10.0.1.1/24"
 
 # The lines typed for each command of `help`, and what ends them if it is not the prompt.
 LINES = {
-    "capture port": ["capture port 0 1 len > 5 and not (" + " or ".join(f"net 10.{i}.0.0/16" for i in range(40)) + ")",
+    "capture port": ["capture port 0 1 len > 5 and not (" + " or ".join(f"net 10.{i}.0.0/16" for i in range(12)) + ")",
                      "capture port 0 1 ether broadcast -j",
                      "capture port 0 1 64," + ",".join(["6 0 0 1500"] * 64)],
     "clear arp": ["clear arp"],
