@@ -90,12 +90,12 @@ static inline __attribute__((always_inline)) void dma_copy(void *to, const void 
     const uint8_t *s = from;
 
     if (__builtin_expect(bytes - 40 > 16, 0)) {
-        size_t n = dma_pin64(bytes),
-               words = n / 8; /* pinned: nothing is computed before the test */
-        uint8_t *end = d + n - 8;
-        uint64_t last = load64(s + n - 8);
-        __asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words)::"memory");
-        store64(end, last);
+        size_t n = dma_pin64(bytes) / 8; /* pinned: nothing of it is computed before the test */
+        d = (uint8_t *)dma_pin64((uintptr_t)to);
+        s = (const uint8_t *)dma_pin64((uintptr_t)from);
+        __asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(n)::"memory");
+        n = dma_pin64(bytes) & 7; /* bytes behind the words */
+        store64(d + n - 8, load64(s + n - 8));
         return;
     }
     store64(d, load64(s));

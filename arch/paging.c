@@ -265,6 +265,7 @@ enum err paging_map_image(void)
         {stack_fault_bottom, stack_fault_top, PAGING_WRITE},
         {stack_nmi_bottom, stack_nmi_top, PAGING_WRITE},
         {stack_check_bottom, stack_check_top, PAGING_WRITE},
+        {stack_work_bottom, stack_work_top, PAGING_WRITE},
     };
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         enum err e = map_part(parts[i].start, parts[i].end, parts[i].rights);

@@ -220,15 +220,18 @@ struct vtd_page vtd_lookup(const struct vtd_tables *t, iova_t iova)
     }
 }
 
+#define PAGE_COST 120u /* instructions to look one up */
+
 void vtd_visit(const struct vtd_tables *t,
                void (*visit)(void *context, iova_t iova, paddr_t paddr, uint64_t bytes,
                              unsigned rights),
-               void *context)
+               void *context, void (*spend)(uint32_t instructions))
 {
     uint64_t run_iova = 0, run_bytes = 0;
     struct vtd_page run = {0};
 
     for (uint64_t at = 0, end = 1ull << t->address_bits; at < end;) {
+        spend(PAGE_COST);
         struct vtd_page page = vtd_lookup(t, (iova_t){at});
         bool goes_on =
             run.rights != 0 && page.rights == run.rights && page.paddr == run.paddr + run_bytes;

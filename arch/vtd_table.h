@@ -67,11 +67,12 @@ struct vtd_page {
 };
 struct vtd_page vtd_lookup(const struct vtd_tables *t, iova_t iova);
 
-/* Call visit for each run of pages that are adjacent in iova and in paddr and have equal rights. */
+/* Call visit for each run of pages that are adjacent in iova and in paddr and have equal rights. spend
+ * is called for each page or hole, with the number of instructions that it takes. */
 void vtd_visit(const struct vtd_tables *t,
                void (*visit)(void *context, iova_t iova, paddr_t paddr, uint64_t bytes,
                              unsigned rights),
-               void *context);
+               void *context, void (*spend)(uint32_t instructions));
 
 /* ---- Interrupts ---- */
 

@@ -20,6 +20,7 @@
 #define RX_RXE    BIT64(40) /* MAC error; only with FCTRL.SBP */
 #define RX_TCPE   BIT64(46) /* TCP or UDP checksum is wrong */
 #define RX_IPE    BIT64(47) /* IPv4 header checksum is wrong */
+#define RX_SUMS   (RX_UDPCS | RX_L4CS | RX_IPCS | RX_TCPE | RX_IPE) /* all about checksums */
 
 /* X550 7.2.3.2.2  Transmit, as the core writes it. DEXT (29) is 0: legacy. */
 #define TX_LENGTH 0xFFFFull

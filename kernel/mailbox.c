@@ -4,6 +4,7 @@
 #include "kernel/mailbox.h"
 #include "arch/cpu.h"
 #include "arch/tsc.h"
+#include "kernel/slice.h"
 
 struct mailbox mailboxes[CPUS_MAX];
 
@@ -46,7 +47,8 @@ enum err mailbox_call(unsigned core, void (*run)(void *context), void *context, 
             __atomic_store_n(&box->run, NULL, __ATOMIC_RELEASE);
             return ERR_TIMEOUT;
         }
-        cpu_pause();
+        if (!slice_wait())
+            cpu_pause();
     }
     return OK;
 }

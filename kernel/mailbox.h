@@ -18,12 +18,13 @@ struct mailbox {
 
 extern struct mailbox mailboxes[CPUS_MAX];
 
-/* Run a function on that core and wait until it has returned, at most max_us. With core 0 it is
- * called directly. A sleeping core is woken. Core 0 only. OK: it has run, and its writes are
- * visible here. ERR_TIMEOUT: the call was withdrawn and will not run. ERR_BUSY: the function is
- * still running (so context must stay valid), or, at once, that of an earlier call is.
- * ERR_NO_DEVICE: that core runs no loop. A context that a core may still use (!mailbox_is_free) is
- * not to be written: kernel/ask.h writes it at the right time. */
+/* Run a function on that core and wait until it has returned, at most max_us; the wait of a command
+ * of the console is sliced (kernel/slice.h). With core 0 it is called directly. A sleeping core is
+ * woken. Core 0 only. OK: it has run, and its writes are visible here. ERR_TIMEOUT: the call was
+ * withdrawn and will not run. ERR_BUSY: the function is still running (so context must stay valid),
+ * or, at once, that of an earlier call is. ERR_NO_DEVICE: that core runs no loop. A context that a
+ * core may still use (!mailbox_is_free) is not to be written: kernel/ask.h writes it at the right
+ * time. */
 enum err mailbox_call(unsigned core, void (*run)(void *context), void *context,
                       uint32_t max_us) MUST_CHECK;
 

@@ -114,6 +114,8 @@ static const char *place(uint64_t a)
         is_between(a, stack_nmi_guard, stack_nmi_bottom) ||
         is_between(a, stack_check_guard, stack_check_bottom))
         return "the guard page of an exception stack: stack overflow";
+    if (is_between(a, stack_work_guard, stack_work_bottom))
+        return "the guard page of the stack of core 0's sliced work: stack overflow";
     if (smp_is_guard(a))
         return "a guard page of a core's stacks: stack overflow";
     if (is_between(a, image_text_start, image_text_end))

@@ -19,6 +19,7 @@
 #include "kernel/log/log.h"
 #include "kernel/mailbox.h"
 #include "kernel/memory/memory.h"
+#include "kernel/slice.h"
 #include "kernel/start.h"
 #include "kernel/watchdog.h"
 #include "net/lane/capture.h"
@@ -718,11 +719,14 @@ static _Noreturn void core_loop(void)
                 is_in_service = true;
                 watchdog_poll();
             }
-            if (is_in_service && (n == 0 || ++rounds == ROUNDS_A_STEP)) {
+            /* A step of the service or a slice of the console, not both in one round; and no step while
+             * a command waits for another core, whose mailbox it uses. */
+            if (is_in_service && !slice_is_waiting() && (n == 0 || ++rounds == ROUNDS_A_STEP)) {
                 rounds = 0;
                 is_in_service = run_service_step(service_ns, step++);
+            } else {
+                console_poll(n == 0);
             }
-            console_poll();
             if (console_is_busy())
                 idle = 0;
         } else if (core == WATCHDOG_OF_CORE_0 && now_tsc - service_tsc >= interval_tsc) {

@@ -14,10 +14,11 @@
 #include "kernel/log/log.h"
 #include "kernel/memory/memory.h"
 #include "kernel/power.h"
+#include "kernel/slice.h"
 
 static enum command_result help(const struct call *call)
 {
-    const struct commands commands = {commands_start, commands_end};
+    const struct commands commands = {commands_start, commands_end, slice_spend};
     if (words_list(&commands, call->out, call->argc, call->argv) == 0)
         return command_fail(call, "no matching command");
     if (call->argc == 0)
@@ -129,7 +130,7 @@ static enum command_result watch_again(struct job *job, bool is_interrupted)
 
 static enum command_result watch(const struct call *call)
 {
-    const struct commands commands = {commands_start, commands_end};
+    const struct commands commands = {commands_start, commands_end, slice_spend};
     uint64_t seconds = 1;
     unsigned argc = call->argc;
 

@@ -11,6 +11,9 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/json.h"
 #include "kernel/lib/str.h"
+#include "kernel/slice.h"
+
+#define PARAM_COST 3000u /* instructions to find a parameter's key and to check its value */
 
 struct config {
     const struct out *out;
@@ -62,6 +65,7 @@ void config_put(struct config *config, const char *key, const char *fmt, ...)
     char value[256];
     va_list args;
 
+    slice_spend(PARAM_COST);
     va_start(args, fmt);
     fmt_vprint(value, sizeof(value), fmt, args);
     va_end(args);
@@ -80,9 +84,13 @@ void config_keep(struct config *config, const char *key)
 {
     const struct cmdline *line = console_boot_line();
 
-    for (unsigned i = 0; i < line->n; i++)
-        if (str_equal(line->params[i].key, key) && cmdline_is_valid(line, i))
+    for (unsigned i = 0; i < line->n; i++) {
+        if (!str_equal(line->params[i].key, key))
+            continue;
+        slice_spend(PARAM_COST);
+        if (cmdline_is_valid(line, i))
             config_put(config, key, "%s", line->params[i].value);
+    }
 }
 
 static bool has_part(const struct cmdline_key *key)
@@ -105,6 +113,7 @@ static enum command_result show_config(const struct call *call)
         json_begin(&json, call->out);
     }
     for (unsigned i = 0; i < line->n; i++) {
+        slice_spend(PARAM_COST);
         const struct cmdline_key *key = cmdline_find(line->params[i].key);
         /* run= is not a setting. */
         if (cmdline_is_valid(line, i) && !has_part(key) && !str_equal(key->name, "run"))

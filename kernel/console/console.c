@@ -13,40 +13,64 @@
 #include "kernel/log/log.h"
 #include "kernel/log/screen.h"
 #include "kernel/memory/module.h"
+#include "kernel/slice.h"
 #include "kernel/console/serial_line.h"
 
-#define OUT_BYTES 131072u /* a power of two; the longest output fits: that of `show iommu -j` */
-#define OUT_BUSY  16384u  /* with more pending bytes, no command is started */
-#define IN_MAX    16u     /* bytes a round, as many as a UART's FIFO holds */
-#define ROUND_NS  100000u
+#define OUT_BYTES 16384u /* a power of two */
+#define OUT_BUSY                                                                                   \
+    8192u /* with more pending bytes, the shell does not go on and no log line is shown:
+                          * one slice, or one line, adds a few hundred */
+#define IN_MAX      16u /* bytes a round, as many as a UART's FIFO holds */
+#define ROUND_NS    100000u
+#define PIECE       64u  /* bytes written between two spendings of */
+#define BYTE_COST   100u /* instructions for a byte of output, with all that made it */
+#define LINES_FIRST 16u  /* log lines shown before one of a command */
 
 /* Positions run free and are masked at use. */
 static struct {
     char bytes[OUT_BYTES];
     uint32_t in, out;
-    uint32_t lost; /* bytes dropped since the last message about them, because the ring was full */
+    bool is_in_line; /* the last byte did not end a line */
 } ring;
 
 static struct shell shell;
-static const struct commands table = {commands_start, commands_end};
+static const struct commands table = {commands_start, commands_end, slice_spend};
 static const struct cmdline *boot_line;
 static uint64_t round_ticks, round_at;
 static bool is_working; /* the shell had work in the last round */
 
 static void ring_put(const char *text, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++) {
-        if (ring.in - ring.out == OUT_BYTES)
-            ring.lost++;
-        else
-            ring.bytes[ring.in++ % OUT_BYTES] = text[i];
-    }
+    for (size_t i = 0; i < bytes; i++)
+        ring.bytes[ring.in++ % OUT_BYTES] = text[i];
+    if (bytes > 0)
+        ring.is_in_line = text[bytes - 1] != '\n';
 }
 
+static uint32_t ring_pending(void)
+{
+    return ring.in - ring.out;
+}
+
+/* A command's output is written in slices; what it has logged is shown before. A line that is being
+ * edited is drawn at once, so that a log line always finds it whole. After ^C the command runs to its
+ * end, and the line that it is printing too; the rest is not shown. */
 static void write_out(void *opaque, const char *text, size_t bytes)
 {
     (void)opaque;
-    ring_put(text, bytes);
+    if (!shell_is_printing(&shell)) {
+        ring_put(text, bytes);
+        return;
+    }
+    for (unsigned i = 0; i < LINES_FIRST && !ring.is_in_line && log_is_pending(); i++)
+        (void)slice_end();
+    while (bytes > 0 && (ring.is_in_line || !shell.is_interrupted)) {
+        size_t piece = MIN(bytes, PIECE);
+        ring_put(text, piece);
+        text += piece;
+        bytes -= piece;
+        slice_spend((uint32_t)piece * BYTE_COST);
+    }
 }
 
 static const struct out out = {write_out, NULL};
@@ -60,17 +84,12 @@ static void write_log(const char *text, size_t bytes)
 static size_t ring_piece(void)
 {
     uint32_t at = ring.out % OUT_BYTES;
-    return MIN(ring.in - ring.out, OUT_BYTES - at);
+    return MIN(ring_pending(), OUT_BYTES - at);
 }
 
 static void ring_drain(void)
 {
     ring.out += (uint32_t)serial_write_some(ring.bytes + ring.out % OUT_BYTES, ring_piece());
-    if (ring.lost > 0 && ring.in - ring.out < OUT_BUSY) {
-        uint32_t lost = ring.lost;
-        ring.lost = 0;
-        out_printf(&out, "\n[console: %u bytes lost here]\n", lost);
-    }
 }
 
 BOOT_KEY("run", CMDLINE_TEXT);
@@ -87,29 +106,52 @@ void console_start(const struct cmdline *line)
         log_error("run=: more than %u bytes, or not plain text: not run", SHELL_LINE_MAX);
 }
 
-void console_poll(void)
+/* May a log line be shown now? Not within a line that a command prints. */
+static bool may_show_log(void)
 {
-    uint64_t now = cpu_tsc();
-    if ((int64_t)(now - round_at) < 0)
-        return;
-    round_at = now + round_ticks;
+    return !slice_is_suspended() || (shell_is_printing(&shell) && !ring.is_in_line);
+}
 
-    log_pump();
+static void step(void)
+{
+    is_working = shell_poll(&shell);
+}
+
+static void read_input(void)
+{
     for (unsigned i = 0; i < IN_MAX && shell_room(&shell) > 0; i++) {
         int byte = serial_read();
         if (byte < 0)
             break;
         shell_feed(&shell, (uint8_t)byte);
     }
-    if (ring.in - ring.out < OUT_BUSY)
-        is_working = shell_poll(&shell);
-    ring_drain();
-    screen_poll();
+}
+
+void console_poll(bool is_idle)
+{
+    uint64_t now = cpu_tsc();
+    bool is_due = (int64_t)(now - round_at) >= 0;
+
+    if (!is_due && !(is_idle && slice_is_suspended()))
+        return;
+    if (is_due) {
+        round_at = now + round_ticks;
+        read_input();
+        ring_drain();
+        screen_poll();
+    }
+    if (ring_pending() >= OUT_BUSY)
+        return;
+    if (log_is_pending() && may_show_log())
+        log_pump();
+    else
+        (void)slice_run(step);
 }
 
 bool console_is_busy(void)
 {
-    return is_working || screen_is_busy() || ring.in != ring.out;
+    return is_working || slice_is_suspended() || log_is_pending() || screen_is_busy() ||
+           ring_pending() != 0;
 }
 
 bool console_may_sleep(void)

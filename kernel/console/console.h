@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * The operator's console: the shell of kernel/console/shell.h on the serial line. Output of
- * commands goes into a ring, which is sent as fast as the line takes it, so that no core ever waits
- * for a terminal; the next command runs when the ring has room again. Log lines appear above the
- * line that is being edited.
+ * The operator's console: the shell of kernel/console/shell.h on the serial line. Commands run in
+ * slices (kernel/slice.h). Their output goes into a ring, which is sent as fast as the line takes
+ * it, so that no core ever waits for a terminal; a command goes on when the ring has room again. Log
+ * lines appear above the line that is being edited, or between two lines of a command.
  */
 #ifndef KERNEL_CONSOLE_CONSOLE_H
 #define KERNEL_CONSOLE_CONSOLE_H
@@ -16,12 +16,13 @@ struct cmdline;
  * serial_init and tsc_calibrate. */
 void console_start(const struct cmdline *line);
 
-/* One round: at most 16 bytes of input, one step of work (a command, a poll of the job, or some
- * editing), at most 16 bytes of output. Does so every 100 us only; a call in between costs a read
- * of the TSC. Core 0, between bursts. */
-void console_poll(void);
+/* One round every 100 us: at most 16 bytes of input and 16 of output, what the screen draws, and a
+ * log line or a slice of the shell. With is_idle (the queues were empty) a command that is running gets
+ * its next slice at once. Another call costs a read of the TSC. Core 0, between bursts. */
+void console_poll(bool is_idle);
 
-/* True while output is pending or a command is running: core 0 then has work without frames. */
+/* True while output or log lines are pending or a command is running: core 0 then has work without
+ * frames. */
 bool console_is_busy(void);
 
 /* True if the console lets core 0 sleep: no work, no pending output, no input. Called with

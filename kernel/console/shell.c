@@ -13,7 +13,7 @@
 #define CTRL(letter)   (0x1F & (letter))
 #define KEY_ESC        0x1B
 #define KEY_DEL        0x7F
-#define EDIT_BYTES_MAX 32u /* bytes of input processed per poll */
+#define EDIT_BYTES_MAX 2u /* bytes of input processed per poll: each may redraw the line */
 
 enum escape { ESCAPE_NONE, ESCAPE_BEGUN, ESCAPE_CSI, ESCAPE_SS3 };
 #define ESCAPE_BYTES_MAX 8u /* longer sequences are not supported keys */
@@ -168,8 +168,10 @@ static void list(struct shell *sh, const struct words *words, const char *partia
 {
     unsigned argc = words->n + (*partial != 0); /* partial is still stored after the others */
     put(sh, "\n", 1);
+    sh->is_listing = true;
     if (words_list(sh->commands, sh->out, argc, words->word) == 0)
         out_text(sh->out, "  no matching command\n");
+    sh->is_listing = false;
     redraw(sh);
 }
 
@@ -356,6 +358,16 @@ static void key(struct shell *sh, uint8_t byte)
 
 /* ---- Running ---- */
 
+#define BYTE_COST  12u /* instructions to look at a byte of a line, to copy it, or to split it */
+
+#define SCAN_BYTES 256u
+
+static void spend(const struct shell *sh, size_t bytes)
+{
+    if (sh->commands->spend != NULL)
+        sh->commands->spend((uint32_t)bytes * BYTE_COST);
+}
+
 static const char *match_text(enum match_result result)
 {
     switch (result) {
@@ -384,7 +396,9 @@ static enum command_result run_command(struct shell *sh, const char *text, size_
     sh->job = (struct job){.out = sh->out};
     struct call call = {.out = sh->out, .job = &sh->job};
 
+    spend(sh, bytes);
     enum words_result split = words_split(words, text, bytes);
+    spend(sh, bytes);
     const char **argv = words->word;
     unsigned argc = 0;
     for (unsigned i = 0; i < words->n; i++) {
@@ -445,7 +459,9 @@ static enum command_result next_line(struct shell *sh)
     if (sh->file.bytes == 0)
         return COMMAND_DONE;
     while (bytes < sh->file.bytes && text[bytes] != '\n')
-        bytes++;
+        if (++bytes % SCAN_BYTES == 0)
+            spend(sh, SCAN_BYTES);
+    spend(sh, bytes % SCAN_BYTES);
     size_t taken = MIN(bytes + 1, sh->file.bytes);
     sh->file.text += taken;
     sh->file.bytes -= taken;
@@ -500,6 +516,12 @@ static void run_next(struct shell *sh)
     }
     enum command_result result = run_command(sh, text, bytes);
     sh->has_job = result == COMMAND_WAITS;
+    if (sh->is_interrupted && !sh->has_job) { /* while it ran */
+        sh->is_interrupted = false;
+        if (!sh->job.json)
+            put(sh, "^C\n", 3);
+        result = COMMAND_FAILED;
+    }
     if (!sh->has_job)
         command_ended(sh, result);
 }
@@ -623,7 +645,7 @@ bool shell_poll(struct shell *sh)
 
 void shell_interject(struct shell *sh, const char *text, size_t bytes)
 {
-    bool is_editing = sh->is_started && !sh->has_script;
+    bool is_editing = sh->is_started && !shell_is_printing(sh);
     if (is_editing)
         out_text(sh->out, "\r\033[K");
     put(sh, text, bytes);

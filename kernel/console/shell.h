@@ -57,6 +57,7 @@ struct shell {
     bool has_script;
     bool is_echoing; /* the script was not typed: print each command before it runs */
     bool has_job;
+    bool is_listing; /* the list of commands is being printed, the edited line is hidden */
     bool is_interrupted;
     struct job job;
 
@@ -80,11 +81,17 @@ bool shell_run_file(struct shell *sh, const char *name, const char *text, size_t
 void shell_feed(struct shell *sh, uint8_t byte);
 /* How many bytes can be fed. */
 unsigned shell_room(const struct shell *sh);
-/* Do one step of work: poll the job, or run one command, or process at most 32 bytes of input.
- * False: there was no work. */
+/* Do one step of work: poll the job, or run one command, or process at most 2 bytes of input.
+ * False: there was no work. If out->write gives way to other work, that may call the functions above
+ * and below, but not this one. */
 bool shell_poll(struct shell *sh);
 /* Print text from elsewhere (whole lines of the log) above the line being edited, and redraw that
  * line. */
 void shell_interject(struct shell *sh, const char *text, size_t bytes);
+/* Is the output that of a command, or of a list, and not the prompt and an edited line? */
+static inline bool shell_is_printing(const struct shell *sh)
+{
+    return sh->has_script || sh->is_listing;
+}
 
 #endif

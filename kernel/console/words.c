@@ -53,6 +53,14 @@ size_t words_until_semicolon(const char *text)
     return i;
 }
 
+#define LOOK_COST 300u /* instructions to compare a command's name with words */
+
+static void spend(const struct commands *commands, uint32_t instructions)
+{
+    if (commands->spend != NULL)
+        commands->spend(instructions);
+}
+
 /* A word of a command's name; points into the table. */
 struct part {
     const char *letters; /* NULL: no such word */
@@ -109,6 +117,7 @@ static struct part next_word(const struct commands *commands, struct path path, 
 {
     struct part best = {NULL, 0};
     for (const struct command *c = commands->first; c < commands->end; c++) {
+        spend(commands, LOOK_COST);
         if (path.n > 0 && !same_path(c, path.command, path.n))
             continue;
         struct part part = name_word(c, path.n);
@@ -127,10 +136,12 @@ static struct part next_word(const struct commands *commands, struct path path, 
 /* The command whose name ends at this node, or NULL. */
 static const struct command *command_at(const struct commands *commands, struct path path)
 {
-    for (const struct command *c = commands->first; c < commands->end; c++)
+    for (const struct command *c = commands->first; c < commands->end; c++) {
+        spend(commands, LOOK_COST);
         if (path.n > 0 && same_path(c, path.command, path.n) &&
             name_word(c, path.n).letters == NULL)
             return c;
+    }
     return NULL;
 }
 
@@ -205,6 +216,7 @@ unsigned words_list(const struct commands *commands, const struct out *out, unsi
         const struct command *next = NULL;
         for (const struct command *c = commands->first; c < commands->end; c++) {
             bool fits = true;
+            spend(commands, LOOK_COST);
             for (unsigned i = 0; i < argc && fits; i++) {
                 struct part part = name_word(c, i);
                 if (part.letters == NULL)

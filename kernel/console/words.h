@@ -33,6 +33,9 @@ size_t words_until_semicolon(const char *text);
 /* The table of commands. */
 struct commands {
     const struct command *first, *end;
+    /* Called with the number of instructions that are about to be executed, about once for each command
+     * looked at; NULL: no one counts. */
+    void (*spend)(uint32_t instructions);
 };
 
 enum match_result {

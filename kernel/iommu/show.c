@@ -5,6 +5,7 @@
 #include "kernel/iommu/internal.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/json.h"
+#include "kernel/slice.h"
 
 struct row {
     const struct call *call;
@@ -117,7 +118,7 @@ static enum command_result show_iommu(const struct call *call)
     for (unsigned i = 0; i < IOMMU_DOMAINS_MAX; i++)
         if (iommu_domains[i].is_used)
             vtd_visit(&iommu_domains[i].tables, show_mapping,
-                      &(struct row){.call = call, .domain = &iommu_domains[i]});
+                      &(struct row){.call = call, .domain = &iommu_domains[i]}, slice_spend);
     return COMMAND_DONE;
 }
 COMMAND("show iommu", "[-j]", "remapping units, and the pages of each port", show_iommu);

@@ -8,7 +8,9 @@ static void put(struct json *j, const char *text, size_t bytes)
     j->out->write(j->out->opaque, text, bytes);
 }
 
-/* Write a string in quotes. Each run of plain characters is one write. */
+#define RUN_MAX 128
+
+/* Write a string in quotes. Each run of plain characters, up to RUN_MAX of them, is one write. */
 static void put_string(struct json *j, const char *text)
 {
     static const char hex[] = "0123456789abcdef";
@@ -16,12 +18,17 @@ static void put_string(struct json *j, const char *text)
     const char *run = text;
     for (;; text++) {
         uint8_t c = (uint8_t)*text;
-        if (c >= 0x20 && c < 0x7F && c != '"' && c != '\\')
+        bool is_plain = c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+        if (is_plain && text - run < RUN_MAX)
             continue;
         if (text > run)
             put(j, run, (size_t)(text - run));
         if (c == 0)
             break;
+        if (is_plain) {
+            run = text;
+            continue;
+        }
         if (c == '"' || c == '\\') {
             put(j, (char[]){'\\', (char)c}, 2);
         } else if (c == '\n') {

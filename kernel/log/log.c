@@ -9,8 +9,11 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/str.h"
 #include "kernel/log/log.h"
+#include "kernel/slice.h"
 
 #define RING_BYTES 16384u
+#define SCAN_BYTES 256u /* looked at between two spendings of */
+#define BYTE_COST  12u  /* instructions for a byte */
 
 /* The lines in sequence, each with its newline; `ring_end` is a free-running index. Without the
  * lock, bytes of two lines may mix, but no index leaves its array: so all of this is atomic. */
@@ -25,10 +28,12 @@ static void (*mirror)(const char *text, size_t n); /* NULL: none */
 static uint32_t printer;
 static bool is_standing_in; /* core 0 may still be inside the sink or the mirror */
 
-/* Lines of the other cores, queued for the printer. pending_n never exceeds PENDING_BYTES. */
-#define PENDING_BYTES 4096u
+/* Lines queued for the printer: those of the other cores, and while there is a sink its own too, so
+ * that a line costs its writer little and is printed when there is time. Free-running indices; no
+ * more than PENDING_BYTES are between them. */
+#define PENDING_BYTES 16384u
 static char pending[PENDING_BYTES];
-static size_t pending_n;
+static uint64_t pending_in, pending_out;
 static unsigned pending_lost;
 
 /* Keeps the lines in the ring and in `pending` whole. A holder takes microseconds; after LOCK_TRIES
@@ -67,16 +72,32 @@ static void ring_add(const char *text, size_t n)
 /* Check for room and take it in one step: two cores without the lock get different parts. */
 static void pending_add(const char *text, size_t n)
 {
-    size_t at = __atomic_load_n(&pending_n, __ATOMIC_RELAXED);
+    uint64_t at = __atomic_load_n(&pending_in, __ATOMIC_RELAXED);
     do {
-        if (n > PENDING_BYTES - at) {
+        if (at + n - __atomic_load_n(&pending_out, __ATOMIC_RELAXED) > PENDING_BYTES) {
             __atomic_fetch_add(&pending_lost, 1, __ATOMIC_RELAXED);
             return;
         }
-    } while (!__atomic_compare_exchange_n(&pending_n, &at, at + n, false, __ATOMIC_RELAXED,
+    } while (!__atomic_compare_exchange_n(&pending_in, &at, at + n, false, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
     for (size_t i = 0; i < n; i++)
-        put(&pending[at + i], text[i]);
+        put(&pending[(at + i) % PENDING_BYTES], text[i]);
+}
+
+/* Take the first line, or as much of it as fits; 0: none is queued. The printer only. */
+static size_t pending_take(char *text, size_t max)
+{
+    size_t n = 0;
+    lock_take();
+    uint64_t at = __atomic_load_n(&pending_out, __ATOMIC_RELAXED);
+    while (n < max && at + n != __atomic_load_n(&pending_in, __ATOMIC_RELAXED)) {
+        text[n] = get(&pending[(at + n) % PENDING_BYTES]);
+        if (text[n++] == '\n')
+            break;
+    }
+    __atomic_store_n(&pending_out, at + n, __ATOMIC_RELAXED);
+    lock_give();
+    return n;
 }
 
 static void show(const char *text, size_t n)
@@ -88,6 +109,33 @@ static void show(const char *text, size_t n)
     sink(text, n);
     if (mirror)
         mirror(text, n);
+}
+
+void log_pump(void)
+{
+    char text[LOG_LINE_BYTES + 1];
+
+    if (!log_is_pending() || cpu_this()->index != __atomic_load_n(&printer, __ATOMIC_RELAXED))
+        return;
+    size_t n = pending_take(text, sizeof text);
+    if (n > 0) {
+        show(text, n);
+        return;
+    }
+    unsigned lost = __atomic_exchange_n(&pending_lost, 0, __ATOMIC_RELAXED);
+    n = fmt_print(text, sizeof text, "[log: %u lines were not printed, see show log]\n", lost);
+    show(text, n);
+}
+
+/* All that is queued now; other cores may go on. */
+static void print_all(void)
+{
+    uint64_t end = __atomic_load_n(&pending_in, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < PENDING_BYTES && log_is_pending(); i++) {
+        if ((int64_t)(__atomic_load_n(&pending_out, __ATOMIC_RELAXED) - end) > 0)
+            break;
+        log_pump();
+    }
 }
 
 static void stamp(char *buf, size_t n)
@@ -110,40 +158,30 @@ void log_vline(enum log_level level, const char *fmt, va_list args)
     len += fmt_vprint(text + len, sizeof text - 1 - len, fmt, args);
     text[len++] = '\n';
     bool is_printed = level <= level_max;
-    bool is_printer = cpu_this()->index == __atomic_load_n(&printer, __ATOMIC_RELAXED);
+    bool is_now = cpu_this()->index == __atomic_load_n(&printer, __ATOMIC_RELAXED) &&
+                  (sink == serial_write || is_standing_in);
     lock_take();
     ring_add(text, len);
-    if (is_printed && !is_printer)
+    if (is_printed && !is_now)
         pending_add(text, len);
     lock_give();
-    if (is_printed && is_printer) {
-        log_pump();
+    if (is_printed && is_now) {
+        print_all();
         show(text, len);
     }
 }
 
-void log_pump(void)
+bool log_is_pending(void)
 {
-    if (__atomic_load_n(&pending_n, __ATOMIC_RELAXED) == 0 ||
-        cpu_this()->index != __atomic_load_n(&printer, __ATOMIC_RELAXED))
-        return;
-    char text[PENDING_BYTES];
-    lock_take();
-    size_t n = __atomic_exchange_n(&pending_n, 0, __ATOMIC_RELAXED);
-    n = MIN(n, sizeof text);
-    unsigned lost = __atomic_exchange_n(&pending_lost, 0, __ATOMIC_RELAXED);
-    for (size_t i = 0; i < n; i++)
-        text[i] = get(&pending[i]);
-    lock_give();
-    show(text, n);
-    if (lost)
-        log_warn("log: %u lines of other cores were not printed", lost);
+    return __atomic_load_n(&pending_in, __ATOMIC_RELAXED) !=
+               __atomic_load_n(&pending_out, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&pending_lost, __ATOMIC_RELAXED) != 0;
 }
 
 static void print_here(void)
 {
     __atomic_store_n(&printer, cpu_this()->index, __ATOMIC_RELAXED);
-    log_pump();
+    print_all();
 }
 
 void log_stand_in(bool is_on)
@@ -191,26 +229,44 @@ void log_set_mirror(void (*write)(const char *text, size_t n))
     mirror = write;
 }
 
+/* The oldest byte that the ring still holds. */
+static uint64_t ring_oldest(void)
+{
+    const uint64_t end = __atomic_load_n(&ring_end, __ATOMIC_RELAXED);
+    return end > RING_BYTES ? end - RING_BYTES : 0;
+}
+
+/* The first line that begins at `at` or later. */
+static uint64_t next_line(uint64_t at)
+{
+    for (unsigned i = 0; i <= LOG_LINE_BYTES && at > 0; i++, at++)
+        if (get(&ring[(at - 1) % RING_BYTES]) == '\n')
+            break;
+    return at;
+}
+
 void log_tail(unsigned max, void (*visit)(void *context, const char *text, size_t n), void *context)
 {
     /* Go back over max + 1 newlines; the first is that of the last line. */
     const uint64_t end = __atomic_load_n(&ring_end, __ATOMIC_RELAXED);
-    uint64_t oldest = end > RING_BYTES ? end - RING_BYTES : 0;
     uint64_t start = end;
     unsigned found = 0;
-    while (start > oldest && !(get(&ring[(start - 1) % RING_BYTES]) == '\n' && found++ == max))
-        start--;
-    /* If the ring has wrapped, its oldest line is incomplete: leave it out. */
-    if (start == oldest && oldest > 0)
-        while (start < end && get(&ring[start++ % RING_BYTES]) != '\n')
-            ;
+    while (start > ring_oldest() &&
+           !(get(&ring[(start - 1) % RING_BYTES]) == '\n' && found++ == max))
+        if (--start % SCAN_BYTES == 0)
+            slice_spend(SCAN_BYTES * BYTE_COST);
+    if (start == ring_oldest()) /* if the ring has wrapped, its oldest line is incomplete */
+        start = next_line(start);
     char line[LOG_LINE_BYTES + 1];
     size_t n = 0;
     for (uint64_t at = start; at < end; at++) {
+        if (n == 0 && at < ring_oldest()) /* overwritten while earlier lines were printed */
+            at = next_line(ring_oldest());
         char c = get(&ring[at % RING_BYTES]);
         if (n < sizeof line)
             line[n++] = c;
         if (c == '\n') {
+            slice_spend((uint32_t)n * BYTE_COST);
             visit(context, line, n);
             n = 0;
         }

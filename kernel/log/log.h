@@ -14,8 +14,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Log one line (fmt without newline; see kernel/lib/fmt.h for the formats), at most 200 bytes. It
  * is kept in the ring, and printed if level <= that of the boot line's `loglevel=`. Not for the
- * data path: a line at 115200 baud takes milliseconds. Any core, not in interrupts; core 0 prints
- * the lines of the others, see log_pump. */
+ * data path. Any core, not in interrupts. Core 0 prints its own lines at once until there is a sink,
+ * which takes milliseconds at 115200 baud; all others are queued, see log_pump. */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_vline(enum log_level level, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
@@ -25,8 +25,10 @@ void log_vline(enum log_level level, const char *fmt, va_list args)
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
-/* Print the lines logged by other cores. Core 0, in each round of the console. */
+/* Print the first line that is queued, if there is one. Core 0. */
 void log_pump(void);
+/* Is a line queued, or has one been lost without a word? Any core. */
+bool log_is_pending(void);
 
 /* Make this core the one that prints, on the serial line, and print what waits for that. For a
  * panic: the others are stopped, one of them perhaps while it held the lock. */
@@ -47,7 +49,8 @@ void log_set_sink(void (*write)(const char *text, size_t n));
 /* Print lines by write as well as by the sink; registered by the screen. */
 void log_set_mirror(void (*write)(const char *text, size_t n));
 
-/* Call visit for the last `max` lines in the ring, oldest first, each with its newline. */
+/* Call visit for the last `max` lines in the ring, oldest first, each with its newline. Spends
+ * (kernel/slice.h); lines that are overwritten meanwhile are left out. */
 void log_tail(unsigned max, void (*visit)(void *context, const char *text, size_t n),
               void *context);
 

@@ -2,8 +2,8 @@
  * app=route: an IPv4 router as RFC 1812 requires. A port's lane leads to its partner (0 to 1 and
  * back, 2 to 3). The fast handler rewrites frames to the partner in place: both MAC addresses, TTL,
  * header checksum. Plain frames to any other port, the one they came in by included, are copied to
- * that port's side queue. router_input in net/route/router.c handles all others: frames to us,
- * options, fragmentation, errors.
+ * that port's side queue. Pings and datagrams to a port's own address are answered by to_stack.
+ * router_input in net/route/router.c handles all others: options, fragmentation, errors.
  *
  * Plain frames have unicast MAC addresses, an IPv4 header without options, its checksum verified by
  * the card, its length equal to the frame's, a valid source, TTL left, and a next hop that has
@@ -12,6 +12,7 @@
 #include "arch/bytes.h"
 #include "net/app/app.h"
 #include "net/lane/side.h"
+#include "net/lane/to_stack.h"
 #include "net/route/hops.h"
 #include "net/route/router.h"
 #include "net/stack/eth.h"
@@ -194,7 +195,7 @@ static LANE_FAST struct outcome route_by(struct lane *lane, wire_frame_t frame, 
         wire_store32(frame, AT_TTL, ttl_less_one(frame, ttl_bytes, is_plain));
         return (struct outcome){(uint32_t)length, FATE_SENT};
     }
-    struct side *side = lane->sides + way.out * QUEUES_MAX;
+    struct side *side = lane->sides + (size_t)way.out * QUEUES_MAX;
     if (__builtin_expect(!side_has_place(side), 0)) {
         if (is_plain)
             return not_ordinary; /* route_ordinary gets it next: no call here, no register saved */
@@ -222,6 +223,23 @@ static struct outcome route_elsewhere(struct lane *lane, wire_frame_t frame, uin
                     way_to((const struct route_table *)lane->app.a, target), source, true, 0);
 }
 
+/* A ping or a datagram to this port's address: the answer leaves by this port. */
+static __attribute__((noinline)) struct outcome route_to_us(struct lane *lane, wire_frame_t frame,
+                                                            uint64_t checked)
+{
+    if (lane->out == lane->in)
+        return to_stack(lane, frame, checked);
+    struct side *side = lane->sides + lane->in->index * QUEUES_MAX;
+    if (!side_has_place(side) && !side_renew(side))
+        return not_ordinary; /* which counts the loss */
+    struct outcome out = to_stack(lane, frame, checked);
+    if (out.fate != FATE_SENT)
+        return out;
+    wire_move(side_place(side), frame, 0, out.length);
+    side_put(side, out.length);
+    return lane_consume(lane);
+}
+
 /* Other frames that the slow way would only forward: a source that ends in a byte of our addresses, a
  * checksum that carries, or no place in the side queue as it was last seen. */
 static struct outcome route_ordinary(struct lane *lane, wire_frame_t frame, uint64_t checked)
@@ -238,7 +256,11 @@ static struct outcome route_ordinary(struct lane *lane, wire_frame_t frame, uint
     uint32_t ttl_bytes = wire_load32(frame, AT_TTL);
     uint32_t source = __builtin_bswap32(wire_load32(frame, AT_SOURCE_IP));
     uint32_t target = __builtin_bswap32(wire_load32(frame, AT_TARGET_IP));
-    if ((uint8_t)ttl_bytes <= 1 || !is_source(table, source))
+    if (!is_source(table, source))
+        return not_ordinary;
+    if (target == lane->netif->ip)
+        return route_to_us(lane, frame, checked);
+    if ((uint8_t)ttl_bytes <= 1)
         return not_ordinary;
     return route_by(lane, frame, length, way_to(table, target), source, false, ttl_bytes);
 }

@@ -7,12 +7,15 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/json.h"
 #include "kernel/lib/parse.h"
+#include "kernel/lib/str.h"
+#include "kernel/slice.h"
 #include "net/filter/compile.h"
 #include "net/lane/capture.h"
 #include "net/lane/lane_control.h"
 #include "net/lane/ledger.h"
 
 #define COUNT_DEFAULT 10u
+#define BYTE_COST     500u /* instructions to print a byte in hexadecimal */
 
 /* The running trace or capture; at most one. */
 static struct {
@@ -47,7 +50,7 @@ static const char *drop_text(const struct capture_record *r)
 static void json_record(const struct out *out, const struct capture_record *r)
 {
     static char hex[2 * SLOT_BYTES + 1];
-    const unsigned held = MIN(r->held, SLOT_BYTES);
+    const unsigned held = r->held;
     struct json j;
 
     json_begin(&j, out);
@@ -56,8 +59,10 @@ static void json_record(const struct out *out, const struct capture_record *r)
     json_u64(&j, "ns", r->ns);
     json_u64(&j, "length", r->length);
     if (!work.request.is_trace) {
-        for (unsigned i = 0; i < held; i++)
+        for (unsigned i = 0; i < held; i++) {
             fmt_print(hex + 2 * i, 3, "%02x", r->bytes[i]);
+            slice_spend(BYTE_COST);
+        }
         hex[2 * held] = 0;
         json_string(&j, "direction", r->is_sent ? "out" : "in");
         json_string(&j, "bytes", hex);
@@ -94,8 +99,10 @@ static void text_frame(const struct out *out, const struct capture_record *r)
     for (unsigned i = 0; i < r->held; i += 16) {
         char line[64];
         fmt_print(line, sizeof(line), "%06x", i);
-        for (unsigned k = i; k < i + 16 && k < r->held; k++)
+        for (unsigned k = i; k < i + 16 && k < r->held; k++) {
             fmt_append(line, sizeof(line), " %02x", r->bytes[k]);
+            slice_spend(BYTE_COST);
+        }
         out_printf(out, "%s\n", line);
     }
 }
@@ -120,13 +127,31 @@ static enum command_result end(const struct job *job)
     return is_off ? COMMAND_DONE : COMMAND_FAILED;
 }
 
+/* The next record, copied: a core may begin its log anew while the record is printed. NULL: none
+ * yet. */
+static const struct capture_record *take_next(void)
+{
+    static union {
+        struct capture_record record;
+        uint8_t bytes[sizeof(struct capture_record) + SLOT_BYTES];
+    } copy;
+    const struct capture_record *r = capture_next();
+
+    if (!r)
+        return NULL;
+    unsigned held = MIN(r->held, SLOT_BYTES);
+    memcpy(&copy, r, offsetof(struct capture_record, bytes) + held);
+    copy.record.held = (uint16_t)held;
+    return &copy.record;
+}
+
 static enum command_result print_next(struct job *job, bool is_interrupted)
 {
     const struct capture_record *r;
 
     if (is_interrupted || job->is_ended)
         return end(job);
-    r = capture_next();
+    r = take_next();
     if (!r)
         return COMMAND_WAITS;
     if (job->json)
@@ -165,6 +190,7 @@ static enum command_result read_filter(const struct call *call)
     unsigned at;
 
     if (!is_program(text)) {
+        work.compiler.code.spend = slice_spend;
         wrong = filter_compile(&work.compiler, text, &work.filter);
         return wrong ? command_fail(call, "filter: %s", wrong) : COMMAND_DONE;
     }

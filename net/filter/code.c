@@ -10,7 +10,8 @@
 #include "net/filter/opcode.h"
 
 /* libpcap's default length of a captured frame: what a match returns. */
-#define MATCH 262144u
+#define MATCH       262144u
+#define STEPS_SPENT 64u /* steps of which the work is counted at a time */
 
 void filter_code_begin(struct code *code)
 {
@@ -128,12 +129,15 @@ static unsigned place(struct code *code)
             at[i] = (uint16_t)n;
             n += 1u + far[i][0] + far[i][1];
         }
-        for (unsigned i = 0; i < code->n; i++)
+        for (unsigned i = 0; i < code->n; i++) {
+            if (i % STEPS_SPENT == 0)
+                filter_spend(code, STEPS_SPENT * 30);
             for (unsigned side = 0; is_jump(&code->step[i]) && side < 2; side++)
                 if (!far[i][side] && at[code->target[i][side]] - at[i] - 1 > UINT8_MAX) {
                     far[i][side] = 1;
                     is_stable = false;
                 }
+        }
     }
     return code->n ? at[code->n - 1] + 1u : 0;
 }
@@ -157,6 +161,8 @@ bool filter_code_end(struct code *code, struct test all, struct bpf *out)
     }
     for (unsigned i = 0; i < code->n; i++) {
         struct bpf_step *step = &out->step[at[i]];
+        if (i % STEPS_SPENT == 0)
+            filter_spend(code, STEPS_SPENT * 60);
         *step = code->step[i];
         if (!is_jump(step))
             continue;

@@ -30,7 +30,15 @@ struct code {
     unsigned labels;                       /* of MPLS */
     bool is_ppp;
     char wrong[96]; /* the first thing that is wrong; "": nothing yet */
+    /* Set by the owner: called with the estimated instructions of each part of the work; NULL: not. */
+    void (*spend)(uint32_t instructions);
 };
+
+static inline void filter_spend(const struct code *code, uint32_t instructions)
+{
+    if (code->spend)
+        code->spend(instructions);
+}
 
 void filter_code_begin(struct code *code);
 /* End it: frames that reach a jump of `all.yes` match. Writes the program to *out and returns

@@ -6,6 +6,7 @@
 
 void filter_next(struct filter_work *work)
 {
+    filter_spend(&work->code, 3000); /* with what is coded of it */
     work->word = filter_word(work->word.at + work->word.n);
 }
 

@@ -165,7 +165,7 @@ static const struct pair ports[] = {
 
 static bool is_word(const char *name, const char *at, size_t n)
 {
-    return strnlen(name, n + 1) == n && memcmp(name, at, n) == 0;
+    return name[0] == at[0] && strnlen(name, n + 1) == n && memcmp(name, at, n) == 0;
 }
 
 static const struct pair *find(const struct pair *pairs, size_t count, const char *at, size_t n)

@@ -123,25 +123,35 @@ bool lane_is_overtaken(const struct lane *lane)
     return false;
 }
 
+/* Is one of the four from `slot` on done? */
+static bool are_any_done(const struct descriptor *slot)
+{
+    return (dma_load64(&slot[0].word) | dma_load64(&slot[1].word) | dma_load64(&slot[2].word) |
+            dma_load64(&slot[3].word)) &
+           RX_DD;
+}
+
 /* Received and not handled: descriptors that are done, and those before the last of them that the
  * card has not written back. */
 static struct unhandled {
     uint32_t not_done, done;
 } unhandled(const struct lane *lane)
 {
-    struct unhandled all = {0}, seen = {0};
+    uint32_t left = lane->state == LANE_PARKED ? 0 : receivers(lane), done = 0, end = 0;
 
-    if (lane->state == LANE_PARKED)
-        return all;
-    for (uint32_t i = 0; i < receivers(lane); i++) {
-        if (slot_is_done(&lane->ring[(lane->next + i) & (LANE_SLOTS - 1)])) {
-            seen.done++;
-            all = seen;
-        } else {
-            seen.not_done++;
+    for (uint32_t at = 0, first = lane->next & (LANE_SLOTS - 1), n; left > 0; left -= n, at += n) {
+        n = MIN(left, LANE_SLOTS - first); /* up to the ring's end, then from its beginning */
+        for (uint32_t i = 0; i < n; i++) {
+            while (i + 4 <= n && !are_any_done(&lane->ring[first + i]))
+                i += 4;
+            if (i < n && slot_is_done(&lane->ring[first + i])) {
+                done++;
+                end = at + i + 1;
+            }
         }
+        first = 0;
     }
-    return all;
+    return (struct unhandled){.not_done = end - done, .done = done};
 }
 
 struct lane_ledger lane_ledger(const struct lane *lane)

@@ -30,16 +30,15 @@ static inline bool slot_is_whole(uint64_t word)
 typedef bool lane_fast(struct lane_app app, wire_frame_t frame, size_t length);
 /* The slow one gets a copy of the frame in the core's own memory, valid until it returns, and may
  * change all SLOT_BYTES of it. It returns how many bytes of it to send (FRAME_MIN to
- * port_frame_most of lane->out), or 0
- * and what it counted the frame as: consumed, or a named drop. */
+ * port_frame_most of lane->out), or 0 and what it counted the frame as: consumed, or a named drop. */
 typedef struct outcome lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);
 
 /* Between them, the wide one, compiled into a function of its own (name##_aside), so that the loop
- * pays nothing for it. It gets a whole frame that the fast one did not take, in place, and the
- * descriptor's word: its length and the status bits that are checked. It reads bytes as the fast one
- * does. It returns FATE_FAST, having changed and counted nothing: the slow one gets the frame. Or it
- * returns the length to send and FATE_SENT, or 0 and what it counted the frame as, like the slow
- * one, which must have answered alike: it gets all frames while the core's trace is on. */
+ * pays nothing for it. It gets a whole frame that the fast one did not take, in place, and of the
+ * descriptor's word the length, the status bits that are checked, and RX_SUMS. It reads bytes as the
+ * fast one does. It returns FATE_FAST, having changed and counted nothing: the slow one gets the
+ * frame. Or it returns the length to send and FATE_SENT, or 0 and what it counted the frame as, like
+ * the slow one, which must have answered alike: it gets all frames while the core's trace is on. */
 typedef struct outcome lane_wide(struct lane *lane, wire_frame_t frame, uint64_t checked);
 
 /* The fast handler of an application that also sends by other ports than the lane's output. WAY_LANE
@@ -105,9 +104,11 @@ static LANE_FAST bool lane_aside(struct lane *lane, struct descriptor *slot, uin
 {
     wire_frame_t frame = wire_of(lane->frames, lane->ring, slot);
 
-    if (shape.wide && slot_is_whole(checked) && !rare_work[lane->core].notes &&
-        lane_try(lane, slot, frame, checked, shape.wide, shape.length_least))
-        return true;
+    if (shape.wide && slot_is_whole(checked) && !rare_work[lane->core].notes) {
+        uint64_t sums = dma_load64(&slot->word) & RX_SUMS; /* of no use but to believe them */
+        if (lane_try(lane, slot, frame, checked | sums, shape.wide, shape.length_least))
+            return true;
+    }
     return lane_slow_path(lane, slot, checked, shape.slow, shape.length_least);
 }
 

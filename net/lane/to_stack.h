@@ -7,13 +7,9 @@
 
 #include "net/lane/lane.h"
 
-/* What a card says about checksums. */
-#define RX_SUMS (RX_UDPCS | RX_L4CS | RX_IPCS | RX_TCPE | RX_IPE)
-
 /* Handle a frame to lane->netif, which is not NULL. FATE_SENT: the answer stands in the frame's
  * place, and is to leave by lane->in. FATE_FAST: left to the slow handler, with nothing changed or
- * counted. Without all bits of RX_SUMS in `checked`, no UDP checksum counts as verified, and all
- * datagrams are left. */
+ * counted. */
 lane_wide to_stack;
 
 #endif

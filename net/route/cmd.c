@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * The router on the console: `show routes`, `set route`, `clear route`, and its part of `show
- * config`. Core 0, between bursts; a change of many entries is spread over many bursts.
+ * config`. A change of many entries is spread over many slices (kernel/slice.h).
  */
 #include "kernel/console/command.h"
 #include "kernel/console/config.h"
@@ -8,13 +8,17 @@
 #include "kernel/lib/json.h"
 #include "kernel/lib/parse.h"
 #include "kernel/lib/str.h"
+#include "kernel/slice.h"
 #include "net/route/hops.h"
 #include "net/route/router.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
 #include "net/lane/vlans.h"
 
-enum { BUDGET = 1 << 17 }; /* entries changed per burst: about 0.1 ms */
+enum {
+    ENTRIES = 256, /* changed between two spendings of */
+    ENTRIES_COST = ENTRIES * 12,
+};
 
 /* ---- Text ---- */
 
@@ -190,19 +194,15 @@ COMMAND("show routes", "[address|prefix] [-j]", "all routes, or that of an addre
 
 /* ---- set route, clear route ---- */
 
-static enum command_result change_poll(struct job *job, bool is_interrupted)
-{
-    (void)job;
-    /* A change that has begun is completed, even if interrupted. */
-    return routes_work(&routes, is_interrupted ? ~0u : BUDGET) ? COMMAND_DONE : COMMAND_WAITS;
-}
-
-static enum command_result change_start(const struct call *call, const char *wrong)
+/* A change that has begun is completed, whatever is typed. Readers find each entry as it was or as it
+ * will be. */
+static enum command_result change(const struct call *call, const char *wrong)
 {
     if (wrong)
         return command_fail(call, "%s: %s", call->argv[0], wrong);
-    call->job->poll = change_poll;
-    return change_poll(call->job, false);
+    while (!routes_work(&routes, ENTRIES))
+        slice_spend(ENTRIES_COST);
+    return COMMAND_DONE;
 }
 
 static enum command_result set_route(const struct call *call)
@@ -216,7 +216,7 @@ static enum command_result set_route(const struct call *call)
     const char *wrong = route_parse_prefix(call->argv[0], &line);
     if (!wrong)
         wrong = route_parse_via(call->argv[2], &line);
-    return change_start(call, wrong ? wrong : router_add(&line));
+    return change(call, wrong ? wrong : router_add(&line));
 }
 COMMAND("set route", "P via gateway|portN|reject", "add or change the route of a prefix",
         set_route);
@@ -230,7 +230,7 @@ static enum command_result clear_route(const struct call *call)
     if (call->argc != 1)
         return command_fail(call, "usage: clear route PREFIX");
     const char *wrong = route_parse_prefix(call->argv[0], &line);
-    return change_start(call, wrong ? wrong : router_remove(&line));
+    return change(call, wrong ? wrong : router_remove(&line));
 }
 COMMAND("clear route", "P", "remove the route of a prefix", clear_route);
 

@@ -44,7 +44,8 @@ READ_MOSTLY static struct hosts {
     uint64_t refreshed_ns;
 } * hosts;
 
-static uint16_t retired;     /* a list */
+static uint16_t retired;     /* a list: they await the next grace period */
+static uint16_t graced;      /* a list: they await the end of the one that has begun */
 static uint32_t hash_factor; /* odd and random, see arp_extend */
 /* How many next hops are in each state: of all gateways, of all hosts; and of the hosts of a port. */
 static uint32_t counts[2][HOP_STATES], port_counts[PORTS_MAX][HOP_STATES];
@@ -209,24 +210,31 @@ static const char *set_rule(uint32_t prefix, unsigned bits, unsigned hop)
 
 bool hops_have_retired(void)
 {
-    return retired != 0 || routes_have_retired(&routes);
+    return retired != 0 || graced != 0 || routes_have_retired(&routes);
 }
 
-void hops_reclaim(void)
+void hops_begin_grace(void)
 {
-    while (retired != 0) {
-        struct hop *hop = &hops[retired];
-        struct hosts *own = &hosts[hop_port(retired)];
+    graced = retired; /* the last period's are free */
+    retired = 0;
+    routes_begin_grace(&routes);
+}
+
+bool hops_reclaim(void)
+{
+    for (unsigned i = 0; i < ROUTE_RECLAIM && graced != 0; i++) {
+        struct hop *hop = &hops[graced];
+        struct hosts *own = &hosts[hop_port(graced)];
         unsigned next = hop->link;
 
-        if (hop_is_host(retired)) {
+        if (hop_is_host(graced)) {
             hop->link = own->free;
-            own->free = retired;
+            own->free = graced;
         }
-        set_state(retired, HOP_FREE);
-        retired = (uint16_t)next;
+        set_state(graced, HOP_FREE);
+        graced = (uint16_t)next;
     }
-    routes_reclaim(&routes);
+    return graced == 0 && routes_reclaim(&routes);
 }
 
 /* ---- Neighbours ---- */
@@ -597,7 +605,7 @@ const char *hops_start(uint32_t rules, uint32_t long_rules)
     if (!memory || !hops || !hosts)
         return "not enough memory for the routing table";
     routes_init(&routes, memory, most, groups);
-    retired = 0;
+    retired = graced = 0;
     pass.port = pass.checked = 0;
     pass.at = HOP_FIRST;
     memset(counts, 0, sizeof(counts));

@@ -96,9 +96,11 @@ bool hops_refresh(uint64_t now_ns);
 /* How many neighbours are in a state: gateways, or hosts; of hosts HOP_ASKING is all that ARP asks
  * for. */
 unsigned hops_count(bool is_host, enum hop_state state);
-/* Retired groups and next hops await a grace period (each core outside of its loop once);
- * hops_reclaim, called after it, makes them available again. Core 0. */
+/* Retired groups and next hops await a grace period (kernel/grace.h), which hops_begin_grace begins if
+ * no change is in progress and the last one's have all been reclaimed. After its end each hops_reclaim
+ * makes some hundred available again; true: all for which it was. Core 0. */
 bool hops_have_retired(void);
-void hops_reclaim(void);
+void hops_begin_grace(void);
+bool hops_reclaim(void);
 
 #endif

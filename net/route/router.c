@@ -9,8 +9,9 @@
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "kernel/lib/str.h"
-#include "kernel/ask.h"
+#include "kernel/grace.h"
 #include "kernel/log/log.h"
+#include "kernel/mailbox.h"
 #include "kernel/memory/memory.h"
 #include "net/lane/lane_control.h"
 #include "net/route/fragment.h"
@@ -59,7 +60,7 @@ struct core {
     uint8_t fragment[ETH_BUFFER];
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 static struct core *cores;
-struct router_round router_rounds[QUEUES_MAX];
+struct router_quiet router_quiet[QUEUES_MAX];
 
 /* The frame being handled. */
 struct packet {
@@ -239,8 +240,23 @@ static void redirect(const struct packet *packet, const uint8_t *frame, uint32_t
     if (netif_is_on_net(packet->netif, next) &&
         netif_error(packet->netif, frame, packet->ip.total_bytes, error))
         return;
-    router_rounds[packet->core].quiet_tsc[packet->in->index] =
-        cpu_tsc() + tsc_ticks(ROUTER_QUIET_NS);
+    struct router_quiet *quiet = &router_quiet[packet->core];
+    unsigned port = packet->in->index;
+    quiet->n += !quiet->is[port];
+    quiet->is[port] = true;
+    quiet->until_tsc[port] = cpu_tsc() + tsc_ticks(ROUTER_QUIET_NS);
+}
+
+void router_end_quiet(unsigned core)
+{
+    struct router_quiet *quiet = &router_quiet[core];
+    uint64_t now_tsc = cpu_tsc();
+
+    for (unsigned i = 0; i < ports_n; i++)
+        if (quiet->is[i] && now_tsc >= quiet->until_tsc[i]) {
+            quiet->is[i] = false;
+            quiet->n--;
+        }
 }
 
 static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t length, unsigned hop)
@@ -416,21 +432,24 @@ static void serve_answered(struct port *port, uint32_t ip, uint64_t now_ns)
     serve_now(port, ip, state);
 }
 
-static void do_nothing(void *context)
+/* While a change is in progress, entries that are still to be changed may refer to a retired next hop,
+ * so a grace period begins after the change. */
+bool router_settle(void)
 {
-    (void)context;
-}
+    static struct grace grace;
+    static bool is_in_grace;
 
-/* The grace period of what is retired. While a change is in progress, entries that are still to be
- * changed may refer to a retired next hop, so it begins after the change. */
-void router_settle(void)
-{
-    static const struct question settle = {.run = do_nothing, .max_us = CALL_LIMIT_US};
-
-    if (!hops_have_retired() || routes.change.is_on)
-        return;
-    if (ask_cores(1, lanes_cores, &settle).silent == 0)
-        hops_reclaim();
+    if (!is_in_grace) {
+        if (!hops_have_retired() || routes.change.is_on)
+            return true;
+        hops_begin_grace();
+        grace_begin(&grace, lanes_cores);
+        is_in_grace = true;
+    }
+    if (!grace_is_over(&grace) || !hops_reclaim())
+        return false;
+    is_in_grace = false;
+    return !hops_have_retired();
 }
 
 /* What one service has done: first all next hops, then what each core waits for. */
@@ -464,7 +483,7 @@ bool router_service(uint64_t now_ns)
         service.core += !service_core(&cores[service.core], now_ns);
         return true;
     }
-    router_settle();
+    (void)router_settle();
     service.is_on = false;
     return false;
 }
@@ -502,7 +521,7 @@ const char *router_open(void)
     for (unsigned core = 0; core < lanes_cores; core++)
         n[core] = places_for(core, most);
     cores = memory_alloc(lanes_cores * sizeof(struct core), PAGE_BYTES);
-    memset(router_rounds, 0, sizeof(router_rounds));
+    memset(router_quiet, 0, sizeof(router_quiet));
     for (unsigned core = 0; core < lanes_cores && cores && is_open; core++)
         is_open = open_core(core, n[core]);
     if (!cores || !is_open)

@@ -31,35 +31,35 @@ const struct route_line *router_configured(unsigned *n);
 /* Number of routes loaded from the module. */
 unsigned router_loaded(void);
 
-/* May a redirect be due for a frame that leaves by the port that received it, from a host of that
- * port's subnet? Then it takes the slow way, which sends the redirect. If that sent none (the rate
- * limit is reached, or there is none for this datagram), the answer is no for the next ROUTER_QUIET_NS,
- * for this port and core. Owner core; one clock reading in each round that asks. */
+/* A frame that leaves by the port that received it, from a host of that port's subnet, takes the
+ * slow way, which sends a redirect. If that sent none (the limit of errors is reached, or there is
+ * none about this datagram), the port is quiet on this core: its frames need not take the slow way
+ * until the end of the first round that handles frames after ROUTER_QUIET_NS. Owner core. */
 #define ROUTER_QUIET_NS ICMP_GAP_NS
-struct router_round {
-    uint64_t now_tsc;              /* 0: not read in this round */
-    uint64_t quiet_tsc[PORTS_MAX]; /* no redirect before, by port */
+struct router_quiet {
+    uint32_t n; /* ports that are */
+    bool is[PORTS_MAX];
+    uint64_t until_tsc[PORTS_MAX];
 } __attribute__((aligned(CACHE_LINE_BYTES)));
-extern struct router_round router_rounds[QUEUES_MAX];
+extern struct router_quiet router_quiet[QUEUES_MAX];
 static inline bool router_may_redirect(unsigned core, unsigned port)
 {
-    struct router_round *round = &router_rounds[core];
-
-    if (round->now_tsc == 0)
-        round->now_tsc = cpu_tsc();
-    return round->now_tsc >= round->quiet_tsc[port];
+    return !router_quiet[core].is[port];
 }
-/* The end of a core's round. */
+/* At the end of a round: end the quiet of ports whose time is over. */
+void router_end_quiet(unsigned core);
 static inline void router_end_round(unsigned core)
 {
-    router_rounds[core].now_tsc = 0;
+    if (__builtin_expect(router_quiet[core].n != 0, 0))
+        router_end_quiet(core);
 }
 
 /* The slow handler of a lane: delivers to the stack, forwards the rest. */
 lane_slow router_input;
 
-/* Make what is retired available again, after a grace period. Core 0. */
-void router_settle(void);
+/* Make what is retired available again, after a grace period: one step, which never waits. True:
+ * nothing is retired, or it cannot be helped now. Core 0. */
+bool router_settle(void);
 
 /* Refresh neighbours, serve the waiting queues and end grace periods. Ten times a second, core 0. True:
  * there is more to do, see struct app. */

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Set-up of the router: its table from the ports' addresses, the boot line and a boot module.
  */
+#include "arch/tsc.h"
 #include "boot/cmdline.h"
 #include "kernel/console/config.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/str.h"
 #include "kernel/log/log.h"
 #include "kernel/memory/module.h"
+#include "kernel/slice.h"
 #include "net/route/hops.h"
 #include "net/route/router.h"
 #include "net/stack/netif.h"
 
 #define MODULE "routes.txt"
 
-enum { WRONG_LINES_LOGGED = 50 };
+enum {
+    WRONG_LINES_LOGGED = 50,
+    SETTLE_NS = 20000000, /* a core whose loop takes longer hangs */
+};
 
 BOOT_KEY("route", CMDLINE_ROUTE, .repeats = true, .app = "route");
 
@@ -38,9 +43,18 @@ static unsigned configured_find(const struct route_line *line)
     return i;
 }
 
+/* A command waits in slices for a grace period; at boot no loop runs yet, and none is needed. */
+static void settle(void)
+{
+    uint64_t start_ns = tsc_now_ns();
+
+    while (!router_settle() && tsc_now_ns() - start_ns < SETTLE_NS && slice_end())
+        ;
+}
+
 const char *router_add(const struct route_line *line)
 {
-    router_settle(); /* many changes in a row need next hops that the earlier ones gave up */
+    settle(); /* many changes in a row need next hops that the earlier ones gave up */
     const char *wrong = hops_route(line);
     unsigned i = configured_find(line);
 

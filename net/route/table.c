@@ -111,41 +111,66 @@ static void ungroup(struct routes *r, uint32_t ip)
         if ((r->table->groups[g][i] & ROUTE_DEPTH) > 24)
             return;
     put(at, route_narrow(r->table->groups[g][0]));
-    r->retired[r->retired_n++] = g;
+    r->retired[r->retired_in++ & r->retired_mask] = g; /* each group is in the queue once at most */
 }
 
-void routes_reclaim(struct routes *r)
+void routes_begin_grace(struct routes *r)
 {
-    while (r->retired_n > 0) {
-        uint16_t g = r->retired[--r->retired_n];
+    r->retired_graced = r->retired_in;
+}
+
+bool routes_reclaim(struct routes *r)
+{
+    for (unsigned i = 0; i < ROUTE_RECLAIM && r->retired_out != r->retired_graced; i++) {
+        uint16_t g = r->retired[r->retired_out++ & r->retired_mask];
         r->table->groups[g][0] = r->groups_free;
         r->groups_free = g;
     }
+    return r->retired_out == r->retired_graced;
 }
 
-static bool is_changed(const struct routes *r, unsigned depth)
+/* A change replaces the entries whose depth is from this to change.depth: one comparison checks both
+ * bounds. */
+static unsigned depth_least(const struct routes *r)
 {
-    return r->change.is_exact ? depth == r->change.depth : depth <= r->change.depth;
+    return r->change.is_exact ? r->change.depth : 0;
+}
+
+/* Change up to n entries at `at`, as far as they are no groups. Returns how many it went through. */
+static uint32_t change_run(const struct routes *r, uint16_t *at, uint32_t n)
+{
+    const uint16_t entry = route_narrow(r->change.entry);
+    const unsigned least = depth_least(r), range = r->change.depth - least;
+    uint32_t i = 0;
+
+    for (; i < n && !(at[i] & ROUTE_GROUP); i++)
+        if ((at[i] & ROUTE_DEPTH) - least <= range)
+            put(&at[i], entry);
+    return i;
+}
+
+static void change_group(const struct routes *r, uint32_t *group)
+{
+    const unsigned least = depth_least(r), range = r->change.depth - least;
+
+    for (unsigned i = 0; i < 256; i++)
+        if ((group[i] & ROUTE_DEPTH) - least <= range)
+            put_in_group(&group[i], r->change.entry);
 }
 
 bool routes_work(struct routes *r, uint32_t budget)
 {
     while (r->change.is_on && budget > 0) {
         uint16_t *at = &r->table->first[r->change.next];
-        uint32_t cost = 1;
+        uint32_t left = r->change.last - r->change.next + 1, cost = 256, n = 1;
 
-        if (*at & ROUTE_GROUP) {
-            uint32_t *group = r->table->groups[*at & ~ROUTE_GROUP];
-            for (unsigned i = 0; i < 256; i++)
-                if (is_changed(r, group[i] & ROUTE_DEPTH))
-                    put_in_group(&group[i], r->change.entry);
-            cost = 256;
-        } else if (is_changed(r, *at & ROUTE_DEPTH)) {
-            put(at, route_narrow(r->change.entry));
-        }
+        if (*at & ROUTE_GROUP)
+            change_group(r, r->table->groups[*at & ~ROUTE_GROUP]);
+        else
+            cost = n = change_run(r, at, MIN(left, budget));
         budget -= MIN(budget, cost);
-        if (r->change.next++ == r->change.last)
-            r->change.is_on = false;
+        r->change.next += n;
+        r->change.is_on = n < left;
     }
     return !r->change.is_on;
 }
@@ -213,11 +238,21 @@ const char *routes_clear(struct routes *r, uint32_t prefix, unsigned bits)
 
 /* ---- Memory ---- */
 
+/* Places in the queue of retired groups: room for them all. */
+static uint32_t retired_places(uint32_t groups_max)
+{
+    uint32_t places = 1;
+
+    while (places < groups_max)
+        places *= 2;
+    return places;
+}
+
 size_t routes_bytes(uint32_t rules_max, uint32_t groups_max)
 {
     return sizeof(struct route_table) + (size_t)groups_max * sizeof(uint32_t[256]) +
            (size_t)slots_for(rules_max) * sizeof(struct route_rule) +
-           (size_t)groups_max * sizeof(uint16_t);
+           (size_t)retired_places(groups_max) * sizeof(uint16_t);
 }
 
 void routes_init(struct routes *r, void *memory, uint32_t rules_max, uint32_t groups_max)
@@ -234,4 +269,5 @@ void routes_init(struct routes *r, void *memory, uint32_t rules_max, uint32_t gr
     r->slots = slots_for(rules_max);
     r->rules = (struct route_rule *)(r->table->groups + groups_max);
     r->retired = (uint16_t *)(r->rules + r->slots);
+    r->retired_mask = retired_places(groups_max) - 1;
 }

@@ -14,8 +14,8 @@
  *
  * Only core 0 writes, on command or when a neighbour is found or lost; the loops of all cores read
  * meanwhile, without a lock. Each store replaces an old answer by the new one atomically, and a
- * group or next hop that is no longer referred to is reused only after a grace period, in which
- * every core has been outside of its loop: see routes_reclaim.
+ * group or next hop that is no longer referred to is reused only after a grace period
+ * (kernel/grace.h): see routes_reclaim.
  */
 #ifndef NET_ROUTE_TABLE_H
 #define NET_ROUTE_TABLE_H
@@ -71,8 +71,12 @@ struct routes {
     struct route_table *table;
     uint32_t groups_max, groups_n; /* 0..groups_n - 1 have been used at least once */
     uint16_t groups_free;          /* free list, linked through entry 0; ROUTE_NONE ends it */
-    uint16_t *retired;             /* unused groups that a loop may still be reading */
-    uint32_t retired_n;
+    /* A queue of unused groups that a loop may still be reading, with room for all groups. Positions
+     * run free: retired_out up to retired_graced await the end of the grace period that has begun,
+     * those up to retired_in the next one. */
+    uint16_t *retired;
+    uint32_t retired_mask; /* their number - 1; a power of two - 1 */
+    uint32_t retired_in, retired_graced, retired_out;
     struct route_rule *rules; /* open addressing */
     uint32_t slots, n;        /* slots: a power of two; at most half of them are used */
     uint32_t n_by_bits[33];
@@ -134,15 +138,19 @@ const struct route_rule *routes_find(const struct routes *r, uint32_t prefix, un
 const char *routes_set(struct routes *r, uint32_t prefix, unsigned bits, unsigned hop);
 const char *routes_clear(struct routes *r, uint32_t prefix, unsigned bits);
 
-/* Continue a change for about `budget` entries. True: it is complete. */
+/* Continue a change for about `budget` entries, of some 11 instructions each (a group counts as 256).
+ * True: it is complete. */
 bool routes_work(struct routes *r, uint32_t budget);
 
-/* End of a grace period: every core has been outside of its loop since the last change was
- * complete. Retired groups become free. Call only if routes_have_retired. */
-void routes_reclaim(struct routes *r);
+/* Groups that are not used any more await a grace period, which begins with routes_begin_grace, to be
+ * called when no change is in progress. After its end each routes_reclaim makes up to ROUTE_RECLAIM of
+ * them available again; true: all for which it was. */
+#define ROUTE_RECLAIM 256u
+void routes_begin_grace(struct routes *r);
+bool routes_reclaim(struct routes *r);
 static inline bool routes_have_retired(const struct routes *r)
 {
-    return r->retired_n != 0;
+    return r->retired_in != r->retired_out;
 }
 
 #endif

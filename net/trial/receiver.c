@@ -8,6 +8,7 @@
 #include "kernel/log/log.h"
 #include "kernel/ask.h"
 #include "kernel/memory/memory.h"
+#include "kernel/slice.h"
 #include "net/lane/lane_control.h"
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
@@ -180,7 +181,8 @@ struct reception receiver_report(unsigned port)
     *sum = (struct stream_count){0};
     r.count = sum;
     if (!copies)
-        return r; /* no memory for measuring */
+        return r;      /* no memory for measuring */
+    (void)slice_end(); /* each histogram takes a slice */
     struct ask ask = ask_cores(0, lanes_cores,
                                &(struct question){.run = copy_out,
                                                   .contexts = copies,
@@ -200,7 +202,10 @@ struct reception receiver_report(unsigned port)
         }
     }
     for (unsigned core = 0; core < lanes_cores; core++)
-        if ((ask.answered & BIT64(core)) && sum->tag != 0 && copies[core].count.tag == sum->tag)
+        if ((ask.answered & BIT64(core)) && sum->tag != 0 && copies[core].count.tag == sum->tag) {
+            (void)slice_end();
             stream_add(sum, &copies[core].count);
+        }
+    (void)slice_end();
     return r;
 }

@@ -51,7 +51,7 @@ static const struct command table[] = {
     {"wait", "[words]", "wait", wait},    {"set", "key value", "set", say},
     {"set port up", "", "up", say},
 };
-static const struct commands commands = {table, table + ARRAY_SIZE(table)};
+static const struct commands commands = {table, table + ARRAY_SIZE(table), NULL};
 
 static void require(bool is_true, const char *what)
 {

@@ -163,8 +163,9 @@ void watchdog_poll(void)
 {
 }
 
-void console_poll(void)
+void console_poll(bool is_idle)
 {
+    (void)is_idle;
 }
 
 bool console_is_busy(void)

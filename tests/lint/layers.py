@@ -45,8 +45,9 @@ ROOMS = [re.compile(room, re.X) for room in (
     # kernel
     r"kernel/lib/.*",
     r"kernel/firmware/.*",
+    r"kernel/slice\.[ch]",
     r"kernel/log/.*",
-    r"kernel/(ksym|leaving|power|panic|mailbox|ask|watchdog|pci|silence|usb)\.[ch]",
+    r"kernel/(ksym|leaving|power|panic|mailbox|ask|grace|watchdog|pci|silence|usb)\.[ch]",
     r"kernel/memory/.*",
     r"kernel/iommu/.*",
     r"kernel/console/.*",

@@ -115,8 +115,8 @@ def test_no_page_is_writable_and_executable(boot, cpu):
     for start, kib, rights, uncached in rows:
         is_device = 0xFFFFC00000000000 <= int(start, 16) < 0xFFFFD00000000000
         assert bool(uncached) == is_device, (start, kib, rights)
-    # Four stacks, each with an unmapped gap of at least a page below it.
-    tail = [(int(s, 16), int(k) * 1024) for s, k, _, _ in rows][-5:]
+    # Five stacks, each with an unmapped gap of at least a page below it.
+    tail = [(int(s, 16), int(k) * 1024) for s, k, _, _ in rows][-6:]
     for (start, size), (following, _) in zip(tail, tail[1:]):
         assert following - (start + size) >= 4096
 

@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from console import Console
-from machine import ROOT
+from machine import ROOT, wait_until
 
 SPCR_COM3 = f"{ROOT}/tests/data/acpi/made/spcr_com3_irq5.bin"
 
@@ -81,7 +81,9 @@ def test_an_interrupt_that_never_comes_is_given_up(on_line, tmp_path):
     machine, line = on_line("isa-serial,iobase=0x3e8,irq=5",
                             extra=["-acpitable", f"sig=SPCR,rev=2,data={tmp_path}/spcr"])
     paste(line)
-    assert "warning: serial: input came 3 times without an interrupt; the line is polled" in line.console_text
+    wait_until(lambda: line.console_text, lambda text:
+               "warning: serial: input came 3 times without an interrupt; the line is polled" in text,
+               "the line's interrupt is given up")
     paste(line)
     line.send("poweroff\r")
     assert machine.wait_exit() == 0

@@ -13,7 +13,7 @@ STACK := net/stack/netif.c net/stack/addr.c net/stack/netif_ip.c net/stack/quick
     net/stack/udp.c net/stack/csum.c
 # The sources of app=route, without the stack.
 ROUTER := net/route/table.c net/route/text.c net/route/hops.c net/route/router.c net/route/waiting.c net/route/setup.c net/route/fragment.c \
-    net/route/ip_option.c
+    net/route/ip_option.c kernel/grace.c
 # The sources of app=generate and app=sink, without their commands.
 GENERATOR := net/trial/generator.c net/trial/receiver.c net/trial/options.c net/trial/probe.c net/trial/measure.c
 # A core's loop, without applications.
@@ -42,8 +42,12 @@ build/unit/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) $(UNIT_SANITIZERS) -c -o $@ $<
 
+build/unit/obj/%.asm.o: %.asm
+	@mkdir -p $(@D)
+	nasm -f elf64 -o $@ $<
+
 define unit_program
-build/unit/$(basename $(notdir $(1))): $(patsubst %.c,build/unit/obj/%.o,$(1) $(call links_of,$(1))) tests/host/tables.ld
+build/unit/$(basename $(notdir $(1))): $(patsubst %.asm,build/unit/obj/%.asm.o,$(patsubst %.c,build/unit/obj/%.o,$(1) $(call links_of,$(1)))) tests/host/tables.ld
 	$$(CC) $(UNIT_SANITIZERS) -o $$@ $$(filter-out %.ld,$$^) -Wl,-T,tests/host/tables.ld -lcmocka -lm
 endef
 # test_evil is made otherwise.

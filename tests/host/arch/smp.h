@@ -18,6 +18,7 @@ struct cpu {
     uint64_t loop_tsc, polls, empty_polls;
     uint64_t interrupts, sleeps, first_tsc;
     int64_t tsc_skew;
+    bool is_asleep;
     struct hist stalls;
 };
 

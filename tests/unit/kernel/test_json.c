@@ -129,6 +129,35 @@ static void object__deeper_than_the_limit__stays_well_formed(void **state)
     assert_non_null(strstr(text, "{\"o\":null,\"o\":null,\"o\":null,\"o\":null}"));
 }
 
+/* Written in pieces: no character is lost or escaped where they meet, and a quote may be there. */
+static void string__of_any_length__is_unchanged(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 400; n++) {
+        char plain[401], want[420];
+        struct json j;
+
+        for (size_t i = 0; i < n; i++)
+            plain[i] = (char)('a' + i % 26);
+        plain[n] = 0;
+        used = 0;
+        json_begin(&j, &out);
+        json_string(&j, "v", plain);
+        json_line(&j);
+        snprintf(want, sizeof(want), "{\"v\":\"%s\"}\n", plain);
+        assert_string_equal(text, want);
+        if (n == 0)
+            continue;
+        plain[n - 1] = '"';
+        used = 0;
+        json_begin(&j, &out);
+        json_string(&j, "v", plain);
+        json_line(&j);
+        snprintf(want, sizeof(want), "{\"v\":\"%.*s\\\"\"}\n", (int)n - 1, plain);
+        assert_string_equal(text, want);
+    }
+}
+
 static void fail__with_and_without_json__is_one_line(void **state)
 {
     struct call call = {.out = &out};
@@ -149,6 +178,7 @@ int main(void)
         cmocka_unit_test_setup(line__levels_left_open__closes_them, empty),
         cmocka_unit_test_setup(u64__powers_of_ten_and_neighbours__prints_all_digits, empty),
         cmocka_unit_test_setup(string__each_byte__is_escaped_as_the_grammar_requires, empty),
+        cmocka_unit_test_setup(string__of_any_length__is_unchanged, empty),
         cmocka_unit_test_setup(object__deeper_than_the_limit__stays_well_formed, empty),
         cmocka_unit_test_setup(fail__with_and_without_json__is_one_line, empty),
     };

@@ -2,8 +2,8 @@
  * kernel/log/log.c with a thread a core. With the lock each line is printed whole or counted as
  * lost. Where the lock is given up at once, as after the death of its holder, lines may mix, but
  * memory stays whole: the address sanitizer looks on here, and the thread sanitizer in
- * test_log_threads.c. Then who prints: core 0, and after a panic the core that panics, and core 1
- * while core 0 hangs.
+ * test_log_threads.c. Then who prints: core 0, one line at a time while there is a sink, and after a
+ * panic the core that panics, and core 1 while core 0 hangs.
  *
  * links: kernel/lib/fmt.c
  */
@@ -69,7 +69,8 @@ void serial_write(const char *text, size_t n)
 static int start(void **state)
 {
     (void)state;
-    ring_end = pending_n = pending_lost = lock = printer = 0;
+    ring_end = pending_in = pending_out = pending_lost = lock = printer = 0;
+    is_standing_in = false;
     memset(ring, 0, sizeof ring);
     log_set_sink(NULL);
     lock_tries = UINT32_MAX;
@@ -106,6 +107,12 @@ static void count_line(void *context, const char *text, size_t n)
     *(size_t *)context += n;
 }
 
+static void pump_all(void)
+{
+    while (log_is_pending())
+        log_pump();
+}
+
 /* WRITERS cores write while core 0 prints and looks at the log's tail. */
 static void run_writers(void)
 {
@@ -115,14 +122,14 @@ static void run_writers(void)
         assert_int_equal(pthread_create(&threads[i], NULL, write_and_end, (void *)(i + 1)), 0);
     while (__atomic_load_n(&running, __ATOMIC_ACQUIRE)) {
         size_t bytes = 0;
-        log_pump();
+        for (unsigned i = 0; i < 100; i++)
+            log_pump();
         log_tail(20, count_line, &bytes);
         assert_true(bytes <= 21 * (LOG_LINE_BYTES + 1));
     }
     for (unsigned i = 0; i < WRITERS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    log_pump();
-    log_pump();
+    pump_all();
 }
 
 static void lines__of_four_cores_with_the_lock__are_whole_or_counted_as_lost(void **state)
@@ -134,7 +141,7 @@ static void lines__of_four_cores_with_the_lock__are_whole_or_counted_as_lost(voi
         unsigned core, number, n, now;
         char tail[80] = "";
         *end = 0;
-        if (sscanf(line, " -.------ warning: log: %u lines of", &now) == 1) {
+        if (sscanf(line, "[log: %u lines were not", &now) == 1) {
             lost += now;
             continue;
         }
@@ -156,8 +163,8 @@ static void lines__of_four_cores_without_the_lock__stay_inside_the_arrays(void *
     (void)state;
     lock_tries = 0;
     run_writers();
-    assert_in_range(longest, 1, PENDING_BYTES);
-    assert_true(pending_n <= PENDING_BYTES);
+    assert_in_range(longest, 1, LOG_LINE_BYTES + 1);
+    assert_true(pending_in - pending_out <= PENDING_BYTES);
 }
 
 /* Two cores that have both given up the lock, and both seen that there is room for one line. */
@@ -176,12 +183,12 @@ static void pending__two_cores_at_its_end__never_exceeds_its_size(void **state)
     (void)state;
     for (unsigned round = 0; round < 50; round++) {
         pthread_t threads[2];
-        pending_n = pending_lost = 0;
+        pending_in = pending_out = pending_lost = 0;
         for (unsigned i = 0; i < 2; i++)
             assert_int_equal(pthread_create(&threads[i], NULL, add_at_the_limit, NULL), 0);
         for (unsigned i = 0; i < 2; i++)
             assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_int_equal(pending_n, PENDING_BYTES / LOG_LINE_BYTES * LOG_LINE_BYTES);
+        assert_int_equal(pending_in, PENDING_BYTES / LOG_LINE_BYTES * LOG_LINE_BYTES);
         assert_int_equal(pending_lost, 2000 - PENDING_BYTES / LOG_LINE_BYTES);
     }
 }
@@ -190,9 +197,9 @@ static void pending__two_cores_at_its_end__never_exceeds_its_size(void **state)
 static void pump__number_beyond_the_array__copies_no_more_than_it_has(void **state)
 {
     (void)state;
-    pending_n = PENDING_BYTES + LOG_LINE_BYTES;
+    pending_in = PENDING_BYTES + LOG_LINE_BYTES;
     log_pump();
-    assert_int_equal(shown_n, PENDING_BYTES);
+    assert_int_equal(shown_n, LOG_LINE_BYTES + 1);
 }
 
 static void line__of_another_core__waits_for_core_0(void **state)
@@ -210,6 +217,57 @@ static void line__of_another_core__waits_for_core_0(void **state)
 static void print_elsewhere(const char *text, size_t n)
 {
     (void)text, (void)n;
+}
+
+static char sunk[4096];
+static size_t sunk_n;
+static void sink_lines(const char *text, size_t n)
+{
+    memcpy(sunk + sunk_n, text, n);
+    sunk_n += n;
+    sunk[sunk_n] = 0;
+}
+
+/* However many come at once, printing one is all that core 0 does between two polls. */
+static void lines__of_core_0_with_a_sink__are_printed_one_by_one_in_order(void **state)
+{
+    (void)state;
+    sunk_n = 0;
+    log_set_sink(sink_lines);
+    log_error("first");
+    this_cpu.index = 2;
+    log_error("second, of core 2");
+    this_cpu.index = 0;
+    log_error("third");
+    assert_int_equal(sunk_n, 0);
+    log_pump();
+    assert_string_equal(sunk, "   -.------ error: first\n");
+    log_pump();
+    assert_non_null(strstr(sunk, "second, of core 2\n"));
+    assert_null(strstr(sunk, "third"));
+    log_set_sink(NULL); /* as before power off: what is queued comes first */
+    log_error("fourth");
+    const char *third = strstr(shown, "third\n");
+    assert_non_null(third);
+    assert_non_null(strstr(third, "fourth\n"));
+    assert_false(log_is_pending());
+}
+
+static void lines__more_than_fit__are_counted(void **state)
+{
+    (void)state;
+    sunk_n = 0;
+    log_set_sink(sink_lines);
+    for (unsigned i = 0; i < 1000; i++)
+        log_info("line %u of many that are too many", i);
+    log_set_sink(NULL);
+    pump_all();
+    unsigned lines = 0, lost = 0;
+    for (const char *line = shown; *line; line = strchr(line, '\n') + 1)
+        if (sscanf(line, "[log: %u lines were not", &lost) != 1)
+            lines++;
+    assert_true(lost > 0);
+    assert_int_equal(lines + lost, 1000);
 }
 
 static void lines__of_the_core_that_took_over__are_printed_at_once(void **state)
@@ -259,6 +317,8 @@ int main(void)
         ROW(pending__two_cores_at_its_end__never_exceeds_its_size),
         ROW(pump__number_beyond_the_array__copies_no_more_than_it_has),
         ROW(line__of_another_core__waits_for_core_0),
+        ROW(lines__of_core_0_with_a_sink__are_printed_one_by_one_in_order),
+        ROW(lines__more_than_fit__are_counted),
         ROW(lines__of_the_core_that_took_over__are_printed_at_once),
         ROW(lines__of_a_stand_in__bypass_the_sink_until_core_0_is_back),
     };

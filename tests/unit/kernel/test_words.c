@@ -32,7 +32,7 @@ static const struct command table[] = {
     {"show arp", "[-j]", "arp", nothing},
     {"poweroff", "", "off", nothing},
 };
-static const struct commands commands = {table, table + ARRAY_SIZE(table)};
+static const struct commands commands = {table, table + ARRAY_SIZE(table), NULL};
 
 static void assert_split(const char *line, enum words_result result, unsigned n, const char *a,
                          const char *b)
@@ -143,7 +143,7 @@ static void match__no_command__gives_the_reason(void **state)
 
 static void match__empty_table__finds_no_command(void **state)
 {
-    const struct commands none = {table, table};
+    const struct commands none = {table, table, NULL};
     const char *argv[] = {"help"};
     (void)state;
     assert_int_equal(words_match(&none, 1, argv).result, MATCH_UNKNOWN);

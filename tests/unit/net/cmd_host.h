@@ -211,7 +211,7 @@ static inline int start(void **state)
                                 (uint32_t[2]){IP(192, 0, 2, 254)}));
     netifs[0].clock = tsc_now_ns;
     ports[0].netif = &netifs[0];
-    commands = (struct commands){__start_commands, __stop_commands};
+    commands = (struct commands){__start_commands, __stop_commands, NULL};
     terminal_clear(&terminal);
     shell_init(&sh, &commands, &out, "> ");
     assert_true(shell_start(&sh, NULL));

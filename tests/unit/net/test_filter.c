@@ -348,6 +348,29 @@ static void expression__not_built_or_not_valid__is_refused_in_words(void **state
     pcap_close(pcap);
 }
 
+static uint32_t spent;
+
+static void note_spent(uint32_t instructions)
+{
+    assert_in_range(instructions, 1, 6000);
+    spent += instructions;
+}
+
+static void expression__long__spends_as_it_goes(void **state)
+{
+    struct bpf ours;
+
+    (void)state;
+    text[0] = 0;
+    for (unsigned i = 0; i < 40; i++)
+        put("%snet 10.%u.0.0/16", i ? " or " : "", i);
+    spent = 0;
+    work.code.spend = note_spent;
+    assert_null(filter_compile(&work, text, &ours));
+    work.code.spend = NULL;
+    assert_in_range(spent, 300000, 1000000); /* callgrind counts 303,000 */
+}
+
 static void expression__deep_or_with_many_terms__is_refused(void **state)
 {
     struct bpf ours;
@@ -380,6 +403,7 @@ int main(void)
         cmocka_unit_test(expressions__random__match_the_frames_that_libpcaps_do),
         cmocka_unit_test(expression__longer_than_a_short_jump__matches_alike),
         cmocka_unit_test(expression__not_built_or_not_valid__is_refused_in_words),
+        cmocka_unit_test(expression__long__spends_as_it_goes),
         cmocka_unit_test(expression__deep_or_with_many_terms__is_refused),
     };
     return cmocka_run_group_tests(tests, gather, NULL);

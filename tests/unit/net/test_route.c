@@ -70,6 +70,14 @@ static void check(uint32_t ip)
         fail_msg("%08x: %04x, expected %04x", ip, route_entry(r.table, ip), list_entry(ip));
 }
 
+/* A grace period, and what follows it. */
+static void reclaim(void)
+{
+    routes_begin_grace(&r);
+    while (!routes_reclaim(&r))
+        ;
+}
+
 static void check_all(void)
 {
     for (unsigned i = 0; i < list_n; i++) {
@@ -161,7 +169,7 @@ static void routes__every_pair_of_lengths__longest_match_decides(void **state)
                 assert_null(clear(ip & mask_of(stays), stays));
                 done();
                 check_all();
-                routes_reclaim(&r);
+                reclaim();
                 assert_int_equal(route_entry(r.table, ip), 0);
             }
     assert_int_equal(r.n, 0);
@@ -200,7 +208,7 @@ static void routes__random_changes__agree_with_the_list(void **state)
         }
         done();
         if (random() % 8 == 0)
-            routes_reclaim(&r);
+            reclaim();
         check_all();
         unsigned n = 0;
         for (unsigned b = 0; b <= 32; b++)
@@ -239,7 +247,7 @@ static void routes__change_in_steps__each_address_has_old_or_new_hop(void **stat
             /* A neighbour's route is set and cleared meanwhile. */
             assert_null(steps & 1 ? clear(host, 32) : set(host, 32, 50));
             check(host);
-            routes_reclaim(&r);
+            reclaim();
             steps++;
             for (unsigned i = 0; i < 512; i++) {
                 uint32_t ip = net + i * 0x8000 + 5;
@@ -271,9 +279,29 @@ static void routes__freed_groups__are_reused_only_after_the_grace_period(void **
     assert_null(clear(0x0A000107, 32));
     assert_true(routes_have_retired(&r));
     assert_non_null(set(0x0B000007, 32, 10));
-    routes_reclaim(&r);
+    reclaim();
     assert_false(routes_have_retired(&r));
     assert_null(set(0x0B000007, 32, 10));
+    check_all();
+}
+
+/* What is freed while a grace period runs is not what it was for. */
+static void routes__groups_freed_during_a_grace_period__wait_for_the_next(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < GROUPS; i++)
+        assert_null(set(0x0A000000 + i * 256 + 7, 32, 10));
+    assert_null(clear(0x0A000007, 32));
+    routes_begin_grace(&r);
+    assert_null(clear(0x0A000107, 32));
+    assert_true(routes_reclaim(&r));
+    assert_true(routes_have_retired(&r));
+    assert_null(set(0x0B000007, 32, 10)); /* the first one's */
+    assert_non_null(set(0x0C000007, 32, 10));
+    assert_true(routes_reclaim(&r)); /* no period has begun */
+    assert_non_null(set(0x0C000007, 32, 10));
+    reclaim();
+    assert_null(set(0x0C000007, 32, 10));
     check_all();
 }
 
@@ -291,7 +319,10 @@ static void routes__any_number_of_groups_freed_at_once__none_is_lost(void **stat
             assert_null(routes_clear(&r, 0x0A000000 + i * 256 + 7, 32));
         for (unsigned i = 0; i < MANY; i++)
             assert_int_equal(r.table->first[0x0A0000 + i], 0);
-        routes_reclaim(&r);
+        routes_begin_grace(&r);
+        for (unsigned i = MANY; i > ROUTE_RECLAIM; i -= ROUTE_RECLAIM)
+            assert_false(routes_reclaim(&r)); /* a bounded step each */
+        assert_true(routes_reclaim(&r));
     }
 }
 
@@ -371,6 +402,8 @@ int main(void)
         cmocka_unit_test_setup(routes__random_changes__agree_with_the_list, start),
         cmocka_unit_test_setup(routes__change_in_steps__each_address_has_old_or_new_hop, start),
         cmocka_unit_test_setup(routes__freed_groups__are_reused_only_after_the_grace_period, start),
+        cmocka_unit_test_setup(routes__groups_freed_during_a_grace_period__wait_for_the_next,
+                               start),
         cmocka_unit_test_setup(routes__any_number_of_groups_freed_at_once__none_is_lost, start),
         cmocka_unit_test_setup(routes__far_next_hops__are_for_routes_longer_than_24_bits, start),
         cmocka_unit_test_setup(routes__too_many__the_table_is_full, start),
