@@ -176,6 +176,7 @@ static bool value_fits(const struct cmdline_key *key, const char *value)
 {
     struct console_key console;
     struct card_name card;
+    uint8_t mac[6];
     uint64_t number = 0;
     unsigned position;
     be32_t address;
@@ -197,6 +198,8 @@ static bool value_fits(const struct cmdline_key *key, const char *value)
         return console_key_parse(value, &console);
     case CMDLINE_CARD:
         return parse_card(value, &card);
+    case CMDLINE_NEIGHBOUR:
+        return parse_neighbour(value, &address, mac);
     case CMDLINE_TEXT:
         break;
     }
@@ -223,6 +226,8 @@ static const char *expected_value(const struct cmdline_key *key)
                "rate such as ,9600n8 if not the usual one";
     case CMDLINE_CARD:
         return "a PCI address such as 0000:03:00.0 or a MAC address such as 02:00:00:00:00:01";
+    case CMDLINE_NEIGHBOUR:
+        return "an address and a MAC address such as 192.0.2.7,02:00:00:00:00:07";
     case CMDLINE_TEXT:
         break;
     }

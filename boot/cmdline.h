@@ -58,15 +58,16 @@ bool cmdline_prefixes(const struct cmdline *c, const char *key,
 bool cmdline_enum(const struct cmdline *c, const char *key, unsigned *out);
 
 enum cmdline_kind {
-    CMDLINE_TEXT,     /* anything */
-    CMDLINE_COUNT,    /* parse_u64 */
-    CMDLINE_ENUM,     /* one of words */
-    CMDLINE_IPV4,     /* parse_ipv4 */
-    CMDLINE_PREFIX,   /* parse_prefix */
-    CMDLINE_PREFIXES, /* parse_prefixes */
-    CMDLINE_ROUTE,    /* prefix,gateway or prefix,portN or prefix,reject */
-    CMDLINE_CONSOLE,  /* console_key_parse */
-    CMDLINE_CARD,     /* parse_card */
+    CMDLINE_TEXT,      /* anything */
+    CMDLINE_COUNT,     /* parse_u64 */
+    CMDLINE_ENUM,      /* one of words */
+    CMDLINE_IPV4,      /* parse_ipv4 */
+    CMDLINE_PREFIX,    /* parse_prefix */
+    CMDLINE_PREFIXES,  /* parse_prefixes */
+    CMDLINE_ROUTE,     /* prefix,gateway or prefix,portN or prefix,reject */
+    CMDLINE_CONSOLE,   /* console_key_parse */
+    CMDLINE_CARD,      /* parse_card */
+    CMDLINE_NEIGHBOUR, /* parse_neighbour */
 };
 /* A known key. */
 struct cmdline_key {

@@ -49,6 +49,7 @@
     X(route_none, "router: no route to the destination")                                           \
     X(route_reject, "router: the route is a reject route")                                         \
     X(route_never, "router: destination is never forwarded")                                       \
+    X(route_local, "router: source or destination in 169.254/16")                                  \
     X(route_ttl, "router: time to live expired")                                                   \
     X(route_too_big, "router: exceeds the MTU and DF is set")                                      \
     X(route_waiting, "router: too many frames await a neighbour")                                  \

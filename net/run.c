@@ -36,6 +36,7 @@ enum {
     SERVICE_NS = 100000000, /* from one service to the next */
     IDLE_ROUNDS = 1000,     /* rounds without a frame before a core sleeps */
     NAP_LEAST_NS = 50000,   /* a shorter sleep would cost more than it saves */
+    FRAMES_A_STEP = 4,      /* of a stack's timers */
     LINK_NS = 10000000,     /* between two runs of it for a card's interrupt */
     CORES_MS = 10000,       /* for the other cores to enter their loops */
     CAUSE_LINES_MAX = 4,    /* log lines about a port's causes in each period of */
@@ -50,11 +51,13 @@ BOOT_KEY("app", CMDLINE_TEXT);
 BOOT_KEY("port#.ip", CMDLINE_PREFIX);
 BOOT_KEY("port#.gw", CMDLINE_IPV4, .needs_address = true);
 BOOT_KEY("port#.gw2", CMDLINE_IPV4, .needs_address = true);
+BOOT_KEY("port#.arp", CMDLINE_NEIGHBOUR, .repeats = true, .needs_address = true);
 BOOT_KEY("port#.state", CMDLINE_ENUM, .words = "up|down");
 BOOT_KEY("port#.vlan", CMDLINE_COUNT, .needs_address = true);
 BOOT_KEY("port#.mtu", CMDLINE_COUNT);
 BOOT_KEY("port#.*.ip", CMDLINE_PREFIX, .app = "route");
 BOOT_KEY("port#.*.gw", CMDLINE_IPV4, .app = "route", .needs_address = true);
+BOOT_KEY("port#.*.arp", CMDLINE_NEIGHBOUR, .repeats = true, .app = "route", .needs_address = true);
 BOOT_KEY("port#.*.mtu", CMDLINE_COUNT, .app = "route", .needs_address = true);
 BOOT_KEY("probe", CMDLINE_ENUM, .words = "first|meanwhile", .needs_address = true);
 BOOT_KEY("twamp", CMDLINE_COUNT, .needs_address = true);
@@ -245,8 +248,8 @@ static void service_port(struct port *port, uint64_t now_ns)
     lanes_service_port(port);
 }
 
-/* Timers of the port's stack on core 0, and the frames that they send. */
-static void service_stack(struct port *port, uint64_t now_ns)
+/* Timers of the port's stack on core 0, and some of the frames that they send. True: more are due. */
+static bool service_stack(struct port *port, uint64_t now_ns)
 {
     static uint8_t frame[ETH_BUFFER];
     const unsigned i = port->index;
@@ -255,13 +258,13 @@ static void service_stack(struct port *port, uint64_t now_ns)
     uint32_t length;
 
     if (!nif)
-        return;
+        return false;
     bool is_up = port_side(port, 0)->is_running;
     port_name(port, name);
     if (is_up && !was_up[i])
         netif_link_up(nif);
     was_up[i] = is_up;
-    while ((length = netif_poll(nif, now_ns, frame)) != 0)
+    for (unsigned n = 0; n < FRAMES_A_STEP && (length = netif_poll(nif, now_ns, frame)) != 0; n++)
         (void)side_send(port, frame, length); /* a loss is counted there */
     if (nif->is_refused != was_refused[i]) {
         was_refused[i] = nif->is_refused;
@@ -276,6 +279,27 @@ static void service_stack(struct port *port, uint64_t now_ns)
         log_warn("%s: %pM claims our address (%lu claims so far); announced as ours", name,
                  nif->conflict_mac, nif->conflicts);
     }
+    return netif_is_due(nif, now_ns);
+}
+
+/* The steps of a service whose number depends on what there is to do: first the application's, then
+ * those of the ports' stacks. */
+static struct {
+    bool app;       /* is to be called again */
+    unsigned stack; /* the port whose stack is next */
+} left;
+
+static bool service_left(uint64_t now_ns)
+{
+    if (left.app) {
+        left.app = app->service(now_ns);
+        return true;
+    }
+    if (left.stack == ports_all)
+        return false;
+    if (!service_stack(&ports[left.stack], now_ns))
+        left.stack++;
+    return true;
 }
 
 static void service_all(uint64_t now_ns, uint64_t began_tsc)
@@ -283,8 +307,8 @@ static void service_all(uint64_t now_ns, uint64_t began_tsc)
     lanes_service_queues(now_ns);
     capture_service();
     follow_start(began_tsc);
-    if (app->service)
-        app->service(now_ns);
+    left.app = app->service != NULL;
+    left.stack = 0;
 }
 
 bool run_service_step(uint64_t now_ns, unsigned step)
@@ -307,12 +331,7 @@ bool run_service_step(uint64_t now_ns, unsigned step)
         service_all(now_ns, began_tsc);
         return true;
     }
-    step--;
-    if (step < ports_all) {
-        service_stack(&ports[step], now_ns);
-        return true;
-    }
-    return lanes_service_counters(now_ns);
+    return service_left(now_ns) || lanes_service_counters(now_ns);
 }
 
 /* ---- Setting up ---- */
@@ -348,6 +367,24 @@ static void bind_twamp(const struct cmdline *line, struct netif *nif, bool may_l
         wrong = "the port is in use";
     if (wrong && may_log)
         log_error("twamp=%lu: %s", twamp, wrong);
+}
+
+/* portN.arp=, portN.VLAN.arp=; `name`: what is before the last dot. */
+static void set_neighbours(const struct cmdline *line, const char *name, struct netif *nif)
+{
+    char key[24];
+    unsigned cursor = 0;
+    be32_t ip;
+    uint8_t mac[6];
+
+    fmt_print(key, sizeof(key), "%s.arp", name);
+    for (const char *value; (value = cmdline_next(line, key, &cursor)) != NULL;) {
+        if (!parse_neighbour(value, &ip, mac))
+            continue; /* cmdline_validate has warned */
+        const char *wrong = netif_set_neighbour(nif, be32_get(ip), mac);
+        if (wrong)
+            log_warn("%s=%s: %s", key, value, wrong);
+    }
 }
 
 /* portN.mtu=, portN.VLAN.mtu=; `name`: what is before the last dot. */
@@ -418,6 +455,7 @@ static void configure_port(const struct cmdline *line, struct port *port, const 
         }
         bind_twamp(line, &nifs[core], core == 0);
     }
+    set_neighbours(line, name, &nifs[0]);
     port->netif = nifs;
 }
 

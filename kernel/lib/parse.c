@@ -181,14 +181,31 @@ static bool take_hex(const char **s, unsigned digits_max, char end, uint64_t *ou
     return true;
 }
 
-static bool parse_mac(const char *word, uint8_t mac[6])
+bool parse_mac(const char *word, uint8_t mac[6])
 {
-    for (unsigned i = 0; i < 6; i++) {
-        uint64_t byte;
-        if (!take_hex(&word, 2, i < 5 ? ':' : 0, &byte))
+    uint64_t bytes[6];
+
+    for (unsigned i = 0; i < 6; i++)
+        if (!take_hex(&word, 2, i < 5 ? ':' : 0, &bytes[i]))
             return false;
-        mac[i] = (uint8_t)byte;
-    }
+    for (unsigned i = 0; i < 6; i++)
+        mac[i] = (uint8_t)bytes[i];
+    return true;
+}
+
+bool parse_neighbour(const char *word, be32_t *ip, uint8_t mac[6])
+{
+    char address[16];
+    const char *comma = strchr(word, ',');
+    be32_t parsed;
+
+    if (!comma || (size_t)(comma - word) >= sizeof(address))
+        return false;
+    memcpy(address, word, (size_t)(comma - word));
+    address[comma - word] = 0;
+    if (!parse_ipv4(address, &parsed) || !parse_mac(comma + 1, mac))
+        return false;
+    *ip = parsed;
     return true;
 }
 

@@ -27,6 +27,11 @@ bool parse_prefixes(const char *word, struct ipv4_prefix out[PREFIXES_MAX], unsi
 /* *out: the position of word in a list such as "halt|reboot|exit". */
 bool parse_enum(const char *word, const char *words, unsigned *out);
 
+/* Six bytes of two hexadecimal digits at most, between colons. */
+bool parse_mac(const char *word, uint8_t mac[6]);
+/* A neighbour: its IPv4 address, a comma, its MAC address. */
+bool parse_neighbour(const char *word, be32_t *ip, uint8_t mac[6]);
+
 /* A card, by its place on PCI (0000:03:00.0, or 03:00.0 on segment 0) or by its MAC address
  * (02:00:00:00:00:01), in hexadecimal. */
 struct card_name {

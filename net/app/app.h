@@ -22,9 +22,11 @@ struct app {
     /* For ARP frames received by ports that have an address: they come by a queue of their own
      * (net/lane/control.h). NULL: they come by the lanes, as all other frames. */
     lane_slow *control;
-    lane_slow *slow;                  /* for frames of draining lanes; NULL: they are dropped */
-    void (*service)(uint64_t now_ns); /* ten times a second, core 0; may be NULL */
-    void (*prepare)(void);            /* once, before any lane is opened; may be NULL */
+    lane_slow *slow; /* for frames of draining lanes; NULL: they are dropped */
+    /* Ten times a second, core 0; may be NULL. True: there is more to do, it is called again after the
+     * next round, so that no call takes long. */
+    bool (*service)(uint64_t now_ns);
+    void (*prepare)(void); /* once, before any lane is opened; may be NULL */
     /* Returns the port that sends the frames received by `in`; NULL: no lane. */
     struct port *(*output)(struct port *in);
     void (*start)(struct lane *lane); /* sets lane->app before the lane runs; may be NULL */

@@ -40,10 +40,12 @@ enum {
 static uint64_t plain[SLOT_BYTES - HEADERS] __attribute__((aligned(CACHE_LINE_BYTES)));
 
 /* Indexed by the first byte of a source address: ones if it may be a host's (not 0, not loopback,
- * not class D or E). Indexed by the last byte: ones unless one of our addresses or of our subnets'
- * broadcasts ends in it. Ones except the lowest bit, so that an AND with a TTL of 0 or 1 gives 0.
+ * not class D or E, nor 169, of which 169.254/16 is not forwarded). Indexed by the last byte: ones
+ * unless one of our addresses or of our subnets' broadcasts ends in it. Ones except the lowest bit, so
+ * that an AND with a TTL of 0 or 1 gives 0.
  */
-static const uint8_t is_host_first[256] = {[1 ... 126] = 0xFE, [128 ... 223] = 0xFE};
+static const uint8_t is_host_first[256] = {
+    [1 ... 126] = 0xFE, [128 ... 168] = 0xFE, [170 ... 223] = 0xFE};
 static uint8_t is_host_last[256] __attribute__((aligned(CACHE_LINE_BYTES)));
 
 #define REQUIRE(condition)                                                                         \

@@ -231,7 +231,7 @@ static struct port *port_towards(uint32_t ip)
         const struct netif *nif = ports[i].netif;
         if (nif == NULL || !nif->is_configured)
             continue;
-        if (netif_is_on_net(nif, ip))
+        if (netif_is_neighbour(nif, ip))
             return &ports[i];
         if (nif->gateways[0] != 0 && by_gateway == NULL)
             by_gateway = &ports[i];

@@ -34,7 +34,8 @@ static enum command_result set_address(const struct call *call, struct port *por
                             is_ip ? "/BITS" : "");
     gateways[0] = be32_get(gateway);
     gateways[1] = nif->gateways[1];
-    if (is_ip && ((be32_get(prefix.address) ^ gateways[0]) & ip_mask(prefix.bits)) != 0)
+    if (is_ip && prefix.bits != 32 &&
+        ((be32_get(prefix.address) ^ gateways[0]) & ip_mask(prefix.bits)) != 0)
         gateways[0] = gateways[1] = 0; /* the old ones are not on the new subnet */
     if (!was_stopped)
         lanes_stop(app->poll);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * Commands about all ports: `start`, `stop`, `set poll`, `clear arp`. Core 0, between bursts.
+ * Commands about all ports: `start`, `stop`, `set poll`. Core 0, between bursts.
  */
 #include "kernel/console/config.h"
 #include "kernel/lib/parse.h"
@@ -50,14 +50,3 @@ static enum command_result set_poll(const struct call *call)
     return COMMAND_DONE;
 }
 COMMAND("set poll", "always|adaptive", "never sleep, or sleep when idle", set_poll);
-
-/* Only core 0's stack has neighbours. */
-static enum command_result clear_arp(const struct call *call)
-{
-    (void)call;
-    for (unsigned i = 0; i < ports_all; i++)
-        if (ports[i].netif)
-            arp_clear(&ports[i].netif->arp);
-    return COMMAND_DONE;
-}
-COMMAND("clear arp", "", "remove all neighbours; they are resolved again", clear_arp);

@@ -4,22 +4,27 @@
 #include "net/route/hops.h"
 
 #include "arch/image.h"
+#include "arch/random.h"
 #include "kernel/lib/str.h"
+#include "kernel/log/log.h"
 #include "kernel/memory/memory.h"
-#include "kernel/slice.h"
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
 #include "net/lane/vlans.h"
 
 enum {
-    CHAINS = ROUTE_FAR_HOPS,
-    ARP_MAX = ROUTE_PORT_HOPS + ARP_ENTRIES, /* each next hop has an entry, and so has the stack */
-    HOSTS_SPARE = 96,                        /* with fewer next hops left, hosts give way */
-    CHECKED_MAX = 1024,                      /* hosts that are checked at a time */
-    COUNT_STEP = 64,                         /* next hops counted between two spendings of */
-    COUNT_COST = 30,                         /* instructions for one */
+    CHAIN_BITS = 12, /* of the hash of hosts */
+    CHAINS = 1 << CHAIN_BITS,
+    ARP_MAX = 2 * ROUTE_FAR_HOPS, /* each next hop has an entry, and so has each host asked for */
+    HOSTS_SPARE = 96,             /* with fewer next hops left, hosts give way */
+    CHECKED_MAX = 1024,           /* hosts that are checked at a time */
+    FAILED_MAX = 1024,            /* next hops for hosts that do not answer */
+    /* What hops_refresh does at a time: about 300 instructions for a next hop, ... */
+    STEP_COST = 32,
+    REMOVE_COST = 8, /* ... so many times as many for a route that is made or removed */
 };
+static_assert(CHAINS == ROUTE_FAR_HOPS, "chains are short");
 #define CHECK_NS   1000000000ull /* a host to which no frame is sent for so long may give way */
 #define REFRESH_NS 1000000000ull
 
@@ -32,24 +37,37 @@ READ_MOSTLY static struct hosts {
     uint16_t chains[CHAINS]; /* by ip: the first one's hop; 0: none */
     uint16_t free;           /* released ones, a list */
     uint16_t top;            /* far next hops used so far */
-    uint16_t n, checked;     /* in use; of them, those in state HOP_CHECKED */
+    uint16_t n;              /* in use */
     uint16_t hand;           /* the last one checked */
     bool is_urgent;          /* nearly none is left: they give way at once, not after CHECK_NS */
     uint32_t arp_changes;    /* of the port's ARP table when they were last refreshed, and when */
     uint64_t refreshed_ns;
 } * hosts;
 
-static uint16_t retired; /* a list: they await the next grace period */
-static uint16_t graced;  /* a list: they await the end of the one that has begun */
+static uint16_t retired;     /* a list: they await the next grace period */
+static uint16_t graced;      /* a list: they await the end of the one that has begun */
+static uint32_t hash_factor; /* odd and random, see arp_extend */
+/* How many next hops are in each state: of all gateways, of all hosts; and of the hosts of a port. */
+static uint32_t counts[2][HOP_STATES], port_counts[PORTS_MAX][HOP_STATES];
 
 /* ---- Allocating and releasing next hops ---- */
 
+static bool is_neighbour(unsigned hop)
+{
+    return hop_kind(hop) == HOP_FIRST;
+}
+
 static void set_state(unsigned hop, enum hop_state state)
 {
-    if (hop_is_host(hop)) {
-        struct hosts *own = &hosts[hop_port(hop)];
-        own->checked -= hops[hop].state == HOP_CHECKED;
-        own->checked += state == HOP_CHECKED;
+    const bool is_host = hop_is_host(hop);
+
+    if (is_neighbour(hop)) {
+        counts[is_host][hops[hop].state]--;
+        counts[is_host][state]++;
+    }
+    if (is_host) {
+        port_counts[hop_port(hop)][hops[hop].state]--;
+        port_counts[hop_port(hop)][state]++;
     }
     __atomic_store_n(&hops[hop].state, (uint8_t)state, __ATOMIC_RELEASE); /* pairs with hop_state */
 }
@@ -71,7 +89,8 @@ static unsigned make_gateway(const struct port *port, uint32_t ip)
 
     for (unsigned i = first + HOP_FIRST; i < first + ROUTE_NEAR_HOPS; i++)
         if (hops[i].refs == 0 && hops[i].state != HOP_RETIRED) {
-            hops[i] = (struct hop){.ip = ip, .state = HOP_ASKING};
+            hops[i] = (struct hop){.ip = ip, .state = hops[i].state};
+            set_state(i, HOP_ASKING);
             return i;
         }
     return 0;
@@ -79,7 +98,7 @@ static unsigned make_gateway(const struct port *port, uint32_t ip)
 
 static uint16_t *chain_of(unsigned port, uint32_t ip)
 {
-    return &hosts[port].chains[(ip * 0x9E3779B1u) >> 16 & (CHAINS - 1)];
+    return &hosts[port].chains[ip * hash_factor >> (32 - CHAIN_BITS)];
 }
 
 unsigned hops_find(const struct port *port, uint32_t ip)
@@ -97,11 +116,11 @@ static bool can_make_host(const struct port *port)
     return own->free != 0 || own->top < ROUTE_FAR_HOPS;
 }
 
-/* A next hop for a host that has none, if can_make_host. */
+/* A next hop for a host that has none, if can_make_host; publish it in its chain when it is filled
+ * in. */
 static unsigned make_host(const struct port *port, uint32_t ip)
 {
     struct hosts *own = &hosts[port->index];
-    uint16_t *chain = chain_of(port->index, ip);
     unsigned hop = own->free;
 
     if (hop != 0)
@@ -109,14 +128,28 @@ static unsigned make_host(const struct port *port, uint32_t ip)
     else
         hop = port->index * ROUTE_PORT_HOPS + ROUTE_NEAR_HOPS + own->top++;
     own->n++;
-    hops[hop] = (struct hop){.ip = ip, .chain = *chain, .state = HOP_ASKING};
-    __atomic_store_n(chain, (uint16_t)hop, __ATOMIC_RELEASE); /* pairs with hops_find */
+    hops[hop] = (struct hop){.ip = ip, .chain = *chain_of(port->index, ip)};
     return hop;
 }
 
-static bool is_neighbour(unsigned hop)
+static void publish_host(unsigned hop)
 {
-    return hop_kind(hop) == HOP_FIRST;
+    uint16_t *chain = chain_of(hop_port(hop), hops[hop].ip);
+
+    __atomic_store_n(chain, (uint16_t)hop, __ATOMIC_RELEASE); /* pairs with hops_find */
+}
+
+/* The port on whose link the address is: the one with the smallest subnet; of those with the same, the
+ * first. NULL: none. */
+static struct port *port_of_neighbour(uint32_t ip)
+{
+    struct port *port = NULL;
+
+    for (unsigned i = 0; i < ports_all; i++)
+        if (ports[i].netif && netif_is_neighbour(ports[i].netif, ip) &&
+            (!port || ports[i].netif->prefix > port->netif->prefix))
+            port = &ports[i];
+    return port;
 }
 
 struct port *hops_towards(uint32_t ip, uint32_t *next)
@@ -129,6 +162,10 @@ struct port *hops_towards(uint32_t ip, uint32_t *next)
         for (unsigned i = 0; i < ports_all; i++)
             if (ports[i].netif && ports[i].netif->ip == ip)
                 return &ports[i];
+    if (kind == HOP_NEVER && ip_is_link_local(ip)) {
+        *next = ip;
+        return port_of_neighbour(ip);
+    }
     if (kind != HOP_LINK && kind != HOP_FIRST)
         return NULL;
     *next = kind == HOP_LINK ? ip : hops[hop].ip;
@@ -249,23 +286,45 @@ static bool gives_way(unsigned hop, uint64_t now_ns)
     return is_short(own, HOSTS_SPARE) && (own->is_urgent || now_ns >= hops[hop].until_ns);
 }
 
-static void refresh_known(unsigned hop, const uint8_t *mac, uint64_t now_ns)
+/* Returns the cost. */
+static unsigned refresh_known(unsigned hop, const uint8_t *mac, uint64_t now_ns)
 {
     bool is_idle = hops[hop].state == HOP_CHECKED && !hops[hop].is_used;
 
     if (is_idle && gives_way(hop, now_ns)) {
         remove_host(hop);
-        return;
+        return REMOVE_COST;
     }
     put(hop, mac, !is_idle);
     if (!is_idle && hops[hop].state != HOP_KNOWN)
         set_state(hop, HOP_KNOWN);
-    if (hop_is_host(hop) && !routes_find(&routes, hops[hop].ip, 32))
-        (void)set_rule(hops[hop].ip, 32,
-                       hop); /* if the table is full, its frames take the slow path */
+    if (!hop_is_host(hop) || hops[hop].refs > 0 || routes_find(&routes, hops[hop].ip, 32))
+        return 1;
+    (void)set_rule(hops[hop].ip, 32, hop); /* if the table is full, frames take the slow path */
+    return REMOVE_COST;
 }
 
-static void refresh(unsigned hop, uint64_t now_ns)
+/* From now on frames to this neighbour are refused, for the time of the hold-off. */
+static void set_failed(unsigned hop, uint64_t now_ns)
+{
+    hops[hop].is_used = false;
+    hops[hop].until_ns = now_ns + ARP_HOLD_OFF_NS;
+    set_state(hop, HOP_FAILED);
+}
+
+/* Of a host whose MAC address is not known. Returns the cost. */
+static unsigned refresh_unknown_host(unsigned hop, enum arp_state state, uint64_t now_ns)
+{
+    if (state == ARP_FAILED && hops[hop].state != HOP_FAILED)
+        set_failed(hop, now_ns);
+    if (state == ARP_FAILED)
+        return 1;
+    remove_host(hop); /* until it answers */
+    return REMOVE_COST;
+}
+
+/* Returns the cost. */
+static unsigned refresh(unsigned hop, uint64_t now_ns)
 {
     struct arp_cache *arp = &ports[hop_port(hop)].netif->arp;
     struct hop *h = &hops[hop];
@@ -273,127 +332,169 @@ static void refresh(unsigned hop, uint64_t now_ns)
     uint8_t mac[6];
 
     if (h->state == HOP_FAILED && hop_is_host(hop)) {
-        if (now_ns < h->until_ns)
-            return;
-        if (!h->is_used) {
+        bool is_in_the_way = is_short(&hosts[hop_port(hop)], HOSTS_SPARE);
+        if (now_ns < h->until_ns && !is_in_the_way)
+            return 1;
+        if (!h->is_used || is_in_the_way) {
             remove_host(hop);
-            return;
+            return REMOVE_COST;
         }
     }
-    if (arp_lookup(arp, h->ip, now_ns, mac, &state)) {
-        refresh_known(hop, mac, now_ns);
-        return;
-    }
+    if (arp_lookup(arp, h->ip, now_ns, mac, &state))
+        return refresh_known(hop, mac, now_ns);
     put(hop, NULL, false);
-    if (state != ARP_FAILED) {
-        set_state(hop, HOP_ASKING);
-        return;
-    }
-    if (h->state != HOP_FAILED) {
-        h->is_used = false;
-        h->until_ns = now_ns + ARP_HOLD_OFF_NS;
-    }
-    set_state(hop, HOP_FAILED);
+    if (hop_is_host(hop))
+        return refresh_unknown_host(hop, state, now_ns);
+    set_state(hop, state == ARP_FAILED ? HOP_FAILED : HOP_ASKING);
+    return 1;
 }
 
-void hops_resolve(struct port *port, uint32_t ip, bool is_wanted, uint64_t now_ns)
+/* A host without a next hop has a MAC address. If no next hop is free, its frames go on asking. */
+static void enter_known(const struct port *port, uint32_t ip, const uint8_t *mac, uint64_t now_ns)
+{
+    if (!can_make_host(port))
+        return;
+    unsigned hop = make_host(port, ip);
+    put(hop, mac, true);
+    set_state(hop, HOP_KNOWN);
+    publish_host(hop);
+    (void)refresh_known(hop, mac, now_ns);
+}
+
+/* A host without a next hop has failed. If there are few next hops, the core that asks is told. */
+static void enter_failed(const struct port *port, uint32_t ip, uint64_t now_ns)
+{
+    if (port_counts[port->index][HOP_FAILED] >= FAILED_MAX ||
+        is_short(&hosts[port->index], HOSTS_SPARE))
+        return;
+    unsigned hop = make_host(port, ip);
+    set_failed(hop, now_ns);
+    publish_host(hop);
+}
+
+enum arp_state hops_resolve(struct port *port, uint32_t ip, bool is_wanted, uint64_t now_ns)
 {
     unsigned gateway = hops_gateway(port, ip), host = hops_find(port, ip);
     enum arp_state state;
     uint8_t mac[6];
 
     if (gateway != 0)
-        refresh(gateway, now_ns);
-    if (host == 0 && is_wanted && can_make_host(port)) {
-        (void)arp_lookup(&port->netif->arp, ip, now_ns, mac, &state);
-        if (state != ARP_FREE)
-            host = make_host(port, ip);
-    }
+        (void)refresh(gateway, now_ns);
     if (host != 0)
-        refresh(host, now_ns);
+        (void)refresh(host, now_ns);
+    bool is_known = arp_lookup(&port->netif->arp, ip, now_ns, mac, &state);
+    if (host != 0 || (gateway != 0 && !is_wanted))
+        return state;
+    if (is_known)
+        enter_known(port, ip, mac, now_ns);
+    else if (state == ARP_FAILED)
+        enter_failed(port, ip, now_ns);
+    return state;
 }
 
-/* Have the next hosts checked for use. */
-static void check_hosts(unsigned port, uint64_t now_ns)
+/* ARP's: the requests for a neighbour were not answered. */
+static void on_failed(void *context, uint32_t ip, uint64_t now_ns)
 {
-    struct hosts *own = &hosts[port];
-
-    for (unsigned i = 0; i < own->top && own->checked < CHECKED_MAX; i++) {
-        own->hand = (uint16_t)((own->hand + 1) % own->top);
-        unsigned hop = port * ROUTE_PORT_HOPS + ROUTE_NEAR_HOPS + own->hand;
-
-        if (hops[hop].state == HOP_FAILED)
-            remove_host(hop);
-        if (hops[hop].state != HOP_KNOWN)
-            continue;
-        hops[hop].is_used = false;
-        hops[hop].until_ns = now_ns + CHECK_NS;
-        set_state(hop, HOP_CHECKED);
-        routes.table->hops[hop].bytes_max = -1;
-    }
+    if (routes.table)
+        (void)hops_resolve(context, ip, false, now_ns);
 }
 
-static void refresh_port(unsigned port, uint64_t now_ns)
+/* Have a host checked for use, if it is known. Returns the cost. */
+static unsigned check_host(unsigned hop, uint64_t now_ns)
+{
+    if (hops[hop].state != HOP_KNOWN)
+        return 1;
+    hops[hop].is_used = false;
+    hops[hop].until_ns = now_ns + CHECK_NS;
+    set_state(hop, HOP_CHECKED);
+    routes.table->hops[hop].bytes_max = -1;
+    return 1;
+}
+
+/* Where a refresh of all neighbours is: first the gateways of each port, then its hosts, then hosts to
+ * be checked. */
+static struct {
+    unsigned port, at, checked;
+} pass = {.at = HOP_FIRST};
+
+/* Hosts change only as their ARP entries do, and as time passes. */
+static bool hosts_are_due(unsigned port, uint64_t now_ns)
 {
     const struct arp_cache *arp = &ports[port].netif->arp;
     struct hosts *own = &hosts[port];
-    unsigned first = port * ROUTE_PORT_HOPS, hop;
 
-    for (unsigned i = HOP_FIRST; i < ROUTE_NEAR_HOPS; i++)
-        if (hops[first + i].refs > 0)
-            refresh(first + i, now_ns);
-    /* Hosts change only as their ARP entries do, and as time passes. */
-    if (own->checked > 0 || own->arp_changes != arp->changes ||
-        now_ns - own->refreshed_ns >= REFRESH_NS) {
-        own->arp_changes = arp->changes;
-        own->refreshed_ns = now_ns;
-        own->is_urgent = is_short(own, HOSTS_SPARE / 2);
-        for (unsigned i = 0; i < own->top; i++) {
-            hop = first + ROUTE_NEAR_HOPS + i;
-            if (hops[hop].state != HOP_FREE && hops[hop].state != HOP_RETIRED)
-                refresh(hop, now_ns);
-        }
-    }
-    if (is_short(own, HOSTS_SPARE))
-        check_hosts(port, now_ns);
+    if (port_counts[port][HOP_CHECKED] == 0 && own->arp_changes == arp->changes &&
+        now_ns - own->refreshed_ns < REFRESH_NS)
+        return false;
+    own->arp_changes = arp->changes;
+    own->refreshed_ns = now_ns;
+    own->is_urgent = is_short(own, HOSTS_SPARE / 2);
+    return true;
 }
 
-void hops_refresh(uint64_t now_ns)
+/* One of the port's next hops. Returns the cost; 0: there are no more. */
+static unsigned refresh_next(unsigned port, uint64_t now_ns)
 {
-    for (unsigned i = 0; i < ports_all; i++)
-        if (ports[i].netif)
-            refresh_port(i, now_ns);
+    struct hosts *own = &hosts[port];
+    unsigned hop = port * ROUTE_PORT_HOPS + pass.at;
+
+    if (pass.at < ROUTE_NEAR_HOPS) {
+        pass.at++;
+        return hops[hop].refs > 0 ? refresh(hop, now_ns) : 1;
+    }
+    if (pass.at == ROUTE_NEAR_HOPS && !hosts_are_due(port, now_ns))
+        pass.at = ROUTE_PORT_HOPS;
+    if (pass.at < ROUTE_NEAR_HOPS + own->top) {
+        pass.at++;
+        bool is_used = hops[hop].state != HOP_FREE && hops[hop].state != HOP_RETIRED;
+        return is_used ? refresh(hop, now_ns) : 1;
+    }
+    if (!is_short(own, HOSTS_SPARE) || port_counts[port][HOP_CHECKED] >= CHECKED_MAX ||
+        pass.checked == own->top)
+        return 0;
+    pass.checked++;
+    own->hand = (uint16_t)((own->hand + 1) % own->top);
+    return check_host(port * ROUTE_PORT_HOPS + ROUTE_NEAR_HOPS + own->hand, now_ns);
+}
+
+bool hops_refresh(uint64_t now_ns)
+{
+    unsigned cost = 0;
+
+    if (pass.port >= ports_all)
+        pass.port = 0;
+    while (pass.port < ports_all && cost < STEP_COST) {
+        unsigned one = ports[pass.port].netif ? refresh_next(pass.port, now_ns) : 0;
+        cost += one;
+        if (one != 0)
+            continue;
+        pass.port++;
+        pass.at = HOP_FIRST;
+        pass.checked = 0;
+    }
+    return pass.port < ports_all;
 }
 
 unsigned hops_count(bool is_host, enum hop_state state)
 {
-    unsigned n = 0;
+    unsigned asking = 0;
 
-    for (unsigned i = 0; i < ports_all * ROUTE_PORT_HOPS; i++) {
-        n += is_neighbour(i) && hop_is_host(i) == is_host && hops[i].state == state;
-        if (i % COUNT_STEP == 0)
-            slice_spend(COUNT_STEP * COUNT_COST);
-    }
-    return n;
+    for (unsigned i = 0; i < ports_all; i++)
+        asking += ports[i].netif ? ports[i].netif->arp.asking : 0;
+    asking -= MIN(asking, counts[false][HOP_ASKING]);
+    return is_host && state == HOP_ASKING ? asking : counts[is_host][state];
 }
 
 /* ---- Routes ---- */
 
-static struct port *port_of_net(uint32_t ip)
-{
-    for (unsigned i = 0; i < ports_all; i++)
-        if (ports[i].netif && netif_is_on_net(ports[i].netif, ip))
-            return &ports[i];
-    return NULL;
-}
-
-/* Addresses that are never forwarded to (RFC 1812 sections 4.2.2.11, 4.2.3.1 and 5.3.7). */
+/* Addresses that are never forwarded to (RFC 1812 sections 4.2.2.11, 4.2.3.1 and 5.3.7; RFC 3927
+ * section 7). */
 static const struct {
     uint32_t prefix;
     uint8_t bits, hop;
 } fixed[] = {
-    {0x00000000, 8, HOP_NEVER},     {0x7F000000, 8, HOP_NEVER},      {0xF0000000, 4, HOP_NEVER},
-    {0xE0000000, 4, HOP_BROADCAST}, {0xFFFFFFFF, 32, HOP_BROADCAST},
+    {0x00000000, 8, HOP_NEVER},  {0x7F000000, 8, HOP_NEVER},     {0xF0000000, 4, HOP_NEVER},
+    {0xA9FE0000, 16, HOP_NEVER}, {0xE0000000, 4, HOP_BROADCAST}, {0xFFFFFFFF, 32, HOP_BROADCAST},
 };
 
 static bool is_fixed(uint32_t prefix, unsigned bits)
@@ -431,9 +532,9 @@ const char *hops_route(const struct route_line *line)
             return "no such port, or it has no address";
         hop = port->index * ROUTE_PORT_HOPS + HOP_LINK;
     } else if (line->via == ROUTE_VIA_GATEWAY) {
-        struct port *port = port_of_net(line->gateway);
+        struct port *port = port_of_neighbour(line->gateway);
         if (!port || line->gateway == port->netif->ip)
-            return "the gateway is not a host on any port's subnet";
+            return "the gateway is not a host on any port's link";
         hop = hops_gateway(port, line->gateway);
         if (hop == 0)
             hop = make_gateway(port, line->gateway);
@@ -457,12 +558,33 @@ const char *hops_clear(uint32_t prefix, unsigned bits)
     return NULL;
 }
 
+/* Does an earlier port have the same subnet? Then hosts are reached by that one. */
+static bool has_rival(const struct port *port)
+{
+    const struct netif *nif = port->netif;
+    be32_t net = be32_of(nif->ip & nif->mask);
+    char name[PORT_NAME_BYTES], first[PORT_NAME_BYTES];
+
+    for (unsigned i = 0; i < port->index; i++) {
+        const struct netif *other = ports[i].netif;
+        if (!other || other->prefix != nif->prefix || ((other->ip ^ nif->ip) & nif->mask) != 0)
+            continue;
+        log_warn("%s: %pI4/%u is the subnet of %s too: its hosts are reached by %s",
+                 port_name(port, name), &net, nif->prefix, port_name(&ports[i], first),
+                 port_name(&ports[i], first));
+        return true;
+    }
+    return false;
+}
+
 static const char *start_port(const struct port *port)
 {
     const struct netif *nif = port->netif;
     uint32_t net = nif->ip & nif->mask;
-    const char *wrong = set_rule(net, nif->prefix, port->index * ROUTE_PORT_HOPS + HOP_LINK);
+    const char *wrong = NULL;
 
+    if (!has_rival(port) && !ip_is_link_local(net))
+        wrong = set_rule(net, nif->prefix, port->index * ROUTE_PORT_HOPS + HOP_LINK);
     routes_work(&routes, ~0u);
     if (!wrong && nif->prefix < 31)
         wrong = set_rule(net, 32, HOP_BROADCAST);
@@ -484,6 +606,11 @@ const char *hops_start(uint32_t rules, uint32_t long_rules)
         return "not enough memory for the routing table";
     routes_init(&routes, memory, most, groups);
     retired = graced = 0;
+    pass.port = pass.checked = 0;
+    pass.at = HOP_FIRST;
+    memset(counts, 0, sizeof(counts));
+    memset(port_counts, 0, sizeof(port_counts));
+    hash_factor = (uint32_t)random_u64() | 1;
     for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++) {
         (void)set_rule(fixed[i].prefix, fixed[i].bits, fixed[i].hop);
         routes_work(&routes, ~0u);
@@ -494,7 +621,9 @@ const char *hops_start(uint32_t rules, uint32_t long_rules)
         void *neighbours = memory_alloc(arp_bytes(ARP_MAX), PAGE_BYTES);
         if (!neighbours)
             return "not enough memory for neighbours";
-        arp_extend(&ports[i].netif->arp, neighbours, ARP_MAX);
+        arp_extend(&ports[i].netif->arp, neighbours, ARP_MAX, hash_factor);
+        ports[i].netif->arp.on_failed = on_failed;
+        ports[i].netif->arp.context = &ports[i];
         const char *wrong = start_port(&ports[i]);
         if (wrong)
             return wrong;

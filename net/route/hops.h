@@ -9,6 +9,7 @@
 #include "drivers/nic.h"
 #include "net/route/table.h"
 #include "net/route/text.h"
+#include "net/stack/arp.h"
 
 /* What an entry may refer to besides a neighbour. Each port has its own HOP_LINK. The near next hops
  * of a port from HOP_FIRST on are gateways, the far ones hosts of its subnet; a neighbour that is both
@@ -25,11 +26,12 @@ enum {
 
 enum hop_state {
     HOP_FREE,
-    HOP_ASKING, /* its MAC address is being asked for: frames wait */
+    HOP_ASKING, /* a gateway whose MAC address is being asked for: frames wait */
     HOP_KNOWN,
     HOP_CHECKED, /* a host: known, but its frames take the slow path, to see whether it is in use */
     HOP_FAILED,  /* does not answer: frames are refused */
     HOP_RETIRED, /* released; may be reused after a grace period */
+    HOP_STATES,
 };
 
 /* What the slow path reads of a next hop, besides what is in the table. Core 0 writes all but
@@ -82,13 +84,17 @@ unsigned hops_gateway(const struct port *port, uint32_t ip);
 /* The port by which an address is reached, and in *next the neighbour there. NULL: unreachable. */
 struct port *hops_towards(uint32_t ip, uint32_t *next);
 
-/* Enter a neighbour of a port if its MAC address is known, else have an ARP request sent. A host that
- * has no next hop gets one if frames wait for it. Core 0. */
-void hops_resolve(struct port *port, uint32_t ip, bool is_wanted, uint64_t now_ns);
+/* Enter a neighbour of a port if its MAC address is known, or if it has failed; else have an ARP
+ * request sent. A host that is only asked for has no next hop: an absent one takes none from the
+ * others. A gateway gets a second one, as a host, only if that is_wanted. Returns what ARP knows. Core
+ * 0. */
+enum arp_state hops_resolve(struct port *port, uint32_t ip, bool is_wanted, uint64_t now_ns);
 /* Refresh all neighbours and enter their changed MAC addresses; release hosts that do not answer
- * and, where few next hops are left, those not in use. Ten times a second, core 0. */
-void hops_refresh(uint64_t now_ns);
-/* How many neighbours are in a state: gateways, or hosts. Spends (kernel/slice.h). */
+ * and, where few next hops are left, those not in use. Ten times a second, core 0. True: there are
+ * more, call again; each call takes at most about 10,000 instructions. */
+bool hops_refresh(uint64_t now_ns);
+/* How many neighbours are in a state: gateways, or hosts; of hosts HOP_ASKING is all that ARP asks
+ * for. */
 unsigned hops_count(bool is_host, enum hop_state state);
 /* Retired groups and next hops await a grace period (kernel/grace.h), which hops_begin_grace begins if
  * no change is in progress and the last one's have all been reclaimed. After its end each hops_reclaim

@@ -5,16 +5,19 @@
  */
 #include "net/route/router.h"
 
+#include "arch/random.h"
 #include "arch/smp.h"
 #include "arch/tsc.h"
 #include "kernel/lib/str.h"
 #include "kernel/grace.h"
+#include "kernel/log/log.h"
 #include "kernel/mailbox.h"
 #include "kernel/memory/memory.h"
 #include "net/lane/lane_control.h"
 #include "net/route/fragment.h"
 #include "net/route/hops.h"
 #include "net/route/ip_option.h"
+#include "net/route/waiting.h"
 #include "net/stack/csum.h"
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
@@ -22,42 +25,40 @@
 #include "net/lane/vlans.h"
 
 enum {
-    WAITING_SETS = 64, /* per core: frames queued for neighbours, one for each, */
-    WAITING_WAYS = 8,  /* in one of the places of a set by its address */
-    WAITING_MAX = WAITING_SETS * WAITING_WAYS,
-    WANTED_MAX = 256,      /* per core: hosts to be asked for */
+    WAITING_PORT = 4096,   /* places for waiting frames on each core: as many for a port; */
+    WAITING_LEAST = 64,    /* but, as long as there are so many, ... */
+    MEMORY_SHARE = 8,      /* ... only this part of the free memory, half of it for core 0 */
+    WANTED_MAX = 256,      /* per core: neighbours to be asked for */
     CALL_LIMIT_US = 20000, /* for serve_waiting on another core */
+    /* What is done at a time: a frame or neighbour costs up to 700 instructions. */
+    WANTED_STEP = 8,
+    SERVE_COST = 96,  /* of looking at so many waiting frames, */
+    SERVED_COST = 12, /* of serving one of them */
     IP_DONT_FRAGMENT = 0x4000,
 };
 #define WAITING_NS 3000000000ull /* until ARP's third request, see net/stack/arp.h */
+#define WANTED_NS  1000000000ull /* a neighbour is asked for again while frames wait for it */
+static_assert(WAITING_BYTES >= SLOT_BYTES, "any frame can wait");
 
-/* A received frame, queued until its next hop's MAC address is known. It is counted as consumed
- * when queued, and as generated when it is sent or dropped. */
-struct waiting {
-    uint64_t since_ns;
-    uint32_t length; /* 0: free */
-    uint32_t next;   /* the neighbour of `out` to resolve */
-    struct port *in;
-    struct port *out;
-    uint8_t *frame; /* SLOT_BYTES */
-};
-
-/* A host that frames wait for, and that has no next hop. */
+/* A neighbour that frames wait for. */
 struct wanted {
     struct port *out;
     uint32_t ip;
+    bool is_host; /* the frames are for it; else by it */
 };
 
 /* Per-core state. */
 struct core {
-    uint32_t waiting_n; /* core 0 reads it too, ten times a second */
+    /* Received frames that wait until their next hop's MAC address is known. They are counted as
+     * consumed when they begin, and as generated when they are sent or dropped. */
+    struct waiting_frames waiting;
+    uint32_t serve_at; /* the place to be looked at next */
+    bool has_more;     /* serve_waiting is to be called again */
     /* A queue from this core to core 0; the positions run free. */
     uint32_t wanted_in, wanted_out;
     struct wanted wanted[WANTED_MAX];
-    struct waiting waiting[WAITING_MAX] __attribute__((aligned(CACHE_LINE_BYTES)));
-    uint8_t frames[WAITING_MAX][SLOT_BYTES];
     uint8_t fragment[ETH_BUFFER];
-};
+} __attribute__((aligned(CACHE_LINE_BYTES)));
 static struct core *cores;
 struct router_quiet router_quiet[QUEUES_MAX];
 
@@ -120,14 +121,15 @@ static struct outcome to_stack(const struct packet *packet, struct netif *owner,
     return answer.length != 0 ? send(packet, packet->in, frame, answer.length) : answer;
 }
 
-/* Have core 0 ask for a host. If the queue is full, serve_waiting tries again. */
-static void want(struct core *core, struct port *out, uint32_t ip)
+/* Have core 0 ask for a neighbour. If the queue is full, serve_waiting tries again. */
+static void want(struct core *core, struct waiting *w)
 {
     uint32_t in = core->wanted_in;
 
     if (in - __atomic_load_n(&core->wanted_out, __ATOMIC_ACQUIRE) == WANTED_MAX)
         return;
-    core->wanted[in % WANTED_MAX] = (struct wanted){out, ip};
+    w->asked_ns = tsc_now_ns();
+    core->wanted[in % WANTED_MAX] = (struct wanted){w->out, w->next, w->hop == 0};
     __atomic_store_n(&core->wanted_in, in + 1, __ATOMIC_RELEASE); /* pairs with take_wanted */
 }
 
@@ -142,69 +144,31 @@ static bool take_wanted(struct core *core, struct wanted *wanted)
     return true;
 }
 
-static struct waiting *waiting_set(struct core *core, const struct port *out, uint32_t next)
-{
-    uint32_t h = (next ^ out->index << 29) * 0x9E3779B1u;
-
-    return &core->waiting[(h >> 16) % WAITING_SETS * WAITING_WAYS];
-}
-
-/* The frame that waits for this neighbour; NULL: none. */
-static struct waiting *waiting_for(struct core *core, const struct port *out, uint32_t next)
-{
-    struct waiting *w = waiting_set(core, out, next);
-
-    for (unsigned i = 0; i < WAITING_WAYS; i++)
-        if (w[i].length != 0 && w[i].out == out && w[i].next == next)
-            return &w[i];
-    return NULL;
-}
-
-/* A place for a frame: its neighbour's own, a free one, or the oldest frame's. */
-static struct waiting *place_for(struct core *core, const struct port *out, uint32_t next)
-{
-    struct waiting *w = waiting_set(core, out, next), *place = waiting_for(core, out, next);
-
-    if (place)
-        return place;
-    place = w;
-    for (unsigned i = 0; i < WAITING_WAYS && place->length != 0; i++)
-        if (w[i].length == 0 || w[i].since_ns < place->since_ns)
-            place = &w[i];
-    return place;
-}
-
-static void set_waiting_n(struct core *core, uint32_t n)
-{
-    __atomic_store_n(&core->waiting_n, n, __ATOMIC_RELEASE);
-}
-
-/* Queue the frame; it takes the place of an earlier one for the same neighbour. */
+/* Queue the frame; it takes the place of an earlier one for the same neighbour. `hop`: the
+ * gateway's; 0: the neighbour is the destination. */
 static struct outcome wait(struct packet *packet, const uint8_t *frame, uint32_t length,
-                           struct port *out, uint32_t next)
+                           struct port *out, uint32_t next, unsigned hop)
 {
     struct core *core = &cores[packet->core];
+    struct packet lost = {.core = packet->core};
 
     if (!packet->lane) {
         packet->still_waits = true;
         return (struct outcome){0, FATE_KEPT};
     }
-    struct waiting *w = place_for(core, out, next);
-    if (w->length != 0) {
-        const struct packet before = {.in = w->in, .core = packet->core};
-        (void)drop(&before, DROP_route_waiting);
-    } else {
-        set_waiting_n(core, core->waiting_n + 1);
-    }
-    w->frame = core->frames[w - core->waiting];
-    w->since_ns = tsc_now_ns();
+    struct waiting *before = waiting_find(&core->waiting, out, next);
+    uint64_t now_ns = tsc_now_ns(), asked_ns = before ? before->asked_ns : 0;
+    struct waiting *w = waiting_add(&core->waiting, out, next, &lost.in);
+    if (lost.in)
+        (void)drop(&lost, DROP_route_waiting);
+    w->since_ns = now_ns;
+    w->asked_ns = asked_ns;
     w->in = packet->in;
-    w->out = out;
-    w->next = next;
+    w->hop = hop;
     w->length = length;
     memcpy(w->frame, frame, length);
-    if (hops_find(out, next) == 0)
-        want(core, out, next);
+    if (now_ns - asked_ns >= WANTED_NS)
+        want(core, w);
     return consume(packet);
 }
 
@@ -223,12 +187,14 @@ static struct netif *owner_of(uint32_t ip, unsigned core)
     return NULL;
 }
 
-/* False for sources that are not a host's, or are our own (RFC 1812 section 5.3.7). */
+/* False for sources that are not a host's, or are our own (RFC 1812 section 5.3.7). A link-local one
+ * may send to us. */
 static bool may_be_source(uint32_t ip)
 {
     unsigned kind = hop_kind(route_hop_of(route_entry(routes.table, ip)));
 
-    return ip_is_host(ip) && kind != HOP_LOCAL && kind != HOP_BROADCAST && kind != HOP_NEVER;
+    return ip_is_host(ip) && kind != HOP_LOCAL && kind != HOP_BROADCAST &&
+           (kind != HOP_NEVER || ip_is_link_local(ip));
 }
 
 static void send_fragments(const struct packet *packet, struct port *out, const uint8_t *frame,
@@ -318,7 +284,7 @@ static struct outcome forward(struct packet *packet, uint8_t *frame, uint32_t le
             return refuse(packet, frame, DROP_route_no_host, ICMP_UNREACHABLE,
                           ICMP_HOST_UNREACHABLE, 0);
         if (state != HOP_CHECKED)
-            return wait(packet, frame, length, out, next);
+            return wait(packet, frame, length, out, next, is_on_net ? 0 : hop);
     }
     if (ip->total_bytes > out->mtu && ip->fragment & IP_DONT_FRAGMENT)
         return refuse(packet, frame, DROP_route_too_big, ICMP_UNREACHABLE, ICMP_TOO_BIG, out->mtu);
@@ -343,6 +309,8 @@ static struct outcome route_datagram(struct packet *packet, uint8_t *frame, uint
         return to_stack(packet, owner, frame, length);
     if (kind == HOP_BROADCAST)
         return drop(packet, DROP_ip_broadcast);
+    if (ip_is_link_local(ip->src) || ip_is_link_local(ip->dst))
+        return drop(packet, DROP_route_local);
     if (kind == HOP_NEVER)
         return drop(packet, DROP_route_never);
     if (bad != DROP_NONE && ip->bad_byte != 0)
@@ -360,75 +328,108 @@ static struct outcome route_datagram(struct packet *packet, uint8_t *frame, uint
 
 /* On the core that queued it: send a frame whose neighbour is now known; drop it if that does not
  * answer, or WAITING_NS have passed. */
-static void serve_frame(struct core *core, struct waiting *w)
+static void serve_frame(struct core *core, struct waiting *w, bool has_failed)
 {
     const unsigned index = (unsigned)(core - cores);
     struct packet packet = {.in = w->in, .netif = &w->in->netif[index], .core = index};
-    uint64_t age_ns = tsc_now_ns() - w->since_ns;
 
     (void)route_datagram(&packet, w->frame, w->length);
-    if (packet.still_waits && age_ns > WAITING_NS) {
+    if (packet.still_waits && (has_failed || tsc_now_ns() - w->since_ns > WAITING_NS)) {
         packet.still_waits = false;
         (void)refuse(&packet, w->frame, DROP_route_no_host, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE,
                      0);
     }
-    if (packet.still_waits)
-        return;
-    w->length = 0;
-    set_waiting_n(core, core->waiting_n - 1);
+    if (!packet.still_waits)
+        waiting_remove(&core->waiting, w);
 }
 
+/* Is it useless to look for a route again, since the frame's neighbour is still asked for? */
+static bool is_asked_for(const struct waiting *w, uint64_t now_ns)
+{
+    unsigned hop = w->hop != 0 ? w->hop : hops_find(w->out, w->next);
+    enum hop_state state = hop_state(hop);
+
+    return (hop == 0 || state == HOP_ASKING) && now_ns - w->since_ns <= WAITING_NS &&
+           w->out->wire->link_is_up && !w->out->wire->is_down;
+}
+
+/* Core 0 asks at once: its queue is for new neighbours. */
+static void want_again(struct core *core, struct waiting *w, uint64_t now_ns)
+{
+    if (core != &cores[0]) {
+        want(core, w);
+        return;
+    }
+    w->asked_ns = now_ns;
+    (void)hops_resolve(w->out, w->next, w->hop == 0, now_ns);
+}
+
+/* Serve some of the core's waiting frames; has_more: not all have been looked at. */
 static void serve_waiting(void *context)
 {
     struct core *core = context;
+    struct waiting_frames *all = &core->waiting;
+    uint64_t now_ns = tsc_now_ns();
+    unsigned cost = 0;
 
-    for (unsigned i = 0; i < WAITING_MAX; i++) {
-        struct waiting *w = &core->waiting[i];
+    while (core->serve_at < all->used && cost < SERVE_COST) {
+        struct waiting *w = &all->places[core->serve_at++];
+        cost++;
         if (w->length == 0)
             continue;
-        serve_frame(core, w);
-        if (w->length != 0 && hops_find(w->out, w->next) == 0)
-            want(core, w->out, w->next);
+        if (!is_asked_for(w, now_ns)) {
+            serve_frame(core, w, false);
+            cost += SERVED_COST;
+        }
+        if (w->length != 0 && now_ns - w->asked_ns >= WANTED_NS)
+            want_again(core, w, now_ns);
     }
+    core->has_more = core->serve_at < all->used;
+    if (!core->has_more)
+        core->serve_at = 0;
 }
 
-/* Send at once what core 0's stack has to send (ARP requests). */
-static void send_requests(struct port *port, uint64_t now_ns)
+/* Send at once a request that core 0's stack has to send: first come those of new look-ups. */
+static void send_request(struct port *port, uint64_t now_ns)
 {
     static uint8_t frame[ETH_BUFFER];
-    uint32_t length;
+    uint32_t length = netif_poll(port->netif, now_ns, frame);
 
-    while ((length = netif_poll(port->netif, now_ns, frame)) != 0)
+    if (length != 0)
         (void)side_send(port, frame, length);
 }
 
-/* Core 0: resolve the hosts that a core wants. */
-static void resolve_wanted(struct core *core, uint64_t now_ns)
+/* Core 0: the neighbour's frame on this core need not wait for router_service. */
+static void serve_now(const struct port *port, uint32_t ip, enum arp_state state)
+{
+    struct waiting *w = waiting_find(&cores[0].waiting, port, ip);
+
+    if (w)
+        serve_frame(&cores[0], w, state == ARP_FAILED);
+}
+
+/* Core 0: resolve some of the neighbours that a core wants. True: there are more. */
+static bool resolve_wanted(struct core *core, uint64_t now_ns)
 {
     struct wanted wanted;
 
-    for (unsigned i = 0; i < WANTED_MAX && take_wanted(core, &wanted); i++) {
-        hops_resolve(wanted.out, wanted.ip, true, now_ns);
-        send_requests(wanted.out, now_ns);
-        struct waiting *w = core == &cores[0] ? waiting_for(core, wanted.out, wanted.ip) : NULL;
-        if (w)
-            serve_frame(core, w);
+    for (unsigned i = 0; i < WANTED_STEP; i++) {
+        if (!take_wanted(core, &wanted))
+            return false;
+        enum arp_state state = hops_resolve(wanted.out, wanted.ip, wanted.is_host, now_ns);
+        send_request(wanted.out, now_ns);
+        if (core == &cores[0])
+            serve_now(wanted.out, wanted.ip, state);
     }
+    return true;
 }
 
-/* Core 0: a neighbour of the port has answered. Its frames on this core need not wait for
- * router_service. */
+/* Core 0: a neighbour of the port has answered. */
 static void serve_answered(struct port *port, uint32_t ip, uint64_t now_ns)
 {
-    hops_resolve(port, ip, false, now_ns);
-    struct waiting *w = waiting_for(&cores[0], port, ip);
-    if (w)
-        serve_frame(&cores[0], w);
-}
+    enum arp_state state = hops_resolve(port, ip, false, now_ns);
 
-static uint32_t waiting_on(unsigned core)
-{
-    return __atomic_load_n(&cores[core].waiting_n, __ATOMIC_ACQUIRE);
+    serve_now(port, ip, state);
 }
 
 /* While a change is in progress, entries that are still to be changed may refer to a retired next hop,
@@ -451,25 +452,84 @@ bool router_settle(void)
     return !hops_have_retired();
 }
 
-void router_service(uint64_t now_ns)
+/* What one service has done: first all next hops, then what each core waits for. */
+static struct {
+    bool is_on;
+    unsigned core;
+} service;
+
+/* Core 0: some of what a core waits for. True: there is more. */
+static bool service_core(struct core *core, uint64_t now_ns)
+{
+    if (resolve_wanted(core, now_ns))
+        return true;
+    if (waiting_n(&core->waiting) == 0)
+        return false;
+    /* A core that does not answer in time is called again next time. */
+    return mailbox_call((unsigned)(core - cores), serve_waiting, core, CALL_LIMIT_US) == OK &&
+           core->has_more;
+}
+
+bool router_service(uint64_t now_ns)
 {
     if (!routes.table)
-        return;
-    hops_refresh(now_ns);
-    for (unsigned core = 0; core < lanes_cores; core++) {
-        resolve_wanted(&cores[core], now_ns);
-        /* A core that does not answer in time is called again next time. */
-        if (waiting_on(core) > 0)
-            (void)(mailbox_call(core, serve_waiting, &cores[core], CALL_LIMIT_US) == OK);
+        return false;
+    if (!service.is_on) {
+        service.is_on = !hops_refresh(now_ns);
+        service.core = 0;
+        return true;
+    }
+    if (service.core < lanes_cores) {
+        service.core += !service_core(&cores[service.core], now_ns);
+        return true;
     }
     (void)router_settle();
+    service.is_on = false;
+    return false;
+}
+
+/* How many frames may wait on a core. */
+static uint32_t places_for(unsigned core, uint32_t most)
+{
+    uint64_t part = memory_free_bytes() / MEMORY_SHARE / 2;
+
+    if (core > 0)
+        part /= lanes_cores - 1;
+    uint64_t n = part / (WAITING_BYTES + sizeof(struct waiting));
+    return (uint32_t)MIN(MAX(n, (uint64_t)WAITING_LEAST), (uint64_t)most);
+}
+
+static bool open_core(unsigned core, uint32_t n)
+{
+    void *places = memory_alloc(waiting_bytes(n), PAGE_BYTES);
+    uint8_t *frames = memory_alloc_uninitialized(waiting_frame_bytes(n), PAGE_BYTES);
+
+    if (places && frames)
+        waiting_init(&cores[core].waiting, places, frames, n, (uint32_t)random_u64() | 1);
+    return places && frames;
 }
 
 const char *router_open(void)
 {
+    uint32_t most = 0, least, n[QUEUES_MAX];
+    bool is_open = true;
+
+    service.is_on = false;
+    for (unsigned i = 0; i < ports_all; i++)
+        most += ports[i].netif ? WAITING_PORT : 0;
+    most = MAX(most, (uint32_t)WAITING_LEAST);
+    for (unsigned core = 0; core < lanes_cores; core++)
+        n[core] = places_for(core, most);
     cores = memory_alloc(lanes_cores * sizeof(struct core), PAGE_BYTES);
     memset(router_quiet, 0, sizeof(router_quiet));
-    return cores ? NULL : "no memory for queued frames";
+    for (unsigned core = 0; core < lanes_cores && cores && is_open; core++)
+        is_open = open_core(core, n[core]);
+    if (!cores || !is_open)
+        return "no memory for waiting frames";
+    least = n[lanes_cores - 1];
+    log_info("route: %u to %u frames of each core can wait for neighbours%s", least, n[0],
+             least < most ? ", fewer than neighbours: memory is short" : "");
+    return NULL;
 }
 
 unsigned router_waiting(void)
@@ -477,7 +537,7 @@ unsigned router_waiting(void)
     unsigned n = 0;
 
     for (unsigned core = 0; core < lanes_cores && cores; core++)
-        n += waiting_on(core);
+        n += waiting_n(&cores[core].waiting);
     return n;
 }
 

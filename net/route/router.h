@@ -18,7 +18,8 @@ void router_configure(const struct cmdline *line);
  * entries are logged and left out. Boot CPU, before any lane runs. */
 void router_start(void);
 
-/* Allocate the per-core state. NULL, or the error. Boot CPU. */
+/* Allocate the per-core state, after hops_start: a part of the memory that is left is for waiting
+ * frames. NULL, or the error. Boot CPU. */
 const char *router_open(void);
 
 /* Add or remove a route by route= or command, and keep the list of them for `show config`, which
@@ -60,9 +61,9 @@ lane_slow router_input;
  * nothing is retired, or it cannot be helped now. Core 0. */
 bool router_settle(void);
 
-/* Refresh neighbours, serve the waiting queues and end grace periods. Ten times a second, core
- * 0. */
-void router_service(uint64_t now_ns);
+/* Refresh neighbours, serve the waiting queues and end grace periods. Ten times a second, core 0. True:
+ * there is more to do, see struct app. */
+bool router_service(uint64_t now_ns);
 
 /* Number of frames queued for a neighbour, on all cores. */
 unsigned router_waiting(void);

@@ -144,9 +144,9 @@ void router_start(void)
         text.bytes = 0;
     for (count = text; route_text_next(&count, &line, &wrong); rules++)
         long_rules += !wrong && line.bits > 24;
-    wrong = router_open();
+    wrong = hops_start(rules, long_rules);
     if (!wrong)
-        wrong = hops_start(rules, long_rules);
+        wrong = router_open();
     if (wrong) {
         log_error("route: not started: %s (%lu MiB for %u routes)", wrong,
                   routes_bytes(rules, long_rules) >> 20, rules);

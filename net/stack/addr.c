@@ -17,6 +17,13 @@ bool netif_is_on_net(const struct netif *nif, uint32_t ip)
     return ((ip ^ nif->ip) & nif->mask) == 0 && !netif_is_broadcast(nif, ip);
 }
 
+bool netif_is_neighbour(const struct netif *nif, uint32_t ip)
+{
+    bool is_gateway = ip != 0 && (ip == nif->gateways[0] || ip == nif->gateways[1]);
+
+    return netif_is_on_net(nif, ip) || (nif->prefix == 32 && is_gateway);
+}
+
 static struct netif_redirect *redirect_of(struct netif *nif, uint32_t dst)
 {
     for (unsigned i = 0; i < NETIF_REDIRECTS; i++)
@@ -51,7 +58,7 @@ static bool is_gateway_replaced(struct netif *nif, uint32_t ip, uint8_t *mac)
     uint8_t other_mac[6];
 
     if (ip != gateway_in_use(nif) || other == 0 ||
-        !arp_lookup(&nif->arp, other, nif->now_ns, other_mac, &state) || state != ARP_KNOWN)
+        !arp_lookup(&nif->arp, other, nif->now_ns, other_mac, &state) || state == ARP_KEPT)
         return false;
     memcpy(mac, other_mac, 6);
     nif->uses_second = !nif->uses_second;
@@ -65,7 +72,7 @@ enum netif_way netif_resolve(struct netif *nif, uint32_t ip, uint8_t *mac)
 
     if (!nif->is_configured || nif->is_refused || !ip_is_host(ip) || ip == nif->ip)
         return NETIF_NO_ROUTE;
-    if (!netif_is_on_net(nif, ip)) {
+    if (!netif_is_neighbour(nif, ip)) {
         if (nif->gateways[0] == 0 || netif_is_broadcast(nif, ip))
             return NETIF_NO_ROUTE;
         redirect = redirect_of(nif, ip);

@@ -63,6 +63,11 @@ static struct arp_entry *entry_at(struct arp_cache *cache, uint32_t i)
     return cache->more ? &cache->more[i] : &cache->own[i];
 }
 
+static uint16_t link_to(struct arp_cache *cache, const struct arp_entry *entry)
+{
+    return (uint16_t)(entry - entry_at(cache, 0) + 1);
+}
+
 const struct arp_entry *arp_entry(const struct arp_cache *cache, uint32_t i)
 {
     if (i >= cache->used)
@@ -70,14 +75,14 @@ const struct arp_entry *arp_entry(const struct arp_cache *cache, uint32_t i)
     return cache->more ? &cache->more[i] : &cache->own[i];
 }
 
-/* The links of the hash chains are entry numbers plus 1; 0 ends a chain. There are as many chains as
- * the largest power of two that is not above the number of entries. */
+/* There are as many hash chains as the largest power of two that is not above the number of
+ * entries. */
 static uint16_t *chain_of(struct arp_cache *cache, uint32_t ip)
 {
-    uint32_t chains = 1u << (31 - __builtin_clz(entries_max(cache)));
+    unsigned bits = 31 - (unsigned)__builtin_clz(entries_max(cache));
     uint16_t *heads = cache->more ? (uint16_t *)(cache->more + cache->more_n) : cache->own_heads;
 
-    return &heads[(ip * 0x9E3779B1u) >> 16 & (chains - 1)];
+    return &heads[ip * (cache->factor ? cache->factor : 0x9E3779B1u) >> (32 - bits)];
 }
 
 static struct arp_entry *find(struct arp_cache *cache, uint32_t ip)
@@ -86,18 +91,85 @@ static struct arp_entry *find(struct arp_cache *cache, uint32_t ip)
         struct arp_entry *entry = entry_at(cache, link - 1u);
         if (entry->ip == ip)
             return entry;
-        link = entry->link;
+        link = entry->chain;
     }
     return NULL;
 }
 
-static void unlink_entry(struct arp_cache *cache, const struct arp_entry *entry)
+static void unchain(struct arp_cache *cache, const struct arp_entry *entry)
 {
     uint16_t *link = chain_of(cache, entry->ip);
 
     while (entry_at(cache, *link - 1u) != entry)
-        link = &entry_at(cache, *link - 1u)->link;
-    *link = entry->link;
+        link = &entry_at(cache, *link - 1u)->chain;
+    *link = entry->chain;
+}
+
+/* ---- The lists ---- */
+
+static struct arp_links *links_of(struct arp_entry *entry, bool is_timer)
+{
+    return is_timer ? &entry->in_timer : &entry->in_order;
+}
+
+static void append(struct arp_cache *cache, struct arp_ends *ends, struct arp_entry *entry,
+                   bool is_timer)
+{
+    uint16_t link = link_to(cache, entry);
+
+    *links_of(entry, is_timer) = (struct arp_links){.before = ends->last};
+    if (ends->last != 0)
+        links_of(entry_at(cache, ends->last - 1u), is_timer)->after = link;
+    else
+        ends->first = link;
+    ends->last = link;
+}
+
+static void take_out(struct arp_cache *cache, struct arp_ends *ends, struct arp_entry *entry,
+                     bool is_timer)
+{
+    struct arp_links links = *links_of(entry, is_timer);
+
+    if (links.before != 0)
+        links_of(entry_at(cache, links.before - 1u), is_timer)->after = links.after;
+    else
+        ends->first = links.after;
+    if (links.after != 0)
+        links_of(entry_at(cache, links.after - 1u), is_timer)->before = links.before;
+    else
+        ends->last = links.before;
+}
+
+/* Let the entry wait in another list until then; a list's times ascend, since all wait equally long. */
+static void set_timer(struct arp_cache *cache, struct arp_entry *entry, enum arp_timer timer,
+                      uint64_t until_ns)
+{
+    if (entry->timer != ARP_TIMER_NONE)
+        take_out(cache, &cache->timers[entry->timer], entry, true);
+    entry->timer = (uint8_t)timer;
+    entry->next_ns = until_ns;
+    if (timer != ARP_TIMER_NONE)
+        append(cache, &cache->timers[timer], entry, true);
+}
+
+static enum arp_order order_of(enum arp_state state)
+{
+    static const uint8_t orders[] = {
+        [ARP_FREE] = ARP_ORDER_FREE,     [ARP_ASKING] = ARP_ORDER_ASKING,
+        [ARP_KNOWN] = ARP_ORDER_KNOWN,   [ARP_KEPT] = ARP_ORDER_KNOWN,
+        [ARP_FAILED] = ARP_ORDER_FAILED, [ARP_STATIC] = ARP_ORDER_STATIC,
+    };
+
+    return orders[state];
+}
+
+/* The entry becomes the last to give way among those of equal worth. */
+static void put_last(struct arp_cache *cache, struct arp_entry *entry, enum arp_state state)
+{
+    enum arp_order from = order_of(entry->state), to = order_of(state);
+
+    take_out(cache, &cache->orders[from], entry, false);
+    append(cache, &cache->orders[to], entry, false);
 }
 
 static bool has_mac(const struct arp_entry *entry)
@@ -107,42 +179,91 @@ static bool has_mac(const struct arp_entry *entry)
 
 static void set_state(struct arp_cache *cache, struct arp_entry *entry, enum arp_state state)
 {
+    put_last(cache, entry, state);
+    cache->n -= entry->state != ARP_FREE;
+    cache->n += state != ARP_FREE;
     cache->asking -= entry->state == ARP_ASKING;
     cache->asking += state == ARP_ASKING;
+    cache->fixed -= entry->state == ARP_STATIC;
+    cache->fixed += state == ARP_STATIC;
     cache->changes += entry->state != state;
     entry->state = (uint8_t)state;
 }
 
-/* Replacement order: entries of lower worth go first. Pending ones are kept. */
-static unsigned worth(const struct arp_entry *entry)
+/* ---- Making and removing entries ---- */
+
+static void free_entry(struct arp_cache *cache, struct arp_entry *entry)
 {
-    return entry->state == ARP_FAILED ? 1 : has_mac(entry) ? 2 : 3;
+    unchain(cache, entry);
+    set_timer(cache, entry, ARP_TIMER_NONE, 0);
+    set_state(cache, entry, ARP_FREE);
 }
 
-/* A new entry for the address, or NULL if too many await a first reply. It replaces another if the
- * table is full: among those of equal worth the least recently used. */
+/* The entry that gives way in a full table: arp_set leaves half of it. */
+static struct arp_entry *least_worth(struct arp_cache *cache)
+{
+    bool half_ask = cache->asking >= entries_max(cache) / 2;
+    uint16_t failed = cache->orders[ARP_ORDER_FAILED].first;
+    uint16_t asking = cache->orders[ARP_ORDER_ASKING].first;
+    uint16_t known = cache->orders[ARP_ORDER_KNOWN].first;
+    uint16_t link = failed ? failed : (half_ask || known == 0) ? asking : known;
+
+    cache->replaced += link == asking;
+    return entry_at(cache, link - 1u);
+}
+
+/* A new entry for the address, without a state. */
 static struct arp_entry *make_entry(struct arp_cache *cache, uint32_t ip)
 {
-    uint32_t max = entries_max(cache), i = 0;
-
-    if (cache->asking >= max / 2)
-        return NULL;
-    if (cache->used < max) {
-        i = cache->used++;
-    } else {
-        for (uint32_t k = 1; k < max; k++) {
-            const struct arp_entry *entry = entry_at(cache, k), *room = entry_at(cache, i);
-            if (worth(entry) < worth(room) ||
-                (worth(entry) == worth(room) && entry->used_ns < room->used_ns))
-                i = k;
-        }
-        unlink_entry(cache, entry_at(cache, i));
-    }
-    struct arp_entry *entry = entry_at(cache, i);
+    struct arp_ends *free = &cache->orders[ARP_ORDER_FREE];
     uint16_t *head = chain_of(cache, ip);
-    *entry = (struct arp_entry){.ip = ip, .link = *head};
-    *head = (uint16_t)(i + 1);
+
+    if (free->first == 0 && cache->used == entries_max(cache))
+        free_entry(cache, least_worth(cache));
+    else if (free->first == 0)
+        append(cache, free, entry_at(cache, cache->used++), false);
+    struct arp_entry *entry = entry_at(cache, free->first - 1u);
+    struct arp_links in_order = entry->in_order;
+    *entry =
+        (struct arp_entry){.ip = ip, .chain = *head, .timer = ARP_TIMER_NONE, .in_order = in_order};
+    *head = link_to(cache, entry);
     return entry;
+}
+
+static void make_static(struct arp_cache *cache, struct arp_entry *entry, const uint8_t *mac)
+{
+    set_timer(cache, entry, ARP_TIMER_NONE, 0);
+    entry->is_refreshing = false;
+    memcpy(entry->mac, mac, 6);
+    cache->changes++;
+    set_state(cache, entry, ARP_STATIC);
+}
+
+bool arp_set(struct arp_cache *cache, uint32_t ip, const uint8_t *mac)
+{
+    struct arp_entry *entry = find(cache, ip);
+
+    if ((!entry || entry->state != ARP_STATIC) && cache->fixed >= entries_max(cache) / 2)
+        return false;
+    make_static(cache, entry ? entry : make_entry(cache, ip), mac);
+    return true;
+}
+
+bool arp_remove(struct arp_cache *cache, uint32_t ip)
+{
+    struct arp_entry *entry = find(cache, ip);
+
+    if (entry)
+        free_entry(cache, entry);
+    return entry != NULL;
+}
+
+const struct arp_entry *arp_next_static(const struct arp_cache *cache,
+                                        const struct arp_entry *after)
+{
+    uint16_t link = after ? after->in_order.after : cache->orders[ARP_ORDER_STATIC].first;
+
+    return link != 0 ? arp_entry(cache, link - 1u) : NULL;
 }
 
 size_t arp_bytes(uint32_t n)
@@ -150,49 +271,81 @@ size_t arp_bytes(uint32_t n)
     return n * (sizeof(struct arp_entry) + sizeof(uint16_t));
 }
 
-void arp_extend(struct arp_cache *cache, void *memory, uint32_t n)
+void arp_extend(struct arp_cache *cache, void *memory, uint32_t n, uint32_t factor)
 {
-    arp_clear(cache);
+    uint32_t used = cache->more ? 0 : cache->used;
+
     cache->more = memory;
     cache->more_n = n;
+    cache->factor = factor;
+    cache->used = cache->n = cache->asking = cache->fixed = 0;
+    memset(cache->orders, 0, sizeof(cache->orders));
+    memset(cache->timers, 0, sizeof(cache->timers));
+    for (uint32_t i = 0; i < used; i++)
+        if (cache->own[i].state == ARP_STATIC)
+            make_static(cache, make_entry(cache, cache->own[i].ip), cache->own[i].mac);
 }
 
 void arp_clear(struct arp_cache *cache)
 {
-    struct arp_entry *more = cache->more;
-    uint32_t n = cache->more_n, changes = cache->changes + 1;
-
-    if (more)
-        memset(more, 0, arp_bytes(n));
-    memset(cache, 0, sizeof(*cache));
-    cache->more = more;
-    cache->more_n = n;
-    cache->changes = changes;
+    cache->changes++;
+    cache->requests = cache->replies = cache->unsolicited = cache->replaced = 0;
+    for (uint32_t i = 0; i < cache->used; i++) {
+        struct arp_entry *entry = entry_at(cache, i);
+        if (entry->state != ARP_FREE && entry->state != ARP_STATIC)
+            free_entry(cache, entry);
+    }
+    if (cache->fixed == 0) {
+        cache->used = 0;
+        cache->orders[ARP_ORDER_FREE] = (struct arp_ends){0};
+    }
 }
 
 /* ---- Requests ---- */
 
-/* Start a round of requests; the first is due at once. */
-static void start_requests(struct arp_cache *cache, struct arp_entry *entry, uint64_t now_ns)
+/* Start a round of requests; the first is due at once, by any clock. */
+static void start_requests(struct arp_cache *cache, struct arp_entry *entry)
 {
     entry->tries = 0;
-    entry->next_ns = now_ns;
-    cache->due_ns = MIN(cache->due_ns, now_ns);
-    cache->least_ns = MIN(cache->least_ns, now_ns);
+    set_timer(cache, entry, ARP_TIMER_NOW, 0);
 }
 
-static void ask(struct arp_cache *cache, struct arp_entry *entry, uint64_t now_ns)
+static void ask(struct arp_cache *cache, struct arp_entry *entry)
 {
     set_state(cache, entry, ARP_ASKING);
-    start_requests(cache, entry, now_ns);
+    start_requests(cache, entry);
 }
 
-static void ask_again(struct arp_cache *cache, struct arp_entry *entry, bool is_direct,
-                      uint64_t now_ns)
+static void ask_again(struct arp_cache *cache, struct arp_entry *entry, bool is_direct)
 {
     entry->is_refreshing = true;
     entry->is_direct = is_direct;
-    start_requests(cache, entry, now_ns);
+    start_requests(cache, entry);
+}
+
+/* Callers' times come from clocks that are read at different moments. */
+static uint64_t since(uint64_t then_ns, uint64_t now_ns)
+{
+    return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
+/* A MAC address that is in use gets older: does it have to be requested again? False: it is too old to
+ * be used. */
+static bool use(struct arp_cache *cache, struct arp_entry *entry, uint64_t now_ns)
+{
+    bool is_due = entry->state == ARP_KEPT ? now_ns >= entry->next_ns
+                                           : since(entry->known_ns, now_ns) > ARP_FRESH_NS;
+
+    put_last(cache, entry, entry->state);
+    if (is_due && !entry->is_refreshing)
+        ask_again(cache, entry, entry->timer != ARP_TIMER_DOUBT);
+    if (since(entry->alive_ns, now_ns) <= ARP_KEPT_NS)
+        return true;
+    if (!entry->is_refreshing)
+        start_requests(cache, entry);
+    set_state(cache, entry, ARP_ASKING); /* the pending round of requests continues */
+    entry->is_refreshing = false;
+    return false;
 }
 
 bool arp_lookup(struct arp_cache *cache, uint32_t ip, uint64_t now_ns, uint8_t *mac,
@@ -200,33 +353,16 @@ bool arp_lookup(struct arp_cache *cache, uint32_t ip, uint64_t now_ns, uint8_t *
 {
     struct arp_entry *entry = find(cache, ip);
 
-    *state = ARP_FREE;
     if (entry == NULL) {
         entry = make_entry(cache, ip);
-        if (entry == NULL) {
-            cache->full++;
-            return false;
-        }
-        ask(cache, entry, now_ns);
+        ask(cache, entry);
+    } else if (entry->state == ARP_STATIC || (has_mac(entry) && use(cache, entry, now_ns))) {
+        memcpy(mac, entry->mac, 6);
+        *state = entry->state;
+        return true;
+    } else if (entry->state == ARP_FAILED && now_ns >= entry->next_ns) {
+        ask(cache, entry);
     }
-    entry->used_ns = now_ns;
-    if (has_mac(entry)) {
-        bool is_due = entry->state == ARP_KEPT ? now_ns >= entry->next_ns
-                                               : now_ns - entry->known_ns > ARP_FRESH_NS;
-        if (is_due && !entry->is_refreshing)
-            ask_again(cache, entry, true, now_ns);
-        if (now_ns - entry->alive_ns <= ARP_KEPT_NS) {
-            memcpy(mac, entry->mac, 6);
-            *state = entry->state;
-            return true;
-        }
-        if (!entry->is_refreshing)
-            start_requests(cache, entry, now_ns);
-        set_state(cache, entry, ARP_ASKING); /* the pending round of requests continues */
-        entry->is_refreshing = false;
-    }
-    if (entry->state == ARP_FAILED && now_ns >= entry->next_ns)
-        ask(cache, entry, now_ns);
     *state = entry->state;
     return false;
 }
@@ -234,43 +370,55 @@ bool arp_lookup(struct arp_cache *cache, uint32_t ip, uint64_t now_ns, uint8_t *
 /* No request of the round was answered. */
 static void give_up(struct arp_cache *cache, struct arp_entry *entry, uint64_t now_ns)
 {
+    set_timer(cache, entry, ARP_TIMER_NONE, now_ns + ARP_HOLD_OFF_NS);
     set_state(cache, entry, has_mac(entry) ? ARP_KEPT : ARP_FAILED);
     entry->is_refreshing = false;
-    entry->next_ns = now_ns + ARP_HOLD_OFF_NS;
+    if (entry->state == ARP_FAILED && cache->on_failed)
+        cache->on_failed(cache->context, entry->ip, now_ns);
+}
+
+/* The number of an entry whose time has come, plus 1; 0: none. */
+static uint16_t first_due(const struct arp_cache *cache, uint64_t now_ns)
+{
+    for (unsigned i = 0; i < ARP_TIMERS; i++) {
+        uint16_t link = cache->timers[i].first;
+        if (link != 0 && now_ns >= arp_entry(cache, link - 1u)->next_ns)
+            return link;
+    }
+    return 0;
+}
+
+bool arp_is_due(const struct arp_cache *cache, uint64_t now_ns)
+{
+    return first_due(cache, now_ns) != 0;
 }
 
 bool arp_due(struct arp_cache *cache, uint64_t now_ns, uint32_t *ip, uint8_t *eth_dst)
 {
-    for (;;) {
-        if (cache->at == cache->used) { /* end of a pass */
-            cache->at = 0;
-            cache->due_ns = cache->least_ns;
+    uint16_t link;
+
+    for (unsigned ends = 0; ends < ARP_ENDS && (link = first_due(cache, now_ns)) != 0;) {
+        struct arp_entry *entry = entry_at(cache, link - 1u);
+        if (entry->timer == ARP_TIMER_DOUBT) {
+            entry->checks = 1;
+            entry->checks_ns = now_ns;
+            ask_again(cache, entry, false);
         }
-        if (cache->at == 0) {
-            if (now_ns < cache->due_ns || cache->used == 0)
-                return false;
-            cache->least_ns = UINT64_MAX;
-        }
-        struct arp_entry *entry = entry_at(cache, cache->at++);
-        if (entry->state != ARP_ASKING && !entry->is_refreshing)
-            continue;
-        bool is_due = now_ns >= entry->next_ns;
-        if (is_due && entry->tries == ARP_TRIES) {
+        if (entry->tries == ARP_TRIES) {
             give_up(cache, entry, now_ns);
+            ends++;
             continue;
         }
-        if (is_due) {
-            bool is_direct = entry->is_refreshing && entry->is_direct && entry->tries == 0;
-            memcpy(eth_dst, is_direct ? entry->mac : everyone, 6);
-            *ip = entry->ip;
-            entry->next_ns = now_ns + (ARP_FIRST_WAIT << entry->tries);
-            entry->tries++;
-            cache->requests++;
-        }
-        cache->least_ns = MIN(cache->least_ns, entry->next_ns);
-        if (is_due)
-            return true;
+        bool is_direct = entry->is_refreshing && entry->is_direct && entry->tries == 0;
+        memcpy(eth_dst, is_direct ? entry->mac : everyone, 6);
+        *ip = entry->ip;
+        set_timer(cache, entry, ARP_TIMER_SENT + entry->tries,
+                  now_ns + (ARP_FIRST_WAIT << entry->tries));
+        entry->tries++;
+        cache->requests++;
+        return true;
     }
+    return false;
 }
 
 bool arp_answer(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_t now_ns)
@@ -285,6 +433,7 @@ bool arp_answer(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64
     }
     cache->changes += !mac_equal(entry->mac, mac);
     memcpy(entry->mac, mac, 6);
+    set_timer(cache, entry, ARP_TIMER_NONE, 0);
     set_state(cache, entry, ARP_KNOWN);
     entry->is_refreshing = false;
     entry->tries = 0;
@@ -312,9 +461,16 @@ void arp_claim(struct arp_cache *cache, uint32_t ip, const uint8_t *mac, uint64_
         entry->alive_ns = now_ns;
         return;
     }
-    if (entry->is_refreshing ||
-        (entry->recheck_ns != 0 && now_ns - entry->recheck_ns < ARP_RECHECK_GAP_NS))
-        return;
-    entry->recheck_ns = now_ns;
-    ask_again(cache, entry, false, now_ns);
+    if (entry->timer == ARP_TIMER_DOUBT || (entry->is_refreshing && !entry->is_direct))
+        return; /* it is going to be requested from all */
+    if (since(entry->checks_ns, now_ns) >= ARP_CHECK_NS) {
+        entry->checks = 0;
+        entry->checks_ns = now_ns;
+    }
+    if (entry->checks < ARP_CHECKS) {
+        entry->checks++;
+        ask_again(cache, entry, false);
+    } else if (!entry->is_refreshing) {
+        set_timer(cache, entry, ARP_TIMER_DOUBT, now_ns + ARP_CHECK_NS);
+    }
 }

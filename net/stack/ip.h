@@ -67,6 +67,11 @@ static inline bool ip_is_loopback(uint32_t ip)
 {
     return ip >> 24 == 127;
 }
+/* 169.254/16: valid on one link, never forwarded (RFC 3927 section 7). */
+static inline bool ip_is_link_local(uint32_t ip)
+{
+    return ip >> 16 == 0xA9FE;
+}
 /* Can it be the address of a host? Not 0/8 ("this network"), loopback, multicast, nor 240/4,
  * which holds the broadcast address. RFC 1122 section 3.2.1.3. */
 static inline bool ip_is_host(uint32_t ip)

@@ -11,6 +11,30 @@ static const uint8_t broadcast_mac[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
 
 /* ---- Addresses ---- */
 
+/* Static ones stay if they are on the link. */
+static void clear_neighbours(struct netif *nif)
+{
+    const struct arp_entry *entry = arp_next_static(&nif->arp, NULL), *next;
+
+    arp_clear(&nif->arp);
+    for (; entry != NULL; entry = next) {
+        next = arp_next_static(&nif->arp, entry);
+        if (!netif_is_neighbour(nif, entry->ip))
+            (void)arp_remove(&nif->arp, entry->ip);
+    }
+}
+
+const char *netif_set_neighbour(struct netif *nif, uint32_t ip, const uint8_t *mac)
+{
+    if (!nif->is_configured || !ip_is_host(ip) || ip == nif->ip || !netif_is_neighbour(nif, ip))
+        return "not another host on the port's link";
+    if (mac_is_group(mac) || mac_is_zero(mac))
+        return "not the MAC address of a single card";
+    if (!arp_set(&nif->arp, ip, mac))
+        return "half of the table of neighbours is static already";
+    return NULL;
+}
+
 const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, unsigned prefix,
                             const uint32_t gateways[2])
 {
@@ -24,7 +48,8 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
     if (!netif_is_on_net(&net, ip))
         return "the subnet's own or broadcast address";
     for (unsigned i = 0; i < 2; i++) {
-        if (gateways[i] != 0 && (!netif_is_on_net(&net, gateways[i]) || !ip_is_host(gateways[i])))
+        bool is_on_link = prefix == 32 || netif_is_on_net(&net, gateways[i]);
+        if (gateways[i] != 0 && (!is_on_link || !ip_is_host(gateways[i])))
             return "the gateway is not a host of the port's subnet";
         if (gateways[i] == ip)
             return "the gateway is the port itself";
@@ -47,7 +72,7 @@ const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, 
         nif->mtu = NETIF_MTU;
     if (nif->ip_id_step == 0)
         netif_share_ids(nif, 0, 0, 1);
-    arp_clear(&nif->arp);
+    clear_neighbours(nif);
     memset(nif->redirects, 0, sizeof(nif->redirects));
     nif->ping.is_on = false;
     nif->is_refused = false;
@@ -244,6 +269,11 @@ uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame)
         return 0;
     }
     return netif_tag(nif, frame, arp_build(frame, eth_dst, &request));
+}
+
+bool netif_is_due(const struct netif *nif, uint64_t now_ns)
+{
+    return nif->is_configured && !netif_is_silent(nif) && arp_is_due(&nif->arp, now_ns);
 }
 
 uint32_t netif_ping(struct netif *nif, uint8_t *frame, const uint8_t *mac, uint32_t to, uint16_t id,

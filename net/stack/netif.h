@@ -108,7 +108,9 @@ struct netif {
 
 /* Set the port's addresses and clear its neighbours; counters and bindings stay; echo (7) and
  * discard (9) are bound the first time. gateways: the second is used while the first does not
- * answer ARP; 0: none. Returns NULL, or what is invalid, and then nothing has changed. */
+ * answer ARP; 0: none. They are hosts of the subnet; with a prefix of 32 bits any hosts on the link.
+ * Static neighbours stay, except those that are not on the link any more. Returns NULL, or what is
+ * invalid, and then nothing has changed. */
 const char *netif_configure(struct netif *nif, const uint8_t *mac, uint32_t ip, unsigned prefix,
                             const uint32_t gateways[2]);
 
@@ -139,8 +141,11 @@ bool netif_error(struct netif *nif, const uint8_t *frame, uint32_t ip_bytes,
                  struct icmp_error error);
 
 /* Run the timers. Returns the length of a frame to send, written to `frame` (ETH_BUFFER bytes), or
- * 0 if there is none; call until 0, a few times a second. */
+ * 0 if there is none; call until 0, a few times a second, until netif_is_due is false. */
 uint32_t netif_poll(struct netif *nif, uint64_t now_ns, uint8_t *frame);
+
+/* Is an ARP request due that netif_poll has not made yet? */
+bool netif_is_due(const struct netif *nif, uint64_t now_ns);
 
 /* Must our address not be used, since another host has it or may have it? */
 static inline bool netif_is_silent(const struct netif *nif)
@@ -175,6 +180,13 @@ static inline void netif_share_ids(struct netif *nif, uint16_t first, unsigned c
 
 /* Is it a host address of the port's own subnet? */
 bool netif_is_on_net(const struct netif *nif, uint32_t ip);
+
+/* Is it on the link: a host of the subnet, or, where that is the address alone (/32), a gateway? */
+bool netif_is_neighbour(const struct netif *nif, uint32_t ip);
+
+/* Enter a static neighbour, or change its MAC address. Of core 0's stack: it alone has neighbours.
+ * Returns NULL, or why not. */
+const char *netif_set_neighbour(struct netif *nif, uint32_t ip, const uint8_t *mac);
 
 /* The first hop to `ip`: with NETIF_READY *mac is its MAC address, or the gateway's. */
 enum netif_way { NETIF_READY, NETIF_ASKING, NETIF_NO_ANSWER, NETIF_NO_ROUTE };

@@ -385,7 +385,7 @@ void generator_stop(void)
     trial.state = TRIAL_DONE;
 }
 
-void generator_service(uint64_t now_ns)
+bool generator_service(uint64_t now_ns)
 {
     const char *why = NULL;
 
@@ -398,6 +398,7 @@ void generator_service(uint64_t now_ns)
     if (why && !trial.has_logged)
         log_info("generate: waits for %s", why);
     trial.has_logged |= why != NULL;
+    return false;
 }
 
 uint64_t generator_tag(unsigned port)

@@ -74,7 +74,7 @@ void generator_stop(void);
 /* Start a waiting trial if it can. NULL: it is no longer waiting, or *why says what it waits for.
  * Else the error that has ended it. For a trial of the boot line generator_service calls it. */
 const char *generator_poll(const char **why);
-void generator_service(uint64_t now_ns);
+bool generator_service(uint64_t now_ns);
 
 /* The sending side of the current or last trial on a port. */
 struct trial_report {

@@ -292,6 +292,18 @@ void *memory_alloc(size_t bytes, size_t align)
     return dma_alloc(bytes, MAX(align, (size_t)PAGE_BYTES), &buf) == OK ? buf.va : NULL;
 }
 
+void *memory_alloc_uninitialized(size_t bytes, size_t align)
+{
+    return memory_alloc(bytes, align);
+}
+
+uint64_t machine_free_bytes = 1ull << 30;
+
+uint64_t memory_free_bytes(void)
+{
+    return machine_free_bytes;
+}
+
 const char *machine_module;
 
 const void *module_find(const char *name, size_t *bytes)
@@ -486,6 +498,7 @@ void machine_reset(void)
     machine_on_write = NULL;
     machine_clock_ns = 0;
     machine_read_ns = MACHINE_READ_NS;
+    machine_free_bytes = 1ull << 30;
     log_n = 0;
 }
 

@@ -72,6 +72,9 @@ bool machine_grant(unsigned i, struct machine_grant *out);
 /* Called before each register write takes effect, NULL: not. It may access the model. */
 extern void (*machine_on_write)(unsigned card, uint32_t offset, uint32_t value);
 
+/* What memory_free_bytes returns; it is not really a limit. */
+extern uint64_t machine_free_bytes;
+
 /* The text of the boot module, NULL: there is none. */
 extern const char *machine_module;
 

@@ -12,7 +12,7 @@ MODEL := $(MODEL_SRCS)
 STACK := net/stack/netif.c net/stack/addr.c net/stack/netif_ip.c net/stack/quick.c net/stack/reass.c net/stack/services.c net/stack/arp.c net/stack/ip.c net/stack/icmp.c \
     net/stack/udp.c net/stack/csum.c
 # The sources of app=route, without the stack.
-ROUTER := net/route/table.c net/route/text.c net/route/hops.c net/route/router.c net/route/setup.c net/route/fragment.c \
+ROUTER := net/route/table.c net/route/text.c net/route/hops.c net/route/router.c net/route/waiting.c net/route/setup.c net/route/fragment.c \
     net/route/ip_option.c kernel/grace.c
 # The sources of app=generate and app=sink, without their commands.
 GENERATOR := net/trial/generator.c net/trial/receiver.c net/trial/options.c net/trial/probe.c net/trial/measure.c

@@ -137,6 +137,39 @@ static void card__words__are_accepted_or_refused(void **state)
     }
 }
 
+static void neighbour__words__are_accepted_or_refused(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        ",",
+        "192.0.2.7",
+        "192.0.2.7,",
+        ",02:00:00:00:00:07",
+        "192.0.2.7 02:00:00:00:00:07",
+        "192.0.2.7,02:00:00:00:00",
+        "192.0.2.7,02:00:00:00:00:07:08",
+        "192.0.2.7,02:00:00:00:00:07,",
+        "192.0.2.7,02:00:00:00:00:007",
+        "192.0.2.7,02-00-00-00-00-07",
+        "192.0.2.256,02:00:00:00:00:07",
+        "192.0.2.7/32,02:00:00:00:00:07",
+        "192.000.002.007,02:00:00:00:00:07",
+        "192.0.2.7.192.0.2.7.192.0.2.7,02:00:00:00:00:07",
+    };
+    be32_t ip = {0};
+    uint8_t mac[6] = {1, 2, 3, 4, 5, 6};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        assert_false(parse_neighbour(bad[i], &ip, mac));
+        assert_int_equal(be32_get(ip), 0);
+        assert_memory_equal(mac, "\1\2\3\4\5\6", 6);
+    }
+    assert_true(parse_neighbour("192.0.2.7,2:0:00:aB:00:07", &ip, mac));
+    assert_int_equal(be32_get(ip), 0xC0000207);
+    assert_memory_equal(mac, "\x02\0\0\xAB\0\x07", 6);
+}
+
 static void prefix__words__are_accepted_or_refused(void **state)
 {
     (void)state;
@@ -252,6 +285,7 @@ int main(void)
         cmocka_unit_test(u64__bad_words__are_refused),
         cmocka_unit_test(ipv4__words__are_accepted_or_refused),
         cmocka_unit_test(card__words__are_accepted_or_refused),
+        cmocka_unit_test(neighbour__words__are_accepted_or_refused),
         cmocka_unit_test(prefix__words__are_accepted_or_refused),
         cmocka_unit_test(prefixes__words__are_accepted_or_refused),
         cmocka_unit_test(enum__words__match_only_in_full),

@@ -29,7 +29,7 @@ extern const struct app app_route;
 #define HOST_IP IP(192, 0, 2, 10)
 #define SECOND  1000000000ull
 
-enum { PORTS = 3, SENT_MAX = 1024 };
+enum { PORTS = 3, SENT_MAX = 4608, REPLIES_MAX = 8192 };
 
 /* The frames that the cards sent, except ARP. */
 static struct {
@@ -57,8 +57,9 @@ static bool (*is_live)(uint32_t ip);
 static struct {
     unsigned port;
     uint8_t bytes[60];
-} replies[64];
+} replies[REPLIES_MAX];
 static unsigned replies_n;
+static bool replies_are_held; /* by the network, until it is false again */
 
 static inline void mac_of(unsigned port, uint32_t ip, uint8_t *mac)
 {
@@ -78,7 +79,7 @@ static inline void answer_arp(unsigned port, const uint8_t *frame)
 
     for (unsigned i = 0; i < ARRAY_SIZE(neighbours) && !neighbours_are_silent; i++)
         answers |= neighbours[i].port == port && neighbours[i].ip == ip;
-    if (!answers || replies_n == 64)
+    if (!answers || replies_n == REPLIES_MAX)
         return;
     struct arp_packet reply = {
         .op = ARP_REPLY, .sender_ip = ip, .target_ip = wire_get32(frame + ETH_BYTES + 14)};
@@ -107,7 +108,7 @@ static inline void rounds(void)
     for (;;) {
         while (poll_once() != 0)
             ;
-        if (replies_n == 0)
+        if (replies_n == 0 || replies_are_held)
             return;
         replies_n--;
         machine_frame_in(replies[replies_n].port, replies[replies_n].bytes, 60);
@@ -123,11 +124,23 @@ static inline void pass(uint64_t ns)
     }
 }
 
+/* For start(); a test may change them before. */
+static struct {
+    uint32_t ip;
+    unsigned prefix;
+    uint32_t gateway;
+} addresses[PORTS] = {
+    {IP(192, 0, 2, 1), 24, 0},
+    {IP(198, 51, 100, 1), 24, 0},
+    {IP(203, 0, 113, 1), 24, 0},
+};
+
+static uint64_t free_bytes = 1 << 30; /* of the machine's memory, for start() */
+
 static inline int start(void **state)
 {
     static struct netif netifs[PORTS][QUEUES_MAX];
     static struct reass reasses[PORTS];
-    static const uint32_t ips[] = {IP(192, 0, 2, 1), IP(198, 51, 100, 1), IP(203, 0, 113, 1)};
     extern void test_send(void *context, const uint8_t *frame, uint32_t length);
     extern uint64_t tsc_now_ns(void);
 
@@ -138,10 +151,13 @@ static inline int start(void **state)
     neighbours_are_silent = false;
     is_live = NULL;
     replies_n = 0;
+    replies_are_held = false;
     start_ports(PORTS);
+    machine_free_bytes = free_bytes;
     for (unsigned i = 0; i < PORTS; i++) {
         ports[i].netif = netifs[i];
-        assert_null(netif_configure(&netifs[i][0], ports[i].mac, ips[i], 24, (uint32_t[2]){0}));
+        assert_null(netif_configure(&netifs[i][0], ports[i].mac, addresses[i].ip,
+                                    addresses[i].prefix, (uint32_t[2]){addresses[i].gateway}));
         netifs[i][0].clock = tsc_now_ns;
         netifs[i][0].reass = &reasses[i];
         netifs[i][0].send = test_send;

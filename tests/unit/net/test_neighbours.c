@@ -3,6 +3,10 @@
  *  - one silent host, or 300, however busy, keep no frame from a live host that is not known yet;
  *  - one frame waits for each neighbour, the newest; those of a neighbour that fails are dropped and
  *    reported at once, later ones do not wait, and the neighbour is asked for again;
+ *  - 4,000 hosts that are all asked for at the same time get each frame, whatever its length; with less
+ *    memory as many wait as have room, the newest, and a line says so;
+ *  - 10,000 silent hosts, each asked for once in a while or all within a second, keep nothing from live
+ *    ones, and a host that answers at last is found;
  *  - up to 4,000 live hosts in turn get every frame; with more than there are next hops, those in
  *    use stay and those not in use give way;
  *  - no next hop and no group is lost: by routes whose gateways change, by hosts that fail together.
@@ -190,6 +194,133 @@ static void neighbours__more_than_next_hops__those_in_use_stay(void **state)
     is_forwarded(frame, 100, 1, IP(198, 51, 100, 10));
 }
 
+/* Do all of these hosts of port 1 get the frame of `length` bytes that waits for them? */
+static void give_to_all(unsigned n, uint32_t length)
+{
+    uint8_t frame[2048];
+
+    replies_are_held = true;
+    sent_n = 0;
+    for (unsigned i = 0; i < n; i++) {
+        make(frame, length, LIVE + 1 + i, 0);
+        machine_frame_in(0, frame, length);
+        if (i % 64 == 63)
+            rounds();
+    }
+    rounds();
+    assert_int_equal(sent_n, 0);
+}
+
+static void release_all(void)
+{
+    replies_are_held = false;
+    rounds();
+    pass(SECOND / 5);
+}
+
+static void neighbours__4000_asked_for_at_once__each_gets_its_frame(void **state)
+{
+    (void)state;
+    enum { HOSTS = 4000 };
+    static bool is_there[HOSTS];
+
+    memset(is_there, 0, sizeof(is_there));
+    give_to_all(HOSTS, 1514);
+    assert_int_equal(router_waiting(), HOSTS);
+    assert_int_equal(ports[1].netif->arp.asking, HOSTS);
+    pass(2 * SECOND); /* while nothing answers the requests are repeated */
+    assert_in_range(replies_n, 2 * HOSTS, REPLIES_MAX);
+    assert_int_equal(router_waiting(), HOSTS);
+    release_all();
+    assert_int_equal(sent_n, HOSTS);
+    for (unsigned i = 0; i < sent_n; i++) {
+        uint32_t ip = wire_get32(sent[i].bytes + 30);
+        uint8_t mac[6];
+        mac_of(1, ip, mac);
+        assert_memory_equal(sent[i].bytes, mac, 6);
+        assert_int_equal(sent[i].length, 1514);
+        assert_in_range(ip, LIVE + 1, LIVE + HOSTS);
+        is_there[ip - LIVE - 1] = true;
+    }
+    for (unsigned i = 0; i < HOSTS; i++)
+        assert_true(is_there[i]);
+    assert_int_equal(dropped(DROP_route_waiting) + dropped(DROP_route_no_host), 0);
+    assert_int_equal(hops_count(true, HOP_KNOWN), HOSTS);
+}
+
+static int start_with_little_memory(void **state)
+{
+    free_bytes = 4 << 20;
+    int result = start_neighbours(state);
+    free_bytes = 1 << 30;
+    return result;
+}
+
+static void neighbours__little_memory__newest_frames_wait_and_the_others_are_counted(void **state)
+{
+    (void)state;
+    enum { HOSTS = 500 };
+    unsigned places;
+
+    assert_non_null(machine_log_has("fewer than neighbours: memory is short"));
+    give_to_all(HOSTS, 100);
+    places = router_waiting();
+    assert_in_range(places, 64, 256);
+    assert_int_equal(dropped(DROP_route_waiting), HOSTS - places);
+    release_all();
+    assert_int_equal(sent_n, places);
+    for (unsigned i = 0; i < sent_n; i++)
+        assert_in_range(wire_get32(sent[i].bytes + 30), LIVE + 1 + HOSTS - places, LIVE + HOSTS);
+}
+
+/* 20 known live hosts and one new one a millisecond, beside `n` silent ones in turn, `rate` frames a
+ * millisecond. */
+static void live_beside(unsigned n, unsigned rate, unsigned milliseconds)
+{
+    unsigned k = 0;
+
+    for (unsigned i = 0; i < 20; i++)
+        assert_true(arrives(LIVE + 1 + i));
+    for (unsigned t = 0; t < milliseconds; t++) {
+        tick();
+        for (unsigned i = 0; i < rate; i++)
+            (void)arrives(SILENT + 1 + k++ % n);
+        uint64_t consumed = lanes[0].count.consumed;
+        assert_true(arrives(LIVE + 1 + t % 20));
+        assert_int_equal(lanes[0].count.consumed, consumed); /* by the fast path */
+        assert_true(arrives(LIVE + 100 + t));
+    }
+}
+
+static void neighbours__10000_silent_hosts__keep_nothing_from_live_ones(void **state)
+{
+    (void)state;
+    live_beside(10000, 1, 2000);
+    live_beside(10000, 10, 2000);
+    assert_true(router_waiting() <= 3 * 4096);
+    pass(30 * SECOND);
+    assert_int_equal(router_waiting(), 0);
+    assert_true(arrives(LIVE + 5000));
+}
+
+static bool answers_late(uint32_t ip)
+{
+    return ip < SILENT || machine_now_ns() > 60 * SECOND;
+}
+
+static void neighbours__host_that_answers_at_last__gets_the_next_frame(void **state)
+{
+    (void)state;
+    is_live = answers_late;
+    for (unsigned t = 0; t < 20; t++) {
+        assert_false(arrives(SILENT + 1));
+        pass(SECOND);
+    }
+    while (machine_now_ns() < 60 * SECOND)
+        pass(SECOND);
+    assert_true(arrives(SILENT + 1));
+}
+
 static unsigned gateways(void)
 {
     unsigned n = 0;
@@ -277,6 +408,12 @@ int main(void)
         TEST(neighbours__one_silent_host__keeps_nothing_from_live_ones),
         TEST(neighbours__many_silent_hosts__keep_nothing_from_live_ones),
         TEST(neighbours__silent_one__newest_frame_waits_then_errors_are_sent),
+        TEST(neighbours__4000_asked_for_at_once__each_gets_its_frame),
+        cmocka_unit_test_setup_teardown(
+            neighbours__little_memory__newest_frames_wait_and_the_others_are_counted,
+            start_with_little_memory, stop),
+        TEST(neighbours__10000_silent_hosts__keep_nothing_from_live_ones),
+        TEST(neighbours__host_that_answers_at_last__gets_the_next_frame),
         TEST(neighbours__up_to_4000_live_hosts_in_turn__get_every_frame),
         TEST(neighbours__more_than_next_hops__those_in_use_stay),
         TEST(neighbours__gateway_of_a_route_changed_often__loses_no_next_hop),

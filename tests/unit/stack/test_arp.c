@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * net/stack/arp.c: packets truncated at each byte and with each fixed byte wrong; requests with
- * back-off, up to failure and hold-off; solicited and unsolicited replies; rechecks (another MAC
- * address claims a known address); ageing, with replies that are lost; the full table.
+ * back-off, up to failure and hold-off; solicited and unsolicited replies; checks (another MAC
+ * address claims a known address), also several in a short time; ageing, with replies that are lost;
+ * static entries; the full table, and which of its entries give way.
  *
  * links: net/stack/arp.c net/stack/csum.c
  */
@@ -203,14 +204,78 @@ static void recheck__other_mac_claimed__requests_again_and_keeps_the_old_mac(voi
     assert_true(due(t, PEER_IP));
     arp_claim(&cache, PEER_IP, mac_b, t); /* a request is open already */
     assert_false(due(t, 0));
-    assert_true(arp_answer(&cache, PEER_IP, mac_a, t + 1)); /* the owner still answers */
-    arp_claim(&cache, PEER_IP, mac_b, t + ARP_RECHECK_GAP_NS - 1);
-    assert_false(due(t + ARP_RECHECK_GAP_NS - 1, 0));                         /* within the gap */
-    assert_false(arp_answer(&cache, PEER_IP, mac_b, t + ARP_RECHECK_GAP_NS)); /* causes a request */
-    assert_true(due(t + ARP_RECHECK_GAP_NS, PEER_IP));
-    assert_true(arp_answer(&cache, PEER_IP, mac_b, t + ARP_RECHECK_GAP_NS + 1)); /* it moved */
-    assert_true(lookup(PEER_IP, t + ARP_RECHECK_GAP_NS + 2, mac));
+    assert_true(arp_answer(&cache, PEER_IP, mac_a, t + 1));  /* the owner still answers */
+    assert_false(arp_answer(&cache, PEER_IP, mac_b, t + 2)); /* causes a request */
+    assert_true(due(t + 2, PEER_IP));
+    assert_true(arp_answer(&cache, PEER_IP, mac_b, t + 3)); /* it moved */
+    assert_true(lookup(PEER_IP, t + 4, mac));
     assert_memory_equal(mac, mac_b, 6);
+}
+
+/* The neighbour claims its address from a new MAC address, and answers from there. Returns after how
+ * many milliseconds the new MAC address is in use. */
+static unsigned moves(uint8_t last_byte, uint64_t t)
+{
+    uint8_t to[6] = "\x02\x00\x00\x00\x01", mac[6];
+    uint32_t ip;
+
+    to[5] = last_byte;
+    arp_claim(&cache, PEER_IP, to, t);
+    for (unsigned ms = 0; ms < 60000; ms++) {
+        while (arp_due(&cache, t + ms * (SECOND / 1000), &ip, asked))
+            if (memcmp(asked, ALL_MAC, 6) == 0 || memcmp(asked, to, 6) == 0)
+                (void)arp_answer(&cache, PEER_IP, to, t + ms * (SECOND / 1000));
+        if (lookup(PEER_IP, t + ms * (SECOND / 1000), mac) && memcmp(mac, to, 6) == 0)
+            return ms;
+    }
+    return 60000;
+}
+
+static void recheck__moves_in_a_row__each_is_found_at_once_and_later_ones_not_forgotten(
+    void **state)
+{
+    uint64_t t = 50 * SECOND;
+    (void)state;
+    learn(PEER_IP, mac_a, t);
+    assert_true(ARP_CHECKS >= 3);
+    for (uint8_t i = 0; i < ARP_CHECKS; i++)
+        assert_int_equal(moves(i, t + i * 2 * SECOND), 0);
+    /* A fifth within ten seconds: the claim is remembered. */
+    t += 9 * SECOND;
+    assert_int_equal(moves(99, t), ARP_CHECK_NS / (SECOND / 1000));
+    t += ARP_CHECK_NS + 9 * SECOND;
+    for (uint8_t i = 1; i < ARP_CHECKS; i++)
+        assert_int_equal(moves(100 + i, t), 0);
+    assert_in_range(moves(120, t), 1, ARP_CHECK_NS / (SECOND / 1000));
+}
+
+static void recheck__while_the_old_mac_is_asked_alone__asks_all_at_once(void **state)
+{
+    uint8_t mac[6];
+    uint64_t t = 50 * SECOND;
+    (void)state;
+    learn(PEER_IP, mac_a, t);
+    t += ARP_FRESH_NS + 1;
+    assert_true(lookup(PEER_IP, t, mac) && due(t, PEER_IP));
+    assert_memory_equal(asked, mac_a, 6);
+    arp_claim(&cache, PEER_IP, mac_b, t);
+    assert_true(due(t, PEER_IP));
+    assert_memory_equal(asked, ALL_MAC, 6);
+    assert_true(arp_answer(&cache, PEER_IP, mac_b, t));
+}
+
+static void recheck__false_claims_all_the_time__requests_are_few(void **state)
+{
+    uint64_t t = 50 * SECOND;
+    uint32_t ip;
+    (void)state;
+    learn(PEER_IP, mac_a, t);
+    for (unsigned ms = 0; ms < 60000; ms++, t += SECOND / 1000) {
+        arp_claim(&cache, PEER_IP, mac_b, t);
+        while (arp_due(&cache, t, &ip, asked))
+            (void)arp_answer(&cache, PEER_IP, mac_a, t);
+    }
+    assert_in_range(cache.requests, 1 + 6, 1 + 6 * (ARP_CHECKS + 1));
 }
 
 static void age__used_when_old__is_requested_again_and_used_meanwhile(void **state)
@@ -324,6 +389,15 @@ static void age__too_old__is_not_used_until_answered(void **state)
     assert_true(due(t, PEER_IP));
 }
 
+static void age__look_up_with_an_earlier_time_than_the_reply__is_known(void **state)
+{
+    uint8_t mac[6];
+    (void)state;
+    learn(PEER_IP, mac_a, 50 * SECOND);
+    assert_true(lookup(PEER_IP, 50 * SECOND - 1, mac));
+    assert_false(due(50 * SECOND, 0));
+}
+
 static void table__full_of_known_entries__replaces_least_recently_used(void **state)
 {
     uint8_t mac[6];
@@ -339,22 +413,34 @@ static void table__full_of_known_entries__replaces_least_recently_used(void **st
     assert_false(lookup(PEER_IP + 1, 2003, mac));
 }
 
-static void table__requests_at_their_limit__refuses_one_more(void **state)
+static bool is_known(uint32_t ip)
+{
+    const struct arp_entry *entry;
+
+    for (uint32_t i = 0; (entry = arp_entry(&cache, i)) != NULL; i++)
+        if (entry->ip == ip && entry->state == ARP_KNOWN)
+            return true;
+    return false;
+}
+
+static void table__full_of_requests__oldest_gives_way_and_newest_is_asked(void **state)
 {
     uint8_t mac[6];
+    uint32_t ip;
     (void)state;
-    for (uint32_t i = 0; i < (ARP_ENTRIES / 2); i++)
+    for (uint32_t i = 0; i < ARP_ENTRIES; i++)
         assert_false(lookup(PEER_IP + i, 1000, mac));
-    for (uint32_t i = 0; i < (ARP_ENTRIES / 2); i++)
+    for (uint32_t i = 0; i < ARP_ENTRIES; i++)
         assert_true(due(1000, PEER_IP + i));
-    assert_int_equal(cache.full, 0);
-    assert_false(lookup(PEER_IP + (ARP_ENTRIES / 2), 1000, mac));
-    assert_int_equal(cache.full, 1);
-    assert_false(due(1000, 0));
-    assert_true(arp_answer(&cache, PEER_IP, mac_a, 1001)); /* one request is answered */
-    assert_false(lookup(PEER_IP + (ARP_ENTRIES / 2), 1002, mac));
-    assert_true(due(1002, PEER_IP + (ARP_ENTRIES / 2)));
-    assert_int_equal(cache.full, 1);
+    assert_int_equal(cache.replaced, 0);
+    assert_false(lookup(PEER_IP + ARP_ENTRIES, 1001, mac));
+    assert_true(due(1001, PEER_IP + ARP_ENTRIES));
+    assert_int_equal(cache.replaced, 1);
+    assert_false(arp_answer(&cache, PEER_IP, mac_a, 1001)); /* not asked for any more */
+    assert_true(arp_answer(&cache, PEER_IP + ARP_ENTRIES, mac_a, 1001));
+    for (uint32_t i = 1; i < ARP_ENTRIES; i++)
+        assert_true(arp_answer(&cache, PEER_IP + i, mac_a, 1001));
+    assert_false(arp_due(&cache, 1001 + 10 * SECOND, &ip, asked));
 }
 
 static void table__lookups_of_many_addresses__keep_known_entries(void **state)
@@ -362,22 +448,89 @@ static void table__lookups_of_many_addresses__keep_known_entries(void **state)
     uint8_t mac[6];
     uint32_t ip;
     (void)state;
-    for (uint32_t i = 0; i < ARP_ENTRIES - (ARP_ENTRIES / 2); i++)
+    for (uint32_t i = 0; i < ARP_ENTRIES / 2; i++)
         learn(PEER_IP + i, mac_a, 1000);
     for (uint32_t i = 0; i < 5000; i++) {
         assert_false(lookup(IP(10, 0, 0, 0) + i, 2000 + i * SECOND / 10, mac));
         while (arp_due(&cache, 2000 + i * SECOND / 10, &ip, asked))
             ;
+        if (i % 100 == 99) { /* a live one among them, found as if it were alone */
+            learn(IP(10, 9, 0, 0), mac_b, 2001 + i * SECOND / 10);
+            assert_true(arp_remove(&cache, IP(10, 9, 0, 0)));
+        }
     }
-    assert_true(cache.full > 0);
-    for (uint32_t i = 0; i < ARP_ENTRIES - (ARP_ENTRIES / 2); i++) {
-        bool is_there = false;
-        for (unsigned k = 0; k < ARP_ENTRIES; k++)
-            is_there |= cache.own[k].state == ARP_KNOWN && cache.own[k].ip == PEER_IP + i;
-        assert_true(is_there);
-    }
+    for (uint32_t i = 0; i < ARP_ENTRIES / 2; i++)
+        assert_true(is_known(PEER_IP + i));
     /* Requests are bounded too: at most one a second for each pending address. */
-    assert_true(cache.requests < 500 * (ARP_ENTRIES / 2));
+    assert_true(cache.requests < 500 * ARP_ENTRIES);
+}
+
+static void table__failed_entries__give_way_first(void **state)
+{
+    uint8_t mac[6];
+    uint32_t ip;
+    (void)state;
+    for (uint32_t i = 0; i < ARP_ENTRIES / 2; i++)
+        learn(PEER_IP + i, mac_a, 1000);
+    for (uint32_t i = 0; i < ARP_ENTRIES / 2; i++)
+        assert_false(lookup(IP(10, 0, 0, 1) + i, 1000, mac));
+    for (uint64_t t = 0; t < 20 * SECOND; t += SECOND)
+        while (arp_due(&cache, 1000 + t, &ip, asked) || arp_is_due(&cache, 1000 + t))
+            ;
+    assert_true(failed(IP(10, 0, 0, 1), 1000 + 8 * SECOND));
+    for (uint32_t i = 0; i < ARP_ENTRIES / 2; i++)
+        learn(IP(10, 1, 0, 1) + i, mac_b, 20 * SECOND);
+    for (uint32_t i = 0; i < ARP_ENTRIES / 2; i++)
+        assert_true(is_known(PEER_IP + i) && is_known(IP(10, 1, 0, 1) + i));
+    assert_int_equal(cache.replaced, 0);
+}
+
+static void static__set__never_requested_changed_or_replaced(void **state)
+{
+    uint8_t mac[6];
+    uint32_t ip;
+    (void)state;
+    assert_true(arp_set(&cache, PEER_IP, mac_a));
+    learn(PEER_IP + 1, mac_b, 1000);
+    assert_true(arp_set(&cache, PEER_IP + 1, mac_a)); /* a known one becomes static */
+    assert_false(lookup(PEER_IP + 2, 1000, mac));
+    assert_true(due(1000, PEER_IP + 2));
+    assert_true(arp_set(&cache, PEER_IP + 2, mac_a)); /* and one that is asked for */
+    arp_claim(&cache, PEER_IP, mac_b, 1000);
+    assert_false(arp_answer(&cache, PEER_IP, mac_b, 1000));
+    assert_false(arp_answer(&cache, PEER_IP + 2, mac_b, 1000));
+    for (uint32_t i = 0; i < 1000; i++)
+        (void)lookup(IP(10, 0, 0, 1) + i, 1000 + i * SECOND, mac);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(lookup(PEER_IP + i, 2000 * SECOND, mac));
+        assert_memory_equal(mac, mac_a, 6);
+    }
+    while (arp_due(&cache, 3000 * SECOND, &ip, asked) || arp_is_due(&cache, 3000 * SECOND))
+        assert_true(ip < PEER_IP || ip > PEER_IP + 2);
+    arp_clear(&cache);
+    assert_true(lookup(PEER_IP, 3000 * SECOND, mac));
+    assert_true(arp_set(&cache, PEER_IP, mac_b)); /* changed by the operator */
+    assert_true(lookup(PEER_IP, 3000 * SECOND, mac));
+    assert_memory_equal(mac, mac_b, 6);
+    assert_true(arp_remove(&cache, PEER_IP));
+    assert_false(arp_remove(&cache, PEER_IP));
+    assert_false(lookup(PEER_IP, 3000 * SECOND, mac));
+}
+
+static void static__half_of_the_table__refuses_one_more(void **state)
+{
+    uint8_t mac[6];
+    (void)state;
+    for (uint32_t i = 0; i < ARP_ENTRIES / 2; i++)
+        assert_true(arp_set(&cache, PEER_IP + i, mac_a));
+    assert_false(arp_set(&cache, PEER_IP + ARP_ENTRIES / 2, mac_a));
+    assert_true(arp_set(&cache, PEER_IP, mac_b));
+    for (uint32_t i = 0; i < 1000; i++)
+        learn(IP(10, 0, 0, 1) + i, mac_b, 1000 + i);
+    assert_true(arp_remove(&cache, PEER_IP));
+    assert_true(arp_set(&cache, PEER_IP + ARP_ENTRIES / 2, mac_a));
+    for (uint32_t i = 1; i <= ARP_ENTRIES / 2; i++)
+        assert_true(lookup(PEER_IP + i, 5000, mac));
 }
 
 static void table__extended__holds_thousands_and_finds_each(void **state)
@@ -386,7 +539,11 @@ static void table__extended__holds_thousands_and_finds_each(void **state)
     uint8_t mac[6];
     (void)state;
     void *memory = calloc(1, arp_bytes(MANY));
-    arp_extend(&cache, memory, MANY);
+    assert_true(arp_set(&cache, IP(10, 255, 0, 1), mac_a));
+    learn(PEER_IP, mac_a, 1000);
+    arp_extend(&cache, memory, MANY, 0x12345677);
+    assert_true(lookup(IP(10, 255, 0, 1), 1000, mac)); /* only static entries move along */
+    assert_true(arp_remove(&cache, IP(10, 255, 0, 1)));
     for (unsigned round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < MANY; i++)
             learn(IP(10, 0, 0, 1) + i * 7, i & 1 ? mac_a : mac_b, 1000 + i);
@@ -405,6 +562,30 @@ static void table__extended__holds_thousands_and_finds_each(void **state)
     free(memory);
 }
 
+static void table__thousands_of_absent_hosts__requests_come_as_for_one(void **state)
+{
+    enum { MANY = 5000 };
+    uint8_t mac[6];
+    uint32_t ip;
+    (void)state;
+    void *memory = calloc(1, arp_bytes(MANY));
+    arp_extend(&cache, memory, MANY, 0x12345677);
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_false(lookup(IP(10, 0, 0, 1) + i, 1000 + i, mac));
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_true(due(10000, IP(10, 0, 0, 1) + i));
+    for (unsigned s = 1; s <= 8; s++) {
+        uint64_t before = cache.requests;
+        while (arp_due(&cache, 10000 + s * SECOND, &ip, asked) ||
+               arp_is_due(&cache, 10000 + s * SECOND))
+            ;
+        assert_int_equal(cache.requests - before, s == 1 || s == 3 ? MANY : 0);
+    }
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_true(failed(IP(10, 0, 0, 1) + i, 9 * SECOND));
+    free(memory);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
 int main(void)
@@ -419,12 +600,20 @@ int main(void)
         TEST(answer__solicited__is_accepted_once),
         TEST(answer__unsolicited__makes_no_entry),
         TEST(recheck__other_mac_claimed__requests_again_and_keeps_the_old_mac),
+        TEST(recheck__moves_in_a_row__each_is_found_at_once_and_later_ones_not_forgotten),
+        TEST(recheck__while_the_old_mac_is_asked_alone__asks_all_at_once),
+        TEST(recheck__false_claims_all_the_time__requests_are_few),
         TEST(age__used_when_old__is_requested_again_and_used_meanwhile),
         TEST(age__reply_is_lost__mac_is_kept_and_requested_again),
         TEST(confirm__frames_of_the_neighbour__keep_its_entry_and_change_nothing),
         TEST(age__too_old__is_not_used_until_answered),
+        TEST(age__look_up_with_an_earlier_time_than_the_reply__is_known),
         TEST(table__full_of_known_entries__replaces_least_recently_used),
-        TEST(table__requests_at_their_limit__refuses_one_more),
+        TEST(table__full_of_requests__oldest_gives_way_and_newest_is_asked),
+        TEST(table__failed_entries__give_way_first),
+        TEST(table__thousands_of_absent_hosts__requests_come_as_for_one),
+        TEST(static__set__never_requested_changed_or_replaced),
+        TEST(static__half_of_the_table__refuses_one_more),
         TEST(table__extended__holds_thousands_and_finds_each),
         TEST(table__lookups_of_many_addresses__keep_known_entries),
     };

@@ -44,7 +44,11 @@ static void configure__each_mistake__is_named_and_has_no_effect(void **state)
         {US_IP, 24, IP(192, 0, 2, 255), false},
         {US_IP, 24, IP(192, 0, 3, 1), false},
         {US_IP, 24, IP(192, 0, 2, 254), true},
-        {US_IP, 32, IP(192, 0, 2, 254), false},
+        {US_IP, 32, IP(192, 0, 2, 254), true}, /* on the link, though outside of the subnet */
+        {US_IP, 32, IP(10, 255, 0, 1), true},
+        {US_IP, 32, US_IP, false},
+        {US_IP, 32, IP(127, 0, 0, 1), false},
+        {US_IP, 31, IP(10, 255, 0, 1), false},
         {IP(126, 0, 0, 1), 1, IP(127, 0, 0, 1), false},
     };
     (void)state;

@@ -153,6 +153,46 @@ static void probes_first__other_host_probes_too__is_a_conflict(void **state)
     assert_memory_equal(nif.conflict_mac, PEER_MAC, 6);
 }
 
+static void resolve__address_alone__gateways_on_the_link_are_the_only_neighbours(void **state)
+{
+    (void)state;
+    uint8_t mac[6];
+    const uint32_t gateways[2] = {IP(10, 255, 0, 1), IP(10, 255, 0, 2)};
+    uint64_t t = 400 * SECOND;
+
+    assert_null(netif_configure(&nif, (const uint8_t *)US_MAC, US_IP, 32, gateways));
+    while (netif_poll(&nif, t, frame) != 0)
+        ;
+    /* Our neighbour of the other tests, each gateway itself: who is asked for. */
+    static const uint32_t to[][2] = {{PEER_IP, IP(10, 255, 0, 1)},
+                                     {IP(10, 255, 0, 1), IP(10, 255, 0, 1)},
+                                     {IP(10, 255, 0, 2), IP(10, 255, 0, 2)}};
+    for (unsigned i = 0; i < ARRAY_SIZE(to); i++) {
+        arp_clear(&nif.arp);
+        assert_int_equal(netif_resolve(&nif, to[i][0], mac), NETIF_ASKING);
+        assert_int_equal(netif_poll(&nif, t, frame), 60);
+        assert_int_equal(get32(frame + 38), to[i][1]);
+        consumed(make_arp(frame, 2, US_MAC, PEER_MAC, to[i][1], US_MAC, US_IP));
+        assert_int_equal(netif_resolve(&nif, to[i][0], mac), NETIF_READY);
+    }
+}
+
+static void configure__static_neighbours__stay_where_they_are_on_the_link(void **state)
+{
+    (void)state;
+    uint8_t mac[6];
+
+    assert_true(arp_set(&nif.arp, PEER_IP, (const uint8_t *)PEER_MAC));
+    assert_null(configure(US_IP + 1, 24, 0));
+    assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_READY);
+    assert_memory_equal(mac, PEER_MAC, 6);
+    assert_null(configure(US_IP, 32, PEER_IP));
+    assert_int_equal(netif_resolve(&nif, IP(8, 8, 8, 8), mac), NETIF_READY);
+    assert_null(configure(IP(10, 0, 0, 1), 8, 0));
+    assert_null(configure(US_IP, 24, 0));
+    assert_int_equal(netif_resolve(&nif, PEER_IP, mac), NETIF_ASKING);
+}
+
 static void resolve__neighbour_gateway_or_neither__gives_its_state(void **state)
 {
     (void)state;
@@ -413,6 +453,8 @@ int main(void)
         TEST(probes_first__during_the_probes__address_is_not_used),
         TEST(probes_first__other_host_probes_too__is_a_conflict),
         TEST(probe__address_in_use__is_not_used_until_free),
+        TEST(resolve__address_alone__gateways_on_the_link_are_the_only_neighbours),
+        TEST(configure__static_neighbours__stay_where_they_are_on_the_link),
         TEST(resolve__neighbour_gateway_or_neither__gives_its_state),
         TEST(arp__reply_for_another_host__is_ignored),
         TEST(arp__neighbour_claims_another_address__is_asked),
