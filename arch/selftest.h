@@ -19,6 +19,10 @@ static inline void selftest_call(uint64_t address)
 {
     __asm__ volatile("call *%0" ::"r"(address) : "memory");
 }
+static inline void selftest_fill(void *at, char c, uint64_t bytes)
+{
+    __asm__ volatile("rep stosb" : "+D"(at), "+c"(bytes) : "a"(c) : "memory");
+}
 static inline void selftest_use_stack(uint64_t bytes)
 {
     __asm__ volatile("mov %%rsp, %%rbx\n"

@@ -83,7 +83,7 @@ static void overflow_stack(void)
 static __attribute__((noinline)) void write_array(size_t n)
 {
     char room[16];
-    memset(room, 'A', n);
+    selftest_fill(room, 'A', n);
 }
 static void smash_canary(void)
 {

@@ -7,6 +7,7 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/json.h"
 #include "kernel/lib/parse.h"
+#include "kernel/slice.h"
 #include "net/lane/lane.h"
 #include "net/lane/vlans.h"
 #include "net/stack/netif.h"
@@ -40,6 +41,10 @@ static void arp_row(const struct call *call, const struct port *port, uint32_t i
                    mac_text, state, age_s);
     }
 }
+
+#define LOOK_COST  30u  /* instructions to look at an entry */
+#define CLEARED    32u  /* entries cleared between two spendings of */
+#define CLEAR_COST 150u /* instructions for one */
 
 /* As many neighbours of a port are listed; app=route has up to thousands. */
 #define ROWS_MAX 64u
@@ -83,11 +88,13 @@ static void show_neighbours(const struct call *call, const struct port *port,
 
     for (; rows < ROWS_MAX && (entry = arp_next_static(arp, entry)) != NULL; rows++)
         entry_row(call, port, nif, entry);
-    for (uint32_t k = 0; rows < ROWS_MAX && (entry = arp_entry(arp, k)) != NULL; k++)
+    for (uint32_t k = 0; rows < ROWS_MAX && (entry = arp_entry(arp, k)) != NULL; k++) {
+        slice_spend(LOOK_COST);
         if (entry->state != ARP_FREE && entry->state != ARP_STATIC) {
             entry_row(call, port, nif, entry);
             rows++;
         }
+    }
     if (arp->n > rows)
         more_row(call, port, arp->n - rows);
 }
@@ -161,9 +168,15 @@ static enum command_result clear_arp(const struct call *call)
         return arp_remove(&nif->arp, be32_get(ip))
                    ? COMMAND_DONE
                    : command_fail(call, "%s is not a neighbour there", call->argv[1]);
-    for (unsigned i = 0; i < ports_all; i++)
-        if (ports[i].netif && (!nif || nif == ports[i].netif))
-            arp_clear(&ports[i].netif->arp);
+    for (unsigned i = 0; i < ports_all; i++) {
+        if (!ports[i].netif || (nif && nif != ports[i].netif))
+            continue;
+        /* A neighbour that is found meanwhile may stay. */
+        for (uint32_t at = 0; at < ports[i].netif->arp.used; at += CLEARED) {
+            arp_clear_part(&ports[i].netif->arp, at, CLEARED);
+            slice_spend(CLEARED * CLEAR_COST);
+        }
+    }
     return COMMAND_DONE;
 }
 COMMAND("clear arp", "[N [A.B.C.D]]", "remove neighbours; a named one also if static", clear_arp);

@@ -286,15 +286,20 @@ void arp_extend(struct arp_cache *cache, void *memory, uint32_t n, uint32_t fact
             make_static(cache, make_entry(cache, cache->own[i].ip), cache->own[i].mac);
 }
 
-void arp_clear(struct arp_cache *cache)
+void arp_clear_part(struct arp_cache *cache, uint32_t from, uint32_t n)
 {
     cache->changes++;
-    cache->requests = cache->replies = cache->unsolicited = cache->replaced = 0;
-    for (uint32_t i = 0; i < cache->used; i++) {
+    for (uint32_t i = from; i < cache->used && i - from < n; i++) {
         struct arp_entry *entry = entry_at(cache, i);
         if (entry->state != ARP_FREE && entry->state != ARP_STATIC)
             free_entry(cache, entry);
     }
+}
+
+void arp_clear(struct arp_cache *cache)
+{
+    cache->requests = cache->replies = cache->unsolicited = cache->replaced = 0;
+    arp_clear_part(cache, 0, cache->used);
     if (cache->fixed == 0) {
         cache->used = 0;
         cache->orders[ARP_ORDER_FREE] = (struct arp_ends){0};

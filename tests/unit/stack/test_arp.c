@@ -555,6 +555,13 @@ static void table__extended__holds_thousands_and_finds_each(void **state)
         assert_false(lookup(IP(10, 0, 0, 1), 4 * MANY, mac));
         assert_true(lookup(PEER_IP, 4 * MANY, mac));
         assert_true(lookup(IP(10, 0, 0, 1) + 14, 4 * MANY, mac));
+        if (round == 0) { /* a part, which leaves the others, then the rest */
+            arp_clear_part(&cache, 0, 100);
+            assert_int_equal(cache.n, cache.used - 100);
+            arp_clear_part(&cache, 100, cache.used);
+            assert_int_equal(cache.n, 0);
+            assert_false(lookup(PEER_IP, 4 * MANY, mac));
+        }
         arp_clear(&cache);
         assert_null(arp_entry(&cache, 0));
         assert_false(due(5 * MANY, 0));
