@@ -7,6 +7,7 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/json.h"
 #include "kernel/lib/parse.h"
+#include "kernel/slice.h"
 #include "net/lane/lane.h"
 #include "net/lane/vlans.h"
 #include "net/stack/netif.h"
@@ -148,6 +149,16 @@ static enum command_result set_arp(const struct call *call)
 }
 COMMAND("set arp", "N A.B.C.D MAC", "a static neighbour of port N, unchanged by ARP", set_arp);
 
+/* In steps. Those found meanwhile stay: the oldest go first. */
+static void forget_all(struct arp_cache *arp)
+{
+    enum { STEP = 64, COST = 100 };
+    uint32_t left = arp->n, n;
+
+    for (; left > 0 && (n = arp_forget(arp, MIN(left, (uint32_t)STEP))) != 0; left -= n)
+        slice_spend(n * COST);
+}
+
 static enum command_result clear_arp(const struct call *call)
 {
     struct netif *nif = NULL;
@@ -163,7 +174,7 @@ static enum command_result clear_arp(const struct call *call)
                    : command_fail(call, "%s is not a neighbour there", call->argv[1]);
     for (unsigned i = 0; i < ports_all; i++)
         if (ports[i].netif && (!nif || nif == ports[i].netif))
-            arp_clear(&ports[i].netif->arp);
+            forget_all(&ports[i].netif->arp);
     return COMMAND_DONE;
 }
 COMMAND("clear arp", "[N [A.B.C.D]]", "remove neighbours; a named one also if static", clear_arp);
