@@ -127,8 +127,9 @@ struct arp_cache {
 
 /* Make the cache empty but for static entries; the table stays. */
 void arp_clear(struct arp_cache *cache);
-/* Forget up to `most` neighbours that ARP has found or asks for: of those known, asked for and failed the
- * oldest first. Returns how many; 0: there are none. About 100 instructions for each. */
+/* Forget up to `most` neighbours that ARP has found or asks for: of those known, of those asked for
+ * and of those that failed the oldest first. Returns how many; 0: there are none. About 100
+ * instructions for each. */
 uint32_t arp_forget(struct arp_cache *cache, uint32_t most);
 
 /* Give it a larger table, which keeps static entries only: n entries (up to 65,534) in zeroed memory
