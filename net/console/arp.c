@@ -42,9 +42,7 @@ static void arp_row(const struct call *call, const struct port *port, uint32_t i
     }
 }
 
-#define LOOK_COST  30u  /* instructions to look at an entry */
-#define CLEARED    32u  /* entries cleared between two spendings of */
-#define CLEAR_COST 150u /* instructions for one */
+#define LOOK_COST 30u /* instructions to look at an entry */
 
 /* As many neighbours of a port are listed; app=route has up to thousands. */
 #define ROWS_MAX 64u
@@ -155,6 +153,16 @@ static enum command_result set_arp(const struct call *call)
 }
 COMMAND("set arp", "N A.B.C.D MAC", "a static neighbour of port N, unchanged by ARP", set_arp);
 
+/* In steps. Those found meanwhile stay: the oldest go first. */
+static void forget_all(struct arp_cache *arp)
+{
+    enum { STEP = 32, COST = 100 };
+    uint32_t left = arp->n, n;
+
+    for (; left > 0 && (n = arp_forget(arp, MIN(left, (uint32_t)STEP))) != 0; left -= n)
+        slice_spend(n * COST);
+}
+
 static enum command_result clear_arp(const struct call *call)
 {
     struct netif *nif = NULL;
@@ -168,15 +176,9 @@ static enum command_result clear_arp(const struct call *call)
         return arp_remove(&nif->arp, be32_get(ip))
                    ? COMMAND_DONE
                    : command_fail(call, "%s is not a neighbour there", call->argv[1]);
-    for (unsigned i = 0; i < ports_all; i++) {
-        if (!ports[i].netif || (nif && nif != ports[i].netif))
-            continue;
-        /* A neighbour that is found meanwhile may stay. */
-        for (uint32_t at = 0; at < ports[i].netif->arp.used; at += CLEARED) {
-            arp_clear_part(&ports[i].netif->arp, at, CLEARED);
-            slice_spend(CLEARED * CLEAR_COST);
-        }
-    }
+    for (unsigned i = 0; i < ports_all; i++)
+        if (ports[i].netif && (!nif || nif == ports[i].netif))
+            forget_all(&ports[i].netif->arp);
     return COMMAND_DONE;
 }
 COMMAND("clear arp", "[N [A.B.C.D]]", "remove neighbours; a named one also if static", clear_arp);

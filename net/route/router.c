@@ -511,7 +511,7 @@ static bool open_core(unsigned core, uint32_t n)
 
 const char *router_open(void)
 {
-    uint32_t most = 0, least, n[QUEUES_MAX];
+    uint32_t most = 0, least, n[QUEUES_MAX] = {0};
     bool is_open = true;
 
     service.is_on = false;

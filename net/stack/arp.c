@@ -286,24 +286,27 @@ void arp_extend(struct arp_cache *cache, void *memory, uint32_t n, uint32_t fact
             make_static(cache, make_entry(cache, cache->own[i].ip), cache->own[i].mac);
 }
 
-void arp_clear_part(struct arp_cache *cache, uint32_t from, uint32_t n)
+uint32_t arp_forget(struct arp_cache *cache, uint32_t most)
 {
-    cache->changes++;
-    for (uint32_t i = from; i < cache->used && i - from < n; i++) {
-        struct arp_entry *entry = entry_at(cache, i);
-        if (entry->state != ARP_FREE && entry->state != ARP_STATIC)
-            free_entry(cache, entry);
+    static const uint8_t orders[] = {ARP_ORDER_KNOWN, ARP_ORDER_ASKING, ARP_ORDER_FAILED};
+    uint32_t n = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(orders); i++)
+        for (; n < most && cache->orders[orders[i]].first != 0; n++)
+            free_entry(cache, entry_at(cache, cache->orders[orders[i]].first - 1u));
+    if (cache->n == 0) {
+        cache->used = 0;
+        cache->orders[ARP_ORDER_FREE] = (struct arp_ends){0};
     }
+    return n;
 }
 
 void arp_clear(struct arp_cache *cache)
 {
+    cache->changes++;
     cache->requests = cache->replies = cache->unsolicited = cache->replaced = 0;
-    arp_clear_part(cache, 0, cache->used);
-    if (cache->fixed == 0) {
-        cache->used = 0;
-        cache->orders[ARP_ORDER_FREE] = (struct arp_ends){0};
-    }
+    while (arp_forget(cache, UINT32_MAX) != 0)
+        ;
 }
 
 /* ---- Requests ---- */

@@ -127,8 +127,10 @@ struct arp_cache {
 
 /* Make the cache empty but for static entries; the table stays. */
 void arp_clear(struct arp_cache *cache);
-/* The same for n entries from `from` on, 0..cache->used - 1; the counters stay too. */
-void arp_clear_part(struct arp_cache *cache, uint32_t from, uint32_t n);
+/* Forget up to `most` neighbours that ARP has found or asks for: of those known, of those asked for
+ * and of those that failed the oldest first. Returns how many; 0: there are none. About 100
+ * instructions for each. */
+uint32_t arp_forget(struct arp_cache *cache, uint32_t most);
 
 /* Give it a larger table, which keeps static entries only: n entries (up to 65,534) in zeroed memory
  * of arp_bytes(n). The hash is by `factor`: with a random one, a stranger who has chosen the

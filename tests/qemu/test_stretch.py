@@ -28,7 +28,7 @@ LINES = {
     "help": ["help", "help show", "help nonsense"],
     "ping": ["ping 10.0.0.9 1", "ping 10.0.1.1 1"],
     "run": ["run routes", "run nothing"],
-    "set arp": ["set arp 0 10.0.0.7 02:00:00:00:00:07"],
+    "set arp": ["set arp 0 10.0.0.77 02:00:00:00:00:77", "clear arp 0 10.0.0.77"],
     "set loglevel": ["set loglevel debug"],
     "set poll": ["set poll always", "set poll adaptive"],
     "set route": ["set route 0.0.0.0/0 via 10.0.1.9", "set route 128.0.0.0/1 via port1",

@@ -517,6 +517,25 @@ static void static__set__never_requested_changed_or_replaced(void **state)
     assert_false(lookup(PEER_IP, 3000 * SECOND, mac));
 }
 
+static void forget__some_at_a_time__oldest_first_and_no_static_ones(void **state)
+{
+    uint8_t mac[6];
+    (void)state;
+    assert_true(arp_set(&cache, PEER_IP, mac_a));
+    for (uint32_t i = 0; i < 20; i++)
+        learn(IP(10, 0, 0, 1) + i, mac_b, 1000 + i);
+    assert_int_equal(arp_forget(&cache, 15), 15);
+    for (uint32_t i = 0; i < 20; i++)
+        assert_int_equal(is_known(IP(10, 0, 0, 1) + i), i >= 15);
+    learn(IP(10, 0, 0, 1), mac_b, 2000); /* meanwhile */
+    assert_int_equal(arp_forget(&cache, 5), 5);
+    assert_true(is_known(IP(10, 0, 0, 1)));
+    assert_int_equal(arp_forget(&cache, 5), 1);
+    assert_int_equal(arp_forget(&cache, 5), 0);
+    assert_true(lookup(PEER_IP, 3000, mac));
+    assert_int_equal(cache.n, 1);
+}
+
 static void static__half_of_the_table__refuses_one_more(void **state)
 {
     uint8_t mac[6];
@@ -556,9 +575,10 @@ static void table__extended__holds_thousands_and_finds_each(void **state)
         assert_true(lookup(PEER_IP, 4 * MANY, mac));
         assert_true(lookup(IP(10, 0, 0, 1) + 14, 4 * MANY, mac));
         if (round == 0) { /* a part, which leaves the others, then the rest */
-            arp_clear_part(&cache, 0, 100);
-            assert_int_equal(cache.n, cache.used - 100);
-            arp_clear_part(&cache, 100, cache.used);
+            const uint32_t all = cache.n;
+            assert_int_equal(arp_forget(&cache, 100), 100);
+            assert_int_equal(cache.n, all - 100);
+            assert_int_equal(arp_forget(&cache, UINT32_MAX), all - 100);
             assert_int_equal(cache.n, 0);
             assert_false(lookup(PEER_IP, 4 * MANY, mac));
         }
@@ -620,6 +640,7 @@ int main(void)
         TEST(table__failed_entries__give_way_first),
         TEST(table__thousands_of_absent_hosts__requests_come_as_for_one),
         TEST(static__set__never_requested_changed_or_replaced),
+        TEST(forget__some_at_a_time__oldest_first_and_no_static_ones),
         TEST(static__half_of_the_table__refuses_one_more),
         TEST(table__extended__holds_thousands_and_finds_each),
         TEST(table__lookups_of_many_addresses__keep_known_entries),
