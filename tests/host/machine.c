@@ -62,6 +62,8 @@ uint64_t machine_read_ns = MACHINE_READ_NS, machine_reads;
 static char log_lines[LOG_MAX][LOG_BYTES];
 static unsigned log_n;
 static bool is_running_models;
+bool machine_holds_models;
+void (*machine_on_console)(void);
 
 struct machine_card machine_cards[MACHINE_CARDS];
 unsigned machine_cards_n;
@@ -80,7 +82,7 @@ void machine_wait_ns(uint64_t ns)
     uint64_t end_ns = machine_clock_ns + ns;
 
     /* Called from within a model: do not run the models recursively. */
-    if (is_running_models) {
+    if (is_running_models || machine_holds_models) {
         machine_clock_ns = end_ns;
         return;
     }
@@ -165,6 +167,8 @@ void watchdog_poll(void)
 
 void console_poll(void)
 {
+    if (machine_on_console)
+        machine_on_console();
 }
 
 bool console_is_busy(void)
@@ -480,6 +484,8 @@ void machine_reset(void)
     pieces_n = 0;
     grants_n = 0;
     machine_on_write = NULL;
+    machine_on_console = NULL;
+    machine_holds_models = false;
     machine_clock_ns = 0;
     machine_read_ns = MACHINE_READ_NS;
     log_n = 0;
