@@ -51,6 +51,10 @@ void machine_frame_in(unsigned card, const uint8_t *frame, uint32_t length);
 /* Advance time; the models run. */
 void machine_wait_ns(uint64_t ns);
 uint64_t machine_now_ns(void);
+/* While true, time advances and the models do not run: for measuring code that reads the clock. */
+extern bool machine_holds_models;
+/* Called by console_poll, which ends a round of core 0's loop; NULL: not. */
+extern void (*machine_on_console)(void);
 /* How long a register read takes, and how many there were. machine_reset sets the time to
  * MACHINE_READ_NS. */
 enum { MACHINE_READ_NS = 250 };
