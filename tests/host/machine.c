@@ -260,8 +260,6 @@ void watchdog_poll(void)
 {
 }
 
-void (*machine_on_console)(void);
-
 void console_poll(bool is_idle)
 {
     (void)is_idle;
