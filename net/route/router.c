@@ -252,7 +252,7 @@ void router_end_quiet(unsigned core)
     struct router_quiet *quiet = &router_quiet[core];
     uint64_t now_tsc = cpu_tsc();
 
-    for (unsigned i = 0; i < ports_n; i++)
+    for (unsigned i = 0; i < ports_all; i++)
         if (quiet->is[i] && now_tsc >= quiet->until_tsc[i]) {
             quiet->is[i] = false;
             quiet->n--;

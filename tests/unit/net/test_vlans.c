@@ -293,6 +293,30 @@ static void vlans__back_to_the_same_net__is_forwarded_with_a_redirect(void **sta
     }
 }
 
+/* Beyond the limit of errors frames go without a redirect, for a time that ends. */
+static void vlans__redirects_beyond_the_limit__are_left_out_for_a_time(void **state)
+{
+    uint8_t frame[2048];
+    (void)state;
+
+    make(frame, 100, 1, net_of(1) + 20);
+    give(0, 10, frame, 100); /* its neighbour is known: no frame waits */
+    uint32_t length = tag(frame, 100, 10);
+    for (unsigned i = 0; i < 2 * ICMP_BURST; i++) {
+        sent_n = 0;
+        machine_frame_in(0, frame, length);
+        rounds();
+    }
+    assert_int_equal(sent_n, 1);
+    assert_int_equal(router_quiet[0].n, 1);
+    machine_wait_ns(2 * ROUTER_QUIET_NS);
+    sent_n = 0;
+    machine_frame_in(0, frame, length);
+    rounds();
+    assert_int_equal(sent_n, 2);
+    assert_int_equal(router_quiet[0].n, 0);
+}
+
 static void vlans__other_tags_and_none__are_dropped_as_eth_vlan(void **state)
 {
     uint8_t frame[2048];
@@ -488,6 +512,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(vlans__each_net_to_each_other__is_forwarded_with_the_outputs_tag),
         TEST(vlans__back_to_the_same_net__is_forwarded_with_a_redirect),
+        TEST(vlans__redirects_beyond_the_limit__are_left_out_for_a_time),
         TEST(vlans__other_tags_and_none__are_dropped_as_eth_vlan),
         TEST(vlans__a_vlans_tag_outside_another__is_not_looked_below),
         TEST(vlans__arp__is_answered_in_the_vlan_that_asks),
