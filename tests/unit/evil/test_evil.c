@@ -28,6 +28,7 @@
 #include "boot/cmdline.h"
 #include "net/lane/lane_control.h"
 #include "net/lane/ledger.h"
+#include "net/lane/vlans.h"
 #include "net/route/hops.h"
 #include "net/route/router.h"
 #include "net/stack/netif.h"
@@ -283,7 +284,7 @@ static void begin_trial(void)
 
 static void set_up(const struct app *app)
 {
-    static struct netif netifs[TRAFFIC_PORTS][QUEUES_MAX];
+    static struct netif netifs[TRAFFIC_PORTS][QUEUES_MAX], in_vlan[QUEUES_MAX];
     static struct reass reasses[TRAFFIC_PORTS];
     static struct cmdline cmdline;
 
@@ -308,6 +309,13 @@ static void set_up(const struct app *app)
                                                                 : TRAFFIC_ROUTE;
     if (app == &app_route) {
         ports[2].mtu = 576;
+        struct port *vlan = vlan_add(&ports[0], 7);
+        memset(in_vlan, 0, sizeof(in_vlan));
+        vlan->netif = in_vlan;
+        assert_null(netif_configure(in_vlan, vlan->mac, 0x0A070001, 24, (uint32_t[2]){0}));
+        in_vlan[0].clock = tsc_now_ns;
+        in_vlan[0].send = test_send;
+        in_vlan[0].send_context = vlan;
         machine_module = traffic_routes;
     }
     if (app->configure) {

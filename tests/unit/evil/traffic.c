@@ -199,11 +199,14 @@ static uint32_t arp(unsigned port, uint8_t *frame)
     return 60;
 }
 
+/* A priority, and no VLAN, or VLAN 7, in which app=route has an address, or another. */
 static uint32_t tag(uint8_t *frame, uint32_t length)
 {
+    static const uint16_t tags[] = {0x6000, 7, 0xE007, 9};
+
     memmove(frame + 16, frame + 12, length - 12);
     put16(frame + 12, 0x8100);
-    put16(frame + 14, 0x6000); /* a priority, and no VLAN */
+    put16(frame + 14, tags[traffic_below(sizeof(tags) / sizeof(tags[0]))]);
     return length + 4;
 }
 
@@ -248,11 +251,11 @@ static uint32_t probe(unsigned port, uint8_t *frame)
 
 static uint32_t somewhere(unsigned port)
 {
-    static const uint32_t nets[] = {IP(10, 0, 9, 9),   IP(10, 1, 0, 9),      IP(10, 2, 0, 9),
-                                    IP(10, 2, 0, 9),   IP(10, 2, 7, 7),      IP(10, 3, 0, 9),
-                                    IP(10, 4, 4, 9),   IP(10, 5, 0, 9),      IP(10, 6, 0, 9),
-                                    IP(172, 16, 0, 1), IP(198, 51, 100, 10), IP(203, 0, 113, 10),
-                                    IP(203, 0, 113, 1)};
+    static const uint32_t nets[] = {IP(10, 0, 9, 9),    IP(10, 1, 0, 9),      IP(10, 2, 0, 9),
+                                    IP(10, 2, 0, 9),    IP(10, 2, 7, 7),      IP(10, 3, 0, 9),
+                                    IP(10, 4, 4, 9),    IP(10, 5, 0, 9),      IP(10, 6, 0, 9),
+                                    IP(172, 16, 0, 1),  IP(198, 51, 100, 10), IP(203, 0, 113, 10),
+                                    IP(203, 0, 113, 1), IP(10, 7, 0, 10)};
 
     if (traffic_is_for != TRAFFIC_ROUTE && traffic_below(4) != 0)
         return ips[port];
