@@ -61,10 +61,10 @@ struct lane_shape {
     lane_slow *slow;
     uint64_t status_checked, status_wanted; /* further RX_ bits, and their required values */
     uint32_t length_least;                  /* of frames for the fast handler; at least FRAME_MIN */
-    uint32_t
-        slot_bytes; /* LONG_SLOT_BYTES in a loop for long frames, whose fast handler takes every
-                          * frame and looks at no byte of it; else 0 */
-    bool is_sink;   /* frames are not sent; their slots go back to the receiver at once */
+    /* LONG_SLOT_BYTES in a loop for long frames, whose fast handler takes every frame and looks at no
+     * byte of it; else 0. */
+    uint32_t slot_bytes;
+    bool is_sink; /* frames are not sent; their slots go back to the receiver at once */
     /* Called for the frames of a burst before the first of them is handled: prefetches the memory
      * that `fast` will look into for this one. Decides nothing. May be NULL. */
     void (*ahead)(struct lane_app app, wire_frame_t frame);
