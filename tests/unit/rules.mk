@@ -17,7 +17,7 @@ ROUTER := net/route/table.c net/route/text.c net/route/hops.c net/route/router.c
 # The sources of app=generate and app=sink, without their commands.
 GENERATOR := net/trial/generator.c net/trial/receiver.c net/trial/options.c net/trial/probe.c net/trial/measure.c
 # A core's loop, without applications.
-LOOP := net/lane/lane.c net/lane/side.c net/lane/supervise.c kernel/ask.c net/lane/wire.c net/lane/to_stack.c net/lane/rss_check.c net/lane/rss_key.c net/lane/control.c net/run.c net/lane/capture.c net/filter/cbpf.c net/lane/vlans.c
+LOOP := net/lane/lane.c net/lane/side.c net/lane/supervise.c kernel/ask.c net/lane/wire.c net/lane/to_stack.c net/lane/rss_check.c net/lane/rss_key.c net/lane/control.c net/run.c net/addresses.c net/lane/capture.c net/filter/cbpf.c net/lane/vlans.c
 
 # Every BOOT_KEY of the image in one file, for programs that link few of the files that use them.
 build/unit/boot_keys.c: $(filter-out boot/%,$(IMAGE_C)) tests/unit/rules.mk
