@@ -155,7 +155,7 @@ uint8_t *wire_copy_part(wire_frame_t frame, unsigned core, uint32_t at, uint32_t
 /* The sum of n bytes' words from `at` on (csum_words of net/stack/csum.h), each loaded once. */
 static inline uint64_t wire_sum(wire_frame_t frame, uint32_t at, uint32_t n)
 {
-    return csum_words(wire_at(frame, at), n);
+    return csum_words_inline(wire_at(frame, at), n);
 }
 /* Store `length` bytes, to be sent; the same from `at` on. */
 void wire_copy_back(wire_frame_t frame, const uint8_t *bytes, uint32_t length);

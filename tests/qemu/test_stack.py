@@ -255,9 +255,9 @@ def test_an_invalid_list_of_senders_leaves_no_reflector(boot):
 
 
 def first_ids(machine, flows):
-    """The identification of the stack's answer to one datagram of each flow. (app=echo's fast path leaves
-    the sender's; it does not take a TTL of 63.)"""
-    machine.wires[0].send(*[bytes(ip(ttl=63, id=7) / UDP(sport=5000 + f, dport=7) / Raw(b"id"))
+    """The identification of the stack's answer to one datagram of each flow: from the reflector, since
+    app=echo itself leaves the sender's."""
+    machine.wires[0].send(*[bytes(ip(id=7) / UDP(sport=5000 + f, dport=862) / Raw(bytes(60)))
                             for f in range(flows)])
     return [answer(machine, 17)[IP].id for _ in range(flows)]
 
@@ -266,7 +266,8 @@ def test_identifications_differ_between_cores_and_boots(boot):
     """RFC 6864: no two datagrams of a port have the same one; nor can they be guessed from the uptime."""
     seen = []
     for _ in range(2):
-        machine = boot(f"app=echo port0.ip={THEIR_IP}/24", cores=4, wires=1, devices=[f"mac={THEIR_MAC}"])
+        machine = boot(f"app=echo twamp=862 port0.ip={THEIR_IP}/24", cores=4, wires=1,
+                       devices=[f"mac={THEIR_MAC}"])
         ids = first_ids(machine, 64)
         assert len(set(ids)) == 64, sorted(ids)
         assert sum(core["rx_packets"] > 0 for core in machine.json("show cores -j")) >= 2
