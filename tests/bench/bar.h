@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BARS_MAX 2
+#define BARS_MAX 4
 
 /* The functions that handle accesses; addresses are those that the driver used. */
 struct bar_access {

@@ -24,7 +24,9 @@ BURSTS = (1, 8, 32)
 
 BUILD = pathlib.Path("build/bench")
 CACHES = ("--I1=32768,8,64", "--D1=32768,8,64", "--LL=8388608,16,64")
-ROUND = {"bench_loop": "run_round", "bench_dpdk": "poll_*"}
+# Functions at whose begin and end collecting is switched. bench_mix switches it itself.
+ROUND = {"bench_loop": ("run_round", "clock_cold"), "bench_dpdk": ("poll_*", "clock_cold"),
+         "bench_dpdk_mix": ("poll_*", "clock_cold"), "bench_mix": ()}
 OBJECTS = {}  # of variants of bench_loop: where their objects are, below BUILD
 FOREIGN = re.compile(r"x540_(frame_in|run|write|read|tx_run|rx_drain)$|traffic_|bar_|trapped$")
 LIMIT_S = 300  # of one run; the longest take half a minute
@@ -87,33 +89,37 @@ def run(program, *arguments, env=None):
     if done.returncode:
         raise Failure(f"{program} {' '.join(map(str, arguments))}: "
                       f"{(done.stderr.strip().splitlines() or ['no output'])[-1]}")
-    packets, best, median = done.stdout.split()
-    return int(packets), float(best), float(median)
+    packets, *cycles = done.stdout.split()
+    return int(packets), *map(float, cycles)
 
 
-def count(program, app, burst, frames, *more, env=None):
+def count(program, *arguments, env=None):
     """Run once under callgrind. Returns a packet's (for bursts of 0: an empty round's) figures and the
     share of each function in the instructions."""
+    kind = program.split("-")[0]
+    toggles = [f"--toggle-collect={name}" for name in ROUND[kind]]
+    words = " ".join(map(str, (program, *arguments)))
     with tempfile.TemporaryDirectory() as folder:
         out = f"{folder}/callgrind.out"
         done = _finished(
             ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--instr-atstart=no",
-             "--collect-atstart=no", f"--toggle-collect={ROUND[program.split('-')[0]]}",
-             "--toggle-collect=clock_cold", "--cache-sim=yes", "--branch-sim=yes", *CACHES, "--px-file-backed=allregs-at-each-insn",
-             BUILD / program, app, str(burst), str(frames), *map(str, more)], folder, env)
+             "--collect-atstart=no", *toggles, "--cache-sim=yes", "--branch-sim=yes", *CACHES,
+             "--px-file-backed=allregs-at-each-insn", BUILD / program, *map(str, arguments)], folder, env)
         if done.returncode:
-            words = [line for line in done.stderr.splitlines() if not line.startswith("==")]
-            raise Failure(f"{program} {app} {burst}: {(words or ['no output'])[-1]}")
+            lines = [line for line in done.stderr.splitlines() if not line.startswith("==")]
+            raise Failure(f"{words}: {(lines or ['no output'])[-1]}")
         n = int(done.stdout.split()[0])
         events, by_function = self_cost(out)
         by_function.pop("clock_cold", None)
-    if program != "bench_dpdk":
+    if not kind.startswith("bench_dpdk"):
         ours = own_functions(program)
         by_function = {f: c for f, c in by_function.items() if f in ours}
     foreign = sorted(f for f in by_function if FOREIGN.match(f))
     if foreign or not by_function:
-        raise Failure(f"{program} {app}: counted the wrong code: {foreign or 'none'}")
-    if program == "bench_dpdk" and burst and not {"_recv_raw_pkts_vec", "ixgbe_xmit_pkts_vec"} <= set(by_function):
+        raise Failure(f"{words}: counted the wrong code: {foreign or 'none'}")
+    is_empty = kind == "bench_dpdk" and arguments[1] == 0
+    if kind.startswith("bench_dpdk") and not is_empty and \
+            not {"_recv_raw_pkts_vec", "ixgbe_xmit_pkts_vec"} <= set(by_function):
         raise Failure(f"DPDK used {sorted(by_function)}, not its vector path")
     total = {e: sum(c[i] for c in by_function.values()) / n for i, e in enumerate(events)}
     return {"instructions": round(total["Ir"], 3), "loads": round(total["Dr"], 3),

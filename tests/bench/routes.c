@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 struct bench_route *bench_routes;
-unsigned bench_routes_n;
+unsigned bench_routes_n, bench_routes_ports = 2;
 
 static uint64_t state = 1812;
 
@@ -70,7 +70,7 @@ void bench_routes_make(unsigned n)
                 fprintf(stderr, "routes: %s has no %u prefixes\n", path, n);
                 exit(1);
             }
-            r->port = n < 64 ? made & 1 : next_random() & 1;
+            r->port = (uint8_t)((n < 64 ? made : next_random()) & (bench_routes_ports - 1));
             r->gateway = (uint8_t)(next_random() % BENCH_GATEWAYS);
         }
         qsort(bench_routes, made, sizeof(*bench_routes), compare);

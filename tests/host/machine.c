@@ -64,6 +64,7 @@ uint64_t machine_read_ns = MACHINE_READ_NS, machine_reads;
 static char log_lines[LOG_MAX][LOG_BYTES];
 static unsigned log_n;
 static bool is_running_models;
+bool machine_holds_models;
 
 struct machine_card machine_cards[MACHINE_CARDS];
 unsigned machine_cards_n;
@@ -82,7 +83,7 @@ void machine_wait_ns(uint64_t ns)
     uint64_t end_ns = machine_clock_ns + ns;
 
     /* Called from within a model: do not run the models recursively. */
-    if (is_running_models) {
+    if (is_running_models || machine_holds_models) {
         machine_clock_ns = end_ns;
         return;
     }
@@ -605,6 +606,7 @@ void machine_reset(void)
     pieces_n = 0;
     grants_n = 0;
     machine_on_write = NULL;
+    machine_holds_models = false;
     machine_clock_ns = 0;
     machine_read_ns = MACHINE_READ_NS;
     machine_free_bytes = 1ull << 30;

@@ -51,6 +51,8 @@ void machine_frame_in(unsigned card, const uint8_t *frame, uint32_t length);
 /* Advance time; the models run. */
 void machine_wait_ns(uint64_t ns);
 uint64_t machine_now_ns(void);
+/* While true, time advances and the models do not run: for measuring code that reads the clock. */
+extern bool machine_holds_models;
 /* How long a register read takes, and how many there were. machine_reset sets the time to
  * MACHINE_READ_NS. */
 enum { MACHINE_READ_NS = 250 };
