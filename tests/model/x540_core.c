@@ -221,38 +221,42 @@ static void refused(struct x540 *card, const char *way, uint64_t addr, uint32_t 
                   (unsigned long long)addr, what);
 }
 
-bool x540_fetch(struct x540 *card, uint64_t addr, void *to, uint32_t len, const char *what)
+bool x540_fetch(struct x540 *card, uint64_t addr, void *to, uint32_t len, enum x540_pcie_kind what,
+                uint32_t most)
 {
     bool ok;
 
+    x540_pcie_read(card, what, addr, len, most);
     card->in_dma = true;
     ok = card->env.dma_read(card->env.opaque, addr, to, len);
     card->in_dma = false;
     if (ok)
         return true;
-    refused(card, "read", addr, len, what);
+    refused(card, "read", addr, len, x540_pcie_name(what));
     /* The card notices a read that is answered with an error. */
     REG(card, PICAUSE) |= BIT(0);
     x540_intr_other(card, EICR_PCI);
     return false;
 }
 
-static bool told(struct x540 *card, bool ok, uint64_t addr, uint32_t len, const char *what)
+static bool told(struct x540 *card, bool ok, uint64_t addr, uint32_t len, enum x540_pcie_kind what)
 {
     card->in_dma = false;
+    x540_pcie_write(card, what, addr, len);
     if (!ok)
-        refused(card, "write", addr, len, what);
+        refused(card, "write", addr, len, x540_pcie_name(what));
     return ok;
 }
 
-bool x540_post(struct x540 *card, uint64_t addr, const void *from, uint32_t len, const char *what)
+bool x540_post(struct x540 *card, uint64_t addr, const void *from, uint32_t len,
+               enum x540_pcie_kind what)
 {
     card->in_dma = true;
     return told(card, card->env.dma_write(card->env.opaque, addr, from, len), addr, len, what);
 }
 
 bool x540_post_words(struct x540 *card, uint64_t addr, const void *from, uint32_t len,
-                     const char *what)
+                     enum x540_pcie_kind what)
 {
     card->in_dma = true;
     return told(card, card->env.dma_words(card->env.opaque, addr, from, len), addr, len, what);
@@ -459,6 +463,7 @@ uint64_t x540_read(struct x540 *card, uint32_t offset, uint32_t bytes)
 
         return low | x540_read(card, offset + 4, 4) << 32;
     }
+    x540_pcie_register(card, true);
     offset = place(card, offset, bytes, "read");
     if (offset == REG_FILE_BYTES)
         return bytes >= 8 ? UINT64_MAX : (1ull << (8 * (bytes & 7))) - 1;
@@ -664,6 +669,7 @@ void x540_write(struct x540 *card, uint32_t offset, uint64_t value, uint32_t byt
         x540_write(card, offset + 4, value >> 32, 4);
         return;
     }
+    x540_pcie_register(card, false);
     offset = place(card, offset, bytes, "write");
     if (offset == REG_FILE_BYTES)
         return;

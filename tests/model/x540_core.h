@@ -244,6 +244,33 @@ struct x540_truth {
 };
 struct x540_truth x540_truth(const struct x540 *card);
 
+/* ---- What the port's accesses are on a PCIe link: packets (TLPs) and bytes each way, by what they are
+ * for. "Up" is from the card. A packet has 8 bytes around it (framing, sequence number, LCRC) and a
+ * header of 12 bytes, or 16 if it has an address from 4 GiB on. Assumed: writes of at most 256 bytes
+ * (MPS), none across 4 KiB; read requests of at most 512; completions end at multiples of 64 (RCB) and
+ * have at most 256 bytes; no digest. Acknowledgements and flow control (DLLPs) are left out. What the
+ * model gathers less than a loaded card does counts as the model does it: see x540_hold. ---- */
+enum x540_pcie_kind {
+    X540_PCIE_RX_FETCH,
+    X540_PCIE_RX_FRAME,
+    X540_PCIE_RX_DONE,
+    X540_PCIE_TX_FETCH,
+    X540_PCIE_TX_FRAME,
+    X540_PCIE_TX_DONE,
+    X540_PCIE_HEAD,
+    X540_PCIE_MESSAGE,  /* MSI-X */
+    X540_PCIE_REGISTER, /* software's reads and writes */
+    X540_PCIE_KINDS
+};
+struct x540_pcie {
+    struct x540_pcie_count {
+        uint64_t packets_up, bytes_up, packets_down, bytes_down;
+    } kind[X540_PCIE_KINDS];
+};
+struct x540_pcie x540_pcie(const struct x540 *card);
+/* What a kind is, as complaints name it: "receive descriptors". */
+const char *x540_pcie_name(enum x540_pcie_kind kind);
+
 /* ---- The register table, for comparing it with a driver's (tests only). ---- */
 struct x540_register {
     const char *name;

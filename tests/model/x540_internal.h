@@ -246,6 +246,7 @@ struct x540 {
     uint64_t rewrite_state; /* of its generator */
 
     struct x540_truth truth;
+    struct x540_pcie pcie;
     struct x540_complaint complaints[RULE_COUNT];
     uint8_t complaint_order[RULE_COUNT];
     uint32_t complaint_count;
@@ -315,11 +316,19 @@ void x540_plan_never(struct x540 *card, enum event event);
 /* DMA as the card makes it: refused without bus mastering, with GIO_DIS in effect, after
  * removal. */
 bool x540_dma_allowed(const struct x540 *card);
-bool x540_fetch(struct x540 *card, uint64_t addr, void *to, uint32_t len, const char *what);
+/* most: bytes of one request, for x540_pcie; UINT32_MAX: as many as a request may have. */
+bool x540_fetch(struct x540 *card, uint64_t addr, void *to, uint32_t len, enum x540_pcie_kind what,
+                uint32_t most);
 /* Posted writes, whose loss the card does not notice: of frames; of memory that software polls. */
-bool x540_post(struct x540 *card, uint64_t addr, const void *from, uint32_t len, const char *what);
+bool x540_post(struct x540 *card, uint64_t addr, const void *from, uint32_t len,
+               enum x540_pcie_kind what);
 bool x540_post_words(struct x540 *card, uint64_t addr, const void *from, uint32_t len,
-                     const char *what);
+                     enum x540_pcie_kind what);
+/* Count them, and interrupts' messages and accesses to registers. */
+void x540_pcie_write(struct x540 *card, enum x540_pcie_kind kind, uint64_t addr, uint32_t len);
+void x540_pcie_read(struct x540 *card, enum x540_pcie_kind kind, uint64_t addr, uint32_t len,
+                    uint32_t most);
+void x540_pcie_register(struct x540 *card, bool is_read);
 /* A name for messages: "RXDCTL[3]". Static storage is not used: the caller lends the buffer. */
 const char *x540_register_name(const struct x540 *card, uint32_t offset, char name[32]);
 /* Deterministic junk for memories that hold nothing defined after power-on. */

@@ -5,8 +5,9 @@
  */
 #include "x540_internal.h"
 
-#define OTHERS    0x3FFF0000u /* causes that IVAR_MISC byte 1 maps; bit 31 is their summary */
-#define NO_VECTOR 0xFFu
+#define OTHERS     0x3FFF0000u /* causes that IVAR_MISC byte 1 maps; bit 31 is their summary */
+#define NO_VECTOR  0xFFu
+#define MESSAGE_AT 0xFEE00000u /* an interrupt message's address, as far as its size matters */
 
 static bool msix_mode(const struct x540 *card)
 {
@@ -97,6 +98,7 @@ static void message(struct x540 *card, uint32_t v)
     card->vector_told |= BIT64(v);
     auto_clear_and_mask(card, v);
     card->truth.interrupts++;
+    x540_pcie_write(card, X540_PCIE_MESSAGE, MESSAGE_AT, 4);
     card->env.interrupt(card->env.opaque, v, true);
 }
 
@@ -261,6 +263,7 @@ void x540_intr_storm(struct x540 *card)
     for (uint32_t v = 0; v < VECTORS && msix_mode(card); v++)
         if ((card->vector_mask >> v & 1) && card->msix_enabled && card->bus_master) {
             card->truth.interrupts++;
+            x540_pcie_write(card, X540_PCIE_MESSAGE, MESSAGE_AT, 4);
             card->env.interrupt(card->env.opaque, v, true);
         }
     if (!msix_mode(card) && eims(card)) {

@@ -334,6 +334,7 @@ uint32_t x540_reset_value(const struct x540_register *row, enum x540_kind kind);
 #define TDT(n) (TXQ(n) + 0x18)
 #define TXDCTL(n) (TXQ(n) + 0x28)
 #define TXDCTL_PTHRESH FIELD(6, 0)
+#define TXDCTL_HTHRESH FIELD(14, 8)
 #define TXDCTL_WTHRESH FIELD(22, 16)
 #define TXDCTL_ENABLE BIT(25)
 #define TXDCTL_SWFLSH BIT(26)

@@ -24,7 +24,7 @@ static struct descriptor *descriptor(struct x540 *card, struct rx_queue *queue, 
     if (n > PREFETCH)
         n = PREFETCH;
     if (!x540_fetch(card, queue->ring.base + 16ull * index, queue->cache, 16 * n,
-                    "receive descriptors")) {
+                    X540_PCIE_RX_FETCH, UINT32_MAX)) {
         queue->cached = 0;
         queue->ring.hung = true;
         return NULL;
@@ -38,9 +38,9 @@ static void put_back(struct x540 *card, uint64_t address, const struct descripto
                      bool advanced)
 {
     if (advanced)
-        x540_post_words(card, address, done, 16, "receive write-back");
+        x540_post_words(card, address, done, 16, X540_PCIE_RX_DONE);
     else /* the legacy write-back leaves the address word alone */
-        x540_post_words(card, address + 8, &done->q1, 8, "receive write-back");
+        x540_post_words(card, address + 8, &done->q1, 8, X540_PCIE_RX_DONE);
 }
 
 void x540_rx_flush_held(struct x540 *card)
@@ -63,7 +63,7 @@ void x540_rx_flush_line(struct x540 *card)
     card->line_count = 0;
     card->line_tells = card->line_hurries = false;
     x540_post_words(card, card->rxq[queue].ring.base + 16ull * card->line_first, card->line_done,
-                    16 * n, "receive write-back");
+                    16 * n, X540_PCIE_RX_DONE);
     if (tells)
         x540_intr_rx(card, queue, hurries);
 }
@@ -317,7 +317,7 @@ bool x540_rx_deliver(struct x540 *card, struct packet *packet)
             x540_complain(card, RULE_RX_DESC_DIRTY,
                           "queue %u descriptor %u given with q1 = 0x%016llx: DD is set",
                           packet->queue, queue->ring.head, (unsigned long long)given->q1);
-        x540_post(card, given->q0, data + at, part, "received frame");
+        x540_post(card, given->q0, data + at, part, X540_PCIE_RX_FRAME);
         if (queue->advanced)
             done = advanced_done(card, packet, (part + (last ? adjust : 0)) & 0xFFFF, last, strip);
         else

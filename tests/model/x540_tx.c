@@ -101,8 +101,17 @@ static void put_done(struct run *run)
 
     if (n)
         x540_post_words(run->card, run->queue->ring.base + 16ull * (run->at + run->done_from),
-                        &run->window[run->done_from], 16 * n, "transmit write-back");
+                        &run->window[run->done_from], 16 * n, X540_PCIE_TX_DONE);
     run->done_from = run->done_to = 0;
+}
+
+/* How many descriptors a request brings: a loaded card asks as soon as HTHRESH wait in memory, and
+ * without that threshold when its own are used up. An assumption: the packets cannot be seen. */
+static uint32_t fetched_at_once(const struct run *run)
+{
+    uint32_t least = GET(TXDCTL_HTHRESH, REG(run->card, TXDCTL(run->n)));
+
+    return least ? least : PREFETCH;
 }
 
 static const struct descriptor *peek(struct run *run, uint32_t index)
@@ -117,7 +126,7 @@ static const struct descriptor *peek(struct run *run, uint32_t index)
     put_done(run);
     run->got = 0;
     if (!x540_fetch(run->card, run->queue->ring.base + 16ull * index, run->window, 16 * n,
-                    "transmit descriptors")) {
+                    X540_PCIE_TX_FETCH, 16 * fetched_at_once(run))) {
         run->queue->ring.hung = true;
         return NULL;
     }
@@ -156,7 +165,7 @@ static bool add_data(struct run *run, struct chain *chain, const struct descript
     if (chain->too_long || !len)
         return true;
     if (!x540_fetch(run->card, given->q0, run->card->tx_packet + TX_HEADROOM + chain->bytes, len,
-                    "frame to send")) {
+                    X540_PCIE_TX_FRAME, UINT32_MAX)) {
         run->queue->ring.hung = true;
         return false;
     }
@@ -233,7 +242,7 @@ static void set_done(struct run *run, uint32_t index, uint32_t word)
     if (at >= run->got) {
         word |= 1;
         x540_post_words(run->card, run->queue->ring.base + 16ull * index + 12, &word, 4,
-                        "transmit write-back");
+                        X540_PCIE_TX_DONE);
         return;
     }
     run->window[at].q1 |= Q1_DD;
@@ -273,7 +282,7 @@ static void write_head(struct run *run, uint32_t value)
     if (card->evil[X540_EVIL_HEAD_JUMP])
         value = (uint32_t)card->evil[X540_EVIL_HEAD_JUMP];
     if (!card->evil[X540_EVIL_HEAD_STUCK])
-        x540_post_words(card, run->queue->head_at, &value, 4, "head write-back");
+        x540_post_words(card, run->queue->head_at, &value, 4, X540_PCIE_HEAD);
 }
 
 /* Report the progress of the run to the host. One write-back of the head may stand for several RS,
