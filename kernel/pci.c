@@ -28,6 +28,10 @@
 #define BAR_BYTES_MAX           (UINT64_C(64) << 20) /* those of network cards have at most 8 MiB */
 #define BRIDGE_SECONDARY        0x19
 #define BRIDGE_SUBORDINATE      0x1A
+#define BRIDGE_WINDOW(n)        (0x20u + 4 * (n)) /* base and limit, 16 bits each */
+#define BRIDGE_WINDOW_ADDRESS   0xFFF0u           /* address bits 31:20 */
+#define BRIDGE_WINDOW_64        1u                /* of the prefetchable one: bits 63:32 follow */
+#define BRIDGE_WINDOW_UPPER     0x28u             /* of the base, then of the limit */
 #define STATUS_HAS_CAPABILITIES BIT(4)
 #define CAPABILITIES            0x34
 #define CAPABILITY_STEPS_MAX    48
@@ -199,6 +203,22 @@ static bool identify(struct pci_dev *dev)
 bool pci_is_bridge(const struct pci_dev *dev)
 {
     return (dev->header_type & HEADER_LAYOUT) == LAYOUT_BRIDGE;
+}
+
+bool pci_bridge_window(const struct pci_dev *bridge, unsigned n, struct range *out)
+{
+    if (!pci_is_bridge(bridge) || n > 1)
+        return false;
+    uint16_t base = pci_read16(bridge, BRIDGE_WINDOW(n));
+    uint16_t limit = pci_read16(bridge, BRIDGE_WINDOW(n) + 2);
+    uint64_t start = (uint64_t)(base & BRIDGE_WINDOW_ADDRESS) << 16;
+    uint64_t last = (uint64_t)(limit & BRIDGE_WINDOW_ADDRESS) << 16 | 0xFFFFF;
+    if (n == 1 && (base & BRIDGE_WINDOW_64)) {
+        start |= (uint64_t)pci_read32(bridge, BRIDGE_WINDOW_UPPER) << 32;
+        last |= (uint64_t)pci_read32(bridge, BRIDGE_WINDOW_UPPER + 4) << 32;
+    }
+    *out = (struct range){start, last + 1};
+    return start <= last;
 }
 
 /* The first device number of the bus, from `device` on, that may be in use; 32: none. Most of the

@@ -6,6 +6,7 @@
 
 #include "arch/mmio.h"
 #include "arch/types.h"
+#include "kernel/lib/ranges.h"
 
 #define PCI_VENDOR           0x00
 #define PCI_DEVICE           0x02
@@ -59,6 +60,9 @@ void pci_scan_bus_by_ports(unsigned bus, void (*visit)(const struct pci_dev *dev
 unsigned pci_windows(void);
 
 bool pci_is_bridge(const struct pci_dev *dev);
+/* The n-th range of memory addresses (0: plain, 1: prefetchable) that the bridge passes on to the
+ * buses below it. False: it is closed, or there is none of that number. */
+bool pci_bridge_window(const struct pci_dev *bridge, unsigned n, struct range *out);
 /* Is dev on a bus below this bridge? */
 bool pci_is_above(const struct pci_dev *bridge, const struct pci_dev *dev);
 

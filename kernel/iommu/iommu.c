@@ -20,6 +20,8 @@ enum {
     FAULT_LINES_NS = 1000000000, /* further faults are counted only */
     RESERVED_BYTES_MAX = 1 << 30 /* per RMRR: page tables for more could take all memory */
 };
+#define LOW_END (UINT64_C(16) << 20) /* below it are legacy devices */
+#define CHIPSET 0xFEC00000u          /* from here to 4 GiB: IOAPICs, interrupts, firmware */
 
 struct iommu_unit iommu_units[IOMMU_UNITS_MAX];
 unsigned iommu_units_n;
@@ -285,6 +287,38 @@ static void describe(char *found, size_t n, unsigned working)
 
 static void map_for_others(bool is_network);
 
+/* A bridge below which a card is may pass a request to such an address on to another device. */
+static void leave_out_windows(const struct pci_dev *bridge, void *context)
+{
+    struct range window;
+
+    for (unsigned n = 0; n < 2; n++)
+        if (pci_bridge_window(bridge, n, &window))
+            ranges_remove(context, window.start, window.end);
+}
+
+/* Iovas below 4 GiB, since an address of 32 bits makes each request of a card 4 bytes shorter: the
+ * largest range in which there is nothing that firmware or a bridge lists. */
+static struct range short_iovas(void)
+{
+    static struct ranges free;
+    struct range largest = {0};
+    struct acpi_walk walk = dmar_walk(&iommu_dmar);
+    struct dmar_entry entry;
+
+    free = *memory_unlisted();
+    ranges_remove(&free, 0, LOW_END);
+    ranges_remove(&free, CHIPSET, UINT64_MAX);
+    pci_scan(leave_out_windows, &free);
+    while (dmar_next(&walk, &entry))
+        if (entry.kind == DMAR_RMRR && !entry.damage)
+            ranges_remove(&free, entry.base, entry.limit + 1);
+    for (unsigned i = 0; i < free.n; i++)
+        if (free.ranges[i].end - free.ranges[i].start > largest.end - largest.start)
+            largest = free.ranges[i];
+    return largest;
+}
+
 void iommu_init(const struct acpi_table *table, enum iommu_mode mode, char *found, size_t n)
 {
     unsigned working = 0, bits = 39, unprotected = 0;
@@ -319,7 +353,7 @@ void iommu_init(const struct acpi_table *table, enum iommu_mode mode, char *foun
     pci_scan(prepare, &unprotected);
     is_partial = unprotected > 0 && !is_required;
     if (!is_partial)
-        dma_translate(bits);
+        dma_translate(bits, short_iovas());
     why = iommu_irq_start(&iommu_dmar);
     if (why)
         log_warn("iommu: interrupts are not remapped: %s", why);

@@ -11,16 +11,29 @@
 #define LARGE_BYTES (512u << 10) /* from here on a piece gets pages of 2 MiB under an IOMMU */
 
 static bool is_translated;
-static uint64_t iova_next, iova_end;
+/* Free iovas: the first range, then the upper half of the IOMMU's address space. With the 39 bits of
+ * the smallest tables that starts at 256 GiB, above the RAM of most machines; in the first range
+ * there is no RAM. So a physical address given to a card by mistake is not a valid iova. */
+static struct range iovas[2];
 
-/* Iovas are the upper half of the IOMMU's address space: with the 39 bits of the smallest tables
- * they start at 256 GiB. That is far from the interrupt addresses at FEE00000h, and above the RAM
- * of most machines, so that a physical address given to a card by mistake is not a valid iova. */
-void dma_translate(unsigned address_bits)
+void dma_translate(unsigned address_bits, struct range first)
 {
     is_translated = true;
-    iova_end = UINT64_C(1) << address_bits;
-    iova_next = iova_end / 2;
+    iovas[0] = first;
+    iovas[1] = (struct range){UINT64_C(1) << (address_bits - 1), UINT64_C(1) << address_bits};
+}
+
+static bool take_from(struct range *free, paddr_t paddr, size_t bytes, size_t align, iova_t *out)
+{
+    uint64_t at = ALIGN_UP(free->start, (uint64_t)align);
+
+    if (at == paddr.v) /* on a machine with that much RAM */
+        at += ALIGN_MAX;
+    if (at > free->end || bytes > free->end - at)
+        return false;
+    free->start = at + bytes + PAGE_BYTES; /* a guard page: accesses past the end fault */
+    out->v = at;
+    return true;
 }
 
 static bool iova_take(paddr_t paddr, size_t bytes, size_t align, iova_t *out)
@@ -29,14 +42,8 @@ static bool iova_take(paddr_t paddr, size_t bytes, size_t align, iova_t *out)
         out->v = paddr.v;
         return true;
     }
-    uint64_t at = ALIGN_UP(iova_next, (uint64_t)align);
-    if (at == paddr.v) /* on a machine with that much RAM */
-        at += ALIGN_MAX;
-    if (at + bytes > iova_end)
-        return false;
-    iova_next = at + bytes + PAGE_BYTES; /* a guard page: accesses past the end fault */
-    out->v = at;
-    return true;
+    return take_from(&iovas[0], paddr, bytes, align, out) ||
+           take_from(&iovas[1], paddr, bytes, align, out);
 }
 
 static enum err alloc(size_t bytes, size_t align, void *(*take)(size_t bytes, size_t align),
@@ -70,7 +77,7 @@ static enum err alloc(size_t bytes, size_t align, void *(*take)(size_t bytes, si
     }
     iova_t iova;
     if (!iova_take(paging_paddr(va), bytes, align, &iova)) {
-        log_error("dma: no card addresses left below 0x%lx", iova_end);
+        log_error("dma: no card addresses left below 0x%lx", iovas[1].end);
         return ERR_NO_MEMORY;
     }
     *out = (struct dma_buf){va, iova, bytes};

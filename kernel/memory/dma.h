@@ -6,6 +6,7 @@
 #define KERNEL_MEMORY_DMA_H
 
 #include "arch/types.h"
+#include "kernel/lib/ranges.h"
 
 /* One piece: its address for the CPU and for cards. The iova is the same for every card that it is
  * granted to, so that rings with its address can be shared between ports. */
@@ -25,11 +26,12 @@ struct dma_domain {
                     enum dma_rights rights);
 };
 
-/* Use iovas of at most address_bits bits, for an IOMMU that is on: from now on the iova of a piece
+/* Use iovas of at most address_bits bits, for an IOMMU that is on: those of `first` (no memory, no
+ * device; may be empty) while they last, then the upper half of all. From now on the iova of a piece
  * is never its physical address, and large pieces get 2 MiB pages that hold nothing else, as long
  * as half of the memory is free. Without this call iova = physical address. Boot CPU, before the
  * first dma_alloc. */
-void dma_translate(unsigned address_bits);
+void dma_translate(unsigned address_bits, struct range first);
 
 /* Allocate `bytes` bytes (rounded up to pages) of zeroed memory, aligned to `align` bytes (a power
  * of two, at least PAGE_BYTES, at most 2 MiB). Boot CPU, before the loops start. ERR_BAD_VALUE,

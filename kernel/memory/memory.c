@@ -23,6 +23,7 @@
 static struct ranges ram;                   /* all RAM except the image: what the physmap maps */
 static struct ranges spare;                 /* free RAM above 1 MiB */
 static struct ranges low;                   /* free RAM below 1 MiB */
+static struct ranges unlisted;              /* below 4 GiB, in no range of the map */
 static uint64_t reach = PAGING_FIRST_BYTES; /* the physmap is mapped below this address */
 static uint64_t ram_bytes;
 
@@ -54,6 +55,24 @@ static uint64_t ram_find(const struct bootinfo *info)
                           ALIGN_UP(MIN(last, limit - 1) + 1, (uint64_t)PAGE_BYTES));
     }
     return beyond;
+}
+
+static void unlisted_find(const struct bootinfo *info)
+{
+    const uint64_t end = UINT64_C(1) << 32;
+
+    ranges_add(&unlisted, 0, end);
+    for (unsigned i = 0; i < info->n_ranges; i++) {
+        const struct boot_range *r = &info->ranges[i];
+        uint64_t last = r->start + (r->bytes - 1);
+        ranges_remove(&unlisted, r->start & ~(PAGE_BYTES - 1ull),
+                      ALIGN_UP(MIN(last, end - 1) + 1, (uint64_t)PAGE_BYTES));
+    }
+}
+
+const struct ranges *memory_unlisted(void)
+{
+    return &unlisted;
 }
 
 static uint64_t module_start(const struct boot_module *m)
@@ -167,6 +186,7 @@ static enum err build_tables(const struct bootinfo *info)
 enum err memory_init(struct bootinfo *info, char *found, size_t n)
 {
     uint64_t beyond = ram_find(info);
+    unlisted_find(info);
     ram_bytes = ranges_bytes(&ram);
     if (beyond)
         log_warn("memory: %lu MiB lie beyond the %u address bits of this CPU or beyond 64 TiB; "

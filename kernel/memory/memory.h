@@ -6,6 +6,7 @@
 #define KERNEL_MEMORY_MEMORY_H
 
 #include "arch/types.h"
+#include "kernel/lib/ranges.h"
 
 struct bootinfo;
 
@@ -24,6 +25,10 @@ void *memory_alloc_uninitialized(size_t bytes, size_t align);
 
 /* Allocate zeroed pages below 1 MiB, where a CPU can run in real mode. */
 void *memory_alloc_low(size_t bytes);
+
+/* The addresses below 4 GiB that are in no range of the loader's map, of any type. Valid from
+ * memory_init on. */
+const struct ranges *memory_unlisted(void);
 
 /* Bytes that are free, and bytes of all RAM in the map. */
 uint64_t memory_free_bytes(void);

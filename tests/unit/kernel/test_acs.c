@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * pci_isolate (kernel/pci.c): ACS of the bridges above a card is enabled where the bridge has its
  * control register, which on the root ports of some Intel chipsets is not where it belongs. A bridge
- * that does not keep what was written costs a line and counts as one without ACS.
+ * that does not keep what was written costs a line and counts as one without ACS. And the windows of
+ * memory addresses that a bridge passes on.
  *
  * links: kernel/pci.c
  */
@@ -94,6 +95,39 @@ static unsigned isolate(uint16_t device, enum kind bridge)
     return pci_isolate(&card);
 }
 
+/* The bridge's window n, of these registers; {0, 0}: it is closed. */
+static struct range window_of(unsigned n, uint32_t plain, uint32_t prefetchable,
+                              uint64_t upper_base, uint64_t upper_limit)
+{
+    const struct pci_dev dev = {
+        .ecam = {ECAM + (BRIDGE << 15)}, .device = BRIDGE, .header_type = 0x81};
+    struct range window;
+
+    config[0x20 / 4] = plain;
+    config[0x24 / 4] = prefetchable;
+    config[0x28 / 4] = (uint32_t)upper_base;
+    config[0x2C / 4] = (uint32_t)upper_limit;
+    return pci_bridge_window(&dev, n, &window) ? window : (struct range){0};
+}
+
+static void bridge_window__open_or_closed__is_as_its_registers_say(void **state)
+{
+    (void)state;
+    struct range w = window_of(0, 0xC0F0C000, 0, 0, 0);
+    assert_int_equal(w.start, 0xC0000000);
+    assert_int_equal(w.end, 0xC1000000);
+    assert_int_equal(window_of(0, 0x0000FFF0, 0, 0, 0).end, 0); /* base above limit: closed */
+    w = window_of(1, 0, 0xD000D000, 1, 1);                      /* 32 bits: no upper halves */
+    assert_int_equal(w.start, 0xD0000000);
+    assert_int_equal(w.end, 0xD0100000);
+    w = window_of(1, 0, 0xD001D001, 1, 2);
+    assert_int_equal(w.start, 0x1D0000000);
+    assert_int_equal(w.end, 0x2D0100000);
+    struct range none;
+    assert_false(pci_bridge_window(&(struct pci_dev){.header_type = 0}, 0, &none));
+    assert_false(pci_bridge_window(&(struct pci_dev){.header_type = 1}, 2, &none));
+}
+
 static void isolate__bridge_with_acs__is_enabled(void **state)
 {
     (void)state;
@@ -134,6 +168,7 @@ static void isolate__bridge_that_keeps_nothing__is_named_and_counted(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bridge_window__open_or_closed__is_as_its_registers_say),
         cmocka_unit_test(isolate__bridge_with_acs__is_enabled),
         cmocka_unit_test(isolate__control_register_at_another_place__is_found),
         cmocka_unit_test(isolate__bridge_that_keeps_nothing__is_named_and_counted),

@@ -91,7 +91,7 @@ static void alloc__with_iommu__never_gives_the_physical_address(void **state)
     (void)state;
     /* RAM at the very addresses where the cards' addresses start. */
     next_paddr = 1ull << 38;
-    dma_translate(39);
+    dma_translate(39, (struct range){0});
     uint64_t last_end = 0;
     for (unsigned i = 0; i < 3000; i++) {
         size_t align = 4096u << i % 10, bytes = 1 + i * 37 % 70000;
@@ -106,6 +106,29 @@ static void alloc__with_iommu__never_gives_the_physical_address(void **state)
         if (i % 7 == 0)
             next_paddr = last_end + 4096;
     }
+}
+
+static void alloc__with_short_iovas__uses_them_up_before_others(void **state)
+{
+    (void)state;
+    const struct range first = {0xA0000000 + 512, 0xA0800000};
+    struct dma_buf b;
+    unsigned n = 0;
+
+    next_paddr = 0x200000;
+    dma_translate(39, first);
+    for (uint64_t last_end = first.start;; n++) {
+        assert_int_equal(dma_alloc(70000, 4096, &b), OK);
+        if (b.iova.v >= first.end)
+            break;
+        assert_int_equal(b.iova.v % 4096, 0);
+        assert_true(b.iova.v >= last_end && b.iova.v + b.bytes <= first.end);
+        last_end = b.iova.v + b.bytes + 4096;
+    }
+    assert_in_range(n, 8 * 1048576 / (73728 + 4096) - 1, 8 * 1048576 / (73728 + 4096));
+    assert_true(b.iova.v >= 1ull << 38 && b.iova.v + b.bytes <= 1ull << 39);
+    assert_int_equal(dma_alloc(4096, 4096, &b), OK); /* a smaller piece may still fit, or not */
+    assert_int_not_equal(b.iova.v, paging_paddr(b.va).v);
 }
 
 static void alloc__much_memory__takes_large_pages_only_while_half_is_left(void **state)
@@ -181,7 +204,7 @@ static void alloc_frames__with_an_iommu__are_zeroed(void **state)
     assert_int_equal(n_as_is, 1);
     assert_int_equal(dma_alloc(1 << 20, PAGE_BYTES, &buf), OK);
     assert_int_equal(n_as_is, 1);
-    dma_translate(39);
+    dma_translate(39, (struct range){0});
     assert_int_equal(dma_alloc_frames(1 << 20, PAGE_BYTES, &buf), OK);
     assert_int_equal(n_as_is, 1);
 }
@@ -193,6 +216,7 @@ int main(void)
         cmocka_unit_test(alloc__without_iommu__gives_physical_addresses),
         cmocka_unit_test(alloc_frames__with_an_iommu__are_zeroed),
         cmocka_unit_test(alloc__with_iommu__never_gives_the_physical_address),
+        cmocka_unit_test(alloc__with_short_iovas__uses_them_up_before_others),
         cmocka_unit_test(alloc__much_memory__takes_large_pages_only_while_half_is_left),
         cmocka_unit_test(alloc__card_addresses_exhausted__is_refused_with_a_line),
         cmocka_unit_test(grant__piece__reaches_the_domain),

@@ -3,12 +3,12 @@
  * card gets the card's context entry, reserved memory is mapped only for the card that RMRR names,
  * rights follow the units' ZLR, a card that faults loses its bus mastering, log lines are limited,
  * and a card that cannot be confined is refused, or runs unconfined unless iommu=require. Units of
- * displays and audio devices stay off, reserved memory of other devices is mapped for them, and the
- * faults of a device without a port are recorded once. The simulated units complete every command at
- * once.
+ * displays and audio devices stay off, cards' addresses below 4 GiB are where nothing else is,
+ * reserved memory of other devices is mapped for them, and the faults of a device without a port are
+ * recorded once. The simulated units complete every command at once.
  *
  * links: kernel/iommu/iommu.c kernel/iommu/policy.c kernel/firmware/dmar.c
- * kernel/firmware/acpi.c kernel/lib/fmt.c arch/vtd.c arch/vtd_table.c
+ * kernel/firmware/acpi.c kernel/lib/fmt.c kernel/lib/ranges.c arch/vtd.c arch/vtd_table.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,6 +151,9 @@ static struct {
     uint8_t revision;
 } bridge; /* 00:00.0 */
 static unsigned translated_bits;
+static struct range translated_first,
+    window; /* of the bridge that 00:02.0 stands for; start 0: none */
+static struct ranges unlisted;
 static void *taken[512];
 static unsigned taken_n;
 static jmp_buf end;
@@ -205,9 +208,19 @@ void panic(const char *fmt, ...)
     (void)fmt;
     longjmp(end, 1);
 }
-void dma_translate(unsigned bits)
+void dma_translate(unsigned bits, struct range first)
 {
     translated_bits = bits;
+    translated_first = first;
+}
+const struct ranges *memory_unlisted(void)
+{
+    return &unlisted;
+}
+bool pci_bridge_window(const struct pci_dev *dev, unsigned i, struct range *out)
+{
+    *out = window;
+    return dev->device == 2 && i == 1 && window.start;
 }
 bool pci_at(unsigned segment, unsigned bus, unsigned device, unsigned function, struct pci_dev *out)
 {
@@ -314,6 +327,8 @@ static int power_on(void **state)
     memset(commands, 0, sizeof(commands));
     memset(classes, 0, sizeof(classes));
     memset(&bridge, 0, sizeof(bridge));
+    unlisted = (struct ranges){0};
+    window = (struct range){0};
     classes[2][0] = classes[3][0] = NETWORK;
     classes[USB][0] = 0x0C, classes[USB][1] = 3;
     memset(log_text, 0, sizeof(log_text));
@@ -362,6 +377,35 @@ static void confine__unit_that_names_the_card__gets_its_context_entry(void **sta
     iommu_release(two);
     assert_int_equal(translate(0, 2 << 3, 0x5000).rights, 0);
     assert_int_equal(translate(1, 3 << 3, 0x5000).rights, DMA_READ);
+}
+
+static void card_addresses__below_4_gib__are_where_nothing_else_is(void **state)
+{
+    (void)state;
+    init(IOMMU_ON); /* firmware lists all of it: there are none */
+    assert_int_equal(translated_first.start, translated_first.end);
+
+    power_on(NULL);
+    ranges_add(&unlisted, 0, 0x8000000);
+    ranges_add(&unlisted, 0x10000000, 0x100000000);
+    init(IOMMU_ON);
+    assert_int_equal(translated_first.start, 0x10000000);
+    assert_int_equal(translated_first.end, 0xFEC00000); /* below IOAPICs and interrupts */
+
+    power_on(NULL);
+    ranges_add(&unlisted, 0, 0x8000000);
+    ranges_add(&unlisted, 0x10000000, 0x100000000);
+    window = (struct range){0xC0000000, 0xC8000000};
+    put_reserved(0x1F000000, 0x1F0FFFFF, 3);
+    init(IOMMU_ON);
+    assert_int_equal(translated_first.start, 0x1F100000);
+    assert_int_equal(translated_first.end, 0xC0000000);
+
+    power_on(NULL);
+    ranges_add(&unlisted, 0, 0x2000000); /* the first 16 MiB are left to legacy devices */
+    init(IOMMU_ON);
+    assert_int_equal(translated_first.start, 0x1000000);
+    assert_int_equal(translated_first.end, 0x2000000);
 }
 
 static void confine__reserved_memory__is_mapped_only_for_its_card(void **state)
@@ -792,6 +836,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, power_on, power_off)
     const struct CMUnitTest tests[] = {
         TEST(confine__unit_that_names_the_card__gets_its_context_entry),
+        TEST(card_addresses__below_4_gib__are_where_nothing_else_is),
         TEST(confine__reserved_memory__is_mapped_only_for_its_card),
         TEST(map__write_only__needs_zlr),
         TEST(map__after_start__panics),

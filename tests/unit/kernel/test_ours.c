@@ -9,6 +9,7 @@
  *
  * links: arch/paging.c arch/ioapic.c arch/vtd.c arch/vtd_table.c kernel/pci.c kernel/iommu/iommu.c
  * kernel/iommu/policy.c kernel/firmware/dmar.c kernel/firmware/acpi.c kernel/lib/fmt.c
+ * kernel/lib/ranges.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -198,9 +199,15 @@ void panic(const char *fmt, ...)
     fail_msg("%s", fmt);
     abort();
 }
-void dma_translate(unsigned bits)
+void dma_translate(unsigned bits, struct range first)
 {
-    (void)bits;
+    (void)bits, (void)first;
+}
+const struct ranges *memory_unlisted(void)
+{
+    static const struct ranges none;
+
+    return &none;
 }
 const char *iommu_irq_start(const struct dmar *dmar)
 {
