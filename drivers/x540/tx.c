@@ -13,10 +13,11 @@ enum {
     TX_LARGEST_KB = 10,  /* room kept for the largest frame */
     TX_REQUESTS = 0xFFF, /* outstanding bytes, the maximum */
     /* Descriptors are prefetched when fewer than PTHRESH are on the chip and at least HTHRESH are
-     * in the ring. The chip holds 40; Linux uses 32 because more can hang it. Head write-back
-     * requires WTHRESH 0: no batched write-back. */
+     * in the ring, or when none is left on the chip. The chip holds 40; Linux uses 32 because more can
+     * hang it. Each fetch costs a request on PCIe, and the 16 that are left on the chip last 1 us at
+     * line rate. Head write-back requires WTHRESH 0: no batched write-back. */
     PREFETCH = 32,
-    PREFETCH_LEAST = 4,
+    PREFETCH_LEAST = 16,
 };
 
 /* X550 4.6.8, 4.6.11.3.4 */
