@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * See machine.h. Registers of card i are at REGISTERS + i GiB in an address space of their own, so
- * that code which uses such an address as a pointer crashes. IOVAs are pointers plus a constant, so
- * that DMA to a pointer is refused.
+ * that code which uses such an address as a pointer crashes. IOVAs are below 4 GiB, as under an
+ * IOMMU, and no piece of memory is there, so that DMA to a pointer is refused.
  */
 #include "tests/host/machine.h"
 
@@ -32,7 +32,8 @@
 #endif
 #define CARD_SPAN  0x40000000ull
 #define MSIX_BAR   0x20000000ull /* within a card's span */
-#define IOVA_SHIFT 0x0010000000000000ull
+#define IOVA_FIRST 0x20000000ull
+#define IOVA_END   0xFEC00000ull
 
 enum {
     WRITE_NS = 20,
@@ -53,11 +54,13 @@ static struct piece {
 } pieces[PIECES_MAX];
 static struct grant {
     struct dma_domain *domain;
+    uint8_t *va;
     uint64_t iova;
     size_t bytes;
     unsigned rights;
 } grants[GRANTS_MAX];
 static unsigned pieces_n, grants_n;
+static uint64_t iova_next = IOVA_FIRST;
 static struct dma_domain domains[MACHINE_CARDS];
 uint64_t machine_clock_ns; /* read by tests/host/arch/cpu.h */
 uint64_t machine_read_ns = MACHINE_READ_NS, machine_reads;
@@ -379,11 +382,13 @@ enum err dma_alloc(size_t bytes, size_t align, struct dma_buf *out)
     void *va = NULL;
 
     bytes = ALIGN_UP(bytes, (size_t)PAGE_BYTES);
-    if (pieces_n == PIECES_MAX || posix_memalign(&va, align, bytes) != 0)
+    uint64_t iova = ALIGN_UP(iova_next, (uint64_t)align);
+    if (pieces_n == PIECES_MAX || iova + bytes > IOVA_END || posix_memalign(&va, align, bytes) != 0)
         return ERR_NO_MEMORY;
     memset(va, 0, bytes);
     pieces[pieces_n++] = (struct piece){va, bytes};
-    *out = (struct dma_buf){va, {(uint64_t)(uintptr_t)va + IOVA_SHIFT}, bytes};
+    iova_next = iova + bytes + PAGE_BYTES;
+    *out = (struct dma_buf){va, {iova}, bytes};
     return OK;
 }
 
@@ -427,7 +432,7 @@ enum err dma_grant(struct dma_domain *domain, const struct dma_buf *buf, enum dm
 {
     if (grants_n == GRANTS_MAX)
         return ERR_NO_MEMORY;
-    grants[grants_n++] = (struct grant){domain, buf->iova.v, buf->bytes, rights};
+    grants[grants_n++] = (struct grant){domain, buf->va, buf->iova.v, buf->bytes, rights};
     return OK;
 }
 
@@ -483,7 +488,7 @@ void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights)
         const struct grant *g = &grants[i];
         if (g->domain == machine_cards[card].domain && (g->rights & rights) == rights &&
             iova >= g->iova && iova - g->iova <= g->bytes && bytes <= g->bytes - (iova - g->iova))
-            return (void *)(uintptr_t)(iova - IOVA_SHIFT);
+            return g->va + (iova - g->iova);
     }
     return NULL;
 }
@@ -493,8 +498,7 @@ bool machine_grant(unsigned i, struct machine_grant *out)
     if (i >= grants_n)
         return false;
     const struct grant *g = &grants[i];
-    *out = (struct machine_grant){(unsigned)(g->domain - domains),
-                                  (void *)(uintptr_t)(g->iova - IOVA_SHIFT), g->iova, g->bytes,
+    *out = (struct machine_grant){(unsigned)(g->domain - domains), g->va, g->iova, g->bytes,
                                   g->rights};
     return true;
 }
@@ -605,6 +609,7 @@ void machine_reset(void)
     machine_cards_n = 0;
     pieces_n = 0;
     grants_n = 0;
+    iova_next = IOVA_FIRST;
     machine_on_write = NULL;
     machine_holds_models = false;
     machine_clock_ns = 0;
