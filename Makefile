@@ -27,7 +27,7 @@ MODEL_SO := build/x540.so
 -include tests/fuzz/rules.mk
 -include tests/bench/rules.mk
 
-.PHONY: all iso efi netboot run demo qemu qemu-gdb test unit tables system fuzz evil bench bench-quick boots lint format help setup clean
+.PHONY: all iso efi netboot run demo qemu qemu-gdb test unit tables system fuzz evil bench bench-quick bench-mixes boots lint format help setup clean
 
 all: $(IMAGE) $(MODEL_SO) ## build the image and the X540 model for the installed QEMU
 
@@ -82,6 +82,11 @@ bench-quick: ## counts of the loops against those recorded, as CI runs it
 	@tests/tools/setup.sh test
 	@+$(MAKE) --no-print-directory -s $(BENCH_PROGRAMS)
 	@$(PYTHON) tests/bench/bench.py quick
+
+bench-mixes: ## every kind of frame through our loops and DPDK's, counted and timed; writes the pages' tables
+	@tests/tools/setup.sh test
+	@+$(MAKE) --no-print-directory -s $(BENCH_PROGRAMS)
+	@$(PYTHON) tests/bench/bench.py mixes
 
 boots: all ## BOOTS (200) boots of 16 cores on a busy host; every lane receives after each
 	@$(PYTHON) tests/tools/boots.py --count $(BOOTS)

@@ -3,11 +3,15 @@
 """`make bench` and `make bench-quick`: our loops compared with DPDK's ixgbe driver, on the same model
 and traffic in one run; in the full form also the image compared with Debian's Linux, both under QEMU.
 
-    bench.py quick    counts the loops and compares them with tests/bench/recorded.json: a count that is
-                      worse by more than the tolerance there fails, and so does a missed bar; counts of
-                      a compiler that has no record are not compared
+    bench.py quick    counts the loops, and some of the mixes, and compares them with
+                      tests/bench/recorded.json: a count that is worse by more than the tolerance there
+                      fails, and so does a missed bar; counts of a compiler that has no record are not
+                      compared
     bench.py full     everything; writes build/bench/bench.json, its plots and tests/bench/README.md
-    bench.py record   as quick, and stores the counts for this compiler in recorded.json
+    bench.py mixes    all mixes, ours and DPDK's, counted and timed; writes mixes.json and the parts of
+                      tests/bench/README.md and README.md that show it
+    bench.py record   as quick with all mixes, and stores the counts for this compiler in recorded.json
+    bench.py pages    writes those parts again from mixes.json
     bench.py check FILE   checks the figures of such a JSON file again
 
 count.py counts a loop, limits.py has the bars. Only counts are checked; cycles are for information.
@@ -26,6 +30,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import limits  # noqa: E402
+import mixes  # noqa: E402
 import scale  # noqa: E402
 from count import APPS, BUILD, BURSTS, Failure, count, own_functions, run  # noqa: E402
 
@@ -155,6 +160,32 @@ def linux():
         raise Failure(f"Linux: {failure}") from None
 
 
+def count_mixes(is_quick):
+    """Our instructions a frame of the mixes, or of those for the quick form, by name; their names; and
+    what failed."""
+    rows = [row for row in mixes.table() if row["quick"] or not is_quick]
+    done = mixes.counts(rows, log, ("ours",))
+    rows = [{**row, "figures": done[row["name"]]} for row in rows]
+    return mixes.instructions(rows), [row["name"] for row in rows], mixes.failures(rows)
+
+
+def all_mixes(result):
+    """Both sides, counted and timed; the pages' parts are written."""
+    rows = mixes.measure(log)
+    result["mixes"], result["mixes_wanted"] = mixes.instructions(rows), [row["name"] for row in rows]
+    pcie = mixes.pcie()
+    mixes.write({"machine": result["machine"], "pcie": pcie, "rows": rows})
+    if pcie["all"][0] > limits.PCIE_UP_BAR:
+        result["failed"].append(f"{pcie['all'][0]:.1f} bytes up on PCIe a forwarded frame, at most "
+                                f"{limits.PCIE_UP_BAR} wanted")
+    result["failed"] += mixes.failures(rows)
+    result["failed"] += [f"{row['name']}: beyond {mixes.FLAT_TIMES:g} times the best, and "
+                         f"{mixes.WHY.name} does not say why"
+                         for app in mixes.APPS for row, _, why in mixes.beyond(rows, app) if not why]
+    log("\n" + mixes.flat_table(rows))
+    return {"rows": len(rows)}
+
+
 # ---- Checking ----
 
 def table(result):
@@ -194,7 +225,8 @@ def everything(result, folder):
              "image": ("the whole image, under QEMU", whole_image),
              "linux": ("Debian's Linux with its ixgbe, under QEMU", linux),
              "scale": ("curves", lambda: scale.curves(folder, log, SECONDS["scale"])),
-             "cycles": ("cycles, natively, for information", cycles)}
+             "cycles": ("cycles, natively, for information", cycles),
+             "all_mixes": ("mixes", lambda: all_mixes(result))}
     for name, (words, part) in parts.items():
         log(words)
         began = time.monotonic()
@@ -218,23 +250,39 @@ def main():
         result["bars"] = limits.bars(result)
         table(result)
         return verdict(result)
-    if how not in ("quick", "full", "record") or file:
+    if how == "pages" and not file:
+        mixes.write(limits.read(mixes.SAVED))
+        return 0
+    if how not in ("quick", "full", "mixes", "record") or file:
         sys.exit(__doc__)
     began = time.monotonic()
     result = {"machine": machine(), "compiler": compiler(), "how": how, "failed": [], "part_seconds": {}}
     try:
+        if how == "mixes":
+            all_mixes(result)
+            return finish(result, began)
         log("loops, counted by callgrind")
         result["loops"] = loops(BURSTS, BURSTS if how == "full" else (32,))
+        if how != "full":
+            result["mixes"], result["mixes_wanted"], failed = count_mixes(how == "quick")
+            result["failed"] += failed
     except Failure as failure:
         sys.exit(f"bench: {failure}")
     result["part_seconds"]["loops"] = round(time.monotonic() - began)
     if how == "full":
         with tempfile.TemporaryDirectory() as folder:
             everything(result, folder)
+    return finish(result, began)
+
+
+def finish(result, began):
+    """Write the JSON and the page, and report. Returns whether anything is bad."""
+    how = result["how"]
     result["seconds"] = round(time.monotonic() - began)
-    result["bars"] = limits.bars(result)
-    table(result)
-    out = BUILD / ("bench.json" if how == "full" else "quick.json")
+    result["bars"] = limits.bars(result) if "loops" in result else []
+    if "loops" in result:
+        table(result)
+    out = BUILD / {"full": "bench.json", "mixes": "mixes.json"}.get(how, "quick.json")
     out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if how == "record":
         limits.record(result)

@@ -4,7 +4,8 @@
  * inputs a burst for each port before each round of core 0's loop. All that core_loop does in a round
  * is counted, not only the application's loop: the console's poll, which is the end of a round, is
  * where the cards work and frames are made and judged (mixes.h). callgrind counts from there to there
- * (tests/bench/count.py). `bench_mix list` prints the rows as JSON.
+ * (tests/bench/count.py). `bench_mix list` prints the rows as JSON, `bench_mix pcie ROW FRAMES` what
+ * the cards' accesses are on a PCIe link, as the model counts them (tests/model/x540_core.h).
  *
  * Printed: frames, then cycles a frame: best, median; then the same with the headers in L3 only.
  */
@@ -42,6 +43,8 @@ static enum { SETTING_UP, WARMING, COUNTING, COLD } phase;
 static uint64_t frames, handled, counted, began, burst_cycles;
 static struct ledger before;
 static double warm_best, warm_median;
+static bool prints_pcie;
+static struct x540_pcie pcie_before[MIX_PORTS_MAX];
 
 static void fail(const char *what)
 {
@@ -97,11 +100,17 @@ static void feed_burst(void)
 {
     uint8_t bytes[MIX_BYTES_MAX];
 
-    for (unsigned k = 0; k < mix_burst() && mix->kind != MIX_IDLE; k++)
+    if (mix->kind == MIX_IDLE)
+        return;
+    for (unsigned p = 0; p < mix_ports(); p++) /* write-backs are gathered, as under load */
+        x540_hold(machine_cards[p].model, true);
+    for (unsigned k = 0; k < mix_burst(); k++)
         for (unsigned p = 0; p < mix_ports(); p++) {
             uint32_t length = mix_next(p, bytes);
-            machine_frame_in(p, bytes, length);
+            x540_frame_in(machine_cards[p].model, bytes, length);
         }
+    for (unsigned p = 0; p < mix_ports(); p++)
+        x540_hold(machine_cards[p].model, false);
 }
 
 /* ---- Between two rounds ---- */
@@ -179,6 +188,27 @@ static const char *ledger_wrong(void)
     return NULL;
 }
 
+/* Bytes a frame each way, by kind, of all cards together, as JSON. */
+static void print_pcie(void)
+{
+    double up = 0, down = 0;
+
+    printf("{");
+    for (unsigned kind = 0; kind < X540_PCIE_KINDS; kind++) {
+        uint64_t bytes_up = 0, bytes_down = 0;
+        for (unsigned p = 0; p < mix_ports(); p++) {
+            struct x540_pcie now = x540_pcie(machine_cards[p].model);
+            bytes_up += now.kind[kind].bytes_up - pcie_before[p].kind[kind].bytes_up;
+            bytes_down += now.kind[kind].bytes_down - pcie_before[p].kind[kind].bytes_down;
+        }
+        up += (double)bytes_up;
+        down += (double)bytes_down;
+        printf("\"%s\": [%.3f, %.3f], ", x540_pcie_name(kind), (double)bytes_up / (double)handled,
+               (double)bytes_down / (double)handled);
+    }
+    printf("\"all\": [%.3f, %.3f]}\n", up / (double)handled, down / (double)handled);
+}
+
 static void end(void)
 {
     if (mix_wrong())
@@ -190,6 +220,10 @@ static void end(void)
     bool is_joined = mix->is_fragmented && mix->app == MIX_ECHO; /* one answer to two fragments */
     if (is_judged && mix_right() << is_joined != mix_fed())
         fail("a frame was not answered");
+    if (prints_pcie) {
+        print_pcie();
+        exit(0);
+    }
     printf("%lu %.1f %.1f %.1f %.1f\n", counted, warm_best, warm_median, clock_best(),
            clock_median());
     exit(0);
@@ -199,13 +233,15 @@ static void next_phase(void)
 {
     if (phase == WARMING) {
         phase = COUNTING;
+        for (unsigned p = 0; p < mix_ports(); p++)
+            pcie_before[p] = x540_pcie(machine_cards[p].model);
         CALLGRIND_START_INSTRUMENTATION;
     } else if (phase == COUNTING) {
         counted = handled;
         warm_best = clock_best();
         warm_median = clock_median();
         phase = COLD;
-        if (RUNNING_ON_VALGRIND)
+        if (RUNNING_ON_VALGRIND || prints_pcie)
             end();
     } else {
         end();
@@ -309,10 +345,11 @@ int main(int argc, char **argv)
 
     if (argc == 2 && strcmp(argv[1], "list") == 0)
         list();
-    const struct mix *row = argc == 3 ? mix_find(argv[1]) : NULL;
+    prints_pcie = argc == 4 && strcmp(argv[1], "pcie") == 0;
+    const struct mix *row = argc == 3 + prints_pcie ? mix_find(argv[argc - 2]) : NULL;
     if (!row)
-        fail("usage: bench_mix list, or bench_mix ROW FRAMES");
-    frames = (uint64_t)atoll(argv[2]);
+        fail("usage: bench_mix list, or bench_mix [pcie] ROW FRAMES");
+    frames = (uint64_t)atoll(argv[argc - 1]);
     mix_prepare(row);
     if (row->app == MIX_ROUTE)
         make_module();

@@ -17,6 +17,7 @@ EMPTY_BAR = 20.0
 TIMES_FEWER = {"forward": 5.0, "route": 3.0, "echo": 3.0}
 L1_BAR = {"forward": 1.5}
 FLAT = 0.02
+PCIE_UP_BAR = 124  # bytes from the cards to memory for a forwarded frame of 64 bytes, CRC included
 SECOND_WAY = 0.05  # the greatest difference of the two ways of counting
 WHOLE_ECHO = {"whole_echo_32": 150, "whole_echo_1": 400}
 
@@ -82,18 +83,38 @@ def worse(result, recorded):
     if mine is None:
         return None
     lines = []
-    for name, was in mine["instructions"].items():
+    for name, was in mine["instructions"].items() if "loops" in result else ():
         now = result["loops"]["ours"].get(name, {}).get("instructions")
         if now is None:
             lines.append(f"{name}: recorded {was:.2f}, now not measured")
         elif now > was * (1 + mine["tolerance"]):
             lines.append(f"{name}: {now:.2f} instructions a packet, recorded {was:.2f} "
                          f"(tolerance {mine['tolerance']:.0%})")
+    return lines + worse_mixes(result, mine)
+
+
+def worse_mixes(result, mine):
+    """The same for the rows of mixes that this run was to measure: result["mixes"] is {row: instructions}
+    and result["mixes_wanted"] their names."""
+    lines = []
+    for name in result.get("mixes_wanted", []):
+        was, now = mine.get("mixes", {}).get(name), result["mixes"].get(name)
+        if was is None:
+            continue
+        if now is None:
+            lines.append(f"{name}: recorded {was:.2f}, now not measured")
+        elif now > was * (1 + mine["tolerance"]):
+            lines.append(f"{name}: {now:.2f} instructions a frame, recorded {was:.2f} "
+                         f"(tolerance {mine['tolerance']:.0%})")
     return lines
 
 
 def record(result):
+    """Store the counts of the loops and of the mixes, those that this run has."""
     known = read(RECORDED)
-    known[result["compiler"]] = {"tolerance": TOLERANCE, "instructions": {
-        name: c["instructions"] for name, c in result["loops"]["ours"].items()}}
+    mine = known.setdefault(result["compiler"], {"tolerance": TOLERANCE})
+    if "loops" in result:
+        mine["instructions"] = {name: c["instructions"] for name, c in result["loops"]["ours"].items()}
+    if "mixes" in result:
+        mine["mixes"] = {**mine.get("mixes", {}), **result["mixes"]}
     RECORDED.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")

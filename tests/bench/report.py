@@ -6,6 +6,7 @@ import pathlib
 import sys
 
 import limits
+import mixes
 
 README = pathlib.Path("tests/bench/README.md")
 PLOTS = pathlib.Path("build/bench")
@@ -20,7 +21,7 @@ for comparison DPDK's ixgbe driver (Debian's static library, unchanged, its vect
 model and the same traffic. Every run checks every output frame, so a fast wrong loop fails.
 `make bench-quick` only counts the loops and fails if a count is worse than in
 [recorded.json](recorded.json) by more than the tolerance there; `bench.py record` stores new counts
-for the installed compiler. [tried.json](tried.json) lists what was tried for each bar; for a missed
+for the installed compiler. `make bench-mixes` measures the mixes alone. [tried.json](tried.json) lists what was tried for each bar; for a missed
 bar it is printed below the bars.
 
 How it works: [count.py](count.py) counts with callgrind the code inside one round;
@@ -119,6 +120,7 @@ def page(result):
     if result.get("scale", {}).get("shortened"):
         out.append("\nFor lack of time, measured with a quarter of the frames: "
                    + ", ".join(result["scale"]["shortened"]) + ".\n")
+    out.append(mixes.section())
     out.append("\n## Bars\n\n")
     out.append(rows(("what", "bar", "measured", ""),
                     [(b["what"], f"{b['is']} {b['limit']:g}", number(b["measured"]),
