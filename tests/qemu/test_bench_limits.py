@@ -58,6 +58,7 @@ def fixture_quick(monkeypatch, tmp_path):
         monkeypatch.setattr(bench, "BUILD", tmp_path)
         monkeypatch.setattr(bench, "compiler", lambda: "gcc-12")
         monkeypatch.setattr(bench, "loops", lambda *bursts: loops)
+        monkeypatch.setattr(bench, "count_mixes", lambda is_quick: ({}, [], []))
         monkeypatch.setattr(sys, "argv", ["bench.py", "quick"])
         code = bench.main()
         return int(code), capsys.readouterr().out
