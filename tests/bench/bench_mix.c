@@ -124,7 +124,7 @@ static void filter_nothing(void)
     static struct bpf filter;
     unsigned at;
 
-    if (bpf_read(&filter, ARRAY_SIZE(words), words, &at))
+    if (bpf_read(&filter, ARRAY_SIZE(words), words, &at, NULL))
         fail("the filter is invalid");
     if (!capture_set(&(struct capture_request){.port = &ports[0], .filter = &filter}))
         fail("capture does not start");

@@ -345,8 +345,10 @@ void mix_make(struct mix_frame *f)
         break;
     }
     if (mix->tag) {
+        /* A router's output has no tag for a priority alone. */
+        bool is_dropped = mix->app == MIX_ROUTE && (mix->tag & 0xFFF) == 0;
         put_tag(f->bytes, &f->length);
-        if (f->is_sent)
+        if (f->is_sent && !is_dropped)
             put_tag(f->sent, &f->sent_length);
     }
     if (mix->app == MIX_FORWARD)

@@ -114,6 +114,7 @@ const struct mix mixes[] = {
     {"route/hairpin, 594 bytes", MIX_ROUTE, .hairpin_percent = 100, ALL_OF(594), DPDK},
     {"route/hairpin, 1,514 bytes", MIX_ROUTE, .hairpin_percent = 100, ALL_OF(1514), DPDK},
     {"route/IPv4 options", MIX_ROUTE, .kind = MIX_RARE, .options_bytes = 4, QUICK},
+    {"route/priority tags", MIX_ROUTE, .kind = MIX_RARE, .tag = 0x6000},
     {"route/echo by the router itself", MIX_ROUTE, .kind = MIX_RARE, .what = MIX_ECHO_UDP, QUICK},
     {"route/pings of 60 bytes", MIX_ROUTE, .kind = MIX_RARE, .what = MIX_PING},
     {"route/ARP requests", MIX_ROUTE, .kind = MIX_RARE, .what = MIX_ARP},

@@ -68,7 +68,6 @@ static char log_lines[LOG_MAX][LOG_BYTES];
 static unsigned log_n;
 static bool is_running_models;
 bool machine_holds_models;
-void (*machine_on_console)(void);
 
 struct machine_card machine_cards[MACHINE_CARDS];
 unsigned machine_cards_n;
@@ -259,6 +258,8 @@ uint64_t watchdog_sleep_ns(unsigned core)
 void watchdog_poll(void)
 {
 }
+
+void (*machine_on_console)(void);
 
 void console_poll(bool is_idle)
 {

@@ -53,8 +53,6 @@ void machine_wait_ns(uint64_t ns);
 uint64_t machine_now_ns(void);
 /* While true, time advances and the models do not run: for measuring code that reads the clock. */
 extern bool machine_holds_models;
-/* Called by console_poll, which ends a round of core 0's loop; NULL: not. */
-extern void (*machine_on_console)(void);
 /* How long a register read takes, and how many there were. machine_reset sets the time to
  * MACHINE_READ_NS. */
 enum { MACHINE_READ_NS = 250 };
@@ -63,6 +61,8 @@ extern uint64_t machine_read_ns, machine_reads;
  * machine_store_ns, 100 unless a test sets it. Their number. */
 #define MACHINE_SCREEN 0xFFFF800080000000ull
 extern uint64_t machine_store_ns, machine_stores;
+/* console_poll calls it, NULL: not. */
+extern void (*machine_on_console)(void);
 /* Tasks (arch/task.h). As machine_reset leaves it, task_start runs the function to its end, and waits
  * in it pass time; with machine_tasks_in_steps set, a test calls task_step as a core's loop does. */
 extern bool machine_tasks_in_steps;
