@@ -113,6 +113,7 @@ static const struct port_ops no_ops = {
     .receive = nothing,
     .tx_head = no_tx_head,
     .poll_link = nothing,
+    .tend = nothing,
     .poll_counters = nothing,
     .poll_counter_group = no_poll_counter_group,
     .set_queues = no_set_queues,
@@ -226,6 +227,7 @@ static void start_place(struct found *card, const struct cmdline *line)
         .driver = "",
         .model = "",
         .mtu = MTU_USUAL,
+        .slot_bytes = SLOT_BYTES,
         .frame_max = FRAME_USUAL,
     };
     if (!card) {

@@ -11,7 +11,7 @@
 #include "kernel/memory/dma.h"
 
 #define PORTS_MAX     8u
-#define SLOT_BYTES    2048u /* that the card may write of a frame buffer */
+#define SLOT_BYTES    2048u /* that the card may write of a frame buffer, a multiple of 1 KiB */
 #define QUEUES_MAX    16u   /* receive queues that RSS can use, and so cores that receive */
 #define RSS_KEY_BYTES 40u
 #define FRAME_MIN     17u   /* the card cannot send a shorter one */
@@ -20,16 +20,20 @@
 #define FRAME_MAX     (FRAME_USUAL + FRAME_TAG)
 /* The longest that a promiscuous port receives at least: room for labels and tags of networks whose
  * hosts send up to FRAME_MAX. */
-#define FRAME_LONG 1600u
-#define MTU_USUAL  1500u
-#define MTU_LEAST  68u   /* RFC 791 section 3.2 */
-#define MTU_MOST   2000u /* its frame, with headers and tags, fits a slot */
-#define WIRE_MIN   60u   /* shorter frames are padded to it by the card; CRC not counted */
+#define FRAME_LONG    1600u
+#define MTU_USUAL     1500u
+#define MTU_LEAST     68u   /* RFC 791 section 3.2 */
+#define MTU_MOST      2000u /* its frame, with headers and tags, fits a slot */
+#define MTU_LONG_MOST 9216u /* the same for a long slot */
+#define WIRE_MIN      60u   /* shorter frames are padded to it by the card; CRC not counted */
 
 /* From one frame buffer to the next: an odd number of cache lines, so that the headers of a burst lie
  * in as many sets of a cache, whose number is a power of two. At 2048 bytes they share two sets of an
  * L1 cache of 32 KiB, and a load waits for stores to neighbours that have the same low 12 bits. */
 #define SLOT_STRIDE 2112u
+/* The same for buffers of longer frames (net/app/app.h, long_poll). */
+#define LONG_SLOT_BYTES  10240u
+#define LONG_SLOT_STRIDE 10304u
 static_assert(SLOT_STRIDE >= SLOT_BYTES && SLOT_STRIDE % (2 * CACHE_LINE_BYTES) == CACHE_LINE_BYTES,
               "the distance of frame buffers");
 
@@ -74,7 +78,11 @@ enum port_cause {
 };
 
 /* The driver's operations on a port, none of them per frame. Called on the owner core of the queue,
- * or on the boot CPU. Each returns OK, or an error after one log line. */
+ * or on the boot CPU. Each returns OK, or an error after one log line.
+ *
+ * Once the loops run, rx_start, tx_start, rx_stop, tx_stop, receive, tend, reset and link_off are
+ * called in a task of their core (arch/task.h): they wait without stopping the loop, and no step of
+ * theirs reads more than four registers. The others read at most four. */
 struct port_ops {
     /* Start the stopped queue q at index 0 of a ring of n legacy descriptors. Receive: descriptors
      * 0..n-2 belong to the card at once. Transmit: none does, and the card writes its head index to
@@ -96,9 +104,11 @@ struct port_ops {
     /* The head register of a running transmit queue: the index of the next descriptor to finish. A
      * register read, for use when the head word does not change. All ones: the card is gone. */
     uint32_t (*tx_head)(struct port *port, unsigned q);
-    /* Read link state and card health into link_is_up, speed_mbps and is_gone. Called ten times a
-     * second. */
+    /* Read link state and card health into link_is_up, speed_mbps and is_gone, and set needs_tending
+     * if more than four register reads are due. Called ten times a second. */
     void (*poll_link)(struct port *port);
+    /* Do what is due, and clear needs_tending. */
+    void (*tend)(struct port *port);
     /* Add the card's counters (which clear on read) to port->count. */
     void (*poll_counters)(struct port *port);
     /* The same for one group of them, by at most 4 register reads (one more where a value is all
@@ -154,15 +164,17 @@ struct port {
      * nothing, is_gone and is_down stay set, and net makes nothing for the port. */
     const char *no_card;
     uint8_t mac[6];
-    uint32_t mtu; /* bytes of the longest datagram to send; MTU_USUAL unless net sets another */
-    uint32_t
-        frame_max; /* bytes of the longest frame of that, without a tag; at least FRAME_USUAL */
+    uint32_t mtu;       /* bytes of the longest datagram to send; MTU_USUAL unless net sets it */
+    uint32_t frame_max; /* bytes of the longest frame of that, without a tag; FRAME_USUAL or more */
+    uint32_t slot_bytes; /* of the buffers in the ring of rx_start; SLOT_BYTES unless net sets it */
 
     /* Written by core 0. */
     bool link_is_up __attribute__((aligned(CACHE_LINE_BYTES)));
     bool is_gone;        /* its registers read all ones */
     bool is_down;        /* out of service after a failure or by command */
+    const char *step;    /* of what core 0 does to the card, in words; NULL: nothing */
     uint32_t speed_mbps; /* 0 while the link is down */
+    bool needs_tending;  /* see `tend` */
     uint32_t link_changes;
     uint32_t resets;
     bool is_late;                /* its head words have been late, which was logged */

@@ -16,6 +16,8 @@
 #include "kernel/power.h"
 #include "kernel/slice.h"
 
+#define EXIT_MAX 127u /* a status has 8 bits */
+
 static enum command_result help(const struct call *call)
 {
     const struct commands commands = {commands_start, commands_end, slice_spend};
@@ -52,6 +54,18 @@ static enum command_result reboot(const struct call *call)
     power_reboot();
 }
 COMMAND("reboot", "", "restart the machine", reboot);
+
+static enum command_result exit_qemu(const struct call *call)
+{
+    uint64_t n = 0;
+
+    if (call->argc > 1 || (call->argc == 1 && (!parse_u64(call->argv[0], &n) || n > EXIT_MAX)))
+        return command_fail(call, "usage: exit [N]; N is 0 to %u, and QEMU's status 2 N + 1",
+                            EXIT_MAX);
+    leave("exit");
+    power_exit((uint8_t)n);
+}
+COMMAND("exit", "[N]", "end QEMU with status 2 N + 1 (isa-debug-exit)", exit_qemu);
 
 static void put_line(void *context, const char *text, size_t bytes)
 {
@@ -112,20 +126,34 @@ static struct {
     const struct command *command;
     struct call call;
     uint64_t interval_ns, next_ns;
+    struct job job; /* of the command, if it waits */
+    bool is_waiting;
 } watched;
 
 static enum command_result watch_again(struct job *job, bool is_interrupted)
 {
     uint64_t now_ns = tsc_now_ns();
 
-    if (is_interrupted || job->is_ended)
+    enum command_result result;
+
+    if (is_interrupted || job->is_ended) {
+        if (watched.is_waiting)
+            (void)watched.job.poll(&watched.job, true);
         return COMMAND_DONE;
-    if ((int64_t)(now_ns - watched.next_ns) < 0)
-        return COMMAND_WAITS;
-    watched.next_ns = now_ns + watched.interval_ns;
-    if (!job->json)
-        out_text(job->out, "\n");
-    return watched.command->run(&watched.call) == COMMAND_FAILED ? COMMAND_FAILED : COMMAND_WAITS;
+    }
+    if (watched.is_waiting) {
+        result = watched.job.poll(&watched.job, false);
+    } else {
+        if ((int64_t)(now_ns - watched.next_ns) < 0)
+            return COMMAND_WAITS;
+        watched.next_ns = now_ns + watched.interval_ns;
+        if (!job->json)
+            out_text(job->out, "\n");
+        watched.job = (struct job){.out = job->out, .json = job->json};
+        result = watched.command->run(&watched.call);
+    }
+    watched.is_waiting = result == COMMAND_WAITS;
+    return result == COMMAND_FAILED ? COMMAND_FAILED : COMMAND_WAITS;
 }
 
 static enum command_result watch(const struct call *call)
@@ -148,6 +176,8 @@ static enum command_result watch(const struct call *call)
     watched.call = *call;
     watched.call.argc = argc - match.words;
     watched.call.argv = call->argv + match.words;
+    watched.call.job = &watched.job;
+    watched.is_waiting = false;
     watched.interval_ns = seconds * 1000000000;
     watched.next_ns = tsc_now_ns();
     call->job->poll = watch_again;

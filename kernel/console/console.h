@@ -16,8 +16,8 @@ struct cmdline;
  * serial_init and tsc_calibrate. */
 void console_start(const struct cmdline *line);
 
-/* One round every 100 us: at most 16 bytes of input and 16 of output, what the screen draws, and a
- * log line or a slice of the shell. With is_idle (the queues were empty) a command that is running gets
+/* One round every 100 us: at most 16 bytes of input and 16 of output, and a log line, a slice of the
+ * shell, or what the screen draws. With is_idle (the queues were empty) a command that is running gets
  * its next slice at once. Another call costs a read of the TSC. Core 0, between bursts. */
 void console_poll(bool is_idle);
 

@@ -16,6 +16,7 @@
 
 enum {
     FAULT_LINES_MAX = 8,         /* lines printed per interval; */
+    POLL_LINES_MAX = 2,          /* of them, by one poll: a line takes thousands of instructions */
     FAULT_LINES_NS = 1000000000, /* further faults are counted only */
     RESERVED_BYTES_MAX = 1 << 30 /* per RMRR: page tables for more could take all memory */
 };
@@ -568,8 +569,8 @@ static struct {
     uint64_t unprinted;
 } printer;
 
-/* May one more line be printed in this interval? */
-static bool may_print(void)
+/* May one more line be printed in this interval, after so many in this poll? */
+static bool may_print(unsigned lines)
 {
     uint64_t now_ns = tsc_now_ns();
 
@@ -580,7 +581,7 @@ static bool may_print(void)
         printer.lines = 0;
         printer.unprinted = 0;
     }
-    if (printer.lines < FAULT_LINES_MAX) {
+    if (printer.lines < FAULT_LINES_MAX && lines < POLL_LINES_MAX) {
         printer.lines++;
         return true;
     }
@@ -591,6 +592,7 @@ static bool may_print(void)
 struct faulting {
     struct iommu_unit *unit;
     uint32_t cut_off;
+    unsigned lines; /* logged by this poll */
 };
 
 /* Let the unit record no more faults of a function without a port: one line about it is enough, and a
@@ -627,7 +629,7 @@ static void on_fault(void *context, const struct vtd_fault *fault)
             log_error("iommu: %s: %s", domain->name, domain->unit->vtd.wrong);
         now->cut_off |= BIT(domain->port);
     }
-    if (!may_print())
+    if (!may_print(now->lines++))
         return;
     bool has_port = domain && domain->has_port;
     fmt_print(who, sizeof(who), has_port ? "%s (%02x:%02x.%u)" : "%s%02x:%02x.%u (no port)",

@@ -34,6 +34,7 @@
 #define ROWS_MAX        100u
 
 #define QUEUE_BYTES     4096u
+#define STEPS_MAX       128u /* of a round: about 10,000 instructions in text mode */
 
 enum framebuffer_type { FRAMEBUFFER_RGB = 1, FRAMEBUFFER_TEXT = 2 };
 
@@ -229,10 +230,11 @@ void screen_poll(void)
 {
     if (!screen_is_busy())
         return;
-    /* A step that stores nothing counts as one store. */
     const uint32_t line = line_stores(), max = MAX(SCREEN_STORES_MAX, line);
-    for (uint32_t stores = 0; stores + line <= max && screen_is_busy();) {
-        stores += cell.y < cell_lines() ? line : 1;
+    uint32_t stores = 0;
+    for (uint32_t steps = 0; steps < STEPS_MAX && stores + line <= max && screen_is_busy();
+         steps++) {
+        stores += cell.y < cell_lines() ? line : 0;
         (void)step();
     }
     cpu_fence();

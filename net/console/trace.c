@@ -16,6 +16,7 @@
 
 #define COUNT_DEFAULT 10u
 #define BYTE_COST     500u /* instructions to print a byte in hexadecimal */
+#define WORD_COST     600u /* to join a word of a filter to the others */
 
 /* The running trace or capture; at most one. */
 static struct {
@@ -169,9 +170,11 @@ static const char *joined(const struct call *call, unsigned first)
 {
     size_t at = 0;
 
-    for (unsigned i = first; i < call->argc && at < sizeof(work.expression); i++)
+    for (unsigned i = first; i < call->argc && at < sizeof(work.expression); i++) {
+        slice_spend(WORD_COST);
         at += fmt_print(work.expression + at, sizeof(work.expression) - at, "%s%s",
                         i > first ? " " : "", call->argv[i]);
+    }
     return work.expression;
 }
 
@@ -194,7 +197,7 @@ static enum command_result read_filter(const struct call *call)
         wrong = filter_compile(&work.compiler, text, &work.filter);
         return wrong ? command_fail(call, "filter: %s", wrong) : COMMAND_DONE;
     }
-    wrong = bpf_read(&work.filter, call->argc - 2, call->argv + 2, &at);
+    wrong = bpf_read(&work.filter, call->argc - 2, call->argv + 2, &at, slice_spend);
     return wrong ? command_fail(call, "filter, step %u: %s", at, wrong) : COMMAND_DONE;
 }
 

@@ -89,7 +89,10 @@ static bool read_number(struct reader *r, uint64_t max, uint32_t *out)
     return value <= max;
 }
 
-const char *bpf_read(struct bpf *bpf, unsigned argc, const char *const *argv, unsigned *at)
+#define STEP_COST 400u /* instructions to read a step and to check it */
+
+const char *bpf_read(struct bpf *bpf, unsigned argc, const char *const *argv, unsigned *at,
+                     void (*spend)(uint32_t instructions))
 {
     struct reader r = {argc, argv, argc > 0 ? argv[0] : ""};
     uint32_t n, code, if_true, if_false;
@@ -100,6 +103,8 @@ const char *bpf_read(struct bpf *bpf, unsigned argc, const char *const *argv, un
         return "the number of steps must come first, at most 1024";
     for (; *at < n; ++*at) {
         struct bpf_step *s = &bpf->step[*at];
+        if (spend)
+            spend(STEP_COST);
         if (!read_number(&r, UINT16_MAX, &code) || !read_number(&r, UINT8_MAX, &if_true) ||
             !read_number(&r, UINT8_MAX, &if_false) || !read_number(&r, UINT32_MAX, &s->k))
             return "a step needs four numbers";

@@ -26,8 +26,10 @@ struct bpf {
 
 /* Read a program from words: the number of steps, then four decimal numbers per step, separated by
  * spaces, commas or the end of a word; then check it. Returns NULL if it is valid, else what is
- * wrong, with the step's index in *at. */
-const char *bpf_read(struct bpf *bpf, unsigned argc, const char *const *argv, unsigned *at);
+ * wrong, with the step's index in *at. spend, if not NULL, is called for each step, with the number of
+ * instructions that it takes. */
+const char *bpf_read(struct bpf *bpf, unsigned argc, const char *const *argv, unsigned *at,
+                     void (*spend)(uint32_t instructions));
 
 /* Check a program. Invalid: no step, or more than BPF_STEPS_MAX; an unknown code; a jump beyond the
  * end; a last step that does not return; a word outside the 16; division by a constant zero; a

@@ -5,12 +5,14 @@
  */
 #include "net/lane/internal.h"
 #include "arch/image.h"
+#include "arch/task.h"
 #include "kernel/lib/str.h"
 #include "kernel/log/log.h"
 
 struct lane lanes[LANES_MAX];
 READ_MOSTLY unsigned lanes_n, lanes_per_core, lanes_cores = 1, lanes_control_n;
 struct core_lanes core_lanes[QUEUES_MAX];
+READ_MOSTLY struct lane_slots lane_slots = {SLOT_BYTES, SLOT_STRIDE};
 struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
 struct side *lanes_feeds[PORTS_MAX];
 struct rare_work rare_work[QUEUES_MAX];
@@ -59,7 +61,7 @@ bool lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked
     if (!(checked & RX_DD))
         return false;
     lane->count.rx_bytes += (uint64_t)length - counted;
-    if (slot_is_whole(checked)) {
+    if (slot_is_whole(checked, SLOT_BYTES)) {
         wire_frame_t received = wire_of(lane->frames, lane->ring, slot);
         uint8_t *frame = wire_copy(received, lane->core, length);
         out = slow(lane, frame, length);
@@ -159,7 +161,7 @@ struct lane_ledger lane_ledger(const struct lane *lane)
     struct unhandled behind = unhandled(lane);
     struct lane_ledger l = {
         .received = lane->received_before + lane->next,
-        .held = lane->state == LANE_RUNNING ? held(lane) : 0,
+        .held = held(lane),
         .waiting = behind.done + behind.not_done,
         .consumed = lane->count.consumed,
     };
@@ -200,8 +202,6 @@ void port_give_up(struct port *port)
 
 static void park(struct lane *lane)
 {
-    if (lane->state == LANE_DRAINING)
-        rare_work[lane->core].n--;
     lane->state = LANE_PARKED;
     lane->slot = &parked_slot;
     lane->head = &parked_head;
@@ -214,7 +214,7 @@ static void park(struct lane *lane)
 static void clear_ring(struct lane *lane)
 {
     for (uint32_t i = 0; i < LANE_SLOTS; i++) {
-        lane->ring[i].address = lane->frames_buf.iova.v + (uint64_t)i * SLOT_STRIDE;
+        lane->ring[i].address = lane->frames_buf.iova.v + (uint64_t)i * lane_slots.stride;
         lane->ring[i].word = 0;
     }
     if (!lane->is_sink)
@@ -252,22 +252,45 @@ struct port *lane_start(struct lane *lane)
     return NULL;
 }
 
+/* The core's loop leaves the lane alone while its task stops it, and gives no slot back to the
+ * receiver. */
+static void leave_polls(struct lane *lane)
+{
+    if (lane->state == LANE_DRAINING)
+        rare_work[lane->core].n--;
+    lane->state = LANE_STOPPING;
+    lane->slot = &parked_slot;
+    lane->head = &lane->head_seen;
+}
+
+/* Handle a burst of the frames that a lane which stops has received. */
+static void finish_burst(struct lane *lane, lane_poll *finish)
+{
+    lane->slot = &lane->ring[lane->next & (LANE_SLOTS - 1)];
+    (void)finish(&(struct core_lanes){.first = lane, .end = lane + 1, .core = lane->core});
+    lane->slot = &parked_slot;
+    task_pause();
+}
+
 struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finish)
 {
     struct port *stuck = NULL;
 
     if (lane->state == LANE_PARKED)
         return NULL;
-    /* The last head word, for an output that does not report its head any more. */
-    uint32_t head = (lane->is_sink ? lane->done : dma_load32(lane->head)) & (LANE_SLOTS - 1);
+    const bool was_running = lane->state == LANE_RUNNING;
+    leave_polls(lane);
     if (lane->in->ops->rx_stop(lane->in, lane->queue) != OK)
         stuck = lane->in;
-    if (lane->state == LANE_RUNNING) {
-        lane->head = &lane->head_seen; /* give no slot back to the receiver, which is off */
+    if (was_running) {
         for (unsigned i = 0; finish && i <= LANE_SLOTS / LANE_BURST && waiting(lane) != 0; i++)
-            (void)finish(&(struct core_lanes){.first = lane, .end = lane + 1, .core = lane->core});
+            finish_burst(lane, finish);
+        const uint32_t not_reported = LANE_SLOTS;
+        uint32_t head = lane->is_sink ? lane->done & (LANE_SLOTS - 1) : not_reported;
         if (!lane->is_sink && lane->out->ops->tx_stop(lane->out, lane->queue, &head) != OK)
             stuck = lane->out;
+        if (head == not_reported)
+            head = dma_load32(lane->head_buf.va) & (LANE_SLOTS - 1); /* the last that it wrote */
         uint32_t finished = (head - lane->done) & (LANE_SLOTS - 1);
         if (finished <= (uint32_t)lane->next - lane->done)
             lane->done += finished;
@@ -304,14 +327,14 @@ uint32_t lane_drain(struct lane *lane)
     while (n < LANE_BURST && slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)])) {
         uint32_t i = lane->next & (LANE_SLOTS - 1);
         struct descriptor *slot = &lane->ring[i];
-        wire_frame_t frame = wire_slot(lane->frames, i);
+        wire_frame_t frame = lane_frame(lane, i);
         uint64_t checked = dma_load64(&slot->word) & RX_CHECKED;
         uint32_t length = (uint32_t)(checked & RX_LENGTH);
         struct outcome out;
 
         if (!(checked & RX_DD))
             break; /* the card has taken it back: it is the card's */
-        if (!slot_is_whole(checked))
+        if (!slot_is_whole(checked, lane_slots.bytes))
             out = refuse(lane, checked);
         else if (!drain_slow ||
                  (out = drain_slow(lane, wire_copy(frame, lane->core, length), length)).length != 0)
@@ -385,7 +408,8 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
     const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
     enum err err = dma_alloc(ring_bytes, ring_bytes, &lane->ring_buf);
     if (!err)
-        err = dma_alloc_frames((size_t)LANE_SLOTS * SLOT_STRIDE, PAGE_BYTES, &lane->frames_buf);
+        err =
+            dma_alloc_frames((size_t)LANE_SLOTS * lane_slots.stride, PAGE_BYTES, &lane->frames_buf);
     if (!err && out)
         err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &lane->head_buf);
     /* The receiver writes buffers and rings; the sender reads them; the head word is written. */

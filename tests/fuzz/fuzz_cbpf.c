@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         unsigned n = 0;
         for (char *word = text; word < text + cut && n < 4; word += strlen(word) + 1)
             words[n++] = word;
-        const char *wrong = bpf_read(&bpf, n, words, &at);
+        const char *wrong = bpf_read(&bpf, n, words, &at, NULL);
         free(text);
         if (wrong)
             return 0;

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from conftest import balanced
-from machine import PATIENCE_S
+from machine import PATIENCE_S, Failure
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.layers.inet import ICMP, IP  # noqa: E402
@@ -110,6 +110,20 @@ def test_run_of_a_module_names_the_line_that_fails(boot, folder):
     machine.expect(r"^ferrule> set loglevel debug\r?\nferrule> nonsense\r?\nunknown command: nonsense")
     machine.expect(r"^not run: show arp\r?\nit: stopped at line 4\r?\nferrule> ")
     assert "no boot module" in boot(LINE, wires=1, links=False).run("run it")
+
+
+def test_an_interrupt_ends_a_command_that_prints(console):
+    """Between two of its lines. Its output takes a tenth of a second, so the key may come too late."""
+    for _ in range(20):
+        console.send("show card 0; show memory\r")
+        console.expect(r"0x00000  0x")
+        console.send("\x03")
+        if console.expect(r"^\^C\r?\nnot run: show memory|KiB free")[0] != "KiB free":
+            break
+    else:
+        raise Failure("no interrupt came in time")
+    console.prompt()
+    assert "KiB free" in console.run("show memory")
 
 
 def test_watch_repeats_until_a_key_and_discards_it(console):

@@ -30,9 +30,14 @@
 
 /* --- units: 0 at FED90000h for 00:02.0 alone, 1 at FED91000h for all others --- */
 
-#define CAP_ZLR (1ull << 22)
+enum {
+    RECORDS = 8,
+    FRCD = 0x220
+}; /* fault records; a test sets CAP_RECORDS to have more than one */
+#define CAP_ZLR     (1ull << 22)
+#define CAP_RECORDS ((RECORDS - 1ull) << 40)
 static struct fake {
-    uint64_t cap, ecap, rtaddr, iqa, irta, frcd[2];
+    uint64_t cap, ecap, rtaddr, iqa, irta, frcd[2 * RECORDS];
     uint32_t gsts, fsts;
     bool is_dead;
 } fakes[2];
@@ -57,8 +62,9 @@ uint64_t machine_read(uintptr_t at, uint32_t bytes)
     case 0x10: v = u->ecap; break;
     case 0x18: v = (uint64_t)u->gsts << 32; break;
     case 0x30: v = (uint64_t)u->fsts << 32; break;
-    case 0x220: v = u->frcd[0]; break;
-    case 0x228: v = u->frcd[1]; break;
+    default:
+        if ((at & 0xFF8) >= FRCD && (at & 0xFF8) < FRCD + 16 * RECORDS)
+            v = u->frcd[((at & 0xFF8) - FRCD) / 8];
     }
     /* clang-format on */
     return at & 4 ? v >> 32 : v;
@@ -78,7 +84,9 @@ void machine_write(uintptr_t at, uint64_t v, uint32_t bytes)
         break;
     case 0x90: u->iqa = v; break;
     case 0xB8: u->irta = v; break;
-    case 0x22C: u->frcd[1] = 0, u->fsts = 0; break;
+    default:
+        if ((at & 0xFFF) >= FRCD && (at & 0xFFF) < FRCD + 16 * RECORDS && (at & 0xF) == 0xC)
+            u->frcd[((at & 0xFFF) - FRCD) / 8] = 0, u->fsts = 0;
     }
     /* clang-format on */
 }
@@ -482,6 +490,24 @@ static void poll__many_faults__print_few_lines(void **state)
     assert_non_null(strstr(log_text, "992 more faults were not printed"));
 }
 
+/* They come at once, from as many functions. */
+static void poll__many_records__prints_two_lines_and_counts_all(void **state)
+{
+    (void)state;
+    init(IOMMU_ON);
+    fakes[1].cap |= CAP_RECORDS;
+    iommu_units[1].vtd.cap |= CAP_RECORDS;
+    for (unsigned i = 0; i < RECORDS; i++) {
+        fakes[1].frcd[2 * i] = 0x1234000;
+        fakes[1].frcd[2 * i + 1] = 1ull << 63 | 5ull << 32 | (9 + i) << 3;
+    }
+    fakes[1].fsts = 2;
+    lines = 0;
+    iommu_poll();
+    assert_int_equal(iommu_units[1].faults, RECORDS);
+    assert_int_equal(lines, 2);
+}
+
 static void poll__unit_that_vanished__is_logged_once(void **state)
 {
     (void)state;
@@ -771,6 +797,7 @@ int main(void)
         TEST(map__after_start__panics),
         TEST(poll__fault__clears_bus_mastering_and_names_the_port),
         TEST(poll__many_faults__print_few_lines),
+        TEST(poll__many_records__prints_two_lines_and_counts_all),
         TEST(poll__unit_that_vanished__is_logged_once),
         TEST(confine__unit_that_is_dead__refuses_its_card_if_required),
         TEST(confine__unit_that_is_dead__lets_its_card_run_with_a_warning),

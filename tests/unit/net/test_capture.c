@@ -196,8 +196,8 @@ static void capture__filter__selects_frames(void **state)
     const char *const more = "6,128 0 0 0,37 0 3 1000,48 0 0 14,69 0 1 1,6 0 0 65535,6 0 0 0";
     struct bpf filter;
     unsigned at;
-    assert_string_equal(bpf_read(&filter, 1, &text, &at), "jump beyond the end");
-    assert_null(bpf_read(&filter, 1, &more, &at));
+    assert_string_equal(bpf_read(&filter, 1, &text, &at, NULL), "jump beyond the end");
+    assert_null(bpf_read(&filter, 1, &more, &at, NULL));
     tap(0, false, &filter);
     for (uint64_t n = 0; n < 200; n++) {
         uint8_t frame[2048];

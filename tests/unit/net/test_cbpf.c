@@ -275,7 +275,7 @@ static const char *read_of(struct bpf *bpf, unsigned *at, const char *line)
     snprintf(text, sizeof(text), "%s", line);
     for (char *word = strtok(text, "|"); word != NULL; word = strtok(NULL, "|"))
         argv[argc++] = word;
-    return bpf_read(bpf, argc, argv, at);
+    return bpf_read(bpf, argc, argv, at, NULL);
 }
 
 static void text__numbers_separated_by_spaces_commas_or_words__are_read(void **state)
