@@ -162,10 +162,14 @@ static void carry_out(void *context)
     unsigned core = (unsigned)(order - orders);
     struct lane *lane;
 
-    for (unsigned i = 0; order->request.port && i < SIDES; i++)
+    for (unsigned i = 0; order->request.port && i < SIDES; i++) {
         side_apply(order, side_of(order->request.port, core, i));
-    for (unsigned i = 0; (lane = lane_at(core, i)) != NULL; i++)
+        task_pause(); /* a ring is written whole */
+    }
+    for (unsigned i = 0; (lane = lane_at(core, i)) != NULL; i++) {
         lane_apply(order, lane);
+        task_pause();
+    }
     __atomic_store_n(&order->is_under_way, false,
                      __ATOMIC_RELEASE); /* last: core 0 reads `stuck` */
 }
