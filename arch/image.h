@@ -22,6 +22,7 @@ extern uint8_t stack_fault_guard[], stack_fault_bottom[], stack_fault_top[];
 extern uint8_t stack_nmi_guard[], stack_nmi_bottom[], stack_nmi_top[];
 extern uint8_t stack_check_guard[], stack_check_bottom[], stack_check_top[];
 extern uint8_t stack_work_guard[], stack_work_bottom[], stack_work_top[];
+extern uint8_t stack_task_guard[], stack_task_bottom[], stack_task_top[];
 
 /* Data that is written during boot, some of it after paging_seal, and read by every core's loop. It
  * has cache lines to itself, so that no other store invalidates them in a loop's cache. */

@@ -266,6 +266,7 @@ enum err paging_map_image(void)
         {stack_nmi_bottom, stack_nmi_top, PAGING_WRITE},
         {stack_check_bottom, stack_check_top, PAGING_WRITE},
         {stack_work_bottom, stack_work_top, PAGING_WRITE},
+        {stack_task_bottom, stack_task_top, PAGING_WRITE},
     };
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         enum err e = map_part(parts[i].start, parts[i].end, parts[i].rights);

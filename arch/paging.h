@@ -19,7 +19,7 @@
 #define DEVICE_BASE   0xFFFFC00000000000ull
 #define DEVICE_BYTES  (16ull << 40)
 #define STACKS_BASE   0xFFFFE00000000000ull
-#define STACKS_BYTES  (1ull << 24)
+#define STACKS_BYTES  (1ull << 25)
 #define KERNEL_BASE   0xFFFFFFFF80000000ull
 /* What boot/entry.asm has mapped at PHYSMAP_BASE until paging_switch. */
 #define PAGING_FIRST_BYTES (4ull << 30)

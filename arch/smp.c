@@ -4,7 +4,8 @@
  *
  * Each core but the first has STACK_STRIDE bytes at STACKS_BASE, with a hole below each stack:
  *
- *     hole  4 KiB | main 16 KiB | hole | #DF 8 KiB | hole | NMI 8 KiB | hole | #MC 8 KiB | hole
+ *     hole  4 KiB | main 16 KiB | hole | #DF 8 KiB | hole | NMI 8 KiB | hole | #MC 8 KiB | hole |
+ *     task 16 KiB | hole up to the next core's
  */
 #include "arch/smp.h"
 #include "arch/cpu.h"
@@ -19,7 +20,7 @@
 
 #define MSR_GS_BASE     0xC0000101
 
-#define STACK_STRIDE    65536u
+#define STACK_STRIDE    131072u
 #define STACK_MAIN      0x1000u
 #define STACK_MAIN_END  0x5000u
 #define STACK_FAULT     0x6000u
@@ -28,6 +29,8 @@
 #define STACK_NMI_END   0xB000u
 #define STACK_CHECK     0xC000u
 #define STACK_CHECK_END 0xE000u
+#define STACK_TASK      0xF000u
+#define STACK_TASK_END  0x13000u
 static_assert(STACK_STRIDE * CPUS_MAX <= STACKS_BYTES, "room for every core's stacks");
 
 #define LOW_END         0xA0000u /* no RAM from here to 1 MiB */
@@ -214,10 +217,8 @@ static struct cpu *make_core(uint32_t index, void *(*take)(size_t bytes))
     static const struct {
         uint32_t start, end;
     } parts[] = {
-        {STACK_MAIN, STACK_MAIN_END},
-        {STACK_FAULT, STACK_FAULT_END},
-        {STACK_NMI, STACK_NMI_END},
-        {STACK_CHECK, STACK_CHECK_END},
+        {STACK_MAIN, STACK_MAIN_END},   {STACK_FAULT, STACK_FAULT_END}, {STACK_NMI, STACK_NMI_END},
+        {STACK_CHECK, STACK_CHECK_END}, {STACK_TASK, STACK_TASK_END},
     };
     struct area *area = take(sizeof *area);
     if (!area)
@@ -384,11 +385,19 @@ void smp_wake(unsigned core)
         lapic_send(cpus[core]->apic_id, IRQ_WAKE);
 }
 
+uint8_t *smp_task_stack_top(void)
+{
+    uint64_t stacks = cpu_this()->stacks;
+
+    return stacks ? (uint8_t *)(stacks + STACK_TASK_END) : stack_task_top;
+}
+
 bool smp_is_guard(uint64_t address)
 {
     if (address < STACKS_BASE || address >= STACKS_BASE + STACKS_BYTES)
         return false;
     uint64_t in = address % STACK_STRIDE;
     return in < STACK_MAIN || (in >= STACK_MAIN_END && in < STACK_FAULT) ||
-           (in >= STACK_FAULT_END && in < STACK_NMI) || (in >= STACK_NMI_END && in < STACK_CHECK);
+           (in >= STACK_FAULT_END && in < STACK_NMI) || (in >= STACK_NMI_END && in < STACK_CHECK) ||
+           (in >= STACK_CHECK_END && in < STACK_TASK);
 }

@@ -13,6 +13,8 @@
 #define ARCH_SMP_H
 
 #include "arch/irq.h"
+#include "arch/stretch.h"
+#include "arch/task.h"
 #include "arch/types.h"
 #include "kernel/lib/hist.h"
 
@@ -47,12 +49,14 @@ struct cpu {
     uint64_t loop_tsc __attribute__((aligned(CACHE_LINE_BYTES))); /* stamp of the last round */
     uint64_t polls, empty_polls; /* rounds; those of them that found nothing */
     bool is_asleep;              /* then a stale stamp is no fault */
+    struct stretch stretch;
 
     /* Written by the core alone, rarely. */
     uint64_t interrupts __attribute__((aligned(CACHE_LINE_BYTES))); /* taken, of all kinds */
     uint64_t sleeps;
     uint64_t first_tsc; /* the first round that found a frame; 0: none yet */
     struct hist stalls; /* ns between two rounds, if a millisecond or more */
+    struct task task;
 
     /* Written by others. */
     uint32_t state __attribute__((aligned(CACHE_LINE_BYTES))); /* enum cpu_state */
@@ -127,6 +131,9 @@ _Noreturn void smp_stop(uint64_t rip, uint64_t rbp);
  * reports a board error. */
 struct trap_frame;
 bool smp_nmi(struct trap_frame *frame);
+
+/* The end of the stack of this core's task (arch/task.h). */
+uint8_t *smp_task_stack_top(void);
 
 /* Does the address lie in the hole below one of a core's stacks? For panic. */
 bool smp_is_guard(uint64_t address);

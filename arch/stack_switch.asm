@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; Change to another stack; see kernel/slice.c, which alone does so. Saved are the registers that a C
+; Change to another stack; see kernel/slice.c and arch/task.c, which alone do so. Saved are the registers that a C
 ; function keeps; interrupts are off, and neither FPU nor SSE registers are in use.
 
 global stack_switch

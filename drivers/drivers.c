@@ -113,6 +113,7 @@ static const struct port_ops no_ops = {
     .receive = nothing,
     .tx_head = no_tx_head,
     .poll_link = nothing,
+    .tend = nothing,
     .poll_counters = nothing,
     .poll_counter_group = no_poll_counter_group,
     .set_queues = no_set_queues,

@@ -74,7 +74,11 @@ enum port_cause {
 };
 
 /* The driver's operations on a port, none of them per frame. Called on the owner core of the queue,
- * or on the boot CPU. Each returns OK, or an error after one log line. */
+ * or on the boot CPU. Each returns OK, or an error after one log line.
+ *
+ * Once the loops run, rx_start, tx_start, rx_stop, tx_stop, receive, tend, reset and link_off are
+ * called in a task of their core (arch/task.h): they wait without stopping the loop, and no step of
+ * theirs reads more than four registers. The others read at most four. */
 struct port_ops {
     /* Start the stopped queue q at index 0 of a ring of n legacy descriptors. Receive: descriptors
      * 0..n-2 belong to the card at once. Transmit: none does, and the card writes its head index to
@@ -96,9 +100,11 @@ struct port_ops {
     /* The head register of a running transmit queue: the index of the next descriptor to finish. A
      * register read, for use when the head word does not change. All ones: the card is gone. */
     uint32_t (*tx_head)(struct port *port, unsigned q);
-    /* Read link state and card health into link_is_up, speed_mbps and is_gone. Called ten times a
-     * second. */
+    /* Read link state and card health into link_is_up, speed_mbps and is_gone, and set needs_tending
+     * if more than four register reads are due. Called ten times a second. */
     void (*poll_link)(struct port *port);
+    /* Do what is due, and clear needs_tending. */
+    void (*tend)(struct port *port);
     /* Add the card's counters (which clear on read) to port->count. */
     void (*poll_counters)(struct port *port);
     /* The same for one group of them, by at most 4 register reads (one more where a value is all
@@ -162,7 +168,9 @@ struct port {
     bool link_is_up __attribute__((aligned(CACHE_LINE_BYTES)));
     bool is_gone;        /* its registers read all ones */
     bool is_down;        /* out of service after a failure or by command */
+    const char *step;    /* of what core 0 does to the card, in words; NULL: nothing */
     uint32_t speed_mbps; /* 0 while the link is down */
+    bool needs_tending;  /* see `tend` */
     uint32_t link_changes;
     uint32_t resets;
     bool is_late;                /* its head words have been late, which was logged */

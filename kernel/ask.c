@@ -11,6 +11,7 @@ struct answer ask_core(unsigned core, const struct question *question)
     uint64_t start = cpu_tsc();
 
     enum err err = ERR_BUSY;
+    mailbox_wait_for_other(core, question->max_us);
     if (mailbox_is_free(core)) { /* tested once: if an earlier call ended between two tests, its
  request would be carried out again */
         if (question->request)

@@ -28,6 +28,11 @@ extern struct mailbox mailboxes[CPUS_MAX];
 enum err mailbox_call(unsigned core, void (*run)(void *context), void *context,
                       uint32_t max_us) MUST_CHECK;
 
+/* Core 0's task (arch/task.h) lets the loop go on while it waits for a call to end, and the loop may
+ * then call too. Wait until a call to that core for whose end something else of core 0 waits has
+ * ended, at most max_us: a call is not refused for it. Core 0 only. */
+void mailbox_wait_for_other(unsigned core, uint32_t max_us);
+
 /* Have all calls to that core ended or been withdrawn, so that it uses no context? Always true of
  * core 0. Core 0 only. Pairs with the release in mailbox_serve. */
 static inline bool mailbox_is_free(unsigned core)

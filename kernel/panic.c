@@ -116,6 +116,8 @@ static const char *place(uint64_t a)
         return "the guard page of an exception stack: stack overflow";
     if (is_between(a, stack_work_guard, stack_work_bottom))
         return "the guard page of the stack of core 0's sliced work: stack overflow";
+    if (is_between(a, stack_task_guard, stack_task_bottom))
+        return "the guard page of core 0's task stack: stack overflow";
     if (smp_is_guard(a))
         return "a guard page of a core's stacks: stack overflow";
     if (is_between(a, image_text_start, image_text_end))

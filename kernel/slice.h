@@ -10,8 +10,8 @@
  *  - state is read again for each row that is printed; no pointer to what may go away is kept over a
  *    call that spends, and that is every call which prints;
  *  - what must change as one is changed without a call that spends. Log lines do not spend;
- *  - only the work itself calls functions that wait for other cores by mailbox: core 0 does nothing
- *    that uses a mailbox while the work waits for one (slice_is_waiting).
+ *  - core 0's service does nothing while the work waits for another core (slice_is_waiting); its task
+ *    (arch/task.h) goes on, also with calls by mailbox.
  */
 #ifndef KERNEL_SLICE_H
 #define KERNEL_SLICE_H

@@ -29,13 +29,31 @@ void watchdog_init(void);
 /* Count a round of `ticks` in the core's histogram. */
 void watchdog_count_stall(struct cpu *cpu, uint64_t ticks);
 
-/* Stamp a round; called by the core itself, once per round, with now = cpu_tsc(). */
+/* Stamp a round, right after the queues were polled, with now = cpu_tsc(). The core itself. */
 static inline void watchdog_stamp(struct cpu *cpu, uint64_t now)
 {
     uint64_t ticks = now - cpu->loop_tsc;
+    stretch_end(&cpu->stretch, now, cpu->loop_tsc);
     cpu->loop_tsc = now;
     if (__builtin_expect(ticks >= watchdog_stall_tsc, 0))
         watchdog_count_stall(cpu, ticks);
+}
+
+/* From now on this core does `part` of its work between two polls (a constant text of at most 24
+ * characters, or NULL: the lanes, or nothing that has a name). A part may name others within it, and
+ * gives the part that was there before back at their end:
+ *
+ *     const char *before = watchdog_part("routes");
+ *     ...
+ *     (void)watchdog_part(before);
+ *
+ * `show cores` shows the part that took most of the longest stretch between two polls. Any core,
+ * where it has work: not in each round. */
+static inline const char *watchdog_part(const char *part)
+{
+    struct cpu *cpu = cpu_this();
+
+    return stretch_part(&cpu->stretch, part, cpu_tsc(), cpu->loop_tsc);
 }
 
 /* Log a backtrace, with the names of functions. */

@@ -9,6 +9,7 @@
 #include "arch/irq.h"
 #include "arch/random.h"
 #include "arch/smp.h"
+#include "arch/task.h"
 #include "arch/tsc.h"
 #include "boot/cmdline.h"
 #include "kernel/bootlog.h"
@@ -243,7 +244,7 @@ static void service_faults(void)
 
 static void service_port(struct port *port, uint64_t now_ns)
 {
-    if (may_sleep)
+    if (may_sleep && !port->is_in_reset)
         handle_causes(port, now_ns);
     lanes_service_port(port);
 }
@@ -292,11 +293,13 @@ static struct {
 static bool service_left(uint64_t now_ns)
 {
     if (left.app) {
+        (void)watchdog_part("application");
         left.app = app->service(now_ns);
         return true;
     }
     if (left.stack == ports_all)
         return false;
+    (void)watchdog_part("neighbours");
     if (!service_stack(&ports[left.stack], now_ns))
         left.stack++;
     return true;
@@ -304,6 +307,7 @@ static bool service_left(uint64_t now_ns)
 
 static void service_all(uint64_t now_ns, uint64_t began_tsc)
 {
+    (void)watchdog_part("queues");
     lanes_service_queues(now_ns);
     capture_service();
     follow_start(began_tsc);
@@ -317,12 +321,14 @@ bool run_service_step(uint64_t now_ns, unsigned step)
 
     if (step == 0) {
         began_tsc = cpu_tsc();
+        (void)watchdog_part("faults");
         service_faults();
         link_event_pending = false;
         return true;
     }
     step--;
     if (step < ports_n) {
+        (void)watchdog_part("links");
         service_port(&ports[step], now_ns);
         return true;
     }
@@ -331,7 +337,10 @@ bool run_service_step(uint64_t now_ns, unsigned step)
         service_all(now_ns, began_tsc);
         return true;
     }
-    return service_left(now_ns) || lanes_service_counters(now_ns);
+    if (service_left(now_ns))
+        return true;
+    (void)watchdog_part("counters");
+    return lanes_service_counters(now_ns);
 }
 
 /* ---- Setting up ---- */
@@ -680,17 +689,87 @@ static void sleep_until_event(unsigned core, uint64_t until_service_ns)
         console_woke();
 }
 
+/* A step of this core's task, if one is due; false: none was. */
+static bool step_task(void)
+{
+    if (!task_is_busy())
+        return false;
+    (void)watchdog_part("port change");
+    bool has_run = task_step();
+    (void)watchdog_part(NULL);
+    return has_run;
+}
+
+/* Is it time for a part of the other work? At once after a round without frames, else after so many
+ * rounds. */
+static bool has_turn(uint32_t n, unsigned *rounds)
+{
+    if (n != 0 && ++*rounds < ROUNDS_A_STEP)
+        return false;
+    *rounds = 0;
+    return true;
+}
+
+/* Core 0's. */
+static struct {
+    uint64_t began_tsc, began_ns; /* the last service */
+    bool is_under_way;
+    unsigned step; /* its next */
+} service;
+
+static void begin_service(uint64_t now_tsc)
+{
+    static uint64_t interval_tsc, link_tsc;
+
+    if (interval_tsc == 0) {
+        interval_tsc = tsc_ticks(SERVICE_NS);
+        link_tsc = tsc_ticks(LINK_NS);
+    }
+    if (service.is_under_way ||
+        now_tsc - service.began_tsc < (link_event_pending ? link_tsc : interval_tsc))
+        return;
+    service.began_tsc = now_tsc;
+    service.began_ns = tsc_now_ns();
+    service.is_under_way = true;
+    service.step = 0;
+    (void)watchdog_part("watchdog");
+    watchdog_poll();
+    (void)watchdog_part(NULL);
+}
+
+void run_other_work(uint64_t now_tsc, uint32_t n)
+{
+    static unsigned rounds, turn;
+
+    begin_service(now_tsc);
+    if (!has_turn(n, &rounds)) {
+        console_poll(n == 0);
+        return;
+    }
+    turn++;
+    if (turn % 3 == 0 && step_task())
+        return;
+    /* Not while a command waits for another core: it may be about what the service changes. */
+    if (turn % 3 == 1 && service.is_under_way && !slice_is_waiting()) {
+        service.is_under_way = run_service_step(service.began_ns, service.step++);
+        (void)watchdog_part(NULL);
+        return;
+    }
+    console_poll(n == 0);
+}
+
 static _Noreturn void core_loop(void)
 {
     struct cpu *cpu = cpu_this();
     const unsigned core = cpu->index;
     struct core_lanes *own = run_core_lanes(core);
-    const uint64_t interval_tsc = tsc_ticks(SERVICE_NS), link_tsc = tsc_ticks(LINK_NS);
-    uint64_t service_tsc = cpu_tsc(), service_ns = 0;
-    bool is_in_service = false;
-    unsigned step = 0, rounds = 0;
+    const uint64_t interval_tsc = tsc_ticks(SERVICE_NS);
+    uint64_t looked_tsc = cpu_tsc(); /* at core 0, or as core 0 began a service */
+    unsigned rounds = 0;
     uint32_t idle = 0;
 
+    if (core == 0)
+        service.began_tsc = looked_tsc;
     cpu->loop_tsc = cpu_tsc(); /* time before the first round is not a stall */
     for (;;) {
         uint32_t n = run_round(own);
@@ -711,30 +790,21 @@ static _Noreturn void core_loop(void)
         if (mailbox_poll())
             idle = 0;
         if (core == 0) {
-            uint64_t since_tsc = now_tsc - service_tsc;
-            if (!is_in_service && since_tsc >= (link_event_pending ? link_tsc : interval_tsc)) {
-                service_tsc = now_tsc;
-                service_ns = tsc_now_ns();
-                step = 0;
-                is_in_service = true;
-                watchdog_poll();
-            }
-            /* A step of the service or a slice of the console, not both in one round; and no step while
-             * a command waits for another core, whose mailbox it uses. */
-            if (is_in_service && !slice_is_waiting() && (n == 0 || ++rounds == ROUNDS_A_STEP)) {
-                rounds = 0;
-                is_in_service = run_service_step(service_ns, step++);
-            } else {
-                console_poll(n == 0);
-            }
+            run_other_work(now_tsc, n);
+            looked_tsc = service.began_tsc;
             if (console_is_busy())
                 idle = 0;
-        } else if (core == WATCHDOG_OF_CORE_0 && now_tsc - service_tsc >= interval_tsc) {
-            service_tsc = now_tsc;
-            watchdog_poll_core_0();
+        } else {
+            if (task_is_busy() && has_turn(n, &rounds))
+                (void)step_task();
+            if (core == WATCHDOG_OF_CORE_0 && now_tsc - looked_tsc >= interval_tsc) {
+                looked_tsc = now_tsc;
+                watchdog_poll_core_0();
+            }
         }
-        if (idle >= IDLE_ROUNDS && may_sleep && !is_in_service) {
-            uint64_t since_tsc = cpu_tsc() - service_tsc;
+        if (idle >= IDLE_ROUNDS && may_sleep && !task_is_busy() &&
+            !(core == 0 && service.is_under_way)) {
+            uint64_t since_tsc = cpu_tsc() - looked_tsc;
             sleep_until_event(core,
                               since_tsc < interval_tsc ? tsc_ns(interval_tsc - since_tsc) : 1);
             idle = IDLE_ROUNDS / 2;    /* after a wake-up without work, sleep again sooner */

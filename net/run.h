@@ -23,7 +23,10 @@ bool run_service_step(uint64_t now_ns, unsigned step) __attribute__((noinline));
 /* Rounds from one step to the next while they handle frames: a step's four reads of about 1 us each
  * take the time of 60 frames a port, a round handles at most LANE_BURST. */
 enum { ROUNDS_A_STEP = 8 };
-/* All of it at once, for host tests. */
+/* Core 0's other work, one part between two polls: a step of its task, one of its service if that is
+ * due, or the console's; n: frames of the last round. Core 0's loop, and host tests. */
+void run_other_work(uint64_t now_tsc, uint32_t n);
+/* All of the service at once, for host tests. */
 static inline void run_service(uint64_t now_ns)
 {
     for (unsigned step = 0; run_service_step(now_ns, step); step++)

@@ -10,6 +10,7 @@
 
 void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t set)
 {
+    task_pay(TASK_READ + TASK_WRITE);
     mmio_write32(card->regs, offset, (mmio_read32(card->regs, offset) & ~clear) | set);
 }
 
@@ -20,13 +21,13 @@ enum err x540_poll(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t w
     bool is_last = false;
 
     for (;;) {
-        *value = mmio_read32(card->regs, offset);
+        *value = x540_read(card, offset);
         if (*value != 0xFFFFFFFFu && (*value & mask) == want)
             return OK;
         if (is_last)
             return ERR_TIMEOUT;
         is_last = cpu_tsc() - start >= limit; /* one more read: this core may have been delayed */
-        tsc_wait_us(1);
+        task_wait_us(1);
     }
 }
 
@@ -59,7 +60,7 @@ enum err x540_refuse(struct x540 *card, enum err err)
 /* X550 8.2.2.9.4, 8.2.2.10.8 */
 enum err x540_starts_at_0(struct x540 *card, uint32_t head, const char *name)
 {
-    uint32_t value = mmio_read32(card->regs, head);
+    uint32_t value = x540_read(card, head);
 
     if (value == 0)
         return OK;
@@ -129,6 +130,6 @@ bool x540_read_register(struct port *port, unsigned i, unsigned q, struct port_r
     /* The queues' rows are in two pieces (X550 8.2.2.9). */
     if (out->index >= 64 && out->index != UINT32_MAX && out->offset < TXQ(0))
         out->offset += RXQ(64) - 64 * (RXQ(1) - RXQ(0)) - RXQ(0);
-    out->value = mmio_read32(card->regs, out->offset);
+    out->value = x540_read(card, out->offset);
     return true;
 }

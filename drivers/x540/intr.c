@@ -66,25 +66,24 @@ static enum err open_table(struct x540 *card)
 /* X550 4.6.6.2 */
 void x540_intr_init(struct x540 *card)
 {
-    mmio_t regs = card->regs;
 
     if (!card->has_msix)
         return;
-    mmio_write32(regs, GPIE, GPIE_MSIX_MODE | GPIE_PBA_SUPPORT | GPIE_OCD | GPIE_EIAME);
+    x540_write(card, GPIE, GPIE_MSIX_MODE | GPIE_PBA_SUPPORT | GPIE_OCD | GPIE_EIAME);
     /* Receive queue q to vector q + 1. Transmit queues raise no interrupts: the core that sends
      * polls their head words. */
     for (uint32_t n = 0; n < QUEUES_MAX / 2; n++)
-        mmio_write32(regs, IVAR(n), (IVAR_VALID | (2 * n + 1)) | (IVAR_VALID | (2 * n + 2)) << 16);
-    mmio_write32(regs, IVAR(CONTROL_QUEUE / 2), IVAR_VALID | 1);
-    mmio_write32(regs, IVAR_MISC, (IVAR_VALID | 0) << 8);
-    mmio_write32(regs, EIAC, EIAC_RTXQ);
-    mmio_write32(regs, EIAM_EX(0), 0xFFFFFFFFu);
-    mmio_write32(regs, EIAM_EX(1), 0xFFFFFFFFu);
+        x540_write(card, IVAR(n), (IVAR_VALID | (2 * n + 1)) | (IVAR_VALID | (2 * n + 2)) << 16);
+    x540_write(card, IVAR(CONTROL_QUEUE / 2), IVAR_VALID | 1);
+    x540_write(card, IVAR_MISC, (IVAR_VALID | 0) << 8);
+    x540_write(card, EIAC, EIAC_RTXQ);
+    x540_write(card, EIAM_EX(0), 0xFFFFFFFFu);
+    x540_write(card, EIAM_EX(1), 0xFFFFFFFFu);
     for (uint32_t v = 0; v <= QUEUES_MAX; v++)
-        mmio_write32(regs, EITR(v),
-                     FIELD_PUT(EITR_INTERVAL, v == 0 ? INTERVAL_UNITS_OTHER : INTERVAL_UNITS));
+        x540_write(card, EITR(v),
+                   FIELD_PUT(EITR_INTERVAL, v == 0 ? INTERVAL_UNITS_OTHER : INTERVAL_UNITS));
     /* Causes from before the reset are cleared before any is enabled. */
-    mmio_write32(regs, EICR, 0xFFFFFFFFu);
+    x540_write(card, EICR, 0xFFFFFFFFu);
     card->link_moved = false;
     card->link_cause_seen = true; /* a link change may have been among them */
 }
@@ -125,8 +124,8 @@ void x540_irq_arm(struct port *port, unsigned vector)
     struct x540 *card = port->driver_state;
 
     if (vector == 0)
-        mmio_write32(card->regs, EIMS, other_causes(card));
-    mmio_write32(card->regs, EIMS_EX(vector / 32), 1u << vector % 32);
+        x540_write(card, EIMS, other_causes(card));
+    x540_write(card, EIMS_EX(vector / 32), 1u << vector % 32);
 }
 
 /* Read the causes (X550 7.3.1.3-4). There are two ways. On the cards where Linux reads EICS, it
@@ -136,7 +135,7 @@ void x540_irq_arm(struct port *port, unsigned vector)
 static uint32_t read_causes(struct x540 *card)
 {
     if (!card->reads_eicr) {
-        uint32_t causes = mmio_read32(card->regs, EICS);
+        uint32_t causes = x540_read(card, EICS);
 
         if (causes & CAUSE_LSC)
             card->link_cause_seen = true;
@@ -147,14 +146,14 @@ static uint32_t read_causes(struct x540 *card)
                  card->port->index, EICS, causes);
         card->reads_eicr = true;
     }
-    return mmio_read32(card->regs, EICR);
+    return x540_read(card, EICR);
 }
 
 /* True once, when the card overheats; spurious unless STATUS confirms it (X550 5.7.3.1). */
 static bool is_new_overheat(struct x540 *card, uint32_t causes)
 {
     if (!(causes & CAUSE_TS) || !card->has_thermal_events || card->heat_is_reported ||
-        !(mmio_read32(card->regs, STATUS) & STATUS_HOT))
+        !(x540_read(card, STATUS) & STATUS_HOT))
         return false;
     card->heat_is_reported = true;
     return true;
@@ -169,7 +168,7 @@ uint32_t x540_irq_causes(struct port *port)
     card->link_moved = false;
     if (causes == (0xFFFFFFFFu & ~CAUSE_QUEUES))
         return 0; /* the card is gone; x540_poll_link reports it */
-    mmio_write32(card->regs, EICR, causes);
+    x540_write(card, EICR, causes);
     return (causes & CAUSE_LSC ? CAUSE_LINK_CHANGED : 0) |
            (causes & CAUSE_ECC ? CAUSE_NEEDS_RESET : 0) |
            (is_new_overheat(card, causes) ? CAUSE_TOO_HOT : 0);

@@ -29,10 +29,10 @@ static enum err mdio_cycle(struct x540 *card, uint32_t mmd, uint32_t number, uin
 
     if (err)
         return err; /* another cycle is under way */
-    mmio_write32(card->regs, MSCA,
-                 FIELD_PUT(MSCA_NP_ADDR, number) | FIELD_PUT(MSCA_DEV_TYPE, mmd) |
-                     FIELD_PUT(MSCA_PHY_ADDR, card->phy_address) | FIELD_PUT(MSCA_OP_CODE, op) |
-                     MSCA_MDI_COMMAND);
+    x540_write(card, MSCA,
+               FIELD_PUT(MSCA_NP_ADDR, number) | FIELD_PUT(MSCA_DEV_TYPE, mmd) |
+                   FIELD_PUT(MSCA_PHY_ADDR, card->phy_address) | FIELD_PUT(MSCA_OP_CODE, op) |
+                   MSCA_MDI_COMMAND);
     return x540_poll(card, MSCA, MSCA_MDI_COMMAND, 0, MDIO_LIMIT_US, &value);
 }
 
@@ -43,7 +43,7 @@ static enum err mdio_read(struct x540 *card, uint32_t mmd, uint32_t number, uint
     if (!err)
         err = mdio_cycle(card, mmd, number, MSCA_OP_READ);
     if (!err)
-        *value = (uint16_t)FIELD_GET(MSRWD_READ_DATA, mmio_read32(card->regs, MSRWD));
+        *value = (uint16_t)FIELD_GET(MSRWD_READ_DATA, x540_read(card, MSRWD));
     return err;
 }
 
@@ -52,7 +52,7 @@ static enum err mdio_write(struct x540 *card, uint32_t mmd, uint32_t number, uin
     enum err err = mdio_cycle(card, mmd, number, MSCA_OP_ADDRESS);
     if (err)
         return err;
-    mmio_write32(card->regs, MSRWD, FIELD_PUT(MSRWD_WRITE_DATA, value));
+    x540_write(card, MSRWD, FIELD_PUT(MSRWD_WRITE_DATA, value));
     return mdio_cycle(card, mmd, number, MSCA_OP_WRITE);
 }
 
@@ -81,7 +81,7 @@ static enum err scan_for_phy(struct x540 *card, uint32_t n, uint32_t *last_id)
 /* X550 4.2.1.8, 8.2.2.16.8 */
 bool x540_link_is_vetoed(struct x540 *card)
 {
-    return mmio_read32(card->regs, MMNGC) & MMNGC_MNG_VETO;
+    return x540_read(card, MMNGC) & MMNGC_MNG_VETO;
 }
 
 /* The speed in Mb/s; 0: no link (X550 8.2.2.16.7). */
@@ -132,7 +132,7 @@ static enum err read_phy(struct x540 *card, struct phy_state *state)
  * advertisement than what stands there now. */
 static bool is_too_slow(struct x540 *card, const struct phy_state *state)
 {
-    uint32_t speed_mbps = speed_of(mmio_read32(card->regs, LINKS));
+    uint32_t speed_mbps = speed_of(x540_read(card, LINKS));
 
     return speed_mbps != 0 && speed_mbps < 10000 && (state->partner & PHY_AN_10GBT_PARTNER);
 }
@@ -194,7 +194,7 @@ static void look_for_phy(struct x540 *card, uint32_t addresses)
         if (wake_phy(card) != OK)
             log_warn("x540 p%u: MSCA.MDI_COMMAND (0x%05x) reads 0x%08x: the PHY has stopped "
                      "answering",
-                     card->port->index, MSCA, mmio_read32(card->regs, MSCA));
+                     card->port->index, MSCA, x540_read(card, MSCA));
     } else {
         card->phy_address = X540_NO_PHY;
     }
@@ -208,7 +208,7 @@ static void look_for_phy(struct x540 *card, uint32_t addresses)
     log_warn("x540 p%u: no PHY of id 0x%08x at MDIO addresses 0..31 after %u ms, last id read "
              "0x%08x, MSCA.MDI_COMMAND (0x%05x) reads 0x%08x: left as it is, its link is used",
              card->port->index, card->family->phy_id, PHY_LIMIT_US / 1000, last_id, MSCA,
-             mmio_read32(card->regs, MSCA));
+             x540_read(card, MSCA));
 }
 
 /* Wait until the firmware has configured the port's PHY (X550 4.6.3 step 4). On a card without such
@@ -231,12 +231,12 @@ static void wait_for_firmware(struct x540 *card)
  * survives every reset. */
 static void laser_on(struct x540 *card)
 {
-    if (!(mmio_read32(card->regs, ESDP) & ESDP_SDP3))
+    if (!(x540_read(card, ESDP) & ESDP_SDP3))
         return;
     log_info("x540 p%u: ESDP (0x%05x) reads 0x%08x: laser was off, is switched on",
-             card->port->index, ESDP, mmio_read32(card->regs, ESDP));
+             card->port->index, ESDP, x540_read(card, ESDP));
     x540_change(card, ESDP, ESDP_SDP3, 0);
-    tsc_wait_us(LASER_SETTLE_US);
+    task_wait_us(LASER_SETTLE_US);
 }
 
 /* X550 4.6.3 step 6 */
@@ -296,9 +296,9 @@ void x540_poll_link(struct port *port)
 
     if (port->is_gone)
         return;
-    uint32_t since_last = mmio_read32(card->regs, LINKS); /* re-arms the latch of UP_SINCE_READ */
-    uint32_t links = mmio_read32(card->regs, LINKS);
-    if (links == 0xFFFFFFFFu && mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu) {
+    uint32_t since_last = x540_read(card, LINKS); /* re-arms the latch of UP_SINCE_READ */
+    uint32_t links = x540_read(card, LINKS);
+    if (links == 0xFFFFFFFFu && x540_read(card, STATUS) == 0xFFFFFFFFu) {
         log_error("x540 p%u: STATUS and LINKS read 0xffffffff: the card is gone", port->index);
         port->is_gone = true;
         port->link_is_up = false;
@@ -307,8 +307,7 @@ void x540_poll_link(struct port *port)
     }
     /* A port with a link is left in peace until the last look. */
     uint64_t next_ns = links & LINKS_UP ? card->phy_end_ns : card->phy_next_ns;
-    if (card->phy_end_ns && tsc_now_ns() >= next_ns)
-        look_for_phy(card, PHY_ADDRESSES_NEAR);
+    port->needs_tending = card->phy_end_ns && tsc_now_ns() >= next_ns;
     uint32_t speed_mbps = speed_of(links);
     bool is_up = speed_mbps != 0;
     if (is_up == port->link_is_up && speed_mbps == port->speed_mbps) {
@@ -327,6 +326,15 @@ void x540_poll_link(struct port *port)
         log_info("port%u: link up, %u Mb/s", port->index, speed_mbps);
     else
         log_info("port%u: link down", port->index);
+}
+
+void x540_tend(struct port *port)
+{
+    struct x540 *card = port->driver_state;
+
+    port->needs_tending = false;
+    if (card->phy_end_ns && !port->is_gone)
+        look_for_phy(card, PHY_ADDRESSES_NEAR);
 }
 
 void x540_phy_log(struct x540 *card)

@@ -30,10 +30,10 @@ static bool take_by_reading(struct x540 *card, uint32_t offset, uint32_t bit, ui
     uint32_t value = 0;
 
     for (uint32_t waited = 0; waited <= limit_us; waited += SEMAPHORE_STEP_US) {
-        value = mmio_read32(card->regs, offset);
+        value = x540_read(card, offset);
         if (!(value & bit))
             return true;
-        tsc_wait_us(SEMAPHORE_STEP_US);
+        task_wait_us(SEMAPHORE_STEP_US);
     }
     if (!*is_reported)
         log_warn("x540 p%u: %s still taken after %u ms, reads 0x%08x: its owner is considered dead",
@@ -54,10 +54,10 @@ static bool firmware_semaphore_take(struct x540 *card)
     /* 82599: taken once the bit written reads back as 1. */
     for (uint32_t waited = 0; waited <= REGSMP_LIMIT_US; waited += SEMAPHORE_STEP_US) {
         x540_change(card, SWSM, 0, SWSM_SWESMBI);
-        value = mmio_read32(card->regs, SWSM);
+        value = x540_read(card, SWSM);
         if (value & SWSM_SWESMBI)
             return true;
-        tsc_wait_us(SEMAPHORE_STEP_US);
+        task_wait_us(SEMAPHORE_STEP_US);
     }
     if (!card->second_is_reported)
         log_warn("x540 p%u: SWSM.SWESMBI not granted after %u ms, reads 0x%08x: firmware is "
@@ -73,6 +73,7 @@ static void semaphores_give(struct x540 *card)
     if (card->family->has_regsmp)
         x540_change(card, SW_FW_SYNC, SW_FW_SYNC_REGSMP, 0);
     x540_change(card, SWSM, SWSM_SWESMBI | SWSM_SMBI, 0);
+    card->has_semaphores = false;
 }
 
 /* Take both semaphores, each with a time limit after which it counts as taken (X550 11.8.4.1).
@@ -81,6 +82,7 @@ static bool semaphores_take(struct x540 *card)
 {
     (void)take_by_reading(card, SWSM, SWSM_SMBI, SMBI_LIMIT_US, "SWSM.SMBI",
                           &card->smbi_is_reported);
+    card->has_semaphores = true; /* from now on they are given back */
     return firmware_semaphore_take(card);
 }
 
@@ -97,7 +99,7 @@ enum err x540_lock(struct x540 *card, uint32_t locks)
     uint32_t taken = 0;
 
     if (tsc_now_ns() < card->lock_free_ns)
-        tsc_wait_us(LOCK_STEP_US); /* all of it: the core halts, and polls shorter waits */
+        task_wait_us(LOCK_STEP_US); /* all of it: the core halts, and polls shorter waits */
     if (locks & SW_FW_SYNC_EEP)
         firmware_locks |= SW_FW_SYNC_FLASH;
 
@@ -108,9 +110,10 @@ enum err x540_lock(struct x540 *card, uint32_t locks)
         while (!is_stale) {
             uint32_t conflicts = locks | (semaphores_take(card) ? firmware_locks : 0);
             uint64_t waited_us = (tsc_now_ns() - start_ns) / 1000;
-            taken = mmio_read32(card->regs, SW_FW_SYNC) & conflicts;
+            taken = x540_read(card, SW_FW_SYNC) & conflicts;
             if (!taken || (!(taken & locks) && waited_us >= FIRMWARE_LIMIT_US)) {
                 x540_change(card, SW_FW_SYNC, 0, locks);
+                card->locks |= locks;
                 semaphores_give(card);
                 return OK;
             }
@@ -122,7 +125,7 @@ enum err x540_lock(struct x540 *card, uint32_t locks)
                 x540_change(card, SW_FW_SYNC, taken & locks, 0);
             }
             semaphores_give(card);
-            tsc_wait_us(LOCK_STEP_US);
+            task_wait_us(LOCK_STEP_US);
         }
     }
     log_error("x540 p%u: SW_FW_SYNC 0x%08x wanted, 0x%08x held again after it was cleared",
@@ -135,8 +138,18 @@ void x540_unlock(struct x540 *card, uint32_t locks)
 {
     (void)semaphores_take(card);
     x540_change(card, SW_FW_SYNC, locks, 0);
+    card->locks &= ~locks;
     semaphores_give(card);
     card->lock_free_ns = tsc_now_ns() + LOCK_STEP_US * 1000ull;
+}
+
+/* X550 11.8.4.2 */
+void x540_lock_leave(struct x540 *card)
+{
+    if (card->has_semaphores)
+        semaphores_give(card);
+    if (card->locks)
+        x540_unlock(card, card->locks);
 }
 
 /* X550 11.8.4.1 */
@@ -148,7 +161,7 @@ void x540_lock_break(struct x540 *card)
 
     for (;;) {
         (void)semaphores_take(card);
-        uint32_t held = mmio_read32(card->regs, SW_FW_SYNC) & ours;
+        uint32_t held = x540_read(card, SW_FW_SYNC) & ours;
         bool is_over = (tsc_now_ns() - start_ns) / 1000 >= BREAK_LIMIT_US;
         if (held && is_over) {
             log_warn("x540 p%u: SW_FW_SYNC 0x%08x still held after %u ms, left by a dead driver: "
@@ -157,7 +170,7 @@ void x540_lock_break(struct x540 *card)
             x540_change(card, SW_FW_SYNC, held, 0);
         }
         semaphores_give(card);
-        tsc_wait_us(LOCK_STEP_US);
+        task_wait_us(LOCK_STEP_US);
         if (!held || is_over)
             return;
     }

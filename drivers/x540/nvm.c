@@ -30,19 +30,19 @@ static enum err read_word(struct x540 *card, uint32_t address, uint32_t *left, u
             return err;
         *left = NVM_WORDS_A_LOCK - 1;
     }
-    mmio_write32(card->regs, EERD, FIELD_PUT(EERD_ADDR, address) | EERD_START);
+    x540_write(card, EERD, FIELD_PUT(EERD_ADDR, address) | EERD_START);
     enum err err = x540_wait(card, EERD, EERD_DONE, EERD_DONE, EERD_LIMIT_US, "EERD.DONE");
     if (err)
         x540_unlock(card, SW_FW_SYNC_EEP);
     else
-        *word = (uint16_t)FIELD_GET(EERD_DATA, mmio_read32(card->regs, EERD));
+        *word = (uint16_t)FIELD_GET(EERD_DATA, x540_read(card, EERD));
     return err;
 }
 
 /* In words (X550 8.2.2.2.1). */
 static uint32_t nvm_size(struct x540 *card)
 {
-    uint32_t code = FIELD_GET(EEC_SIZE, mmio_read32(card->regs, EEC));
+    uint32_t code = FIELD_GET(EEC_SIZE, x540_read(card, EEC));
 
     return MIN(1u << (code + NVM_SIZE_SHIFT), NVM_WORDS_MAX);
 }

@@ -4,7 +4,6 @@
  */
 #include "drivers/x540/x540.h"
 #include "arch/bytes.h"
-#include "arch/tsc.h"
 #include "drivers/x540/regs.h"
 #include "kernel/log/log.h"
 
@@ -26,7 +25,7 @@ static void limit_size(struct x540 *card)
     enum { CRC_BYTES = 4 };
     uint32_t most = MAX(card->port->frame_max, card->is_promiscuous ? FRAME_LONG : FRAME_USUAL);
 
-    mmio_write32(card->regs, MAXFRS, FIELD_PUT(MAXFRS_MFS, most + CRC_BYTES));
+    x540_write(card, MAXFRS, FIELD_PUT(MAXFRS_MFS, most + CRC_BYTES));
     x540_change(card, HLREG0, HLREG0_JUMBOEN, most > FRAME_USUAL ? HLREG0_JUMBOEN : 0);
 }
 
@@ -35,25 +34,23 @@ static void limit_size(struct x540 *card)
  * then, 7.1.3.7.3), and else go to queue 0. The table is undefined after a reset. */
 static void rss_setup(struct x540 *card)
 {
-    mmio_t regs = card->regs;
-
     /* PCSD stays off: it puts the hash into the descriptor, of which the legacy format has no field. */
-    mmio_write32(regs, RXCSUM, 0);
+    x540_write(card, RXCSUM, 0);
     if (card->queues <= 1) {
-        mmio_write32(regs, MRQC, 0);
+        x540_write(card, MRQC, 0);
         return;
     }
     for (uint32_t i = 0; i < RSS_KEY_BYTES / 4; i++)
-        mmio_write32(regs, RSSRK(i), load32(card->hash_key + 4 * i));
+        x540_write(card, RSSRK(i), load32(card->hash_key + 4 * i));
     for (uint32_t i = 0; i < card->family->rss_entries / 4; i++) {
         uint32_t entries = 0;
         for (uint32_t b = 0; b < 4; b++)
             entries |= (4 * i + b) % card->queues << 8 * b;
-        mmio_write32(regs, i < 32 ? RETA(i) : ERETA(i - 32), entries);
+        x540_write(card, i < 32 ? RETA(i) : ERETA(i - 32), entries);
     }
-    mmio_write32(regs, MRQC,
-                 FIELD_PUT(MRQC_MRQE, 1) | MRQC_IPV4_TCP | MRQC_IPV4_UDP | MRQC_IPV6_TCP |
-                     MRQC_IPV6_UDP | (card->by_address ? MRQC_IPV4 | MRQC_IPV6 : 0));
+    x540_write(card, MRQC,
+               FIELD_PUT(MRQC_MRQE, 1) | MRQC_IPV4_TCP | MRQC_IPV4_UDP | MRQC_IPV6_TCP |
+                   MRQC_IPV6_UDP | (card->by_address ? MRQC_IPV4 | MRQC_IPV6 : 0));
 }
 
 /* X550 7.1.3.7 */
@@ -72,14 +69,12 @@ void x540_set_queues(struct port *port, unsigned n, bool by_address, const uint8
  * recommended to assign Rx queues not used by the DCB / RSS queues" (table 7-1). */
 static void control_filter(struct x540 *card)
 {
-    mmio_t regs = card->regs;
-
-    mmio_write32(regs, ETQF(CONTROL_FILTER), 0); /* off while the other half changes */
-    mmio_write32(
-        regs, ETQS(CONTROL_FILTER),
-        card->has_control_queue ? ETQS_QUEUE_ENABLE | FIELD_PUT(ETQS_RX_QUEUE, CONTROL_QUEUE) : 0);
+    x540_write(card, ETQF(CONTROL_FILTER), 0); /* off while the other half changes */
+    x540_write(card, ETQS(CONTROL_FILTER),
+               card->has_control_queue ? ETQS_QUEUE_ENABLE | FIELD_PUT(ETQS_RX_QUEUE, CONTROL_QUEUE)
+                                       : 0);
     if (card->has_control_queue)
-        mmio_write32(regs, ETQF(CONTROL_FILTER), ETQF_FILTER_ENABLE | TYPE_ARP);
+        x540_write(card, ETQF(CONTROL_FILTER), ETQF_FILTER_ENABLE | TYPE_ARP);
 }
 
 /* X550 7.1.3.3 */
@@ -94,12 +89,10 @@ void x540_set_control_queue(struct port *port, bool is_wanted)
 /* X550 4.6.7 */
 void x540_rx_init(struct x540 *card)
 {
-    mmio_t regs = card->regs;
-
     /* Filters. The multicast hash is off: FCTRL.MPE accepts all multicast frames or none. */
-    mmio_write32(regs, FCTRL, filter_bits(card));
+    x540_write(card, FCTRL, filter_bits(card));
     x540_change(card, VLNCTRL, VLNCTRL_VFE, 0); /* accept tagged frames too */
-    mmio_write32(regs, MCSTCTRL, 0);
+    x540_write(card, MCSTCTRL, 0);
 
     /* The MAC strips the CRC (as RDRXCTL tells the DMA engine), and adds it and the padding on
      * transmit. RXLNGTHERREN stays off: with it the card would drop frames whose length field
@@ -163,7 +156,7 @@ void x540_set_promiscuous(struct port *port, bool everything)
      * x540_rx_pause has logged it, and the filters are set nevertheless. */
     if (card->receive_is_on)
         (void)x540_rx_pause(card);
-    mmio_write32(card->regs, FCTRL, filter_bits(card));
+    x540_write(card, FCTRL, filter_bits(card));
     limit_size(card);
     if (card->receive_is_on)
         x540_rx_resume(card);
@@ -181,19 +174,18 @@ static enum err receive_on(struct x540 *card)
 enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, mmio_t *tail)
 {
     struct x540 *card = port->driver_state;
-    mmio_t regs = card->regs;
 
-    mmio_write32(regs, RDBAL(q), (uint32_t)ring.v);
-    mmio_write32(regs, RDBAH(q), (uint32_t)(ring.v >> 32));
-    mmio_write32(regs, RDLEN(q), n * 16);
+    x540_write(card, RDBAL(q), (uint32_t)ring.v);
+    x540_write(card, RDBAH(q), (uint32_t)(ring.v >> 32));
+    x540_write(card, RDLEN(q), n * 16);
     /* Legacy descriptors, 2 KiB buffers. DROP_EN: a queue without descriptors drops its frames
      * instead of blocking the packet buffer that all queues share. */
-    mmio_write32(regs, SRRCTL(q),
-                 FIELD_PUT(SRRCTL_BSIZEPKT, SLOT_BYTES / 1024) | FIELD_PUT(SRRCTL_DESCTYPE, 0) |
-                     SRRCTL_DROP_EN);
+    x540_write(card, SRRCTL(q),
+               FIELD_PUT(SRRCTL_BSIZEPKT, SLOT_BYTES / 1024) | FIELD_PUT(SRRCTL_DESCTYPE, 0) |
+                   SRRCTL_DROP_EN);
     x540_change(card, RSCCTL(q), RSCCTL_RSCEN, 0);
-    mmio_write32(regs, RDH(q), 0);
-    mmio_write32(regs, RDT(q), 0);
+    x540_write(card, RDH(q), 0);
+    x540_write(card, RDT(q), 0);
     x540_change(card, RXDCTL(q), RXDCTL_VME | (card->family->has_82599_bits ? RXDCTL_SWFLSH : 0),
                 RXDCTL_ENABLE);
     enum err err = x540_wait(card, RXDCTL(q), RXDCTL_ENABLE, RXDCTL_ENABLE, card->enable_limit_us,
@@ -203,8 +195,8 @@ enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, m
     if (err)
         return err;
     /* The tail is the first descriptor that does not belong to the card. */
-    mmio_write32(regs, RDT(q), n - 1);
-    *tail = mmio_at(regs, RDT(q));
+    x540_write(card, RDT(q), n - 1);
+    *tail = mmio_at(card->regs, RDT(q));
     /* Receive is enabled with the last queue, in whichever order cores start them: frames hashed to
      * a disabled queue would be lost. */
     uint32_t all = (uint32_t)(BIT64(card->queues) - 1);
@@ -230,6 +222,6 @@ enum err x540_rx_stop(struct port *port, unsigned q)
     x540_change(card, RXDCTL(q), RXDCTL_ENABLE, 0);
     enum err err =
         x540_wait(card, RXDCTL(q), RXDCTL_ENABLE, 0, card->enable_limit_us, "RXDCTL.ENABLE");
-    tsc_wait_us(X540_QUEUE_SETTLE_US);
+    task_wait_us(X540_QUEUE_SETTLE_US);
     return err;
 }

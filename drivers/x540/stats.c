@@ -44,12 +44,12 @@ void x540_stats_init(struct x540 *card)
         uint32_t map = 0;
         for (uint32_t b = 0; b < 4; b++)
             map |= ((4 * n + b) % QUEUE_COUNTERS) << (8 * b);
-        mmio_write32(card->regs, RQSMR(n), map);
-        mmio_write32(card->regs, TQSM(n), map);
+        x540_write(card, RQSMR(n), map);
+        x540_write(card, TQSM(n), map);
     }
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         for (uint32_t offset = all[i].first; offset <= all[i].last; offset += all[i].step)
-            (void)mmio_read32(card->regs, offset); /* reading clears it */
+            (void)x540_read(card, offset); /* reading clears it */
 }
 
 /* Counters that are read in one go, and their values. */
@@ -64,10 +64,10 @@ static bool read_all(struct x540 *card, struct reading *r)
     bool may_be_gone = false;
 
     for (uint32_t i = 0; i < r->n; i++) {
-        r->value[i] = mmio_read32(card->regs, r->offset[i]);
+        r->value[i] = x540_read(card, r->offset[i]);
         may_be_gone |= r->value[i] == 0xFFFFFFFFu;
     }
-    return !may_be_gone || mmio_read32(card->regs, STATUS) != 0xFFFFFFFFu;
+    return !may_be_gone || x540_read(card, STATUS) != 0xFFFFFFFFu;
 }
 
 /* A byte counter has 36 bits. The low half is read first: reading the high half clears both. */

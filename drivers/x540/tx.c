@@ -22,26 +22,23 @@ enum {
 /* X550 4.6.8, 4.6.11.3.4 */
 void x540_tx_init(struct x540 *card)
 {
-    mmio_t regs = card->regs;
-
     /* One traffic class, 64 queues; the arbiter is disabled while MTQC changes. */
     x540_change(card, RTTDCS, 0, RTTDCS_ARBDIS);
-    mmio_write32(regs, MTQC, 0);
+    x540_write(card, MTQC, 0);
     x540_change(card, RTTDCS, RTTDCS_ARBDIS, 0);
 
     x540_change(card, DTXMXSZRQ, DTXMXSZRQ_MAX_BYTES, FIELD_PUT(DTXMXSZRQ_MAX_BYTES, TX_REQUESTS));
     for (uint32_t i = 0; i < 8; i++) {
         uint32_t kb = i == 0 ? TX_BUFFER_KB : 0;
-        mmio_write32(regs, TXPBSIZE(i), FIELD_PUT(TXPBSIZE_SIZE, kb));
-        mmio_write32(regs, TXPBTHRESH(i),
-                     FIELD_PUT(TXPBTHRESH_THRESH, kb ? kb - TX_LARGEST_KB : 0));
+        x540_write(card, TXPBSIZE(i), FIELD_PUT(TXPBSIZE_SIZE, kb));
+        x540_write(card, TXPBTHRESH(i), FIELD_PUT(TXPBTHRESH_THRESH, kb ? kb - TX_LARGEST_KB : 0));
     }
     /* Write-backs in strict order: one that overtakes another would move the head backwards. */
     for (uint32_t q = 0; q < 128; q++) {
         x540_change(card, DCA_TXCTRL(q), DCA_TXCTRL_DESC_WRO, 0);
-        mmio_write32(regs, RTTDQSEL, FIELD_PUT(RTTDQSEL_TXDQ_IDX, q));
-        mmio_write32(regs, RTTDT1C, 0);  /* no credits: no weighted sharing */
-        mmio_write32(regs, RTTBCNRC, 0); /* no rate limit */
+        x540_write(card, RTTDQSEL, FIELD_PUT(RTTDQSEL_TXDQ_IDX, q));
+        x540_write(card, RTTDT1C, 0);  /* no credits: no weighted sharing */
+        x540_write(card, RTTBCNRC, 0); /* no rate limit */
     }
     x540_change(card, DMATXCTL, card->family->has_mdd ? DMATXCTL_MDD : 0, DMATXCTL_TE);
 }
@@ -51,22 +48,21 @@ enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, i
                        mmio_t *tail)
 {
     struct x540 *card = port->driver_state;
-    mmio_t regs = card->regs;
 
     /* DMATXCTL.TE has enabled queue 0 (X550 8.2.2.10.10), and the card loads a ring's registers
      * only when ENABLE goes from 0 to 1 (4.6.8.1). */
-    mmio_write32(regs, TXDCTL(q), 0);
+    x540_write(card, TXDCTL(q), 0);
     enum err err =
         x540_wait(card, TXDCTL(q), TXDCTL_ENABLE, 0, card->enable_limit_us, "TXDCTL.ENABLE");
     if (err)
         return err;
-    mmio_write32(regs, TDBAL(q), (uint32_t)ring.v);
-    mmio_write32(regs, TDBAH(q), (uint32_t)(ring.v >> 32));
-    mmio_write32(regs, TDLEN(q), n * 16);
-    mmio_write32(regs, TDH(q), 0);
-    mmio_write32(regs, TDT(q), 0);
-    mmio_write32(regs, TDWBAH(q), (uint32_t)(head.v >> 32));
-    mmio_write32(regs, TDWBAL(q), (uint32_t)head.v | TDWBAL_HEAD_WB_ENABLE);
+    x540_write(card, TDBAL(q), (uint32_t)ring.v);
+    x540_write(card, TDBAH(q), (uint32_t)(ring.v >> 32));
+    x540_write(card, TDLEN(q), n * 16);
+    x540_write(card, TDH(q), 0);
+    x540_write(card, TDT(q), 0);
+    x540_write(card, TDWBAH(q), (uint32_t)(head.v >> 32));
+    x540_write(card, TDWBAL(q), (uint32_t)head.v | TDWBAL_HEAD_WB_ENABLE);
     uint32_t thresholds = FIELD_PUT(TXDCTL_PTHRESH, PREFETCH) |
                           FIELD_PUT(TXDCTL_HTHRESH, PREFETCH_LEAST) | FIELD_PUT(TXDCTL_WTHRESH, 0);
     x540_change(card, TXDCTL(q), TXDCTL_PTHRESH | TXDCTL_HTHRESH | TXDCTL_WTHRESH | TXDCTL_SWFLSH,
@@ -75,7 +71,7 @@ enum err x540_tx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, i
                     "TXDCTL.ENABLE");
     if (!err)
         err = x540_starts_at_0(card, TDH(q), "TDH");
-    *tail = mmio_at(regs, TDT(q));
+    *tail = mmio_at(card->regs, TDT(q));
     return err;
 }
 
@@ -86,13 +82,13 @@ enum err x540_tx_stop(struct port *port, unsigned q, uint32_t *head)
 
     /* Queued frames are sent first. Without a link they cannot be, and a queue must not be disabled
      * while it holds frames: the caller then resets the card, as the reference drivers do. */
-    if (!(mmio_read32(card->regs, TXDCTL(q)) & TXDCTL_ENABLE))
+    if (!(x540_read(card, TXDCTL(q)) & TXDCTL_ENABLE))
         return OK; /* off since a reset, which has cleared TDH */
-    uint32_t tail = mmio_read32(card->regs, TDT(q)), stopped_at = mmio_read32(card->regs, TDH(q));
+    uint32_t tail = x540_read(card, TDT(q)), stopped_at = x540_read(card, TDH(q));
     enum err err = OK;
     if (stopped_at != tail && port->link_is_up)
         err = x540_wait(card, TDH(q), 0xFFFFFFFFu, tail, DRAIN_LIMIT_US, "TDH");
-    stopped_at = mmio_read32(card->regs, TDH(q));
+    stopped_at = x540_read(card, TDH(q));
     if (stopped_at != 0xFFFFFFFFu) /* else the card is gone */
         *head = stopped_at;
     if (err || stopped_at != tail) {
@@ -108,5 +104,5 @@ uint32_t x540_tx_head(struct port *port, unsigned q)
 {
     struct x540 *card = port->driver_state;
 
-    return mmio_read32(card->regs, TDH(q));
+    return x540_read(card, TDH(q));
 }

@@ -91,10 +91,10 @@ static uint32_t completion_limit_us(const struct pci_dev *pci)
 /* X550 4.6.3.1 */
 static void interrupts_off(struct x540 *card)
 {
-    mmio_write32(card->regs, EIMC, 0xFFFFFFFFu);
-    mmio_write32(card->regs, EIMC_EX(0), 0xFFFFFFFFu);
-    mmio_write32(card->regs, EIMC_EX(1), 0xFFFFFFFFu);
-    (void)mmio_read32(card->regs, EICR); /* clears every cause */
+    x540_write(card, EIMC, 0xFFFFFFFFu);
+    x540_write(card, EIMC_EX(0), 0xFFFFFFFFu);
+    x540_write(card, EIMC_EX(1), 0xFFFFFFFFu);
+    (void)x540_read(card, EICR); /* clears every cause */
 }
 
 /* Wait until all queues are off (X550 4.6.7.1.1, 4.6.8.1.1). One that stays on is logged; a reset
@@ -107,7 +107,7 @@ static void wait_for_queues(struct x540 *card)
         bool is_rx = i >= QUEUES;
         uint32_t offset = is_rx ? RXDCTL(i - QUEUES) : TXDCTL(i);
         uint32_t enable = is_rx ? RXDCTL_ENABLE : TXDCTL_ENABLE;
-        uint32_t value = mmio_read32(card->regs, offset);
+        uint32_t value = x540_read(card, offset);
 
         if (!(value & enable) || value == 0xFFFFFFFFu)
             continue;
@@ -120,7 +120,7 @@ static void wait_for_queues(struct x540 *card)
                  card->enable_limit_us);
         break;
     }
-    tsc_wait_us(X540_QUEUE_SETTLE_US);
+    task_wait_us(X540_QUEUE_SETTLE_US);
 }
 
 /* Disable interrupts, then the queues, then the receive path, from any state (X550 4.6.7.1.1,
@@ -129,7 +129,7 @@ static void stop(struct x540 *card)
 {
     interrupts_off(card);
     for (uint32_t q = 0; q < QUEUES; q++) {
-        mmio_write32(card->regs, TXDCTL(q), TXDCTL_SWFLSH);
+        x540_write(card, TXDCTL(q), TXDCTL_SWFLSH);
         x540_change(card, RXDCTL(q), RXDCTL_ENABLE,
                     card->family->has_82599_bits ? RXDCTL_SWFLSH : 0);
     }
@@ -147,8 +147,9 @@ static void stop(struct x540 *card)
  * limit; a time-out is logged. */
 static void silence(struct x540 *card)
 {
-    if (mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu)
+    if (x540_read(card, STATUS) == 0xFFFFFFFFu)
         return; /* the card is gone */
+    x540_lock_leave(card);
     stop(card);
     x540_change(card, CTRL, 0, CTRL_GIO_DIS);
     if (x540_wait(card, CTRL, CTRL_GIO_DIS, CTRL_GIO_DIS, CTRL_LIMIT_US, "CTRL.GIO_DIS") != OK ||
@@ -176,27 +177,30 @@ static enum err quiesce(struct x540 *card, unsigned *resets)
     if (x540_wait(card, CTRL, CTRL_GIO_DIS, CTRL_GIO_DIS, CTRL_LIMIT_US, "CTRL.GIO_DIS") == OK &&
         x540_wait(card, STATUS, STATUS_GIO, 0, MASTER_LIMIT_US, "STATUS.GIO") == OK)
         return OK;
-    if (mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu)
+    if (x540_read(card, STATUS) == 0xFFFFFFFFu)
         return ERR_NO_DEVICE;
 
     *resets = 2;
     uint64_t end_ns = tsc_now_ns() + MASTER_LIMIT_US * 1000ull;
-    while (pci_read16(&card->pci, PCI_DEVICE_STATUS) & PCI_DEVICE_STATUS_PENDING) {
+    for (;;) {
+        task_pay(TASK_READ);
+        if (!(pci_read16(&card->pci, PCI_DEVICE_STATUS) & PCI_DEVICE_STATUS_PENDING))
+            break;
         if (tsc_now_ns() >= end_ns) {
             log_warn("x540 p%u: PCIe Device Status 0x%04x: transactions still pending",
                      card->port->index, pci_read16(&card->pci, PCI_DEVICE_STATUS));
             break; /* the flush below may still complete them */
         }
-        tsc_wait_us(100);
+        task_wait_us(100);
     }
-    uint32_t hlreg0 = mmio_read32(card->regs, HLREG0);
-    uint32_t gcr_ext = mmio_read32(card->regs, GCR_EXT);
-    mmio_write32(card->regs, HLREG0, hlreg0 | HLREG0_LPBK);
-    tsc_wait_us(LOOPBACK_FLUSH_US);
-    mmio_write32(card->regs, GCR_EXT, gcr_ext | GCR_EXT_BUFFERS_CLEAR);
-    tsc_wait_us(BUFFERS_CLEAR_US);
-    mmio_write32(card->regs, HLREG0, hlreg0);
-    mmio_write32(card->regs, GCR_EXT, gcr_ext);
+    uint32_t hlreg0 = x540_read(card, HLREG0);
+    uint32_t gcr_ext = x540_read(card, GCR_EXT);
+    x540_write(card, HLREG0, hlreg0 | HLREG0_LPBK);
+    task_wait_us(LOOPBACK_FLUSH_US);
+    x540_write(card, GCR_EXT, gcr_ext | GCR_EXT_BUFFERS_CLEAR);
+    task_wait_us(BUFFERS_CLEAR_US);
+    x540_write(card, HLREG0, hlreg0);
+    x540_write(card, GCR_EXT, gcr_ext);
     return OK;
 }
 
@@ -206,7 +210,7 @@ static enum err reset_once(struct x540 *card)
     uint32_t reset = CTRL_RST;
 
     /* 82599 without a link: the MAC must be reset too. */
-    if (!card->family->has_copper_phy && !(mmio_read32(card->regs, LINKS) & LINKS_UP) &&
+    if (!card->family->has_copper_phy && !(x540_read(card, LINKS) & LINKS_UP) &&
         !x540_link_is_vetoed(card))
         reset |= CTRL_LNK_RST;
     /* No MDIO cycle may be in progress during the reset. */
@@ -216,12 +220,12 @@ static enum err reset_once(struct x540 *card)
     if (err)
         return err;
     x540_change(card, CTRL, 0, reset);
-    tsc_wait_us(RESET_FIRST_LOOK_US);
+    task_wait_us(RESET_FIRST_LOOK_US);
     err = x540_wait(card, CTRL, CTRL_RST | CTRL_LNK_RST, 0, RESET_LIMIT_US, "CTRL.RST");
     if (is_locked)
         x540_unlock(card, x540_phy_lock(card));
     if (!err)
-        tsc_wait_us(card->family->reset_ms * 1000);
+        task_wait_us(card->family->reset_ms * 1000);
     return err;
 }
 
@@ -251,7 +255,7 @@ static const char *firmware_error(uint32_t code)
 static enum err check_firmware(struct x540 *card)
 {
     enum { TCO_ISOLATE = 0x03 };
-    uint32_t fwsm = mmio_read32(card->regs, FWSM), code = FIELD_GET(FWSM_EXT_ERR_IND, fwsm);
+    uint32_t fwsm = x540_read(card, FWSM), code = FIELD_GET(FWSM_EXT_ERR_IND, fwsm);
 
     if (code == TCO_ISOLATE || (fwsm & FWSM_RECOVERY)) {
         log_error("x540 p%u: FWSM (0x%05x) reads 0x%08x: %s", card->port->index, FWSM, fwsm,
@@ -279,7 +283,7 @@ static enum err check_firmware(struct x540 *card)
 static enum err wait_for_load(struct x540 *card)
 {
     enum err loaded = x540_wait(card, EEC, EEC_ARD, EEC_ARD, AUTO_READ_LIMIT_US, "EEC.ARD");
-    uint32_t eec = mmio_read32(card->regs, EEC);
+    uint32_t eec = x540_read(card, EEC);
     if (!(eec & EEC_PRES)) /* go on: read_mac fails if no address was loaded */
         log_warn("x540 p%u: EEC reads 0x%08x: no valid NVM (PRES 0)", card->port->index, eec);
     enum err err = check_firmware(card);
@@ -305,10 +309,10 @@ static void make_mac(struct x540 *card)
                              (uint8_t)(pci->device << 3 | pci->function)};
 
     memcpy(card->port->mac, made, sizeof(made));
-    mmio_write32(card->regs, RAL(0),
-                 made[0] | (uint32_t)made[1] << 8 | (uint32_t)made[2] << 16 |
-                     (uint32_t)made[3] << 24);
-    mmio_write32(card->regs, RAH(0), FIELD_PUT(RAH_RAH, made[4] | (uint32_t)made[5] << 8) | RAH_AV);
+    x540_write(card, RAL(0),
+               made[0] | (uint32_t)made[1] << 8 | (uint32_t)made[2] << 16 |
+                   (uint32_t)made[3] << 24);
+    x540_write(card, RAH(0), FIELD_PUT(RAH_RAH, made[4] | (uint32_t)made[5] << 8) | RAH_AV);
 }
 
 static void get_mac(uint32_t low, uint32_t high, uint8_t mac[6])
@@ -320,7 +324,7 @@ static void get_mac(uint32_t low, uint32_t high, uint8_t mac[6])
 /* X550 8.2.2.8.14-15 */
 static enum err read_mac(struct x540 *card)
 {
-    uint32_t low = mmio_read32(card->regs, RAL(0)), high = mmio_read32(card->regs, RAH(0));
+    uint32_t low = x540_read(card, RAL(0)), high = x540_read(card, RAH(0));
     uint8_t *mac = card->port->mac;
     bool is_zero = low == 0 && FIELD_GET(RAH_RAH, high) == 0;
 
@@ -343,39 +347,45 @@ static void packet_buffer(struct x540 *card)
     uint32_t kb = card->family->rx_buffer_kb;
 
     for (uint32_t i = 0; i < 8; i++) {
-        mmio_write32(card->regs, RXPBSIZE(i), FIELD_PUT(RXPBSIZE_SIZE, i == 0 ? kb : 0));
-        mmio_write32(card->regs, FCRTL(i), 0);
+        x540_write(card, RXPBSIZE(i), FIELD_PUT(RXPBSIZE_SIZE, i == 0 ? kb : 0));
+        x540_write(card, FCRTL(i), 0);
         /* The threshold applies even with pause off: the card fills the buffer up to it. */
-        mmio_write32(card->regs, FCRTH(i), i == 0 ? kb * 1024 - PAUSE_HEADROOM_BYTES : 0);
+        x540_write(card, FCRTH(i), i == 0 ? kb * 1024 - PAUSE_HEADROOM_BYTES : 0);
     }
     for (uint32_t i = 0; i < 4; i++)
-        mmio_write32(card->regs, FCTTV(i), 0);
-    mmio_write32(card->regs, FCRTV, 0);
-    mmio_write32(card->regs, FCCFG, 0);
+        x540_write(card, FCTTV(i), 0);
+    x540_write(card, FCRTV, 0);
+    x540_write(card, FCCFG, 0);
 }
 
 /* Clear the tables that a reset leaves unchanged or undefined (X550 4.6.7, table 4-6 note 2). Entry
  * 0 of RAL/RAH is the card's own address. */
 static void clear_tables(struct x540 *card)
 {
-    mmio_t regs = card->regs;
 
     for (uint32_t i = 1; i < 128; i++) {
-        mmio_write32(regs, RAL(i), 0);
-        mmio_write32(regs, RAH(i), 0);
+        x540_write(card, RAL(i), 0);
+        x540_write(card, RAH(i), 0);
     }
     for (uint32_t i = 0; i < 256; i++)
-        mmio_write32(regs, MPSAR(i), i == 0 ? 1 : 0); /* own address: pool 0 */
+        x540_write(card, MPSAR(i), i == 0 ? 1 : 0); /* own address: pool 0 */
     for (uint32_t i = 0; i < 128; i++) {
-        mmio_write32(regs, MTA(i), 0);
-        mmio_write32(regs, UTA(i), 0);
-        mmio_write32(regs, VFTA(i), 0);
-        mmio_write32(regs, VLVFB(i), 0);
+        x540_write(card, MTA(i), 0);
+        x540_write(card, UTA(i), 0);
+        x540_write(card, VFTA(i), 0);
+        x540_write(card, VLVFB(i), 0);
         if (card->family->has_82599_bits)
             x540_change(card, FTQF(i), FTQF_QUEUE_ENABLE, 0);
     }
     for (uint32_t i = 0; i < 64; i++)
-        mmio_write32(regs, VLVF(i), 0);
+        x540_write(card, VLVF(i), 0);
+}
+
+/* What the operator sees while a task does it (arch/task.h). */
+static void step(struct x540 *card, const char *name)
+{
+    if (task_is_running())
+        card->port->step = name;
 }
 
 /* From any state to that after a reset (X550 4.6.3). */
@@ -383,8 +393,11 @@ static enum err start_over(struct x540 *card)
 {
     unsigned resets = 0;
 
+    step(card, "its queues are switched off");
     stop(card);
+    step(card, "its memory requests end");
     enum err err = quiesce(card, &resets);
+    step(card, "its reset");
     for (unsigned i = 0; i < resets && !err; i++)
         err = reset_once(card);
     if (!err)
@@ -395,6 +408,7 @@ static enum err start_over(struct x540 *card)
 /* After start_over (X550 4.6.3). */
 static enum err set_up(struct x540 *card)
 {
+    step(card, "it loads its NVM");
     enum err err = wait_for_load(card);
 
     if (!err && !card->nvm_is_checked)
@@ -405,16 +419,20 @@ static enum err set_up(struct x540 *card)
     err = read_mac(card);
     if (err)
         return err;
+    step(card, "its tables are cleared");
     packet_buffer(card);
     clear_tables(card);
+    step(card, "its counters are cleared");
     x540_stats_init(card);
+    step(card, "its receive and transmit paths are set up");
     x540_change(card, CTRL_EXT, 0,
                 CTRL_EXT_RO_DIS | (card->family->has_82599_bits ? CTRL_EXT_NS_DIS : 0));
     if (card->family->has_82599_bits)
-        mmio_write32(card->regs, DCA_CTRL, DCA_CTRL_DCA_DISABLE);
+        x540_write(card, DCA_CTRL, DCA_CTRL_DCA_DISABLE);
     x540_rx_init(card);
     x540_intr_init(card);
     x540_tx_init(card);
+    step(card, "its PHY");
     x540_phy_start(card);
     /* Last: before this the firmware may use the port. */
     x540_change(card, CTRL_EXT, 0, CTRL_EXT_DRV_LOAD);
@@ -451,6 +469,7 @@ static const struct port_ops x540_ops = {
     .receive = x540_receive,
     .tx_head = x540_tx_head,
     .poll_link = x540_poll_link,
+    .tend = x540_tend,
     .poll_counters = x540_poll_counters,
     .poll_counter_group = x540_poll_counter_group,
     .set_promiscuous = x540_set_promiscuous,
@@ -483,7 +502,7 @@ static uint16_t power_up(const struct pci_dev *pci)
     uint16_t device_control = pci_read16(pci, PCI_DEVICE_CONTROL);
     uint16_t device_control_2 = pci_read16(pci, PCI_DEVICE_CONTROL_2);
     pci_write16(pci, at + PCI_PM_CONTROL, (uint16_t)(control & ~PCI_PM_CONTROL_STATE));
-    tsc_wait_us(POWER_UP_US);
+    task_wait_us(POWER_UP_US);
     for (unsigned i = 0; i < PCI_BARS; i++)
         lost += pci_read32(pci, PCI_BAR_0 + 4 * i) != bars[i];
     if (!lost)
@@ -525,9 +544,9 @@ void x540_peek_mac(const struct pci_dev *pci, struct x540 *card, uint8_t mac[6])
         return;
     pci_command(pci, PCI_COMMAND_MEMORY, PCI_COMMAND_MASTER);
     uint64_t end_ns = tsc_now_ns() + PEEK_LIMIT_US * 1000ull;
-    while (!(mmio_read32(card->regs, EEC) & EEC_ARD) && tsc_now_ns() < end_ns)
-        tsc_wait_us(1000);
-    get_mac(mmio_read32(card->regs, RAL(0)), mmio_read32(card->regs, RAH(0)), mac);
+    while (!(x540_read(card, EEC) & EEC_ARD) && tsc_now_ns() < end_ns)
+        task_wait_us(1000);
+    get_mac(x540_read(card, RAL(0)), x540_read(card, RAH(0)), mac);
 }
 
 /* X550 4.6.3, 9.2.3.1.4, 5.2.4.2 */
@@ -554,7 +573,7 @@ enum err x540_probe(const struct pci_dev *pci, struct x540 *card, struct port *p
     if (err)
         return err;
     pci_command(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_OFF, 0);
-    uint32_t status = mmio_read32(card->regs, STATUS);
+    uint32_t status = x540_read(card, STATUS);
     if (status == 0xFFFFFFFFu) {
         log_error("x540 p%u: STATUS reads 0xffffffff: the card does not answer", port->index);
         err = ERR_NO_DEVICE;
@@ -580,18 +599,16 @@ void x540_log_raw(struct port *port)
     struct x540 *card = port->driver_state;
     uint32_t at = card ? pci_capability(&card->pci, PCI_CAP_MSIX) : 0;
 
-    if (!card || !card->is_mapped || mmio_read32(card->regs, STATUS) == 0xFFFFFFFFu) {
+    if (!card || !card->is_mapped || x540_read(card, STATUS) == 0xFFFFFFFFu) {
         log_info("x540 p%u: no registers to read", port->index);
         return;
     }
     log_info("x540 p%u: STATUS 0x%08x CTRL 0x%08x CTRL_EXT 0x%08x EEC 0x%08x FWSM 0x%08x",
-             port->index, mmio_read32(card->regs, STATUS), mmio_read32(card->regs, CTRL),
-             mmio_read32(card->regs, CTRL_EXT), mmio_read32(card->regs, EEC),
-             mmio_read32(card->regs, FWSM));
+             port->index, x540_read(card, STATUS), x540_read(card, CTRL), x540_read(card, CTRL_EXT),
+             x540_read(card, EEC), x540_read(card, FWSM));
     log_info("x540 p%u: LINKS 0x%08x MMNGC 0x%08x EEMNGCTL 0x%08x RAL0 0x%08x RAH0 0x%08x",
-             port->index, mmio_read32(card->regs, LINKS), mmio_read32(card->regs, MMNGC),
-             mmio_read32(card->regs, EEMNGCTL), mmio_read32(card->regs, RAL(0)),
-             mmio_read32(card->regs, RAH(0)));
+             port->index, x540_read(card, LINKS), x540_read(card, MMNGC), x540_read(card, EEMNGCTL),
+             x540_read(card, RAL(0)), x540_read(card, RAH(0)));
     log_info("x540 p%u: PCI command 0x%04x, MSI-X at 0x%x: control 0x%04x, table 0x%08x, pending "
              "0x%08x",
              port->index, pci_read16(&card->pci, PCI_COMMAND), at,

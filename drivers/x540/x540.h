@@ -6,6 +6,7 @@
 #define DRIVERS_X540_X540_H
 
 #include "arch/mmio.h"
+#include "arch/task.h"
 #include "arch/types.h"
 #include "drivers/nic.h"
 #include "kernel/pci.h"
@@ -64,6 +65,8 @@ struct x540 {
     bool link_cause_seen; /* EICS has reported a change that LINKS has not shown yet */
     bool reads_eicr;      /* EICS has missed a change: EICR is read instead */
     bool smbi_is_reported, second_is_reported; /* dead owners are logged once per probe */
+    uint32_t locks;                            /* of SW_FW_SYNC that this driver holds */
+    bool has_semaphores;                       /* it holds those that guard SW_FW_SYNC */
 };
 
 /* The family member that this PCI function is; NULL: not a supported card. */
@@ -86,6 +89,18 @@ void x540_log_raw(struct port *port);
 
 /* ---- between the files of this folder ---- */
 
+/* Read or write a register. In a task (arch/task.h), where everything of this folder runs that takes
+ * more than a few accesses once the loops run, the step ends first if it is used up. */
+static inline uint32_t x540_read(struct x540 *card, uint32_t offset)
+{
+    task_pay(TASK_READ);
+    return mmio_read32(card->regs, offset);
+}
+static inline void x540_write(struct x540 *card, uint32_t offset, uint32_t value)
+{
+    task_pay(TASK_WRITE);
+    mmio_write32(card->regs, offset, value);
+}
 /* Wait until (register & mask) == want, at most limit_us. A register that reads all ones counts as
  * absent. ERR_TIMEOUT after one log line with `name` and the value read. */
 enum err x540_wait(struct x540 *card, uint32_t offset, uint32_t mask, uint32_t want,
@@ -99,7 +114,7 @@ enum err x540_starts_at_0(struct x540 *card, uint32_t head, const char *name) MU
 /* A check that says nothing of whether frames move has ended in err, OK or not. Returns it, after a
  * log line that names the boot key which passes over it; OK after another line if that is given. */
 enum err x540_refuse(struct x540 *card, enum err err) MUST_CHECK;
-/* Read, change the named bits, write. */
+/* Read, change the named bits, write: in one step of a task. */
 void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t set);
 
 /* lock.c: locks shared by the drivers of both ports and the firmware. `locks` are SW_FW_SYNC bits.
@@ -107,6 +122,8 @@ void x540_change(struct x540 *card, uint32_t offset, uint32_t clear, uint32_t se
  * 1 s. */
 enum err x540_lock(struct x540 *card, uint32_t locks) MUST_CHECK;
 void x540_unlock(struct x540 *card, uint32_t locks);
+void x540_lock_leave(
+    struct x540 *card); /* give back all that is held, also by a task that does not go on */
 void x540_lock_break(struct x540 *card); /* once at probe: release the locks of a dead driver */
 uint32_t x540_phy_lock(const struct x540 *card);
 /* nvm.c */
@@ -117,6 +134,7 @@ void x540_phy_start(struct x540 *card);
 void x540_phy_log(struct x540 *card);
 bool x540_link_is_vetoed(struct x540 *card); /* the management controller forbids link changes */
 void x540_poll_link(struct port *port);
+void x540_tend(struct port *port);
 void x540_link_off(struct port *port);
 /* rx.c, tx.c */
 void x540_rx_init(struct x540 *card);

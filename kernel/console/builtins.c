@@ -112,20 +112,34 @@ static struct {
     const struct command *command;
     struct call call;
     uint64_t interval_ns, next_ns;
+    struct job job; /* of the command, if it waits */
+    bool is_waiting;
 } watched;
 
 static enum command_result watch_again(struct job *job, bool is_interrupted)
 {
     uint64_t now_ns = tsc_now_ns();
 
-    if (is_interrupted || job->is_ended)
+    enum command_result result;
+
+    if (is_interrupted || job->is_ended) {
+        if (watched.is_waiting)
+            (void)watched.job.poll(&watched.job, true);
         return COMMAND_DONE;
-    if ((int64_t)(now_ns - watched.next_ns) < 0)
-        return COMMAND_WAITS;
-    watched.next_ns = now_ns + watched.interval_ns;
-    if (!job->json)
-        out_text(job->out, "\n");
-    return watched.command->run(&watched.call) == COMMAND_FAILED ? COMMAND_FAILED : COMMAND_WAITS;
+    }
+    if (watched.is_waiting) {
+        result = watched.job.poll(&watched.job, false);
+    } else {
+        if ((int64_t)(now_ns - watched.next_ns) < 0)
+            return COMMAND_WAITS;
+        watched.next_ns = now_ns + watched.interval_ns;
+        if (!job->json)
+            out_text(job->out, "\n");
+        watched.job = (struct job){.out = job->out, .json = job->json};
+        result = watched.command->run(&watched.call);
+    }
+    watched.is_waiting = result == COMMAND_WAITS;
+    return result == COMMAND_FAILED ? COMMAND_FAILED : COMMAND_WAITS;
 }
 
 static enum command_result watch(const struct call *call)
@@ -148,6 +162,8 @@ static enum command_result watch(const struct call *call)
     watched.call = *call;
     watched.call.argc = argc - match.words;
     watched.call.argv = call->argv + match.words;
+    watched.call.job = &watched.job;
+    watched.is_waiting = false;
     watched.interval_ns = seconds * 1000000000;
     watched.next_ns = tsc_now_ns();
     call->job->poll = watch_again;

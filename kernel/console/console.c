@@ -15,6 +15,7 @@
 #include "kernel/memory/module.h"
 #include "kernel/slice.h"
 #include "kernel/console/serial_line.h"
+#include "kernel/watchdog.h"
 
 #define OUT_BYTES 16384u /* a power of two */
 #define OUT_BUSY                                                                                   \
@@ -137,18 +138,27 @@ void console_poll(bool is_idle)
         return;
     if (is_due) {
         round_at = now + round_ticks;
+        (void)watchdog_part("console");
         read_input();
         ring_drain();
         is_screens_turn = screen_is_busy() && !is_screens_turn;
-        if (is_screens_turn)
+        if (is_screens_turn) {
+            (void)watchdog_part("log screen");
             screen_poll();
+        }
     }
-    if (ring_pending() >= OUT_BUSY || (is_due && is_screens_turn))
+    if (ring_pending() >= OUT_BUSY || (is_due && is_screens_turn)) {
+        (void)watchdog_part(NULL);
         return;
-    if (log_is_pending() && may_show_log())
+    }
+    if (log_is_pending() && may_show_log()) {
+        (void)watchdog_part("log");
         log_pump();
-    else
+    } else {
+        (void)watchdog_part("console");
         (void)slice_run(step);
+    }
+    (void)watchdog_part(NULL);
 }
 
 bool console_is_busy(void)

@@ -4,6 +4,7 @@
  * `silent` or `parked`.
  */
 #include "arch/smp.h"
+#include "arch/tsc.h"
 #include "kernel/console/command.h"
 #include "kernel/lib/json.h"
 #include "kernel/ask.h"
@@ -15,6 +16,7 @@
 struct core_row {
     uint64_t rx_packets, tx_packets, polls, empty_polls, interrupts, sleeps;
     struct hist stalls;
+    struct stretch stretch;
 };
 static struct core_row rows[CPUS_MAX]; /* written by the cores, which may answer late */
 
@@ -39,6 +41,7 @@ static void read_row(struct core_row *row, unsigned core)
     row->interrupts = cpu->interrupts;
     row->sleeps = cpu->sleeps;
     row->stalls = cpu->stalls;
+    row->stretch = cpu->stretch;
 }
 
 static void fill_row(void *context)
@@ -84,7 +87,8 @@ static void json_row(const struct call *call, unsigned core, const struct core_r
     json_u64(&j, "empty_polls", row->empty_polls);
     json_u64(&j, "sleeps", row->sleeps);
     json_u64(&j, "interrupts", row->interrupts);
-    json_u64(&j, "stall_max_ns", row->stalls.max);
+    json_u64(&j, "stall_max_ns", tsc_ns(row->stretch.max_ticks));
+    json_string(&j, "stall_max_cause", row->stretch.max_part ? row->stretch.max_part : "");
     json_array(&j, "stalls");
     for (unsigned b = 0; b < HIST_BUCKETS; b++)
         if (row->stalls.count[b] != 0) {
@@ -149,10 +153,13 @@ static enum command_result show_cores(const struct call *call)
         text_late(call->out, i);
     for (unsigned i = 0; i < cpus_n && !call->json; i++) {
         const struct hist *stalls = &cpus[i]->stalls;
+        const struct stretch *stretch = &cpus[i]->stretch;
+        if (stretch->max_part)
+            out_printf(call->out, "core %u: longest time between two polls %lu us: %s\n", i,
+                       tsc_ns(stretch->max_ticks) / 1000, stretch->max_part);
         if (hist_total(stalls) == 0)
             continue;
-        out_printf(call->out, "core %u: slow poll rounds (histogram), longest %lu us:", i,
-                   stalls->max / 1000);
+        out_printf(call->out, "core %u: slow poll rounds (histogram):", i);
         for (unsigned b = 0; b < HIST_BUCKETS; b++)
             if (stalls->count[b] != 0)
                 out_printf(call->out, "\n%12lu of %lu us or more", stalls->count[b],

@@ -13,14 +13,60 @@
 
 /* set port N ip A/B, or gw A. The lanes are stopped meanwhile, since each core's stack changes, and
  * what the application derives from the addresses. */
+static struct {
+    struct port *port;
+    uint32_t ip, prefix, gateways[2];
+    bool was_stopped, is_set;
+    const char *wrong;
+} new_address;
+
+/* The lanes are stopped. */
+static void change_address(void)
+{
+    const struct app *app = run_app();
+    struct port *port = new_address.port;
+    struct netif *nif = port->netif;
+
+    for (unsigned core = 0; core < lanes_cores && !new_address.wrong; core++)
+        new_address.wrong = netif_configure(&nif[core], port->mac, new_address.ip,
+                                            new_address.prefix, new_address.gateways);
+    if (app->readdress)
+        app->readdress();
+    for (unsigned i = 0; i < lanes_n && app->start; i++)
+        app->start(&lanes[i]);
+    if (port->link_is_up)
+        netif_link_up(nif);
+}
+
+static enum command_result address_poll(struct job *job, bool is_interrupted)
+{
+    const struct call call = {.out = job->out, .json = job->json};
+
+    if (is_interrupted) {
+        if (!new_address.is_set && !new_address.was_stopped)
+            lanes_start();
+        return COMMAND_DONE;
+    }
+    if (lanes_are_changing())
+        return COMMAND_WAITS;
+    if (!new_address.is_set) {
+        change_address();
+        new_address.is_set = true;
+        if (!new_address.was_stopped)
+            lanes_start();
+        return COMMAND_WAITS;
+    }
+    return new_address.wrong ? command_fail(&call, "address not set: %s", new_address.wrong)
+                             : COMMAND_DONE;
+}
+
 static enum command_result set_address(const struct call *call, struct port *port)
 {
     const struct app *app = run_app();
     struct netif *nif = port->netif;
-    bool is_ip = str_equal(call->argv[1], "ip"), was_stopped = lanes_are_stopped();
+    bool is_ip = str_equal(call->argv[1], "ip");
     struct ipv4_prefix prefix;
     be32_t gateway;
-    uint32_t gateways[2];
 
     if (nif == NULL)
         return command_fail(call, "port%u has no stack; port%u.ip= must be on the boot line",
@@ -32,26 +78,39 @@ static enum command_result set_address(const struct call *call, struct port *por
     if (!(is_ip ? parse_prefix(call->argv[2], &prefix) : parse_ipv4(call->argv[2], &gateway)))
         return command_fail(call, "\"%.40s\" is invalid; expected A.B.C.D%s", call->argv[2],
                             is_ip ? "/BITS" : "");
-    gateways[0] = be32_get(gateway);
-    gateways[1] = nif->gateways[1];
+    new_address.port = port;
+    new_address.ip = be32_get(prefix.address);
+    new_address.prefix = prefix.bits;
+    new_address.gateways[0] = be32_get(gateway);
+    new_address.gateways[1] = nif->gateways[1];
     if (is_ip && prefix.bits != 32 &&
-        ((be32_get(prefix.address) ^ gateways[0]) & ip_mask(prefix.bits)) != 0)
-        gateways[0] = gateways[1] = 0; /* the old ones are not on the new subnet */
-    if (!was_stopped)
+        ((new_address.ip ^ new_address.gateways[0]) & ip_mask(prefix.bits)) != 0)
+        new_address.gateways[0] = new_address.gateways[1] = 0; /* not on the new subnet */
+    new_address.was_stopped = lanes_are_stopped();
+    new_address.is_set = false;
+    new_address.wrong = NULL;
+    if (!new_address.was_stopped)
         lanes_stop(app->poll);
-    const char *wrong = NULL;
-    for (unsigned core = 0; core < lanes_cores && wrong == NULL; core++)
-        wrong =
-            netif_configure(&nif[core], port->mac, be32_get(prefix.address), prefix.bits, gateways);
-    if (app->readdress)
-        app->readdress();
-    for (unsigned i = 0; i < lanes_n && app->start; i++)
-        app->start(&lanes[i]);
-    if (port->link_is_up)
-        netif_link_up(nif);
-    if (!was_stopped)
-        lanes_start();
-    return wrong ? command_fail(call, "address not set: %s", wrong) : COMMAND_DONE;
+    call->job->poll = address_poll;
+    return COMMAND_WAITS;
+}
+
+/* `set port N up` or `down`: until core 0's task has done it, which goes on after a ^C. */
+static struct port *changing;
+
+static enum command_result state_poll(struct job *job, bool is_interrupted)
+{
+    const struct call call = {.out = job->out, .json = job->json};
+    enum err err;
+
+    if (is_interrupted)
+        return COMMAND_DONE;
+    if (port_is_busy(changing, &err))
+        return COMMAND_WAITS;
+    if (err)
+        return command_fail(&call, "port%u did not restart; the log has the reason",
+                            changing->index);
+    return COMMAND_DONE;
 }
 
 static enum command_result set_port(const struct call *call)
@@ -76,7 +135,9 @@ static enum command_result set_port(const struct call *call)
         port_take_down(port, "by command");
     if (word == UP && port_restart(port) != OK)
         return command_fail(call, "port%u did not restart; the log has the reason", port->index);
-    return COMMAND_DONE;
+    changing = port;
+    call->job->poll = state_poll;
+    return COMMAND_WAITS;
 }
 COMMAND("set port", "N up|down|ip A/B|gw A", "start or stop a port, set its address", set_port);
 

@@ -3,6 +3,7 @@
  */
 #include "kernel/console/command.h"
 #include "kernel/lib/json.h"
+#include "net/console/collect.h"
 #include "net/lane/lane.h"
 #include "net/lane/ledger.h"
 
@@ -85,15 +86,18 @@ static void text_ledger(const struct out *out, const struct ledger *ledger)
     }
 }
 
-static enum command_result show_ledger(const struct call *call)
+static enum command_result print_ledger(const struct call *call)
 {
-    for (unsigned i = 0; i < ports_n; i++)
-        ports[i].ops->poll_counters(&ports[i]);
     struct ledger ledger = ledger_read();
     if (call->json)
         json_ledger(call, &ledger);
     else
         text_ledger(call->out, &ledger);
     return COMMAND_DONE;
+}
+
+static enum command_result show_ledger(const struct call *call)
+{
+    return collect_first(call, print_ledger);
 }
 COMMAND("show ledger", "[-j]", "all frames by outcome, and whether the sums agree", show_ledger);

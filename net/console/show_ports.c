@@ -6,6 +6,7 @@
 #include "kernel/console/command.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/json.h"
+#include "net/console/collect.h"
 #include "net/lane/lane_control.h"
 #include "net/lane/ledger.h"
 #include "net/lane/rss_key.h"
@@ -77,10 +78,10 @@ static const char *speed_text(const struct port *port, char text[8])
 
 static void json_ports(const struct call *call)
 {
-    char key[2 * RSS_KEY_BYTES + 1];
+    char key[2 * RSS_KEY_BYTES + 1] = "";
 
-    for (unsigned i = 0; i < RSS_KEY_BYTES; i++)
-        fmt_print(key + 2 * i, 3, "%02x", rss_key()[i]);
+    for (unsigned i = 0; i < 2 * RSS_KEY_BYTES; i++) /* fmt_print would take a whole slice for it */
+        key[i] = "0123456789abcdef"[rss_key()[i / 2] >> (i % 2 ? 0 : 4) & 0xF];
     for (unsigned i = 0; i < ports_n; i++) {
         const struct port *port = &ports[i];
         const struct port_counters count = since(port);
@@ -108,6 +109,7 @@ static void json_ports(const struct call *call)
             if (lanes_late(port) & BIT(core))
                 json_u64(&j, NULL, core);
         json_end(&j);
+        json_string(&j, "step", port->step ? port->step : "");
         json_line(&j);
     }
 }
@@ -124,10 +126,8 @@ static void place_line(const struct call *call, const struct port *port)
         out_printf(call->out, "port%u: %s %s\n", port->index, port->pci, port->model);
 }
 
-static enum command_result show_ports(const struct call *call)
+static enum command_result print_ports(const struct call *call)
 {
-    for (unsigned i = 0; i < ports_n; i++)
-        ports[i].ops->poll_counters(&ports[i]);
     if (call->json) {
         json_ports(call);
         return COMMAND_DONE;
@@ -156,6 +156,9 @@ static enum command_result show_ports(const struct call *call)
     }
     for (unsigned i = 0; i < ports_n; i++)
         place_line(call, &ports[i]);
+    for (unsigned i = 0; i < ports_n; i++)
+        if (ports[i].step)
+            out_printf(call->out, "port%u: its card is being changed: %s\n", i, ports[i].step);
     for (unsigned i = 0; i < ports_n; i++) {
         if (!lanes_late(&ports[i]))
             continue;
@@ -167,15 +170,23 @@ static enum command_result show_ports(const struct call *call)
     }
     return COMMAND_DONE;
 }
+
+static enum command_result show_ports(const struct call *call)
+{
+    return collect_first(call, print_ports);
+}
 COMMAND("show ports", "[-j]", "ports, their links and counters", show_ports);
+
+static enum command_result set_to_zero(const struct call *call)
+{
+    for (unsigned i = 0; i < ports_n; i++)
+        cleared[i] = ports[i].count;
+    out_text(call->out, "counters of show ports set to zero; those of ledger and queues go on\n");
+    return COMMAND_DONE;
+}
 
 static enum command_result clear_counters(const struct call *call)
 {
-    for (unsigned i = 0; i < ports_n; i++) {
-        ports[i].ops->poll_counters(&ports[i]);
-        cleared[i] = ports[i].count;
-    }
-    out_text(call->out, "counters of show ports set to zero; those of ledger and queues go on\n");
-    return COMMAND_DONE;
+    return collect_first(call, set_to_zero);
 }
 COMMAND("clear counters", "", "set the counters of show ports to zero", clear_counters);

@@ -8,6 +8,12 @@
 #include "net/run.h"
 #include "net/stack/netif.h"
 
+static enum command_result wait_for_lanes(struct job *job, bool is_interrupted)
+{
+    (void)job;
+    return lanes_are_changing() && !is_interrupted ? COMMAND_WAITS : COMMAND_DONE;
+}
+
 static enum command_result start(const struct call *call)
 {
     if (run_app()->command_start)
@@ -16,7 +22,8 @@ static enum command_result start(const struct call *call)
         return command_fail(call, "start takes no arguments with app=%s", run_app()->name);
     if (lanes_are_stopped())
         lanes_start();
-    return COMMAND_DONE;
+    call->job->poll = wait_for_lanes;
+    return COMMAND_WAITS;
 }
 COMMAND("start", "[what]", "run the application (again)", start);
 
@@ -28,7 +35,8 @@ static enum command_result stop(const struct call *call)
         return command_fail(call, "stop takes no arguments with app=%s", run_app()->name);
     if (!lanes_are_stopped())
         lanes_stop(run_app()->poll);
-    return COMMAND_DONE;
+    call->job->poll = wait_for_lanes;
+    return COMMAND_WAITS;
 }
 COMMAND("stop", "[what]", "stop receiving; frames inside are sent first", stop);
 

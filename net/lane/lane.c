@@ -5,6 +5,7 @@
  */
 #include "net/lane/internal.h"
 #include "arch/image.h"
+#include "arch/task.h"
 #include "kernel/lib/str.h"
 #include "kernel/log/log.h"
 
@@ -159,7 +160,7 @@ struct lane_ledger lane_ledger(const struct lane *lane)
     struct unhandled behind = unhandled(lane);
     struct lane_ledger l = {
         .received = lane->received_before + lane->next,
-        .held = lane->state == LANE_RUNNING ? held(lane) : 0,
+        .held = held(lane),
         .waiting = behind.done + behind.not_done,
         .consumed = lane->count.consumed,
     };
@@ -200,8 +201,6 @@ void port_give_up(struct port *port)
 
 static void park(struct lane *lane)
 {
-    if (lane->state == LANE_DRAINING)
-        rare_work[lane->core].n--;
     lane->state = LANE_PARKED;
     lane->slot = &parked_slot;
     lane->head = &parked_head;
@@ -252,22 +251,45 @@ struct port *lane_start(struct lane *lane)
     return NULL;
 }
 
+/* The core's loop leaves the lane alone while its task stops it, and gives no slot back to the
+ * receiver. */
+static void leave_polls(struct lane *lane)
+{
+    if (lane->state == LANE_DRAINING)
+        rare_work[lane->core].n--;
+    lane->state = LANE_STOPPING;
+    lane->slot = &parked_slot;
+    lane->head = &lane->head_seen;
+}
+
+/* Handle a burst of the frames that a lane which stops has received. */
+static void finish_burst(struct lane *lane, lane_poll *finish)
+{
+    lane->slot = &lane->ring[lane->next & (LANE_SLOTS - 1)];
+    (void)finish(&(struct core_lanes){.first = lane, .end = lane + 1, .core = lane->core});
+    lane->slot = &parked_slot;
+    task_pause();
+}
+
 struct port *lane_stop(struct lane *lane, enum drop why, lane_poll *finish)
 {
     struct port *stuck = NULL;
 
     if (lane->state == LANE_PARKED)
         return NULL;
-    /* The last head word, for an output that does not report its head any more. */
-    uint32_t head = (lane->is_sink ? lane->done : dma_load32(lane->head)) & (LANE_SLOTS - 1);
+    const bool was_running = lane->state == LANE_RUNNING;
+    leave_polls(lane);
     if (lane->in->ops->rx_stop(lane->in, lane->queue) != OK)
         stuck = lane->in;
-    if (lane->state == LANE_RUNNING) {
-        lane->head = &lane->head_seen; /* give no slot back to the receiver, which is off */
+    if (was_running) {
         for (unsigned i = 0; finish && i <= LANE_SLOTS / LANE_BURST && waiting(lane) != 0; i++)
-            (void)finish(&(struct core_lanes){.first = lane, .end = lane + 1, .core = lane->core});
+            finish_burst(lane, finish);
+        const uint32_t not_reported = LANE_SLOTS;
+        uint32_t head = lane->is_sink ? lane->done & (LANE_SLOTS - 1) : not_reported;
         if (!lane->is_sink && lane->out->ops->tx_stop(lane->out, lane->queue, &head) != OK)
             stuck = lane->out;
+        if (head == not_reported)
+            head = dma_load32(lane->head_buf.va) & (LANE_SLOTS - 1); /* the last that it wrote */
         uint32_t finished = (head - lane->done) & (LANE_SLOTS - 1);
         if (finished <= (uint32_t)lane->next - lane->done)
             lane->done += finished;

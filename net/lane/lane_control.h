@@ -97,6 +97,8 @@ void lanes_collect(unsigned core);
 void lanes_stop(lane_poll *poll);
 void lanes_start(void);
 bool lanes_are_stopped(void);
+/* Is the last of them still to be carried out by core 0's task? */
+bool lanes_are_changing(void);
 /* The cores that have not carried out the last order to stop or start their queues of this port, or,
  * with NULL, the last `stop` or `start`: a bit each. lanes_service_queues asks them again. Core 0. */
 uint32_t lanes_late(const struct port *port);
@@ -111,6 +113,8 @@ enum err port_reset_card(struct port *port);
 /* The same by the operator's command, which alone puts a port back into service, and lets a card
  * that was cut off access memory again. ERR_NO_MEMORY, after a log line: it has no lanes. */
 enum err port_restart(struct port *port);
+/* Is one of these three still to be done? If not, *err is how the last one has ended. Core 0. */
+bool port_is_busy(const struct port *port, enum err *err);
 /* Take the port out of service until port_restart, and log why: its queues are stopped, by a reset if
  * need be, frames they held are counted as drops, the link is dropped, lanes to this port drain. Core
  * 0. */

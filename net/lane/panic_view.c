@@ -7,7 +7,7 @@
 
 static void print_lane(const struct lane *lane, panic_print *print)
 {
-    static const char *const states[] = {"parked", "running", "draining"};
+    static const char *const states[] = {"parked", "running", "draining", "stopping"};
     struct lane_ledger sum = lane_ledger(lane);
 
     print("core %u, port%u to port%u%s: %s, next %lu, done %u, head %u (last %u), %lu received, "

@@ -79,6 +79,7 @@ struct lane {
         LANE_PARKED,   /* no queue is live */
         LANE_RUNNING,  /* both are */
         LANE_DRAINING, /* output without a link: receive is live, frames are dropped */
+        LANE_STOPPING, /* a task switches its queues off; nothing polls it */
     } state;
     struct dma_buf ring_buf, frames_buf, head_buf;
 } __attribute__((aligned(CACHE_LINE_BYTES)));

@@ -55,15 +55,17 @@ bool side_stop(struct port *port, struct side *side, enum drop why)
 {
     if (!side->is_running)
         return true;
-    uint32_t head = dma_load32(side->head); /* if the card does not report it any more */
+    side->is_running = false; /* nothing is sent by it while the task waits for the card */
+    side->limit = side->next; /* no place either */
+    const uint32_t not_reported = side->slots;
+    uint32_t head = not_reported;
     bool is_clean = port->ops->tx_stop(port, side->queue, &head) == OK;
-    side_collect(side, head);
+    side_collect(side, head == not_reported ? dma_load32(side->head) : head);
     side->drops[why] += side->next - side->done;
     side->sent_before += side->done;
     side->next = side->done = 0;
     side->at = side->done_at = 0;
     side->limit = side->told = 0;
-    side->is_running = false;
     return is_clean;
 }
 

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Core 0's supervision of lanes and side queues: links, resets, stuck outputs, `stop` and `start`.
  * A core's lanes are changed by that core, at core 0's request.
+ *
+ * All of this waits: for cards, for other cores. So whoever finds or orders something writes it down
+ * (ask_for), and core 0's task (arch/task.h) does it, one thing after the other, in steps between
+ * core 0's polls. A core carries an order out in a task of its own, likewise. Until then everything
+ * else goes on: lanes of other ports, the services, the console.
  */
+#include "arch/task.h"
+#include "arch/tsc.h"
 #include "kernel/ask.h"
 #include "kernel/iommu/iommu.h"
 #include "kernel/lib/fmt.h"
@@ -25,7 +32,7 @@ static struct progress inputs_progress[LANES_MAX];
 
 /* For a core to stop or start its queues of a port; for one that is late already, of which core 0
  * bears a wait ten times a second. */
-enum { CALL_LIMIT_US = 2000000, AGAIN_LIMIT_US = 3000 };
+enum { CALL_LIMIT_US = 2000000, AGAIN_LIMIT_US = 3000, ORDER_STEP_US = 20 };
 
 /* An order of core 0 to a core. PAUSE and RESUME, the console's `stop` and `start`, are for all its
  * lanes; the others for all its lanes and side queues that use a port. START also stops what it
@@ -40,13 +47,35 @@ static struct order {
     /* Result: ports to reset, since a queue did not stop or start, a bit each. Kept until core 0 has
      * read it, as the order may be carried out late; such a port's queues are not started. */
     uint32_t stuck;
+    bool is_under_way; /* set and cleared by the core: its task is at it */
 } orders[QUEUES_MAX];
+
+/* What is to be done with a port next. Written by core 0, read by its task. */
+static struct wanted {
+    enum { NOTHING, RESET, TAKE_DOWN, PUT_BACK } what;
+    enum drop why;    /* for frames that its queues hold */
+    const char *text; /* why it is taken down */
+    bool is_follow;   /* lanes are not as its link wants them */
+    enum err err;     /* how the last one ended */
+} wanted[PORTS_MAX];
+/* The console's `stop` or `start`. */
+static struct {
+    bool is_wanted, is_under_way;
+    lane_poll *finish;
+} wanted_pause;
+static bool is_asking_again; /* the service wants late cores to be asked again */
 
 /* The cores that have not carried out the last order about a port (late[i]), or the last `stop` or
  * `start` (late_pause), a bit each. lanes_service_queues asks them again. */
 static uint32_t late[PORTS_MAX], late_pause;
 static uint32_t must_reset; /* ports with a queue that did not stop; the next service resets them */
 static lane_poll *pause_finish; /* of the last `stop` */
+
+/* Has core 0 something to do to the port's card that is not over? */
+static bool is_busy(const struct port *port)
+{
+    return port->step != NULL;
+}
 
 uint32_t lanes_late(const struct port *port)
 {
@@ -121,17 +150,63 @@ static void lane_apply(struct order *order, struct lane *lane)
         order->stuck |= BIT(stuck->index);
 }
 
-/* Runs on the core that owns the lanes. */
+static bool order_is_under_way(unsigned core)
+{
+    return __atomic_load_n(&orders[core].is_under_way, __ATOMIC_ACQUIRE);
+}
+
+/* The task of the core that owns the lanes. */
 static void carry_out(void *context)
 {
     struct order *order = context;
     unsigned core = (unsigned)(order - orders);
     struct lane *lane;
 
-    for (unsigned i = 0; order->request.port && i < SIDES; i++)
+    for (unsigned i = 0; order->request.port && i < SIDES; i++) {
         side_apply(order, side_of(order->request.port, core, i));
-    for (unsigned i = 0; (lane = lane_at(core, i)) != NULL; i++)
+        task_pause(); /* a ring is written whole */
+    }
+    for (unsigned i = 0; (lane = lane_at(core, i)) != NULL; i++) {
         lane_apply(order, lane);
+        task_pause();
+    }
+    __atomic_store_n(&order->is_under_way, false,
+                     __ATOMIC_RELEASE); /* last: core 0 reads `stuck` */
+}
+
+/* Runs on that core. On core 0 the order is part of the task that gives it. */
+static void begin_order(void *context)
+{
+    struct order *order = context;
+
+    order->is_under_way = true;
+    if (task_is_running())
+        carry_out(order);
+    else
+        task_start(carry_out, order);
+}
+
+/* Ask a core to carry out an order, and wait until it has, max_us in all. */
+static struct answer ask_for_order(unsigned core, const struct order_request *request,
+                                   uint32_t max_us)
+{
+    uint64_t start_ns = tsc_now_ns(), end_ns = start_ns + max_us * 1000ull;
+    struct answer answer = {.err = ERR_BUSY};
+
+    /* While an earlier order is under way, the core reads it. */
+    if (mailbox_is_free(core) && !order_is_under_way(core))
+        answer = ask_core(core, &(struct question){.run = begin_order,
+                                                   .contexts = orders,
+                                                   .bytes = sizeof(orders[0]),
+                                                   .request = request,
+                                                   .request_bytes = sizeof(*request),
+                                                   .max_us = max_us});
+    while (!answer.err && order_is_under_way(core) && tsc_now_ns() < end_ns)
+        task_wait_us(ORDER_STEP_US);
+    if (!answer.err && order_is_under_way(core))
+        answer.err = ERR_BUSY;
+    answer.waited_us = (uint32_t)((tsc_now_ns() - start_ns) / 1000);
+    return answer;
 }
 
 /* Have a core carry out an order; what it does not carry out stays in `late`. False: it did not.
@@ -141,13 +216,8 @@ static bool give_order(unsigned core, const struct order_request *request, uint3
     uint32_t *cores = request->port ? &late[request->port->index] : &late_pause;
     const char *verb = request->what == STOP || request->what == PAUSE ? "stopped" : "started";
     char about[16] = "";
-    struct answer answer = ask_core(
-        core, &(struct question){.run = carry_out,
-                                 .contexts = orders,
-                                 .bytes = sizeof(orders[0]),
-                                 .request = request,
-                                 .request_bytes = sizeof(*request),
-                                 .max_us = *cores & BIT(core) ? AGAIN_LIMIT_US : CALL_LIMIT_US});
+    struct answer answer =
+        ask_for_order(core, request, *cores & BIT(core) ? AGAIN_LIMIT_US : CALL_LIMIT_US);
 
     *stuck = 0;
     if (!answer.err) {
@@ -181,7 +251,7 @@ struct output {
 
 static struct output lane_output(const struct lane *lane)
 {
-    bool sends = lane->state == LANE_RUNNING && !lane->is_sink;
+    bool sends = (lane->state == LANE_RUNNING || lane->state == LANE_STOPPING) && !lane->is_sink;
 
     return (struct output){
         .port = lane->out,
@@ -286,6 +356,7 @@ static enum err restart(struct port *port, enum drop why, bool is_lifted)
     /* A core sees this no later than its request to stop, and then arms no interrupt until its
      * request to start: all interrupts are masked during the reset. */
     __atomic_store_n(&port->is_in_reset, true, __ATOMIC_RELEASE);
+    port->step = "lanes stop";
     (void)stop_all(port, why); /* what did not stop is reset now */
     store_heads(port);
     must_reset &= ~BIT(port->index);
@@ -299,8 +370,15 @@ static enum err restart(struct port *port, enum drop why, bool is_lifted)
     else if (port->is_down)
         port->ops->link_off(port);
     __atomic_store_n(&port->is_in_reset, false, __ATOMIC_RELEASE);
+    port->step = "lanes start";
     start_all(port);
     return err;
+}
+
+/* What core 0 does to the port is over. */
+static void end_step(struct port *port)
+{
+    port->step = wanted[port->index].what != NOTHING ? "waits for its turn" : NULL;
 }
 
 /* Reset the ports with a queue that did not stop. One that such a reset finds waits for the next
@@ -310,13 +388,41 @@ static void reset_stuck(enum drop why)
     uint32_t now = must_reset;
 
     for (unsigned i = 0; i < ports_n; i++)
-        if (now & BIT(i))
+        if (now & BIT(i)) {
             (void)restart(&ports[i], why, false);
+            end_step(&ports[i]);
+        }
+}
+
+static void wake(void);
+
+/* Write down what is to be done with the port, and have core 0's task do it. What the operator or a
+ * fault wants replaces what was wanted before; a reset does not. */
+static void ask_for(struct port *port, struct wanted what)
+{
+    struct wanted *w = &wanted[port->index];
+
+    if (w->what != NOTHING && what.what == RESET)
+        return;
+    w->what = what.what;
+    w->why = what.why;
+    w->text = what.text;
+    w->err = OK;
+    if (!is_busy(port))
+        port->step = "waits for its turn";
+    wake();
+}
+
+bool port_is_busy(const struct port *port, enum err *err)
+{
+    *err = wanted[port->index].err;
+    return is_busy(port);
 }
 
 enum err port_reset_card(struct port *port)
 {
-    return restart(port, DROP_port_reset, false);
+    ask_for(port, (struct wanted){.what = RESET, .why = DROP_port_reset});
+    return wanted[port->index].err;
 }
 
 enum err port_restart(struct port *port)
@@ -328,13 +434,20 @@ enum err port_restart(struct port *port)
                       port->index, lanes[i].core);
             return ERR_NO_MEMORY;
         }
-    return restart(port, DROP_port_reset, true);
+    ask_for(port, (struct wanted){.what = PUT_BACK, .why = DROP_port_reset});
+    return wanted[port->index].err;
 }
 
 void port_take_down(struct port *port, const char *why)
 {
+    ask_for(port, (struct wanted){.what = TAKE_DOWN, .why = DROP_port_reset, .text = why});
+}
+
+static void take_down(struct port *port, enum drop why_lost, const char *why)
+{
     __atomic_store_n(&port->is_in_reset, true, __ATOMIC_RELEASE);
-    bool are_off = stop_all(port, DROP_port_reset);
+    port->step = "lanes stop";
+    bool are_off = stop_all(port, why_lost);
     store_heads(port);
     port->is_down = true;
     log_warn("port%u: out of service: %s; \"set port %u up\" brings it back", port->index, why,
@@ -342,8 +455,10 @@ void port_take_down(struct port *port, const char *why)
     must_reset &= ~BIT(port->index);
     if (!are_off && !port->is_gone && port->ops->reset(port) != OK)
         log_error("port%u: reset failed", port->index);
+    port->step = "its link is dropped";
     port->ops->link_off(port);
     __atomic_store_n(&port->is_in_reset, false, __ATOMIC_RELEASE);
+    port->step = "lanes start";
     start_all(port); /* lanes to this port drain */
 }
 
@@ -369,14 +484,26 @@ static void pause_all(lane_poll *finish)
             ports[i].ops->receive(&ports[i]);
 }
 
+static void ask_for_pause(lane_poll *finish)
+{
+    wanted_pause.is_wanted = true;
+    wanted_pause.finish = finish;
+    wake();
+}
+
 void lanes_stop(lane_poll *poll)
 {
-    pause_all(poll);
+    ask_for_pause(poll);
 }
 
 void lanes_start(void)
 {
-    pause_all(NULL);
+    ask_for_pause(NULL);
+}
+
+bool lanes_are_changing(void)
+{
+    return wanted_pause.is_wanted || wanted_pause.is_under_way;
 }
 
 /* Ask the cores again that have not carried out an order. One that does not answer is asked about
@@ -414,6 +541,11 @@ static bool core_must_change(unsigned core, struct port *port)
     return false;
 }
 
+static bool follows(unsigned core, struct port *port)
+{
+    return ((late[port->index] | late_pause) & BIT(core)) || !core_must_change(core, port);
+}
+
 static void follow_port(struct port *port)
 {
     const struct order_request request = {
@@ -422,7 +554,7 @@ static void follow_port(struct port *port)
     for (unsigned core = 0; core < lanes_cores; core++) {
         uint32_t stuck;
 
-        if (((late[port->index] | late_pause) & BIT(core)) || !core_must_change(core, port))
+        if (follows(core, port))
             continue;
         (void)give_order(core, &request, &stuck);
         if (stuck) {
@@ -432,6 +564,66 @@ static void follow_port(struct port *port)
         }
     }
 }
+
+/* ---- Core 0's task ---- */
+
+/* Do what is wanted of the port. Returns false if nothing was. */
+static bool serve_port(struct port *port)
+{
+    struct wanted *w = &wanted[port->index];
+    const struct wanted now = *w;
+
+    w->what = NOTHING;
+    w->is_follow = false;
+    if (now.what == TAKE_DOWN)
+        take_down(port, now.why, now.text);
+    else if (now.what != NOTHING)
+        w->err = restart(port, now.why, now.what == PUT_BACK);
+    else if (port->needs_tending)
+        port->ops->tend(port);
+    else if (now.is_follow)
+        follow_port(port);
+    else
+        return false;
+    end_step(port);
+    return true;
+}
+
+static bool serve_pause(void)
+{
+    if (!wanted_pause.is_wanted)
+        return false;
+    wanted_pause.is_wanted = false;
+    wanted_pause.is_under_way = true;
+    pause_all(wanted_pause.finish);
+    wanted_pause.is_under_way = false;
+    return true;
+}
+
+static void supervise(void *context)
+{
+    bool is_again = true;
+
+    (void)context;
+    while (is_again) {
+        is_again = serve_pause();
+        if (is_asking_again) {
+            is_asking_again = false;
+            ask_again();
+            is_again = true;
+        }
+        for (unsigned i = 0; i < ports_n; i++)
+            is_again |= serve_port(&ports[i]);
+    }
+}
+
+static void wake(void)
+{
+    if (!task_is_busy()) /* else it looks once more before it ends */
+        task_start(supervise, NULL);
+}
+
+/* ---- The service ---- */
 
 /* For a head word that does not change. */
 static bool take_late_head(const struct output *o)
@@ -450,7 +642,7 @@ static bool take_late_head(const struct output *o)
 
 static void follow_queue(struct progress *m, const struct output *o, uint64_t now_ns)
 {
-    if (o->done != m->done || o->held == 0 || m->ns == 0) {
+    if (o->done != m->done || o->held == 0 || m->ns == 0 || is_busy(o->port)) {
         m->done = o->done;
         m->ns = now_ns;
     } else if (now_ns - m->ns > (o->port->is_late ? LATE_NS : STUCK_NS) && take_late_head(o)) {
@@ -460,7 +652,7 @@ static void follow_queue(struct progress *m, const struct output *o, uint64_t no
                   o->port->index, o->queue, (uint32_t)((now_ns - m->ns) / 1000000),
                   (uint32_t)o->held);
         m->ns = now_ns;
-        (void)restart(o->port, DROP_tx_stuck, false);
+        ask_for(o->port, (struct wanted){.what = RESET, .why = DROP_tx_stuck});
     }
 }
 
@@ -470,7 +662,7 @@ static void follow_input(struct progress *m, const struct lane *lane, uint64_t n
 {
     uint32_t next = (uint32_t)lane->next;
 
-    if (!lane->ring || !lane_is_overtaken(lane)) {
+    if (!lane->ring || is_busy(lane->in) || !lane_is_overtaken(lane)) {
         m->ns = 0;
     } else if (m->ns == 0 || m->done != next) {
         m->done = next;
@@ -481,20 +673,31 @@ static void follow_input(struct progress *m, const struct lane *lane, uint64_t n
                   lane->in->index, lane->queue, next & (LANE_SLOTS - 1),
                   (uint32_t)((now_ns - m->ns) / 1000000));
         m->ns = 0;
-        (void)restart(lane->in, DROP_port_reset, false);
+        ask_for(lane->in, (struct wanted){.what = RESET, .why = DROP_port_reset});
     }
 }
 
 void lanes_service_port(struct port *port)
 {
+    struct wanted *w = &wanted[port->index];
+
+    if (port->is_in_reset)
+        return; /* its registers are the task's */
     port->ops->poll_link(port);
-    follow_port(port);
+    for (unsigned core = 0; core < lanes_cores && !is_busy(port); core++)
+        w->is_follow |= !follows(core, port);
+    if (w->is_follow || port->needs_tending)
+        wake();
     rss_check(port);
 }
 
 void lanes_service_queues(uint64_t now_ns)
 {
-    ask_again();
+    for (unsigned i = 0; i < ports_n; i++)
+        is_asking_again |= late[i] != 0;
+    is_asking_again |= late_pause != 0 || must_reset != 0;
+    if (is_asking_again)
+        wake();
     for (unsigned i = 0; i < lanes_total(); i++)
         follow_input(&inputs_progress[i], &lanes[i], now_ns);
     for (unsigned i = 0; i < lanes_n; i++) {
@@ -523,7 +726,8 @@ bool lanes_service_counters(uint64_t now_ns)
     }
     if (port == 0 && group == 0)
         since_ns = now_ns;
-    if (port < ports_n && ports[port].ops->poll_counter_group(&ports[port], group)) {
+    if (port < ports_n && !ports[port].is_in_reset &&
+        ports[port].ops->poll_counter_group(&ports[port], group)) {
         group++;
     } else {
         group = 0;

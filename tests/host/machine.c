@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "arch/cpu.h"
 #include "arch/irq.h"
 #include "arch/random.h"
+#include "arch/task.h"
 #include "arch/tsc.h"
 #include "drivers/boot_line.h"
 #include "kernel/console/console.h"
@@ -136,6 +138,96 @@ uint64_t tsc_ns(uint64_t ticks)
     return ticks;
 }
 
+/* ---- Tasks ---- */
+
+bool machine_tasks_in_steps;
+static struct {
+    ucontext_t loop, own;
+    void (*run)(void *context);
+    void *context;
+    uint64_t due_ns;
+    unsigned left;
+    bool is_made, is_busy, is_running;
+    uint8_t stack[1 << 18];
+} task;
+
+static void task_main(void)
+{
+    for (;;) {
+        task.run(task.context);
+        task.is_busy = false;
+        swapcontext(&task.own, &task.loop);
+    }
+}
+
+void task_start(void (*run)(void *context), void *context)
+{
+    if (!machine_tasks_in_steps) {
+        bool was_busy = task.is_busy;
+        task.is_busy = true;
+        run(context);
+        task.is_busy = was_busy;
+        return;
+    }
+    if (!task.is_made) {
+        getcontext(&task.own);
+        task.own.uc_stack.ss_sp = task.stack;
+        task.own.uc_stack.ss_size = sizeof(task.stack);
+        makecontext(&task.own, task_main, 0);
+        task.is_made = true;
+    }
+    task.run = run;
+    task.context = context;
+    task.due_ns = 0;
+    task.is_busy = true;
+}
+
+bool task_is_busy(void)
+{
+    return task.is_busy;
+}
+
+bool task_is_running(void)
+{
+    return task.is_running;
+}
+
+bool task_step(void)
+{
+    if (!task.is_busy || machine_clock_ns < task.due_ns)
+        return false;
+    task.left = TASK_STEP_UNITS;
+    task.is_running = true;
+    swapcontext(&task.loop, &task.own);
+    task.is_running = false;
+    return true;
+}
+
+void task_pause(void)
+{
+    if (task.is_running)
+        swapcontext(&task.own, &task.loop);
+}
+
+void task_wait_us(uint32_t us)
+{
+    if (!task.is_running) {
+        machine_wait_ns(us * 1000ull);
+        return;
+    }
+    task.due_ns = machine_clock_ns + us * 1000ull;
+    task_pause();
+}
+
+void task_pay(unsigned units)
+{
+    if (!task.is_running)
+        return;
+    if (task.left < units)
+        task_pause();
+    task.left -= units;
+}
+
 /* ---- Stubs of what a single core does not need ---- */
 
 uint64_t watchdog_stall_tsc = UINT64_MAX;
@@ -163,9 +255,13 @@ void watchdog_poll(void)
 {
 }
 
+void (*machine_on_console)(void);
+
 void console_poll(bool is_idle)
 {
     (void)is_idle;
+    if (machine_on_console)
+        machine_on_console();
 }
 
 bool console_is_busy(void)
@@ -235,9 +331,22 @@ uint64_t machine_read(uintptr_t address, uint32_t bytes)
     return x540_read(card->model, offset, bytes);
 }
 
+uint64_t machine_store_ns = 100, machine_stores;
+
+static bool is_on_screen(uintptr_t address)
+{
+    return address - MACHINE_SCREEN < 64ull << 20;
+}
+
 void machine_write(uintptr_t address, uint64_t value, uint32_t bytes)
 {
     uint32_t offset;
+
+    if (is_on_screen(address)) {
+        machine_stores++;
+        machine_wait_ns(machine_store_ns);
+        return;
+    }
     struct machine_card *card = card_at(address, &offset);
 
     if (machine_on_write)
@@ -499,6 +608,9 @@ void machine_reset(void)
     machine_clock_ns = 0;
     machine_read_ns = MACHINE_READ_NS;
     machine_free_bytes = 1ull << 30;
+    machine_tasks_in_steps = false;
+    machine_on_console = NULL;
+    task.is_made = task.is_busy = false;
     log_n = 0;
 }
 
@@ -647,6 +759,11 @@ const char *machine_log_has(const char *text)
         if (strstr(log_lines[(i - 1) % LOG_MAX], text))
             return log_lines[(i - 1) % LOG_MAX];
     return NULL;
+}
+
+const char *machine_log_line(unsigned i)
+{
+    return log_lines[i % LOG_MAX];
 }
 
 unsigned machine_log_lines(void)

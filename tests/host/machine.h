@@ -55,6 +55,15 @@ uint64_t machine_now_ns(void);
  * MACHINE_READ_NS. */
 enum { MACHINE_READ_NS = 250 };
 extern uint64_t machine_read_ns, machine_reads;
+/* A frame buffer of 64 MiB from here on (physical 80000000h) keeps nothing; a store takes
+ * machine_store_ns, 100 unless a test sets it. Their number. */
+#define MACHINE_SCREEN 0xFFFF800080000000ull
+extern uint64_t machine_store_ns, machine_stores;
+/* console_poll calls it, NULL: not. */
+extern void (*machine_on_console)(void);
+/* Tasks (arch/task.h). As machine_reset leaves it, task_start runs the function to its end, and waits
+ * in it pass time; with machine_tasks_in_steps set, a test calls task_step as a core's loop does. */
+extern bool machine_tasks_in_steps;
 /* Translate a card's DMA address to a pointer; NULL if the card has no grant of these rights
  * (DMA_READ 1, DMA_WRITE 2) for all of the bytes. */
 void *machine_dma(unsigned card, uint64_t iova, uint32_t bytes, unsigned rights);
@@ -91,6 +100,8 @@ extern uint32_t machine_cut_off;
  * far. */
 const char *machine_log_has(const char *text);
 unsigned machine_log_lines(void);
+/* Line i, from 0, of the last few thousand. */
+const char *machine_log_line(unsigned i);
 /* The number of broken rules of severity error that all models reported so far; prints each to
  * stderr. */
 unsigned machine_complaints(void);

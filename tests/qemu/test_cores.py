@@ -235,8 +235,10 @@ def test_show_cores_and_show_irqs(boot):
     for core in cores:
         assert core["state"] == "running"
         assert {"rx_packets", "tx_packets", "polls", "empty_polls", "interrupts",
-                "stall_max_ns"} <= core.keys()
+                "stall_max_ns", "stall_max_cause"} <= core.keys()
+        assert core["stall_max_ns"] > 0 and core["stall_max_cause"]
         assert core["empty_polls"] <= core["polls"]
+    assert re.search(r"^core 3: longest time between two polls \d+ us: \w", machine.run("show cores"), re.M)
     irqs = machine.json("show irqs -j")
     assert any(i["core"] == 0 and i["name"] == "serial" for i in irqs), irqs
     places = [(i["core"], i["vector"]) for i in irqs]

@@ -133,6 +133,7 @@ def test_memory_errors_end_the_port_at_the_third_in_a_minute(boot, cable):
         machine.expect("port1: memory error in the card: reset")
         if cable:
             machine.expect("port1: link up")
+        machine.wait_steps()  # a cause that comes within the reset ends with it
     machine.card(1, "evil", "causes:0x10000000")
     machine.expect("port1: out of service: third memory error in its card within a minute")
     machine.set_cable(1, True)

@@ -135,11 +135,38 @@ def test_every_command_leaves_core_0_polling(boot, folder, table):
     known = tuple(f"  {name} " for name in set(LINES) | set(PORT_LINES) | AT_END)
     missing = [row for row in machine.run("help").splitlines()[:-1] if not row.startswith(known)]
     assert not missing, f"no line is typed for {missing}"
-    for name, lines in LINES.items():
+    for name, lines in {**LINES, **PORT_LINES}.items():
         for line in lines:
             longest, most_reads, _ = stretches.of(
                 machine, lambda name=name, line=line: type_line(machine, name, line))
             table.add(line, longest, most_reads)
+    balanced(machine)
+    assert not table.too_long, table.too_long
+
+
+@pytest.mark.parametrize("app", ["app=forward", ROUTER])
+def test_changes_of_ports_leave_core_0_polling(boot, folder, table, app):
+    stretches = Stretches(folder)
+    machine = boot(app, cores=1, iommu=True, complaints=False, extra=stretches.options)
+
+    def cable(plugged):
+        machine.set_cable(1, plugged)
+        machine.wait_link(1, plugged)
+
+    def memory_error():
+        machine.card(1, "evil", "causes:0x10000000")
+        machine.expect("port1: memory error in the card: reset")
+        machine.wait_steps()
+
+    for what, work in [
+            ("cable out", lambda: cable(False)), ("cable in", lambda: cable(True)),
+            ("memory error", memory_error), ("set port 1 down", lambda: machine.run("set port 1 down")),
+            ("cable out of a port that is down", lambda: machine.set_cable(1, False)),
+            ("set port 1 up", lambda: machine.run("set port 1 up")), ("cable in again", lambda: cable(True)),
+            ("stop; start", lambda: machine.run("stop; start"))]:
+        longest, most_reads, _ = stretches.of(machine, work)
+        table.add(what, longest, most_reads)
+    machine.wait_links()
     balanced(machine)
     assert not table.too_long, table.too_long
 

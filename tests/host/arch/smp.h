@@ -4,6 +4,7 @@
 #ifndef ARCH_SMP_H
 #define ARCH_SMP_H
 
+#include "arch/stretch.h"
 #include "arch/types.h"
 #include "kernel/lib/hist.h"
 
@@ -20,6 +21,7 @@ struct cpu {
     int64_t tsc_skew;
     bool is_asleep;
     struct hist stalls;
+    struct stretch stretch;
 };
 
 __attribute__((weak)) struct cpu host_cpu;

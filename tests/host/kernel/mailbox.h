@@ -38,6 +38,11 @@ static inline void mailbox_host_run_late(void)
         }
 }
 
+static inline void mailbox_wait_for_other(unsigned core, uint32_t max_us)
+{
+    (void)core, (void)max_us;
+}
+
 static inline enum err mailbox_call(unsigned core, void (*run)(void *context), void *context,
                                     uint32_t max_us)
 {

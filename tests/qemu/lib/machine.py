@@ -394,6 +394,11 @@ class Machine(Console):
         for i in range(len(self.wires)):
             self.wait_link(i, True, timeout_s)
 
+    def wait_steps(self):
+        """Wait until no card is being changed: reset, put back, taken down."""
+        wait_until(lambda: [port["step"] for port in self.json("show ports -j")], lambda steps: not any(steps),
+                   "core 0's task is over")
+
     def halted(self):
         """"1" for each halted processor, according to QEMU; the query wakes no processor."""
         return re.findall(r"HLT=(\d)", self.qmp("human-monitor-command",

@@ -4,7 +4,8 @@
  *  - OK is returned only for a call that has run, also after calls that were withdrawn or late;
  *  - a call that was withdrawn never runs; one that was late runs once;
  *  - a request is written only where no earlier call can read it, so each call sees its own;
- *  - the three errors, and the time that each has taken.
+ *  - the three errors, and the time that each has taken;
+ *  - a call of core 0's task lets the loop go on, and another call to that core meanwhile.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -24,6 +25,8 @@
 #define ARCH_SMP_H
 #define ARCH_CPU_H
 #define ARCH_TSC_H
+#define ARCH_TASK_H
+#define KERNEL_WATCHDOG_H
 #define CPUS_MAX 4u
 enum cpu_state { CPU_PARKED, CPU_RUNNING };
 struct cpu {
@@ -57,6 +60,23 @@ static uint64_t __attribute__((unused)) tsc_ns(uint64_t ticks)
 }
 static void cpu_pause(void)
 {
+}
+static const char *watchdog_part(const char *part)
+{
+    return part;
+}
+static bool is_task;             /* the code that runs is core 0's task */
+static void (*in_between)(void); /* what core 0's loop does when the task pauses */
+static bool task_is_running(void)
+{
+    return is_task;
+}
+static void task_pause(void)
+{
+    is_task = false;
+    if (in_between)
+        in_between();
+    is_task = true;
 }
 
 static bool is_slow;             /* both threads pause at each store */
@@ -237,6 +257,38 @@ static void call__each_error__is_told_from_the_others(void **state)
     assert_int_equal(ran[0], 2);
 }
 
+static struct answer answer_in_between;
+static unsigned asked_in_between;
+static void ask_in_between(void)
+{
+    static const struct question q = {.run = count, .contexts = &ran[1], .max_us = 10000000};
+
+    if (asked_in_between++ != 0)
+        return;
+    __atomic_store_n(&is_halted, false, __ATOMIC_RELEASE);
+    answer_in_between = ask_core(1, &q);
+}
+
+static void call_of_a_task__another_one_meanwhile__both_are_answered(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 100; round++) {
+        ran[0] = ran[1] = asked_in_between = 0;
+        __atomic_store_n(&is_halted, true, __ATOMIC_RELEASE);
+        in_between = ask_in_between;
+        is_task = true;
+        struct answer a =
+            ask_core(1, &(struct question){.run = count, .contexts = &ran[0], .max_us = 10000000});
+        is_task = false;
+        in_between = NULL;
+        assert_true(asked_in_between > 0);
+        assert_int_equal(answer_in_between.err, OK);
+        assert_int_equal(a.err, OK);
+        assert_int_equal(ran[0], 1);
+        assert_int_equal(ran[1], 1);
+    }
+}
+
 static void ask__several_cores__each_is_counted_by_its_answer(void **state)
 {
     (void)state;
@@ -258,6 +310,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             ask__core_still_at_an_earlier_call__request_is_not_overwritten, start, stop),
         cmocka_unit_test_setup_teardown(call__each_error__is_told_from_the_others, start, stop),
+        cmocka_unit_test_setup_teardown(call_of_a_task__another_one_meanwhile__both_are_answered,
+                                        start, stop),
         cmocka_unit_test_setup_teardown(ask__several_cores__each_is_counted_by_its_answer, start,
                                         stop),
     };

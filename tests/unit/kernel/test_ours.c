@@ -46,6 +46,7 @@ uint8_t stack_boot_guard[1], stack_boot_bottom[1], stack_boot_top[1];
 uint8_t stack_fault_bottom[1], stack_fault_top[1], stack_nmi_bottom[1], stack_nmi_top[1];
 uint8_t stack_check_bottom[1], stack_check_top[1];
 uint8_t stack_work_bottom[1], stack_work_top[1];
+uint8_t stack_task_bottom[1], stack_task_top[1];
 
 enum {
     RAM_LOW = 0x10000,

@@ -40,6 +40,7 @@ uint8_t stack_boot_guard[1], stack_boot_bottom[1], stack_boot_top[1];
 uint8_t stack_fault_guard[1], stack_fault_bottom[1], stack_nmi_guard[1], stack_nmi_bottom[1];
 uint8_t stack_check_guard[1], stack_check_bottom[1];
 uint8_t stack_work_guard[1], stack_work_bottom[1];
+uint8_t stack_task_guard[1], stack_task_bottom[1];
 panic_view *const panic_views_start[1], *const panic_views_end[1];
 
 static jmp_buf ended;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * kernel/watchdog.c with three cores: who is reported when, with which words; a sleeping core is
- * woken first, core 0's watch over the others and core 1's over core 0; TSCs that differ.
+ * woken first, core 0's watch over the others and core 1's over core 0; TSCs that differ; the
+ * longest time between two polls and the part of the work that caused it.
  *
  * links: kernel/lib/fmt.c
  */
@@ -245,6 +246,62 @@ static void sleep__of_core_1_alone__is_limited_if_a_timer_ends_it(void **state)
     assert_int_equal(watchdog_sleep_ns(1), 0);
 }
 
+/* A round of core 1: the parts of its work, each with its time in us, then a poll. */
+static void round_of(const char *const *parts, const unsigned *us, unsigned n, unsigned poll_us)
+{
+    for (unsigned i = 0; i < n; i++) {
+        (void)watchdog_part(parts[i]);
+        machine_clock_ns += us[i] * 1000ull;
+    }
+    if (n != 0)
+        (void)watchdog_part(NULL);
+    machine_clock_ns += poll_us * 1000ull;
+    watchdog_stamp(&cpu[1], machine_clock_ns);
+}
+
+static void stretch__of_several_parts__the_longest_part_is_its_cause(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"log", "console", "counters"};
+    const struct stretch *s = &cpu[1].stretch;
+
+    become(1);
+    cpu[1].loop_tsc = machine_clock_ns;
+    round_of(parts, NULL, 0, 5);
+    assert_string_equal(s->max_part, "lanes");
+    assert_int_equal(s->max_ticks, 5000);
+    round_of(parts, (unsigned[]){1, 7, 2}, 3, 3);
+    assert_string_equal(s->max_part, "console");
+    assert_int_equal(s->max_ticks, 13000);
+    round_of(parts, (unsigned[]){1, 2, 3}, 3, 4); /* shorter */
+    assert_string_equal(s->max_part, "console");
+    assert_int_equal(s->max_ticks, 13000);
+    round_of(parts, (unsigned[]){1, 2, 3}, 3, 20); /* what comes before is no cause of this one */
+    assert_string_equal(s->max_part, "lanes");
+    assert_int_equal(s->max_ticks, 26000);
+    round_of(parts, NULL, 0, 30);
+    assert_string_equal(s->max_part, "lanes");
+    assert_int_equal(s->max_ticks, 30000);
+}
+
+static void part__names_another_within_it__gives_the_first_back(void **state)
+{
+    (void)state;
+    become(1);
+    cpu[1].loop_tsc = machine_clock_ns;
+    (void)watchdog_part("console");
+    machine_clock_ns += 10000;
+    const char *before = watchdog_part("routes");
+    machine_clock_ns += 30000;
+    assert_string_equal(before, "console");
+    (void)watchdog_part(before);
+    machine_clock_ns += 20000;
+    assert_string_equal(watchdog_part(NULL), "console");
+    watchdog_stamp(&cpu[1], machine_clock_ns);
+    assert_string_equal(cpu[1].stretch.max_part, "routes");
+    assert_int_equal(cpu[1].stretch.max_ticks, 60000);
+}
+
 int main(void)
 {
 #define ROW(test) cmocka_unit_test_setup(test, start)
@@ -258,6 +315,8 @@ int main(void)
         ROW(tscs__hours_apart__change_nothing),
         ROW(core__parked__is_not_watched),
         ROW(sleep__of_core_1_alone__is_limited_if_a_timer_ends_it),
+        ROW(stretch__of_several_parts__the_longest_part_is_its_cause),
+        ROW(part__names_another_within_it__gives_the_first_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

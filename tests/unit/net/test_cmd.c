@@ -4,7 +4,7 @@
  * scripts rely on, the ledger's sums; ping with replies, without, with errors, interrupted, and
  * each reason to refuse it.
  *
- * links: net/console/show_ports.c net/console/show_ledger.c
+ * links: net/console/show_ports.c net/console/collect.c net/console/show_ledger.c
  * net/lane/ledger.c kernel/ask.c net/console/ping.c net/lane/vlans.c $(STACK)
  * kernel/console/shell.c kernel/console/words.c kernel/lib/json.c
  *        kernel/console/command.c kernel/lib/out.c kernel/lib/fmt.c kernel/lib/parse.c
@@ -27,7 +27,7 @@ static void ports__any_counter__fits_the_table_and_is_exact_in_json(void **state
         snprintf(want, sizeof(want), "\"rx_missed_errors\":%llu,", (unsigned long long)values[v]);
         assert_non_null(strstr(terminal.text, want));
     }
-    assert_int_equal(polled, 2 * 2 * ARRAY_SIZE(values));
+    assert_int_equal(polled, 2 * 2 * GROUPS * ARRAY_SIZE(values));
 }
 
 static void ports__sample_counters__print_this_table(void **state)
@@ -102,16 +102,20 @@ static void ports__json__has_the_fields_that_scripts_rely_on(void **state)
                                   "\"rx_queue_0_packets\":12,\"rss_key\":\"0af0"
                                   "00000000000000000000000000000000000000"
                                   "000000000000000000000000000000000000"
-                                  "5c\",\"late_cores\":[]}\n"),
+                                  "5c\",\"late_cores\":[],\"step\":\"\"}\n"),
                      text);
     assert_non_null(strstr(text, "\"link\":\"down\",\"speed_mbps\":0"));
     ports[1].is_gone = true;
     assert_non_null(strstr(run("show ports -j"), "\"link\":\"gone\""));
     late_cores = BIT(0); /* an order that core 0's lanes have not carried out */
-    assert_non_null(strstr(run("show ports -j"), ",\"late_cores\":[0]}"));
+    assert_non_null(strstr(run("show ports -j"), ",\"late_cores\":[0],"));
     assert_non_null(
         strstr(run("show ports"), "\nport0: its queues are not as ordered yet on core 0\n"));
     late_cores = 0;
+    ports[0].step = "its reset"; /* of a restart that is under way */
+    assert_non_null(strstr(run("show ports -j"), ",\"step\":\"its reset\"}"));
+    assert_non_null(strstr(run("show ports"), "\nport0: its card is being changed: its reset\n"));
+    ports[0].step = NULL;
 }
 
 static void ports__none__prints_a_line_or_no_object(void **state)
@@ -172,7 +176,7 @@ static void ledger__lanes_sides_and_stacks__are_added(void **state)
         "port1                 11             0                10             0  differ\n";
     polled = 0;
     assert_string_equal(run("show ledger"), table);
-    assert_int_equal(polled, 2);
+    assert_int_equal(polled, 2 * GROUPS);
     fits_80_columns(table);
     ports[1].count.rx_packets = 11; /* received agrees, sent still differs */
     assert_non_null(strstr(run("show ledger"), " 0  differ\n"));
