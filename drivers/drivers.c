@@ -227,6 +227,7 @@ static void start_place(struct found *card, const struct cmdline *line)
         .driver = "",
         .model = "",
         .mtu = MTU_USUAL,
+        .slot_bytes = SLOT_BYTES,
         .frame_max = FRAME_USUAL,
     };
     if (!card) {

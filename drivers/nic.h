@@ -11,7 +11,7 @@
 #include "kernel/memory/dma.h"
 
 #define PORTS_MAX     8u
-#define SLOT_BYTES    2048u /* that the card may write of a frame buffer */
+#define SLOT_BYTES    2048u /* that the card may write of a frame buffer, a multiple of 1 KiB */
 #define QUEUES_MAX    16u   /* receive queues that RSS can use, and so cores that receive */
 #define RSS_KEY_BYTES 40u
 #define FRAME_MIN     17u   /* the card cannot send a shorter one */
@@ -20,16 +20,20 @@
 #define FRAME_MAX     (FRAME_USUAL + FRAME_TAG)
 /* The longest that a promiscuous port receives at least: room for labels and tags of networks whose
  * hosts send up to FRAME_MAX. */
-#define FRAME_LONG 1600u
-#define MTU_USUAL  1500u
-#define MTU_LEAST  68u   /* RFC 791 section 3.2 */
-#define MTU_MOST   2000u /* its frame, with headers and tags, fits a slot */
-#define WIRE_MIN   60u   /* shorter frames are padded to it by the card; CRC not counted */
+#define FRAME_LONG    1600u
+#define MTU_USUAL     1500u
+#define MTU_LEAST     68u   /* RFC 791 section 3.2 */
+#define MTU_MOST      2000u /* its frame, with headers and tags, fits a slot */
+#define MTU_LONG_MOST 9216u /* the same for a long slot */
+#define WIRE_MIN      60u   /* shorter frames are padded to it by the card; CRC not counted */
 
 /* From one frame buffer to the next: an odd number of cache lines, so that the headers of a burst lie
  * in as many sets of a cache, whose number is a power of two. At 2048 bytes they share two sets of an
  * L1 cache of 32 KiB, and a load waits for stores to neighbours that have the same low 12 bits. */
 #define SLOT_STRIDE 2112u
+/* The same for buffers of longer frames (net/app/app.h, long_poll). */
+#define LONG_SLOT_BYTES  10240u
+#define LONG_SLOT_STRIDE 10304u
 static_assert(SLOT_STRIDE >= SLOT_BYTES && SLOT_STRIDE % (2 * CACHE_LINE_BYTES) == CACHE_LINE_BYTES,
               "the distance of frame buffers");
 
@@ -160,9 +164,9 @@ struct port {
      * nothing, is_gone and is_down stay set, and net makes nothing for the port. */
     const char *no_card;
     uint8_t mac[6];
-    uint32_t mtu; /* bytes of the longest datagram to send; MTU_USUAL unless net sets another */
-    uint32_t
-        frame_max; /* bytes of the longest frame of that, without a tag; at least FRAME_USUAL */
+    uint32_t mtu;       /* bytes of the longest datagram to send; MTU_USUAL unless net sets it */
+    uint32_t frame_max; /* bytes of the longest frame of that, without a tag; FRAME_USUAL or more */
+    uint32_t slot_bytes; /* of the buffers in the ring of rx_start; SLOT_BYTES unless net sets it */
 
     /* Written by core 0. */
     bool link_is_up __attribute__((aligned(CACHE_LINE_BYTES)));

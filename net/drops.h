@@ -53,7 +53,8 @@
     X(route_ttl, "router: time to live expired")                                                   \
     X(route_too_big, "router: exceeds the MTU and DF is set")                                      \
     X(route_waiting, "router: too many frames await a neighbour")                                  \
-    X(route_no_host, "router: the neighbour does not answer ARP")
+    X(route_no_host, "router: the neighbour does not answer ARP")                                  \
+    X(route_full, "router: the partner is slow, its queue is full")
 
 #define DROP_ENUM(name, text) DROP_##name,
 enum drop { DROP_LIST(DROP_ENUM) DROP_COUNT, DROP_NONE = DROP_COUNT };

@@ -93,6 +93,11 @@ const struct app *run_find_app(const char *name)
     return NULL;
 }
 
+lane_poll *run_poll(void)
+{
+    return lane_slots.bytes == SLOT_BYTES ? app->poll : app->long_poll;
+}
+
 static uint32_t poll_nothing(const struct core_lanes *own)
 {
     (void)own;
@@ -105,7 +110,7 @@ struct core_lanes *run_core_lanes(unsigned core)
 
     own->first = &lanes[core * lanes_per_core];
     own->end = &lanes[(core + 1) * lanes_per_core];
-    own->poll = lanes_per_core != 0 ? app->poll : poll_nothing;
+    own->poll = lanes_per_core != 0 ? run_poll() : poll_nothing;
     own->rounds_to_slow = SLOW_ROUND_EVERY;
     own->core = core;
     return own;
@@ -397,16 +402,18 @@ static void set_neighbours(const struct cmdline *line, const char *name, struct 
 }
 
 /* portN.mtu=, portN.VLAN.mtu=; `name`: what is before the last dot. */
-static void configure_mtu(const struct cmdline *line, struct port *port, const char *name)
+static void configure_mtu(const struct cmdline *line, struct port *port, const char *name,
+                          const struct app *chosen)
 {
+    const uint32_t most = chosen->long_poll ? MTU_LONG_MOST : MTU_MOST;
     char key[24];
     uint64_t mtu;
 
     fmt_print(key, sizeof(key), "%s.mtu", name);
     if (!cmdline_u64(line, key, &mtu))
         return;
-    if (mtu < MTU_LEAST || mtu > MTU_MOST) {
-        log_warn("%s=%lu is invalid; expected %u to %u", key, mtu, MTU_LEAST, MTU_MOST);
+    if (mtu < MTU_LEAST || mtu > most) {
+        log_warn("%s=%lu is invalid; expected %u to %u", key, mtu, MTU_LEAST, most);
         return;
     }
     port->mtu = (uint32_t)mtu;
@@ -480,7 +487,7 @@ static void configure_vlan(const struct cmdline *line, struct port *wire, unsign
                                         : "there are too many ports and VLANs");
         return;
     }
-    configure_mtu(line, port, name);
+    configure_mtu(line, port, name, chosen);
     configure_port(line, port, name, 0, chosen);
 }
 
@@ -493,7 +500,7 @@ static void configure_addresses(const struct cmdline *line, struct port *port,
     uint64_t vlan = 0;
 
     port_name(port, name);
-    configure_mtu(line, port, name);
+    configure_mtu(line, port, name, chosen);
     fmt_print(key, sizeof(key), "%s.vlan", name);
     if (cmdline_u64(line, key, &vlan) && (vlan < 1 || vlan >= VLAN_ID))
         log_error("%s: address not set: VLAN must be 1 to %u, not %lu", name, VLAN_ID - 1, vlan);
@@ -553,10 +560,24 @@ static bool open_lane(struct lane *lane, struct port *port, unsigned core)
     return is_open;
 }
 
+/* The slots of all lanes, by the longest frames of any port: a loop handles those of several ports. */
+static void choose_slots(void)
+{
+    bool is_long = false;
+
+    for (unsigned i = 0; i < ports_n; i++)
+        is_long |= app->long_poll && ports[i].mtu > MTU_MOST;
+    lane_slots = is_long ? (struct lane_slots){LONG_SLOT_BYTES, LONG_SLOT_STRIDE}
+                         : (struct lane_slots){SLOT_BYTES, SLOT_STRIDE};
+    for (unsigned i = 0; i < ports_n; i++)
+        ports[i].slot_bytes = lane_slots.bytes;
+}
+
 void run_start_app(const struct app *chosen)
 {
     app = chosen;
     lanes_per_core = 0;
+    choose_slots();
     lanes_drain_by(app->slow);
     if (app->prepare)
         app->prepare();

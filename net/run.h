@@ -8,6 +8,8 @@
 
 /* The application that app= chose; never NULL after net_start. */
 const struct app *run_app(void);
+/* Its poll, of the slots in use. */
+lane_poll *run_poll(void);
 
 /* Initialize and return the lanes of a core, for run_round. After run_start_app. */
 struct core_lanes *run_core_lanes(unsigned core);

@@ -178,10 +178,10 @@ enum err x540_rx_start(struct port *port, unsigned q, iova_t ring, uint32_t n, m
     x540_write(card, RDBAL(q), (uint32_t)ring.v);
     x540_write(card, RDBAH(q), (uint32_t)(ring.v >> 32));
     x540_write(card, RDLEN(q), n * 16);
-    /* Legacy descriptors, 2 KiB buffers. DROP_EN: a queue without descriptors drops its frames
+    /* Legacy descriptors. DROP_EN: a queue without descriptors drops its frames
      * instead of blocking the packet buffer that all queues share. */
     x540_write(card, SRRCTL(q),
-               FIELD_PUT(SRRCTL_BSIZEPKT, SLOT_BYTES / 1024) | FIELD_PUT(SRRCTL_DESCTYPE, 0) |
+               FIELD_PUT(SRRCTL_BSIZEPKT, port->slot_bytes / 1024) | FIELD_PUT(SRRCTL_DESCTYPE, 0) |
                    SRRCTL_DROP_EN);
     x540_change(card, RSCCTL(q), RSCCTL_RSCEN, 0);
     x540_write(card, RDH(q), 0);

@@ -16,6 +16,8 @@
 #include "kernel/power.h"
 #include "kernel/slice.h"
 
+#define EXIT_MAX 127u /* a status has 8 bits */
+
 static enum command_result help(const struct call *call)
 {
     const struct commands commands = {commands_start, commands_end, slice_spend};
@@ -52,6 +54,18 @@ static enum command_result reboot(const struct call *call)
     power_reboot();
 }
 COMMAND("reboot", "", "restart the machine", reboot);
+
+static enum command_result exit_qemu(const struct call *call)
+{
+    uint64_t n = 0;
+
+    if (call->argc > 1 || (call->argc == 1 && (!parse_u64(call->argv[0], &n) || n > EXIT_MAX)))
+        return command_fail(call, "usage: exit [N]; N is 0 to %u, and QEMU's status 2 N + 1",
+                            EXIT_MAX);
+    leave("exit");
+    power_exit((uint8_t)n);
+}
+COMMAND("exit", "[N]", "end QEMU with status 2 N + 1 (isa-debug-exit)", exit_qemu);
 
 static void put_line(void *context, const char *text, size_t bytes)
 {

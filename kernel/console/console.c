@@ -13,6 +13,7 @@
 #include "kernel/log/log.h"
 #include "kernel/log/screen.h"
 #include "kernel/memory/module.h"
+#include "kernel/panic.h"
 #include "kernel/slice.h"
 #include "kernel/console/serial_line.h"
 #include "kernel/watchdog.h"
@@ -95,6 +96,19 @@ static void ring_drain(void)
 }
 
 BOOT_KEY("run", CMDLINE_TEXT);
+BOOT_KEY("run-fail", CMDLINE_ENUM, .words = "prompt|exit");
+
+/* What follows a command of run= that fails: with run-fail=exit, or panic=exit, QEMU ends with status
+ * 3, so that a script which waits for it sees the failure. */
+static const char *on_failure(const struct cmdline *line)
+{
+    unsigned exits = 0, panic = PANIC_HALT;
+
+    (void)cmdline_enum(line, "panic", &panic);
+    if (!cmdline_enum(line, "run-fail", &exits))
+        exits = panic == PANIC_EXIT;
+    return exits ? "exit 1" : NULL;
+}
 
 void console_start(const struct cmdline *line)
 {
@@ -104,7 +118,7 @@ void console_start(const struct cmdline *line)
     shell_init(&shell, &table, &out, "ferrule> ");
     log_set_sink(write_log);
     screen_slice(true);
-    if (!shell_start(&shell, cmdline_get(line, "run")))
+    if (!shell_start(&shell, cmdline_get(line, "run"), on_failure(line)))
         log_error("run=: more than %u bytes, or not plain text: not run", SHELL_LINE_MAX);
 }
 
@@ -147,14 +161,11 @@ void console_poll(bool is_idle)
             screen_poll();
         }
     }
-    if (ring_pending() >= OUT_BUSY || (is_due && is_screens_turn)) {
-        (void)watchdog_part(NULL);
-        return;
-    }
-    if (log_is_pending() && may_show_log()) {
+    bool may_print = ring_pending() < OUT_BUSY && !(is_due && is_screens_turn);
+    if (may_print && log_is_pending() && may_show_log()) {
         (void)watchdog_part("log");
         log_pump();
-    } else {
+    } else if (may_print) {
         (void)watchdog_part("console");
         (void)slice_run(step);
     }

@@ -496,6 +496,10 @@ static void command_ended(struct shell *sh, enum command_result result)
             out_printf(sh->out, "%s: stopped at line %u\n", sh->file.name, sh->file.line);
         sh->file.name[0] = 0;
     }
+    const char *next = result == COMMAND_FAILED && !sh->is_interrupted ? sh->on_failure : NULL;
+    sh->on_failure = NULL;
+    if (next && set_script(sh, next, strnlen(next, SHELL_LINE_MAX + 1)))
+        return;
     sh->has_script = false;
     prompt(sh);
 }
@@ -548,9 +552,13 @@ void shell_init(struct shell *sh, const struct commands *commands, const struct 
     sh->prompt = prompt;
 }
 
-bool shell_start(struct shell *sh, const char *commands)
+bool shell_start(struct shell *sh, const char *commands, const char *on_failure)
 {
     bool is_good = set_script(sh, commands, commands ? strnlen(commands, SHELL_LINE_MAX + 1) : 0);
+    if (is_good)
+        sh->on_failure = commands ? on_failure : NULL;
+    else if (on_failure)
+        (void)set_script(sh, on_failure, strnlen(on_failure, SHELL_LINE_MAX + 1));
     sh->has_script = true; /* also if it is empty: its end shows the prompt */
     sh->is_started = true;
     return is_good;

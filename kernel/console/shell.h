@@ -53,6 +53,7 @@ struct shell {
         size_t bytes;
         unsigned line; /* number of the current line, from 1 on */
     } file;
+    const char *on_failure; /* until the commands of shell_start have ended; NULL: nothing */
     bool is_started;
     bool has_script;
     bool is_echoing; /* the script was not typed: print each command before it runs */
@@ -70,9 +71,10 @@ struct shell {
  * must stay valid. */
 void shell_init(struct shell *sh, const struct commands *commands, const struct out *out,
                 const char *prompt);
-/* Run these commands, if not NULL, then show the prompt. False: the text is longer than
+/* Run these commands, if not NULL, then show the prompt. If one fails, or none can be run, run
+ * `on_failure` before the prompt (NULL: nothing); not after Ctrl-C. False: the text is longer than
  * SHELL_LINE_MAX or contains other than printable ASCII; none of it is run. */
-bool shell_start(struct shell *sh, const char *commands);
+bool shell_start(struct shell *sh, const char *commands, const char *on_failure);
 /* Called by a command: run the lines of this text next, each printed before it runs, up to the
  * first that fails, whose number is then printed. '#' starts a comment line. The text must stay
  * valid. False: another file is running, or the current line has further commands. */

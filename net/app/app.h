@@ -14,6 +14,9 @@ struct app {
     const char *name;
     const char *help; /* one line */
     lane_poll *poll;  /* made by LANE_LOOP */
+    /* The same in slots of LONG_SLOT_BYTES, chosen at boot if a port's MTU is above MTU_MOST; then the
+     * application's fast handler takes every frame. NULL: no port may have such an MTU. */
+    lane_poll *long_poll;
     /* Reads the application's keys of the boot line, which stays valid; may be NULL. */
     void (*configure)(const struct cmdline *line);
     /* Returns the output port for frames of ours to `ip`, with the next hop in *next; NULL: no

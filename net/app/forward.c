@@ -20,6 +20,10 @@ static struct outcome forward_slow(struct lane *lane, uint8_t *frame, uint32_t l
 
 LANE_LOOP(forward_poll, .fast = forward_frame, .slow = forward_slow, .length_least = FRAME_MIN)
 
+/* For portN.mtu= above 2,000. */
+LANE_LOOP(forward_long_poll, .fast = forward_frame, .slow = forward_slow, .length_least = FRAME_MIN,
+          .slot_bytes = LONG_SLOT_BYTES)
+
 static struct port *forward_output(struct port *in)
 {
     return port_partner(in);
@@ -29,6 +33,7 @@ APP(forward) = {
     .name = "forward",
     .help = "port 0 to port 1 and back, every frame unchanged",
     .poll = forward_poll,
+    .long_poll = forward_long_poll,
     .output = forward_output,
     .takes_everything = true,
 };

@@ -5,6 +5,7 @@
 #define NET_APP_MEASURING_H
 
 #include "net/lane/lane.h"
+#include "net/lane/side.h"
 #include "net/trial/measure.h"
 #include "net/trial/receiver.h"
 
@@ -52,8 +53,14 @@ static LANE_FAST bool measure_frame(struct lane_app app, wire_frame_t frame, siz
     return true;
 }
 
+static LANE_FAST void flush_answers(const struct lane *lane)
+{
+    sides_flush(lane->core);
+}
+
 #define MEASURING                                                                                  \
-    .slow = receiver_slow, .status_checked = MEASURED_CHECKED, .status_wanted = MEASURED_WANTED,   \
+    .wide = receiver_wide, .slow = receiver_slow, .flush = flush_answers,                          \
+    .status_checked = MEASURED_CHECKED, .status_wanted = MEASURED_WANTED,                          \
     .length_least = PROBE_BYTES, .is_sink = true
 
 #endif

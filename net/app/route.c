@@ -159,6 +159,73 @@ static LANE_FAST struct way way_to(const struct route_table *table, uint32_t tar
     return (struct way){(const struct route_hop *)((uintptr_t)table->hops + at), port};
 }
 
+/* ---- A slow partner ----
+ *
+ * The slots of a lane return to the receiver in order, so frames that wait for a slow output keep
+ * those behind them, which leave by other ports, from being received. If most slots of a lane wait
+ * although it has such frames, it is narrowed: route_frame finds no frame for the partner any more,
+ * and route_by takes one only while few slots wait, and drops it otherwise. The lane is widened when
+ * it has dropped none for a while.
+ */
+enum {
+    NARROW_FROM = LANE_SLOTS * 7 / 8,
+    NARROW_MOST = 16, /* slots that wait, before a burst */
+    ROUNDS_TO_LOOK = 16,
+};
+
+static uint32_t waiting(const struct lane *lane)
+{
+    return (uint32_t)lane->next - lane->done;
+}
+
+static uintptr_t hops_of(const struct port *port)
+{
+    return (uintptr_t)&routes.table->hops[port->index * ROUTE_PORT_HOPS];
+}
+
+/* Frames back to their input port are not the fast handler's, since they may cause a redirect; nor are
+ * untagged ones of and to a port whose addresses are all in VLANs: the slow path drops the former,
+ * and there are none of the latter. */
+static bool leads_to_partner(const struct lane *lane)
+{
+    return lane->out != lane->in && lane->in->netif && lane->out->netif;
+}
+
+static bool is_narrow(const struct lane *lane)
+{
+    return lane->app.b == (uintptr_t)routes.table->nowhere && leads_to_partner(lane);
+}
+
+static struct look {
+    uint32_t rounds_left;
+    struct {
+        uint64_t aside, drops;
+    } seen[PORTS_MAX]; /* counts of each lane at the last look */
+} __attribute__((aligned(CACHE_LINE_BYTES))) looks[QUEUES_MAX];
+
+/* Look at all lanes of a core. */
+static __attribute__((noinline)) void narrow_or_widen(unsigned core)
+{
+    struct look *look = &looks[core];
+
+    look->rounds_left = ROUNDS_TO_LOOK - 1;
+    for (unsigned i = 0; i < lanes_per_core; i++) {
+        struct lane *lane = &lanes[core * lanes_per_core + i];
+        uint64_t aside = lane->count.unsent, drops = lane->count.drops[DROP_route_full];
+        if (is_narrow(lane)) {
+            if (drops == look->seen[i].drops && waiting(lane) < NARROW_FROM)
+                lane->app.b = hops_of(lane->out);
+        } else if (waiting(lane) > NARROW_FROM && aside != look->seen[i].aside &&
+                   leads_to_partner(lane)) {
+            lane->app.b = (uintptr_t)routes.table->nowhere;
+        }
+        look->seen[i].aside = aside;
+        look->seen[i].drops = drops;
+    }
+}
+
+/* ---- By any port ---- */
+
 /* The queue is full, does not run, or a tap watches it. */
 static __attribute__((noinline)) struct outcome without_place(struct lane *lane, struct side *side)
 {
@@ -190,6 +257,8 @@ static LANE_FAST struct outcome route_by(struct lane *lane, wire_frame_t frame, 
         router_may_redirect(lane->core, way.out))
         return not_ordinary;
     if (__builtin_expect(way.out == lane->out->index, 0)) {
+        if (is_narrow(lane) && waiting(lane) >= NARROW_MOST)
+            return lane_drop(lane, DROP_route_full);
         wire_store64(frame, 0, way.hop->macs);
         wire_store32(frame, 8, way.hop->our_mac);
         wire_store32(frame, AT_TTL, ttl_less_one(frame, ttl_bytes, is_plain));
@@ -223,23 +292,6 @@ static struct outcome route_elsewhere(struct lane *lane, wire_frame_t frame, uin
                     way_to((const struct route_table *)lane->app.a, target), source, true, 0);
 }
 
-/* A ping or a datagram to this port's address: the answer leaves by this port. */
-static __attribute__((noinline)) struct outcome route_to_us(struct lane *lane, wire_frame_t frame,
-                                                            uint64_t checked)
-{
-    if (lane->out == lane->in)
-        return to_stack(lane, frame, checked);
-    struct side *side = lane->sides + lane->in->index * QUEUES_MAX;
-    if (!side_has_place(side) && !side_renew(side))
-        return not_ordinary; /* which counts the loss */
-    struct outcome out = to_stack(lane, frame, checked);
-    if (out.fate != FATE_SENT)
-        return out;
-    wire_move(side_place(side), frame, 0, out.length);
-    side_put(side, out.length);
-    return lane_consume(lane);
-}
-
 /* Other frames that the slow way would only forward: a source that ends in a byte of our addresses, a
  * checksum that carries, or no place in the side queue as it was last seen. */
 static struct outcome route_ordinary(struct lane *lane, wire_frame_t frame, uint64_t checked)
@@ -247,19 +299,21 @@ static struct outcome route_ordinary(struct lane *lane, wire_frame_t frame, uint
     const struct route_table *table = (const struct route_table *)lane->app.a;
     size_t length = checked & RX_LENGTH;
 
-    if ((checked & (RX_IPCS | RX_IPE)) != RX_IPCS || length < HEADERS || !lane->netif ||
-        wire_tests64(frame, 0, GROUP_BITS))
+    if (length < HEADERS || !lane->netif)
         return not_ordinary;
-    uint64_t header = wire_bits64(frame, AT_LENGTH, LENGTH_CHECKED);
-    if (header != plain[length - HEADERS] && !is_padded(header, length))
-        return not_ordinary;
-    uint32_t ttl_bytes = wire_load32(frame, AT_TTL);
     uint32_t source = __builtin_bswap32(wire_load32(frame, AT_SOURCE_IP));
     uint32_t target = __builtin_bswap32(wire_load32(frame, AT_TARGET_IP));
     if (!is_source(table, source))
         return not_ordinary;
     if (target == lane->netif->ip)
-        return route_to_us(lane, frame, checked);
+        return lane->out == lane->in ? to_stack(lane, frame, checked)
+                                     : to_stack_by_side(lane, frame, checked);
+    if ((checked & (RX_IPCS | RX_IPE)) != RX_IPCS || wire_tests64(frame, 0, GROUP_BITS))
+        return not_ordinary;
+    uint64_t header = wire_bits64(frame, AT_LENGTH, LENGTH_CHECKED);
+    if (header != plain[length - HEADERS] && !is_padded(header, length))
+        return not_ordinary;
+    uint32_t ttl_bytes = wire_load32(frame, AT_TTL);
     if ((uint8_t)ttl_bytes <= 1)
         return not_ordinary;
     return route_by(lane, frame, length, way_to(table, target), source, false, ttl_bytes);
@@ -269,6 +323,8 @@ static void route_flush(const struct lane *lane)
 {
     sides_flush(lane->core);
     router_end_round(lane->core);
+    if (__builtin_expect(looks[lane->core].rounds_left-- == 0, 0))
+        narrow_or_widen(lane->core);
 }
 
 LANE_LOOP(route_poll, .choose = route_frame, .ahead = route_ahead, .other = route_elsewhere,
@@ -308,13 +364,7 @@ static void route_prepare(void)
 static void route_start(struct lane *lane)
 {
     lane->app.a = (uintptr_t)routes.table;
-    /* Frames back to their input port take the slow path, which may send a redirect. So do untagged
-     * ones of and to a port whose addresses are all in VLANs: it drops the former, and there are none
-     * of the latter. */
-    bool is_fast = lane->out != lane->in && lane->in->netif && lane->out->netif;
-
-    lane->app.b = (uintptr_t)(!is_fast ? routes.table->nowhere
-                                       : &routes.table->hops[lane->out->index * ROUTE_PORT_HOPS]);
+    lane->app.b = leads_to_partner(lane) ? hops_of(lane->out) : (uintptr_t)routes.table->nowhere;
 }
 
 APP(route) = {

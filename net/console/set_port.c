@@ -90,7 +90,7 @@ static enum command_result set_address(const struct call *call, struct port *por
     new_address.is_set = false;
     new_address.wrong = NULL;
     if (!new_address.was_stopped)
-        lanes_stop(app->poll);
+        lanes_stop(run_poll());
     call->job->poll = address_poll;
     return COMMAND_WAITS;
 }

@@ -34,7 +34,7 @@ static enum command_result stop(const struct call *call)
     if (call->argc != 0)
         return command_fail(call, "stop takes no arguments with app=%s", run_app()->name);
     if (!lanes_are_stopped())
-        lanes_stop(run_app()->poll);
+        lanes_stop(run_poll());
     call->job->poll = wait_for_lanes;
     return COMMAND_WAITS;
 }

@@ -45,7 +45,7 @@ static READ_MOSTLY struct tap *taps; /* by core; NULL: no memory */
 static bool matches(const struct tap *tap, const uint8_t *frame, uint32_t length)
 {
     const struct bpf *filter = tap->request.filter;
-    return !filter || bpf_run(filter, frame, length, length) != 0;
+    return !filter || bpf_run(filter, frame, MIN(length, SLOT_BYTES), length) != 0;
 }
 
 /* The size of a record in the log. */
@@ -58,7 +58,7 @@ static uint32_t record_bytes(uint16_t held)
  * is full; the frame is counted as missed. */
 static struct capture_record *record(struct tap *tap, const uint8_t *frame, uint32_t length)
 {
-    uint16_t held = frame ? (uint16_t)length : 0;
+    uint16_t held = frame ? (uint16_t)MIN(length, SLOT_BYTES) : 0;
 
     if (record_bytes(held) > LOG_BYTES - tap->used) {
         tap->missed++;
@@ -70,7 +70,7 @@ static struct capture_record *record(struct tap *tap, const uint8_t *frame, uint
                                  .held = held,
                                  .core = (uint8_t)(tap - taps)};
     if (frame)
-        memcpy(r->bytes, frame, length);
+        memcpy(r->bytes, frame, held);
     return r;
 }
 
@@ -80,10 +80,11 @@ static void keep(struct tap *tap, const struct capture_record *r)
     __atomic_store_n(&tap->used, tap->used + record_bytes(r->held), __ATOMIC_RELEASE);
 }
 
-/* A copy of a slot's frame, which cannot change between the filter and the record. */
+/* A copy of a slot's frame, of SLOT_BYTES at most, which cannot change between the filter and the
+ * record. */
 static const uint8_t *frame_at(const struct lane *lane, uint32_t i, uint32_t length)
 {
-    return wire_copy(wire_slot(lane->frames, i & (LANE_SLOTS - 1)), lane->core, length);
+    return wire_copy(lane_frame(lane, i & (LANE_SLOTS - 1)), lane->core, MIN(length, SLOT_BYTES));
 }
 
 /* Install the shadow ring in the lane, with a variable for the tail register and a head that does
@@ -159,6 +160,7 @@ void capture_before(struct lane *lane)
 
     memset(tap->words, 0, sizeof(tap->words));
     memset(tap->notes, 0, sizeof(tap->notes)); /* FATE_FAST */
+    lane->is_traced = tap->request.is_trace;
     tap->seen = 0;
     tap->fed = feed ? feed->next : 0;
     tap->fed_at = feed ? feed->at : 0;
@@ -172,7 +174,7 @@ void capture_before(struct lane *lane)
             break;
         tap->ring[i & (LANE_SLOTS - 1)].word = word;
         tap->words[i % LANE_BURST] = word;
-        if (!is_input || tap->request.is_trace || !slot_is_whole(word))
+        if (!is_input || tap->request.is_trace || !slot_is_whole(word, lane_slots.bytes))
             continue;
         const uint8_t *frame = frame_at(lane, i, length);
         if (!matches(tap, frame, length))
@@ -216,6 +218,7 @@ void capture_after(struct lane *lane)
         if (!tap->request.is_trace && lane->in == tap->request.port && !tap->is_shadowed)
             tap->missed++; /* a draining lane drops frames unrecorded */
     }
+    lane->is_traced = false;
     if (tap->is_shadowed)
         remove_shadow(tap, lane);
     capture_fed(tap);

@@ -16,7 +16,7 @@ struct capture_record {
     uint64_t ns;
     uint64_t word;   /* receive descriptor as the card wrote it; 0: not known, the lane drains */
     uint16_t length; /* of the frame as received; capture of sent frames: as sent */
-    uint16_t held;   /* capture: bytes of the frame in `bytes`, all of them */
+    uint16_t held;   /* capture: bytes of the frame in `bytes`, SLOT_BYTES at most */
     uint16_t sent;   /* trace: bytes handed to the output */
     uint16_t fate;   /* trace: enum fate */
     bool is_sent;    /* capture: a frame sent; else received */

@@ -12,6 +12,7 @@
 struct lane lanes[LANES_MAX];
 READ_MOSTLY unsigned lanes_n, lanes_per_core, lanes_cores = 1, lanes_control_n;
 struct core_lanes core_lanes[QUEUES_MAX];
+READ_MOSTLY struct lane_slots lane_slots = {SLOT_BYTES, SLOT_STRIDE};
 struct side lanes_sides[PORTS_MAX][QUEUES_MAX];
 struct side *lanes_feeds[PORTS_MAX];
 struct rare_work rare_work[QUEUES_MAX];
@@ -60,7 +61,7 @@ bool lane_slow_path(struct lane *lane, struct descriptor *slot, uint64_t checked
     if (!(checked & RX_DD))
         return false;
     lane->count.rx_bytes += (uint64_t)length - counted;
-    if (slot_is_whole(checked)) {
+    if (slot_is_whole(checked, SLOT_BYTES)) {
         wire_frame_t received = wire_of(lane->frames, lane->ring, slot);
         uint8_t *frame = wire_copy(received, lane->core, length);
         out = slow(lane, frame, length);
@@ -213,7 +214,7 @@ static void park(struct lane *lane)
 static void clear_ring(struct lane *lane)
 {
     for (uint32_t i = 0; i < LANE_SLOTS; i++) {
-        lane->ring[i].address = lane->frames_buf.iova.v + (uint64_t)i * SLOT_STRIDE;
+        lane->ring[i].address = lane->frames_buf.iova.v + (uint64_t)i * lane_slots.stride;
         lane->ring[i].word = 0;
     }
     if (!lane->is_sink)
@@ -326,14 +327,14 @@ uint32_t lane_drain(struct lane *lane)
     while (n < LANE_BURST && slot_is_done(&lane->ring[lane->next & (LANE_SLOTS - 1)])) {
         uint32_t i = lane->next & (LANE_SLOTS - 1);
         struct descriptor *slot = &lane->ring[i];
-        wire_frame_t frame = wire_slot(lane->frames, i);
+        wire_frame_t frame = lane_frame(lane, i);
         uint64_t checked = dma_load64(&slot->word) & RX_CHECKED;
         uint32_t length = (uint32_t)(checked & RX_LENGTH);
         struct outcome out;
 
         if (!(checked & RX_DD))
             break; /* the card has taken it back: it is the card's */
-        if (!slot_is_whole(checked))
+        if (!slot_is_whole(checked, lane_slots.bytes))
             out = refuse(lane, checked);
         else if (!drain_slow ||
                  (out = drain_slow(lane, wire_copy(frame, lane->core, length), length)).length != 0)
@@ -407,7 +408,8 @@ enum err lane_open(struct lane *lane, struct port *in, struct port *out, unsigne
     const size_t ring_bytes = LANE_SLOTS * sizeof(struct descriptor);
     enum err err = dma_alloc(ring_bytes, ring_bytes, &lane->ring_buf);
     if (!err)
-        err = dma_alloc_frames((size_t)LANE_SLOTS * SLOT_STRIDE, PAGE_BYTES, &lane->frames_buf);
+        err =
+            dma_alloc_frames((size_t)LANE_SLOTS * lane_slots.stride, PAGE_BYTES, &lane->frames_buf);
     if (!err && out)
         err = dma_alloc(HEAD_BYTES, PAGE_BYTES, &lane->head_buf);
     /* The receiver writes buffers and rings; the sender reads them; the head word is written. */

@@ -14,14 +14,17 @@
 #include "net/lane/ring.h"
 
 #define LANE_FAST inline __attribute__((always_inline))
+/* A condition of which the compiler assumes that it is never true: what then is done costs the straight
+ * code no register. */
+#define RARELY(condition) __builtin_expect_with_probability(!!(condition), 0, 1.0)
 
-/* Does a received descriptor hold a frame: done, whole, without error, FRAME_MIN to SLOT_BYTES - 1
+/* Does a received descriptor hold a frame: done, whole, without error, FRAME_MIN to slot_bytes - 1
  * bytes? One subtraction and one unsigned compare test all of it. */
 #define RX_CHECKED (RX_DD | RX_EOP | RX_RXE | RX_LENGTH)
 #define RX_WHOLE   (RX_DD | RX_EOP)
-static inline bool slot_is_whole(uint64_t word)
+static inline bool slot_is_whole(uint64_t word, uint32_t slot_bytes)
 {
-    return (word & RX_CHECKED) - (RX_WHOLE + FRAME_MIN) <= SLOT_BYTES - 1 - FRAME_MIN;
+    return (word & RX_CHECKED) - (RX_WHOLE + FRAME_MIN) <= slot_bytes - 1 - FRAME_MIN;
 }
 
 /* An application's two handlers. The fast one is compiled into the loop. It may change the frame's
@@ -58,7 +61,10 @@ struct lane_shape {
     lane_slow *slow;
     uint64_t status_checked, status_wanted; /* further RX_ bits, and their required values */
     uint32_t length_least;                  /* of frames for the fast handler; at least FRAME_MIN */
-    bool is_sink; /* frames are not sent; their slots go back to the receiver at once */
+    uint32_t
+        slot_bytes; /* LONG_SLOT_BYTES in a loop for long frames, whose fast handler takes every
+                          * frame and looks at no byte of it; else 0 */
+    bool is_sink;   /* frames are not sent; their slots go back to the receiver at once */
     /* Called for the frames of a burst before the first of them is handled: prefetches the memory
      * that `fast` will look into for this one. Decides nothing. May be NULL. */
     void (*ahead)(struct lane_app app, wire_frame_t frame);
@@ -104,9 +110,10 @@ static LANE_FAST bool lane_aside(struct lane *lane, struct descriptor *slot, uin
 {
     wire_frame_t frame = wire_of(lane->frames, lane->ring, slot);
 
-    if (shape.wide && slot_is_whole(checked) && !rare_work[lane->core].notes) {
-        uint64_t sums = dma_load64(&slot->word) & RX_SUMS; /* of no use but to believe them */
-        if (lane_try(lane, slot, frame, checked | sums, shape.wide, shape.length_least))
+    if (shape.wide && slot_is_whole(checked, SLOT_BYTES) && !lane->is_traced) {
+        if (RX_SUMS & ~shape.status_checked) /* loaded again: only to be believed or not */
+            checked |= dma_load64(&slot->word) & RX_SUMS;
+        if (lane_try(lane, slot, frame, checked, shape.wide, shape.length_least))
             return true;
     }
     return lane_slow_path(lane, slot, checked, shape.slow, shape.length_least);
@@ -120,13 +127,14 @@ static LANE_FAST bool lane_step(struct lane *lane, struct lane_app app, struct d
     const uint64_t wanted = (RX_WHOLE | shape.status_wanted) + shape.length_least;
     uint64_t excess =
         opaque((dma_load64(&slot->word) & (RX_CHECKED | shape.status_checked)) - wanted);
-    const bool is_plain = excess <= SLOT_BYTES - 1 - shape.length_least;
+    const uint32_t slot_bytes = shape.slot_bytes ? shape.slot_bytes : SLOT_BYTES;
+    const bool is_plain = excess <= slot_bytes - 1 - shape.length_least;
     const size_t length = excess + shape.length_least;
     enum lane_way way = WAY_ASIDE;
-    if (__builtin_expect(is_plain, 1))
+    if (!RARELY(!is_plain))
         way = shape.choose ? shape.choose(app, frame, length)
                            : (enum lane_way)shape.fast(app, frame, length);
-    if (__builtin_expect(way != WAY_LANE, 0)) {
+    if (RARELY(way != WAY_LANE)) {
         if (shape.other)
             return shape.elsewhere(lane, slot, frame, excess + wanted, way);
         if (shape.wide)

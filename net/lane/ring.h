@@ -74,6 +74,7 @@ struct lane {
     uint16_t core;            /* owner */
     uint16_t queue;           /* number of both queues: the core's, or CONTROL_QUEUE */
     bool is_sink;             /* no transmit queue: `head` points at `taken` */
+    bool is_traced;           /* each frame that is not plain takes the slow path, which notes it */
     uint32_t taken;           /* of a sink: index of the first slot not handled */
     enum lane_state {
         LANE_PARKED,   /* no queue is live */
@@ -116,6 +117,17 @@ struct side {
 static inline uint8_t *side_frame(const struct side *side, uint32_t i)
 {
     return side->frames + multiply(i, SLOT_STRIDE);
+}
+
+/* The slots of all lanes: SLOT_BYTES and SLOT_STRIDE, or the long ones. Set before a lane is opened. */
+extern struct lane_slots {
+    uint32_t bytes, stride;
+} lane_slots;
+
+/* The frame of slot i of a lane, for all but the loops. */
+static inline wire_frame_t lane_frame(const struct lane *lane, uint32_t i)
+{
+    return wire_slot_of(lane->frames, i, lane_slots.stride);
 }
 
 /* The side queues by port and core, and each port's feeds by core (NULL: the application generates

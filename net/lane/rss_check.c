@@ -35,7 +35,7 @@ static bool has_many_flows(const struct lane *lane)
     unsigned n = 0;
 
     for (uint32_t i = 0; i < LANE_SLOTS && n < MANY_FLOWS; i++) {
-        uint32_t flow = flow_of(wire_copy(wire_slot(lane->frames, i), 0, HEADERS_BYTES));
+        uint32_t flow = flow_of(wire_copy(lane_frame(lane, i), 0, HEADERS_BYTES));
         bool is_new = flow != 0;
 
         for (unsigned k = 0; k < n; k++)

@@ -8,6 +8,7 @@
  */
 #include "net/lane/to_stack.h"
 
+#include "net/lane/side.h"
 #include "net/stack/csum.h"
 #include "net/stack/internal.h"
 #include "net/stack/ip.h"
@@ -31,10 +32,8 @@ enum {
 #define KEPT_BITS     0xFF0000000000FFFFull /* at AT_TOTAL: protocol, total length */
 #define ECHO          0x0008u               /* type and code */
 
-/* Status bits: both checksums are verified and right; the header's is. A card that lies harms only
- * the frame. */
-#define SUMS_GOOD   (RX_UDPCS | RX_L4CS | RX_IPCS)
-#define HEADER_BITS (RX_IPCS | RX_IPE)
+/* Status bits: both checksums are verified and right. A card that lies harms only the frame. */
+#define SUMS_GOOD (RX_UDPCS | RX_L4CS | RX_IPCS)
 
 /* A plain frame. */
 struct plain {
@@ -87,12 +86,11 @@ static LANE_FAST bool is_plain(const struct netif *nif, wire_frame_t frame, uint
     p->src = wire_load32(frame, AT_SOURCE);
     p->service = type >> 16;
     p->bytes = swap16(p->at_total) + ETH_BYTES;
-    return length >= ETH_MIN && (p->bytes == length || (length == ETH_MIN && p->bytes < ETH_MIN)) &&
+    return (p->bytes == length || (length == ETH_MIN && p->bytes < ETH_MIN)) &&
            p->bytes >= AT_DATA && !(p->at_total & FRAGMENT_BITS) &&
            (type & TYPE_BITS) == TYPE_PLAIN && (at_macs ^ our_mac(nif)) << 16 == 0 &&
            !(p->at_source_mac & 1) && wire_load32(frame, AT_TARGET) == nif->ip_wire.v &&
-           is_host(nif, p->src) && nif->is_configured &&
-           (!is_special(nif) || (nif->vlan == 0 && !netif_is_silent(nif)));
+           is_host(nif, p->src) && (!is_special(nif) || (nif->vlan == 0 && !netif_is_silent(nif)));
 }
 
 /* The frame is a sign of life of its sender. */
@@ -148,25 +146,51 @@ static __attribute__((noinline)) struct outcome serve(struct lane *lane, wire_fr
     return answer(lane->netif, frame, &p, served.ttl);
 }
 
+/* The card has not verified both checksums: do it. Returns the UDP header, with the checksum that
+ * it should have if it has none; 0, which no service's is: a checksum is wrong. */
+static __attribute__((noinline)) uint64_t with_sum(wire_frame_t frame, struct plain p, uint32_t dst,
+                                                   uint64_t at_message, uint64_t checked)
+{
+    const uint64_t addresses = (uint64_t)p.src + dst;
+
+    if (!(checked & RX_IPCS) || (checked & RX_IPE)) {
+        uint64_t header = addresses + p.service + wire_load16(frame, AT_IP_SUM);
+        if (csum_fold(csum_add(p.at_total, header)) != 0xFFFF)
+            return 0;
+    }
+    uint64_t pseudo = addresses + swap16(IP_UDP) + (at_message >> 32 & 0xFFFF);
+    uint64_t data = wire_sum(frame, AT_DATA, p.bytes - AT_DATA);
+    uint16_t sum = csum_fold(csum_add(csum_add(data, at_message), pseudo));
+    if (at_message >> 48 == 0) {
+        uint16_t checksum = (uint16_t)~sum;
+        return at_message | (uint64_t)(checksum != 0 ? checksum : 0xFFFF) << 48;
+    }
+    return sum == 0xFFFF ? at_message : 0;
+}
+
 static LANE_FAST struct outcome datagram(struct lane *lane, wire_frame_t frame,
                                          const struct plain *p, uint64_t checked)
 {
     struct netif *nif = lane->netif;
     uint64_t at_message = wire_load64(frame, AT_MESSAGE);
 
-    if ((checked >> 32 & RX_SUMS >> 32) != SUMS_GOOD >> 32 ||
-        swap16(at_message >> 32) != p->bytes - AT_MESSAGE)
-        return left;
     const struct netif_binding *binding = netif_binding_of(nif, (uint16_t)swap16(at_message >> 16));
-    if (!binding)
+    if (!binding || swap16(at_message >> 32) != p->bytes - AT_MESSAGE)
         return left;
+    if ((checked >> 32 & RX_SUMS >> 32) != SUMS_GOOD >> 32) {
+        at_message = with_sum(frame, *p, nif->ip_wire.v, at_message, checked);
+        if (at_message == 0)
+            return left;
+    }
     confirm(nif, p);
     if (binding->service != udp_echo)
         return binding->service == udp_discard ? netif_consume(nif)
                                                : serve(lane, frame, *p, binding, at_message);
     if (netif_udp_loops(nif, (uint16_t)swap16(at_message)))
         return netif_drop(nif, DROP_udp_loop);
-    wire_store32(frame, AT_MESSAGE, (uint32_t)at_message << 16 | (uint32_t)at_message >> 16);
+    wire_store64(frame, AT_MESSAGE,
+                 at_message >> 32 << 32 | (uint32_t)at_message << 16 |
+                     (uint16_t)(at_message >> 16));
     return answer(nif, frame, p, IP_TTL_DEFAULT);
 }
 
@@ -175,7 +199,7 @@ static LANE_FAST struct outcome ping(struct netif *nif, wire_frame_t frame, cons
 {
     uint32_t at_message = wire_load32(frame, AT_MESSAGE); /* type, code, checksum */
 
-    if ((uint16_t)at_message != ECHO || (checked >> 32 & HEADER_BITS >> 32) != RX_IPCS >> 32 ||
+    if ((uint16_t)at_message != ECHO || !(checked & RX_IPCS) || (checked & RX_IPE) ||
         csum_fold(wire_sum(frame, AT_MESSAGE, p->bytes - AT_MESSAGE)) != 0xFFFF)
         return left;
     confirm(nif, p);
@@ -200,4 +224,18 @@ struct outcome to_stack(struct lane *lane, wire_frame_t frame, uint64_t checked)
     default:
         return left;
     }
+}
+
+struct outcome to_stack_by_side(struct lane *lane, wire_frame_t frame, uint64_t checked)
+{
+    struct side *side = lane->sides + lane->in->index * QUEUES_MAX;
+
+    if (!side_has_place(side) && !side_renew(side))
+        return left; /* which counts the loss */
+    struct outcome out = to_stack(lane, frame, checked);
+    if (out.fate != FATE_SENT)
+        return out;
+    wire_move(side_place(side), frame, 0, out.length);
+    side_put(side, out.length);
+    return lane_consume(lane);
 }

@@ -7,9 +7,13 @@
 
 #include "net/lane/lane.h"
 
-/* Handle a frame to lane->netif, which is not NULL. FATE_SENT: the answer stands in the frame's
+/* Handle a frame to lane->netif, which has an address. FATE_SENT: the answer stands in the frame's
  * place, and is to leave by lane->in. FATE_FAST: left to the slow handler, with nothing changed or
  * counted. */
 lane_wide to_stack;
+
+/* The same for a lane that leads elsewhere, or nowhere: the answer is copied to the side queue of
+ * lane->in, and the lane has consumed the frame. The application's `flush` calls sides_flush. */
+lane_wide to_stack_by_side;
 
 #endif

@@ -31,10 +31,15 @@ static inline uint8_t *wire_at(wire_frame_t frame, size_t at)
 {
     return (uint8_t *)frame + at;
 }
-/* The frame i slots further on. */
+/* The frame i slots of `stride` bytes further on. */
+static inline wire_frame_t wire_slot_of(wire_frame_t frame, size_t i, size_t stride)
+{
+    return wire_frames(wire_at(frame, i * stride));
+}
+/* The same in slots of the usual size. */
 static inline wire_frame_t wire_slot(wire_frame_t frame, size_t i)
 {
-    return wire_frames(wire_at(frame, i * SLOT_STRIDE));
+    return wire_slot_of(frame, i, SLOT_STRIDE);
 }
 /* The frame of a ring's descriptor `slot`; `frames` is that of the ring's first one. */
 static inline wire_frame_t wire_of(wire_frame_t frames, const struct descriptor *ring,
@@ -54,6 +59,10 @@ static inline uint64_t wire_load64(wire_frame_t frame, size_t at)
 static inline uint32_t wire_load32(wire_frame_t frame, size_t at)
 {
     return dma_once32(wire_at(frame, at));
+}
+static inline size_t wire_load16(wire_frame_t frame, size_t at)
+{
+    return dma_once16(wire_at(frame, at));
 }
 static inline size_t wire_load8(wire_frame_t frame, size_t at)
 {
@@ -90,10 +99,6 @@ static inline bool wire_tests8(wire_frame_t frame, size_t at, uint8_t bits)
     return dma_tests8(wire_at(frame, at), bits);
 }
 
-static inline uint16_t wire_load16(wire_frame_t frame, size_t at)
-{
-    return (uint16_t)dma_once16(wire_at(frame, at));
-}
 static inline void wire_store64(wire_frame_t frame, size_t at, uint64_t value)
 {
     store64(wire_at(frame, at), value);
@@ -101,6 +106,10 @@ static inline void wire_store64(wire_frame_t frame, size_t at, uint64_t value)
 static inline void wire_store32(wire_frame_t frame, size_t at, uint32_t value)
 {
     store32(wire_at(frame, at), value);
+}
+static inline void wire_store8(wire_frame_t frame, size_t at, uint8_t value)
+{
+    *wire_at(frame, at) = value;
 }
 static inline void wire_store16(wire_frame_t frame, size_t at, uint16_t value)
 {

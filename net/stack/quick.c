@@ -46,7 +46,7 @@ struct quick_served quick_serve(struct netif *nif, const struct quick_request *r
         .answer_ttl = IP_TTL_DEFAULT,
         .data = data,
         .data_bytes = bytes,
-        .room = MAX(payload, ETH_MAX - AT_MESSAGE) - UDP_BYTES,
+        .room = MAX(payload, nif->mtu - IP_BYTES) - UDP_BYTES,
         .received_ns = netif_clock(nif),
         .clock = nif->clock,
     };

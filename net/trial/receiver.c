@@ -10,6 +10,7 @@
 #include "kernel/memory/memory.h"
 #include "kernel/slice.h"
 #include "net/lane/lane_control.h"
+#include "net/lane/to_stack.h"
 #include "net/stack/eth.h"
 #include "net/stack/ip.h"
 #include "net/stack/netif.h"
@@ -151,6 +152,18 @@ struct outcome receiver_slow(struct lane *lane, uint8_t *frame, uint32_t receive
     (void)side_send(lane->in, frame,
                     answer.length); /* a lane that is a sink sends nothing itself */
     return lane_consume(lane);
+}
+
+struct outcome receiver_wide(struct lane *lane, wire_frame_t frame, uint64_t checked)
+{
+    uint64_t *foreign = &receivers[lane->core].foreign_bytes[lane->in->index];
+
+    if (!lane->netif || probe_is_tag(wire_load64(frame, PROBE_AT_TAG)))
+        return (struct outcome){0, FATE_FAST};
+    struct outcome outcome = to_stack_by_side(lane, frame, checked);
+    if (outcome.fate != FATE_FAST)
+        *foreign += checked & RX_LENGTH;
+    return outcome;
 }
 
 /* ---- Report to core 0 ---- */

@@ -27,8 +27,9 @@ void receiver_reset(unsigned core, const uint64_t tags[PORTS_MAX]);
 unsigned receivers_clear(void);
 
 /* The slow handler of a measuring lane: adopts trials, drops frames of other trials, delivers the
- * rest to the stack. */
+ * rest to the stack. The wide one answers pings and datagrams to services, of no trial. */
 lane_slow receiver_slow;
+lane_wide receiver_wide;
 
 /* The sum of all cores' counts of this port; valid until the next call. tag 0: no trial. Core 0. */
 struct reception {

@@ -77,9 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t n = MIN(size, sizeof(script) - 1);
         memcpy(script, data, n);
         script[n] = 0;
-        shell_start(&sh, script);
+        shell_start(&sh, script, NULL);
     } else {
-        shell_start(&sh, is_file ? "file" : NULL);
+        shell_start(&sh, is_file ? "file" : NULL, NULL);
     }
     for (size_t i = 0; i < size; i++) {
         shell_feed(&sh, data[i]);

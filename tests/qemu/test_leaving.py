@@ -112,3 +112,33 @@ def test_a_link_under_veto_stays_up_with_a_line(boot):
             in machine.console_text)
     machine.run("set port 1 up")
     assert machine.poweroff() == 0
+
+
+EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+
+
+@pytest.mark.parametrize("typed,status", [("exit", 1), ("exit 0", 1), ("exit 5", 11), ("exit 127", 255)])
+def test_exit_sets_qemus_status(boot, typed, status):
+    machine = boot("app=forward", links=False, extra=EXIT)
+    assert "usage: exit" in machine.run("exit 128") and "usage: exit" in machine.run("exit now")
+    machine.send(f"{typed}\r")
+    assert machine.wait_exit() == status
+
+
+@pytest.mark.parametrize("line", ["run-fail=exit", "panic=exit"])
+@pytest.mark.parametrize("commands", ["show memory; show prots; poweroff", "run nothing; poweroff",
+                                      "ping 10.0.0.9 1; poweroff"])
+def test_a_command_of_run_that_fails_ends_qemu(boot, line, commands):
+    machine = boot(f'app=echo port0.ip=10.0.0.1/24 {line} run="{commands}"', prompt=False, links=False, extra=EXIT)
+    assert machine.wait_exit() == 3
+    assert "not run: poweroff" in machine.console_text
+
+
+@pytest.mark.parametrize("line", ["", "run-fail=prompt panic=exit"])
+def test_a_command_of_run_that_fails_leads_to_the_prompt(boot, line):
+    machine = boot(f'app=forward {line} run="show prots; poweroff"', links=False, prompt=False, extra=EXIT)
+    machine.expect(r"^not run: poweroff\r?$")
+    machine.prompt()
+    assert "usage" not in machine.run("show memory")
+    machine.send("show prots\rpoweroff\r")  # only those of run= have the consequence
+    assert machine.wait_exit() == 0

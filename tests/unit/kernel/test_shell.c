@@ -165,7 +165,7 @@ static int start(void **state)
     shell_feed(&sh, 'x'); /* no effect before the start */
     assert_false(shell_poll(&sh));
     sh.ahead_out = sh.ahead_in;
-    assert_true(shell_start(&sh, NULL));
+    assert_true(shell_start(&sh, NULL, NULL));
     settle();
     check_display();
     return 0;
@@ -502,7 +502,7 @@ static void start_with(const char *script, bool is_good)
 {
     terminal_clear(&terminal);
     shell_init(&sh, &commands, &out, PROMPT);
-    assert_int_equal(shell_start(&sh, script), is_good);
+    assert_int_equal(shell_start(&sh, script, NULL), is_good);
     settle();
     check_display();
 }

@@ -68,7 +68,7 @@ static void start(void **state)
     (void)state;
     terminal_clear(&terminal);
     shell_init(&sh, &commands, &out, PROMPT);
-    assert_true(shell_start(&sh, NULL));
+    assert_true(shell_start(&sh, NULL, NULL));
     settle();
 }
 

@@ -217,7 +217,7 @@ static inline int start(void **state)
     commands = (struct commands){__start_commands, __stop_commands, NULL};
     terminal_clear(&terminal);
     shell_init(&sh, &commands, &out, "> ");
-    assert_true(shell_start(&sh, NULL));
+    assert_true(shell_start(&sh, NULL, NULL));
     shell_poll(&sh);
     return 0;
 }

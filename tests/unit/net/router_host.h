@@ -35,7 +35,7 @@ enum { PORTS = 3, SENT_MAX = 4608, REPLIES_MAX = 8192 };
 static struct {
     unsigned port;
     uint32_t length;
-    uint8_t bytes[2048];
+    uint8_t bytes[LONG_SLOT_BYTES];
 } sent[SENT_MAX];
 static unsigned sent_n;
 

@@ -2,6 +2,7 @@
  * Frames of every length at ports of every MTU (portN.mtu=): what is longer than a port takes is
  * counted by its card, what a port sends is no longer than its MTU, nothing is lost uncounted. Covers:
  *  - app=forward: baby giants, tagged and with labels; larger MTUs; frames longer than these;
+ *  - long slots, for an MTU above 2000: every length, a full ring, no output, lengths beyond a slot;
  *  - app=route between ports of different MTUs: whole, in fragments, or refused with the MTU;
  *  - the stack's own datagrams: answers, answers in fragments, errors, pings.
  */
@@ -42,11 +43,12 @@ static uint64_t too_long(unsigned port)
 
 /* ---- app=forward ---- */
 
-static int start_forward(void **state)
+static int start_forward_with(uint32_t mtu)
 {
-    (void)state;
     start_ports(2);
     lanes_cores = 1;
+    ports[0].mtu = mtu;
+    ports[0].frame_max = MAX(FRAME_USUAL, mtu + ETH_BYTES);
     run_start_app(&app_forward);
     for (unsigned i = 0; i < 2; i++) {
         machine_cards[i].on_frame = keep_sent_frame;
@@ -54,6 +56,18 @@ static int start_forward(void **state)
     }
     pass(SECOND);
     return ports[0].link_is_up && ports[1].link_is_up ? 0 : -1;
+}
+
+static int start_forward(void **state)
+{
+    (void)state;
+    return start_forward_with(MTU_USUAL);
+}
+
+static int start_forward_long(void **state)
+{
+    (void)state;
+    return start_forward_with(MTU_LONG_MOST);
 }
 
 /* Input the frame at port 0: it leaves by port 1 unchanged, or is counted as too long. */
@@ -87,6 +101,82 @@ static void forward__every_length__passes_or_is_counted(void **state)
                 memcpy(frame + 12, types[t], 2);
                 passes(frame, length, length <= most);
             }
+    }
+}
+
+/* With an MTU of 9216 at port 0: its frames, and those of port 1, which has the usual one. */
+static void forward__long_slots__every_length_passes_or_is_counted(void **state)
+{
+    static uint8_t frame[16384];
+    (void)state;
+
+    for (unsigned tagged = 0; tagged < 2; tagged++)
+        for (uint32_t length = 17; length <= sizeof(frame);
+             length += length % 1000 > 300 ? 37 : 1) {
+            for (uint32_t i = 0; i < length; i++)
+                frame[i] = (uint8_t)(i * 7 + length);
+            memcpy(frame + 12, tagged ? "\x81\x00" : "\x08\x00", 2);
+            passes(frame, length, length <= 9230 + 4 * tagged);
+            give_by(1, frame, length);
+            assert_int_equal(sent_n, length <= 1600 + 4 * tagged);
+        }
+    for (uint32_t length = 9000; length <= 9231; length++)
+        passes(frame, length, length <= 9230 + (frame[12] == 0x81 ? 4 : 0));
+}
+
+/* The slots of a whole ring, each filled: no frame changes another's. */
+static void forward__long_slots__a_full_ring_keeps_each_frame(void **state)
+{
+    static uint8_t frame[9230];
+    (void)state;
+
+    machine_cards[1].wire_is_full = true;
+    sent_n = 0;
+    for (unsigned n = 0; n < 200; n++) {
+        memset(frame, (int)n, sizeof(frame));
+        machine_frame_in(0, frame, sizeof(frame));
+    }
+    rounds();
+    machine_cards[1].wire_is_full = false;
+    pass(SECOND);
+    assert_int_equal(sent_n, 200);
+    for (unsigned n = 0; n < sent_n; n++) {
+        memset(frame, (int)n, sizeof(frame));
+        assert_int_equal(sent[n].length, sizeof(frame));
+        assert_memory_equal(sent[n].bytes, frame, sizeof(frame));
+    }
+}
+
+static void forward__long_frames_without_an_output__are_dropped_by_name(void **state)
+{
+    static uint8_t frame[9230];
+    (void)state;
+
+    x540_set_cable(machine_cards[1].model, false);
+    pass(SECOND);
+    give(frame, sizeof(frame));
+    assert_int_equal(sent_n, 0);
+    assert_int_equal(ledger_read().drops[DROP_tx_no_link], 1);
+}
+
+/* A card that reports a length beyond its slot. */
+static void forward__length_beyond_the_slot__is_dropped_as_rx_length(void **state)
+{
+    static const uint32_t lengths[] = {SLOT_BYTES - 1, SLOT_BYTES, LONG_SLOT_BYTES - 1,
+                                       LONG_SLOT_BYTES, 65535};
+    uint8_t frame[60] = {0};
+    (void)state;
+
+    for (unsigned is_long = 0; is_long < 2; is_long++) {
+        assert_int_equal(start_forward_with(is_long ? MTU_LONG_MOST : MTU_MOST), 0);
+        for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
+            bool is_whole = lengths[i] < (is_long ? LONG_SLOT_BYTES : SLOT_BYTES);
+            uint64_t before = ledger_read().drops[DROP_rx_length];
+            x540_set_evil(machine_cards[0].model, X540_EVIL_RX_LENGTH, lengths[i]);
+            give(frame, 60);
+            assert_int_equal(ledger_read().drops[DROP_rx_length] - before, !is_whole);
+            assert_int_equal(sent_n, is_whole);
+        }
     }
 }
 
@@ -278,6 +368,13 @@ int main(void)
                                         stop),
         cmocka_unit_test_setup_teardown(forward__datagram_of_1500_with_tags_and_labels__passes,
                                         start_forward, stop),
+        cmocka_unit_test_setup_teardown(forward__long_slots__every_length_passes_or_is_counted,
+                                        start_forward_long, stop),
+        cmocka_unit_test_setup_teardown(forward__long_slots__a_full_ring_keeps_each_frame,
+                                        start_forward_long, stop),
+        cmocka_unit_test_setup_teardown(forward__long_frames_without_an_output__are_dropped_by_name,
+                                        start_forward_long, stop),
+        cmocka_unit_test(forward__length_beyond_the_slot__is_dropped_as_rx_length),
         TEST(route__mixed_mtus__whole_or_fragments_or_refused),
         TEST(route__slow_path_of_the_lane__sends_up_to_the_mtu),
         TEST(stack__answers__are_whole_and_not_longer),

@@ -4,7 +4,7 @@
  *  - a burst to three outputs: one tail write for each;
  *  - the order of a flow whose frames take all ways, to each output;
  *  - redirects: sent as the limit allows, and otherwise no frame takes the slow way for them;
- *  - a full output: named drops, the others unharmed, nothing lost uncounted;
+ *  - a full output, and a slow partner: named drops, the others unharmed, nothing lost uncounted;
  *  - taps see these frames; an output without a link;
  *  - nothing is written behind a frame, where the output's card would find bytes of earlier ones.
  */
@@ -267,6 +267,88 @@ static void full_output__named_drops_and_others_unharmed(void **state)
     is_forwarded(frame, 100, 2, next_of[2]);
 }
 
+static unsigned wire_takes; /* frames until the partner's wire is full */
+
+static void take_a_few(void *opaque, const uint8_t *frame, uint32_t length)
+{
+    keep_sent_frame(opaque, frame, length);
+    machine_cards[1].wire_is_full = --wire_takes == 0;
+}
+
+/* A round of core 0 with frames for the partner and for port 2 by turns. *last: the number of the last
+ * one that the partner has sent. Returns how many port 2 has sent. */
+static unsigned give_both(unsigned takes, uint32_t *fed, uint32_t *last)
+{
+    uint8_t frame[64];
+    unsigned others = 0;
+
+    sent_n = 0;
+    wire_takes = takes;
+    machine_cards[1].wire_is_full = takes == 0;
+    for (unsigned n = 0; n < LANE_BURST / 2; n++) {
+        make_numbered(frame, 60, FAR_SOURCE, by_port[1], ++*fed);
+        machine_frame_in(0, frame, 60);
+        make_numbered(frame, 60, FAR_SOURCE, by_port[2], *fed);
+        machine_frame_in(0, frame, 60);
+    }
+    rounds();
+    for (unsigned i = 0; i < sent_n; i++) {
+        others += sent[i].port == 2;
+        if (sent[i].port != 1)
+            continue;
+        assert_true(wire_get32(sent[i].bytes + 42) > *last);
+        *last = wire_get32(sent[i].bytes + 42);
+    }
+    return others;
+}
+
+static uint64_t not_received(void)
+{
+    ports[0].ops->poll_counters(&ports[0]);
+    return ports[0].count.rx_dropped + ports[0].count.rx_missed_errors;
+}
+
+/* The partner sends 2 frames while 16 come for it. What waits for it must not keep the lane's slots
+ * from the receiver, once the lane's queue has filled and is narrow. */
+static void slow_partner__named_drops_and_every_frame_of_the_others(void **state)
+{
+    (void)state;
+    uint32_t fed = 0, last = 0;
+
+    machine_cards[1].on_frame = take_a_few;
+    for (unsigned r = 0; r < 300; r++)
+        (void)give_both(2, &fed, &last);
+    uint64_t lost = not_received(), drops = lanes[0].count.drops[DROP_route_full];
+    assert_true(drops > 0);
+    for (unsigned r = 0; r < 500; r++)
+        assert_int_equal(give_both(2, &fed, &last), LANE_BURST / 2);
+    assert_int_equal(not_received(), lost);
+    assert_in_range(lanes[0].count.drops[DROP_route_full] - drops, 500 * 13, 500 * 15);
+    struct ledger ledger = ledger_read();
+    assert_true(ledger.is_balanced);
+    assert_int_equal(ledger.dropped, lanes[0].count.drops[DROP_route_full]);
+    /* It catches up: frames for it are plain again. */
+    for (unsigned r = 0; r < 40; r++)
+        assert_int_equal(give_both(1000, &fed, &last), LANE_BURST / 2);
+    assert_int_equal(last, fed);
+    assert_int_equal(lanes[0].app.b, (uintptr_t)&routes.table->hops[ROUTE_PORT_HOPS]);
+    assert_int_equal(not_received(), lost);
+}
+
+/* With nobody to protect, all slots may wait for the partner. */
+static void slow_partner__alone__is_not_narrowed(void **state)
+{
+    (void)state;
+    uint8_t frame[64];
+
+    machine_cards[1].wire_is_full = true;
+    make_numbered(frame, 60, FAR_SOURCE, by_port[1], 0);
+    for (unsigned n = 0; n < 2 * LANE_SLOTS; n++)
+        give(frame, 60);
+    assert_int_equal(lanes[0].count.drops[DROP_route_full], 0);
+    machine_cards[1].wire_is_full = false;
+}
+
 static void no_link__at_the_output__the_sender_is_told(void **state)
 {
     (void)state;
@@ -362,6 +444,8 @@ int main(void)
         TEST(order__of_a_flow_that_takes_all_ways__is_kept),
         TEST(hairpin__redirects_as_the_limit_allows__others_in_one_tail_write),
         TEST(full_output__named_drops_and_others_unharmed),
+        TEST(slow_partner__named_drops_and_every_frame_of_the_others),
+        TEST(slow_partner__alone__is_not_narrowed),
         TEST(no_link__at_the_output__the_sender_is_told),
         TEST(tap__sees_frames_to_another_output),
         TEST(side_slot__behind_a_frame__is_not_written),

@@ -13,6 +13,7 @@
  * $(MODEL) */
 #include "tests/unit/net/generator_host.h"
 #include "net/lane/lane_control.h"
+#include "tests/unit/frames.h"
 #include "tests/unit/random.h"
 
 /* Loses, duplicates and delays the frames sent by port 0 with these percentages, inputs them at
@@ -263,6 +264,41 @@ static void sink__arp_for_our_address__is_answered_by_the_side_queue(void **stat
     assert_balance();
 }
 
+/* Pings and datagrams to services, of many lengths, with the card's verdict on them or not; they count
+ * as no trial's. */
+static void sink__ping_and_services__are_answered_by_the_side_queue(void **state)
+{
+    (void)state;
+    uint8_t f[1514];
+    set_up(&app_sink, "ip=");
+    uint32_t sent = wires[1].n;
+    for (uint32_t n = 60; n <= 1514; n += 61)
+        for (unsigned kind = 0; kind < 4; kind++) {
+            (void)(kind == 0 ? make_icmp(f, 8, 1, 1, 0, n - 42)
+                             : make_udp(f, 40000, kind == 1 ? 9 : 7, 0, n - 42));
+            memcpy(f, ports[1].mac, 6);
+            put32(f + 30, 0xC0000202);
+            put32(f + 26, 0xC0000263);
+            fix_payload(f, n);
+            fix_ip(f);
+            if (kind == 3)
+                put16(f + 40, 0);
+            receive(f, n);
+            pass(100000);
+            sent += kind != 1;
+            assert_int_equal(wires[1].n, sent);
+            if (kind == 1)
+                continue;
+            const uint8_t *answer = wires[1].bytes[sent - 1];
+            assert_int_equal(wires[1].length[sent - 1], n);
+            assert_memory_equal(answer, PEER_MAC, 6);
+            assert_int_equal(slow_sum(answer + 14, 20, 0), 0xFFFF);
+            assert_memory_equal(answer + 42, f + 42, n - 42);
+        }
+    assert_int_equal(receiver_report(1).count->tag, 0);
+    assert_balance();
+}
+
 static void sink__rings_wrap__loses_none(void **state)
 {
     (void)state;
@@ -328,6 +364,7 @@ int main(void)
         cmocka_unit_test(measuring__tag_of_vlan_0__counts_as_untagged),
         cmocka_unit_test(sink__damaged_and_foreign_frames__are_dropped_by_reason),
         cmocka_unit_test(sink__arp_for_our_address__is_answered_by_the_side_queue),
+        cmocka_unit_test(sink__ping_and_services__are_answered_by_the_side_queue),
         cmocka_unit_test(sink__rings_wrap__loses_none),
         cmocka_unit_test(receiver__core_with_another_tsc__reports_times_of_core_0),
         cmocka_unit_test(receiver__silent_core__is_reported),

@@ -44,7 +44,7 @@ static LANE_FAST void ahead(struct lane_app app, wire_frame_t frame)
 static struct outcome wide(struct lane *lane, wire_frame_t frame, uint64_t checked)
 {
     wide_n++;
-    assert_true(slot_is_whole(checked));
+    assert_true(slot_is_whole(checked, SLOT_BYTES));
     assert_int_equal(checked & RX_LENGTH, BYTES);
     switch ((enum kind)wire_load8(frame, AT_KIND)) {
     case WIDE:
