@@ -60,7 +60,7 @@ PORT_LINES = {
     "start": ["start"],
     "stop": ["stop"],
 }
-AT_END = {"poweroff", "reboot"}
+AT_END = {"exit", "poweroff", "reboot"}
 
 
 class Table:
