@@ -36,7 +36,7 @@ typedef bool lane_fast(struct lane_app app, wire_frame_t frame, size_t length);
  * port_frame_most of lane->out), or 0 and what it counted the frame as: consumed, or a named drop. */
 typedef struct outcome lane_slow(struct lane *lane, uint8_t *frame, uint32_t length);
 
-/* Between them, the wide one, compiled into a function of its own (name##_aside), so that the loop
+/* Between them, the wide one, compiled into a function of its own (name##_rest), so that the loop
  * pays nothing for it. It gets a whole frame that the fast one did not take, in place, and of the
  * descriptor's word the length, the status bits that are checked, and RX_SUMS. It reads bytes as the
  * fast one does. It returns FATE_FAST, having changed and counted nothing: the slow one gets the
@@ -56,6 +56,8 @@ typedef enum lane_way lane_choose(struct lane_app app, wire_frame_t frame, size_
 struct lane_shape {
     lane_fast *fast;
     lane_choose *choose; /* instead of `fast`, with `other` */
+    /* Or, with `fast`: gets, before `wide`, each frame that `fast` declined and whose word is as wanted
+     * below; like `wide`, not while the core's trace is on. May be NULL. */
     lane_wide *other;
     lane_wide *wide; /* may be NULL */
     lane_slow *slow;
@@ -104,9 +106,26 @@ static LANE_FAST bool lane_try(struct lane *lane, struct descriptor *slot, wire_
     return true;
 }
 
-/* For all frames that are not plain: the wide handler first. */
+/* Does the word hold a frame for the fast handler: whole, with the wanted status bits, and not too
+ * short? One subtraction and one compare. */
+static LANE_FAST bool word_is_plain(uint64_t checked, struct lane_shape shape)
+{
+    return checked - ((RX_WHOLE | shape.status_wanted) + shape.length_least) <=
+           SLOT_BYTES - 1 - shape.length_least;
+}
+
+/* For frames that `fast` declined. */
 static LANE_FAST bool lane_aside(struct lane *lane, struct descriptor *slot, uint64_t checked,
                                  struct lane_shape shape)
+{
+    return shape.other && !shape.choose && !lane->is_traced && word_is_plain(checked, shape) &&
+           lane_try(lane, slot, wire_of(lane->frames, lane->ring, slot), checked, shape.other,
+                    shape.length_least);
+}
+
+/* For all frames that are not plain: the wide handler first. */
+static LANE_FAST bool lane_rest(struct lane *lane, struct descriptor *slot, uint64_t checked,
+                                struct lane_shape shape)
 {
     wire_frame_t frame = wire_of(lane->frames, lane->ring, slot);
 
@@ -135,9 +154,9 @@ static LANE_FAST bool lane_step(struct lane *lane, struct lane_app app, struct d
         way = shape.choose ? shape.choose(app, frame, length)
                            : (enum lane_way)shape.fast(app, frame, length);
     if (RARELY(way != WAY_LANE)) {
-        if (shape.other)
+        if (shape.choose)
             return shape.elsewhere(lane, slot, frame, excess + wanted, way);
-        if (shape.wide)
+        if (shape.wide || shape.other)
             return shape.aside(lane, slot, excess + wanted);
         return lane_slow_path(lane, slot, excess + wanted, shape.slow, shape.length_least);
     }
@@ -272,6 +291,8 @@ static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
 #define LANE_LOOP(name, ...)                                                                       \
     static bool name##_aside(struct lane *lane, struct descriptor *slot, uint64_t checked)         \
         __attribute__((noinline));                                                                 \
+    static bool name##_rest(struct lane *lane, struct descriptor *slot, uint64_t checked)          \
+        __attribute__((noinline));                                                                 \
     static bool name##_elsewhere(struct lane *lane, struct descriptor *slot, wire_frame_t frame,   \
                                  uint64_t checked, enum lane_way way) __attribute__((noinline));   \
     static uint32_t name##_busy(struct lane *lane, const struct lane *end)                         \
@@ -291,7 +312,12 @@ static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
     }                                                                                              \
     static bool name##_aside(struct lane *lane, struct descriptor *slot, uint64_t checked)         \
     {                                                                                              \
-        return lane_aside(lane, slot, checked, (struct lane_shape){__VA_ARGS__});                  \
+        return lane_aside(lane, slot, checked, (struct lane_shape){__VA_ARGS__}) ||                \
+               name##_rest(lane, slot, checked);                                                   \
+    }                                                                                              \
+    static bool name##_rest(struct lane *lane, struct descriptor *slot, uint64_t checked)          \
+    {                                                                                              \
+        return lane_rest(lane, slot, checked, (struct lane_shape){__VA_ARGS__});                   \
     }                                                                                              \
     static bool name##_elsewhere(struct lane *lane, struct descriptor *slot, wire_frame_t frame,   \
                                  uint64_t checked, enum lane_way way)                              \
@@ -299,7 +325,7 @@ static LANE_FAST uint32_t lane_work(struct lane *lane, struct lane_shape shape)
         const struct lane_shape shape = {__VA_ARGS__};                                             \
         return (way == WAY_OTHER &&                                                                \
                 lane_try(lane, slot, frame, checked, shape.other, shape.length_least)) ||          \
-               name##_aside(lane, slot, checked);                                                  \
+               name##_rest(lane, slot, checked);                                                   \
     }                                                                                              \
     uint32_t name(const struct core_lanes *own)                                                    \
     {                                                                                              \

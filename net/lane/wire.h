@@ -41,6 +41,11 @@ static inline wire_frame_t wire_slot(wire_frame_t frame, size_t i)
 {
     return wire_slot_of(frame, i, SLOT_STRIDE);
 }
+/* A frame with a VLAN tag, seen without it: all behind the MAC addresses is where it is in others. */
+static inline wire_frame_t wire_after_tag(wire_frame_t frame)
+{
+    return wire_frames(wire_at(frame, 4));
+}
 /* The frame of a ring's descriptor `slot`; `frames` is that of the ring's first one. */
 static inline wire_frame_t wire_of(wire_frame_t frames, const struct descriptor *ring,
                                    const struct descriptor *slot)

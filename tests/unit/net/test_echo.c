@@ -5,8 +5,9 @@
  *  - every length of datagram;
  *  - every byte of the headers at its boundary values, checksums stale or recomputed;
  *  - every pair of bytes of the IPv4 and UDP headers at their extremes, checksums recomputed;
- *  - any TTL, service, identification, DF, length, padding and source together, and every
- *    identification, so that the checksum of the header takes each value: the slow path answers none;
+ *  - any TTL, service, identification, DF, length, padding and source together, also with a tag and
+ *    without a checksum, and every identification, so that the checksum of the header takes each value:
+ *    the slow path answers none;
  *  - every source port: answered from 1024 on unless a service of ours is bound to it, with any TTL;
  *  - an address in a VLAN, and one that is not used since another host has it;
  *  - lengths in the headers that do not fit, though the card calls the frame good;
@@ -117,11 +118,12 @@ static void compare_with_stack(const uint8_t *frame, uint32_t length, const char
     assert_int_equal(after.received, before.received + 1);
     uint32_t answer = netif_input(&reference, expected, wire_length).length;
     /* The fast path keeps the request's IPv4 identification and DF; the stack sets its own. */
-    if (answer >= HEADERS && out_n == 1 && out[23] == 17) {
-        memcpy(expected + 18, out + 18, 2);
-        expected[20] = (uint8_t)((expected[20] & ~0x40) | (out[20] & 0x40));
-        put16(expected + 24, 0);
-        put16(expected + 24, slow_check(expected + 14, 20));
+    uint8_t *ip = expected + (out[12] == 0x81 ? 18 : 14), *out_ip = out + (ip - expected);
+    if (answer >= HEADERS && out_n == 1 && out_ip[9] == 17) {
+        memcpy(ip + 4, out_ip + 4, 2);
+        ip[6] = (uint8_t)((ip[6] & ~0x40) | (out_ip[6] & 0x40));
+        put16(ip + 10, 0);
+        put16(ip + 10, slow_check(ip, 20));
     }
     if (out_n != (answer != 0) ||
         (answer && (out_length != MAX(answer, 60u) || memcmp(out, expected, answer) != 0))) {
@@ -231,9 +233,18 @@ static uint32_t next_random(void)
     return (uint32_t)(state >> 33);
 }
 
-static void echo__any_ttl_service_length_padding_and_source__equals_the_stack(void **state)
+/* Insert a tag. */
+static void tag_frame(uint8_t *frame, uint32_t *length, uint16_t tag)
 {
-    (void)state;
+    memmove(frame + 16, frame + 12, *length - 12);
+    put16(frame + 12, 0x8100);
+    put16(frame + 14, tag);
+    *length += 4;
+}
+
+/* `tag`: of the frames; 0: none. */
+static void any_equal_the_stack(uint16_t tag, bool has_sum)
+{
     static const uint8_t sources[][4] = {{192, 0, 2, 42}, {192, 0, 2, 254},    {10, 0, 0, 1},
                                          {10, 1, 2, 0},   {10, 1, 2, 255},     {1, 0, 0, 1},
                                          {126, 0, 0, 77}, {223, 255, 255, 254}};
@@ -253,11 +264,43 @@ static void echo__any_ttl_service_length_padding_and_source__equals_the_stack(vo
         memcpy(frame + 26, sources[next_random() % ARRAY_SIZE(sources)], 4);
         put16(frame + 34, 1024 + next_random() % (65536 - 1024));
         fix_checksums(frame, HEADERS + payload);
-        compare_with_stack(frame, length, "any", (int)i, frame[22]);
+        if (!has_sum)
+            put16(frame + 40, 0);
+        uint8_t ttl = frame[22];
+        if (tag != 0)
+            tag_frame(frame, &length, tag);
+        compare_with_stack(frame, length, "any", (int)i, ttl);
         assert_int_equal(out_n, 1);
     }
     assert_int_equal(ours.answered, 0);
     assert_int_equal(machine_complaints(), 0);
+}
+
+static void echo__any_ttl_service_length_padding_and_source__equals_the_stack(void **state)
+{
+    (void)state;
+    any_equal_the_stack(0, true);
+}
+
+static void echo__any_without_a_checksum__equals_the_stack(void **state)
+{
+    (void)state;
+    any_equal_the_stack(0, false);
+}
+
+static void echo__any_with_a_priority__equals_the_stack(void **state)
+{
+    (void)state;
+    any_equal_the_stack(0xE000, true);
+}
+
+static void echo__any_in_a_vlan__equals_the_stack(void **state)
+{
+    (void)state;
+    ours.vlan = reference.vlan = 100;
+    app_echo.prepare();
+    any_equal_the_stack(0x6064, true);
+    ours.vlan = reference.vlan = 0;
 }
 
 static void echo__every_identification__has_the_stack_s_checksum(void **state)
@@ -399,6 +442,9 @@ int main(void)
         cmocka_unit_test_setup(echo__forbidden_sources__are_not_answered, start),
         cmocka_unit_test_setup(echo__any_ttl_service_length_padding_and_source__equals_the_stack,
                                start),
+        cmocka_unit_test_setup(echo__any_without_a_checksum__equals_the_stack, start),
+        cmocka_unit_test_setup(echo__any_with_a_priority__equals_the_stack, start),
+        cmocka_unit_test_setup(echo__any_in_a_vlan__equals_the_stack, start),
         cmocka_unit_test_setup(echo__every_identification__has_the_stack_s_checksum, start),
         cmocka_unit_test_setup(echo__every_source_port__is_answered_alike_by_each_path, start),
         cmocka_unit_test_setup(echo__address_in_a_vlan__equals_the_stack, start),
