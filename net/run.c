@@ -37,10 +37,6 @@ enum {
     FRAMES_A_STEP = 4,      /* of a stack's timers */
     LINK_NS = 10000000,     /* between two runs of it for a card's interrupt */
     CORES_MS = 10000,       /* for the other cores to enter their loops */
-    CAUSE_LINES_MAX = 4,    /* log lines about a port's causes in each period of */
-    CAUSE_LINES_NS = 1000000000,
-    ECC_RESETS_MAX = 3, /* memory errors that take a port down if they come within ECC_S */
-    ECC_S = 60,
     IN_FLIGHT_NS = 1000000, /* longest sleep while an output holds frames: no interrupt reports
                              * their completion, and receive needs their slots */
 };
@@ -59,10 +55,6 @@ static bool link_event_pending; /* vector 0 of a port has fired */
 static bool was_up[PORTS_MAX];
 static uint64_t reported_ns[PORTS_MAX]; /* netif->defended_ns of the last conflict logged */
 static bool was_refused[PORTS_MAX];
-static struct {
-    uint64_t ns[ECC_RESETS_MAX]; /* when the last ones came; error n is in ns[n % ECC_RESETS_MAX] */
-    unsigned n;                  /* since the port was last taken down for them */
-} memory_errors[PORTS_MAX];
 
 const struct app *run_app(void)
 {
@@ -140,56 +132,6 @@ static void link_event(void *context)
     link_event_pending = true;
 }
 
-/* May one more line about this port's causes be logged? A few a second may. */
-static bool may_log(const struct port *port, uint64_t now_ns)
-{
-    static struct {
-        uint64_t since_ns;
-        unsigned n;
-    } lines[PORTS_MAX];
-
-    if (now_ns - lines[port->index].since_ns >= CAUSE_LINES_NS) {
-        lines[port->index].since_ns = now_ns;
-        lines[port->index].n = 0;
-    }
-    return lines[port->index].n++ < CAUSE_LINES_MAX;
-}
-
-/* Is a memory error in the port's card one too many? Then counting begins anew. */
-static bool is_last_memory_error(const struct port *port, uint64_t now_ns)
-{
-    unsigned n = memory_errors[port->index].n++;
-    uint64_t *ns = memory_errors[port->index].ns;
-
-    ns[n % ECC_RESETS_MAX] = now_ns;
-    if (n + 1 < ECC_RESETS_MAX || now_ns - ns[(n + 1) % ECC_RESETS_MAX] > ECC_S * 1000000000ull)
-        return false;
-    memory_errors[port->index].n = 0;
-    return true;
-}
-
-/* The causes of a port that is out of service are cleared and not acted on: only the operator puts
- * it back. */
-static void handle_causes(struct port *port, uint64_t now_ns)
-{
-    uint32_t causes = port->ops->irq_causes(port);
-
-    if ((causes & CAUSE_TOO_HOT) && may_log(port, now_ns))
-        log_warn("port%u: the card is too hot; if it switches the link off, only a power cycle "
-                 "brings it back",
-                 port->index);
-    if ((causes & CAUSE_NEEDS_RESET) && !port->is_down) {
-        if (is_last_memory_error(port, now_ns)) {
-            port_take_down(port, "third memory error in its card within a minute");
-        } else {
-            if (may_log(port, now_ns))
-                log_error("port%u: memory error in the card: reset", port->index);
-            (void)port_reset_card(port);
-        }
-    }
-    port->ops->irq_arm(port, 0);
-}
-
 /* Log the last steps of `show boot`: all links up, and the first round of any core that handled
  * frames. Called ten times a second until both have happened. */
 static void follow_start(uint64_t now_tsc)
@@ -234,7 +176,7 @@ static void service_faults(void)
 static void service_port(struct port *port, uint64_t now_ns)
 {
     if (may_sleep && !port->is_in_reset)
-        handle_causes(port, now_ns);
+        lanes_service_causes(port, now_ns);
     lanes_service_port(port);
 }
 

@@ -77,6 +77,9 @@ bool side_send(struct port *port, const uint8_t *frame, uint32_t length);
  * stuck ones and ask cores again that are late. A core's lanes are changed by that core, at core 0's
  * request. Core 0, between bursts, about ten times a second. */
 void lanes_service_port(struct port *port);
+/* Handle what has raised vector 0 of the port's card: a memory error resets it, the third in a minute
+ * takes the port down. Then arm the vector. Core 0, not while is_in_reset. */
+void lanes_service_causes(struct port *port, uint64_t now_ns);
 void lanes_service_queues(uint64_t now_ns);
 /* Once a second read the cards' counters, a few at each call. True while more are to be read: call
  * again, and poll in between. Core 0. */

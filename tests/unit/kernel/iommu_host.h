@@ -282,7 +282,7 @@ static void put_scope(uint8_t device)
     put(1 | 8 << 8, 6);
     put(device, 2);
 }
-static void load(const char *name)
+static inline void load(const char *name)
 {
     char path[200];
     snprintf(path, sizeof(path), "tests/data/acpi/made/%s.bin", name);
