@@ -375,6 +375,32 @@ static void restart__card_cut_off_with_frames_queued__sends_none_of_them(void **
     assert_healthy();
 }
 
+/* By command, as by a card that is cut off. */
+static void take_down__queue_does_not_stop__card_is_reset(void **state)
+{
+    (void)state;
+    boot();
+    port_take_down(&ports[1], "by command");
+    tick();
+    assert_true(ports[1].is_down);
+    assert_int_equal(ports[1].resets, 0); /* its queues stopped */
+    assert_int_equal(port_restart(&ports[1]), OK);
+    assert_healthy();
+
+    const uint64_t before = ports[1].resets;
+    x540_set_evil(machine_cards[1].model, X540_EVIL_TX_STUCK, 1);
+    for (unsigned flow = 0; flow < FLOWS; flow++)
+        feed(0, flow);
+    poll_all();
+    port_take_down(&ports[1], "by command");
+    tick();
+    x540_set_evil(machine_cards[1].model, X540_EVIL_TX_STUCK, 0);
+    assert_true(ports[1].is_down);
+    assert_int_equal(ports[1].resets, before + 1);
+    assert_int_equal(port_restart(&ports[1]), OK);
+    assert_healthy();
+}
+
 static void reset__fails__card_may_not_access_memory_until_it_succeeds(void **state)
 {
     (void)state;
@@ -425,6 +451,7 @@ int main(void)
         cmocka_unit_test(stop__missed_with_frames_queued__they_are_counted_as_dropped),
         cmocka_unit_test(port__cut_off_or_down__stays_so_until_the_operator_ends_it),
         cmocka_unit_test(restart__card_cut_off_with_frames_queued__sends_none_of_them),
+        cmocka_unit_test(take_down__queue_does_not_stop__card_is_reset),
         cmocka_unit_test(reset__fails__card_may_not_access_memory_until_it_succeeds),
         cmocka_unit_test(lane__never_made__port_is_refused_with_a_line),
     };
