@@ -24,7 +24,7 @@ ONCE = ["show ports", "show ports -j", "show version", "show card 0", "show card
         "show memory", "show irqs", "show modules", "run nothing", "help"]
 UNTIL_A_KEY = ["ping 192.0.2.9", "trace port 0", "trace port 1", "capture port 0", "capture port 1",
                "watch show ports 1", "start wait rate=1000 duration=60s"]
-NOT_HERE = {"poweroff", "reboot"}
+NOT_HERE = {"exit", "poweroff", "reboot"}
 
 
 def documented_commands():
@@ -65,7 +65,7 @@ def test_every_command_on_a_machine_whose_memory_was_short(boot, app, memory_mb)
 
 def test_where_memory_for_deep_side_queues_is_short_the_lanes_have_theirs(boot):
     """The lanes and the queues for ARP come first; a side queue then has few slots, and a line says so."""
-    machine = boot(APPS[2], cores=4, memory_mb=56)
+    machine = boot(APPS[2], cores=4, memory_mb=59)
     assert re.search(r"port1: its side queue \d+ has 64 slots: memory is short", machine.console_text)
     assert "out of service" not in machine.console_text and "no side queue" not in machine.console_text
     assert "no memory for a receive queue" not in machine.console_text
