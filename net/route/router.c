@@ -167,7 +167,7 @@ static struct outcome wait(struct packet *packet, const uint8_t *frame, uint32_t
     w->hop = hop;
     w->length = length;
     memcpy(w->frame, frame, length);
-    if (now_ns - asked_ns >= WANTED_NS)
+    if (!before || now_ns - asked_ns >= WANTED_NS)
         want(core, w);
     return consume(packet);
 }
