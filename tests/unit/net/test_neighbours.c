@@ -82,6 +82,14 @@ static unsigned beside_silent(unsigned n, unsigned rate, unsigned seconds)
     return arrived;
 }
 
+/* A machine is up, and its links are, half a second after its entry. */
+static void neighbours__in_the_first_second__are_asked_for_at_once(void **state)
+{
+    (void)state;
+    machine_clock_ns = SECOND / 2;
+    assert_true(arrives(LIVE + 1));
+}
+
 static void neighbours__one_silent_host__keeps_nothing_from_live_ones(void **state)
 {
     (void)state;
@@ -405,6 +413,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start_neighbours, stop)
     const struct CMUnitTest tests[] = {
+        TEST(neighbours__in_the_first_second__are_asked_for_at_once),
         TEST(neighbours__one_silent_host__keeps_nothing_from_live_ones),
         TEST(neighbours__many_silent_hosts__keep_nothing_from_live_ones),
         TEST(neighbours__silent_one__newest_frame_waits_then_errors_are_sent),
