@@ -304,6 +304,25 @@ def test_cores_that_never_answer_hold_up_the_boot_once(damaged):
     assert took_us < 1_000_000 + 64 * 30_000, "a second, then 10 ms for each, and as much for a busy host"
 
 
+def made(signature, name):
+    """gdb's words for a table of tests/data/acpi/made in the place of the machine's."""
+    return f"install({signature!r}, open({f'{ROOT}/tests/data/acpi/made/{name}.bin'!r}, 'rb').read())"
+
+
+def test_a_madt_with_an_apic_id_of_256_boots(damaged):
+    text = forwards(damaged(made(b"APIC", "madt_x2apic_256"), cores=2))
+    assert re.search(r"cores +2 of 3 run", text)
+
+
+def test_both_cards_are_found_by_an_mcfg_of_two_entries(damaged):
+    """Each is below a root port: on a bus of the second entry."""
+    ports = [x for i in (1, 2) for x in ("-device", f"pcie-root-port,id=rp{i},chassis={i}")]
+    machine = damaged(made(b"MCFG", "mcfg_two_entries_segment0"), devices=["bus=rp1", "bus=rp2"],
+                      boot=ports + ["-kernel", IMAGE, "-append", "app=forward"])
+    forwards(machine)
+    assert [row["pci"] for row in machine.ports()] == ["0000:01:00.0", "0000:02:00.0"]
+
+
 def test_a_madt_of_300_cores_is_cut_with_a_line(damaged):
     text = forwards(damaged("set_madt([(i, i < 2) for i in range(255)] + [(i, 0) for i in range(255, 300)])",
                             words=SCRIPT + MADT, cores=2))
