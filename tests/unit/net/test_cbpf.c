@@ -11,43 +11,17 @@
 #include <cmocka.h>
 
 #include "net/filter/cbpf.h"
-#include <pcap/pcap.h>
-#define pcap_file capture_file /* libpcap has one of this name, too */
-#include "tests/unit/pcap.h"
-#include "tests/unit/random.h"
+#include "tests/unit/net/captured.h"
 
 static_assert(sizeof(struct bpf_insn) == sizeof(struct bpf_step), "one layout");
 
 /* ---- Frames ---- */
 
-#define FRAMES_MAX 2000
-static struct {
-    uint8_t bytes[1600];
-    uint32_t length;
-} frames[FRAMES_MAX];
-static unsigned frames_n;
-
-static void keep(void *context, const char *file, const uint8_t *frame, size_t n)
-{
-    (void)context, (void)file;
-    if (frames_n == FRAMES_MAX || n > sizeof(frames[0].bytes))
-        return;
-    memcpy(frames[frames_n].bytes, frame, n);
-    frames[frames_n++].length = (uint32_t)n;
-}
-
 static int gather(void **state)
 {
     (void)state;
-    pcap_folder("tests/data/pcap", keep, NULL);
-    assert_true(frames_n > 500);
-    for (unsigned i = 0; i < 300 && frames_n < FRAMES_MAX; i++) {
-        uint32_t n = random_next() % 130;
-        uint8_t bytes[130];
-        for (uint32_t k = 0; k < n; k++)
-            bytes[k] = (uint8_t)random_next();
-        keep(NULL, NULL, bytes, n);
-    }
+    keep_captured();
+    keep_random(300);
     return 0;
 }
 
